@@ -1,0 +1,81 @@
+"""A Job: one command to run on some folders under limits. Plain data, JSON both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Ended = Literal["exit", "time", "memory", "cancelled"]
+
+
+class SandboxError(RuntimeError):
+    """The sandbox could not do its part (a missing folder, a Python that does not start)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a job may use; None means no limit is set here.
+
+    seconds: wall time. memory_bytes: resident memory of the whole process tree.
+    """
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command, the folders it sees, and its limits.
+
+    command: words; `$name` in a word stands for that folder's path, as in Codabench's metadata.
+    folders: name -> path of an existing folder. working_folder: one of those names.
+    environment: the whole environment of the command, apart from what it needs to start.
+    """
+
+    command: tuple[str, ...]
+    folders: Mapping[str, str]
+    working_folder: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    def to_json(self) -> str:
+        """The job as JSON; `Job.from_json` reads it back."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        data["command"] = tuple(data["command"])
+        data["limits"] = Limits(**data["limits"])
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended.
+
+    ended: "exit" (by itself), or the limit that ended it, or "cancelled" by us.
+    exit_code: negative for a signal, as in `subprocess`. log: standard output and error, the
+    middle cut out when long. seconds: wall time. peak_memory_bytes: the highest resident memory
+    seen of the process tree. limits: limit -> the mechanism that holds it on this machine.
+    """
+
+    ended: Ended
+    exit_code: int
+    log: str
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    limits: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The result as JSON; `JobResult.from_json` reads it back."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> JobResult:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))

@@ -1,0 +1,206 @@
+"""Real submissions in real child processes: what comes back, and how each failure is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from numpy.typing import NDArray
+
+from sandbox.ingest import Outcome, Request, ask
+from sandbox.job import Limits
+
+GOOD = """
+import numpy as np
+class Model:
+    def predict(self, X):
+        return X[:, 0, 0, 0].astype(int) % 8
+"""
+
+
+def images(count: int, start: int = 0) -> NDArray[np.uint8]:
+    """Images whose first pixel is their number."""
+    made = np.zeros((count, 8, 8, 3), np.uint8)
+    made[:, 0, 0, 0] = np.arange(start, start + count)
+    return made
+
+
+def rehearse(folder: Path, source: str, sizes: tuple[int, ...] = (5,), **options: Any) -> Outcome:
+    """Ask a submission made of one model.py."""
+    (folder / "model.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    request = Request(folder, classes=8, **options)
+    return ask(request, sizes, (images(size, start=i) for i, size in enumerate(sizes)))
+
+
+def body(code: str) -> str:
+    """A model whose predict is `code`."""
+    return "import numpy as np\nclass Model:\n    def predict(self, X):\n        " + code
+
+
+def test_labels_come_back_by_block(tmp_path: Path) -> None:
+    """Else accuracies would be computed on the wrong images."""
+    outcome = rehearse(tmp_path, GOOD, (5, 3, 4, 2))
+    assert outcome.problem is None
+    assert [list(labels) for labels in outcome.labels] == [
+        [0, 1, 2, 3, 4],
+        [1, 2, 3],
+        [2, 3, 4, 5],
+        [3, 4],
+    ]
+    assert outcome.versions["numpy"] == np.__version__
+    assert outcome.result.peak_memory_bytes > 1_000_000
+
+
+FAILURES = [
+    ("import not_there\n" + GOOD, "import", "ModuleNotFoundError", "not_there"),
+    ("def broken(:\n", "import", "SyntaxError", "invalid syntax"),
+    ("class Other: pass\n", "class", "AttributeError", "Model"),
+    ("class Model:\n    def __init__(self, x): pass\n", "init", "TypeError", "x"),
+    (
+        "class Model:\n    def __init__(self): open('no.keras')\n",
+        "init",
+        "FileNotFoundError",
+        "no.keras",
+    ),
+    ("class Model: pass\n", "method", "AttributeError", "predict"),
+    (body("raise KeyError('weights')"), "predict", "KeyError", "weights"),
+    (body("raise SystemExit(0)"), "predict", "SystemExit", "0"),
+    (body("import os; os._exit(0)"), "exit", "predict", "exit code 0"),
+    (
+        body("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"),
+        "exit",
+        "predict",
+        "code -11",
+    ),
+    (body("return np.eye(8)[X[:, 0, 0, 0]]"), "answer", "shape", "argmax"),
+    (body("return X[:, 0, 0, :1].astype(int)"), "answer", "shape", "reshape"),
+    (body("return X[:, 0, 0, 0].astype(float)"), "answer", "dtype", "float64"),
+    (body("return X[1:, 0, 0, 0].astype(int)"), "answer", "length", "4 labels"),
+    (body("return X[:, 0, 0, 0].astype(int) + 8"), "answer", "range", "0..7"),
+    (body("return [0] * len(X)"), "answer", "type", "list"),
+    (body("return np.array([{}] * len(X), dtype=object)"), "answer", "ValueError", "Object"),
+    (body("return None"), "answer", "type", "NoneType"),
+]
+
+
+@pytest.mark.parametrize(("source", "stage", "kind", "said"), FAILURES)
+def test_every_failure_is_named(
+    tmp_path: Path, source: str, stage: str, kind: str, said: str
+) -> None:
+    """Else the user learns as little as from the platform's "Child task failed"."""
+    outcome = rehearse(tmp_path, source)
+    assert outcome.problem is not None
+    assert (outcome.problem.stage, outcome.problem.kind) == (stage, kind)
+    assert said in outcome.problem.message
+
+
+def test_the_traceback_is_the_submissions_own(tmp_path: Path) -> None:
+    """Else the user searches for the fault in our files."""
+    outcome = rehearse(tmp_path, body("return self.helper(X)"))
+    assert outcome.problem is not None
+    assert "model.py" in outcome.problem.trace
+    assert "ingestion.py" not in outcome.problem.trace
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "stage"),
+    [
+        (Limits(seconds=1.0), "import time; time.sleep(60)", "time"),
+        (
+            Limits(memory_bytes=300_000_000),
+            "a = np.ones(10**8); import time; time.sleep(60)",
+            "memory",
+        ),
+    ],
+)
+def test_a_limit_ends_the_run(tmp_path: Path, limits: Limits, code: str, stage: str) -> None:
+    """Else a hanging or greedy submission would take the machine with it."""
+    started = time.monotonic()
+    outcome = rehearse(tmp_path, body(code), limits=limits)
+    assert outcome.problem is not None
+    assert outcome.problem.stage == stage
+    assert time.monotonic() - started < 20
+
+
+def test_waiting_for_images_is_not_the_submissions_time(tmp_path: Path) -> None:
+    """Else slow corruptions would look like a slow model."""
+
+    def slow() -> Iterator[NDArray[np.uint8]]:
+        for _ in range(2):
+            time.sleep(1.2)
+            yield images(2)
+
+    (tmp_path / "model.py").write_text(GOOD, encoding="utf-8")
+    outcome = ask(Request(tmp_path, 8, limits=Limits(seconds=2.0)), (2, 2), slow())
+    assert outcome.problem is None
+
+
+def test_an_error_in_making_images_is_raised_here(tmp_path: Path) -> None:
+    """Else a fault of ours would be blamed on the submission, or hang."""
+
+    def broken() -> Iterator[NDArray[np.uint8]]:
+        yield images(2)
+        raise RuntimeError("no more images")
+
+    (tmp_path / "model.py").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(RuntimeError, match="no more images"):
+        ask(Request(tmp_path, 8), (2, 2), broken())
+
+
+@pytest.mark.parametrize("folder", ["submission", "program"])
+def test_the_working_folder_is_the_platforms(tmp_path: Path, folder: str) -> None:
+    """Else relative weight names would work here and fail there, or the reverse."""
+    source = body("import os; return np.full(len(X), int(os.path.exists('model.py')))")
+    outcome = rehearse(tmp_path, source, working_folder=folder)
+    assert outcome.problem is None
+    assert outcome.labels[0].max() == (folder == "submission")
+
+
+def test_an_output_flood_is_cut(tmp_path: Path) -> None:
+    """Else a chatty submission would fill the memory or block on its pipe."""
+    outcome = rehearse(tmp_path, body("print('x' * 10**7); return X[:, 0, 0, 0].astype(int)"))
+    assert outcome.problem is None
+    assert len(outcome.result.log) < 1_000_000
+    assert "bytes cut" in outcome.result.log
+
+
+def test_stray_processes_end_with_the_run(tmp_path: Path) -> None:
+    """Else every rehearsal would leave processes behind."""
+    code = "import subprocess; p = subprocess.Popen(['sleep', '600']); return np.full(len(X), 1)"
+    outcome = rehearse(tmp_path, body(code))
+    assert outcome.problem is None
+    time.sleep(0.2)
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "600"]
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+def test_killing_the_parent_kills_the_child(tmp_path: Path) -> None:
+    """Else an interrupted run would leave a model computing for hours."""
+    mark = tmp_path / "pid"
+    source = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    (tmp_path / "model.py").write_text(source, encoding="utf-8")
+    code = (
+        "import numpy as np; from pathlib import Path; from sandbox.ingest import Request, ask;"
+        f"ask(Request(Path({str(tmp_path)!r}), 8), (1,), iter([np.zeros((1, 8, 8, 3), np.uint8)]))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child = int(mark.read_text())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    time.sleep(0.5)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
