@@ -1,0 +1,35 @@
+"""Writing a file so that a reader sees the old one or the new one, never half of it."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cells.errors import DataError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yield a temporary binary file beside `path`; it takes that name if the block succeeds.
+
+    Raises DataError where the system refuses (no such folder, no permission, disk full).
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with draft.open("xb") as file:
+            yield file
+        draft.replace(target)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {target}: {error.strerror or error}; "
+            "choose a folder that exists, may be written to, and has room"
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,184 @@
+"""Labelled images in memory, from a file or a folder and back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cells.arrays import as_ids, as_images, as_labels
+from cells.atomic import replacing
+from cells.errors import DataError
+from cells.files import read
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+HASH_BYTES = 16
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images with their labels; frozen, and its arrays are read-only.
+
+    images: uint8 (n, h, w, 3) in RGB order, or (n, h, w, 1) for grey ones.
+    labels: int64 (n,), counted from 0.
+    ids: int64 (n,), each image's row in the file before any cleaning; unique.
+    notes: what was converted while loading, a sentence each.
+    source: where the images come from, for people.
+
+    Raises DataError if the arrays do not fit each other or these types.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+    source: str = "arrays"
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("images", np.uint8), ("labels", np.int64), ("ids", np.int64)):
+            object.__setattr__(self, name, _frozen(name, getattr(self, name), dtype))
+        if self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
+            raise DataError(
+                f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {self.images.shape}"
+            )
+        for name in ("labels", "ids"):
+            shape = getattr(self, name).shape
+            if shape != (len(self.images),):
+                raise DataError(f"{name} must have shape ({len(self.images)},), not {shape}")
+        if len(np.unique(self.ids)) != len(self.ids):
+            raise DataError("ids must be unique: one row of the uncleaned file each")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.images.shape[1:]))
+        return f"Dataset({len(self)} images {shape}, source={self.source!r})"
+
+    def subset(self, rows: ArrayLike) -> Dataset:
+        """Return the given rows (integers or a boolean mask (n,)), in the given order.
+
+        Ids travel along. Raises DataError for rows that do not exist.
+        """
+        index = self._index(np.asarray(rows))
+        chosen = Dataset(
+            self.images[index], self.labels[index], self.ids[index], self.notes, self.source
+        )
+        if "_fingerprints" in self.__dict__:
+            known = tuple(self._fingerprints[row] for row in index)
+            chosen.__dict__["_fingerprints"] = known
+        return chosen
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return a 32-digit hex hash of every image's shape and pixels; computed once."""
+        return self._fingerprints
+
+    def fingerprint(self) -> str:
+        """Return one 32-digit hex hash over images, labels and ids, for a stored answer's key."""
+        whole = hashlib.blake2b(digest_size=HASH_BYTES)
+        whole.update("".join(self.fingerprints()).encode())
+        whole.update(self.labels.astype("<i8").tobytes())
+        whole.update(self.ids.astype("<i8").tobytes())
+        return whole.hexdigest()
+
+    @cached_property
+    def _fingerprints(self) -> tuple[str, ...]:
+        shape = repr(self.images.shape[1:]).encode()
+        return tuple(_hash(shape, image) for image in self.images)
+
+    def _index(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
+        if rows.dtype == np.bool_:
+            if rows.shape != (len(self),):
+                raise DataError(f"a mask of rows must have shape ({len(self)},), not {rows.shape}")
+            return np.flatnonzero(rows)
+        if rows.size == 0:
+            return np.zeros(0, np.int64)
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            raise DataError(f"rows must be a list of integers, not {rows.dtype} {rows.shape}")
+        index = rows.astype(np.int64)
+        if index.min() < 0 or index.max() >= len(self):
+            raise DataError(
+                f"rows must lie in 0..{len(self) - 1}, received {index.min()}..{index.max()}"
+            )
+        return index
+
+
+def load(
+    path: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    *,
+    part: str | None = None,
+    shape: Sequence[int] | None = None,
+    classes: int | None = None,
+) -> Dataset:
+    """Read labelled images; nothing is ever unpickled.
+
+    path: an `.npz` (keys images/labels, x/y, X/Y, or MedMNIST's train_images/train_labels,
+        and optionally ids), an `.npy` of images, or a folder with one folder of images a class.
+    labels: the `.npy` of labels that goes with an `.npy` of images; `labels.npy` beside it if None.
+    part: "train" (the default), "val" or "test" of a file that holds several.
+    shape: the expected (h, w, channels) of an image; not checked if None.
+    classes: the expected number of classes: labels must lie below it; not checked if None.
+
+    Images in floats (0..1 or 0..255) or other integers, labels in whole floats or one-hot rows are
+    converted, and `notes` says so. Raises DataError, in one sentence or two, for all else.
+    """
+    raw = read(Path(path).expanduser(), labels, part)
+    made = from_arrays(
+        raw.images, raw.labels, raw.ids, shape=shape, classes=classes, source=raw.source
+    )
+    return replace(made, notes=(*raw.notes, *made.notes))
+
+
+def from_arrays(
+    images: ArrayLike,
+    labels: ArrayLike,
+    ids: ArrayLike | None = None,
+    *,
+    shape: Sequence[int] | None = None,
+    classes: int | None = None,
+    source: str = "the arrays",
+) -> Dataset:
+    """Make a Dataset of arrays in memory, converted and checked as `load` does; same errors."""
+    pictures, image_notes = as_images(np.asarray(images), source, shape)
+    numbers, label_notes = as_labels(np.asarray(labels), len(pictures), source, classes)
+    numbered = as_ids(None if ids is None else np.asarray(ids), len(pictures), source)
+    return Dataset(pictures, numbers, numbered, (*image_notes, *label_notes), source)
+
+
+def save(dataset: Dataset, path: str | os.PathLike[str]) -> None:
+    """Write an uncompressed `.npz` that `load` reads back, atomically.
+
+    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1) like the challenge's file, int64 if a
+    label exceeds 255; ids int64 (n,). Raises DataError where the file cannot be written.
+    """
+    if Path(path).suffix != ".npz":
+        raise DataError(f"{path}: the name must end in .npz, the only format written here")
+    small = len(dataset) == 0 or (dataset.labels.min() >= 0 and dataset.labels.max() <= 255)
+    column = dataset.labels[:, None].astype(np.uint8 if small else np.int64)
+    with replacing(path) as file:
+        np.savez(file, images=dataset.images, labels=column, ids=dataset.ids)
+
+
+def _frozen(name: str, value: object, dtype: type[np.generic]) -> NDArray[np.generic]:
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        raise DataError(f"{name} must be {np.dtype(dtype)}, not {array.dtype}")
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _hash(shape: bytes, image: NDArray[np.uint8]) -> str:
+    digest = hashlib.blake2b(shape, digest_size=HASH_BYTES)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
