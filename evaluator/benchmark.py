@@ -1,0 +1,129 @@
+"""The benchmark: which image is damaged how. Pure, random access, the same for every submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cells import Dataset
+from corruptions import corrupt_cell
+from corruptions.presets import Cell, Preset
+
+CLEAN = Cell("clean", "clean", (), 0.0)
+SMALLEST_SIDE = 32
+_DEAL, _MIX = 1, 2  # what a random generator is for, beside the seed
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A preset drawn on a data set.
+
+    cells: the clean cell, then the preset's. dealt: int64 `(n, draws)`, the cells that each image
+    gets, as positions in `cells`; balanced, so that each cell gets its weight's share of images.
+    """
+
+    data: Dataset
+    preset: Preset
+    seed: int
+    cells: tuple[Cell, ...]
+    dealt: NDArray[np.int64]
+
+    def images(self, cell: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The images of some rows, damaged by one cell: uint8 `(len(rows), h, w, c)`."""
+        damage = self.cells[cell]
+        pictures = self.data.images[rows]
+        if not damage.steps:
+            return pictures
+        seen = corrupt_cell(_as_rgb(pictures), damage, self.seed, self.data.ids[rows])
+        return _as_given(seen, pictures.shape)
+
+    def questions(self) -> Questions:
+        """Every image once clean and once for each cell it was dealt, in one seeded shuffle."""
+        count, draws = self.dealt.shape
+        rows = np.repeat(np.arange(count), draws + 1)
+        cells = np.concatenate([np.zeros((count, 1), np.int64), self.dealt], axis=1).ravel()
+        order = np.random.default_rng((self.seed, _MIX)).permutation(len(rows))
+        return Questions(rows[order], cells[order])
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the submission is asked, in order: row i of the data, damaged by cell i; int64 `(m,)`."""
+
+    rows: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def blocks(self, size: int) -> list[Questions]:
+        """Cut into blocks of at most `size` questions."""
+        starts = range(0, len(self), size)
+        return [Questions(self.rows[s : s + size], self.cells[s : s + size]) for s in starts]
+
+
+def draw_benchmark(data: Dataset, preset: Preset, seed: int = 0) -> Benchmark:
+    """Deal the preset's cells to the images. Row order counts: a prefix of the rows keeps its cells."""
+    cells = (CLEAN, *preset.cells)
+    weights = np.array([cell.weight for cell in preset.cells])
+    draws = min(preset.draws, len(preset.cells))
+    return Benchmark(data, preset, seed, cells, 1 + deal(len(data), weights, draws, seed))
+
+
+def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
+    """Give each of `count` images `draws` different cells, int64 `(count, draws)`.
+
+    Each cell's share follows its weight in every prefix, as far as different cells allow: the
+    cells furthest behind their share come first, ties and near-ties broken by a seeded draw.
+    """
+    rng = np.random.default_rng((seed, _DEAL))
+    share = weights / weights.sum()
+    given = np.zeros(len(weights))
+    dealt = np.empty((count, draws), np.int64)
+    for image in range(count):
+        behind = share * draws * (image + 1) - given + rng.random(len(weights))
+        dealt[image] = np.argsort(-behind, kind="stable")[:draws]
+        given[dealt[image]] += 1
+    return dealt
+
+
+def make_blocks(
+    benchmark: Benchmark, blocks: Sequence[Questions], workers: int
+) -> Iterator[NDArray[np.uint8]]:
+    """The images of each block of questions, in order; the cells of a block on several threads."""
+    with ThreadPoolExecutor(workers) as pool:
+        for block in blocks:
+            made = np.empty((len(block), *benchmark.data.images.shape[1:]), np.uint8)
+            list(pool.map(lambda cell: _fill(made, benchmark, block, cell), np.unique(block.cells)))  # noqa: B023 - used up within the turn
+            yield made
+
+
+def _fill(made: NDArray[np.uint8], benchmark: Benchmark, block: Questions, cell: np.int64) -> None:
+    places = np.flatnonzero(block.cells == cell)
+    made[places] = benchmark.images(int(cell), block.rows[places])
+
+
+def _as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Three channels, and at least 32 pixels a side (mirrored borders): what the operators take."""
+    if images.shape[3] == 1:
+        images = np.repeat(images, 3, axis=3)
+    missing = [max(SMALLEST_SIDE - side, 0) for side in images.shape[1:3]]
+    if any(missing):
+        padding = [(0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)]
+        images = np.pad(images, padding, mode="reflect")
+    return images
+
+
+def _as_given(images: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Undo `_as_rgb`: crop the borders away, and grey where grey was given."""
+    top, left = (max(SMALLEST_SIDE - side, 0) // 2 for side in shape[1:3])
+    images = images[:, top : top + shape[1], left : left + shape[2]]
+    if shape[3] == 3:
+        return images
+    grey = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in images]
+    return np.asarray(grey, np.uint8).reshape(shape)

@@ -1,0 +1,80 @@
+"""Which images are evaluated: never those that the model was trained on, as far as is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cells import Dataset, clean, prefix_order, read_split
+from cells.splitting import SplitRecord
+from evaluator.errors import EvaluationError
+
+SplitKind = Literal["validation", "all", "unknown"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The images to evaluate, in an order whose every prefix is stratified by class.
+
+    split: "validation" (the held-out side of a known split), "all" (a split is known, and none of
+    these images is in it), or "unknown" (no split: the model may have been trained on them).
+    """
+
+    data: Dataset
+    split: SplitKind
+    notes: tuple[str, ...]
+
+
+def find_split(submission: Path, given: str | None) -> Path | None:
+    """The split to use: `given`, or the one beside the zip; None for "none" or when there is none."""
+    if given == "none":
+        return None
+    if given is not None:
+        return Path(given)
+    beside = (
+        submission.with_name(f"{submission.stem}.split.json"),
+        submission.with_name("split.json"),
+    )
+    return next((path for path in beside if path.is_file()), None)
+
+
+def choose(data: Dataset, split: Path | None, count: int | None, seed: int) -> Choice:
+    """Pick the images: the validation side, cleaned, at most `count` of them.
+
+    Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
+    """
+    kind, kept, notes = _by_split(data, split)
+    cleaned, report = clean(kept, near_threshold=None)
+    if report.dropped:
+        notes.append(f"{len(report.dropped):,} duplicate, conflicting or blended images left out")
+    if len(cleaned) == 0:
+        raise EvaluationError(f"no images left to evaluate in {data.source}")
+    order = prefix_order(cleaned, seed)[:count]
+    return Choice(cleaned.subset(order), kind, tuple(notes))
+
+
+def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, list[str]]:
+    if split is None:
+        return "unknown", data, []
+    side = _sides(read_split(split), data)
+    held_out, trained = side == "validation", side == "train"
+    if held_out.any():
+        left = f"{trained.sum():,} training images"
+        unknown = (~held_out & ~trained).sum()
+        if unknown:
+            left += f" and {unknown:,} on neither side of the split"
+        return "validation", data.subset(held_out), [f"{left} left out"]
+    if trained.any():
+        raise EvaluationError(
+            f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training side "
+            f"of {split}, none on its validation side: give images that the model has not learnt."
+        )
+    return "all", data, [f"none of these images is in {split.name}: new to the model"]
+
+
+def _sides(record: SplitRecord, data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    sides: np.ndarray[tuple[int], np.dtype[np.str_]] = record.side(data)
+    return sides

@@ -1,0 +1,245 @@
+"""Render a report: for a terminal, or as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from evaluator.result import SCHEMA, Part, Report, Score, Scores
+from submission.amounts import human_bytes
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+UNSEEN = "†"  # marks every figure on images that the model may have learnt
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+FIRST_LINES = {
+    "validation": "Images: the validation side of the split; the model has not learnt them.",
+    "all": "Images: none of them is in the model's split; it has not learnt them.",
+    "unknown": (
+        f"{UNSEEN} These images may have been trained on: no split is known, so every figure "
+        "marked so may flatter. (--split FILE, or split.json beside the zip)"
+    ),
+}
+
+
+def to_text(report: Report, width: int = 100) -> str:
+    """The report as plain text."""
+    from rich.console import Console
+
+    console = Console(width=width, record=True, file=io.StringIO(), color_system=None)
+    show(report, console)
+    return console.export_text()
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report."""
+    for part in _parts(report):
+        console.print(part, highlight=False)
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON, as docs/report.md describes it. NaN becomes null."""
+    return json.dumps(_plain(_document(report)), indent=1, allow_nan=False) + "\n"
+
+
+def _parts(report: Report) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(
+        FIRST_LINES[report.source.split], "yellow" if report.source.split == "unknown" else ""
+    )
+    for note in report.source.notes:
+        yield Text(f"  {note}", "dim")
+    if report.scores is None:
+        yield Text("\nNo score: the submission did not answer.", "bold red")
+    else:
+        yield from _figures(report, report.scores)
+    yield from _findings(report)
+    yield Text(_how(report), "dim")
+
+
+def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    mark = f" {UNSEEN}" if report.source.split == "unknown" else ""
+    yield Text("")
+    yield _headline(report, scores, mark)
+    yield Text(_explain(scores) + mark, "bold")
+    yield _families(scores, mark)
+    yield _classes(report, scores, mark)
+    worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
+    yield Text(f"Worst cells{mark}: {worst}\n")
+
+
+def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(
+        title=f"{report.source.path} under {report.source.preset!r}{mark}", title_justify="left"
+    )
+    for name in ("", "accuracy", "95 % interval", "macro-F1", "images"):
+        table.add_column(name, justify="left" if name == "" else "right")
+    for name, part in (("validation (clean)", scores.validation), ("benchmark", scores.benchmark)):
+        figure = part.accuracy
+        table.add_row(
+            name, f"{figure.value:.3f}", _range(figure), f"{part.macro_f1:.3f}", f"{figure.n:,}"
+        )
+    table.add_row("gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", "")
+    if report.source.metric != "accuracy":
+        shown = (scores.validation.score.value, scores.benchmark.score.value)
+        table.caption = f"{report.source.metric}: {shown[0]:.3f} clean, {shown[1]:.3f} benchmark"
+    return table
+
+
+def _explain(scores: Scores) -> str:
+    if scores.gap.low <= 0:
+        return "No loss to explain: the benchmark accuracy is within the clean one's interval."
+    costly = [loss for loss in scores.losses if loss.share > 0][:3]
+    parts = ", ".join(
+        f"{loss.family} {loss.share:.0%} (accuracy {loss.accuracy:.2f})" for loss in costly
+    )
+    return f"Of the {scores.gap.value:.2f} lost, most goes to: {parts}."
+
+
+def _families(scores: Scores, mark: str) -> RenderableType:
+    from rich.table import Table
+
+    levels = sorted({group.severity for group in scores.groups})
+    table = Table(title=f"Accuracy by family and severity{mark}", title_justify="left")
+    table.add_column("family")
+    for level in levels:
+        table.add_column(f"severity {level}", justify="right")
+    found = {(group.family, group.severity): group.accuracy for group in scores.groups}
+    for family in dict.fromkeys(group.family for group in scores.groups):
+        table.add_row(family, *(_short(found.get((family, level))) for level in levels))
+    return table
+
+
+def _classes(report: Report, scores: Scores, mark: str) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(title=f"Recall by class{mark}", title_justify="left")
+    for name in ("class", "clean", "corrupted", "answers clean", "answers corrupted"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    clean, damaged = scores.validation, scores.benchmark
+    rows = zip(clean.recall, damaged.recall, clean.answered, damaged.answered, strict=True)
+    for name, figures in zip(report.source.label_names, rows, strict=True):
+        table.add_row(name, *(_number(f) for f in figures[:2]), *(f"{f:.0%}" for f in figures[2:]))
+    return table
+
+
+def _findings(report: Report) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    for finding in report.findings:
+        style = _STYLES[finding.severity]
+        yield Text(f"{finding.severity} {finding.code}: {finding.message}", style)
+        if finding.advice:
+            yield Text(f"    {finding.advice}")
+        if finding.detail:
+            yield Text("\n".join(f"    | {line}" for line in finding.detail.splitlines()), "dim")
+
+
+def _how(report: Report) -> str:
+    timing, source = report.timing, report.source
+    versions = " ".join(f"{name} {version}" for name, version in report.versions.items())
+    return (
+        f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
+        f"load {timing.load_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
+        f"({timing.seconds_per_thousand:.2f} s per 1,000 images, {report.blocks} call(s)), "
+        f"total {timing.total_seconds:.1f} s, peak memory {human_bytes(report.peak_memory_bytes)}; "
+        f"{versions}\n"
+        "Not checked: the server's memory, time limit and packages."
+    )
+
+
+def _range(score: Score) -> str:
+    return f"{score.low:.3f} to {score.high:.3f}"
+
+
+def _short(score: Score | None) -> str:
+    return "" if score is None else f"{score.value:.2f} ±{(score.high - score.low) / 2:.2f}"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _document(report: Report) -> dict[str, Any]:
+    source, timing = report.source, report.timing
+    document = {
+        "schema": SCHEMA,
+        "submission": {"path": source.path, "sha256": source.sha256, "bytes": source.bytes},
+        "challenge": {"name": source.challenge, "metric": source.metric},
+        "data": {"source": source.data, "fingerprint": source.fingerprint, "notes": source.notes},
+        "split": source.split,
+        "seed": source.seed,
+        "validation": None,
+        "benchmark": {"preset": source.preset, "description": source.description},
+        "findings": [vars(finding) for finding in report.findings],
+        "timing": {
+            "load_seconds": timing.load_seconds,
+            "predict_seconds": timing.predict_seconds,
+            "total_seconds": timing.total_seconds,
+            "seconds_per_thousand": timing.seconds_per_thousand,
+            "predict_calls": report.blocks,
+        },
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "versions": dict(report.versions),
+        "limits": dict(report.limits),
+        "command": source.command,
+    }
+    if report.scores is not None:
+        _add_scores(document, report.scores, source.label_names)
+    return document
+
+
+def _add_scores(document: dict[str, Any], scores: Scores, names: tuple[str, ...]) -> None:
+    document["validation"] = _part_document(scores.validation, names)
+    document["benchmark"].update(_part_document(scores.benchmark, names))
+    document["benchmark"]["answers"] = scores.answers - scores.validation.accuracy.n
+    document["benchmark"]["cells"] = [
+        {
+            "name": cell.name,
+            "family": cell.family,
+            "severity": cell.severity,
+            "weight": cell.weight,
+            **_score_document(cell.accuracy),
+        }
+        for cell in scores.cells
+    ]
+    document["benchmark"]["families"] = [vars(loss) for loss in scores.losses]
+    document["gap"] = {"value": scores.gap.value, "interval": [scores.gap.low, scores.gap.high]}
+
+
+def _part_document(part: Part, names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **_score_document(part.accuracy),
+        "score": part.score.value,
+        "score_interval": [part.score.low, part.score.high],
+        "macro_f1": part.macro_f1,
+        "balanced_accuracy": part.balanced_accuracy,
+        "recall": dict(zip(names, part.recall, strict=True)),
+        "answered": dict(zip(names, part.answered, strict=True)),
+    }
+
+
+def _score_document(score: Score) -> dict[str, Any]:
+    return {"accuracy": score.value, "interval": [score.low, score.high], "n": score.n}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, NaN as null: what JSON has."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float():
+            return value if math.isfinite(value) else None
+        case _:
+            return value

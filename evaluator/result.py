@@ -1,0 +1,152 @@
+"""What an evaluation found: plain frozen values, computed first and rendered elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evaluator.choice import SplitKind
+from submission.findings import Finding
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure in 0..1 (a difference: -1..1) with its 95 % interval; n base images behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """Accuracy under one cell of the benchmark."""
+
+    name: str
+    family: str
+    severity: int
+    weight: float
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Group:
+    """Accuracy over the cells of one family at one severity."""
+
+    family: str
+    severity: int
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Part:
+    """Figures over one set of answers: the clean images, or the whole benchmark.
+
+    score: the challenge's own metric. recall: by class, NaN for a class without images.
+    answered: each label's share of the answers.
+    """
+
+    accuracy: Score
+    score: Score
+    macro_f1: float
+    balanced_accuracy: float
+    recall: tuple[float, ...]
+    answered: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a family costs: its mean accuracy, and its share of the gap between clean and benchmark."""
+
+    family: str
+    accuracy: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall seconds. load: the class's constructor; predict: all predict calls; total: everything."""
+
+    load_seconds: float
+    predict_seconds: float
+    total_seconds: float
+    answers: int
+
+    @property
+    def seconds_per_thousand(self) -> float:
+        """Seconds of predict for a thousand images."""
+        return 1000 * self.predict_seconds / max(self.answers, 1)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All figures of a finished run. gap: clean minus benchmark accuracy, on the same images."""
+
+    validation: Part
+    benchmark: Part
+    gap: Score
+    cells: tuple[CellScore, ...]
+    groups: tuple[Group, ...]
+    losses: tuple[Loss, ...]
+    answers: int
+
+    def worst(self, count: int = 5) -> tuple[CellScore, ...]:
+        """The cells with the lowest accuracy."""
+        return tuple(sorted(self.cells, key=lambda cell: cell.accuracy.value)[:count])
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the figures come from: the zip, the images, the benchmark, the machine."""
+
+    path: str
+    sha256: str
+    bytes: int
+    challenge: str
+    metric: str
+    label_names: tuple[str, ...]
+    data: str
+    fingerprint: str
+    split: SplitKind
+    notes: tuple[str, ...]
+    preset: str
+    description: str
+    seed: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything an evaluation found; `scores` is None when the submission failed.
+
+    peak_memory_bytes: of the submission's process tree. versions: of what it loaded.
+    limits: limit -> the mechanism that held it.
+    """
+
+    source: Source
+    scores: Scores | None
+    findings: tuple[Finding, ...]
+    timing: Timing
+    peak_memory_bytes: int
+    blocks: int
+    versions: Mapping[str, str]
+    limits: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The report as JSON (docs/report.md)."""
+        from evaluator.report import to_json
+
+        return to_json(self)
+
+    def __str__(self) -> str:
+        from evaluator.report import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from evaluator.html import to_html
+
+        return to_html(self)

@@ -1,0 +1,222 @@
+"""From answers to figures. Intervals resample base images, stratified by class.
+
+One base image is shown clean and under several cells; its answers rise and fall together, so a
+resample draws images, not answers (facts/estimation.md: an answer-wise test claims a difference
+that is not there 34 % of the time, a clustered one 4.7 %).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.benchmark import Benchmark, Questions
+from evaluator.result import CellScore, Group, Loss, Part, Score, Scores
+from submission.challenge import Metric
+
+RESAMPLES = 2000
+LEVEL = 0.95
+_Z = 1.959964
+_CHUNK = 250
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Weighted counts by class, `(..., k)` each: right answers, answers given, true labels."""
+
+    right: Floats
+    given: Floats
+    true: Floats
+
+    def accuracy(self) -> Floats:
+        """Share of right answers."""
+        return _ratio(self.right.sum(-1), self.true.sum(-1))
+
+    def recall(self) -> Floats:
+        """Right answers by true label; NaN where a class has no images."""
+        return _ratio(self.right, self.true)
+
+    def balanced_accuracy(self) -> Floats:
+        """Mean recall over the classes that have images."""
+        return _mean_where(self.recall(), self.true > 0)
+
+    def macro_f1(self) -> Floats:
+        """Mean F1 over the classes that have images or answers."""
+        total = self.given + self.true
+        return _mean_where(_ratio(2 * self.right, total), total > 0)
+
+    def metric(self, name: Metric) -> Floats:
+        """The challenge's metric."""
+        match name:
+            case "accuracy":
+                return self.accuracy()
+            case "balanced accuracy":
+                return self.balanced_accuracy()
+            case "macro-F1":
+                return self.macro_f1()
+
+
+def score(
+    benchmark: Benchmark,
+    questions: Questions,
+    labels: NDArray[np.int64],
+    classes: int,
+    metric: Metric = "accuracy",
+) -> Scores:
+    """All figures of a run. labels: int64 `(m,)`, the submission's answer to each question."""
+    truth = benchmark.data.labels
+    clean = questions.cells == 0
+    weights = _answer_weights(benchmark, questions)
+    parts = [
+        _by_image(truth, questions, labels, classes, np.where(clean, 1.0, 0.0)),
+        _by_image(truth, questions, labels, classes, weights),
+    ]
+    draws = _resamples(truth, benchmark.seed)
+    boot = [_resampled(part, draws) for part in parts]
+    right = labels == truth[questions.rows]
+    cells = _cell_scores(benchmark, questions, right)
+    clean_accuracy, damaged = (_total(part).accuracy() for part in parts)
+    differences = boot[0].accuracy() - boot[1].accuracy()
+    gap = _interval(float(clean_accuracy - damaged), differences, len(truth))
+    return Scores(
+        _part(parts[0], boot[0], metric, len(truth)),
+        _part(parts[1], boot[1], metric, len(truth)),
+        gap,
+        cells,
+        _groups(benchmark, questions, right),
+        _losses(cells, float(clean_accuracy)),
+        len(labels),
+    )
+
+
+def wilson(right: float, n: int) -> Score:
+    """A share of n independent answers with Wilson's 95 % interval."""
+    if n == 0:
+        return Score(float("nan"), 0.0, 1.0, 0)
+    p = right / n
+    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+    return Score(p, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
+
+
+def _answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+    """Each cell's answers together weigh what the preset says; clean answers weigh nothing."""
+    counts = np.bincount(questions.cells, minlength=len(benchmark.cells))
+    weights = np.array([cell.weight for cell in benchmark.cells])
+    weights[0] = 0.0
+    return (weights / np.maximum(counts, 1))[questions.cells]
+
+
+def _by_image(
+    truth: NDArray[np.int64],
+    questions: Questions,
+    labels: NDArray[np.int64],
+    k: int,
+    weights: Floats,
+) -> Tally:
+    """Weighted counts of every base image, `(n, k)`."""
+    true = truth[questions.rows]
+
+    def count(classes: NDArray[np.int64], chosen: NDArray[np.bool_] | None = None) -> Floats:
+        used = weights if chosen is None else weights * chosen
+        counts = np.bincount(questions.rows * k + classes, used, len(truth) * k)
+        return counts.astype(np.float64).reshape(-1, k)
+
+    return Tally(count(true, labels == true), count(labels), count(true))
+
+
+def _total(part: Tally) -> Tally:
+    return Tally(part.right.sum(0), part.given.sum(0), part.true.sum(0))
+
+
+def _resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+    """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
+    rng = np.random.default_rng((seed, 3))
+    drawn = np.zeros((RESAMPLES, len(truth)), np.float32)
+    for label in np.unique(truth):
+        rows = np.flatnonzero(truth == label)
+        drawn[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), RESAMPLES)
+    return drawn
+
+
+def _resampled(part: Tally, draws: NDArray[np.float32]) -> Tally:
+    return Tally(*(draws @ counts for counts in (part.right, part.given, part.true)))
+
+
+def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
+    total = _total(by_image)
+    return Part(
+        _interval(float(total.accuracy()), boot.accuracy(), n),
+        _interval(float(total.metric(metric)), boot.metric(metric), n),
+        float(total.macro_f1()),
+        float(total.balanced_accuracy()),
+        tuple(map(float, total.recall())),
+        tuple(map(float, total.given / total.given.sum())),
+    )
+
+
+def _interval(value: float, resampled: Floats, n: int) -> Score:
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread
+        return wilson(value * n, n)
+    return Score(value, float(low), float(high), n)
+
+
+def _cell_scores(
+    benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
+) -> tuple[CellScore, ...]:
+    n = np.bincount(questions.cells, minlength=len(benchmark.cells))
+    good = np.bincount(questions.cells, right, minlength=len(benchmark.cells))
+    return tuple(
+        CellScore(cell.name, cell.family, cell.severity, cell.weight, wilson(good[i], int(n[i])))
+        for i, cell in enumerate(benchmark.cells)
+        if i > 0 and n[i] > 0
+    )
+
+
+def _groups(
+    benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
+) -> tuple[Group, ...]:
+    """Families by severity. An image may be in a group twice, so the interval counts images."""
+    kinds = sorted({(cell.family, cell.severity) for cell in benchmark.cells[1:]})
+    groups = []
+    for family, severity in kinds:
+        inside = [
+            i
+            for i, c in enumerate(benchmark.cells)
+            if i and (c.family, c.severity) == (family, severity)
+        ]
+        chosen = np.isin(questions.cells, inside)
+        if chosen.any():
+            images = len(np.unique(questions.rows[chosen]))
+            groups.append(Group(family, severity, wilson(right[chosen].mean() * images, images)))
+    return tuple(groups)
+
+
+def _losses(cells: tuple[CellScore, ...], clean: float) -> tuple[Loss, ...]:
+    """Families by what they take from the clean accuracy, the costliest first."""
+    lost = dict.fromkeys((cell.family for cell in cells), 0.0)
+    weight, right = dict(lost), dict(lost)
+    for cell in cells:
+        lost[cell.family] += cell.weight * (clean - cell.accuracy.value)
+        weight[cell.family] += cell.weight
+        right[cell.family] += cell.weight * cell.accuracy.value
+    total = sum(lost.values())
+    found = [
+        Loss(family, right[family] / weight[family], lost[family] / total if total > 0 else 0.0)
+        for family in lost
+    ]
+    return tuple(sorted(found, key=lambda loss: -loss.share))
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def _mean_where(values: Floats, there: NDArray[np.bool_]) -> Floats:
+    return _ratio(np.where(there, values, 0.0).sum(-1), there.sum(-1).astype(np.float64))

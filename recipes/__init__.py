@@ -1,0 +1,1 @@
+"""Systems to train: one file each under `recipes/systems/`, the shared parts once."""

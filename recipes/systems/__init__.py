@@ -1,0 +1,1 @@
+"""One file a system; each holds one value, `SYSTEM`."""

@@ -1,0 +1,112 @@
+"""The arrows between the rooms, and what a command may import before it needs it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission")
+MAY_IMPORT: dict[str, set[str]] = {
+    "cells": set(),
+    "corruptions": set(),
+    "sandbox": set(),
+    "submission": set(),
+    "evaluator": {"corruptions", "cells", "sandbox", "submission"},
+    "recipes": {"corruptions", "cells", "submission"},
+}
+# dry_run.py comes with the dry run; cli.py may use what it starts.
+ALSO = {
+    "submission/cli.py": {"sandbox", "cells"},
+    "submission/dry_run.py": {"sandbox", "cells"},
+}
+KERAS_ALLOWED = ("recipes/", "submission/template/", "corruptions/pipeline.py")
+IN_FUNCTIONS = {"h5py", "pyflakes"}  # of submission's core: only where they are needed
+FILES = sorted(
+    path
+    for room in ROOMS
+    for path in (ROOT / room).rglob("*.py")
+    if "__pycache__" not in path.parts
+)
+LONGEST_FILE = 330
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The top-level names of every import in a tree, wherever it stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def parsed(path: Path) -> ast.Module:
+    """A file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows(path: Path) -> None:
+    """Else a room drags in another, and nothing can be used or understood alone."""
+    name = str(path.relative_to(ROOT))
+    room = name.split("/")[0]
+    allowed = MAY_IMPORT[room] | ALSO.get(name, set()) | {room}
+    assert imported(parsed(path)) & set(ROOMS) <= allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_keras_stays_where_it_is_needed(path: Path) -> None:
+    """Else a command would start TensorFlow, seconds and hundreds of megabytes."""
+    name = str(path.relative_to(ROOT))
+    if not name.startswith(KERAS_ALLOWED):
+        assert not imported(parsed(path)) & {"keras", "tensorflow"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_holds_one_idea(path: Path) -> None:
+    """Else the file list stops telling the story."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+def test_submission_core_needs_the_standard_library_only() -> None:
+    """Else a zip could not be checked on a machine without the scientific stack."""
+    standard = set(sys.stdlib_module_names) | {"submission", "__future__"}
+    for path in FILES:
+        name = str(path.relative_to(ROOT))
+        if name.startswith("submission/") and name not in ALSO and "/template/" not in name:
+            tree = parsed(path)
+            top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            assert imported(tree) <= standard | IN_FUNCTIONS, name
+            assert imported(ast.Module(list(top), [])) <= standard, name
+
+
+HEAVY = ("tensorflow", "keras", "numba", "cv2", "sklearn", "scipy")
+LIGHT_CALLS = [
+    "from submission.cli import main; main(['--help'])",
+    "from evaluator.cli import main; main(['--help'])",
+    "from evaluator.cli import main; main(['inspect', '--help'])",
+    "from recipes.cli import main; main(['--help'])",
+    "from recipes.cli import main; main(['list'])",
+]
+
+
+@pytest.mark.parametrize("call", LIGHT_CALLS)
+def test_help_imports_nothing_heavy(call: str) -> None:
+    """Else every --help takes seconds."""
+    code = f"import sys\ntry:\n    {call}\nexcept SystemExit: pass\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(done.stderr.split())
+
+
+def test_exactly_one_cv2_is_installed() -> None:
+    """Else two OpenCV builds overwrite each other's files."""
+    from importlib.metadata import distributions
+
+    names = {d.metadata["Name"].lower() for d in distributions() if d.metadata["Name"]}
+    assert [n for n in sorted(names) if n.startswith("opencv")] == ["opencv-python-headless"]
