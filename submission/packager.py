@@ -14,7 +14,7 @@ from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.shipped_model import Settings, shipped_model
+from submission.shipped_model import shipped_model
 from submission.training_folder import Packing
 
 
@@ -85,16 +85,7 @@ def _for_server(data: bytes, path: Path, keras: str) -> tuple[bytes, Backport]:
 def _model_file(packing: Packing, weights: Mapping[str, Path], challenge: Challenge) -> bytes:
     if packing.model is not None:
         return _read(packing.model)
-    settings = Settings(
-        weights=tuple(weights),
-        scale=packing.scale,
-        resize=packing.resize,
-        tta=packing.tta,
-        ensemble=packing.ensemble,
-        class_name=challenge.class_name,
-        method=challenge.method,
-    )
-    return shipped_model(settings).encode()
+    return shipped_model(packing, tuple(weights), challenge).encode()
 
 
 def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 WAIT_SECONDS = 0.005
+LONGEST_MESSAGE, LONGEST_TRACE = 10_000, 100_000  # characters
 Predict = Callable[[Any], Any]
 _LOADERS = ("<frozen importlib", str(Path("importlib") / "__init__.py"))
 
@@ -130,8 +131,8 @@ def save_error(output: Path, status: Status, error: BaseException) -> None:
         "stage": status.stage,
         "block": status.facts["block"],
         "type": type(error).__name__,
-        "message": str(error),
-        "traceback": own_frames(error),
+        "message": str(error)[:LONGEST_MESSAGE],
+        "traceback": own_frames(error)[-LONGEST_TRACE:],
     }
     save_json(output / "error.json", facts)
     sys.stderr.write(facts["traceback"])

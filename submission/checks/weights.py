@@ -50,9 +50,13 @@ def _unloadable(subject: Subject, name: str) -> Iterator[str]:
         yield f"{name}: {error}"
         return
     changes = [change for change in found.changes if change.key != "compile_config"]
-    what = next(iter([*found.refusals, *changes]), None)
-    if what is not None:
-        yield f"{name} was saved by Keras {found.saved_with}; Keras {server} cannot load it: {what}"
+    if found.refusals:
+        yield f"{name}: Keras {server} cannot load it: {found.refusals[0]}"
+    elif changes:
+        first = f"{changes[0].layer or 'the model'}: {changes[0].key}"
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        said = f"holds what Keras {server} does not know ({first}{more})"
+        yield f"{name} was saved by Keras {found.saved_with} and {said}"
 
 
 def _opened_files(tree: ast.Module | None) -> Iterator[str]:

@@ -174,6 +174,13 @@ def test_an_output_flood_is_cut(tmp_path: Path) -> None:
     assert "bytes cut" in outcome.result.log
 
 
+def test_an_endless_message_is_cut(tmp_path: Path) -> None:
+    """Else an error would be lost because its text is too long to be read."""
+    outcome = rehearse(tmp_path, body("raise ValueError('x' * 10**7)"))
+    assert outcome.problem is not None
+    assert outcome.problem.kind == "ValueError"
+
+
 def test_stray_processes_end_with_the_run(tmp_path: Path) -> None:
     """Else every rehearsal would leave processes behind."""
     code = "import subprocess; p = subprocess.Popen(['sleep', '600']); return np.full(len(X), 1)"

@@ -20,7 +20,7 @@ class Model:
     def predict(self, X):
         return np.zeros(len(X), dtype=int)
 """
-GOOD = {"model.py": GOOD_MODEL, "weights.npy": b"\x93NUMPY"}
+GOOD: dict[str, str | bytes] = {"model.py": GOOD_MODEL, "weights.npy": b"\x93NUMPY"}
 
 
 class Link(str):
@@ -46,7 +46,7 @@ def keras_file(version: str, layer_config: Mapping[str, object]) -> bytes:
     layer = {
         "module": "keras.layers",
         "class_name": "Dense",
-        "config": {"name": "dense", "units": 8, **layer_config},
+        "config": {"name": "dense", "trainable": True, "units": 8, **layer_config},
         "registered_name": None,
     }
     config = {

@@ -1,0 +1,60 @@
+"""What a failed run is told as: code, one sentence, advice, the trimmed traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from submission.failures import LONGEST_TRACE, Failure, explain, plain, trim
+
+TABLE = [
+    (Failure("import", "ModuleNotFoundError", "No module named 'cv2'"), "S601", "cv2", "Put the module"),
+    (Failure("import", "NameError", "name 'tfk' is not defined"), "S601", "tfk", "notebook"),
+    (Failure("class", "AttributeError", "no attribute 'Model'"), "S602", "no class Model", "Define"),
+    (Failure("init", "FileNotFoundError", "No such file: 'w.keras'"), "S603", "w.keras", "__file__"),
+    (Failure("init", "ValueError", "File not found: filepath=w.keras"), "S603", "w.keras", "__file__"),
+    (Failure("init", "TypeError", "Error when deserializing class 'Dense'"), "S603", "Dense", "another Keras"),
+    (Failure("method", "AttributeError", "no attribute"), "S604", "no method predict", "Define"),
+    (Failure("predict", "ResourceExhaustedError", "OOM"), "S605", "OOM", "batches"),
+    (Failure("answer", "shape", "expected (5,); received (5, 8)"), "S606", "(5, 8)", "numpy array"),
+    (Failure("time", "time", "stopped after 60 s"), "S607", "60 s", "larger batches"),
+    (Failure("memory", "memory", "stopped"), "S608", "memory limit", "batches"),
+    (Failure("exit", "predict", "exit code -9"), "S609", "stage predict", "memory killer"),
+    (Failure("made up by the child", "X", "y"), "S600", "could not start", "log"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("failure", "code", "said", "advice"), TABLE)
+def test_failures_are_explained(failure: Failure, code: str, said: str, advice: str) -> None:
+    """Else the user gets a traceback and no idea."""
+    finding = explain(failure)
+    assert (finding.code, finding.severity) == (code, "error")
+    assert said in finding.message
+    assert advice in finding.advice
+
+
+def test_the_challenges_own_names_are_used() -> None:
+    """Else a challenge with other names would be told of a class that it does not want."""
+    finding = explain(Failure("method", "AttributeError", "no"), "net", "Net", "classify")
+    assert "Net has no method classify" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred\x1b[0m", "ared"),
+        ("one\ntwo\r\n three", "one two three"),
+        ("\x1b]0;title\x07x", "0;titlex"),
+        ("bell\x07 \x9b31m", "bell 31m"),
+        ("y" * 50, "y" * 19 + "…"),
+    ],
+)
+def test_foreign_text_cannot_move_the_terminal(text: str, shown: str) -> None:
+    """Else a submission's output could rewrite our report on the screen."""
+    assert plain(text, 20) == shown
+
+
+def test_a_long_trace_keeps_its_end() -> None:
+    """Else the error itself would be cut away."""
+    shown = trim("\n".join(f"line {i}\x1b[1m" for i in range(500))).splitlines()
+    assert len(shown) == LONGEST_TRACE + 1
+    assert shown[-1] == "line 499"

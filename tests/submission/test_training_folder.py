@@ -1,0 +1,83 @@
+"""A training folder's recipe.json, also when a user wrote it by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from submission.errors import SubmissionError
+from submission.training_folder import read_training_folder
+
+
+def folder(place: Path, **changes: Any) -> Path:
+    """A training folder whose recipe.json is the smallest good one, changed; None removes a key."""
+    recipe = {"schema": 1, "weights": ["weights.keras"], **changes}
+    kept = {key: value for key, value in recipe.items() if value is not None}
+    (place / "recipe.json").write_text(json.dumps(kept), encoding="utf-8")
+    (place / "weights.keras").write_bytes(b"weights")
+    return place
+
+
+def test_the_smallest_recipe(tmp_path: Path) -> None:
+    """Else a user could not write one by hand."""
+    packing = read_training_folder(folder(tmp_path))
+    assert packing.weights == (tmp_path / "weights.keras",)
+    assert (packing.scale, packing.scale_given, packing.split) == ("0..255", False, None)
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    """Else the zip would not do what the training did."""
+    (tmp_path / "layers.py").touch()
+    (tmp_path / "split.json").touch()
+    changes = {
+        "scale": "0..1",
+        "resize": 64,
+        "tta": "flips",
+        "ensemble": "vote",
+        "include": ["layers.py"],
+    }
+    packing = read_training_folder(folder(tmp_path, **changes))
+    assert (packing.scale, packing.scale_given, packing.resize) == ("0..1", True, 64)
+    assert (packing.tta, packing.ensemble) == ("flips", "vote")
+    assert packing.include == (tmp_path / "layers.py",)
+    assert packing.split == tmp_path / "split.json"
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"schema": 2}, "schema: expected 1, received 2"),
+    ({"weights": None}, "weights: expected a list of file names"),
+    ({"weights": []}, "weights: expected a list of file names"),
+    ({"weights": ["other.keras"]}, "there is no file"),
+    ({"scale": "255"}, "one of 0..255, 0..1, -1..1"),
+    ({"tta": "flip"}, "one of none, flips, rot90, d4"),
+    ({"resize": "96"}, "a side in pixels"),
+    ({"weight": ["x"]}, "did you mean 'weights'"),
+    ({"preprocess": "resnet50"}, "preprocess: expected null"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), MISTAKES)
+def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    """Else a typo would silently be a default."""
+    with pytest.raises(SubmissionError) as caught:
+        read_training_folder(folder(tmp_path, **changes))
+    assert said in str(caught.value)
+    assert "recipe.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 10_000])
+def test_what_is_no_json_object(tmp_path: Path, text: str) -> None:
+    """Else the user meets a parser's words."""
+    (tmp_path / "recipe.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SubmissionError, match=r"recipe\.json"):
+        read_training_folder(tmp_path)
+
+
+def test_a_folder_without_recipe_points_to_its_weights(tmp_path: Path) -> None:
+    """Else the user does not know how to go on."""
+    (tmp_path / "best.keras").touch()
+    with pytest.raises(SubmissionError, match=r"make-submission .*best\.keras"):
+        read_training_folder(tmp_path)
