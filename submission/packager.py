@@ -10,11 +10,12 @@ from pathlib import Path
 
 from submission.archive import Archive
 from submission.backport import EPOCH, Backport, backport_keras_file
+from submission.backport_table import targets
 from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.shipped_model import shipped_model
+from submission.model_page import model_page
 from submission.training_folder import Packing
 
 
@@ -45,7 +46,7 @@ def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
     part = out.with_name(f"part-{out.name}"[-64:])
     try:
         _write_zip(part, contents)
-        findings = (*_assumptions(packing), *_examined(part, out, challenge))
+        findings = (*_assumptions(packing, challenge), *_examined(part, out, challenge))
         with Archive(part) as archive:
             sha256, size = archive.sha256, archive.size
         fine = not has_errors(findings)
@@ -61,14 +62,14 @@ def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
 def _contents(
     packing: Packing, challenge: Challenge
 ) -> tuple[dict[str, bytes], dict[str, Backport]]:
-    names = _zip_names(packing.weights)
-    contents: dict[str, bytes] = {f"{challenge.module}.py": _model_file(packing, names, challenge)}
+    names, included = _zip_names(packing.weights), _zip_names(packing.include)
+    contents = {f"{challenge.module}.py": _model_file(packing, names, included, challenge)}
     backports: dict[str, Backport] = {}
     for name, path in names.items():
         contents[name] = _read(path)
-        if path.suffix == ".keras" and challenge.keras:
+        if path.suffix == ".keras" and challenge.keras in targets():
             contents[name], backports[name] = _for_server(contents[name], path, challenge.keras)
-    for name, path in _zip_names(packing.include).items():
+    for name, path in included.items():
         if name in contents:
             raise SubmissionError(f"two files would be called {name} in the zip: rename {path}.")
         contents[name] = _read(path)
@@ -82,10 +83,26 @@ def _for_server(data: bytes, path: Path, keras: str) -> tuple[bytes, Backport]:
         raise SubmissionError(f"{path}: {error}") from None
 
 
-def _model_file(packing: Packing, weights: Mapping[str, Path], challenge: Challenge) -> bytes:
+def _model_file(
+    packing: Packing,
+    weights: Mapping[str, Path],
+    included: Mapping[str, Path],
+    challenge: Challenge,
+) -> bytes:
+    """The user's own module, or our page with its settings and the challenge's names."""
     if packing.model is not None:
         return _read(packing.model)
-    return shipped_model(packing, tuple(weights), challenge).encode()
+    settings = {
+        "WEIGHTS": list(weights),
+        "MODULES": [path.stem for path in included.values() if path.suffix == ".py"],
+        "SCALE": packing.scale,
+        "RESIZE": packing.resize,
+        "NUM_CLASSES": challenge.classes,
+        "TTA": packing.tta,
+        "ENSEMBLE": packing.ensemble,
+    }
+    page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
+    return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
 
 
 def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:
@@ -118,14 +135,21 @@ def _examined(part: Path, out: Path, challenge: Challenge) -> list[Finding]:
         return examine(archive, challenge, out.name)
 
 
-def _assumptions(packing: Packing) -> list[Finding]:
-    if packing.scale_given or packing.model is not None:
-        return []
-    message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
-    advice = (
-        "If you trained on images / 255, say --scale 0..1; a mismatch is silent on the platform."
-    )
-    return [Finding("S501", "warning", message, advice)]
+def _assumptions(packing: Packing, challenge: Challenge) -> list[Finding]:
+    """What packing took for granted, because nobody said."""
+    found = []
+    if not packing.scale_given and packing.model is None:
+        message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
+        advice = "Trained on images / 255? Say --scale 0..1; a mismatch is silent on the platform."
+        found.append(Finding("S501", "warning", message, advice))
+    keras_files = [path.name for path in packing.weights if path.suffix == ".keras"]
+    if keras_files and challenge.keras and challenge.keras not in targets():
+        message = (
+            f"no table says what Keras {challenge.keras} reads: {keras_files[0]} goes as it is"
+        )
+        advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
+        found.append(Finding("S502", "warning", message, advice))
+    return found
 
 
 def _copy_split(split: Path | None, out: Path) -> Path | None:

@@ -88,7 +88,7 @@ def named_classes() -> Iterator[tuple[str, type]]:
 
 def subclasses(cls: type) -> set[type]:
     """All classes below `cls`."""
-    below = set(cls.__subclasses__())
+    below: set[type] = set(cls.__subclasses__())
     return below.union(*(subclasses(child) for child in below))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from submission.backport import inspect_keras_file
+from submission.backport_table import targets
 from submission.checks.registry import Subject, check
 from submission.errors import SubmissionError
 
@@ -38,7 +39,7 @@ def no_weights(subject: Subject) -> Iterator[str]:
 def keras_too_new(subject: Subject) -> Iterator[str]:
     """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
     for member in subject.archive.members:
-        if subject.challenge.keras and member.name.endswith(".keras"):
+        if subject.challenge.keras in targets() and member.name.endswith(".keras"):
             yield from _unloadable(subject, member.name)
 
 

@@ -90,6 +90,23 @@ def test_other_names_of_class_and_method(tmp_path: Path, weights: Path) -> None:
     assert "def classify(self, X):" in text
 
 
+def test_included_python_files_are_imported_first(tmp_path: Path, weights: Path) -> None:
+    """Else custom layers would be in the zip but not registered when the weights are loaded."""
+    layers = tmp_path / "layers.py"
+    layers.write_text("x = 1\n", encoding="utf-8")
+    pack(Packing((weights,), include=(layers,)), CHALLENGE, tmp_path / "s.zip")
+    assert settings(tmp_path / "s.zip")["MODULES"] == ["layers"]
+
+
+def test_a_server_without_a_table_is_a_warning(tmp_path: Path, weights: Path) -> None:
+    """Else a challenge with another Keras could not be packed, or a failure there came unsaid."""
+    challenge = replace(CHALLENGE, keras="3.9.9")
+    packed = pack(Packing((weights,)), challenge, tmp_path / "s.zip")
+    assert [(f.code, f.severity) for f in packed.findings] == [("S502", "warning")]
+    with zipfile.ZipFile(tmp_path / "s.zip") as file:
+        assert file.read("weights.keras") == weights.read_bytes()
+
+
 def test_an_own_model_is_shipped_as_it_is(tmp_path: Path, weights: Path) -> None:
     """Else a user's own preprocessing would be lost."""
     own = tmp_path / "mine.py"

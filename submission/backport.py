@@ -1,0 +1,215 @@
+"""Makes a `.keras` file of a newer Keras load on the server's older one, or refuses by name.
+
+Only `.keras` files carry a config that can be rewritten: a zip with metadata.json, config.json and
+model.weights.h5. The weights are copied as they are. What comes out depends on nothing but what
+went in: entries in a fixed order, stored, dated 1980.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, replace
+from typing import Any
+
+from submission.backport_config import Change, Refusal, Rewriter
+from submission.backport_table import load_table
+from submission.errors import SubmissionError
+
+METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+LARGEST_CONFIG = 64 << 20
+LARGEST_EXPANSION = 50  # Keras stores its files as they are; more is a bomb
+FIRST_WITH_NESTED_LISTS = "3.15.0"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Backport:
+    """What rewriting a config for an older Keras changed, and what it could not."""
+
+    target: str
+    saved_with: str  # the version that wrote the file
+    config: dict[str, Any]
+    changes: tuple[Change, ...]
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def report(self) -> str:
+        """The refusals for people, one a line."""
+        return "\n".join(f"- {refusal}" for refusal in self.refusals)
+
+
+class BackportError(SubmissionError):
+    """The model uses what the target lacks; `backport.refusals` says what."""
+
+    def __init__(self, backport: Backport) -> None:
+        super().__init__(
+            f"saved with Keras {backport.saved_with}, and Keras {backport.target} cannot load it:\n"
+            f"{backport.report}"
+        )
+        self.backport = backport
+
+
+def backport_keras_file(
+    data: bytes, target: str, *, keep_compile: bool = False
+) -> tuple[bytes, Backport]:
+    """Return the file as Keras `target` loads it, and the record.
+
+    A file of that version or an older one comes back as it is. Raises BackportError where the
+    model uses what the target lacks, SubmissionError where the bytes are no `.keras` file.
+    """
+    backport = inspect_keras_file(data, target, keep_compile=keep_compile)
+    if backport.refusals:
+        raise BackportError(backport)
+    if not is_newer(backport.saved_with, target):
+        return data, backport
+    members = _members(data)
+    metadata = {**_parsed(members, METADATA), "keras_version": target}
+    members[METADATA] = json.dumps(metadata).encode()
+    members[CONFIG] = json.dumps(backport.config).encode()
+    return _packed(members), backport
+
+
+def inspect_keras_file(data: bytes, target: str, *, keep_compile: bool = False) -> Backport:
+    """Return what rewriting would change and refuse; writes nothing, raises as the other does not."""
+    members = _members(data)
+    config, metadata = _parsed(members, CONFIG), _parsed(members, METADATA)
+    backport = backport_config(
+        config, target, str(metadata.get("keras_version", "")), keep_compile=keep_compile
+    )
+    if not is_newer(backport.saved_with, target) or WEIGHTS not in members:
+        return backport
+    return replace(backport, refusals=backport.refusals + unread_weights(members[WEIGHTS], target))
+
+
+def backport_config(
+    config: dict[str, Any], target: str, saved_with: str, *, keep_compile: bool = False
+) -> Backport:
+    """Rewrite the config alone; a config of the target's version or older stays as it is."""
+    if not is_newer(saved_with, target):
+        return Backport(target, saved_with, config, (), ())
+    rewriter = Rewriter(load_table(target), keep_compile)
+    try:
+        rewritten = rewriter.rewrite(config)
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+        raise SubmissionError(
+            f"a .keras file whose {CONFIG} is not laid out as Keras does it ({error!r}). "
+            "Save the model again with model.save('model.keras')."
+        ) from None
+    return Backport(
+        target, saved_with, rewritten, tuple(rewriter.changes), tuple(rewriter.refusals)
+    )
+
+
+def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:
+    """Return the weights that the target would pass over without a word.
+
+    A layer's lists of layers are stored alike in all versions, but lists of lists of layers only
+    since Keras 3.15: as groups called `container`. Other layouts were found to be the same.
+    """
+    if not needs_flat_lists(target):
+        return ()
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(weights), "r") as file:
+            return tuple(_refused_list(file, path, target) for path in _nested_lists(file))
+    except OSError as error:
+        raise SubmissionError(
+            f"a .keras file whose {WEIGHTS} is no readable HDF5 ({error}). Save the model again."
+        ) from None
+
+
+def needs_flat_lists(target: str) -> bool:
+    """Whether that version leaves lists of lists of layers out of its files."""
+    return is_newer(FIRST_WITH_NESTED_LISTS, target)
+
+
+def _nested_lists(file: Any) -> list[str]:
+    """Return the paths of the lists: groups of a `container` that belong to no layer themselves."""
+    found: list[str] = []
+
+    def visit(path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        if re.fullmatch(r"container(_\d+)?", name) and "vars" not in file[parent or "/"]:
+            found.append(parent)
+
+    file.visit(visit)
+    return sorted(set(found))
+
+
+def _refused_list(file: Any, path: str, target: str) -> Refusal:
+    owner, _, attribute = path.rpartition("/")
+    layer = (
+        str(file[f"{owner}/vars"].attrs.get("name", owner)) if f"{owner}/vars" in file else owner
+    )
+    return Refusal(
+        f"{WEIGHTS}:{path}", layer, attribute, None,
+        f"keeps layers in a list of lists ({attribute!r}), where Keras {target} does not look: their "
+        "weights would stay at random values, without an error.",
+        "Keep them in one flat list, or as attributes of their own, and save the model again.",
+    )  # fmt: skip
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether the first version is the later one; one that does not say what it is counts as later."""
+    return not version or _numbers(version) > _numbers(than)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    """Unpack, after a look at the sizes."""
+    if data.startswith(b"\x89HDF"):
+        raise SubmissionError(
+            "an HDF5 file (.h5, .weights.h5): only .keras files carry a config that can be rewritten. "
+            "Save the model with model.save('model.keras')."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            infos = [info for info in file.infolist() if not info.is_dir()]
+            if sum(info.file_size for info in infos) > LARGEST_EXPANSION * len(data):
+                raise SubmissionError("a .keras file that unpacks to far more than it holds.")
+            members = {info.filename: file.read(info) for info in infos}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise SubmissionError(
+            f"not a .keras file ({error}): only .keras files carry a config that can be rewritten. "
+            "Save the model again with model.save('model.keras')."
+        ) from None
+    missing = [name for name in (METADATA, CONFIG) if name not in members]
+    if missing:
+        raise SubmissionError(
+            f"not a .keras file: its zip has no {' and no '.join(missing)}. "
+            "Save the model again with model.save('model.keras')."
+        )
+    return members
+
+
+def _parsed(members: dict[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        if len(members[name]) > LARGEST_CONFIG:
+            raise SubmissionError(f"a .keras file whose {name} has {len(members[name]):,} bytes.")
+        parsed = json.loads(members[name])
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise SubmissionError(f"a .keras file whose {name} is no JSON ({error}).") from None
+    if not isinstance(parsed, dict):
+        raise SubmissionError(f"a .keras file whose {name} holds no object.")
+    return parsed
+
+
+def _packed(members: dict[str, bytes]) -> bytes:
+    """Zip the members: Keras's own three first, the rest by name."""
+    first = [METADATA, CONFIG, WEIGHTS]
+    names = [n for n in first if n in members] + sorted(n for n in members if n not in first)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
+        for name in names:
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.external_attr = 0o644 << 16
+            info.create_system = 3  # Unix, whatever this runs on
+            file.writestr(info, members[name])
+    return buffer.getvalue()
