@@ -39,7 +39,7 @@ class Benchmark:
         pictures = self.data.images[rows]
         if not damage.steps:
             return pictures
-        seen = corrupt_cell(_as_rgb(pictures), damage, self.seed, self.data.ids[rows])
+        seen = corrupt_cell(as_rgb(pictures), damage, self.seed, self.data.ids[rows])
         return _as_given(seen, pictures.shape)
 
     def questions(self) -> Questions:
@@ -108,8 +108,8 @@ def _fill(made: NDArray[np.uint8], benchmark: Benchmark, block: Questions, cell:
     made[places] = benchmark.images(int(cell), block.rows[places])
 
 
-def _as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Three channels, and at least 32 pixels a side (mirrored borders): what the operators take."""
+def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return three channels, and at least 32 pixels a side (mirrored borders): what the operators take."""
     if images.shape[3] == 1:
         images = np.repeat(images, 3, axis=3)
     missing = [max(SMALLEST_SIDE - side, 0) for side in images.shape[1:3]]
@@ -120,7 +120,7 @@ def _as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _as_given(images: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Undo `_as_rgb`: crop the borders away, and grey where grey was given."""
+    """Undo `as_rgb`: crop the borders away, and grey where grey was given."""
     top, left = (max(SMALLEST_SIDE - side, 0) // 2 for side in shape[1:3])
     images = images[:, top : top + shape[1], left : left + shape[2]]
     if shape[3] == 3:

@@ -180,12 +180,13 @@ def _show(options: argparse.Namespace) -> int:
     from corruptions.chain import validate
     from corruptions.presets import resolve
     from corruptions.sheet import contact_sheet
+    from evaluator.benchmark import as_rgb
 
     preset = resolve(options.corrupt)
     validate(preset)
     data = load(options.data) if options.data else synthetic(max(options.images, 8), options.seed)
     rows = prefix_order(data, options.seed)[: options.images]
-    sheet = contact_sheet(data.images[rows], preset, options.seed)
+    sheet = contact_sheet(as_rgb(data.images[rows]), preset, options.seed, columns=len(rows))
     sheet.save(options.out)
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE

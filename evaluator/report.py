@@ -68,7 +68,7 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
     mark = f" {UNSEEN}" if report.source.split == "unknown" else ""
     yield Text("")
     yield _headline(report, scores, mark)
-    yield Text(_explain(scores) + mark, "bold")
+    yield Text(_explain(scores, report.source.label_names) + mark, "bold")
     yield _families(scores, mark)
     yield _classes(report, scores, mark)
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
@@ -95,14 +95,25 @@ def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
     return table
 
 
-def _explain(scores: Scores) -> str:
+def _explain(scores: Scores, names: tuple[str, ...]) -> str:
     if scores.gap.low <= 0:
         return "No loss to explain: the benchmark accuracy is within the clean one's interval."
     costly = [loss for loss in scores.losses if loss.share > 0][:3]
     parts = ", ".join(
         f"{loss.family} {loss.share:.0%} (accuracy {loss.accuracy:.2f})" for loss in costly
     )
-    return f"Of the {scores.gap.value:.2f} lost, most goes to: {parts}."
+    return f"Of the {scores.gap.value:.2f} lost, most goes to: {parts}.{_drift(scores, names)}"
+
+
+def _drift(scores: Scores, names: tuple[str, ...]) -> str:
+    """Where the answers go when the images are corrupted, if they flock to one label."""
+    pairs = zip(scores.benchmark.answered, scores.validation.answered, names, strict=True)
+    corrupted, clean, name = max(pairs, key=lambda pair: pair[0] - pair[1])
+    if corrupted < 2 * clean or corrupted - clean < 0.1:
+        return ""
+    return (
+        f" Corrupted images are called {name} {corrupted:.0%} of the time (clean ones {clean:.0%})."
+    )
 
 
 def _families(scores: Scores, mark: str) -> RenderableType:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import io
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -31,6 +30,7 @@ from submission.backport_config import Rewriter, snake_case
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
 from submission.model_page import model_page
+from tests.submission.server import server_python
 
 TARGET, NEWER = "3.4.1", "3.15.1"
 HERE = Path(__file__).parent
@@ -392,28 +392,6 @@ def test_a_config_of_today() -> None:
 ZOO = ("plain", "residual", "separable", "augmented", "nested", "attention", "custom", "half", "binary",
        "transfer", "MobileNetV3Small", "EfficientNetV2B0", "ResNet50", "ConvNeXtTiny")  # fmt: skip
 LARGEST_DIFFERENCE = {"half": 2e-3}
-
-
-def server_python() -> str:
-    """A Python with the server's versions: SERVER_PYTHON, or one built once into the user's cache."""
-    cache = Path.home() / ".cache" / "codabench-rehearsal" / f"keras-{TARGET}"
-    python = os.environ.get("SERVER_PYTHON", "/opt/server217/bin/python")
-    if not Path(python).exists():
-        python = str(cache / "bin" / "python")
-    try:
-        if not Path(python).exists():
-            subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
-            packages = ["tensorflow-cpu==2.17.0", f"keras=={TARGET}"]
-            subprocess.run(
-                [python, "-m", "pip", "install", "-q", *packages], check=True, timeout=1200
-            )
-        ask = [python, "-c", "import keras; print(keras.__version__)"]
-        found = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"no environment with Keras {TARGET}: {error}")
-    if found != TARGET:
-        pytest.skip(f"{python} has Keras {found}, not {TARGET}")
-    return python
 
 
 @pytest.fixture(scope="module")

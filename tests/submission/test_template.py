@@ -264,7 +264,7 @@ def test_the_page_runs_where_only_keras_is() -> None:
     tree = ast.parse(source, feature_version=(3, 9))
     imported = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name
                 for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)}  # fmt: skip
-    assert imported == {"pathlib", "keras", "numpy"}
+    assert imported == {"importlib", "pathlib", "keras", "numpy"}
 
 
 @pytest.mark.keras

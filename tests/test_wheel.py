@@ -1,0 +1,109 @@
+"""The built wheel, installed in a fresh environment and used from an empty folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.submission.zips import keras_file
+
+ROOT = Path(__file__).parent.parent
+ORACLE = """
+import numpy as np
+class Model:
+    def predict(self, X):
+        return np.arange(len(X)) % 8
+"""
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> str:
+    """Run a command that must succeed."""
+    done = subprocess.run(
+        list(map(str, words)), cwd=cwd, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by the locked back end."""
+    out = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out, cwd=ROOT)
+    return next(out.glob("*.whl"))
+
+
+def use(environment: Path, folder: Path) -> None:
+    """Walk through what needs the files that ship: template, profiles, presets, tables, programs."""
+    commands = environment / "bin"
+    where = "import corruptions, evaluator, sandbox; print(corruptions.__file__, sandbox.__file__)"
+    found = run(commands / "python", "-c", where, cwd=folder)
+    assert all(path.startswith(str(environment)) for path in found.split())
+    (folder / "weights.keras").write_bytes(keras_file("3.15.1", {"quantization_config": None}))
+    run(commands / "make-submission", "weights.keras", "--out", "built.zip", cwd=folder)
+    run(commands / "make-submission", "--check-only", "built.zip", cwd=folder)
+    run(commands / "local-eval", "show", "--corrupt", "an2dl-2024", "--images", "2", cwd=folder)
+    run(commands / "train-recipe", "list", cwd=folder)
+    draw = "from cells import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
+    run(commands / "python", "-c", draw, cwd=folder)
+    with zipfile.ZipFile(folder / "submission.zip", "w") as file:
+        file.writestr("model.py", ORACLE)
+    assert "validation (clean)" in run(commands / "local-eval", "--corrupt", "light", cwd=folder)
+
+
+def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    """Else `pip install` would give commands that miss their files."""
+    environment, folder = tmp_path / "fresh", tmp_path / "empty"
+    folder.mkdir()
+    run(sys.executable, "-m", "venv", "--without-pip", environment)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        environment / "bin" / "python",
+        "install",
+        "-q",
+        "--no-deps",
+        wheel,
+    )
+    # The dependencies of this environment, but not its editable install of the checkout.
+    site = next(environment.glob("lib/python*/site-packages"))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    use(environment, folder)
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_its_dependencies(wheel: Path, tmp_path: Path) -> None:
+    """Else `pip install` alone would not be enough (downloads about 1 GB)."""
+    environment, folder = tmp_path / "fresh", tmp_path / "empty"
+    folder.mkdir()
+    run(sys.executable, "-m", "venv", environment)
+    run(environment / "bin" / "pip", "install", "-q", wheel)
+    use(environment, folder)
+
+
+def test_an_installed_tensorflow_is_not_moved(wheel: Path) -> None:
+    """Else an install in Colab would break its TensorFlow, or its NumPy."""
+    with zipfile.ZipFile(wheel) as file:
+        metadata = next(name for name in file.namelist() if name.endswith("METADATA"))
+        lines = file.read(metadata).decode().splitlines()
+    needs = [
+        line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist")
+    ]
+    assert needs
+    assert all("<" not in need and "==" not in need for need in needs)
+    assert "tensorflow>=2.17" in needs
+
+
+def test_nothing_but_the_rooms_ships(wheel: Path) -> None:
+    """Else tests or data would land in every user's site-packages."""
+    with zipfile.ZipFile(wheel) as file:
+        top = {name.split("/")[0] for name in file.namelist()}
+    rooms = {"cells", "corruptions", "evaluator", "recipes", "sandbox", "submission"}
+    assert {name for name in top if not name.endswith(".dist-info")} == rooms
