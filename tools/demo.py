@@ -16,7 +16,7 @@ CELLS = 2400
 BIN = Path(sys.executable).parent
 STEPS = (
     ("Draw cells to train on", "training/weights.keras", None),
-    ("Train a small CNN on them", "training/weights.keras", "train-recipe baseline --data demo/cells.npz --out demo/training"),
+    ("Train a small CNN on them", "training/weights.keras", "train-recipe baseline --data demo/cells.npz --out demo/training --epochs 9"),
     ("Build the zip that the platform wants", "", "make-submission demo/training --out demo/submission.zip"),
     ("See what heavy corruption looks like", "heavy.png", "local-eval show --corrupt heavy --data demo/cells.npz --out demo/heavy.png"),
     ("Rehearse: validation against corrupted images", "", "local-eval demo/submission.zip --data demo/cells.npz --corrupt heavy --json demo/report.json"),
