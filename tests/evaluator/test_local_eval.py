@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from cells import Dataset, save, split, synthetic
@@ -133,6 +138,25 @@ def test_a_hanging_submission_ends_at_the_limit(here: Path) -> None:
         json.loads((here / "report.json").read_text(encoding="utf-8"))["findings"][0]["code"]
         == "S607"
     )
+
+
+def test_ctrl_c_ends_the_child_too(here: Path) -> None:
+    """Else an impatient user would leave a model computing in the background."""
+    mark = here / "pid"
+    hang = (
+        f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(99); return"
+    )
+    submission(here, ORACLE.replace("return", hang))
+    command = [str(Path(sys.executable).parent / "local-eval"), "--corrupt", "light"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    _, heard = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert heard.strip() == "local-eval: interrupted"
+    assert not psutil.pid_exists(int(mark.read_text()))
 
 
 def test_an_unsafe_zip_is_not_unpacked(here: Path) -> None:
