@@ -27,7 +27,23 @@ Apply = Callable[[Images, Params, Draws], Images]
 DEFAULT_TABLE = "imagecorruptions"
 OWN_TABLE = "own"  # operators of this project: valid under every table
 SMALLEST_SIDE = 32
-_MODULES = ("noise", "blur", "weather", "digital", "geometry", "color", "overlay", "policy")
+CHUNK_PIXELS = 32 * 96 * 96  # drawn and changed at a time: what stays in the cache
+LARGE_CHUNK_PIXELS = 256 * 96 * 96  # for operators that share a cost among the images of a call
+FAMILIES = (
+    *("noise", "blur", "weather", "digital", "geometry", "color", "overlay"),
+    *("randaugment", "augmix"),
+)
+_MODULES = (
+    "noise",
+    "blur",
+    "weather",
+    "splashes",
+    "digital",
+    "geometry",
+    "color",
+    "overlay",
+    "policy",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class Corruption:
     apply: Apply
     source: str
     revision: int
+    chunk_pixels: int
 
 
 _registry: dict[tuple[str, str], Corruption] = {}
@@ -65,6 +82,7 @@ def corruption(
     table: str = OWN_TABLE,
     revision: int = 1,
     name: str | None = None,
+    chunk_pixels: int = CHUNK_PIXELS,
 ) -> Callable[[Apply], Apply]:
     """Register the decorated `apply` function under its own name (or `name`).
 
@@ -74,19 +92,22 @@ def corruption(
 
     def register(apply: Apply) -> Apply:
         key = (table, name or apply.__name__)
-        if key in _registry or len(severities) != 5:
-            raise ValueError(f"{key}: registered twice, or not five severities")
+        if key in _registry or len(severities) != 5 or family not in FAMILIES:
+            raise ValueError(f"{key}: registered twice, not five severities, or no known family")
         levels: Any = tuple(severities)
-        _registry[key] = Corruption(key[1], family, table, levels, draw, apply, source, revision)
+        _registry[key] = Corruption(
+            key[1], family, table, levels, draw, apply, source, revision, chunk_pixels
+        )
         return apply
 
     return register
 
 
 def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
-    """Every corruption that `corrupt(..., table=table)` knows, in registration order."""
+    """Every corruption that `corrupt(..., table=table)` knows, family by family."""
     _load()
-    return tuple(name for home, name in _registry if home in (table, OWN_TABLE))
+    found = [op for (home, _), op in _registry.items() if home in (table, OWN_TABLE)]
+    return tuple(op.name for op in sorted(found, key=lambda op: FAMILIES.index(op.family)))
 
 
 def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
@@ -117,30 +138,46 @@ def corrupt(
     step: the operator's place in a chain. Returns a new uint8 array of the same shape.
     Raises `CorruptionError` for a wrong name, severity, seed, shape, dtype or number of ids.
     """
-    checked = _check_images(images)
     operator = get(name, table)
     params = operator.severities[_check_severity(severity) - 1]
-    numbered = _check_ids(ids, len(checked))
-    _check_seed(seed)
     if engine == "reference":
         from corruptions import reference
 
+        checked, numbered = _check(images, seed, ids)
         return reference.corrupt(checked, name, severity, seed, numbered, step)
     if engine != "own":
         raise CorruptionError(f'engine must be "own" or "reference", not {engine!r}.')
-    if len(checked) == 0:
-        return checked.copy()
-    drawn = operator.draw(streams(seed, name, numbered, step), _size(checked), params)
-    return operator.apply(checked, params, drawn)
+    return run(operator, params, images, seed, ids, step)
+
+
+def run(
+    operator: Corruption,
+    params: Params,
+    images: Images,
+    seed: int,
+    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    step: int = 0,
+) -> Images:
+    """Draw and apply an operator with parameters of one's own, as `corrupt` does.
+
+    A few images at a time, so that memory does not grow with n. Errors as of `corrupt`.
+    """
+    checked, numbered = _check(images, seed, ids)
+    out = np.empty_like(checked, order="C")
+    size = (int(checked.shape[1]), int(checked.shape[2]))
+    keys = streams(seed, operator.name, numbered, step).keys
+    length = max(1, operator.chunk_pixels // (size[0] * size[1]))
+    for start in range(0, len(checked), length):
+        part = slice(start, start + length)
+        few = np.require(checked[part], requirements=["C", "W", "E"])  # one type: compiled once
+        drawn = operator.draw(Streams(keys[part]), size, params)
+        out[part] = operator.apply(few, params, drawn)
+    return out
 
 
 def _load() -> None:
     for module in _MODULES:
         importlib.import_module(f"corruptions.{module}")
-
-
-def _size(images: Images) -> tuple[int, int]:
-    return int(images.shape[1]), int(images.shape[2])
 
 
 def _unknown(name: str, table: str) -> str:
@@ -149,6 +186,14 @@ def _unknown(name: str, table: str) -> str:
     if near:
         return f"Unknown corruption {name!r}. Did you mean {' or '.join(near)}?"
     return f"Unknown corruption {name!r}. Known: {', '.join(known)}."
+
+
+def _check(
+    images: Images, seed: int, ids: NDArray[np.int64] | Sequence[int] | None
+) -> tuple[Images, NDArray[np.int64]]:
+    _check_seed(seed)
+    checked = _check_images(images)
+    return checked, _check_ids(ids, len(checked))
 
 
 def _check_images(images: Images) -> Images:

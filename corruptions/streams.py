@@ -8,6 +8,7 @@ The mix is SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,11 +43,36 @@ class Streams:
 
     def bits(self, *shape: int) -> NDArray[np.uint64]:
         """Uniform 64-bit integers, shape `(n, *shape)`."""
-        count = int(np.prod(shape, dtype=np.int64))
-        counters = np.arange(self._used + 1, self._used + count + 1, dtype=np.uint64) * _GOLDEN
-        self._used += count
-        drawn = mix64(self.keys[:, None] + counters[None, :])
+        from corruptions.kernels.random import fill_bits
+
+        drawn = np.empty((len(self), math.prod(shape)), np.uint64)
+        fill_bits(self.keys, self._advance(drawn.shape[1]), drawn)
         return drawn.reshape(len(self), *shape)
+
+    def bits32(self, *shape: int) -> NDArray[np.uint32]:
+        """Uniform 32-bit integers, shape `(n, *shape)`: two out of each 64-bit number."""
+        count = math.prod(shape)
+        halves = self.bits((count + 1) // 2).view(np.uint32)
+        return np.ascontiguousarray(halves[:, :count]).reshape(len(self), *shape)
+
+    def uniform32(self, *shape: int) -> NDArray[np.float32]:
+        """Uniform float32 in the open interval (0, 1), shape `(n, *shape)`, 23 random bits."""
+        from corruptions.kernels.random import to_unit
+
+        bits = self.bits32(*shape)
+        unit = bits.view(np.float32)
+        to_unit(bits.reshape(-1), unit.reshape(-1))
+        return unit
+
+    def normal32(self, *shape: int) -> NDArray[np.float32]:
+        """Standard normal float32, shape `(n, *shape)`: for whole images of noise."""
+        from corruptions.kernels.random import fill_normal
+
+        count = math.prod(shape)
+        pairs = (count + 1) // 2
+        drawn = np.empty((len(self), 2 * pairs), np.float32)
+        fill_normal(self.keys, self._advance(pairs), drawn)
+        return np.ascontiguousarray(drawn[:, :count]).reshape(len(self), *shape)
 
     def uniform(
         self, low: float = 0.0, high: float = 1.0, shape: Sequence[int] = ()
@@ -67,6 +93,12 @@ class Streams:
     def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> NDArray[np.int64]:
         """Integers in low..high-1, shape `(n, *shape)`; the bias is below 2**-20 for small ranges."""
         return low + np.floor(self.uniform(shape=shape) * (high - low)).astype(np.int64)
+
+    def _advance(self, count: int) -> int:
+        """Take `count` numbers of every stream; the place of the first of them."""
+        first = self._used + 1
+        self._used += count
+        return first
 
     def at(self, rows: NDArray[np.intp]) -> Streams:
         """The streams of some rows, at the position where all of them stand now."""

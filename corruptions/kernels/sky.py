@@ -1,0 +1,244 @@
+"""Layers that fall over an image: snow, frost, fog, splashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corruptions.kernels.compiled import kernel
+
+Bytes = NDArray[np.uint8]
+Reals = NDArray[np.float64]
+Values = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+_WHITE = np.float32(255)
+_RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
+
+
+@kernel
+def flakes(
+    noise: NDArray[np.floating],
+    mean: float,
+    sd: float,
+    threshold: float,
+    rows: Indices,
+    row_weights: Reals,
+    columns: Indices,
+    column_weights: Reals,
+    out: Values,
+) -> None:
+    """Enlarge `(n, small h, small w)` normals bilinearly into `out`; keep what is over threshold."""
+    line = np.empty(noise.shape[2])
+    for image in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            upper, lower = noise[image, rows[y]], noise[image, rows[y] + 1]
+            top, bottom = row_weights[y, 0], row_weights[y, 1]
+            for x in range(line.size):
+                line[x] = (mean + sd * upper[x]) * top + (mean + sd * lower[x]) * bottom
+            for x in range(out.shape[2]):
+                left = columns[x]
+                value = line[left] * column_weights[x, 0] + line[left + 1] * column_weights[x, 1]
+                value = 0.0 if value < threshold else value
+                out[image, y, x] = min(max(value, 0.0), 1.0)
+
+
+@kernel
+def snow_over(images: Bytes, layer: Values, mix: np.float32, rest: np.float32, out: Bytes) -> None:
+    """Pale colours, then add the layer `(n, >= h, >= w)` and the layer turned by 180 degrees."""
+    height, width = images.shape[1], images.shape[2]
+    snow, pale = np.empty(width), np.empty(width, np.float32)
+    snow3, pale3 = np.empty(width * 3), np.empty(width * 3, np.float32)
+    for image in range(images.shape[0]):
+        for y in range(height):
+            _add_turned(layer[image, y], layer[image, height - 1 - y], snow)
+            _paler(images[image, y], pale)
+            _thrice(snow, snow3)
+            _thrice(pale, pale3)
+            source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
+            for x in range(width * 3):
+                value = np.float32(source[x]) / _WHITE
+                value = mix * value + rest * max(value, pale3[x])
+                total = min(np.float64(value) + snow3[x], 1.0)
+                target[x] = np.uint8(np.int32(total * 255.0))
+
+
+@kernel
+def _add_turned(line: Values, other: Values, out: Reals) -> None:
+    """Both rounded to grey levels, the other backwards; in 0..1."""
+    last = out.size - 1
+    for x in range(out.size):
+        first = np.rint(np.float64(line[x]) * 255.0) / 255.0
+        out[x] = first + np.rint(np.float64(other[last - x]) * 255.0) / 255.0
+
+
+@kernel
+def _paler(line: Bytes, out: Values) -> None:
+    for x in range(out.size):
+        red, green = np.float32(line[x, 0]) / _WHITE, np.float32(line[x, 1]) / _WHITE
+        blue = np.float32(line[x, 2]) / _WHITE
+        grey = red * _RED + green * _GREEN + blue * _BLUE
+        out[x] = grey * np.float32(1.5) + np.float32(0.5)
+
+
+@kernel
+def _thrice(line: NDArray[Any], out: NDArray[Any]) -> None:
+    """Each value for three channels: loops over them then run through."""
+    for x in range(line.size):
+        out[3 * x], out[3 * x + 1], out[3 * x + 2] = line[x], line[x], line[x]
+
+
+@kernel
+def frost_over(
+    image: Bytes, photo: Bytes, top: int, left: int, weights: tuple[float, float], out: Bytes
+) -> None:
+    """One image `(h, w, 3)` and a window of a photo, weighted, added, clipped, truncated."""
+    size = image.shape[1] * 3
+    for y in range(image.shape[0]):
+        source, target = image[y].reshape(size), out[y].reshape(size)
+        ice = photo[top + y].reshape(photo.shape[1] * 3)[left * 3 :]
+        for x in range(size):
+            value = weights[0] * np.float64(source[x]) + weights[1] * np.float64(ice[x])
+            target[x] = np.uint8(np.int32(min(value, 255.0)))
+
+
+@kernel
+def plasma(noise: NDArray[np.floating], decay: float, side: int) -> Values:
+    """A random landscape on a torus, float32 `(side + 1, side + 1)`: diamond-square.
+
+    The last row and column are the first ones again. noise: uniform in 0..1, side * side - 1 of
+    them: for each step size the squares' centres, then the middles of the horizontal edges, then
+    those of the vertical ones.
+    """
+    grid = np.zeros((2, 2), np.float32)
+    height = 100.0
+    while grid.shape[0] <= side:
+        count = (grid.shape[0] - 1) ** 2
+        grid = _refined(grid, noise[count - 1 : 4 * count - 1], height)
+        height /= decay
+    return grid
+
+
+@kernel
+def _refined(grid: Values, noise: NDArray[np.floating], height: float) -> Values:
+    """Twice the resolution: new points are the mean of four neighbours, plus noise."""
+    side = grid.shape[0] - 1
+    by_row = noise.reshape(3, side, side)
+    centres = np.empty((side + 1, side + 1), np.float32)  # shifted by one: index 0 is the last
+    finer = np.empty((2 * side + 1, 2 * side + 1), np.float32)
+    for y in range(side):
+        _centres(grid[y], grid[y + 1], by_row[0, y], height, centres[y + 1])
+    centres[0] = centres[side]
+    for y in range(side):
+        _even_row(grid[y], centres[y + 1], centres[y], by_row[1, y], height, finer[2 * y])
+        _odd_row(grid[y], grid[y + 1], centres[y + 1], by_row[2, y], height, finer[2 * y + 1])
+    finer[2 * side] = finer[0]
+    return finer
+
+
+@kernel
+def _centres(
+    here: Values, below: Values, noise: NDArray[np.floating], height: float, out: Values
+) -> None:
+    for x in range(noise.size):
+        corners = (here[x] + below[x]) + (here[x + 1] + below[x + 1])
+        out[x + 1] = _wobbled(corners, noise[x], height)
+    out[0] = out[noise.size]
+
+
+@kernel
+def _even_row(
+    here: Values,
+    centres: Values,
+    above: Values,
+    noise: NDArray[np.floating],
+    height: float,
+    out: Values,
+) -> None:
+    for x in range(noise.size):
+        around = (centres[x + 1] + above[x + 1]) + (here[x] + here[x + 1])
+        out[2 * x] = here[x]
+        out[2 * x + 1] = _wobbled(around, noise[x], height)
+    out[2 * noise.size] = out[0]
+
+
+@kernel
+def _odd_row(
+    here: Values,
+    below: Values,
+    centres: Values,
+    noise: NDArray[np.floating],
+    height: float,
+    out: Values,
+) -> None:
+    for x in range(noise.size):
+        around = (centres[x + 1] + centres[x]) + (here[x] + below[x])
+        out[2 * x] = _wobbled(around, noise[x], height)
+        out[2 * x + 1] = centres[x + 1]
+    out[2 * noise.size] = out[0]
+
+
+@kernel
+def _wobbled(total: np.float32, unit: float, height: float) -> np.float32:
+    noise = height * (2.0 * height * np.float64(unit) - height)
+    return np.float32(np.float64(total / np.float32(4)) + noise)
+
+
+@kernel
+def fog_over(
+    images: Bytes,
+    noise: NDArray[np.floating],
+    thickness: float,
+    decay: float,
+    side: int,
+    out: Bytes,
+) -> None:
+    """Add a landscape of its own to every image, and keep the brightest value where it was."""
+    width = images.shape[2]
+    line, fog = np.empty(width, np.float32), np.empty(width * 3, np.float32)
+    for image in range(images.shape[0]):
+        land = plasma(noise[image], decay, side)
+        lowest = land.min()
+        span = land.max() - lowest
+        top = images[image].max() / 255.0
+        for y in range(images.shape[1]):
+            for x in range(width):
+                line[x] = np.float32(thickness) * ((land[y, x] - lowest) / span)
+            _thrice(line, fog)
+            source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
+            for x in range(width * 3):
+                value = (source[x] / 255.0 + np.float64(fog[x])) * top / (top + thickness)
+                target[x] = np.uint8(np.int32(min(value, 1.0) * 255.0))
+
+
+@kernel
+def water_over(images: Bytes, light: Values, colour: Values, out: Bytes) -> None:
+    """Add a colour, as strongly as `light` `(n, h, w)` says."""
+    size = images.shape[2] * 3
+    glint = np.empty(size, np.float32)
+    for image in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            _thrice(light[image, y], glint)
+            source, target = images[image, y].reshape(size), out[image, y].reshape(size)
+            for x in range(size):
+                value = np.float32(source[x]) / _WHITE + glint[x] * colour[x]
+                target[x] = np.uint8(np.int32(min(value, np.float32(1)) * _WHITE))
+
+
+@kernel
+def mud_over(images: Bytes, cover: Reals, colour: Reals, out: Bytes) -> None:
+    """Put a colour over the image where `cover` `(n, h, w)` is at least 0.8."""
+    size = images.shape[2] * 3
+    mud = np.empty(size)
+    for image in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            _thrice(cover[image, y], mud)
+            source, target = images[image, y].reshape(size), out[image, y].reshape(size)
+            for x in range(size):
+                share = np.float32(mud[x])
+                share = np.float32(0) if share < np.float32(0.8) else share
+                value = np.float32(source[x]) / _WHITE * (np.float32(1) - share)
+                total = np.float64(value) + colour[x] * np.float64(share)
+                target[x] = np.uint8(np.int32(min(total, 1.0) * 255.0))
