@@ -110,6 +110,12 @@ def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
     return tuple(op.name for op in sorted(found, key=lambda op: FAMILIES.index(op.family)))
 
 
+def all_operators() -> tuple[Corruption, ...]:
+    """Everything registered, of every table, by table and name."""
+    _load()
+    return tuple(_registry[key] for key in sorted(_registry))
+
+
 def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
     """The corruption of that name. Raises `CorruptionError` with the nearest names."""
     _load()
