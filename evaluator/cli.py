@@ -12,8 +12,8 @@ from cells.errors import DataError
 from corruptions.errors import CorruptionError
 from evaluator.errors import EvaluationError
 from sandbox.job import SandboxError
-from submission.amounts import parse_bytes
-from submission.challenge import DEFAULT, load_challenge
+from submission.arguments import add_challenge, count, positive, seconds, size, write_or_print
+from submission.challenge import load_challenge
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 from submission.findings import has_errors
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
     parser.add_argument(
         "--images",
-        type=_count,
+        type=count,
         default=1000,
         metavar="N",
         help="at most N images (default 1000, 0: all)",
@@ -71,12 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
-    parser.add_argument("--block", type=_positive, metavar="N", help="images in one predict call")
-    parser.add_argument(
-        "--time-limit", type=_seconds, metavar="S", help="seconds for the whole run"
-    )
-    parser.add_argument("--memory-limit", type=_bytes, metavar="SIZE", help="such as 8GB")
-    _add_challenge(parser)
+    parser.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
+    parser.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole run")
+    parser.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
+    add_challenge(parser)
     return parser
 
 
@@ -102,7 +100,7 @@ def _show_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="FILE", help="default: drawn cells")
     parser.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
     parser.add_argument(
-        "--images", type=_positive, default=8, metavar="N", help="columns (default 8)"
+        "--images", type=positive, default=8, metavar="N", help="columns (default 8)"
     )
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     return parser
@@ -114,12 +112,6 @@ def _new_parser(name: str, what: str) -> argparse.ArgumentParser:
         description=what,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _add_challenge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--challenge", default=DEFAULT, metavar="NAME|FILE.toml", help=f"default {DEFAULT}"
     )
 
 
@@ -154,7 +146,7 @@ def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
 
         show(report, Console())
     if options.json:
-        _write(options.json, report.to_json())
+        write_or_print(options.json, report.to_json())
     return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
 
 
@@ -166,7 +158,7 @@ def _inspect(options: argparse.Namespace) -> int:
     data = load(options.data)
     cleaned, report = clean(data, isolation=options.isolation)
     if options.json:
-        _write(options.json, json.dumps(report.to_json(), indent=1) + "\n")
+        write_or_print(options.json, json.dumps(report.to_json(), indent=1) + "\n")
     if options.json != "-":
         print("\n".join([*data.notes, *report.lines()]))
     if options.out:
@@ -196,45 +188,6 @@ def _expected(name: str, otherwise: str) -> str:
     if not Path(name).exists():
         raise EvaluationError(f"there is no {name} in this folder. Give {otherwise}")
     return name
-
-
-def _write(target: str, text: str) -> None:
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    path = Path(target)
-    part = path.with_name("part-" + path.name)
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number, received {text!r}")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, received {text!r}")
-    return value
-
-
-def _bytes(text: str) -> int:
-    try:
-        return parse_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from cells import DataError
 from recipes.system import RecipeError, load_system, system_names
-from submission.challenge import DEFAULT, load_challenge
+from submission.arguments import add_challenge, positive
+from submission.challenge import load_challenge
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 
@@ -44,18 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", help=f"list, or one of: {', '.join(system_names())}")
     parser.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
     parser.add_argument("--out", metavar="DIR", help="the training folder to write")
-    parser.add_argument("--epochs", type=_positive, metavar="N", help="instead of the recipe's own")
+    parser.add_argument("--epochs", type=positive, metavar="N", help="instead of the recipe's own")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument(
-        "--challenge", default=DEFAULT, metavar="NAME|FILE.toml", help=f"default {DEFAULT}"
-    )
+    add_challenge(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
-    return int(text)
 
 
 def _list() -> int:

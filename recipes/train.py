@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cells import Dataset, clean, split
 from recipes import augment, models
 from recipes.system import Phase, RecipeError, System
+from submission.arguments import write_text
 
 RECIPE_SCHEMA = 1
 _OPTIMIZERS = {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
@@ -111,8 +112,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     sides.save(out / "split.json")
     _save_model(model, out / "weights.keras")
-    _write(out / "history.csv", _history_csv(history))
-    _write(out / "recipe.json", json.dumps(_recipe(system, shape, classes, seed), indent=1))
+    write_text(out / "history.csv", _history_csv(history))
+    write_text(out / "recipe.json", json.dumps(_recipe(system, shape, classes, seed), indent=1))
     seconds = time.monotonic() - started
     return Trained(out, accuracy, len(sides.train), len(sides.validation), len(history), seconds)
 
@@ -194,9 +195,3 @@ def _history_csv(history: list[dict[str, float]]) -> str:
     for epoch, row in enumerate(history, start=1):
         writer.writerow([epoch, *(f"{value:.6g}" for value in row.values())])
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name("part-" + path.name)
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

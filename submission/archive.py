@@ -15,6 +15,15 @@ from submission.errors import SubmissionError
 
 CHUNK = 1 << 20
 LARGEST_TEXT = 4 << 20
+# What zipfile raises for a file that it cannot read whole.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    RuntimeError,
+    EOFError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True)
@@ -87,14 +96,7 @@ class Archive:
         try:
             with self._zip.open(name) as file:
                 data = file.read(limit + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            RuntimeError,
-            EOFError,
-            NotImplementedError,
-        ) as error:
+        except DAMAGED as error:
             raise SubmissionError(f"{name} in {self.path.name} cannot be read: {error}.") from None
         if len(data) > limit:
             raise SubmissionError(f"{name} in {self.path.name} is larger than {limit:,} bytes.")
@@ -104,14 +106,7 @@ class Archive:
         """The first file whose checksum is wrong, or None."""
         try:
             return self._zip.testzip()
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            RuntimeError,
-            EOFError,
-            NotImplementedError,
-        ) as error:
+        except DAMAGED as error:
             return f"(unreadable: {error})"
 
     def extract(self, folder: Path) -> None:
@@ -136,14 +131,7 @@ class Archive:
         try:
             with self._zip.open(member.name) as source, target.open("wb") as out:
                 shutil.copyfileobj(source, out, CHUNK)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            RuntimeError,
-            EOFError,
-            NotImplementedError,
-        ) as error:
+        except DAMAGED as error:
             raise SubmissionError(f"{member.name} cannot be unpacked: {error}.") from None
 
 

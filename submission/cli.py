@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from submission.amounts import parse_bytes
 from submission.archive import Archive
-from submission.challenge import DEFAULT, Challenge, SizeLimits, load_challenge
+from submission.arguments import add_challenge, size, write_or_print
+from submission.challenge import Challenge, SizeLimits, load_challenge
 from submission.checks.registry import Check, all_checks, examine
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.listing import as_text, findings_text
+from submission.listing import as_text, files_text, findings_text
 from submission.packager import Packed, pack
 from submission.training_folder import SCALES, Packing, read_training_folder
 
@@ -67,11 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, what in (("zip", "the zip"), ("unpacked", "the zip unpacked"), ("file", "each file")):
         parser.add_argument(
-            f"--{name}-limit", type=_bytes, metavar="SIZE", help=f"limit of {what}, as 100MB"
+            f"--{name}-limit", type=size, metavar="SIZE", help=f"limit of {what}, as 100MB"
         )
-    parser.add_argument(
-        "--challenge", default=DEFAULT, metavar="NAME|FILE.toml", help=f"default {DEFAULT}"
-    )
+    add_challenge(parser)
     return parser
 
 
@@ -96,16 +94,19 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> int:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
     with Archive(options.check_only) as archive:
         findings = examine(archive, challenge)
+        files = {member.name: member.size for member in archive.members}
+        listed = files_text(archive.size, files)
         document = {
             "schema": 1,
             "zip": options.check_only,
             "sha256": archive.sha256,
             "bytes": archive.size,
-            "files": {member.name: member.size for member in archive.members},
+            "files": files,
             "findings": [asdict(finding) for finding in findings],
         }
     verdict = "has errors" if has_errors(findings) else "looks right"
-    text = "\n".join([*findings_text(findings), f"{options.check_only} {verdict}. {UNCHECKED}"])
+    verdict = f"{options.check_only} {verdict}. {UNCHECKED}"
+    text = "\n".join([*listed, *findings_text(findings), verdict])
     _tell(options, text, document)
     return _code(findings, strict=options.strict)
 
@@ -144,11 +145,7 @@ def _tell(options: argparse.Namespace, text: str, document: dict[str, object]) -
     if options.json != "-":
         print(text)
     if options.json:
-        content = json.dumps(document, indent=1) + "\n"
-        if options.json == "-":
-            sys.stdout.write(content)
-        else:
-            Path(options.json).write_text(content, encoding="utf-8")
+        write_or_print(options.json, json.dumps(document, indent=1) + "\n")
 
 
 def _document(packed: Packed) -> dict[str, object]:
@@ -173,13 +170,6 @@ def _document(packed: Packed) -> dict[str, object]:
 def _code(findings: Sequence[Finding], *, strict: bool) -> int:
     bad = has_errors(findings) or (strict and any(f.severity == "warning" for f in findings))
     return Exit.FINDINGS if bad else Exit.FINE
-
-
-def _bytes(text: str) -> int:
-    try:
-        return parse_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from submission.amounts import human_bytes
 from submission.findings import Finding
@@ -15,7 +15,12 @@ _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 def as_text(packed: Packed) -> str:
     """The files, what was rewritten, the findings, the verdict and what to do next."""
     return "\n".join(
-        [*_files(packed), *_rewritten(packed), *findings_text(packed.findings), *_end(packed)]
+        [
+            *files_text(packed.size, packed.files),
+            *_rewritten(packed),
+            *findings_text(packed.findings),
+            *_end(packed),
+        ]
     )
 
 
@@ -28,11 +33,11 @@ def findings_text(findings: Iterable[Finding]) -> list[str]:
     return lines
 
 
-def _files(packed: Packed) -> Iterator[str]:
-    largest = sorted(packed.files.items(), key=lambda item: -item[1])[:LARGEST]
-    yield f"zip {human_bytes(packed.size)}, {len(packed.files)} files; the largest:"
-    for name, size in largest:
-        yield f"  {human_bytes(size):>10}  {name}"
+def files_text(size: int, files: Mapping[str, int]) -> list[str]:
+    """The zip's size and its largest files."""
+    largest = sorted(files.items(), key=lambda item: -item[1])[:LARGEST]
+    lines = [f"  {human_bytes(bytes_):>10}  {name}" for name, bytes_ in largest]
+    return [f"zip {human_bytes(size)}, {len(files)} files; the largest:", *lines]
 
 
 def _rewritten(packed: Packed) -> Iterator[str]:

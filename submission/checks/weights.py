@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
+from submission.amounts import human_bytes
 from submission.backport import inspect_keras_file
 from submission.backport_table import targets
 from submission.checks.registry import Subject, check
@@ -58,6 +63,39 @@ def _unloadable(subject: Subject, name: str) -> Iterator[str]:
         more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
         said = f"holds what Keras {server} does not know ({first}{more})"
         yield f"{name} was saved by Keras {found.saved_with} and {said}"
+
+
+@check("S304", "note")
+def optimizer_state(subject: Subject) -> Iterator[str]:
+    """Save without it: model.compile(optimizer=None, loss=None), then model.save(...)."""
+    for member in subject.archive.members:
+        if member.name.endswith(".keras"):
+            wasted = _optimizer_bytes(subject, member.name)
+            if wasted:
+                share = f"{human_bytes(wasted)} of its {human_bytes(member.size)}"
+                yield f"{member.name} holds the optimizer's state, {share}: nothing there needs it"
+
+
+def _optimizer_bytes(subject: Subject, name: str) -> int:
+    """Bytes of the optimizer's variables in a `.keras` file; 0 where they cannot be read."""
+    try:
+        import h5py
+    except ImportError:
+        return 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(subject.archive.read(name, LARGEST_KERAS))) as inner:
+            held = io.BytesIO(inner.read("model.weights.h5"))
+        with h5py.File(held, "r") as weights:
+            found: list[int] = []
+            if "optimizer" in weights:
+                weights["optimizer"].visititems(lambda _, item: found.append(_stored(item)))
+            return sum(found)
+    except (SubmissionError, zipfile.BadZipFile, zlib.error, KeyError, OSError, RuntimeError):
+        return 0
+
+
+def _stored(item: Any) -> int:
+    return int(item.nbytes) if hasattr(item, "nbytes") else 0
 
 
 def _opened_files(tree: ast.Module | None) -> Iterator[str]:

@@ -65,6 +65,7 @@ TABLE: list[tuple[str, Mapping[str, str | bytes], set[str]]] = [
     ("old keras", {**GOOD, "w.keras": keras_file("3.4.1", {})}, set()),
     ("newer keras, same keys", {**GOOD, "w.keras": keras_file("3.6.0", {})}, set()),
     ("newer keras, new key", {**GOOD, "w.keras": keras_file("3.15.1", {"quantization_config": None})}, {"S303"}),
+    ("optimizer state", {**GOOD, "w.keras": keras_file("3.4.1", {}, optimizer=1000)}, {"S304"}),
     ("broken keras", {**GOOD, "w.keras": b"not a zip"}, {"S303"}),
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 GOOD_MODEL = """
 from pathlib import Path
@@ -41,8 +42,8 @@ def build_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
     return path
 
 
-def keras_file(version: str, layer_config: Mapping[str, object]) -> bytes:
-    """A `.keras` file of one Dense layer with this config, without weights."""
+def keras_file(version: str, layer_config: Mapping[str, object], optimizer: int = 0) -> bytes:
+    """A `.keras` file of one Dense layer with this config, and so many optimizer values."""
     layer = {
         "module": "keras.layers",
         "class_name": "Dense",
@@ -59,11 +60,13 @@ def keras_file(version: str, layer_config: Mapping[str, object]) -> bytes:
     with zipfile.ZipFile(held, "w") as file:
         file.writestr("metadata.json", json.dumps({"keras_version": version}))
         file.writestr("config.json", json.dumps(config))
-        file.writestr("model.weights.h5", _empty_h5())
+        file.writestr("model.weights.h5", _h5(optimizer))
     return held.getvalue()
 
 
-def _empty_h5() -> bytes:
+def _h5(optimizer: int) -> bytes:
     held = io.BytesIO()
-    h5py.File(held, "w").close()
+    with h5py.File(held, "w") as file:
+        if optimizer:
+            file["optimizer/vars/0"] = np.zeros(optimizer, np.float32)
     return held.getvalue()

@@ -1,0 +1,65 @@
+"""What our commands share in reading arguments and writing files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from submission.amounts import parse_bytes
+from submission.challenge import DEFAULT
+
+
+def add_challenge(parser: argparse.ArgumentParser) -> None:
+    """Add --challenge, the same for every command."""
+    parser.add_argument(
+        "--challenge", default=DEFAULT, metavar="NAME|FILE.toml", help=f"default {DEFAULT}"
+    )
+
+
+def positive(text: str) -> int:
+    """An argument type: a whole number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """An argument type: a whole number, 0 included."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number, received {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """An argument type: seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, received {text!r}")
+    return value
+
+
+def size(text: str) -> int:
+    """An argument type: a size such as 500MB, in bytes."""
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step: a reader, or a kill, never meets half of it."""
+    part = path.with_name(f"part-{path.name}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def write_or_print(target: str, text: str) -> None:
+    """Write to a file, or to standard output for "-"."""
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(target), text)
