@@ -12,7 +12,9 @@ from corruptions.errors import CorruptionError
 
 if TYPE_CHECKING:
     from corruptions import presets
+    from corruptions.batches import corrupt_all, corrupt_mixed, corrupt_stream
     from corruptions.chain import corrupt_cell
+    from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.policy import aug_mix, rand_augment
     from corruptions.registry import corrupt, names
 
@@ -20,7 +22,12 @@ __all__ = [
     "CorruptionError",
     "aug_mix",
     "corrupt",
+    "corrupt_all",
     "corrupt_cell",
+    "corrupt_mixed",
+    "corrupt_stream",
+    "corrupt_tf",
+    "keras_batches",
     "names",
     "presets",
     "rand_augment",
@@ -29,7 +36,12 @@ __all__ = [
 _HOMES = {
     "aug_mix": "policy",
     "corrupt": "registry",
+    "corrupt_all": "batches",
     "corrupt_cell": "chain",
+    "corrupt_mixed": "batches",
+    "corrupt_stream": "batches",
+    "corrupt_tf": "pipeline",
+    "keras_batches": "pipeline",
     "names": "registry",
     "rand_augment": "policy",
 }

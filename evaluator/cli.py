@@ -122,6 +122,7 @@ def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
     if not submission.is_file():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
     from cells import load
+    from corruptions.compiling import announce_compiling
     from evaluator.evaluate import Options, evaluate
     from evaluator.progress import on_terminal
 
@@ -138,6 +139,7 @@ def _evaluate(options: argparse.Namespace, words: list[str]) -> int:
         memory_bytes=options.memory_limit,
         command=shlex.join(["local-eval", *words]),
     )
+    announce_compiling(_say)
     report = evaluate(submission, data, challenge, chosen, on_terminal)
     if options.json != "-":
         from rich.console import Console
@@ -170,10 +172,12 @@ def _inspect(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from cells import load, prefix_order, synthetic
     from corruptions.chain import validate
+    from corruptions.compiling import announce_compiling
     from corruptions.presets import resolve
     from corruptions.sheet import contact_sheet
     from evaluator.benchmark import as_rgb
 
+    announce_compiling(_say)
     preset = resolve(options.corrupt)
     validate(preset)
     data = load(options.data) if options.data else synthetic(max(options.images, 8), options.seed)
@@ -182,6 +186,10 @@ def _show(options: argparse.Namespace) -> int:
     sheet.save(options.out)
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"local-eval: {line}\n")
 
 
 def _expected(name: str, otherwise: str) -> str:

@@ -108,7 +108,11 @@ def evaluate(
     answers = np.concatenate([np.zeros(0, np.int64), *outcome.labels])
     scores, more = _judge(outcome, benchmark, questions, answers, challenge)
     timing = Timing(
-        outcome.load_seconds, outcome.predict_seconds, time.monotonic() - started, len(answers)
+        outcome.start_seconds,
+        outcome.load_seconds,
+        outcome.predict_seconds,
+        time.monotonic() - started,
+        len(answers),
     )
     return Report(
         source,
@@ -223,4 +227,4 @@ def _constant_answers(scores: Scores, challenge: Challenge) -> list[Finding]:
 
 
 def _not_run(source: Source, findings: list[Finding], seconds: float) -> Report:
-    return Report(source, None, tuple(findings), Timing(0.0, 0.0, seconds, 0), 0, 0, {}, {})
+    return Report(source, None, tuple(findings), Timing(0.0, 0.0, 0.0, seconds, 0), 0, 0, {}, {})

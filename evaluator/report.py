@@ -160,7 +160,7 @@ def _how(report: Report) -> str:
     versions = " ".join(f"{name} {version}" for name, version in report.versions.items())
     return (
         f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
-        f"load {timing.load_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
+        f"start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
         f"({timing.seconds_per_thousand:.2f} s per 1,000 images, {report.blocks} call(s)), "
         f"total {timing.total_seconds:.1f} s, peak memory {human_bytes(report.peak_memory_bytes)}; "
         f"{versions}\n"
@@ -193,6 +193,7 @@ def _document(report: Report) -> dict[str, Any]:
         "benchmark": {"preset": source.preset, "description": source.description},
         "findings": [vars(finding) for finding in report.findings],
         "timing": {
+            "start_seconds": timing.start_seconds,
             "load_seconds": timing.load_seconds,
             "predict_seconds": timing.predict_seconds,
             "total_seconds": timing.total_seconds,

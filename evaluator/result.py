@@ -68,8 +68,13 @@ class Loss:
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall seconds. load: the class's constructor; predict: all predict calls; total: everything."""
+    """Wall seconds of a run.
 
+    start: until the model stood ready; load: its constructor alone; predict: all predict calls;
+    total: everything.
+    """
+
+    start_seconds: float
     load_seconds: float
     predict_seconds: float
     total_seconds: float

@@ -64,13 +64,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: the labels of every block answered, and the problem that stopped it, if any."""
+    """What came of it: the labels of every block answered, and the problem that stopped it, if any.
+
+    start_seconds: wall time until the model stood ready; load_seconds: its constructor alone.
+    """
 
     labels: tuple[NDArray[np.int64], ...]
     problem: Problem | None
     result: JobResult
     versions: Mapping[str, str]
     returned: Mapping[str, str]
+    start_seconds: float
     load_seconds: float
     predict_seconds: float
 
@@ -100,6 +104,7 @@ def ask(
         folders = _lay_out(Path(place), request, len(sizes))
         job = _job(request, folders)
         feeder = Feeder(blocks, len(sizes), Path(folders["input"]), Path(folders["output"]))
+        started = time.time()
         with start(job) as running:
             feeder.begin()
             try:
@@ -108,7 +113,7 @@ def ask(
                 feeder.end()
             result = running.cancel()
         feeder.raise_error()
-        return _outcome(request, sizes, result, Path(folders["output"]))
+        return _outcome(request, sizes, result, Path(folders["output"]), started)
 
 
 def _lay_out(place: Path, request: Request, count: int) -> dict[str, str]:
@@ -165,7 +170,9 @@ def _note(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _outcome(request: Request, sizes: Sequence[int], result: JobResult, output: Path) -> Outcome:
+def _outcome(
+    request: Request, sizes: Sequence[int], result: JobResult, output: Path, started: float
+) -> Outcome:
     labels: list[NDArray[np.int64]] = []
     fault: Problem | None = None
     for index, size in enumerate(sizes):
@@ -187,6 +194,7 @@ def _outcome(request: Request, sizes: Sequence[int], result: JobResult, output: 
         result,
         _texts(status.get("versions")),
         returned,
+        max(0.0, _number(status.get("loaded_at")) - started),
         _number(status.get("load_seconds")),
         _number(status.get("predict_seconds")),
     )

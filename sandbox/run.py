@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import psutil
-
+from sandbox import tree
 from sandbox.job import Ended, Job, JobResult, SandboxError
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
@@ -131,20 +128,20 @@ class Running:
         if time.monotonic() - self._memory_seen < MEMORY_POLL_SECONDS:
             return None
         self._memory_seen = time.monotonic()
-        resident = _tree_memory(self._process.pid)
+        resident = tree.resident_bytes(self._process.pid)
         self._peak = max(self._peak, resident)
         over = limits.memory_bytes is not None and resident > limits.memory_bytes
         return "memory" if over else None
 
     def _kill(self, why: Ended) -> JobResult:
-        _kill_tree(self._process.pid)
+        tree.kill(self._process.pid)
         while (code := self._reap()) is None:
             time.sleep(POLL_SECONDS)
         return self._finish(why, code)
 
     def _finish(self, ended: Ended, code: int) -> JobResult:
         seconds = self.seconds
-        _kill_group(self._process.pid)
+        tree.kill_group(self._process.pid)
         self._result = JobResult(
             ended, code, self._log.text(), seconds, self._cpu, self._peak, _mechanisms()
         )
@@ -200,34 +197,6 @@ def _replace(word: str, folders: Mapping[str, str]) -> str:
     for name in sorted(folders, key=len, reverse=True):
         word = word.replace(f"${name}", folders[name])
     return word
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _tree_memory(pid: int) -> int:
-    total = 0
-    for process in _tree(pid):
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
-
-
-def _kill_tree(pid: int) -> None:
-    for process in _tree(pid):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    _kill_group(pid)
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _mechanisms() -> dict[str, str]:

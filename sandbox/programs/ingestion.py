@@ -73,7 +73,8 @@ def load(manifest: dict[str, Any], submission: Path, status: Status) -> Predict:
     made = maker()
     status.at("method")
     predict: Predict = getattr(made, manifest["method"])
-    status.at("loaded", load_seconds=time.perf_counter() - started, versions=versions())
+    loading = time.perf_counter() - started
+    status.at("loaded", load_seconds=loading, loaded_at=time.time(), versions=versions())
     return predict
 
 

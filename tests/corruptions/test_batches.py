@@ -1,0 +1,133 @@
+"""Whole tables, streams of batches, mixtures for training, and the input pipelines."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cells import synthetic
+from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_cell
+from corruptions.batches import corrupt_mixed, corrupt_stream, table_names
+from corruptions.presets import resolve
+
+IMAGES = synthetic(12, seed=4).images
+
+
+def test_the_sweep_is_19_by_5() -> None:
+    """Else a robustness table would miss a row or count our own operators as ImageNet-C's."""
+    seen = [(name, severity) for name, severity, _ in corrupt_all(IMAGES[:1])]
+    assert len(seen) == len(set(seen)) == 95
+    assert len(table_names()) == 19
+
+
+def test_the_sweep_gives_what_corrupt_gives() -> None:
+    """Else figures of a sweep would not be those of single corruptions."""
+    for name, severity, changed in corrupt_all(IMAGES[:2], seed=3, severities=(2,)):
+        assert np.array_equal(changed, corrupt(IMAGES[:2], name, severity, seed=3))
+
+
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_a_stream_gives_the_same_as_one_piece(size: int) -> None:
+    """Else data larger than memory would be corrupted otherwise than data that fits."""
+    cell = resolve("shot_noise:3+rand_augment:3").cells[0]
+    batches = (IMAGES[start : start + size] for start in range(0, 12, size))
+    streamed = np.concatenate(list(corrupt_stream(batches, cell, seed=2, first_id=100)))
+    assert np.array_equal(streamed, corrupt_cell(IMAGES, cell, 2, np.arange(100, 112)))
+
+
+def test_a_mixture_depends_on_the_image_alone() -> None:
+    """Else training would not be reproducible with another batch size or order."""
+    preset = resolve("heavy")
+    whole = corrupt_mixed(IMAGES, preset, seed=1)
+    order = np.array([7, 2, 11])
+    assert np.array_equal(corrupt_mixed(IMAGES[order], preset, 1, order), whole[order])
+    assert not np.array_equal(corrupt_mixed(IMAGES, preset, seed=2), whole)
+
+
+def test_a_mixture_follows_the_weights() -> None:
+    """Else a preset's families would not weigh in training what they weigh in the benchmark."""
+    preset = resolve("medium")
+    one = np.repeat(IMAGES[:1], 400, axis=0)
+    changed = corrupt_mixed(one, preset, seed=0)
+    noisy = sum(cell.weight for cell in preset.cells if cell.family == "noise")
+    rough = np.abs(np.diff(changed.astype(int), axis=2)).mean(axis=(1, 2, 3))
+    by_noise = rough > 3 * np.abs(np.diff(one[0].astype(int), axis=1)).mean()
+    assert abs(by_noise.mean() - noisy) < 0.1
+
+
+def test_wrong_ids_are_named() -> None:
+    """Else images would silently share draws."""
+    with pytest.raises(CorruptionError, match=r"\(12,\)"):
+        corrupt_mixed(IMAGES, resolve("light"), ids=[1, 2])
+
+
+PIPELINES = """
+import numpy as np, keras, tensorflow as tf
+from corruptions import corrupt_tf, keras_batches, corrupt_mixed
+from corruptions.presets import resolve
+images = np.random.default_rng(0).integers(0, 256, (10, 40, 40, 3), dtype=np.uint8)
+labels = np.arange(10)
+
+data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+changed = corrupt_tf(data, "light", seed=5)
+first = [(x.numpy(), y.numpy()) for x, y in changed]
+second = [(x.numpy(), y.numpy()) for x, y in changed]
+assert np.array_equal(np.concatenate([x for x, _ in first]), corrupt_mixed(images, resolve("light"), 5))
+assert np.array_equal(np.concatenate([y for _, y in first]), labels)
+assert not np.array_equal(first[0][0], second[0][0]), "every epoch draws anew"
+assert changed.element_spec[0].shape[1:] == (40, 40, 3)
+
+def trained():
+    keras.utils.set_random_seed(0)
+    net = keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)])
+    net.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return net.fit(keras_batches(images, labels, "rand_augment:3", batch=4, seed=1), epochs=3, verbose=0).history["loss"]
+
+assert trained() == trained(), "the same seed trains the same"
+batches = keras_batches(images, labels, "light", batch=4, shuffle=False)
+a, _ = batches[0]
+batches.on_epoch_end()
+b, y = batches[0]
+assert not np.array_equal(a, b) and list(y) == [0, 1, 2, 3]
+assert len(batches) == 3
+print("fine")
+"""
+
+
+@pytest.mark.keras
+def test_training_pipelines() -> None:
+    """Else training could not use the same operations as the benchmark."""
+    done = subprocess.run(
+        [sys.executable, "-c", PIPELINES],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert done.stdout.strip() == "fine", done.stderr[-3000:]
+
+
+COMPILING = """
+import numpy as np
+from corruptions import corrupt
+from corruptions.compiling import announce_compiling
+announce_compiling(print)
+corrupt(np.zeros((1, 32, 32, 3), np.uint8), "shot_noise", 3)
+"""
+
+
+def test_compiling_is_announced_once(tmp_path: Path) -> None:
+    """Else the first run on a machine looks as if it hung."""
+    said = []
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", COMPILING]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        said.append(done.stdout.count("compiling"))
+    assert said == [1, 0]
