@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -92,20 +91,17 @@ def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDA
     return dealt
 
 
-def make_blocks(
-    benchmark: Benchmark, blocks: Sequence[Questions], workers: int
-) -> Iterator[NDArray[np.uint8]]:
-    """The images of each block of questions, in order; the cells of a block on several threads."""
+def fill_block(
+    benchmark: Benchmark, block: Questions, out: NDArray[np.uint8], workers: int
+) -> None:
+    """Write the images of a block of questions into `out`; its cells on several threads."""
+
+    def fill(cell: np.int64) -> None:
+        places = np.flatnonzero(block.cells == cell)
+        out[places] = benchmark.images(int(cell), block.rows[places])
+
     with ThreadPoolExecutor(workers) as pool:
-        for block in blocks:
-            made = np.empty((len(block), *benchmark.data.images.shape[1:]), np.uint8)
-            list(pool.map(lambda cell: _fill(made, benchmark, block, cell), np.unique(block.cells)))  # noqa: B023 - used up within the turn
-            yield made
-
-
-def _fill(made: NDArray[np.uint8], benchmark: Benchmark, block: Questions, cell: np.int64) -> None:
-    places = np.flatnonzero(block.cells == cell)
-    made[places] = benchmark.images(int(cell), block.rows[places])
+        list(pool.map(fill, np.unique(block.cells)))
 
 
 def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from cells import Dataset, from_arrays, load
 from corruptions.chain import validate
-from corruptions.presets import resolve
-from evaluator.benchmark import Benchmark, Questions, draw_benchmark, make_blocks
+from corruptions.presets import Preset, resolve
+from evaluator.benchmark import Benchmark, Questions, draw_benchmark, fill_block
 from evaluator.choice import Choice, choose, find_split
 from evaluator.errors import EvaluationError
 from evaluator.progress import Shown, silent
 from evaluator.result import Report, Scores, Source, Timing
 from evaluator.scores import score
-from sandbox.ingest import Outcome, Request, ask
+from sandbox.ingest import Outcome, Request, Session
 from sandbox.job import Limits
 from submission.archive import Archive
 from submission.challenge import DEFAULT, Challenge, load_challenge
@@ -91,22 +91,21 @@ def evaluate(
     """Evaluate one zip on one data set; see `local_eval`. `shown` is told of the progress."""
     started = time.monotonic()
     preset = resolve(options.corrupt)
-    validate(preset)
-    split = find_split(zip_path, options.split)
-    choice = choose(data, split, options.images, options.seed)
-    benchmark = draw_benchmark(choice.data, preset, options.seed)
-    questions = benchmark.questions()
     with Archive(zip_path) as archive:
-        source = _source(archive, challenge, data, choice, benchmark, options)
         findings = examine(archive, challenge)
         if any(finding.code in FATAL for finding in findings):
+            plan = _plan(zip_path, data, preset, challenge, options)
+            source = _source(archive, challenge, data, plan, options)
             return _not_run(source, findings, time.monotonic() - started)
         with tempfile.TemporaryDirectory(prefix="submission-") as place:
             archive.extract(Path(place))
-            blocks = questions.blocks(options.block or _block_size(challenge))
-            outcome = _ask(Path(place), challenge, benchmark, blocks, options, shown)
+            with Session(_request(Path(place), challenge, options)) as session:
+                # The child imports and loads while the images are chosen and made.
+                plan = _plan(zip_path, data, preset, challenge, options)
+                outcome = _ask(session, plan, shown)
+        source = _source(archive, challenge, data, plan, options)
     answers = np.concatenate([np.zeros(0, np.int64), *outcome.labels])
-    scores, more = _judge(outcome, benchmark, questions, answers, challenge)
+    scores, more = _judge(outcome, plan, answers, challenge)
     timing = Timing(
         outcome.start_seconds,
         outcome.load_seconds,
@@ -120,10 +119,32 @@ def evaluate(
         (*findings, *more),
         timing,
         outcome.result.peak_memory_bytes,
-        len(blocks),
+        len(plan.blocks),
         outcome.versions,
         outcome.result.limits,
     )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which images, damaged how, asked in which order and blocks."""
+
+    choice: Choice
+    benchmark: Benchmark
+    questions: Questions
+    blocks: list[Questions]
+
+
+def _plan(
+    zip_path: Path, data: Dataset, preset: Preset, challenge: Challenge, options: Options
+) -> _Plan:
+    validate(preset)
+    split = find_split(zip_path, options.split)
+    choice = choose(data, split, options.images, options.seed)
+    benchmark = draw_benchmark(choice.data, preset, options.seed)
+    questions = benchmark.questions()
+    blocks = questions.blocks(options.block or _block_size(challenge))
+    return _Plan(choice, benchmark, questions, blocks)
 
 
 def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
@@ -138,12 +159,7 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
 
 
 def _source(
-    archive: Archive,
-    challenge: Challenge,
-    data: Dataset,
-    choice: Choice,
-    benchmark: Benchmark,
-    options: Options,
+    archive: Archive, challenge: Challenge, data: Dataset, plan: _Plan, options: Options
 ) -> Source:
     return Source(
         path=str(archive.path),
@@ -153,11 +169,11 @@ def _source(
         metric=challenge.metric,
         label_names=challenge.label_names,
         data=data.source,
-        fingerprint=choice.data.fingerprint(),
-        split=choice.split,
-        notes=(*data.notes, *choice.notes),
-        preset=benchmark.preset.name,
-        description=benchmark.preset.description,
+        fingerprint=plan.choice.data.fingerprint(),
+        split=plan.choice.split,
+        notes=(*data.notes, *plan.choice.notes),
+        preset=plan.benchmark.preset.name,
+        description=plan.benchmark.preset.description,
         seed=options.seed,
         command=options.command,
     )
@@ -169,15 +185,8 @@ def _block_size(challenge: Challenge) -> int:
     return max(256, int(free / (BYTES_A_VALUE * np.prod(challenge.shape))))
 
 
-def _ask(
-    folder: Path,
-    challenge: Challenge,
-    benchmark: Benchmark,
-    blocks: list[Questions],
-    options: Options,
-    shown: Shown,
-) -> Outcome:
-    request = Request(
+def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
+    return Request(
         submission=folder,
         classes=challenge.classes,
         module=challenge.module,
@@ -189,25 +198,28 @@ def _ask(
             options.seconds or challenge.seconds, options.memory_bytes or challenge.memory_bytes
         ),
     )
-    sizes = [len(block) for block in blocks]
-    pictures = make_blocks(benchmark, blocks, workers=min(os.cpu_count() or 1, 8))
+
+
+def _ask(session: Session, plan: _Plan, shown: Shown) -> Outcome:
+    sizes = [len(block) for block in plan.blocks]
+    workers = min(os.cpu_count() or 1, 8)
+
+    def fill(index: int, out: NDArray[np.uint8]) -> None:
+        fill_block(plan.benchmark, plan.blocks[index], out, workers)
+
     with shown(sizes) as tell:
-        return ask(request, sizes, pictures, tell)
+        return session.ask(plan.choice.data.images.shape[1:], sizes, fill, tell)
 
 
 def _judge(
-    outcome: Outcome,
-    benchmark: Benchmark,
-    questions: Questions,
-    answers: NDArray[np.int64],
-    challenge: Challenge,
+    outcome: Outcome, plan: _Plan, answers: NDArray[np.int64], challenge: Challenge
 ) -> tuple[Scores | None, list[Finding]]:
     if outcome.problem is not None:
         problem = outcome.problem
         failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
         names = (challenge.module, challenge.class_name, challenge.method)
         return None, [explain(failure, *names)]
-    scores = score(benchmark, questions, answers, challenge.classes, challenge.metric)
+    scores = score(plan.benchmark, plan.questions, answers, challenge.classes, challenge.metric)
     return scores, _constant_answers(scores, challenge)
 
 

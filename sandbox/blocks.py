@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sandbox.run import POLL_SECONDS
 
 BLOCKS_AHEAD = 2
+Fill = Callable[[int, NDArray[np.uint8]], None]
 
 
 def block_path(folder: Path, index: int) -> Path:
@@ -24,21 +26,22 @@ def answer_path(folder: Path, index: int) -> Path:
     return folder / f"answers-{index:04d}.npy"
 
 
-def _write_block(path: Path, images: NDArray[np.uint8]) -> None:
+def write_json(path: Path, value: object) -> None:
+    """Write JSON in one step: the child must never see half of it."""
     part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, images, allow_pickle=False)
+    part.write_text(json.dumps(value), encoding="utf-8")
     part.replace(path)
 
 
 class Feeder:
-    """Writes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered."""
+    """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered."""
 
     def __init__(
-        self, blocks: Iterator[NDArray[np.uint8]], count: int, source: Path, output: Path
+        self, fill: Fill, shape: Sequence[int], sizes: Sequence[int], source: Path, output: Path
     ) -> None:
-        self._blocks, self._source, self._output = blocks, source, output
-        self.count = count
+        self._fill, self._shape, self._sizes = fill, tuple(shape), sizes
+        self._source, self._output = source, output
+        self.count = len(sizes)
         self.made = 0
         self.answered = 0
         self._error: BaseException | None = None
@@ -72,12 +75,24 @@ class Feeder:
 
     def _run(self) -> None:
         try:
-            for index, images in enumerate(self._blocks):
+            for index, size in enumerate(self._sizes):
                 while index - self.answered >= BLOCKS_AHEAD and not self._stop.wait(POLL_SECONDS):
                     pass
                 if self._stop.is_set():
                     return
-                _write_block(block_path(self._source, index), images)
+                self._make(index, size)
                 self.made = index + 1
         except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
             self._error = error
+
+    def _make(self, index: int, size: int) -> None:
+        """Fill the file in place: a block may be as large as memory allows once, not twice."""
+        path = block_path(self._source, index)
+        part = path.with_suffix(".part")
+        images = np.lib.format.open_memmap(
+            part, mode="w+", dtype=np.uint8, shape=(size, *self._shape)
+        )
+        self._fill(index, images)
+        images.flush()
+        del images
+        part.replace(path)

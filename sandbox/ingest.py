@@ -6,26 +6,22 @@ validated. The true labels are in no file, pipe or folder that the child is give
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sandbox.answers import Fault, read_answers
-from sandbox.blocks import Feeder, answer_path
-from sandbox.job import Job, JobResult, Limits, SandboxError
-from sandbox.run import POLL_SECONDS, Running, python_environment, start
+from sandbox.blocks import Feeder, Fill, write_json
+from sandbox.job import Job, Limits, SandboxError
+from sandbox.outcome import Outcome, Problem, read_note, read_outcome
+from sandbox.run import POLL_SECONDS, python_environment, start
 
 PROGRAMS = Path(__file__).parent / "programs"
-LARGEST_NOTE_BYTES = 1_000_000
+STAGE_SECONDS = 0.2  # between looks at how far the child is
 
 
 @dataclass(frozen=True)
@@ -48,38 +44,6 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """How a submission failed.
-
-    stage: start, import, class, init, method, predict, answer, time, memory or exit. kind: the
-    exception's type or the fault's kind. trace: the submission's own traceback, or the end of its output.
-    """
-
-    stage: str
-    kind: str
-    message: str
-    trace: str = ""
-    block: int = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it: the labels of every block answered, and the problem that stopped it, if any.
-
-    start_seconds: wall time until the model stood ready; load_seconds: its constructor alone.
-    """
-
-    labels: tuple[NDArray[np.int64], ...]
-    problem: Problem | None
-    result: JobResult
-    versions: Mapping[str, str]
-    returned: Mapping[str, str]
-    start_seconds: float
-    load_seconds: float
-    predict_seconds: float
-
-
-@dataclass(frozen=True)
 class Progress:
     """For a progress display: the child's stage, blocks made, blocks answered, blocks in all."""
 
@@ -89,41 +53,78 @@ class Progress:
     blocks: int
 
 
-def ask(
-    request: Request,
-    sizes: Sequence[int],
-    blocks: Iterator[NDArray[np.uint8]],
-    progress: Callable[[Progress], None] = lambda _: None,
-) -> Outcome:
-    """Run the submission once over all blocks; `predict` is called once a block.
+class Session:
+    """A child that loads the submission at once, and then answers questions.
 
-    sizes: images in each block. blocks: makes the blocks, in order, in a thread beside the child.
-    Raises `SandboxError` if the child cannot be started, and whatever `blocks` raises.
+    Use as a context manager. The child imports and loads while the caller prepares the images;
+    `ask` hands them over. Leaving it ends the child and removes its folders. Raises `SandboxError`
+    if the child cannot be started.
     """
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as place:
-        folders = _lay_out(Path(place), request, len(sizes))
-        job = _job(request, folders)
-        feeder = Feeder(blocks, len(sizes), Path(folders["input"]), Path(folders["output"]))
-        started = time.time()
-        with start(job) as running:
-            feeder.begin()
-            try:
-                _watch(running, feeder, Path(folders["output"]), progress)
-            finally:
-                feeder.end()
-            result = running.cancel()
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._place = tempfile.TemporaryDirectory(prefix="rehearsal-")
+        folders = _lay_out(Path(self._place.name), request)
+        self._input, self._output = Path(folders["input"]), Path(folders["output"])
+        self._started = time.time()
+        try:
+            self._running = start(_job(request, folders))
+        except SandboxError:
+            self._place.cleanup()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.cancel()
+        self._place.cleanup()
+
+    def ask(
+        self,
+        shape: Sequence[int],
+        sizes: Sequence[int],
+        fill: Fill,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Outcome:
+        """Run the submission once over all blocks; `predict` is called once a block.
+
+        shape: (h, w, channels) of an image. sizes: images in each block. fill(index, out): writes
+        the images of a block into uint8 `(n, h, w, channels)`; called in order, in a thread beside
+        the child. Raises whatever `fill` raises.
+        """
+        self._running.allow(self._running.seconds)  # until here the child had nothing to do
+        write_json(self._input / "blocks.json", {"blocks": len(sizes)})
+        feeder = Feeder(fill, shape, sizes, self._input, self._output)
+        feeder.begin()
+        try:
+            self._watch(feeder, progress)
+        finally:
+            feeder.end()
+        result = self._running.cancel()
         feeder.raise_error()
-        return _outcome(request, sizes, result, Path(folders["output"]), started)
+        return read_outcome(self._output, sizes, self.request.classes, result, self._started)
+
+    def _watch(self, feeder: Feeder, progress: Callable[[Progress], None]) -> None:
+        running, stage_seen, stage = self._running, -1.0, "start"
+        while running.poll() is None and not feeder.failed:
+            feeder.collect()
+            if feeder.answered == feeder.made < feeder.count:
+                running.allow(POLL_SECONDS)  # waiting for images is not the submission's time
+            if running.seconds - stage_seen > STAGE_SECONDS:
+                stage_seen = running.seconds
+                stage = str(read_note(self._output / "status.json").get("stage", "start"))
+            progress(Progress(stage, feeder.made, feeder.answered, feeder.count))
+            time.sleep(POLL_SECONDS)
 
 
-def _lay_out(place: Path, request: Request, count: int) -> dict[str, str]:
+def _lay_out(place: Path, request: Request) -> dict[str, str]:
     folders = {name: place / name for name in ("input", "output", "program", "home")}
     for folder in folders.values():
         folder.mkdir()
     shutil.copy(PROGRAMS / "ingestion.py", folders["program"])
     names = {"module": request.module, "class": request.class_name, "method": request.method}
-    manifest = json.dumps({**names, "blocks": count})
-    (folders["input"] / "manifest.json").write_text(manifest, encoding="utf-8")
+    write_json(folders["input"] / "manifest.json", names)
     folders["submission_program"] = request.submission.resolve()
     return {name: str(folder) for name, folder in folders.items()}
 
@@ -144,92 +145,4 @@ def _job(request: Request, folders: Mapping[str, str]) -> Job:
     )
 
 
-def _watch(
-    running: Running, feeder: Feeder, output: Path, progress: Callable[[Progress], None]
-) -> None:
-    stage_seen, stage = 0.0, "start"
-    while running.poll() is None and not feeder.failed:
-        feeder.collect()
-        if feeder.answered == feeder.made < feeder.count:
-            running.allow(POLL_SECONDS)  # waiting for images is not the submission's time
-        if running.seconds - stage_seen > 0.2:
-            stage_seen = running.seconds
-            stage = str(_note(output / "status.json").get("stage", "start"))
-        progress(Progress(stage, feeder.made, feeder.answered, feeder.count))
-        time.sleep(POLL_SECONDS)
-
-
-def _note(path: Path) -> dict[str, Any]:
-    """A JSON object that the child left, or nothing: what it says is for show only."""
-    try:
-        if path.stat().st_size > LARGEST_NOTE_BYTES:
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _outcome(
-    request: Request, sizes: Sequence[int], result: JobResult, output: Path, started: float
-) -> Outcome:
-    labels: list[NDArray[np.int64]] = []
-    fault: Problem | None = None
-    for index, size in enumerate(sizes):
-        path = answer_path(output, index)
-        if not path.is_file():
-            break
-        answer = read_answers(path, size, request.classes)
-        if isinstance(answer, Fault):
-            fault = Problem("answer", answer.kind, answer.message, block=index)
-            break
-        labels.append(answer)
-    status = _note(output / "status.json")
-    returned = _texts(status.get("returned"))
-    fault = fault or _wrong_type(returned)
-    problem = fault or _ending(result, output, complete=len(labels) == len(sizes))
-    return Outcome(
-        tuple(labels),
-        problem,
-        result,
-        _texts(status.get("versions")),
-        returned,
-        max(0.0, _number(status.get("loaded_at")) - started),
-        _number(status.get("load_seconds")),
-        _number(status.get("predict_seconds")),
-    )
-
-
-def _ending(result: JobResult, output: Path, *, complete: bool) -> Problem | None:
-    if result.ended in ("time", "memory"):
-        return Problem(
-            result.ended, result.ended, f"stopped after {result.seconds:.0f} s", result.log
-        )
-    error = _note(output / "error.json")
-    if error:
-        texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
-        return Problem(texts["stage"], texts["type"], texts["message"], texts["traceback"])
-    if complete and result.exit_code == 0:
-        return None
-    stage = str(_note(output / "status.json").get("stage", "start"))
-    return Problem(
-        "exit", stage, f"the process ended with exit code {result.exit_code}", result.log
-    )
-
-
-def _wrong_type(returned: Mapping[str, str]) -> Problem | None:
-    kind = returned.get("type", "numpy.ndarray")
-    if kind == "numpy.ndarray":
-        return None
-    return Problem("answer", "type", f"expected a numpy array; received {kind}")
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-__all__ = ["Outcome", "Problem", "Progress", "Request", "SandboxError", "ask"]
+__all__ = ["Fill", "Outcome", "Problem", "Progress", "Request", "Session"]

@@ -1,9 +1,9 @@
 """A Codabench ingestion program: imports the submission, asks it for predictions, saves them.
 
 `python ingestion.py INPUT OUTPUT SUBMISSION`, on folders as the platform lays them out.
-INPUT/manifest.json names the module, class and method, and the number of blocks; block i is
-INPUT/block-000i.npy. Blocks may arrive while this runs: a missing one is waited for, so that they
-can be made beside the prediction. For each, OUTPUT/answers-000i.npy is written, and
+INPUT/manifest.json names the module, class and method, INPUT/blocks.json the number of blocks;
+block i is INPUT/block-000i.npy. The count and the blocks may arrive while this runs: they are waited
+for, so that images can be made beside the loading and the prediction. For each, OUTPUT/answers-000i.npy is written, and
 OUTPUT/status.json says how far it got. On failure OUTPUT/error.json holds stage, type, message and
 the submission's own traceback, and the exit code is 1.
 
@@ -97,7 +97,8 @@ def wait_for(path: Path) -> None:
 def answer_block(predict: Predict, source: Path, target: Path, status: Status) -> float:
     """Predict one block and save what came back; returns the seconds that predict took."""
     wait_for(source)
-    images = np.load(source, allow_pickle=False)
+    # Mapped, not copied; private pages, so that a submission may change them as on the platform.
+    images = np.asarray(np.load(source, mmap_mode="c", allow_pickle=False))
     status.at("predict")
     started = time.perf_counter()
     answer = predict(images)
@@ -147,7 +148,9 @@ def main() -> int:
     try:
         manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
         predict = load(manifest, submission, status)
-        for index in range(manifest["blocks"]):
+        wait_for(source / "blocks.json")
+        blocks = json.loads((source / "blocks.json").read_text(encoding="utf-8"))["blocks"]
+        for index in range(blocks):
             status.at("waiting", block=index)
             names = (source / f"block-{index:04d}.npy", output / f"answers-{index:04d}.npy")
             seconds += answer_block(predict, *names, status)

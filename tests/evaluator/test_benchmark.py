@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from cells import Dataset
 from corruptions.presets import resolve
-from evaluator.benchmark import deal, draw_benchmark, make_blocks
+from evaluator.benchmark import Questions, deal, draw_benchmark, fill_block
 
 
 def pictures(count: int, side: int = 40, channels: int = 3) -> Dataset:
@@ -64,9 +65,14 @@ def test_blocks_change_nothing(size: int) -> None:
     """Else the figures would depend on the memory of the machine."""
     benchmark = draw_benchmark(pictures(12), resolve("shot_noise:3"))
     questions = benchmark.questions()
-    whole = np.concatenate(list(make_blocks(benchmark, [questions], workers=1)))
-    cut = np.concatenate(list(make_blocks(benchmark, questions.blocks(size), workers=3)))
-    assert np.array_equal(whole, cut)
+
+    def made(blocks: list[Questions], workers: int) -> NDArray[np.uint8]:
+        out = [np.empty((len(block), 40, 40, 3), np.uint8) for block in blocks]
+        for block, images in zip(blocks, out, strict=True):
+            fill_block(benchmark, block, images, workers)
+        return np.concatenate(out)
+
+    assert np.array_equal(made([questions], 1), made(questions.blocks(size), 3))
 
 
 @pytest.mark.parametrize(("side", "channels"), [(28, 1), (28, 3), (31, 1), (40, 1)])

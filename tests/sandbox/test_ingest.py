@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from sandbox.ingest import Outcome, Request, ask
+from sandbox.ingest import Fill, Outcome, Request, Session
 from sandbox.job import Limits
 
 GOOD = """
@@ -38,8 +37,18 @@ def images(count: int, start: int = 0) -> NDArray[np.uint8]:
 def rehearse(folder: Path, source: str, sizes: tuple[int, ...] = (5,), **options: Any) -> Outcome:
     """Ask a submission made of one model.py."""
     (folder / "model.py").write_text(textwrap.dedent(source), encoding="utf-8")
-    request = Request(folder, classes=8, **options)
-    return ask(request, sizes, (images(size, start=i) for i, size in enumerate(sizes)))
+    return ask(Request(folder, classes=8, **options), sizes, numbered)
+
+
+def numbered(index: int, out: NDArray[np.uint8]) -> None:
+    """Fill a block with images whose numbers begin at the block's own."""
+    out[:] = images(len(out), start=index)
+
+
+def ask(request: Request, sizes: tuple[int, ...], fill: Fill) -> Outcome:
+    """One session with one question."""
+    with Session(request) as session:
+        return session.ask((8, 8, 3), sizes, fill)
 
 
 def body(code: str) -> str:
@@ -135,26 +144,26 @@ def test_a_limit_ends_the_run(tmp_path: Path, limits: Limits, code: str, stage: 
 def test_waiting_for_images_is_not_the_submissions_time(tmp_path: Path) -> None:
     """Else slow corruptions would look like a slow model."""
 
-    def slow() -> Iterator[NDArray[np.uint8]]:
-        for _ in range(2):
-            time.sleep(1.2)
-            yield images(2)
+    def slow(index: int, out: NDArray[np.uint8]) -> None:
+        time.sleep(1.2)
+        numbered(index, out)
 
     (tmp_path / "model.py").write_text(GOOD, encoding="utf-8")
-    outcome = ask(Request(tmp_path, 8, limits=Limits(seconds=2.0)), (2, 2), slow())
+    outcome = ask(Request(tmp_path, 8, limits=Limits(seconds=2.0)), (2, 2), slow)
     assert outcome.problem is None
 
 
 def test_an_error_in_making_images_is_raised_here(tmp_path: Path) -> None:
     """Else a fault of ours would be blamed on the submission, or hang."""
 
-    def broken() -> Iterator[NDArray[np.uint8]]:
-        yield images(2)
-        raise RuntimeError("no more images")
+    def broken(index: int, out: NDArray[np.uint8]) -> None:
+        out[:] = 0
+        if index:
+            raise RuntimeError("no more images")
 
     (tmp_path / "model.py").write_text(GOOD, encoding="utf-8")
     with pytest.raises(RuntimeError, match="no more images"):
-        ask(Request(tmp_path, 8), (2, 2), broken())
+        ask(Request(tmp_path, 8), (2, 2), broken)
 
 
 @pytest.mark.parametrize("folder", ["submission", "program"])
@@ -199,8 +208,8 @@ def test_killing_the_parent_kills_the_child(tmp_path: Path) -> None:
     source = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     (tmp_path / "model.py").write_text(source, encoding="utf-8")
     code = (
-        "import numpy as np; from pathlib import Path; from sandbox.ingest import Request, ask;"
-        f"ask(Request(Path({str(tmp_path)!r}), 8), (1,), iter([np.zeros((1, 8, 8, 3), np.uint8)]))"
+        "from pathlib import Path; from sandbox.ingest import Request, Session;"
+        f"Session(Request(Path({str(tmp_path)!r}), 8)).ask((8, 8, 3), (1,), lambda i, out: None)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 20
