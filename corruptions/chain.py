@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from corruptions.errors import CorruptionError
 from corruptions.presets import BLENDS, Cell, Preset, Step
-from corruptions.registry import OWN_TABLE, Images, corrupt, get, names
+from corruptions.registry import Images, corrupt, get, names
 
 
 def corrupt_cell(
@@ -18,7 +18,7 @@ def corrupt_cell(
     seed: int = 0,
     ids: NDArray[np.int64] | Sequence[int] | None = None,
 ) -> Images:
-    """Apply a cell to uint8 `(n, h, w, 3)` images; the clean cell gives a copy.
+    """Apply a cell to uint8 `(n, h, w, 3)` or grey `(n, h, w)` images; the clean cell gives a copy.
 
     The result depends on (seed, operator, image id, step) only. Raises `CorruptionError`.
     """
@@ -50,7 +50,9 @@ def _blend(
 def cell_revision(cell: Cell) -> str:
     """The cell's operators with parameters and revisions, as text: part of a stored answer's key."""
     operators = [(get(step.corruption, cell.table), step.severity) for step in cell.steps]
-    revision = "+".join(f"{op.name}:{op.severities[s - 1]}@{op.revision}" for op, s in operators)
+    revision = "+".join(
+        f"{op.table}/{op.name}:{op.severities[s - 1]}@{op.revision}" for op, s in operators
+    )
     if not any(step.corruption in BLENDS for step in cell.steps) or not cell.pictures:
         return revision
     from corruptions.pictures import pictures_revision
@@ -71,8 +73,7 @@ def validate(preset: Preset) -> None:
 
 
 def _validate(cell: Cell) -> None:
-    if names(cell.table) == names(OWN_TABLE):
-        raise CorruptionError(f"Unknown severity table {cell.table!r}.")
+    names(cell.table)  # raises for an unknown table
     for step in cell.steps:
         get(step.corruption, cell.table)
     if cell.pictures:

@@ -23,7 +23,7 @@ def scaled(height: int, width: int) -> tuple[NDArray[np.uint8], ...]:
 
     Raises `CorruptionError` where the package is missing.
     """
-    return tuple(_scaled(photo, height, width) for photo in _photos())
+    return tuple(_scaled(photo, height, width) for photo in photos())
 
 
 def _scaled(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -34,7 +34,8 @@ def _scaled(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 @functools.cache
-def _photos() -> tuple[NDArray[np.uint8], ...]:
+def photos() -> tuple[NDArray[np.uint8], ...]:
+    """All photographs as they come, BGR."""
     return tuple(_read(_folder() / name) for name in _NAMES)
 
 

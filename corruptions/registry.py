@@ -10,11 +10,20 @@ import difflib
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptions.arguments import (
+    check_ids,
+    check_images,
+    check_seed,
+    check_severity,
+    from_rgb,
+    to_rgb,
+)
 from corruptions.errors import CorruptionError
 from corruptions.streams import Streams, streams
 
@@ -26,7 +35,9 @@ Apply = Callable[[Images, Params, Draws], Images]
 
 DEFAULT_TABLE = "imagecorruptions"
 OWN_TABLE = "own"  # operators of this project: valid under every table
-SMALLEST_SIDE = 32
+ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"cells-96": ("pcam", "tiny")}  # of 96-pixel microscopy: the first table that has the name
+)
 CHUNK_PIXELS = 32 * 96 * 96  # drawn and changed at a time: what stays in the cache
 LARGE_CHUNK_PIXELS = 256 * 96 * 96  # for operators that share a cost among the images of a call
 FAMILIES = (
@@ -43,6 +54,9 @@ _MODULES = (
     "color",
     "overlay",
     "policy",
+    "tables.tiny",
+    "tables.pcam",
+    "tables.medmnist",
 )
 
 
@@ -103,11 +117,21 @@ def corruption(
     return register
 
 
-def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
-    """Every corruption that `corrupt(..., table=table)` knows, family by family."""
+def tables() -> tuple[str, ...]:
+    """Every severity table, the default one first; then aliases, and "own", which all of them hold."""
     _load()
-    found = [op for (home, _), op in _registry.items() if home in (table, OWN_TABLE)]
-    return tuple(op.name for op in sorted(found, key=lambda op: FAMILIES.index(op.family)))
+    homes = {home for home, _ in _registry} - {DEFAULT_TABLE, OWN_TABLE}
+    return (DEFAULT_TABLE, *sorted(homes), *ALIASES, OWN_TABLE)
+
+
+def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
+    """Every corruption that `corrupt(..., table=table)` knows, family by family.
+
+    Raises `CorruptionError` for an unknown table.
+    """
+    homes = _homes(table)
+    found = {name: op for home in homes for (at, name), op in _registry.items() if at == home}
+    return tuple(sorted(found, key=lambda name: FAMILIES.index(found[name].family)))
 
 
 def all_operators() -> tuple[Corruption, ...]:
@@ -117,12 +141,14 @@ def all_operators() -> tuple[Corruption, ...]:
 
 
 def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
-    """The corruption of that name. Raises `CorruptionError` with the nearest names."""
-    _load()
-    found = _registry.get((table, name)) or _registry.get((OWN_TABLE, name))
-    if found is None:
-        raise CorruptionError(_unknown(name, table))
-    return found
+    """The corruption of that name: the table's own, or one that is valid under every table.
+
+    Raises `CorruptionError` with the nearest names, or with the tables that have it.
+    """
+    for home in _homes(table):
+        if (home, name) in _registry:
+            return _registry[home, name]
+    raise CorruptionError(_unknown(name, table))
 
 
 def corrupt(
@@ -138,22 +164,41 @@ def corrupt(
 ) -> Images:
     """Corrupt every image with one operator; each image gets its own random draws.
 
-    images: uint8 `(n, h, w, 3)`, h and w at least 32. severity: 1..5. ids: one integer an image,
-    0..n-1 when left out; a slice of a data set needs its own ids to give the same bytes.
-    engine: "own", or "reference" for the package `imagecorruptions` itself (slow, other draws).
-    step: the operator's place in a chain. Returns a new uint8 array of the same shape.
-    Raises `CorruptionError` for a wrong name, severity, seed, shape, dtype or number of ids.
+    images: uint8 `(n, h, w, 3)`, or `(n, h, w)` grey, which is corrupted as RGB and turned back by
+    its luma; h and w at least 32. severity: 1..5. ids: one integer an image, 0..n-1 when left out;
+    a slice of a data set needs its own ids to give the same bytes. table: one of `tables()`.
+    engine: "own", or "reference" for the package `imagecorruptions` itself (slow, other draws, its
+    own table only). step: the operator's place in a chain. Returns a new uint8 array of the same
+    shape. Raises `CorruptionError` for a wrong name, table, severity, seed, shape, dtype or number
+    of ids.
     """
     operator = get(name, table)
-    params = operator.severities[_check_severity(severity) - 1]
+    params = operator.severities[check_severity(severity) - 1]
     if engine == "reference":
-        from corruptions import reference
-
-        checked, numbered = _check(images, seed, ids)
-        return reference.corrupt(checked, name, severity, seed, numbered, step)
+        return _by_reference(operator, images, severity, seed, ids, step)
     if engine != "own":
         raise CorruptionError(f'engine must be "own" or "reference", not {engine!r}.')
     return run(operator, params, images, seed, ids, step)
+
+
+def _by_reference(
+    operator: Corruption,
+    images: Images,
+    severity: int,
+    seed: int,
+    ids: NDArray[np.int64] | Sequence[int] | None,
+    step: int,
+) -> Images:
+    from corruptions import reference
+
+    if operator.table not in (DEFAULT_TABLE, OWN_TABLE):
+        raise CorruptionError(
+            f'engine="reference" runs the package {DEFAULT_TABLE}, which has its own table only: '
+            f"leave out the engine, or table={operator.table!r}."
+        )
+    checked, numbered = _check(images, seed, ids)
+    found = reference.corrupt(to_rgb(checked), operator.name, severity, seed, numbered, step)
+    return from_rgb(found, checked.ndim)
 
 
 def run(
@@ -175,9 +220,9 @@ def run(
     length = max(1, operator.chunk_pixels // (size[0] * size[1]))
     for start in range(0, len(checked), length):
         part = slice(start, start + length)
-        few = np.require(checked[part], requirements=["C", "W", "E"])  # one type: compiled once
+        few = np.require(to_rgb(checked[part]), requirements=["C", "W", "E"])  # compiled once
         drawn = operator.draw(Streams(keys[part]), size, params)
-        out[part] = operator.apply(few, params, drawn)
+        out[part] = from_rgb(operator.apply(few, params, drawn), checked.ndim)
     return out
 
 
@@ -186,7 +231,24 @@ def _load() -> None:
         importlib.import_module(f"corruptions.{module}")
 
 
+def _homes(table: str) -> tuple[str, ...]:
+    """Where to look, in order; an alias stands for several tables."""
+    if table not in tables():
+        near = difflib.get_close_matches(str(table), tables(), n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CorruptionError(
+            f"Unknown severity table {table!r}.{hint} Known: {', '.join(tables())}."
+        )
+    return (*ALIASES.get(table, (table,)), OWN_TABLE)
+
+
 def _unknown(name: str, table: str) -> str:
+    having = [home for home in tables() if name in names(home)]
+    if having:
+        return (
+            f"The severity table {table!r} has no {name!r}. Tables that have it: "
+            f"{', '.join(having)}."
+        )
     known = names(table)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     if near:
@@ -197,49 +259,6 @@ def _unknown(name: str, table: str) -> str:
 def _check(
     images: Images, seed: int, ids: NDArray[np.int64] | Sequence[int] | None
 ) -> tuple[Images, NDArray[np.int64]]:
-    _check_seed(seed)
-    checked = _check_images(images)
-    return checked, _check_ids(ids, len(checked))
-
-
-def _check_images(images: Images) -> Images:
-    if not isinstance(images, np.ndarray):
-        raise CorruptionError(f"Images must be a numpy array, not {type(images).__name__}.")
-    if images.dtype != np.uint8:
-        raise CorruptionError(
-            f"Images must be uint8 (0..255), not {images.dtype}. "
-            "For floats in 0..1: (images * 255).round().astype('uint8')."
-        )
-    if images.ndim != 4 or images.shape[3] != 3:
-        raise CorruptionError(f"Images must have shape (n, h, w, 3), not {images.shape}.")
-    if min(images.shape[1:3]) < SMALLEST_SIDE:
-        raise CorruptionError(
-            f"Images must be at least {SMALLEST_SIDE} pixels high and wide, "
-            f"not {images.shape[1]}x{images.shape[2]}."
-        )
-    return images
-
-
-def _check_severity(severity: int) -> int:
-    if isinstance(severity, bool) or not isinstance(severity, int | np.integer):
-        raise CorruptionError(f"Severity must be an integer from 1 to 5, not {severity!r}.")
-    if not 1 <= severity <= 5:
-        raise CorruptionError(f"Severity must be from 1 (mild) to 5 (strong), not {severity}.")
-    return int(severity)
-
-
-def _check_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise CorruptionError(f"The seed must be an integer, not {seed!r}.")
-
-
-def _check_ids(ids: NDArray[np.int64] | Sequence[int] | None, count: int) -> NDArray[np.int64]:
-    if ids is None:
-        return np.arange(count, dtype=np.int64)
-    numbered = np.asarray(ids)
-    if numbered.shape != (count,) or (count and numbered.dtype.kind not in "iu"):
-        raise CorruptionError(
-            f"ids must hold one integer for each of the {count} images, "
-            f"not shape {numbered.shape} of {numbered.dtype}."
-        )
-    return numbered.astype(np.int64)
+    check_seed(seed)
+    checked = check_images(images)
+    return checked, check_ids(ids, len(checked))

@@ -48,4 +48,5 @@ def register(
     def apply(images: Images, _params: Params, draws: Draws) -> Images:
         return operation(images, draws["value"])
 
+    apply.__doc__ = operation.__doc__  # the gallery shows it
     corruption(family, levels, source=source, draw=draw, name=name, revision=revision)(apply)

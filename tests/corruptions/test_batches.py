@@ -13,7 +13,7 @@ import pytest
 from cells import synthetic
 from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_cell
 from corruptions.batches import corrupt_mixed, corrupt_stream, table_names
-from corruptions.presets import resolve
+from corruptions.presets import NAMES, resolve
 
 IMAGES = synthetic(12, seed=4).images
 
@@ -58,6 +58,18 @@ def test_a_mixture_follows_the_weights() -> None:
     rough = np.abs(np.diff(changed.astype(int), axis=2)).mean(axis=(1, 2, 3))
     by_noise = rough > 3 * np.abs(np.diff(one[0].astype(int), axis=1)).mean()
     assert abs(by_noise.mean() - noisy) < 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_presets_cells_depend_on_the_image_alone(name: str) -> None:
+    """Else a benchmark's figures would depend on batch, order or the number of processes."""
+    ids = np.array([40, 7, 3])
+    for cell in resolve(name).cells:
+        whole = corrupt_cell(IMAGES[:3], cell, 5, ids)
+        backwards = corrupt_cell(IMAGES[:3][::-1], cell, 5, ids[::-1])[::-1]
+        alone = [corrupt_cell(IMAGES[i : i + 1], cell, 5, ids[i : i + 1])[0] for i in range(3)]
+        assert np.array_equal(whole, backwards), cell.name
+        assert np.array_equal(whole, np.stack(alone)), cell.name
 
 
 def test_wrong_ids_are_named() -> None:

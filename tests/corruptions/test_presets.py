@@ -55,11 +55,17 @@ def test_weights_sum_to_one_and_names_are_known(name: str) -> None:
 
 
 @EVERY
+def test_shipped_presets_use_the_table_for_cells(name: str) -> None:
+    """Severities would be those of 224-pixel images: a step or two too hard for 96."""
+    assert {cell.table for cell in resolve(name).cells} == {"cells-96"}
+
+
+@EVERY
 def test_families_are_the_registrys(name: str) -> None:
     """A report by family would file a corruption under the wrong heading."""
     for cell in resolve(name).cells:
         if len(cell.steps) == 1:
-            assert cell.family == get(cell.steps[0].corruption).family
+            assert cell.family == get(cell.steps[0].corruption, cell.table).family
 
 
 @pytest.mark.parametrize("name", ["light", "medium", "heavy"])

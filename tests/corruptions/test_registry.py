@@ -2,88 +2,129 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 import corruptions
-from corruptions import CorruptionError, registry
-from corruptions.registry import Images, corrupt, get, names
+from corruptions import CorruptionError, aug_mix, corrupt_cell, rand_augment
+from corruptions.policy import AUG_MIX, RAND_AUGMENT
+from corruptions.presets import resolve
+from corruptions.registry import Corruption, Images, all_operators, corrupt, get, names, run
 from corruptions.streams import streams
 from tests.corruptions.drawn_pictures import drawn
 from tests.corruptions.reference_draws import NAMES
 
-ALL = names()
+EVERY = pytest.mark.parametrize("one", all_operators(), ids=lambda op: f"{op.table}/{op.name}")
 PICTURES = np.concatenate([drawn(40, 33), drawn(40, 33)[:, ::-1]])
 
 
 def test_the_nineteen_are_there() -> None:
     """A benchmark after ImageNet-C would lack one of its corruptions."""
-    assert set(NAMES) <= set(ALL)
+    assert set(NAMES) <= set(names())
     families = {get(name).family for name in NAMES}
     assert families == {"noise", "blur", "weather", "digital"}
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("name", ALL)
-def test_every_severity(name: str, severity: int) -> None:
+@EVERY
+def test_every_severity(one: Corruption, severity: int) -> None:
     """A user could not ask for that severity, or would lose the pictures given."""
     given = PICTURES.copy()
-    result = corrupt(given, name, severity)
+    result = corrupt(given, one.name, severity, table=one.table)
     assert result.shape == given.shape
     assert result.dtype == np.uint8
     assert not np.shares_memory(result, given)
     assert np.array_equal(given, PICTURES)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_neighbours_do_not_matter(name: str) -> None:
+@EVERY
+def test_neighbours_do_not_matter(one: Corruption) -> None:
     """A slice, a shuffled set or another worker would see other images than the whole set."""
     ids = np.arange(len(PICTURES)) * 7 + 3
-    whole = corrupt(PICTURES, name, 3, seed=5, ids=ids)
+    level = one.severities[2]
+    whole = run(one, level, PICTURES, 5, ids)
     order = np.random.default_rng(0).permutation(len(PICTURES))
-    assert np.array_equal(corrupt(PICTURES[order], name, 3, 5, ids[order]), whole[order])
-    assert np.array_equal(corrupt(PICTURES[4:5], name, 3, 5, ids[4:5]), whole[4:5])
+    assert np.array_equal(run(one, level, PICTURES[order], 5, ids[order]), whole[order])
+    assert np.array_equal(run(one, level, PICTURES[4:5], 5, ids[4:5]), whole[4:5])
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_chunks_do_not_matter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@EVERY
+def test_chunks_do_not_matter(one: Corruption) -> None:
     """The bytes would depend on how many images are worked on at a time."""
-    whole = corrupt(PICTURES, name, 4)
-    monkeypatch.setattr(registry, "CHUNK_PIXELS", 3 * 40 * 33)
-    assert np.array_equal(corrupt(PICTURES, name, 4), whole)
+    whole = run(one, one.severities[3], PICTURES, 0)
+    few = replace(one, chunk_pixels=3 * 40 * 33)
+    assert np.array_equal(run(few, one.severities[3], PICTURES, 0), whole)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_memory_layout_does_not_matter(name: str) -> None:
+@EVERY
+def test_memory_layout_does_not_matter(one: Corruption) -> None:
     """Read-only arrays and views, as of a memory-mapped file, would fail or differ."""
     view = np.ascontiguousarray(PICTURES.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
     view.flags.writeable = False
-    assert np.array_equal(corrupt(view, name, 2), corrupt(PICTURES, name, 2))
+    level = one.severities[1]
+    assert np.array_equal(run(one, level, view, 0), run(one, level, PICTURES, 0))
 
 
-def is_random(name: str) -> bool:
+@EVERY
+@pytest.mark.parametrize("size", [(32, 32), (32, 150), (101, 64)], ids=str)
+def test_every_size(one: Corruption, size: tuple[int, int]) -> None:
+    """Images of another size or shape than the table's own would end in a traceback."""
+    pictures = drawn(*size)[:2]
+    for level in (one.severities[0], one.severities[4]):
+        assert run(one, level, pictures, 0).shape == pictures.shape
+
+
+def is_random(one: Corruption) -> bool:
     """Whether what the corruption draws at severity 3 differs between images."""
-    operator = get(name)
-    drawn_values = operator.draw(streams(0, name, np.arange(12)), (40, 33), operator.severities[2])
+    drawn_values = one.draw(streams(0, one.name, np.arange(12)), (40, 33), one.severities[2])
     return any((values != values[:1]).any() for values in drawn_values.values())
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_seed_step_and_id_give_other_draws(name: str) -> None:
+@EVERY
+def test_seed_step_and_id_give_other_draws(one: Corruption) -> None:
     """Two seeds, two steps of a chain or two images would share their randomness."""
     same = np.repeat(PICTURES[:1], 12, axis=0)
-    first = corrupt(same, name, 3, seed=1)
-    others = [corrupt(same, name, 3, seed=2), corrupt(same, name, 3, seed=1, step=1), first[::-1]]
+    level = one.severities[2]
+    first = run(one, level, same, seed=1)
+    others = [run(one, level, same, seed=2), run(one, level, same, seed=1, step=1), first[::-1]]
     for other in others:
-        assert np.array_equal(first, other) is not is_random(name)
+        assert np.array_equal(first, other) is not is_random(one)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_no_images(name: str) -> None:
+@EVERY
+def test_no_images(one: Corruption) -> None:
     """An empty selection would crash a run."""
-    assert corrupt(PICTURES[:0], name, 1).shape == (0, 40, 33, 3)
+    assert run(one, one.severities[0], PICTURES[:0], 0).shape == (0, 40, 33, 3)
+    assert run(one, one.severities[0], PICTURES[:0, ..., 0], 0).shape == (0, 40, 33)
+
+
+@EVERY
+def test_grey_images_are_corrupted_as_rgb(one: Corruption) -> None:
+    """Grey data sets would be refused, or come back with channels or another damage."""
+    grey = np.ascontiguousarray(PICTURES[..., 1])
+    result = run(one, one.severities[2], grey, 3)
+    colored = run(one, one.severities[2], np.stack([grey] * 3, axis=3), 3)
+    luma = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in colored]
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, np.stack(luma))
+
+
+def test_grey_images_everywhere() -> None:
+    """One function of the room would refuse what the others take."""
+    grey = PICTURES[..., 0]
+    assert rand_augment(grey, **asdict(RAND_AUGMENT["kerascv"])).shape == grey.shape
+    assert aug_mix(grey, **asdict(AUG_MIX["kerascv"])).shape == grey.shape
+    chain = resolve("fog:3+jpeg_compression:2").cells[0]
+    assert corrupt_cell(grey, chain).shape == grey.shape
+    assert np.array_equal(corrupt_cell(grey, resolve("clean").cells[0]), grey)
+    assert corrupt(grey[:2], "snow", 1, engine="reference").shape == grey[:2].shape
+    every_level = np.arange(40 * 33, dtype=np.uint8).reshape(1, 40, 33)
+    still = replace(get("fog"), draw=lambda *_: {}, apply=lambda images, *_: images)
+    assert np.array_equal(run(still, 0, every_level, 0), every_level)
 
 
 @pytest.mark.parametrize("name", ["glass_blur", "impulse_noise", "snow", "pixelate"])
@@ -99,8 +140,10 @@ def test_reference_engine(name: str) -> None:
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "list": ({"images": [[0]]}, "numpy array"),
     "float": ({"images": PICTURES / 255}, "uint8"),
-    "one image": ({"images": PICTURES[0]}, r"shape \(n, h, w, 3\)"),
-    "grey": ({"images": PICTURES[..., :1]}, r"shape \(n, h, w, 3\)"),
+    "one image": ({"images": PICTURES[0]}, r"\(n, h, w, 3\).*image\[None\]"),
+    "one grey image": ({"images": PICTURES[0, ..., 0]}, r"\(n, h, w\).*image\[None\]"),
+    "grey": ({"images": PICTURES[..., :1]}, r"\(n, h, w\).*images\[..., 0\]"),
+    "four channels": ({"images": PICTURES[..., [0, 1, 2, 0]]}, r"shape \(n, h, w, 3\)"),
     "small": ({"images": PICTURES[:, :20]}, "at least 32"),
     "typing error": ({"name": "gausian_noise"}, "Did you mean gaussian_noise"),
     "nonsense": ({"name": "xyzzy"}, "Known: "),
@@ -111,6 +154,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": 1.5}, "seed"),
     "too few ids": ({"ids": [1, 2]}, "one integer for each"),
     "float ids": ({"ids": np.arange(10) / 2}, "one integer for each"),
+    "table": ({"table": "tinny"}, "Did you mean 'tiny'"),
     "engine": ({"engine": "fast"}, "engine"),
     "no reference": ({"name": "solarize", "engine": "reference"}, "no reference"),
 }
