@@ -87,12 +87,12 @@ def _poisson_levels(photons: int) -> tuple[Levels, Levels]:
 
 def _level_bounds(photons: int) -> Levels:
     """P(level <= column) * 2**24, `(256, 256)`: rows are grey levels before, columns after."""
-    from scipy.stats import poisson
+    from scipy.special import pdtr  # Poisson's distribution function; scipy.stats loads slowly
 
     counts = np.arange(photons + 1)
     levels = np.minimum(counts / photons, 1) * 255  # truncated below, like the reference
     largest = np.searchsorted(levels.astype(np.uint8), np.arange(256), "right") - 1
     means = np.arange(256)[:, None] / 255 * photons
-    chances = poisson.cdf(counts[None, :-1], means)
+    chances = pdtr(counts[None, :-1], means)
     chances = np.concatenate([chances, np.ones((256, 1))], axis=1)
     return np.round(chances[:, largest] * 2**24).astype(np.uint32)

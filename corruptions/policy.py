@@ -170,13 +170,13 @@ def _weights(random: Streams, settings: AugMix) -> NDArray[np.float32]:
 
 def _apply_aug_mix(images: Images, settings: AugMix, draws: Draws) -> Images:
     moves = _moves(settings.operations, AUG_MIX_MOVES)
-    copies = [
-        _run(images, moves, draws["operation"][:, chain], draws["value"][:, chain])
-        for chain in range(settings.chains)
-    ]
-    mixed: Images = np.empty(images.shape, np.uint8)
-    _mix(np.ascontiguousarray(images), np.stack(copies), draws["weight"], mixed)
-    return mixed
+    level = np.full(images.shape, np.float32(0.5))  # to round half up at the end
+    _add(images.reshape(len(images), -1), draws["weight"][:, 0], level.reshape(len(images), -1))
+    for chain in range(settings.chains):
+        copy = _run(images, moves, draws["operation"][:, chain], draws["value"][:, chain])
+        weights = draws["weight"][:, 1 + chain]
+        _add(copy.reshape(len(copy), -1), weights, level.reshape(len(copy), -1))
+    return np.minimum(level, np.float32(255)).astype(np.uint8)
 
 
 def _run(images: Images, moves: Sequence[Move], chosen: Values, values: Values) -> Images:
@@ -191,15 +191,12 @@ def _run(images: Images, moves: Sequence[Move], chosen: Values, values: Values) 
 
 
 @kernel
-def _mix(images: Images, copies: Images, weights: NDArray[np.float32], mixed: Images) -> None:
+def _add(images: Images, weights: NDArray[np.float32], level: NDArray[np.float32]) -> None:
+    """level[i] += weights[i] * images[i], all `(n, values)`."""
     for i in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            for x in range(images.shape[2]):
-                for c in range(3):
-                    level = weights[i, 0] * images[i, y, x, c] + np.float32(0.5)
-                    for k in range(copies.shape[0]):
-                        level += weights[i, k + 1] * copies[k, i, y, x, c]
-                    mixed[i, y, x, c] = np.uint8(min(level, np.float32(255)))
+        weight = np.float32(weights[i])
+        for j in range(images.shape[1]):
+            level[i, j] += weight * np.float32(images[i, j])
 
 
 _KERASCV = "KerasCV 0.9.0 defaults at severity 3; own strengths around it"
@@ -212,6 +209,7 @@ corruption(
     source=_KERASCV,
     draw=_draw_rand_augment,
     name="rand_augment",
+    revision=2,
     chunk_pixels=LARGE_CHUNK_PIXELS,
 )(_apply_rand_augment)
 corruption(
@@ -220,5 +218,6 @@ corruption(
     source=_KERASCV,
     draw=_draw_aug_mix,
     name="aug_mix",
+    revision=2,
     chunk_pixels=LARGE_CHUNK_PIXELS,
 )(_apply_aug_mix)

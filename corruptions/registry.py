@@ -39,7 +39,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"cells-96": ("pcam", "tiny")}  # of 96-pixel microscopy: the first table that has the name
 )
 CHUNK_PIXELS = 32 * 96 * 96  # drawn and changed at a time: what stays in the cache
-LARGE_CHUNK_PIXELS = 256 * 96 * 96  # for operators that share a cost among the images of a call
+LARGE_CHUNK_PIXELS = 128 * 96 * 96  # for operators that share a cost among the images of a call
 FAMILIES = (
     *("noise", "blur", "weather", "digital", "geometry", "color", "overlay"),
     *("randaugment", "augmix"),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions._cv import cv2
-from corruptions.kernels import gaussian, sky
+from corruptions.kernels import gaussian, relief, sky
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 
@@ -16,7 +16,6 @@ SOURCE = "Hendrycks and Dietterich, ICLR 2019 (ImageNet-C), as in imagecorruptio
 Reals = NDArray[np.float64]
 Spatter = tuple[float, float, float, float, float, int]
 
-_RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])  # light from one side
 _WATER = np.array([175, 238, 238], np.float32) / np.float32(255)  # pale turquoise
 _MUD = np.array([63, 42, 20]) / 255
 
@@ -52,8 +51,7 @@ def spatter(images: Images, params: Spatter, draws: Draws) -> Images:
     layer = _smooth(noise, sigma)
     out = np.empty_like(images)
     if kind == 0:
-        layer[layer < threshold] = 0
-        light = np.stack([_glints(one, extent) for one in (layer * 255).astype(np.uint8)])
+        light = _glints(layer, threshold, extent)
         sky.water_over(images, light, np.tile(_WATER, images.shape[2]), out)
     else:
         cover = _smooth((layer > threshold).astype(np.float64), extent, single=True)
@@ -66,12 +64,14 @@ def _smooth(planes: Reals, sigma: float, *, single: bool = False) -> Reals:
     return gaussian.smooth(planes, down, along, single=single)
 
 
-def _glints(liquid: NDArray[np.uint8], strength: float) -> NDArray[np.float32]:
-    """How strongly each pixel of a layer of water shines, float32 `(h, w)`, 0..strength."""
-    distance = cv2.distanceTransform(255 - cv2.Canny(liquid, 50, 150), cv2.DIST_L2, 5)
-    _, distance = cv2.threshold(distance, 20, 20, cv2.THRESH_TRUNC)
-    depth = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
-    relief = cv2.blur(cv2.filter2D(depth, cv2.CV_8U, _RELIEF), (3, 3))
-    light: NDArray[np.float32] = liquid.astype(np.float32) * relief.astype(np.float32)
-    brightest = light.max()
-    return light / brightest * np.float32(strength) if brightest > 0 else light
+def _glints(layer: Reals, threshold: float, strength: float) -> NDArray[np.float32]:
+    """How strongly each pixel of layers of water shines, float32 `(n, h, w)`, 0..strength."""
+    liquid = np.empty(layer.shape, np.uint8)
+    relief.wet(layer.reshape(-1), threshold, liquid.reshape(-1))
+    distance = np.empty(layer.shape, np.float32)
+    for one, depth in zip(liquid, distance, strict=True):
+        dry = cv2.bitwise_not(cv2.Canny(one, 50, 150))
+        cv2.distanceTransform(dry, cv2.DIST_L2, 5, depth)
+    light = np.empty(layer.shape, np.float32)
+    relief.shine(liquid, distance, np.float32(strength), light)
+    return light

@@ -62,15 +62,22 @@ def pixelate(
         last = -1
         for y in range(height):
             if show_row[y] == last:
-                out[image, y] = out[image, y - 1]
+                _copy(out[image, y - 1].reshape(width * 3), out[image, y].reshape(width * 3))
                 continue
             last = show_row[y]
             _average_rows(narrow, down[last, 0], down[last, 1], down_weights[last], total, small)
+            target = out[image, y].reshape(width * 3)
             for x in range(width):
                 shown = show_column[x] * 3
-                out[image, y, x, 0] = small[shown]
-                out[image, y, x, 1] = small[shown + 1]
-                out[image, y, x, 2] = small[shown + 2]
+                target[3 * x] = small[shown]
+                target[3 * x + 1] = small[shown + 1]
+                target[3 * x + 2] = small[shown + 2]
+
+
+@kernel
+def _copy(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
+    for x in range(target.size):
+        target[x] = source[x]
 
 
 @kernel
@@ -100,7 +107,8 @@ def _average_rows(
     total: NDArray[np.int32],
     out: NDArray[np.uint8],
 ) -> None:
-    total[:] = np.int32(0)
+    for x in range(total.size):
+        total[x] = np.int32(0)
     for y in range(first, end):
         for x in range(total.size):
             total[x] += np.int32(rows[y, x])

@@ -92,7 +92,7 @@ def blur_by_runs(
         _running_sums(images[image], radius, sums)
         for y in range(height):
             _fold(sums[y : y + 2 * radius + 1], folded)
-            total[:] = np.float32(0)
+            _clear(total)
             for group in range(reach.size):
                 part = slice(starts[group], starts[group + 1])
                 _mix(folded, rows[part], weights[part], mixed)
@@ -108,16 +108,17 @@ def _running_sums(image: NDArray[np.uint8], radius: int, sums: NDArray[np.float3
     """Row by row and channel by channel: the sum of all padded pixels to the left. Whole numbers."""
     height, width = image.shape[0], image.shape[1]
     for row in range(height + 2 * radius):
-        source, target = image[_reflected(row - radius, height)], sums[row]
+        source = image[_reflected(row - radius, height)].reshape(width * 3)
+        target = sums[row]
         red = green = blue = np.float32(0)
         for column in range(width + 2 * radius):
             target[column * 3] = red
             target[column * 3 + 1] = green
             target[column * 3 + 2] = blue
-            x = _reflected(column - radius, width)
-            red += np.float32(source[x, 0])
-            green += np.float32(source[x, 1])
-            blue += np.float32(source[x, 2])
+            x = 3 * _reflected(column - radius, width)
+            red += np.float32(source[x])
+            green += np.float32(source[x + 1])
+            blue += np.float32(source[x + 2])
         target[-3], target[-2], target[-1] = red, green, blue
 
 
@@ -132,9 +133,21 @@ def _reflected(position: int, length: int) -> int:
 def _fold(sums: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Rows at the same distance from the middle one, added; the middle row once."""
     radius = sums.shape[0] // 2
-    out[0] = sums[radius]
+    _copy(sums[radius], out[0])
     for distance in range(1, out.shape[0]):
         _add_rows(sums[radius - distance], sums[radius + distance], out[distance])
+
+
+@kernel
+def _copy(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    for x in range(target.size):
+        target[x] = source[x]
+
+
+@kernel
+def _clear(line: NDArray[np.float32]) -> None:
+    for x in range(line.size):
+        line[x] = np.float32(0)
 
 
 @kernel
@@ -171,5 +184,6 @@ def _truncate(
     for x in range(out.size):
         value = min(max(values[x], np.float32(0)), np.float32(255))
         level = np.int32(value + np.float32(0.5))
+        moved = np.int32(max(np.int32(level + shift), np.int32(0)))
         flat = abs(value - np.float32(level)) < near
-        out[x] = np.uint8(np.int32(max(level + shift, np.int32(0))) if flat else np.int32(value))
+        out[x] = moved if flat else np.int32(value)

@@ -19,10 +19,11 @@ def displace(
     """Pixel (y, x) of uint8 `(n, h, w, 3)` comes from (y + alpha * dy, x + alpha * dx).
 
     Displacements are float64 `(n, h, w)`; the products are rounded to float32 first. Outside, the image is
-    mirrored with its edge repeated. Values are float32 in 0..1, weights float64.
+    mirrored with its edge repeated.
+    Values are float32 in 0..1, kept as float64 like the weights: saves conversions.
     """
     height, width = images.shape[1], images.shape[2]
-    framed = np.empty((height + 2, width + 2, 3), np.float32)
+    framed = np.empty((height + 2, width + 2, 3))
     corners = np.empty(width, np.int32)
     low, right = np.empty(width), np.empty(width)
     line = np.empty(width * 3, np.float32)
@@ -38,13 +39,13 @@ def displace(
 
 
 @kernel
-def _frame(image: NDArray[np.uint8], framed: Values) -> None:
+def _frame(image: NDArray[np.uint8], framed: Reals) -> None:
     """Scale to 0..1 and repeat the edges once."""
     height, size = image.shape[0], image.shape[1] * 3
     for y in range(height):
         source, target = image[y].reshape(size), framed[y + 1].reshape(size + 6)
         for x in range(size):
-            target[3 + x] = np.float32(source[x]) / np.float32(255)
+            target[3 + x] = np.float64(np.float32(source[x]) / np.float32(255))
         for channel in range(3):
             target[channel] = target[3 + channel]
             target[size + 3 + channel] = target[size + channel]
@@ -74,23 +75,25 @@ def _locate(
 @kernel
 def _mirrored(position: float, length: int) -> float:
     """Into -0.5..length-0.5; the mirrors stand half a pixel outside the outer pixels' centres."""
-    turns = np.floor((position + 0.5) / (2 * length))
-    folded = position - turns * (2 * length)
+    period = 2.0 * length
+    turns = np.floor((position + 0.5) * (1.0 / period))
+    folded = position - turns * period
     folded = folded if folded <= length - 0.5 else 2 * length - 1 - folded
     return position if -0.5 <= position <= length - 0.5 else folded
 
 
 @kernel
 def _sample(
-    framed: Values, stride: int, corners: Indices, low: Reals, right: Reals, out: Values
+    framed: Reals, stride: int, corners: Indices, low: Reals, right: Reals, out: Values
 ) -> None:
     for x in range(corners.size):
-        above = np.int64(corners[x]) * 3
-        below = above + stride * 3
-        top, left = 1.0 - low[x], 1.0 - right[x]
+        above = framed[3 * np.int64(corners[x]) :]
+        below = above[3 * stride :]
+        bottom, far = low[x], right[x]
+        top, near = 1.0 - bottom, 1.0 - far
         for channel in range(3):
-            total = framed[above + channel] * top * left
-            total += framed[above + 3 + channel] * top * right[x]
-            total += framed[below + channel] * low[x] * left
-            total += framed[below + 3 + channel] * low[x] * right[x]
+            total = above[channel] * top * near
+            total += above[channel + 3] * top * far
+            total += below[channel] * bottom * near
+            total += below[channel + 3] * bottom * far
             out[x * 3 + channel] = np.float32(total)

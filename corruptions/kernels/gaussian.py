@@ -72,7 +72,7 @@ def smooth_planes(
     line = np.empty(columns.size)
     row = _aligned(width)
     for image in range(planes.shape[0]):
-        plane[:] = planes[image]
+        _copy(planes[image].reshape(plane.size), plane.reshape(plane.size))
         for y in range(height):
             middle = line[radius : radius + width]
             _down(plane, y, down, rows, middle)
@@ -82,7 +82,7 @@ def smooth_planes(
             _along(line, along, 1, row)
             if single:
                 _round_to_single(row)
-            out[image, y] = row
+            _copy(row, out[image, y])
 
 
 @kernel
@@ -103,14 +103,12 @@ def blur_images(
         source = images[image].reshape(height, size)
         target = out[image].reshape(height, size)
         for y in range(height):
-            for x in range(size):
-                values[y, x] = source[y, x] / 255.0
+            _scale(source[y], values[y])
         for y in range(height):
             _down(values, y, weights, rows, line[radius * 3 : radius * 3 + size])
             _extend(line, radius, columns, 3)
             _along(line, weights, 3, smooth_line)
-            for x in range(size):
-                target[y, x] = np.uint8(np.int32(min(smooth_line[x], 1.0) * 255.0))
+            _truncate(smooth_line, target[y])
 
 
 @kernel
@@ -139,11 +137,12 @@ def _down(plane: Reals, y: int, weights: Reals, rows: Indices, out: Reals) -> No
 @kernel
 def _extend(line: Reals, radius: int, columns: Indices, channels: int) -> None:
     """Fill the line's two ends from its middle."""
-    for position in range(radius):
-        for end in (position, columns.size - 1 - position):
-            for channel in range(channels):
-                inside = (columns[end] + radius) * channels + channel
-                line[end * channels + channel] = line[inside]
+    end = columns.size - radius
+    for i in range(radius):
+        left, right = (columns[i] + radius) * channels, (columns[end + i] + radius) * channels
+        for channel in range(channels):
+            line[i * channels + channel] = line[left + channel]
+            line[(end + i) * channels + channel] = line[right + channel]
 
 
 @kernel
@@ -159,6 +158,24 @@ def _along(line: Reals, weights: Reals, channels: int, out: Reals) -> None:
         weight = weights[distance]
         for x in range(out.size):
             out[x] += (left[x] + right[x]) * weight
+
+
+@kernel
+def _scale(line: NDArray[np.uint8], out: Reals) -> None:
+    for x in range(out.size):
+        out[x] = line[x] / 255.0
+
+
+@kernel
+def _truncate(line: Reals, out: NDArray[np.uint8]) -> None:
+    for x in range(out.size):
+        out[x] = np.uint8(np.int32(min(line[x], 1.0) * 255.0))
+
+
+@kernel
+def _copy(source: Reals, target: Reals) -> None:
+    for x in range(target.size):
+        target[x] = source[x]
 
 
 @kernel

@@ -21,18 +21,18 @@ _LINE = 512  # pixels are worked on together, channel by channel: loops that vec
 def shift_hsv(
     pixels: NDArray[np.uint8], brighter: float, factor: float, term: float, out: NDArray[np.uint8]
 ) -> None:
-    """On `(pixels, 3)`: value + brighter, saturation * factor + term, both clipped to 0..1."""
+    """On `(pixels * 3,)`: value + brighter, saturation * factor + term, both clipped to 0..1."""
     red, green, blue = np.zeros(_LINE), np.zeros(_LINE), np.zeros(_LINE)
-    for start in range(0, pixels.shape[0], _LINE):
-        part = pixels[start : start + _LINE]
-        target = out[start : start + _LINE]
-        for i in range(part.shape[0]):
-            red[i], green[i], blue[i] = part[i, 0], part[i, 1], part[i, 2]
+    for start in range(0, pixels.size, 3 * _LINE):
+        part = pixels[start : start + 3 * _LINE]
+        target = out[start : start + 3 * _LINE]
+        for i in range(part.size // 3):
+            red[i], green[i], blue[i] = part[3 * i], part[3 * i + 1], part[3 * i + 2]
         _shift_line(red, green, blue, brighter, factor, term)
-        for i in range(part.shape[0]):
-            target[i, 0] = np.uint8(np.int32(red[i]))
-            target[i, 1] = np.uint8(np.int32(green[i]))
-            target[i, 2] = np.uint8(np.int32(blue[i]))
+        for i in range(part.size // 3):
+            target[3 * i] = np.uint8(np.int32(red[i]))
+            target[3 * i + 1] = np.uint8(np.int32(green[i]))
+            target[3 * i + 2] = np.uint8(np.int32(blue[i]))
 
 
 @kernel

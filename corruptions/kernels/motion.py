@@ -83,19 +83,41 @@ def smear_planes(
         for y in range(0, height, _ROWS):
             rows = min(_ROWS, height - y)
             part = total[: rows * pitch - 2 * pad]
-            part[:] = np.float32(0)
-            for step in range(counts[image]):
-                place = places[image, step]
-                start = (y + pad + place[0]) * pitch + pad + place[1]
-                _add(flat[start:], weights[step], part)
+            _clear(part)
+            starts = (y + pad + places[image, :, 0]) * pitch + pad + places[image, :, 1]
+            _add_all(flat, starts[: counts[image]], weights, part)
             for row in range(rows):
-                out[image, y + row] = total[row * pitch : row * pitch + width]
+                _copy(total[row * pitch :], out[image, y + row])
+
+
+@kernel
+def _add_all(flat: Values, starts: NDArray[np.int64], weights: Values, out: Values) -> None:
+    """The weighted sum of the stretches from `starts` on."""
+    count = starts.size
+    for step in range(0, count - 3, 4):
+        first, second = flat[starts[step] :], flat[starts[step + 1] :]
+        third, fourth = flat[starts[step + 2] :], flat[starts[step + 3] :]
+        _add_four(first, second, third, fourth, weights[step : step + 4], out)
+    for step in range(count - count % 4, count):
+        _add(flat[starts[step] :], weights[step], out)
 
 
 @kernel
 def _add(source: Values, weight: np.float32, out: Values) -> None:
     for x in range(out.size):
         out[x] += weight * source[x]
+
+
+@kernel
+def _copy(source: Values, target: Values) -> None:
+    for x in range(target.size):
+        target[x] = source[x]
+
+
+@kernel
+def _clear(line: Values) -> None:
+    for x in range(line.size):
+        line[x] = np.float32(0)
 
 
 @kernel
@@ -148,7 +170,12 @@ def _shifted(padded: Reals, y: int, channels: int, pad: int, place: NDArray[np.i
 
 @kernel
 def _add_four(
-    first: Reals, second: Reals, third: Reals, fourth: Reals, weights: Reals, out: Reals
+    first: NDArray[Any],
+    second: NDArray[Any],
+    third: NDArray[Any],
+    fourth: NDArray[Any],
+    weights: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:
     """Four copies at a time, in the same order: four times fewer trips of `out` to memory."""
     one, two, three, four = weights[0], weights[1], weights[2], weights[3]

@@ -54,10 +54,10 @@ def snow_over(images: Bytes, layer: Values, mix: np.float32, rest: np.float32, o
     for image in range(images.shape[0]):
         for y in range(height):
             _add_turned(layer[image, y], layer[image, height - 1 - y], snow)
-            _paler(images[image, y], pale)
+            source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
+            _paler(source, pale)
             _thrice(snow, snow3)
             _thrice(pale, pale3)
-            source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
             for x in range(width * 3):
                 value = np.float32(source[x]) / _WHITE
                 value = mix * value + rest * max(value, pale3[x])
@@ -77,8 +77,8 @@ def _add_turned(line: Values, other: Values, out: Reals) -> None:
 @kernel
 def _paler(line: Bytes, out: Values) -> None:
     for x in range(out.size):
-        red, green = np.float32(line[x, 0]) / _WHITE, np.float32(line[x, 1]) / _WHITE
-        blue = np.float32(line[x, 2]) / _WHITE
+        red, green = np.float32(line[3 * x]) / _WHITE, np.float32(line[3 * x + 1]) / _WHITE
+        blue = np.float32(line[3 * x + 2]) / _WHITE
         grey = red * _RED + green * _GREEN + blue * _BLUE
         out[x] = grey * np.float32(1.5) + np.float32(0.5)
 
@@ -187,6 +187,26 @@ def _wobbled(total: np.float32, unit: float, height: float) -> np.float32:
 
 
 @kernel
+def _extremes(land: Values) -> tuple[np.float32, np.float32]:
+    """The least and the largest value: column by column first, which vectorises."""
+    low, high = land[0].copy(), land[0].copy()
+    for y in range(1, land.shape[0]):
+        row = land[y]
+        for x in range(low.size):
+            low[x] = row[x] if row[x] < low[x] else low[x]
+            high[x] = row[x] if row[x] > high[x] else high[x]
+    return np.float32(low.min()), np.float32(high.max())
+
+
+@kernel
+def _brightest(values: Bytes) -> np.int32:
+    brightest = np.int32(0)
+    for i in range(values.size):
+        brightest = np.int32(max(brightest, np.int32(values[i])))
+    return brightest
+
+
+@kernel
 def fog_over(
     images: Bytes,
     noise: NDArray[np.floating],
@@ -200,12 +220,13 @@ def fog_over(
     line, fog = np.empty(width, np.float32), np.empty(width * 3, np.float32)
     for image in range(images.shape[0]):
         land = plasma(noise[image], decay, side)
-        lowest = land.min()
-        span = land.max() - lowest
-        top = images[image].max() / 255.0
+        lowest, highest = _extremes(land)
+        span = highest - lowest
+        top = _brightest(images[image].reshape(images[image].size)) / 255.0
         for y in range(images.shape[1]):
+            row = land[y]
             for x in range(width):
-                line[x] = np.float32(thickness) * ((land[y, x] - lowest) / span)
+                line[x] = np.float32(thickness) * ((row[x] - lowest) / span)
             _thrice(line, fog)
             source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
             for x in range(width * 3):

@@ -103,16 +103,18 @@ def sum_pixels(
     for pixel in range(out.shape[0]):
         start, end = starts[pixel], starts[pixel + 1]
         _add_up(pixels, sources[start:end], weights[start:end], total)
+        target = out[pixel]
         for x in range(total.size):
             value = min(total[x], np.float32(255))
             nearest = np.int32(value + np.float32(0.5))
             near = abs(value - np.float32(nearest)) < _NEAR
-            out[pixel, x] = levels[nearest] if near else np.uint8(np.int32(value))
+            target[x] = levels[nearest] if near else np.uint8(np.int32(value))
 
 
 @kernel
 def _add_up(pixels: Values, sources: NDArray[np.int32], weights: Values, total: Values) -> None:
-    total[:] = np.float32(0)
+    for x in range(total.size):
+        total[x] = np.float32(0)
     count = sources.size
     for entry in range(0, count - 3, 4):  # four at a time: fewer trips of the total to memory
         first, second = pixels[sources[entry]], pixels[sources[entry + 1]]
