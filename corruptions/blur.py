@@ -8,7 +8,7 @@ import numpy as np
 
 from corruptions._cv import cv2
 from corruptions.kernels import disk, gaussian, motion, scatter, zoom
-from corruptions.registry import Draws, Images, corruption
+from corruptions.registry import WHOLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
 TABLE = "imagecorruptions"
@@ -19,7 +19,7 @@ Glass = tuple[float, int, int]
 _TRUNCATE = -0.4999
 
 
-@corruption("blur", (1, 2, 3, 4, 6), table=TABLE, source=SOURCE, revision=2)
+@corruption("blur", (1, 2, 3, 4, 6), table=TABLE, source=SOURCE, revision=2, chunk_pixels=WHOLE)
 def gaussian_blur(images: Images, sigma: float, _draws: Draws) -> Images:
     """Smooth with a Gaussian cut off at 4 sigma. sigma: pixels. Edges are repeated."""
     taps = cv2.getGaussianKernel(2 * math.floor(4 * sigma + 0.5) + 1, sigma)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -39,6 +40,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"cells-96": ("pcam", "tiny")}  # of 96-pixel microscopy: the first table that has the name
 )
 CHUNK_PIXELS = 32 * 96 * 96  # drawn and changed at a time: what stays in the cache
+WHOLE = sys.maxsize  # for operators that need no memory beside their result
 LARGE_CHUNK_PIXELS = 128 * 96 * 96  # for operators that share a cost among the images of a call
 FAMILIES = (
     *("noise", "blur", "weather", "digital", "geometry", "color", "overlay"),
@@ -214,15 +216,21 @@ def run(
     A few images at a time, so that memory does not grow with n. Errors as of `corrupt`.
     """
     checked, numbered = _check(images, seed, ids)
-    out = np.empty_like(checked, order="C")
     size = (int(checked.shape[1]), int(checked.shape[2]))
     keys = streams(seed, operator.name, numbered, step).keys
-    length = max(1, operator.chunk_pixels // (size[0] * size[1]))
+    pixels = (
+        operator.chunk_pixels if checked.ndim == 4 else min(operator.chunk_pixels, CHUNK_PIXELS)
+    )
+    length = max(1, pixels // (size[0] * size[1]))
+    out = np.empty_like(checked, order="C")
     for start in range(0, len(checked), length):
         part = slice(start, start + length)
         few = np.require(to_rgb(checked[part]), requirements=["C", "W", "E"])  # compiled once
         drawn = operator.draw(Streams(keys[part]), size, params)
-        out[part] = from_rgb(operator.apply(few, params, drawn), checked.ndim)
+        changed = from_rgb(operator.apply(few, params, drawn), checked.ndim)
+        if len(changed) == len(checked) and not np.may_share_memory(changed, checked):
+            return np.ascontiguousarray(changed)  # one part: spares a copy
+        out[part] = changed
     return out
 
 
