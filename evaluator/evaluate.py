@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from evaluator.progress import Shown, silent
 from evaluator.result import Report, Scores, Source, Timing
 from evaluator.scores import score
 from sandbox.ingest import Outcome, Request, Session
-from sandbox.job import Limits
+from sandbox.job import CEILINGS
 from submission.archive import Archive
 from submission.challenge import DEFAULT, Challenge, load_challenge
 from submission.checks.registry import examine
@@ -35,7 +35,7 @@ DEFAULT_IMAGES = 1000
 MEMORY_SHARE = 0.25  # of what is free: a whole set in one predict call may use this much
 BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
 CONSTANT_SHARE = 0.95
-FATAL = ("S101", "S104", "S105", "S106", "S107")  # nothing that could be unpacked and run
+FATAL = ("S101", "S104", "S105", "S106", "S107", "S115")  # nothing that could be unpacked and run
 Device = Literal["cpu", "gpu"]
 
 
@@ -194,8 +194,10 @@ def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
         method=challenge.method,
         working_folder=challenge.working_folder,
         device=options.device or ("cpu" if "ipykernel" in sys.modules else "gpu"),
-        limits=Limits(
-            options.seconds or challenge.seconds, options.memory_bytes or challenge.memory_bytes
+        limits=replace(
+            CEILINGS,
+            seconds=options.seconds or challenge.seconds,
+            memory_bytes=options.memory_bytes or challenge.memory_bytes,
         ),
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sandbox.reading import read_left
 
 LARGEST_BYTES_AN_IMAGE = (
     100_000  # a one-hot float64 row of 12,500 classes; beyond it nothing is read
@@ -26,11 +29,13 @@ def read_answers(path: Path, count: int, classes: int) -> NDArray[np.int64] | Fa
 
     Never unpickles, and never loads a file out of proportion to the question.
     """
-    if path.stat().st_size > 4096 + count * LARGEST_BYTES_AN_IMAGE:
-        return Fault("length", f"an answer of {path.stat().st_size:,} bytes for {count:,} images")
+    most = 4096 + count * LARGEST_BYTES_AN_IMAGE
+    left = read_left(path, most)
+    if left is None:
+        return Fault("length", f"expected a file of at most {most:,} bytes for {count:,} images")
     try:
-        answers = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        answers = np.lib.format.read_array(io.BytesIO(left), allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         return Fault("unreadable", f"the answer could not be read as an array ({error})")
     return _fault(answers, count, classes) or answers.astype(np.int64)
 

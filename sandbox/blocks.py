@@ -5,15 +5,32 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.run import POLL_SECONDS
+from sandbox.seal import Seal
 
 BLOCKS_AHEAD = 2
-Fill = Callable[[int, NDArray[np.uint8]], None]
+LOOK_SECONDS = POLL_SECONDS / 5  # between looks at whether a block is answered
+Fill = Callable[[int, NDArray[Any]], None]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one call of `predict` is given: an array of this shape, images first, and dtype."""
+
+    shape: tuple[int, ...]
+    dtype: str = "uint8"
+
+    @property
+    def count(self) -> int:
+        """The number of images."""
+        return self.shape[0]
 
 
 def block_path(folder: Path, index: int) -> Path:
@@ -21,9 +38,9 @@ def block_path(folder: Path, index: int) -> Path:
     return folder / f"block-{index:04d}.npy"
 
 
-def answer_path(folder: Path, index: int) -> Path:
+def answer_path(folder: Path, index: int, seal: Seal) -> Path:
     """Where the child puts the answers to block `index`."""
-    return folder / f"answers-{index:04d}.npy"
+    return folder / f"{seal.name(f'answers-{index:04d}')}.npy"
 
 
 def write_json(path: Path, value: object) -> None:
@@ -34,14 +51,22 @@ def write_json(path: Path, value: object) -> None:
 
 
 class Feeder:
-    """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered."""
+    """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered.
+
+    first: how many blocks the child was given before these.
+    """
 
     def __init__(
-        self, fill: Fill, shape: Sequence[int], sizes: Sequence[int], source: Path, output: Path
+        self,
+        fill: Fill,
+        blocks: Sequence[Block],
+        first: int,
+        source: Path,
+        answered: Callable[[int], bool],
     ) -> None:
-        self._fill, self._shape, self._sizes = fill, tuple(shape), sizes
-        self._source, self._output = source, output
-        self.count = len(sizes)
+        self._fill, self._blocks, self._first = fill, blocks, first
+        self._source, self._is_answered = source, answered
+        self.count = len(blocks)
         self.made = 0
         self.answered = 0
         self._error: BaseException | None = None
@@ -69,28 +94,28 @@ class Feeder:
 
     def collect(self) -> None:
         """Count the answers that have come, and remove the blocks they answer."""
-        while self.answered < self.made and answer_path(self._output, self.answered).exists():
-            block_path(self._source, self.answered).unlink(missing_ok=True)
+        while self.answered < self.made and self._is_answered(self._first + self.answered):
+            block_path(self._source, self._first + self.answered).unlink(missing_ok=True)
             self.answered += 1
 
     def _run(self) -> None:
         try:
-            for index, size in enumerate(self._sizes):
-                while index - self.answered >= BLOCKS_AHEAD and not self._stop.wait(POLL_SECONDS):
+            for index, block in enumerate(self._blocks):
+                while index - self.answered >= BLOCKS_AHEAD and not self._stop.wait(LOOK_SECONDS):
                     pass
                 if self._stop.is_set():
                     return
-                self._make(index, size)
+                self._make(index, block)
                 self.made = index + 1
         except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
             self._error = error
 
-    def _make(self, index: int, size: int) -> None:
+    def _make(self, index: int, block: Block) -> None:
         """Fill the file in place: a block may be as large as memory allows once, not twice."""
-        path = block_path(self._source, index)
+        path = block_path(self._source, self._first + index)
         part = path.with_suffix(".part")
         images = np.lib.format.open_memmap(
-            part, mode="w+", dtype=np.uint8, shape=(size, *self._shape)
+            part, mode="w+", dtype=np.dtype(block.dtype), shape=block.shape
         )
         self._fill(index, images)
         images.flush()

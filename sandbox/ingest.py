@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sandbox.blocks import Feeder, Fill, write_json
+from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
 from sandbox.job import Job, Limits, SandboxError
-from sandbox.outcome import Outcome, Problem, read_note, read_outcome
+from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
 from sandbox.run import POLL_SECONDS, python_environment, start
+from sandbox.seal import Seal
 
 PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is
+QUICK_SECONDS = 0.5  # small questions are looked at more often
+LEAVING_SECONDS = 20.0  # for a child that was told that no question follows
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Request:
     """Which submission to ask, and how.
 
     submission: the unpacked zip. classes: labels are 0..classes-1. working_folder: where the
-    platform stands when it imports the submission. python: the interpreter of the child.
+    platform stands when it imports the submission. python: the interpreter of the child. image:
+    a docker image to run it in, with its own interpreter.
     """
 
     submission: Path
@@ -41,6 +45,7 @@ class Request:
     device: Literal["cpu", "gpu"] = "cpu"
     python: str = sys.executable
     limits: Limits = field(default_factory=Limits)
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class Progress:
 class Session:
     """A child that loads the submission at once, and then answers questions.
 
-    Use as a context manager. The child imports and loads while the caller prepares the images;
-    `ask` hands them over. Leaving it ends the child and removes its folders. Raises `SandboxError`
-    if the child cannot be started.
+    Use as a context manager. The child imports and loads while the caller prepares the images.
+    Either `ask` once, or `pose` question after question and `finish`. Leaving it ends the child
+    and removes its folders. Raises `SandboxError` if the child cannot be started.
     """
 
     def __init__(self, request: Request) -> None:
@@ -66,6 +71,9 @@ class Session:
         self._place = tempfile.TemporaryDirectory(prefix="rehearsal-")
         folders = _lay_out(Path(self._place.name), request)
         self._input, self._output = Path(folders["input"]), Path(folders["output"])
+        self._seal = Seal(self._output)
+        self._sizes: list[int] = []  # of all blocks given so far
+        self._busy_until = 0.0
         self._started = time.time()
         try:
             self._running = start(_job(request, folders))
@@ -93,21 +101,66 @@ class Session:
         the images of a block into uint8 `(n, h, w, channels)`; called in order, in a thread beside
         the child. Raises whatever `fill` raises.
         """
-        self._running.allow(self._running.seconds)  # until here the child had nothing to do
-        write_json(self._input / "blocks.json", {"blocks": len(sizes)})
-        feeder = Feeder(fill, shape, sizes, self._input, self._output)
+        self._feed([Block((size, *shape)) for size in sizes], fill, progress)
+        return self.finish()
+
+    def pose(
+        self,
+        blocks: Sequence[Block],
+        fill: Fill,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> tuple[Labels, ...] | None:
+        """Ask for some blocks, and keep the child for more; `fill` as for `ask`.
+
+        Returns the labels, int64 `(n,)` a block, or None when something went wrong: `finish` tells.
+        """
+        first = len(self._sizes)
+        self._feed(blocks, fill, progress)
+        sizes = self._sizes[first:]
+        labels, fault = read_labels(self._output, self._seal, sizes, self.request.classes, first)
+        return None if fault or len(labels) < len(sizes) else tuple(labels)
+
+    def finish(self) -> Outcome:
+        """Say that no question follows, and read what came of all of them."""
+        write_json(self._input / "blocks.json", {"blocks": len(self._sizes)})
+        self._resume()
+        deadline = time.monotonic() + LEAVING_SECONDS
+        while self._running.poll() is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        result = self._running.cancel()
+        classes = self.request.classes
+        return read_outcome(self._output, self._seal, self._sizes, classes, result, self._started)
+
+    def allow(self, seconds: float) -> None:
+        """Add to the time limit."""
+        self._running.allow(seconds)
+
+    def _feed(
+        self, blocks: Sequence[Block], fill: Fill, progress: Callable[[Progress], None]
+    ) -> None:
+        self._resume()
+        feeder = Feeder(fill, blocks, len(self._sizes), self._input, self._is_answered)
+        self._sizes += [block.count for block in blocks]
         feeder.begin()
         try:
             self._watch(feeder, progress)
         finally:
             feeder.end()
-        result = self._running.cancel()
+        self._busy_until = self._running.seconds
         feeder.raise_error()
-        return read_outcome(self._output, sizes, self.request.classes, result, self._started)
+
+    def _resume(self) -> None:
+        """Until here the child had nothing to do: that is not its time."""
+        self._running.allow(self._running.seconds - self._busy_until)
+        self._busy_until = self._running.seconds
+
+    def _is_answered(self, index: int) -> bool:
+        return answer_path(self._output, index, self._seal).exists()
 
     def _watch(self, feeder: Feeder, progress: Callable[[Progress], None]) -> None:
         running, stage_seen, stage = self._running, -1.0, "start"
-        while running.poll() is None and not feeder.failed:
+        began = running.seconds
+        while running.poll() is None and not feeder.failed and feeder.answered < feeder.count:
             feeder.collect()
             if feeder.answered == feeder.made < feeder.count:
                 running.allow(POLL_SECONDS)  # waiting for images is not the submission's time
@@ -115,14 +168,16 @@ class Session:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))
             progress(Progress(stage, feeder.made, feeder.answered, feeder.count))
-            time.sleep(POLL_SECONDS)
+            quick = running.seconds - began < QUICK_SECONDS
+            time.sleep(LOOK_SECONDS if quick else POLL_SECONDS)
 
 
 def _lay_out(place: Path, request: Request) -> dict[str, str]:
     folders = {name: place / name for name in ("input", "output", "program", "home")}
     for folder in folders.values():
         folder.mkdir()
-    shutil.copy(PROGRAMS / "ingestion.py", folders["program"])
+    for name in ("ingestion.py", "ingestion_watch.py"):
+        shutil.copy(PROGRAMS / name, folders["program"])
     names = {"module": request.module, "class": request.class_name, "method": request.method}
     write_json(folders["input"] / "manifest.json", names)
     folders["submission_program"] = request.submission.resolve()
@@ -142,7 +197,10 @@ def _job(request: Request, folders: Mapping[str, str]) -> Job:
         else "program",
         environment={**python_environment(request.device), **home},
         limits=request.limits,
+        writable=("output", "home"),
+        copied=("submission_program", "program"),
+        image=request.image,
     )
 
 
-__all__ = ["Fill", "Outcome", "Problem", "Progress", "Request", "Session"]
+__all__ = ["Block", "Fill", "Outcome", "Problem", "Progress", "Request", "Session"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-Ended = Literal["exit", "time", "memory", "cancelled"]
+Ended = Literal["exit", "time", "memory", "processes", "log", "disk", "cancelled"]
 
 
 class SandboxError(RuntimeError):
@@ -18,11 +18,22 @@ class SandboxError(RuntimeError):
 class Limits:
     """What a job may use; None means no limit is set here.
 
-    seconds: wall time. memory_bytes: resident memory of the whole process tree.
+    seconds: wall time. memory_bytes: resident memory of the whole process tree. processes: how
+    many at a time; threads do not count. log_bytes: printed. disk_bytes: in the folders it may
+    write, and written in all. open_files: of each process. network: whether it has one.
     """
 
     seconds: float | None = None
     memory_bytes: int | None = None
+    processes: int | None = None
+    log_bytes: int | None = None
+    disk_bytes: int | None = None
+    open_files: int | None = None
+    network: bool = False
+
+
+# Beyond these no honest submission goes, whatever its platform allows.
+CEILINGS = Limits(processes=100, log_bytes=20_000_000, disk_bytes=500_000_000, open_files=4096)
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,9 @@ class Job:
     command: words; `$name` in a word stands for that folder's path, as in Codabench's metadata.
     folders: name -> path of an existing folder. working_folder: one of those names.
     environment: the whole environment of the command, apart from what it needs to start.
+    writable: names of the folders that it may write. copied: names of those that it may change in
+    a copy of its own, which goes when the job ends. All others it can only read. reads: absolute
+    paths of more that it must be able to read. image: a docker image to run it in.
     """
 
     command: tuple[str, ...]
@@ -39,6 +53,10 @@ class Job:
     working_folder: str
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    writable: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    image: str | None = None
 
     def to_json(self) -> str:
         """The job as JSON; `Job.from_json` reads it back."""
@@ -48,7 +66,8 @@ class Job:
     def from_json(cls, text: str) -> Job:
         """Read what `to_json` wrote."""
         data = json.loads(text)
-        data["command"] = tuple(data["command"])
+        for name in ("command", "writable", "copied", "reads"):
+            data[name] = tuple(data[name])
         data["limits"] = Limits(**data["limits"])
         return cls(**data)
 

@@ -14,16 +14,30 @@ from numpy.typing import NDArray
 from sandbox.answers import Fault, read_answers
 from sandbox.blocks import answer_path
 from sandbox.job import JobResult
+from sandbox.reading import read_left
+from sandbox.seal import Seal
 
 LARGEST_NOTE_BYTES = 1_000_000
+MOST_NAMES = 20  # of what the child lists: threads, files, hosts
+Labels = NDArray[np.int64]
+_HELD = ("time", "memory", "processes", "log", "disk")
+_STAGES = {
+    "import": "importing the module",
+    "init": "making the object",
+    "predict": "predicting",
+    "answer": "handing over the answer",
+    "waiting": "waiting for images",
+    "done": "ending",
+}
 
 
 @dataclass(frozen=True)
 class Problem:
     """How a submission failed.
 
-    stage: start, import, class, init, method, predict, answer, time, memory or exit. kind: the
-    exception's type or the fault's kind. trace: the submission's own traceback, or the end of its output.
+    stage: start, import, class, init, method, predict, answer, time, memory, processes, log, disk
+    or exit. kind: the exception's type or the fault's kind. trace: the submission's own traceback,
+    or the end of its output. block: the question that was being answered.
     """
 
     stage: str
@@ -34,13 +48,38 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Call:
+    """One call of `predict`: its wall time, and the child's peak memory after it, in bytes."""
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ingestion program saw the submission do; its own word, for show only.
+
+    threads, processes: left running at the end. hosts: whom it tried to reach. changed, added: its
+    own files that it changed or removed, and new ones. moved_to: its working folder if it left it.
+    """
+
+    threads: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    moved_to: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of it: the labels of every block answered, and the problem that stopped it, if any.
 
     start_seconds: wall time until the model stood ready; load_seconds: its constructor alone.
+    calls: one for each block answered. loaded_bytes: the child's peak memory when the model stood.
     """
 
-    labels: tuple[NDArray[np.int64], ...]
+    labels: tuple[Labels, ...]
     problem: Problem | None
     result: JobResult
     versions: Mapping[str, str]
@@ -48,72 +87,109 @@ class Outcome:
     start_seconds: float
     load_seconds: float
     predict_seconds: float
+    calls: tuple[Call, ...] = ()
+    loaded_bytes: int = 0
+    seen: Seen = Seen()
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:
-        if path.stat().st_size > LARGEST_NOTE_BYTES:
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        left = read_left(path, LARGEST_NOTE_BYTES) or b""
+        found = json.loads(left.decode("utf-8", "replace"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def read_outcome(
-    output: Path, sizes: Sequence[int], classes: int, result: JobResult, started: float
-) -> Outcome:
-    """Read the answers to all blocks. started: the wall clock when the child was started."""
-    labels: list[NDArray[np.int64]] = []
-    fault: Problem | None = None
-    for index, size in enumerate(sizes):
-        path = answer_path(output, index)
+def read_labels(
+    output: Path, seal: Seal, sizes: Sequence[int], classes: int, first: int = 0
+) -> tuple[list[Labels], Problem | None]:
+    """The labels of the blocks from `first` on that were answered, and the fault that ends them."""
+    labels: list[Labels] = []
+    for index, size in enumerate(sizes, start=first):
+        path = answer_path(output, index, seal)
         if not path.is_file():
             break
         answer = read_answers(path, size, classes)
         if isinstance(answer, Fault):
-            fault = Problem("answer", answer.kind, answer.message, block=index)
-            break
+            return labels, Problem("answer", answer.kind, answer.message, block=index)
         labels.append(answer)
+    return labels, _wrong_type(output, first + len(labels))
+
+
+def read_outcome(
+    output: Path,
+    seal: Seal,
+    sizes: Sequence[int],
+    classes: int,
+    result: JobResult,
+    started: float,
+) -> Outcome:
+    """Read the answers to all blocks. started: the wall clock when the child was started."""
+    labels, fault = read_labels(output, seal, sizes, classes)
     status = read_note(output / "status.json")
-    returned = _texts(status.get("returned"))
-    fault = fault or _wrong_type(returned)
-    problem = fault or _ending(result, output, complete=len(labels) == len(sizes))
+    complete = len(labels) == len(sizes) and (output / seal.name("done")).is_file()
     return Outcome(
         tuple(labels),
-        problem,
+        fault or _ending(result, output, len(labels), complete=complete),
         result,
         _texts(status.get("versions")),
-        returned,
+        _texts(status.get("returned")),
         max(0.0, _number(status.get("loaded_at")) - started),
         _number(status.get("load_seconds")),
         _number(status.get("predict_seconds")),
+        _calls(status.get("calls")),
+        int(_number(status.get("loaded_bytes"))),
+        _seen(status),
     )
 
 
-def _ending(result: JobResult, output: Path, *, complete: bool) -> Problem | None:
-    if result.ended in ("time", "memory"):
-        return Problem(
-            result.ended, result.ended, f"stopped after {result.seconds:.0f} s", result.log
-        )
+def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -> Problem | None:
+    stage = str(read_note(output / "status.json").get("stage", "start"))
+    if complete and result.ended in ("exit", "time", "cancelled"):
+        return None  # what it does after the last answer costs it nothing
+    if result.ended in _HELD:
+        doing = _STAGES.get(stage, stage)
+        message = f"stopped after {result.seconds:.1f} s, while {doing}"
+        return Problem(result.ended, result.ended, message, result.log, answered)
     error = read_note(output / "error.json")
     if error:
         texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
-        return Problem(texts["stage"], texts["type"], texts["message"], texts["traceback"])
-    if complete and result.exit_code == 0:
-        return None
-    stage = str(read_note(output / "status.json").get("stage", "start"))
-    return Problem(
-        "exit", stage, f"the process ended with exit code {result.exit_code}", result.log
-    )
+        return Problem(
+            texts["stage"], texts["type"], texts["message"], texts["traceback"], answered
+        )
+    ended = f"the process ended with exit code {result.exit_code}"
+    if result.ended == "cancelled":
+        ended = "the process did not end after its last answer"
+    return Problem("exit", stage, ended, result.log, answered)
 
 
-def _wrong_type(returned: Mapping[str, str]) -> Problem | None:
+def _wrong_type(output: Path, block: int) -> Problem | None:
+    """A list of the right numbers reads as an array here, and breaks the platform's scoring."""
+    returned = _texts(read_note(output / "status.json").get("returned"))
     kind = returned.get("type", "numpy.ndarray")
     if kind == "numpy.ndarray":
         return None
-    return Problem("answer", "type", f"expected a numpy array; received {kind}")
+    message = f"expected a numpy array; received {kind}"
+    return Problem("answer", "type", message, block=max(block - 1, 0))
+
+
+def _seen(status: Mapping[str, Any]) -> Seen:
+    keys = ("threads", "processes", "hosts", "changed", "added")
+    lists = {key: _names(status.get(key)) for key in keys}
+    moved = status.get("moved_to")
+    return Seen(**lists, moved_to=moved[:200] if isinstance(moved, str) else "")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(v)[:200] for v in value[:MOST_NAMES]) if isinstance(value, list) else ()
+
+
+def _calls(value: object) -> tuple[Call, ...]:
+    pairs = value if isinstance(value, list) else []
+    good = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
+    return tuple(Call(_number(seconds), int(_number(peak))) for seconds, peak in good)
 
 
 def _texts(value: object) -> dict[str, str]:
@@ -121,4 +197,4 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else 0.0

@@ -1,56 +1,33 @@
-"""Run a Job with this machine's Python: start it, watch its limits, end its whole process tree."""
+"""Run a Job behind walls: start it, watch its limits, end its whole process tree."""
 
 from __future__ import annotations
 
 import os
+import resource
+import secrets
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
-from sandbox import tree
+from sandbox import docker, tree
+from sandbox.cgroups import Group, make_group
+from sandbox.isolation import Report, mechanisms, specification, tasks
 from sandbox.job import Ended, Job, JobResult, SandboxError
+from sandbox.log import Log
+from sandbox.places import interpreter_places
+from sandbox.temporary import TemporaryFolder
+from sandbox.watch import Watch
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
 POLL_SECONDS = 0.02
-MEMORY_POLL_SECONDS = 0.1
-LOG_HEAD = 64 * 1024
-LOG_TAIL = 192 * 1024
+KILL_SECONDS = 8.0  # for the launcher to end the tree; then we do it
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 
-
-class Log:
-    """Reads a pipe to its end in a thread and keeps its head and its tail."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
-        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
-        self._thread.start()
-
-    def _read(self, pipe: IO[bytes]) -> None:
-        with pipe:
-            while chunk := os.read(pipe.fileno(), 65536):
-                self._keep(chunk)
-
-    def _keep(self, chunk: bytes) -> None:
-        room = max(LOG_HEAD - len(self._head), 0)
-        self._head += chunk[:room]
-        self._tail += chunk[room:]
-        if len(self._tail) > 2 * LOG_TAIL:
-            self._dropped += len(self._tail) - LOG_TAIL
-            del self._tail[:-LOG_TAIL]
-
-    def text(self) -> str:
-        """What was kept; waits shortly for the pipe's end (a stray process may hold it open)."""
-        self._thread.join(timeout=1.0)
-        cut = f"\n[... {self._dropped} bytes cut ...]\n".encode() if self._dropped else b""
-        return (bytes(self._head) + cut + bytes(self._tail)).decode("utf-8", "replace")
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 
 
 class Running:
@@ -59,15 +36,23 @@ class Running:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._started = time.monotonic()
-        self._peak = 0
         self._cpu = 0.0
         self._allowed = 0.0
-        self._memory_seen = 0.0
+        self._largest = 0
+        self._starters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
         self._result: JobResult | None = None
-        self._process = _spawn(job)
+        self._mark = f"rehearsal-{secrets.token_hex(16)}"
+        self._groups = _groups(job)
+        self._spare = TemporaryFolder("copies-")
+        self._watch = Watch(job, self._groups)
+        try:
+            self._process = self._spawn()
+        except BaseException:
+            self._put_away()
+            raise
         if self._process.stdout is None:
             raise SandboxError("the child's output could not be connected")
-        self._log = Log(self._process.stdout)
+        self._log = Log(self._process.stdout, job.limits.log_bytes)
 
     def __enter__(self) -> Running:
         return self
@@ -93,9 +78,9 @@ class Running:
         """The result if the job has ended, else None; enforces the limits when called."""
         if self._result is not None:
             return self._result
-        ended = self._reap()
-        if ended is not None:
-            return self._finish("exit", ended)
+        code = self._reap()
+        if code is not None:
+            return self._finish(self._broken_at_the_end() or "exit", code)
         if broken := self._broken_limit():
             return self._kill(broken)
         return None
@@ -111,12 +96,41 @@ class Running:
         """End the job now if it still runs."""
         return self.poll() or self._kill("cancelled")
 
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        told, tell = os.pipe()
+        self._report = Report(told)
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        try:
+            return subprocess.Popen(  # noqa: S603 - running foreign code is this room's purpose
+                self._words(tell),
+                env={**inherited, **self.job.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(tell,),
+            )
+        except OSError as error:
+            raise SandboxError(f"the child could not be started: {error}") from error
+        finally:
+            os.close(tell)
+
+    def _words(self, report: int) -> list[str]:
+        job = self.job
+        if job.image:
+            return docker.docker_words(job, self._mark)
+        first, *rest = (_replace(word, job.folders) for word in job.command)
+        spare = str(self._spare.path)
+        spec = specification(job, [_program(first), *rest], self._groups, spare, report, self._mark)
+        return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
+
     def _reap(self) -> int | None:
         pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
         if pid == 0:
             return None
-        unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB here
-        self._peak = max(self._peak, usage.ru_maxrss * unit)
+        # A program that a large one starts is first counted with the starter's pages.
+        largest = usage.ru_maxrss * _MAXRSS_BYTES
+        self._largest = largest if largest > self._starters else 0
         self._cpu = usage.ru_utime + usage.ru_stime
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return self._process.returncode
@@ -125,27 +139,59 @@ class Running:
         limits = self.job.limits
         if limits.seconds is not None and self.seconds > limits.seconds + self._allowed:
             return "time"
-        if time.monotonic() - self._memory_seen < MEMORY_POLL_SECONDS:
-            return None
-        self._memory_seen = time.monotonic()
-        resident = tree.resident_bytes(self._process.pid)
-        self._peak = max(self._peak, resident)
-        over = limits.memory_bytes is not None and resident > limits.memory_bytes
-        return "memory" if over else None
+        if self._log.flooded:
+            return "log"
+        return self._watch.broken(self._process.pid, self._report.facts)
+
+    def _broken_at_the_end(self) -> Ended | None:
+        """A limit that was broken since the last look."""
+        if self._log.flooded:
+            return "log"
+        if held := self._watch.held_by_kernel():
+            return held
+        return "disk" if self._watch.is_disk_over() else None
 
     def _kill(self, why: Ended) -> JobResult:
-        tree.kill(self._process.pid)
+        if self.job.image:
+            docker.stop(self._mark)
+        tree.send(self._process.pid, signal.SIGTERM)  # the launcher ends the tree and then itself
+        deadline = time.monotonic() + KILL_SECONDS
         while (code := self._reap()) is None:
-            time.sleep(POLL_SECONDS)
+            if time.monotonic() > deadline:
+                tree.kill(self._process.pid)
+            time.sleep(POLL_SECONDS / 10)
         return self._finish(why, code)
 
     def _finish(self, ended: Ended, code: int) -> JobResult:
-        seconds = self.seconds
+        seconds, facts = self.seconds, self._report.facts
         tree.kill_group(self._process.pid)
+        if facts and facts["level"] != "namespaces":
+            self._sweep()
+        self._put_away()
+        self._log.end()
         self._result = JobResult(
-            ended, code, self._log.text(), seconds, self._cpu, self._peak, _mechanisms()
+            ended,
+            code,
+            self._log.text(),
+            seconds,
+            self._cpu,
+            max(self._watch.peak_bytes, self._largest),
+            mechanisms(self.job, facts, self._groups),
         )
         return self._result
+
+    def _put_away(self) -> None:
+        self._report.close()
+        for group in self._groups:
+            group.close()
+        self._spare.close()
+
+    def _sweep(self) -> None:
+        """Without a process namespace some may have hidden; they still carry our mark."""
+        deadline = time.monotonic() + KILL_SECONDS
+        while (found := tree.marked(self._mark)) and time.monotonic() < deadline:
+            for pid in found:
+                tree.send(pid, signal.SIGKILL)
 
 
 def start(job: Job) -> Running:
@@ -175,21 +221,17 @@ def python_environment(device: str = "cpu") -> dict[str, str]:
     return chosen
 
 
-def _spawn(job: Job) -> subprocess.Popen[bytes]:
-    words = [_replace(word, job.folders) for word in job.command]
-    inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-    try:
-        return subprocess.Popen(  # noqa: S603 - running foreign code is this room's purpose
-            [sys.executable, "-I", str(LAUNCHER), str(os.getpid()), *words],
-            cwd=job.folders[job.working_folder],
-            env={**inherited, **job.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise SandboxError(f"the child could not be started: {error}") from error
+def _groups(job: Job) -> list[Group]:
+    if job.image:
+        return []
+    wanted = {"memory": job.limits.memory_bytes, "pids": tasks(job.limits)}
+    made = [make_group(kind, limit) for kind, limit in wanted.items()]
+    return [group for group in made if group is not None]
+
+
+def _program(word: str) -> str:
+    """A program given by a path holds from anywhere; a name is looked for by the child."""
+    return str(Path(word).absolute()) if os.sep in word else word
 
 
 def _replace(word: str, folders: Mapping[str, str]) -> str:
@@ -199,10 +241,4 @@ def _replace(word: str, folders: Mapping[str, str]) -> str:
     return word
 
 
-def _mechanisms() -> dict[str, str]:
-    linux = sys.platform == "linux"
-    return {
-        "seconds": "watched every 20 ms, then the process tree is killed",
-        "memory": "resident memory of the process tree, watched every 100 ms",
-        "parent's death": "PR_SET_PDEATHSIG" if linux else "not held on this system",
-    }
+__all__ = ["interpreter_places", "python_environment", "run", "start"]

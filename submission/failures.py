@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from submission.findings import Finding
 
 LONGEST_TRACE = 30
+_LIMITS = ("time", "memory", "processes", "log", "disk")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[^\[]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -39,9 +40,14 @@ _BY_STAGE = {
     "answer": _Meaning("S606", "{method}(X) gave an answer that cannot be scored", "Return a numpy array of n integer labels."),
     "time": _Meaning("S607", "the time limit was reached", "Predict in larger batches, or use a smaller model."),
     "memory": _Meaning("S608", "the memory limit was reached", "Predict in batches; never copy the whole set as floats."),
+    "processes": _Meaning("S611", "the limit of processes was reached", "Do not fork inside a submission: one process and its threads are enough."),
+    "log": _Meaning("S612", "the limit of output was reached", "Print less: predict with verbose=0; the platform keeps every line."),
+    "disk": _Meaning("S613", "the limit of disk space was reached", "Keep arrays in memory and in batches; write nothing."),
+    "output": _Meaning("S609", "standard output is closed", "Leave the streams open: the platform's own program prints to them."),
     "exit": _Meaning("S609", "the process ended by itself while at the stage {kind}", "Something ended Python itself: os._exit, a crash in native code, or the system's memory killer (exit code -9)."),
 }  # fmt: skip
 
+_AS_FLOATS = "X is uint8 and cannot hold the result: begin with X = X.astype('float32')."
 _BY_KIND: dict[tuple[str, str], str] = {
     ("import", "ModuleNotFoundError"): "Put the module into the zip, or do without the package: the server may lack it.",
     ("import", "SyntaxError"): "Run `python -m py_compile` on the file; notebook magics are no Python.",
@@ -50,6 +56,8 @@ _BY_KIND: dict[tuple[str, str], str] = {
     ("predict", "NameError"): "A name of your notebook is used but never defined or imported in the file.",
     ("predict", "SystemExit"): "sys.exit() ends the platform's own program: remove it.",
     ("predict", "MemoryError"): "Predict in batches; never copy the whole set as floats.",
+    ("predict", "UFuncTypeError"): _AS_FLOATS,
+    ("predict", "_UFuncOutputCastingError"): _AS_FLOATS,
 }  # fmt: skip
 
 
@@ -60,7 +68,7 @@ def explain(
     meaning = _BY_STAGE.get(failure.stage, _BY_STAGE["start"])
     names = {"module": module, "class": class_name, "method": method, "kind": failure.kind}
     what = meaning.what.format(**names)
-    raised = failure.stage not in ("answer", "time", "memory", "exit")
+    raised = failure.stage not in ("answer", "exit", *_LIMITS)
     said = f"{failure.kind}: {failure.message}" if raised else failure.message
     advice = _BY_KIND.get((failure.stage, failure.kind)) or _looks_like(failure) or meaning.advice
     return Finding(
@@ -82,6 +90,15 @@ def trim(trace: str) -> str:
     return "\n".join(lines)
 
 
+_NO_NETWORK = (
+    *("URLError", "Network is unreachable", "Name or service not known", "Connection refused"),
+    *(
+        "Temporary failure in name resolution",
+        "MaxRetryError",
+        "No route to host",
+        "URL fetch failure",
+    ),
+)
 _SIGNS: tuple[tuple[Callable[[Failure], bool], str], ...] = (
     (
         lambda f: f.stage == "init" and "deserializ" in f.message.lower(),
@@ -93,6 +110,22 @@ _SIGNS: tuple[tuple[Callable[[Failure], bool], str], ...] = (
     (
         lambda f: f.stage == "init" and ("not found" in f.message or "No such file" in f.message),
         "Open the weights beside the file: Path(__file__).parent / 'weights.keras', and put them into the zip.",
+    ),
+    (
+        lambda f: "Read-only file system" in f.message or "Errno 30" in f.message,
+        "It writes where it may only read: the folder of the submission is read-only on some servers, and here. Write into tempfile.mkdtemp().",
+    ),
+    (
+        lambda f: any(sign in f"{f.kind} {f.message}" for sign in _NO_NETWORK),
+        "There is no network here, and the platform may have none: put what it fetches into the zip.",
+    ),
+    (
+        lambda f: "Too many open files" in f.message,
+        "Close what you open: with open(...) as file.",
+    ),
+    (
+        lambda f: "No space left on device" in f.message or "File too large" in f.message,
+        "Write less: the space on disk and in /dev/shm is limited, here and on the platform.",
     ),
     (
         lambda f: "OOM" in f.message or "ResourceExhausted" in f.kind,

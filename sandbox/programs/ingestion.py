@@ -3,13 +3,19 @@
 `python ingestion.py INPUT OUTPUT SUBMISSION`, on folders as the platform lays them out.
 INPUT/manifest.json names the module, class and method, INPUT/blocks.json the number of blocks;
 block i is INPUT/block-000i.npy. The count and the blocks may arrive while this runs: they are waited
-for, so that images can be made beside the loading and the prediction. For each, OUTPUT/answers-000i.npy is written, and
-OUTPUT/status.json says how far it got. On failure OUTPUT/error.json holds stage, type, message and
-the submission's own traceback, and the exit code is 1.
+for, so that images can be made beside the loading and the prediction. For each, OUTPUT/answers-000i.npy
+is written, and OUTPUT/status.json says how far it got and what was seen. On failure OUTPUT/error.json
+holds stage, type, message and the submission's own traceback, and the exit code is 1.
+
+Where OUTPUT/seal holds a key, it is read and removed before the submission is imported, and the
+answers' names carry a mark made with it: nothing that the submission writes can pass for an answer.
 
 Imports nothing of the tool that ships it; needs numpy and whatever the submission needs.
 """
 
+import contextlib
+import hashlib
+import hmac
 import importlib
 import json
 import os
@@ -23,7 +29,17 @@ from typing import Any
 
 import numpy as np
 
+# The file beside this one; no module of a package, so mypy does not find it.
+from ingestion_watch import (  # type: ignore[import-not-found]
+    Leaving,
+    changes,
+    listing,
+    peak_bytes,
+    watch_network,
+)
+
 WAIT_SECONDS = 0.005
+MOST_CALLS = 500  # that are noted
 LONGEST_MESSAGE, LONGEST_TRACE = 10_000, 100_000  # characters
 Predict = Callable[[Any], Any]
 _LOADERS = ("<frozen importlib", str(Path("importlib") / "__init__.py"))
@@ -36,11 +52,26 @@ def save_json(path: Path, value: object) -> None:
     part.replace(path)
 
 
+def take_seal(output: Path) -> Callable[[str], str]:
+    """Read and remove the key; returns what makes file names, plain ones where there is no key."""
+    path = output / "seal"
+    if not path.exists():
+        return lambda what: what
+    key = bytes.fromhex(path.read_text(encoding="ascii"))
+    path.unlink()
+
+    def name(what: str) -> str:
+        mark = hmac.new(key, what.encode(), hashlib.sha256).hexdigest()[:32]
+        return f"{what}-{mark}"
+
+    return name
+
+
 class Status:
     """How far the run got, kept in OUTPUT/status.json."""
 
-    def __init__(self, output: Path) -> None:
-        self.path = output / "status.json"
+    def __init__(self, output: Path, submission: Path) -> None:
+        self.path, self.submission = output / "status.json", submission
         self.stage = "start"
         self.facts: dict[str, Any] = {"block": 0}
 
@@ -73,8 +104,8 @@ def load(manifest: dict[str, Any], submission: Path, status: Status) -> Predict:
     made = maker()
     status.at("method")
     predict: Predict = getattr(made, manifest["method"])
-    loading = time.perf_counter() - started
-    status.at("loaded", load_seconds=loading, loaded_at=time.time(), versions=versions())
+    facts = {"load_seconds": time.perf_counter() - started, "loaded_bytes": peak_bytes()}
+    status.at("loaded", loaded_at=time.time(), versions=versions(), **facts)
     return predict
 
 
@@ -88,15 +119,21 @@ def describe(answer: object) -> dict[str, str]:
     }
 
 
-def wait_for(path: Path) -> None:
-    """Wait until a block is there; the caller's time limit ends a wait in vain."""
-    while not path.exists():
+def is_asked(source: Path, index: int) -> bool:
+    """Wait for block `index`: True when it is there, False when the blocks were fewer.
+
+    The caller's time limit ends a wait in vain.
+    """
+    block, count = source / f"block-{index:04d}.npy", source / "blocks.json"
+    while not block.exists():
+        if count.exists() and json.loads(count.read_text(encoding="utf-8"))["blocks"] <= index:
+            return False
         time.sleep(WAIT_SECONDS)
+    return True
 
 
-def answer_block(predict: Predict, source: Path, target: Path, status: Status) -> float:
+def answer_block(predict: Predict, source: Path, part: Path, status: Status) -> float:
     """Predict one block and save what came back; returns the seconds that predict took."""
-    wait_for(source)
     # Mapped, not copied; private pages, so that a submission may change them as on the platform.
     images = np.asarray(np.load(source, mmap_mode="c", allow_pickle=False))
     status.at("predict")
@@ -104,10 +141,8 @@ def answer_block(predict: Predict, source: Path, target: Path, status: Status) -
     answer = predict(images)
     seconds = time.perf_counter() - started
     status.at("answer", returned=describe(answer))
-    part = target.with_suffix(".part")
     with part.open("wb") as file:
         np.save(file, np.asarray(answer), allow_pickle=False)
-    part.replace(target)
     return seconds
 
 
@@ -124,7 +159,7 @@ def own_frames(error: BaseException) -> str:
 
 def _is_ours(filename: str) -> bool:
     loader = filename.startswith(_LOADERS[0]) or filename.endswith(_LOADERS[1])
-    return loader or Path(filename).resolve() == Path(__file__).resolve()
+    return loader or Path(filename).resolve().parent == Path(__file__).resolve().parent
 
 
 def save_error(output: Path, status: Status, error: BaseException) -> None:
@@ -137,33 +172,71 @@ def save_error(output: Path, status: Status, error: BaseException) -> None:
         "traceback": own_frames(error)[-LONGEST_TRACE:],
     }
     save_json(output / "error.json", facts)
-    sys.stderr.write(facts["traceback"])
+    status.at(status.stage)
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(facts["traceback"])
+
+
+def answer_all(source: Path, output: Path, name: Callable[[str], str], status: Status) -> None:
+    """Load the submission's own way in, and ask it block after block."""
+    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    predict = load(manifest, status.submission, status)
+    calls: list[list[float]] = []
+    index, seconds = 0, 0.0
+    status.at("waiting")
+    while is_asked(source, index):
+        target = output / f"{name(f'answers-{index:04d}')}.npy"
+        part = target.with_suffix(".part")
+        took = answer_block(predict, source / f"block-{index:04d}.npy", part, status)
+        index, seconds = index + 1, seconds + took
+        if index <= MOST_CALLS:
+            calls.append([took, peak_bytes()])
+        status.at("waiting", block=index, predict_seconds=seconds, calls=calls)
+        part.replace(target)  # last: whoever sees the answer finds its time noted
+
+
+def leave(status: Status, done: Path) -> None:
+    """End as Python would, but not wait for ever; notes what would have held the platform's run."""
+
+    def finish(left: dict[str, list[str]]) -> None:
+        status.at("done", **left)
+        flush()
+
+    status.at("done", versions=versions())
+    done.touch()  # a library that crashes at its exit has given all answers before
+    Leaving(finish).wait()
+
+
+def flush() -> None:
+    """Hand over what was printed; the submission may have closed the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 def main() -> int:
     """Run the submission over all blocks."""
     source, output, submission = (Path(path).resolve() for path in sys.argv[1:4])
-    status = Status(output)
-    seconds = 0.0
+    status = Status(output, submission)
+    code = 0
     try:
-        manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
-        predict = load(manifest, submission, status)
-        wait_for(source / "blocks.json")
-        blocks = json.loads((source / "blocks.json").read_text(encoding="utf-8"))["blocks"]
-        for index in range(blocks):
-            status.at("waiting", block=index)
-            names = (source / f"block-{index:04d}.npy", output / f"answers-{index:04d}.npy")
-            seconds += answer_block(predict, *names, status)
-            status.at("answered", predict_seconds=seconds)
-        status.at("done", versions=versions())
+        name = take_seal(output)
+        before, folder = listing(submission), str(Path.cwd())
+        status.facts["hosts"] = watch_network()
+        try:
+            answer_all(source, output, name, status)
+            status.at("output")
+            print("all blocks are answered", flush=True)  # as the platform's own program would
+        finally:
+            status.facts.update(changes(submission, before, folder))
+        leave(status, output / name("done"))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a submission is to be reported too
         save_error(output, status, error)
-        return 1
-    return 0
+        code = 1
+    return code
 
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     os._exit(code)  # threads that the submission left behind must not hold the run open

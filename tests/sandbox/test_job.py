@@ -14,7 +14,15 @@ from sandbox.run import run
 def test_a_job_survives_json() -> None:
     """Else a job could not be handed to another machine later."""
     job = Job(
-        ("python", "$program/x.py"), {"program": "/p"}, "program", {"A": "1"}, Limits(2.0, 10)
+        ("python", "$program/x.py"),
+        {"program": "/p", "out": "/o"},
+        "program",
+        {"A": "1"},
+        Limits(2.0, 10, 5, 100, 1000, 64, network=True),
+        writable=("out",),
+        copied=("program",),
+        reads=("/opt/python",),
+        image="an/image:1",
     )
     assert Job.from_json(job.to_json()) == job
 

@@ -1,0 +1,200 @@
+"""What a child may see and do: the specification for its launcher, and what that says held here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from sandbox.cgroups import Group
+from sandbox.job import Job, Limits
+from sandbox.places import interpreter_places, our_rooms
+
+# The highest level tried; the tests lower it, to see what holds where the kernel refuses more.
+LEVEL: Literal["namespaces", "fences", "none"] = "namespaces"
+THREADS = 192 + 32 * (
+    os.cpu_count() or 1
+)  # room for them where the kernel counts them as processes
+LARGEST_REPORT = 4096  # bytes; a pipe passes so many in one piece
+FILE_MARGIN = 1 << 20  # a single file may pass the limit by this, so that it is seen to
+NOTHING_SET = "no limit was set"
+
+
+def specification(
+    job: Job, words: Sequence[str], groups: Sequence[Group], spare: str, report: int, mark: str
+) -> str:
+    """The argument of `programs/launch.py`, see `Spec` in `programs/command.py`."""
+    limits, paths = job.limits, job.folders
+    readable = [
+        *interpreter_places(words[0]),
+        *job.reads,
+        *(path for name, path in paths.items() if name not in job.writable + job.copied),
+    ]
+    return json.dumps(
+        {
+            "parent": os.getpid(),
+            "level": LEVEL,
+            "words": list(words),
+            "working_folder": paths[job.working_folder],
+            "writable": [paths[name] for name in job.writable],
+            "copied": [paths[name] for name in job.copied],
+            "readable": readable,
+            "covered": list(our_rooms()),
+            "network": limits.network,
+            "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
+            "scratch_bytes": limits.disk_bytes,
+            "file_bytes": limits.disk_bytes and limits.disk_bytes + FILE_MARGIN,
+            "open_files": limits.open_files,
+            "tasks": tasks(limits),
+            "joins": [str(group.door) for group in groups],
+            "spare": spare,
+            "mark": mark,
+            "report": report,
+        }
+    )
+
+
+def tasks(limits: Limits) -> int | None:
+    """Processes and threads together, for mechanisms that cannot tell them apart."""
+    return None if limits.processes is None else limits.processes + THREADS
+
+
+class Report:
+    """What the launcher says held, read from a pipe that no foreign code ever holds."""
+
+    def __init__(self, pipe: int) -> None:
+        os.set_blocking(pipe, False)
+        self._pipe = pipe
+        self._text = b""
+        self._open = True
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The facts, as soon as they have come; empty before."""
+        while self._open and not self._text.endswith(b"\n"):
+            try:
+                more = os.read(self._pipe, LARGEST_REPORT)
+            except BlockingIOError:
+                break
+            self._text += more
+            if not more:
+                self.close()
+        return json.loads(self._text) if self._text.endswith(b"\n") else {}
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        if self._open:
+            self._open = False
+            with contextlib.suppress(OSError):
+                os.close(self._pipe)
+
+
+def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, str]:
+    """Limit -> what holds it on this machine."""
+    if job.image:
+        return _docker_mechanisms(job.limits)
+    if not facts:
+        return {"seconds": _TIME, "all others": "the child ended before any foreign code ran"}
+    limits, kinds = job.limits, [group.kind for group in groups]
+    held = {
+        "seconds": _TIME if limits.seconds else NOTHING_SET,
+        "memory": _memory(limits, kinds),
+        "processes": _processes(limits, kinds, facts),
+        "log": "reading stops there, then the child is ended" if limits.log_bytes else NOTHING_SET,
+        "disk": _disk(limits, facts),
+        "open files": "rlimit" if limits.open_files else NOTHING_SET,
+        "network": _network(limits, facts),
+        "files": _files(facts),
+        "submission": _copies(job, facts),
+        "leftovers": _leftovers(facts),
+        "parent's death": "a signal of the kernel (PR_SET_PDEATHSIG)"
+        if sys.platform == "linux"
+        else "looked for every 50 ms",
+    }
+    if facts.get("refused"):
+        held["namespaces"] = f"refused here: {'; '.join(facts['refused'])}"
+    return held
+
+
+_TIME = "watched every 20 ms, then the process tree is ended"
+
+
+def _memory(limits: Limits, kinds: Sequence[str]) -> str:
+    if limits.memory_bytes is None:
+        return NOTHING_SET
+    watched = "resident memory of the process tree, watched every 50 ms"
+    return f"control group; {watched}" if "memory" in kinds else watched
+
+
+def _processes(limits: Limits, kinds: Sequence[str], facts: Mapping[str, Any]) -> str:
+    if limits.processes is None:
+        return NOTHING_SET
+    watched = "counted every 50 ms"
+    room = f"{tasks(limits)} with threads"
+    if "pids" in kinds:
+        return f"control group ({room}); {watched}"
+    return f"rlimit ({room}); {watched}" if facts.get("tasks") else watched
+
+
+def _disk(limits: Limits, facts: Mapping[str, Any]) -> str:
+    if limits.disk_bytes is None:
+        return NOTHING_SET
+    watched = "rlimit for each file; folders and bytes written watched every 100 ms"
+    return f"sized /tmp in memory; {watched}" if facts["level"] == "namespaces" else watched
+
+
+def _network(limits: Limits, facts: Mapping[str, Any]) -> str:
+    if limits.network:
+        return "allowed"
+    if facts["level"] == "namespaces":
+        return "namespace without a network"
+    if facts.get("seccomp"):
+        return "no network namespace could be made: a seccomp filter refuses sockets"
+    return f"no network namespace could be made: not held{_why(facts, 'seccomp_refused')}"
+
+
+def _files(facts: Mapping[str, Any]) -> str:
+    if facts["level"] == "namespaces":
+        return "a root of its own: system, interpreter and the job's folders alone"
+    if facts.get("landlock"):
+        return "no mount namespace could be made: Landlock shows the same files alone"
+    return f"no mount namespace could be made: not held{_why(facts, 'landlock_refused')}"
+
+
+def _copies(job: Job, facts: Mapping[str, Any]) -> str:
+    if not job.copied:
+        return (
+            "read-only" if facts["level"] == "namespaces" or facts.get("landlock") else "not held"
+        )
+    if "read-only" in facts["copies"]:
+        return "read-only: a copy could not be made"
+    return "its own copy (overlay)" if "overlay" in facts["copies"] else "its own copy"
+
+
+def _leftovers(facts: Mapping[str, Any]) -> str:
+    if facts["level"] == "namespaces":
+        return "process namespace: all end with its first process"
+    return "no process namespace could be made: adopted, or found by a mark in their environment"
+
+
+def _docker_mechanisms(limits: Limits) -> dict[str, str]:
+    return {
+        "seconds": _TIME if limits.seconds else NOTHING_SET,
+        "log": "reading stops there" if limits.log_bytes else NOTHING_SET,
+        "memory": "docker --memory" if limits.memory_bytes else NOTHING_SET,
+        "processes": "docker --pids-limit" if limits.processes else NOTHING_SET,
+        "disk": "docker: sized /tmp; folders watched every 100 ms"
+        if limits.disk_bytes
+        else NOTHING_SET,
+        "open files": "docker --ulimit" if limits.open_files else NOTHING_SET,
+        "network": "allowed" if limits.network else "docker --network=none",
+        "files": "docker: the image and the job's folders alone",
+        "leftovers": "docker rm --force",
+    }
+
+
+def _why(facts: Mapping[str, Any], key: str) -> str:
+    return f" ({facts[key]})" if facts.get(key) else ""

@@ -1,0 +1,136 @@
+"""A small root of its own for the command: only what it may see is there (Linux mounts).
+
+Built by the first process of new namespaces, before foreign code starts. The old root is put at
+/.old meanwhile; at the end it is taken away and the new one made read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sandbox.programs import kernel
+
+OLD, SCRATCH, LOWER = Path("/.old"), Path("/.scratch"), Path("/.lower")
+TEMPORARY = Path("/tmp")  # noqa: S108 - the new root's own
+BASES = (TEMPORARY, Path("/run"), Path("/usr"))  # any folder does: something is mounted on it
+SHARED_MEMORY_BYTES = 64 << 20  # as Docker's
+_PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr")
+_QUIET = kernel.NO_SUID | kernel.NO_DEV
+
+
+class Root:
+    """The new root while it is built.
+
+    paths: all that will be shown or copied. scratch_bytes: room in memory for /tmp and changes.
+    """
+
+    def __init__(self, paths: Iterable[str], scratch_bytes: int | None) -> None:
+        # Links lead elsewhere once the root is another: they are followed now.
+        self._sources = {path: Path(f"{OLD}{Path(path).resolve()}") for path in paths}
+        kernel.mount("none", "/", flags=kernel.RECURSIVE | kernel.PRIVATE)
+        base = next(path for path in BASES if path.is_dir())
+        _tmpfs(base, 16 << 20, "755")
+        os.chdir(base)
+        Path(OLD.name).mkdir()
+        kernel.pivot_root(".", OLD.name)
+        os.chdir("/")
+        for folder in (SCRATCH, LOWER, Path("/dev"), Path("/proc"), Path("/var")):
+            folder.mkdir()
+        _tmpfs(SCRATCH, scratch_bytes, "755")
+        (SCRATCH / "tmp").mkdir()
+        (SCRATCH / "tmp").chmod(0o1777)
+        _bind(SCRATCH / "tmp", TEMPORARY, writable=True)
+        Path("/var/tmp").symlink_to(TEMPORARY)  # noqa: S108 - the new root's own
+        self._copies: list[Path] = []
+
+    def show(self, path: str, *, writable: bool = False) -> None:
+        """A file or folder of the old root at its own place."""
+        _bind(self._sources[path], Path(path), writable=writable)
+
+    def copy(self, path: str) -> str:
+        """A folder that may be changed, where no change goes back; read-only if there is no room.
+
+        Returns how it was done.
+        """
+        lower, own = LOWER / str(len(self._copies)), SCRATCH / str(len(self._copies))
+        _bind(self._sources[path], lower, writable=False)
+        self._copies.append(lower)
+        for folder in (own, own / "up", own / "work", Path(path)):
+            folder.mkdir(parents=True, exist_ok=True)
+        (own / "up").chmod(lower.stat().st_mode & 0o7777)
+        options = f"lowerdir={lower},upperdir={own}/up,workdir={own}/work"
+        for more in (",userxattr", ""):  # inside a user namespace; outside of one
+            with contextlib.suppress(OSError):
+                kernel.mount("overlay", path, "overlay", _QUIET, options + more)
+                return "overlay"
+        with contextlib.suppress(OSError):  # old kernels make overlays for root alone
+            _fill(own / "up", lower)
+            _bind(own / "up", Path(path), writable=True)
+            return "copied"
+        self.show(path)
+        return "read-only"
+
+    def cover(self, path: str) -> None:
+        """An empty folder in the place of one that is shown."""
+        if Path(path).is_dir():
+            kernel.mount("none", path, "tmpfs", _QUIET | kernel.READ_ONLY, "size=4k,mode=755")
+
+    def devices(self, paths: Iterable[str]) -> None:
+        """/dev with these devices alone, and shared memory as large as Docker's."""
+        for path in paths:
+            _bind(self._sources[path], Path(path), writable=True)
+        for name, number in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+            Path(f"/dev/{name}").symlink_to(f"/proc/self/fd{number}")
+        shared = Path("/dev/shm")  # noqa: S108 - the new root's own
+        shared.mkdir()
+        _tmpfs(shared, SHARED_MEMORY_BYTES, "1777")
+
+    def processes(self) -> str:
+        """/proc, without the switches of the kernel; returns whose processes it shows."""
+        shown = "its own"
+        try:
+            kernel.mount("proc", "/proc", "proc", _QUIET | kernel.NO_EXEC)
+        except OSError:  # in a container that hides parts of /proc
+            kernel.mount(f"{OLD}/proc", "/proc", flags=kernel.BIND | kernel.RECURSIVE)
+            shown = "the machine's"
+        for path in (Path("/proc") / name for name in _PROC_READ_ONLY):
+            if path.exists():
+                _bind(path, path, writable=False)
+        return shown
+
+    def close(self) -> None:
+        """Take the old root away and make the new one read-only."""
+        for path in (*self._copies, SCRATCH, OLD):
+            kernel.unmount(str(path))
+        for path in (*self._copies, LOWER, SCRATCH, OLD):
+            path.rmdir()
+        flags = kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY | _QUIET
+        kernel.mount("none", "/", flags=flags)
+
+
+def _fill(folder: Path, source: Path) -> None:
+    import shutil  # two milliseconds that most starts can save
+
+    try:
+        shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+    except shutil.Error as error:
+        raise OSError(str(error)) from error
+
+
+def _bind(source: Path, target: Path, *, writable: bool) -> None:
+    if source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+    elif not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    kernel.mount(str(source), str(target), flags=kernel.BIND | kernel.RECURSIVE)
+    kernel.seal(str(target), writable=writable)
+
+
+def _tmpfs(target: Path, size: int | None, mode: str) -> None:
+    kernel.mount(
+        "none", str(target), "tmpfs", _QUIET, f"mode={mode}" + (f",size={size}" if size else "")
+    )

@@ -1,0 +1,173 @@
+"""The server's own versions: a cached environment with a challenge's pins, built once by uv.
+
+`find` tells in a few milliseconds whether it is there and whole; `build` makes or repairs it. One
+folder an environment, finished when its `complete.json` stands; one build at a time in a cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.building import choose_python, fill, locked, refused
+from sandbox.environments import Environment
+from sandbox.installers import CACHE_VARIABLE, BuildError, Workshop, machine
+from sandbox.job import SandboxError
+
+# TensorFlow's own docker images have 3.11; 2.17 has wheels for these four.
+PYTHONS = ("3.11", "3.10", "3.12", "3.9")
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What the server has: packages as requirements, and its possible Pythons, the likeliest first."""
+
+    packages: tuple[str, ...]
+    pythons: tuple[str, ...] = PYTHONS
+
+
+@dataclass(frozen=True)
+class Built:
+    """One environment of the cache. fault: why it cannot be used, "" if it is whole."""
+
+    folder: Path
+    packages: tuple[str, ...]
+    python: str
+    bytes: int
+    fault: str
+
+
+def keras_pins(tensorflow: str, keras: str, python: str = "") -> Pins:
+    """The pins of a challenge's server; "" for a version that is not known."""
+    wanted = [cpu_tensorflow(tensorflow)] if tensorflow else []
+    wanted += [f"keras=={keras}"] if keras else []
+    return Pins(tuple(wanted), (".".join(python.split(".")[:2]),) if python else PYTHONS)
+
+
+def cpu_tensorflow(version: str) -> str:
+    """TensorFlow without the GPU's half, where there is such a package."""
+    small = sys.platform == "linux" and platform.machine() in ("x86_64", "AMD64")
+    return f"tensorflow-cpu=={version}" if small else f"tensorflow=={version}"
+
+
+def default_cache() -> Path:
+    """$CODABENCH_REHEARSAL_CACHE, else a folder of ours in the user's cache."""
+    if own := os.environ.get(CACHE_VARIABLE):
+        return Path(own).absolute()
+    shared = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        # The specification says to ignore a relative one.
+        base = Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise SandboxError(
+            f"there is no home folder to keep the server's versions in: set {CACHE_VARIABLE}"
+        ) from error
+    return base / "codabench-rehearsal"
+
+
+def find(pins: Pins, cache: Path) -> Path | None:
+    """The Python of the environment with these pins, if it is built and whole; starts nothing."""
+    for environment in _environments(pins, cache):
+        if environment.begun and not environment.fault():
+            return environment.python
+    return None
+
+
+def build(pins: Pins, cache: Path, say: Callable[[str], None]) -> Path:
+    """Build the environment, or repair it, or find it built; returns its Python.
+
+    say: told each step. On a terminal the installer draws its own progress on standard error.
+    Raises `SandboxError` (`BuildError` with the installer's words in `detail`), each one sentence.
+    An interrupt leaves nothing that the next build cannot mend.
+    """
+    cache = cache.absolute()
+    try:
+        with locked(cache, say) as held:
+            return find(pins, cache) or _build(pins, Workshop(cache, held, say))
+    except OSError as error:
+        raise refused(error, ", ".join(pins.packages), cache) from error
+
+
+def built(cache: Path) -> tuple[Built, ...]:
+    """All environments of the cache, those that are damaged or half-built as well."""
+    found = []
+    for folder in sorted(cache.glob("server-*/")):
+        environment = Environment(folder)
+        contents = environment.contents()
+        packages, python = (contents.packages, contents.python) if contents else ((), "")
+        found.append(Built(folder, packages, python, environment.size(), environment.fault()))
+    return tuple(found)
+
+
+def remove(pins: Pins, cache: Path) -> int:
+    """Remove the environments with these pins; with the last one goes all that was fetched for it.
+
+    Returns the bytes that they held. Waits for a build that is going on.
+    """
+    if not cache.is_dir():
+        return 0
+    with locked(cache, lambda _: None):
+        gone = [found for found in _environments(pins, cache) if found.begun]
+        freed = sum(found.size() for found in gone)
+        for found in gone:
+            shutil.rmtree(found.folder, ignore_errors=True)
+        if not any(cache.glob("server-*/")):
+            freed += Environment(cache / "tools").size()
+            shutil.rmtree(cache / "tools", ignore_errors=True)
+    return freed
+
+
+def _build(pins: Pins, workshop: Workshop) -> Path:
+    _clear_away(pins, workshop)
+    installer = workshop.installer()
+    python = choose_python(pins.pythons, installer, workshop)
+    environment = _environment(pins.packages, python.minor, workshop.cache)
+    try:
+        fill(environment, pins.packages, python, installer, workshop)
+    except BaseException:  # an interrupt too: gigabytes, and on a full disk the reason itself
+        shutil.rmtree(environment.folder, ignore_errors=True)
+        raise
+    return environment.python
+
+
+def _clear_away(pins: Pins, workshop: Workshop) -> None:
+    """Remove what interrupted builds left, and what is damaged of ours: nobody else is building."""
+    ours = [found for found in _environments(pins, workshop.cache) if found.begun]
+    others = (Environment(folder) for folder in workshop.cache.glob("server-*/"))
+    for found in dict.fromkeys((*ours, *(other for other in others if not other.contents()))):
+        workshop.say(f"{found.folder.name} in the cache cannot be used ({found.fault()}); removed")
+        shutil.rmtree(found.folder)
+
+
+def _environments(pins: Pins, cache: Path) -> Iterator[Environment]:
+    """Where the environments with these pins are or would be, the likeliest Python first."""
+    for version in pins.pythons:
+        yield _environment(pins.packages, version, cache.absolute())
+
+
+def _environment(packages: Sequence[str], version: str, cache: Path) -> Environment:
+    """Named by everything that decides what is in it."""
+    decides = json.dumps([sorted(packages), version, machine()])
+    digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
+    return Environment(cache / f"server-py{version}-{digest}")
+
+
+__all__ = [
+    "BuildError",
+    "Built",
+    "Pins",
+    "build",
+    "built",
+    "cpu_tensorflow",
+    "default_cache",
+    "find",
+    "keras_pins",
+    "remove",
+]

@@ -1,0 +1,205 @@
+"""A series of questions to one loaded model, and answers that cannot be faked by files."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+
+from sandbox.ingest import Block, Request, Session
+from sandbox.job import Limits
+
+SMALL = (4, 4, 3)
+TELLS_ITS_INPUT = """
+import numpy as np
+class Model:
+    def predict(self, X):
+        return np.full(len(X), {"uint8": 1, "float32": 2, "float64": 3}[str(X.dtype)] + (X.shape[1] > 4))
+"""
+FAKES = """
+import os, sys, json
+import numpy as np
+class Model:
+    def predict(self, X):
+        output = sys.argv[2]
+        names = [n for n in os.listdir(output) if n.startswith("answers")]
+        if len(names) < {real}:
+            return np.zeros(len(X), int)
+        marks = [n.split("-")[-1] for n in names] + ["", "0" * 32]
+        for i in range(4):
+            for mark in marks:
+                for name in (f"answers-{{i:04d}}", f"answers-{{i:04d}}-{{mark}}".replace(".npy", "")):
+                    np.save(os.path.join(output, name + ".npy"), np.ones(len(X), int))
+        for name in ("done", f"done-{{marks[0]}}"):
+            open(os.path.join(output, name), "w").close()
+        with open(os.path.join(output, "status.json"), "w") as file:
+            json.dump({{"stage": "done", "block": 9}}, file)
+        os._exit(0)
+"""
+LOOKS_FOR_THE_SEAL = """
+import os, sys
+import numpy as np
+found = [n for folder in sys.argv[1:] if os.path.isdir(folder) for n in os.listdir(folder) if n == "seal"]
+class Model:
+    def predict(self, X):
+        return np.full(len(X), len(found))
+"""
+
+
+@contextmanager
+def session(folder: Path, source: str, **options: Any) -> Iterator[Session]:
+    """A session with a submission made of one model.py."""
+    (folder / "model.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    with Session(Request(folder, classes=8, **options)) as opened:
+        yield opened
+
+
+def zeros(_index: int, out: NDArray[Any]) -> None:
+    """Fill a block with zeros."""
+    out[:] = 0
+
+
+def body(code: str) -> str:
+    """A model whose predict is `code`."""
+    return "import numpy as np\nclass Model:\n    def predict(self, X):\n        " + code
+
+
+def test_one_model_answers_blocks_of_many_kinds(tmp_path: Path) -> None:
+    """Else each question of a dry run would cost another start of TensorFlow."""
+    with session(tmp_path, TELLS_ITS_INPUT) as asked:
+        first = asked.pose([Block((3, *SMALL)), Block((1, *SMALL), "float32")], zeros)
+        second = asked.pose([Block((2, 8, 8, 3), "float64")], zeros)
+        outcome = asked.finish()
+    assert first is not None
+    assert second is not None
+    assert [labels.tolist() for labels in (*first, *second)] == [[1, 1, 1], [2], [4, 4]]
+    assert outcome.problem is None
+    assert len(outcome.labels) == len(outcome.calls) == 3
+
+
+def test_time_and_memory_are_noted_by_block(tmp_path: Path) -> None:
+    """Else nothing could be said about the hidden set from a few images."""
+    code = "import time; time.sleep(0.02 * len(X)); self.held = np.ones(len(X) * 10**6); return np.zeros(len(X), int)"
+    with session(tmp_path, body(code)) as asked:
+        asked.pose([Block((1, *SMALL)), Block((20, *SMALL))], zeros)
+        outcome = asked.finish()
+    short, long = outcome.calls
+    assert 0.02 <= short.seconds < long.seconds
+    assert long.seconds >= 0.4
+    assert long.peak_bytes - short.peak_bytes > 100_000_000
+    assert 0 < outcome.loaded_bytes <= short.peak_bytes
+
+
+def test_answers_before_a_failure_are_kept(tmp_path: Path) -> None:
+    """Else a failure in a late question would hide what the early ones showed."""
+    code = "assert len(X) != 2; return np.zeros(len(X), int)"
+    with session(tmp_path, body(code)) as asked:
+        assert asked.pose([Block((3, *SMALL))], zeros) is not None
+        assert asked.pose([Block((1, *SMALL)), Block((2, *SMALL))], zeros) is None
+        outcome = asked.finish()
+    assert outcome.problem is not None
+    assert outcome.problem.kind == "AssertionError"
+    assert outcome.problem.block == 2
+    assert len(outcome.labels) == 2
+
+
+def test_the_pause_between_questions_is_not_the_submissions_time(tmp_path: Path) -> None:
+    """Else thinking about an answer would end the child at its time limit."""
+    with session(tmp_path, TELLS_ITS_INPUT, limits=Limits(seconds=2.0)) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        time.sleep(2.2)
+        assert asked.pose([Block((1, *SMALL))], zeros) is not None
+        assert asked.finish().problem is None
+
+
+@pytest.mark.parametrize("real", [0, 1])
+def test_planted_answers_do_not_count(tmp_path: Path, real: int) -> None:
+    """Else a submission that crashes could be called fine, by files that it left about."""
+    with session(tmp_path, FAKES.format(real=real)) as asked:
+        asked.pose([Block((2, *SMALL)), Block((2, *SMALL))], zeros)
+        outcome = asked.finish()
+    assert outcome.problem is not None
+    assert outcome.problem.stage == "exit"
+    assert len(outcome.labels) == real
+
+
+def test_the_seal_is_gone_before_the_submission_is_imported(tmp_path: Path) -> None:
+    """Else the submission could read the key that its answers are marked with."""
+    with session(tmp_path, LOOKS_FOR_THE_SEAL) as asked:
+        answers = asked.pose([Block((2, *SMALL))], zeros)
+    assert answers is not None
+    assert answers[0].tolist() == [0, 0]
+
+
+SEEN: list[tuple[str, str, Any]] = [
+    ("import threading, time; threading.Thread(target=time.sleep, args=(60,), name='stuck').start()", "threads", ("stuck",)),
+    ("import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "threads", ()),
+    ("from concurrent.futures import ThreadPoolExecutor; self.p = ThreadPoolExecutor(2); self.p.submit(int)", "threads", ()),
+    ("import pathlib; (pathlib.Path(__file__).parent / 'new.txt').write_text('x')", "added", ("new.txt",)),
+    ("import pathlib; (pathlib.Path(__file__)).write_text('x')", "changed", ("model.py",)),
+    ("import pathlib; (pathlib.Path(__file__)).unlink()", "changed", ("model.py",)),
+    ("import os; os.chdir('/')", "moved_to", "/"),
+    ("import socket; s = socket.socket(); s.settimeout(.1); s.connect_ex(('192.0.2.1', 9))", "hosts", ("192.0.2.1",)),
+    ("import socket; s = socket.socket(); s.settimeout(.1); s.connect_ex(('127.0.0.1', 9))", "hosts", ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "name", "wanted"), SEEN)
+def test_what_a_submission_does_beside_answering_is_seen(
+    tmp_path: Path, code: str, name: str, wanted: object
+) -> None:
+    """Else a thread that holds the platform's run open, or a lost file, would be found there only."""
+    with session(tmp_path, body(f"{code}; return np.zeros(len(X), int)")) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        outcome = asked.finish()
+    assert outcome.problem is None
+    assert getattr(outcome.seen, name) == wanted
+
+
+def test_a_child_process_that_stays_is_named(tmp_path: Path) -> None:
+    """Else a server that a submission starts would outlive it unseen."""
+    code = "import subprocess; subprocess.Popen(['sleep', '61']); return np.zeros(len(X), int)"
+    with session(tmp_path, body(code)) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        outcome = asked.finish()
+    assert outcome.seen.processes == ("sleep 61",)
+
+
+LEFT = [
+    "os.symlink('/dev/zero', status)",
+    "os.symlink('/etc/passwd', status)",
+    "os.mkfifo(status)",
+    "os.mkdir(status)",
+    "open(status, 'w').write('[' * 10**6)",
+    "open(status, 'wb').write(b'{' + b' ' * 10**7)",
+    """open(status, 'w').write('{"calls": [[1, "x"], 7], "threads": "no", "hosts": [{}], "load_seconds": 1e999}')""",
+]
+
+
+@pytest.mark.parametrize("code", LEFT)
+def test_what_is_left_in_the_place_of_notes_does_no_harm(tmp_path: Path, code: str) -> None:
+    """Else a pipe or a link among the notes would hang us, or have us read the user's files."""
+    left = f"import os, sys; status = os.path.join(sys.argv[2], 'status.json'); os.unlink(status); {code}; os._exit(0)"
+    with session(tmp_path, body(left)) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        outcome = asked.finish()
+    assert outcome.problem is not None
+    assert outcome.problem.stage == "exit"
+
+
+def test_a_crash_at_the_very_end_is_no_failure(tmp_path: Path) -> None:
+    """Else a library that dies while Python ends would be blamed, though the platform has its answers."""
+    code = (
+        "import atexit, os; atexit.register(os.kill, os.getpid(), 11); return np.zeros(len(X), int)"
+    )
+    with session(tmp_path, body(code)) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        outcome = asked.finish()
+    assert outcome.problem is None
+    assert len(outcome.labels) == 1

@@ -1,0 +1,32 @@
+"""What a child left is read with suspicion: no links, no pipes, no endless files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sandbox.reading import open_left, read_left
+
+
+def test_a_plain_file_is_read(tmp_path: Path) -> None:
+    """Else no answer ever counts."""
+    (tmp_path / "note").write_bytes(b"abc")
+    assert read_left(tmp_path / "note", 3) == b"abc"
+    assert read_left(tmp_path / "note", 2) is None
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Else a link to the labels would be a perfect answer, and one to /dev/zero fill the memory."""
+    (tmp_path / "labels").write_bytes(b"labels")
+    (tmp_path / "answer").symlink_to(tmp_path / "labels")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    assert open_left(tmp_path / "answer") is None
+    assert open_left(tmp_path / "endless") is None
+
+
+def test_a_pipe_or_folder_is_not_waited_for(tmp_path: Path) -> None:
+    """Else the tool hangs for ever on what a child left."""
+    os.mkfifo(tmp_path / "pipe")
+    assert open_left(tmp_path / "pipe") is None
+    assert open_left(tmp_path) is None
+    assert open_left(tmp_path / "missing") is None
