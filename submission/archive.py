@@ -10,11 +10,18 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from submission.errors import SubmissionError
+from submission.windows import opened
 
 CHUNK = 1 << 20
 LARGEST_TEXT = 4 << 20
+MOST_TO_UNPACK = 8 << 30  # bytes that one member may have to be looked into
+LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code stay below 10
+SUSPECT_BYTES = 100 << 20
+MOST_FILES = 20_000
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 # What zipfile raises for a file that it cannot read whole.
 DAMAGED = (
     zipfile.BadZipFile,
@@ -23,18 +30,21 @@ DAMAGED = (
     RuntimeError,
     EOFError,
     NotImplementedError,
+    ValueError,
 )
 
 
 @dataclass(frozen=True)
 class Member:
-    """One file of the zip. size and packed are bytes."""
+    """One file of the zip. size and packed are bytes, method is the zip format's number."""
 
     name: str
     size: int
     packed: int
     is_link: bool
     is_encrypted: bool
+    method: int = zipfile.ZIP_STORED
+    is_utf8: bool = True  # whether its name is said to be UTF-8, or needs no saying
 
     @property
     def is_unsafe(self) -> bool:
@@ -42,6 +52,16 @@ class Member:
         path = PurePosixPath(self.name.replace("\\", "/"))
         drive = len(self.name) > 1 and self.name[1] == ":"
         return self.is_link or path.is_absolute() or drive or ".." in path.parts
+
+    @property
+    def is_bomb(self) -> bool:
+        """Whether it unpacks to far more than weights or code ever do."""
+        return self.ratio > LARGEST_RATIO and self.size > SUSPECT_BYTES
+
+    @property
+    def ratio(self) -> float:
+        """How many times larger it is unpacked."""
+        return self.size / max(self.packed, 1)
 
 
 class Archive:
@@ -58,6 +78,9 @@ class Archive:
                 f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
             ) from None
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        self._file: IO[bytes] | None = None  # opened for the first look into a stored file
+        self._held: dict[str, IO[bytes]] = {}
+        self._sound: set[str] = set()  # files whose checksums were seen to be right
         self.members = tuple(_member(info) for info in infos)
         self.folders = tuple(info.filename for info in self._zip.infolist() if info.is_dir())
 
@@ -65,6 +88,10 @@ class Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for held in self._held.values():
+            held.close()
+        if self._file is not None:
+            self._file.close()
         self._zip.close()
 
     @cached_property
@@ -86,7 +113,7 @@ class Archive:
         """The sum of its files' sizes."""
         return sum(member.size for member in self.members)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names of its files."""
         return frozenset(member.name for member in self.members)
@@ -102,12 +129,42 @@ class Archive:
             raise SubmissionError(f"{name} in {self.path.name} is larger than {limit:,} bytes.")
         return data
 
+    def look_into(self, name: str) -> IO[bytes]:
+        """One file, seekable, at its start; stored files are not copied. It stays ours to close.
+
+        Raises `SubmissionError` if it is damaged, or a bomb.
+        """
+        if name not in self._held:
+            member = next(member for member in reversed(self.members) if member.name == name)
+            if member.is_bomb or member.size > MOST_TO_UNPACK:
+                raise SubmissionError(f"{name} in {self.path.name} is too large to look into.")
+            info = self._zip.getinfo(name)
+            if self._file is None:
+                self._file = self.path.open("rb")
+            try:
+                self._held[name] = opened(self._file, self._zip, info)
+            except DAMAGED as error:
+                raise SubmissionError(
+                    f"{name} in {self.path.name} cannot be read: {error}."
+                ) from None
+            if info.compress_type != zipfile.ZIP_STORED:
+                self._sound.add(name)  # it was unpacked whole
+        held = self._held[name]
+        held.seek(0)
+        return held
+
     def damaged(self) -> str | None:
         """The first file whose checksum is wrong, or None."""
-        try:
-            return self._zip.testzip()
-        except DAMAGED as error:
-            return f"(unreadable: {error})"
+        for info in self._zip.infolist():
+            if info.is_dir() or info.filename in self._sound:
+                continue
+            try:
+                with self._zip.open(info) as file:
+                    while file.read(CHUNK):
+                        pass
+            except DAMAGED:
+                return info.filename
+        return None
 
     def extract(self, folder: Path) -> None:
         """Unpack everything, as the platform does. Raises `SubmissionError` for unsafe names."""
@@ -117,7 +174,7 @@ class Archive:
                     f"{member.name!r} would be written outside its folder; not unpacked."
                 )
         for name in self.folders:
-            if not _member_is_safe(name):
+            if not is_safe(name):
                 raise SubmissionError(
                     f"{name!r} would be written outside its folder; not unpacked."
                 )
@@ -137,8 +194,17 @@ class Archive:
 
 def _member(info: zipfile.ZipInfo) -> Member:
     link = stat.S_ISLNK(info.external_attr >> 16)
-    return Member(info.filename, info.file_size, info.compress_size, link, bool(info.flag_bits & 1))
+    return Member(
+        info.filename,
+        info.file_size,
+        info.compress_size,
+        is_link=link,
+        is_encrypted=bool(info.flag_bits & 1),
+        method=info.compress_type,
+        is_utf8=bool(info.flag_bits & 0x800) or info.filename.isascii(),
+    )
 
 
-def _member_is_safe(name: str) -> bool:
+def is_safe(name: str) -> bool:
+    """Whether a file or folder of that name would stay in the folder it is unpacked in."""
     return not Member(name, 0, 0, is_link=False, is_encrypted=False).is_unsafe

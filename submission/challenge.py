@@ -31,11 +31,15 @@ _SECTIONS = (
 
 @dataclass(frozen=True)
 class SizeLimits:
-    """Sizes in bytes that the platform accepts; None where unknown."""
+    """Sizes in bytes that the platform accepts; None where unknown.
+
+    quota_bytes: what is left of the user's own quota.
+    """
 
     zip_bytes: int | None = None
     unpacked_bytes: int | None = None
     file_bytes: int | None = None
+    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from submission.errors import SubmissionError
 
 Severity = Literal["error", "warning", "note"]
 
@@ -28,3 +31,29 @@ class Finding:
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Whether any of them is an error."""
     return any(finding.severity == "error" for finding in findings)
+
+
+def without(
+    findings: Iterable[Finding], ignored: frozenset[str]
+) -> tuple[list[Finding], dict[str, int]]:
+    """The findings whose codes are not ignored, and how often each ignored code was found."""
+    kept: list[Finding] = []
+    left_out: dict[str, int] = {}
+    for finding in findings:
+        if finding.code in ignored:
+            left_out[finding.code] = left_out.get(finding.code, 0) + 1
+        else:
+            kept.append(finding)
+    return kept, left_out
+
+
+def known_codes(given: Iterable[str], known: Iterable[str]) -> frozenset[str]:
+    """Codes as a user writes them, any case. Raises `SubmissionError` for one that there is not."""
+    among = sorted(set(known))
+    codes = frozenset(code.strip().upper() for code in given if code.strip())
+    for code in sorted(codes):
+        if code not in among:
+            near = difflib.get_close_matches(code, among, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else "--list-checks prints them all."
+            raise SubmissionError(f"No check {code!r}; {hint}")
+    return codes

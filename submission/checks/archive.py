@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from submission.archive import MOST_FILES, READABLE, SUSPECT_BYTES, Member, is_safe
+from submission.checks.modules import read_module
 from submission.checks.registry import Subject, check
 
-LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code stay below 10
-SUSPECT_BYTES = 100 << 20
-MOST_FILES = 20_000
-LONGEST_NAME = 64
-JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", ".ipynb_checkpoints", "__pycache__")
+TOTAL_RATIO = 100
 
 
 @check("S101", "error")
@@ -29,23 +28,34 @@ def module_at_root(subject: Subject) -> Iterator[str]:
         return
     nested = sorted(name for name in names if PurePosixPath(name).name == wanted)
     other = sorted(name for name in names if name.lower() == wanted.lower())
+    near = sorted(n for n in names if n.replace(" ", "").startswith(wanted) and "/" not in n)
     if other:
         yield f"{wanted} is called {other[0]}: the platform's file names are case-sensitive"
     elif nested:
         yield f"{wanted} is not at the root of the zip but at {nested[0]}"
+    elif near:
+        yield f"{wanted} is called {near[0]!r}"
     else:
         yield f"there is no {wanted} in the zip"
 
 
 @check("S103", "error")
 def folder_named_like_the_module(subject: Subject) -> Iterator[str]:
-    """Rename the folder, and put the file there: Python would import the folder, which is empty."""
-    module = subject.challenge.module
-    if subject.module_file in subject.archive.names:
-        return
-    folders = {PurePosixPath(name).parts[0] for name in subject.archive.names if "/" in name}
-    if module in folders:
-        yield f"a folder {module}/ stands where {subject.module_file} is expected"
+    """Rename the folder, and put the file at the root: Python would import the folder instead."""
+    module, names = subject.challenge.module, subject.archive.names
+    package = f"{module}/__init__.py"
+    if subject.module_file not in names:
+        if any(name.startswith(f"{module}/") for name in names):
+            yield f"a folder {module}/ stands where {subject.module_file} is expected"
+    elif package in names and not _binds(subject, package):
+        yield f"Python imports the folder {module}/ and not {subject.module_file}: it holds an __init__.py"
+
+
+def _binds(subject: Subject, file: str) -> bool:
+    """Whether a package's own file has the class, by import or definition, or could have."""
+    module = read_module(subject.archive, file)
+    stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in module.nodes)
+    return stars or subject.challenge.class_name in module.stores
 
 
 @check("S104", "error")
@@ -55,17 +65,24 @@ def unsafe_names(subject: Subject) -> Iterator[str]:
         if member.is_unsafe:
             what = "a symbolic link" if member.is_link else "a path outside the zip's folder"
             yield f"{member.name!r} is {what}"
+    for name in subject.archive.folders:
+        if not is_safe(name):
+            yield f"the folder {name!r} is a path outside the zip's folder"
 
 
 @check("S105", "error")
 def bomb(subject: Subject) -> Iterator[str]:
     """Look at what you zipped: no weights or code compress like this."""
-    for member in subject.archive.members:
-        ratio = member.size / max(member.packed, 1)
-        if ratio > LARGEST_RATIO and member.size > SUSPECT_BYTES:
-            yield f"{member.name} unpacks to {member.size:,} bytes, {ratio:,.0f} times its packed size"
-    if len(subject.archive.members) > MOST_FILES:
-        yield f"the zip holds {len(subject.archive.members):,} files"
+    archive = subject.archive
+    found = [member for member in archive.members if member.is_bomb]
+    for member in found:
+        yield f"{member.name} unpacks to {member.size:,} bytes, {member.ratio:,.0f} times its packed size"
+    total = archive.unpacked_bytes
+    packed = sum(member.packed for member in archive.members)
+    if not found and total > SUSPECT_BYTES and total > TOTAL_RATIO * max(packed, 1):
+        yield f"the zip unpacks to {total:,} bytes, {total / max(packed, 1):,.0f} times its packed size"
+    if len(archive.members) > MOST_FILES:
+        yield f"the zip holds {len(archive.members):,} files"
 
 
 @check("S106", "error")
@@ -79,8 +96,10 @@ def encrypted(subject: Subject) -> Iterator[str]:
 @check("S107", "error")
 def damaged(subject: Subject) -> Iterator[str]:
     """Build the zip anew, and copy it whole: the platform answers `Bad or empty zip file`."""
-    if any(member.is_encrypted for member in subject.archive.members) or list(bomb(subject)):
+    members = subject.archive.members
+    if any(m.is_encrypted or m.method not in READABLE for m in members) or list(bomb(subject)):
         return
+    _ = subject.weights  # what is unpacked to be looked into is checked on the way
     name = subject.archive.damaged()
     if name is not None:
         yield f"{name} is damaged (wrong checksum or cut short)"
@@ -94,18 +113,19 @@ def duplicate_names(subject: Subject) -> Iterator[str]:
         if member.name in seen:
             yield f"{member.name} is in the zip twice"
         seen.add(member.name)
+    folders = {str(parent) for name in seen for parent in PurePosixPath(name).parents}
+    for name in sorted(seen & folders):
+        yield f"{name} is a file and a folder in the zip"
 
 
-@check("S109", "error")
-def long_zip_name(subject: Subject) -> Iterator[str]:
-    """Rename the zip: Codabench refuses file names over 64 characters."""
-    if len(subject.zip_name) > LONGEST_NAME:
-        yield f"the zip's name has {len(subject.zip_name)} characters"
-
-
-@check("S110", "note")
-def junk(subject: Subject) -> Iterator[str]:
-    """Leave it out: it does no harm, but it is uploaded and counted."""
-    found = [n for n in sorted(subject.archive.names) if set(PurePosixPath(n).parts) & set(JUNK)]
+@check("S115", "error")
+def unreadable_method(subject: Subject) -> Iterator[str]:
+    """Zip it with the usual method (deflate), or without compression."""
+    found = [member for member in subject.archive.members if member.method not in READABLE]
     if found:
-        yield f"{len(found)} file(s) the platform has no use for, such as {found[0]}"
+        yield f"{_named(found)} packed by method {found[0].method}, which Python's zipfile does not know"
+
+
+def _named(found: list[Member]) -> str:
+    more = f" and {len(found) - 1} more are" if len(found) > 1 else " is"
+    return f"{found[0].name}{more}"

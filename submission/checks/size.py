@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 from submission.amounts import human_bytes
+from submission.archive import Member
 from submission.checks.registry import Subject, check
+from submission.errors import SubmissionError
 
 QUOTA_BYTES = 15 * 10**9  # a Codabench user's quota for everything: facts/codabench.md, "Limits"
 LARGE_ZIP_BYTES = 500 * 10**6
 LARGE_LOAD_BYTES = 2 << 30
-MEMORY_PER_WEIGHT_BYTE = 2.0  # the file's bytes while reading, and the model's own
+WEIGHTS = (".keras", ".h5", ".hdf5", ".npy", ".npz", ".pkl", ".joblib", ".tflite", ".bin")
+# Estimating what packing would save: pieces of this size from the start, middle and end.
+PIECE, PIECES = 1 << 16, 4
+WORTH_BYTES, WORTH_SHARE = 1_000_000, 0.03  # smaller savings are not worth a word
 
 
 @check("S401", "error")
 def zip_over_limit(subject: Subject) -> Iterator[str]:
-    """Shrink it: a smaller backbone, or weights saved without optimizer state."""
+    """Shrink it: make-submission --shrink, a smaller backbone, or weights saved without optimizer state."""
     yield from _over("the zip", subject.archive.size, subject.challenge.sizes.zip_bytes)
 
 
@@ -39,6 +45,14 @@ def over_quota(subject: Subject) -> Iterator[str]:
     yield from _over("the zip", subject.archive.size, QUOTA_BYTES)
 
 
+@check("S407", "error")
+def over_quota_left(subject: Subject) -> Iterator[str]:
+    """Delete old submissions on Codabench (they, their predictions and logs count), or shrink the zip."""
+    size, left = subject.archive.size, subject.challenge.sizes.quota_bytes
+    if left is not None and size > left:
+        yield f"the zip has {human_bytes(size)}; {human_bytes(left)} of the quota are left"
+
+
 @check("S405", "warning")
 def large_zip(subject: Subject) -> Iterator[str]:
     """Uploads of this size are slow and fail more often; the server's own limit is not known."""
@@ -50,13 +64,70 @@ def large_zip(subject: Subject) -> Iterator[str]:
 def large_load(subject: Subject) -> Iterator[str]:
     """The server's memory is not known; a smaller model is safer."""
     needed = load_bytes(subject)
-    if needed > LARGE_LOAD_BYTES:
-        yield f"loading it needs about {human_bytes(needed)} of memory"
+    limit = subject.challenge.memory_bytes
+    if needed > LARGE_LOAD_BYTES and (limit is None or needed <= limit):
+        yield f"loading the weights needs about {human_bytes(needed)} of memory"
+
+
+@check("S409", "error")
+def load_over_memory(subject: Subject) -> Iterator[str]:
+    """Use a smaller model: its weights alone do not fit into the memory that there is."""
+    needed, limit = load_bytes(subject), subject.challenge.memory_bytes
+    if limit is not None and needed > limit:
+        yield f"loading the weights needs at least {human_bytes(needed)} of memory; the limit is {human_bytes(limit)}"
 
 
 def load_bytes(subject: Subject) -> int:
-    """A rough estimate of the memory needed to load the weights, in bytes."""
-    return round(MEMORY_PER_WEIGHT_BYTE * subject.archive.unpacked_bytes)
+    """The least memory that loading takes, in bytes: all arrays, and the largest one once more.
+
+    Keras reads one array after the other into variables that exist already. What TensorFlow itself
+    takes (some hundred MB) is not counted.
+    """
+    told = {weights.name: weights.arrays for weights in subject.weights if weights.arrays}
+    total = sum(arrays.bytes + arrays.largest for arrays in told.values())
+    others = [
+        m
+        for m in subject.archive.members
+        if m.name.lower().endswith(WEIGHTS) and m.name not in told
+    ]
+    return total + sum(member.size for member in others)
+
+
+@check("S408", "note")
+def could_be_smaller(subject: Subject) -> Iterator[str]:
+    """Pack it with make-submission --shrink: it drops optimizer state and compresses what gains by it."""
+    archive = subject.archive
+    optimizer = sum(weights.arrays.optimizer_bytes for weights in subject.weights if weights.arrays)
+    ratio = _ratio(subject) if optimizer else 1.0
+    saved = round(optimizer * ratio) + sum(
+        _gain(subject, m) for m in archive.members if not m.is_encrypted
+    )
+    if saved > max(WORTH_BYTES, WORTH_SHARE * archive.size):
+        yield f"the zip has {human_bytes(archive.size)}, of which --shrink would save about {human_bytes(saved)}"
+
+
+def _ratio(subject: Subject) -> float:
+    """How small the weights are packed now, 1 where they are stored."""
+    names = {weights.name for weights in subject.weights}
+    found = [member for member in subject.archive.members if member.name in names]
+    return sum(m.packed for m in found) / max(1, sum(m.size for m in found))
+
+
+def _gain(subject: Subject, member: Member) -> int:
+    """What compressing a stored file would save, estimated from a few pieces of it."""
+    if member.packed < member.size or member.size < WORTH_BYTES:
+        return 0
+    try:
+        file = subject.archive.look_into(member.name)
+    except SubmissionError:
+        return 0
+    held = packed = 0
+    for i in range(PIECES):
+        file.seek(i * max(0, member.size - PIECE) // (PIECES - 1))
+        piece = file.read(PIECE)
+        held += len(piece)
+        packed += len(zlib.compress(piece, 6))
+    return max(0, round(member.size * (1 - packed / max(1, held))))
 
 
 def _over(what: str, size: int, limit: int | None) -> Iterator[str]:

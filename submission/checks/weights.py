@@ -1,113 +1,298 @@
-"""Checks of the weights: there under the name that is opened, and loadable by the server."""
+"""Checks of the weights: there, whole, and loadable by the server's Keras."""
 
 from __future__ import annotations
 
-import ast
-import io
+import struct
 import zipfile
-import zlib
+from ast import literal_eval
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO
 
 from submission.amounts import human_bytes
-from submission.backport import inspect_keras_file
+from submission.backport import WEIGHTS, Backport, backport_config, is_newer
+from submission.backport_config import REPLACED
 from submission.backport_table import targets
+from submission.checks.keras_files import Weights
+from submission.checks.opening import SUFFIXES, Naming
 from submission.checks.registry import Subject, check
 from submission.errors import SubmissionError
 
-LARGEST_KERAS = 4 << 30
-SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", ".npz", ".npy", ".pkl", ".joblib", ".pt", ".pth")
-
-
-@check("S301", "error")
-def opened_but_missing(subject: Subject) -> Iterator[str]:
-    """Make the names equal: the file in the zip and the name that the module opens."""
-    names = {PurePosixPath(name).name for name in subject.archive.names}
-    for opened in _opened_files(subject.tree):
-        if PurePosixPath(opened).name not in names:
-            found = sorted(name for name in names if name.lower().endswith(SUFFIXES))
-            inside = f"; the zip has {', '.join(found)}" if found else ""
-            yield f"{subject.module_file} opens {opened!r}, which is not in the zip{inside}"
+PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
+TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
+LOADABLE = (".keras", ".h5", ".hdf5")
+FIRST_KERAS_3 = "3.0.0"
+SHOWN = 4  # reasons or changes in one message
+NPY_SIGN = b"\x93NUMPY"
 
 
 @check("S302", "warning")
 def no_weights(subject: Subject) -> Iterator[str]:
     """Add the saved weights, unless the model truly has none."""
-    if subject.archive.names and not any(
-        n.lower().endswith(SUFFIXES) for n in subject.archive.names
-    ):
+    names = subject.archive.names
+    if names and not any(name.lower().endswith(SUFFIXES) for name in names):
         yield "the zip holds no weights file"
 
 
 @check("S303", "error")
 def keras_too_new(subject: Subject) -> Iterator[str]:
     """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
-    for member in subject.archive.members:
-        if subject.challenge.keras in targets() and member.name.endswith(".keras"):
-            yield from _unloadable(subject, member.name)
+    for weights in _of_kind(subject, "keras"):
+        if message := _too_new(subject, weights):
+            yield message
 
 
-def _unloadable(subject: Subject, name: str) -> Iterator[str]:
+@check("S313", "error")
+def hdf5_too_new(subject: Subject) -> Iterator[str]:
+    """Save the model as .keras, and let make-submission rewrite that: an HDF5 file cannot be rewritten."""
+    for weights in _of_kind(subject, "h5"):
+        if message := _too_new(subject, weights):
+            yield message
+
+
+def _of_kind(subject: Subject, kind: str) -> Iterator[Weights]:
+    """The files of a kind that can be read, and that the code loads as a whole model."""
+    for weights in subject.weights:
+        if weights.kind == kind and not weights.problem and is_loaded(subject, weights.name):
+            yield weights
+
+
+def is_loaded(subject: Subject, name: str) -> bool:
+    """Whether the code may load the file as a whole model, config and all."""
+    told = [
+        o.opener
+        for o in subject.opened
+        if PurePosixPath(o.place.path).name == PurePosixPath(name).name
+    ]
+    if told:
+        return "load_model" in told
+    return not subject.modules or any(
+        "load_model" in (module.text or "") for module in subject.modules
+    )
+
+
+def _too_new(subject: Subject, weights: Weights) -> str:
     server = subject.challenge.keras
+    if server not in targets() or weights.config is None:
+        return ""
     try:
-        found = inspect_keras_file(subject.archive.read(name, LARGEST_KERAS), server)
+        found = backport_config(weights.config, server, weights.version)
     except SubmissionError as error:
-        yield f"{name}: {error}"
-        return
+        return f"{weights.name}: {error}"
+    return _refused(weights, found, server) or _changed(weights, found, server)
+
+
+def _refused(weights: Weights, found: Backport, server: str) -> str:
+    refusals = [
+        str(r) for r in found.refusals if r.value != "lambda"
+    ]  # lambdas have their own check
+    unread = weights.arrays.unread if weights.arrays and is_newer(weights.version, server) else ()
+    reasons = list(dict.fromkeys([*refusals, *map(str, unread)]))
+    if not reasons:
+        return ""
+    more = f" And {len(reasons) - SHOWN} more." if len(reasons) > SHOWN else ""
+    return f"{weights.name}: Keras {server} cannot load it, and back-porting cannot help: {' '.join(reasons[:SHOWN])}{more}"
+
+
+def _changed(weights: Weights, found: Backport, server: str) -> str:
+    """What back-porting would do about each thing that the server does not know."""
     changes = [change for change in found.changes if change.key != "compile_config"]
-    if found.refusals:
-        yield f"{name}: Keras {server} cannot load it: {found.refusals[0]}"
-    elif changes:
-        first = f"{changes[0].layer or 'the model'}: {changes[0].key}"
-        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-        said = f"holds what Keras {server} does not know ({first}{more})"
-        yield f"{name} was saved by Keras {found.saved_with} and {said}"
+    if not changes:
+        return ""
+    counts = Counter(
+        f"{c.key} {c.how}{f' by {c.new}' if c.how == REPLACED else ''}" for c in changes
+    )
+    told = [what + (f" {count} times" if count > 1 else "") for what, count in counts.items()]
+    more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    mends = (
+        "Back-porting would mend it" if weights.kind == "keras" else "As .keras it could be mended"
+    )
+    return (
+        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds what "
+        f"Keras {server} does not know ({changes[0].layer or 'the model'}: {changes[0].key}). "
+        f"{mends}: {', '.join(told[:SHOWN])}{more}"
+    )
+
+
+@check("S321", "warning")
+def saved_by_keras_2(subject: Subject) -> Iterator[str]:
+    """Save it again with Keras 3: files of Keras 2 load there in simple cases only."""
+    server = subject.challenge.keras
+    for weights in subject.weights:
+        old = (
+            weights.version
+            and not is_newer(weights.version, FIRST_KERAS_3)
+            and weights.version != FIRST_KERAS_3
+        )
+        if old and (not server or is_newer(server, FIRST_KERAS_3)):
+            yield f"{weights.name} was saved by Keras {weights.version}"
 
 
 @check("S304", "note")
 def optimizer_state(subject: Subject) -> Iterator[str]:
-    """Save without it: model.compile(optimizer=None, loss=None), then model.save(...)."""
+    """Save without it: make-submission --shrink, or model.compile(optimizer=None, loss=None) and model.save(...)."""
+    for weights in subject.weights:
+        wasted = weights.arrays.optimizer_bytes if weights.arrays else 0
+        if wasted:
+            share = f"{human_bytes(wasted)} beside {human_bytes(weights.arrays.bytes if weights.arrays else 0)} of weights"
+            yield f"{weights.name} holds the optimizer's state, {share}: nothing there needs it"
+
+
+@check("S314", "error")
+def deleted_by_load_model(subject: Subject) -> Iterator[str]:
+    """Rename it: load_model unpacks its own file of that name beside the .keras file, and deletes it."""
+    for name in sorted(subject.archive.names):
+        path = PurePosixPath(name)
+        beside = [
+            w.name
+            for w in _of_kind(subject, "keras")
+            if PurePosixPath(w.name).parent == path.parent
+        ]
+        if path.name == WEIGHTS and beside and Naming(subject).has(name):
+            yield f"{name} lies beside {beside[0]}, whose loading overwrites and deletes it"
+
+
+@check("S315", "error")
+def unreadable_weights(subject: Subject) -> Iterator[str]:
+    """Copy the file again, whole, and build the zip anew."""
+    named = Naming(subject)
+    for weights in subject.weights:
+        if weights.problem and named.has(weights.name):
+            yield f"{weights.name}: {weights.problem}"
     for member in subject.archive.members:
-        if member.name.endswith(".keras"):
-            wasted = _optimizer_bytes(subject, member.name)
-            if wasted:
-                share = f"{human_bytes(wasted)} of its {human_bytes(member.size)}"
-                yield f"{member.name} holds the optimizer's state, {share}: nothing there needs it"
+        is_array = member.name.lower().endswith((".npy", ".npz")) and not member.is_encrypted
+        problem = (
+            _array_problem(subject, member.name) if is_array and named.has(member.name) else ""
+        )
+        if problem:
+            yield f"{member.name}: {problem}"
 
 
-def _optimizer_bytes(subject: Subject, name: str) -> int:
-    """Bytes of the optimizer's variables in a `.keras` file; 0 where they cannot be read."""
+def _array_problem(subject: Subject, name: str) -> str:
     try:
-        import h5py
-    except ImportError:
-        return 0
+        file = subject.archive.look_into(name)
+    except SubmissionError as error:
+        return str(error)
+    if name.lower().endswith(".npz"):
+        return "" if zipfile.is_zipfile(file) else "it is no .npz file, or not the whole of one"
+    return _npy_problem(file)
+
+
+def _npy_problem(file: IO[bytes]) -> str:
+    """Why a .npy file is none, by its header and its length; the layout is numpy's own (NEP 1)."""
+    sign = file.read(8)
+    if sign[:6] != NPY_SIGN or len(sign) < 8:
+        return "it is no .npy file"
+    wide = sign[6] > 1
+    length = file.read(4 if wide else 2)
+    if len(length) < (4 if wide else 2):
+        return "it is cut short"
+    header = file.read(min(struct.unpack("<I" if wide else "<H", length)[0], 1 << 20))
     try:
-        with zipfile.ZipFile(io.BytesIO(subject.archive.read(name, LARGEST_KERAS))) as inner:
-            held = io.BytesIO(inner.read("model.weights.h5"))
-        with h5py.File(held, "r") as weights:
-            found: list[int] = []
-            if "optimizer" in weights:
-                weights["optimizer"].visititems(lambda _, item: found.append(_stored(item)))
-            return sum(found)
-    except (SubmissionError, zipfile.BadZipFile, zlib.error, KeyError, OSError, RuntimeError):
-        return 0
+        shape, kind = (value := literal_eval(header.decode("latin-1")))["shape"], value["descr"]
+        count = 1
+        for side in shape:
+            count *= int(side)
+        size = int(kind.lstrip("<>|=").lstrip("bBiufcSUVmM?O")) if isinstance(kind, str) else 0
+    except (
+        ValueError,
+        SyntaxError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+        RecursionError,
+    ):
+        return ""  # a kind of array that this does not know
+    size *= 4 if str(kind).lstrip("<>|=").startswith("U") else 1
+    start = file.tell()
+    held = file.seek(0, 2) - start
+    return f"it is cut short: {held:,} of {count * size:,} bytes" if held < count * size else ""
 
 
-def _stored(item: Any) -> int:
-    return int(item.nbytes) if hasattr(item, "nbytes") else 0
+@check("S316", "warning")
+def version_bound(subject: Subject) -> Iterator[str]:
+    """Save plain arrays or a layer class: byte code and pickles are read by the very versions only that wrote them."""
+    found = [name for name in sorted(subject.archive.names) if name.lower().endswith(PICKLES)]
+    if found:
+        yield f"{found[0]} is a pickle"
+    for weights in subject.weights:
+        if weights.config is not None and has_lambda(weights.config) and allows_lambdas(subject):
+            yield f"{weights.name} holds a lambda's byte code, and the code lets it in (safe_mode=False)"
 
 
-def _opened_files(tree: ast.Module | None) -> Iterator[str]:
-    seen: set[str] = set()
-    for node in ast.walk(tree) if tree else ():
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and text not in seen and _is_file_name(text):
-            seen.add(text)
-            yield text
+def has_lambda(value: object) -> bool:
+    """Whether a config holds a Python lambda."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if node.get("class_name") == "__lambda__":
+                return True
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return False
 
 
-def _is_file_name(text: str) -> bool:
-    return (
-        text.lower().endswith(SUFFIXES) and not text.startswith(".") and not set(text) & set(" \n*")
-    )
+def allows_lambdas(subject: Subject) -> bool:
+    """Whether the code switches Keras's safe mode off."""
+    for _, call in subject.live.calls():
+        if (
+            getattr(call.func, "attr", getattr(call.func, "id", ""))
+            == "enable_unsafe_deserialization"
+        ):
+            return True
+        if any(
+            k.arg == "safe_mode" and getattr(k.value, "value", None) is False for k in call.keywords
+        ):
+            return True
+    return False
+
+
+@check("S307", "error")
+def lambda_layer(subject: Subject) -> Iterator[str]:
+    """Use a layer class or a named function, registered with @keras.saving.register_keras_serializable()."""
+    if allows_lambdas(subject):
+        return
+    for weights in _of_kind(subject, "keras"):
+        if weights.config is not None and has_lambda(weights.config):
+            yield f"{weights.name} holds a lambda: Keras does not load one in its safe mode"
+
+
+@check("S317", "warning")
+def other_frameworks(subject: Subject) -> Iterator[str]:
+    """Convert it to Keras or numpy: a server with TensorFlow has no PyTorch or ONNX."""
+    found = [name for name in sorted(subject.archive.names) if name.lower().endswith(TORCH)]
+    if found:
+        yield f"{found[0]} is a file of another framework"
+
+
+@check("S319", "error")
+def weights_without_network(subject: Subject) -> Iterator[str]:
+    """Build the network in the code and call its load_weights: the file holds only arrays."""
+    arrays = {weights.name for weights in subject.weights if weights.kind == "weights"}
+    for opened in subject.opened:
+        if opened.opener == "load_model" and not opened.checked and opened.place.path in arrays:
+            yield f"{opened.where}: load_model of {opened.place.path}, which holds no model, only weights"
+
+
+@check("S320", "error")
+def no_keras_3_format(subject: Subject) -> Iterator[str]:
+    """Save it with model.save("model.keras"): Keras 3 loads .keras and .h5 files only."""
+    server = subject.challenge.keras
+    if not server or not is_newer(server, FIRST_KERAS_3):
+        return
+    for opened in subject.opened:
+        path = opened.place.path
+        is_keras = opened.module.full_name(opened.call.func).startswith(("keras.", "tf_keras."))
+        dir_config = f"{path}/config.json" in subject.archive.names
+        loads = opened.opener == "load_model" and is_keras and not opened.checked
+        other = not path.lower().endswith(LOADABLE) and not dir_config and _is_there(subject, path)
+        if loads and path and other:
+            yield f"{opened.where}: load_model of {path}, which is no .keras or .h5 file"
+
+
+def _is_there(subject: Subject, path: str) -> bool:
+    return any(name == path or name.startswith(f"{path}/") for name in subject.archive.names)

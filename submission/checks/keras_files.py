@@ -1,0 +1,177 @@
+"""What `.keras` and HDF5 files say of themselves, read without Keras and without their arrays."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from submission.archive import Archive
+from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
+from submission.backport_config import Node, Refusal
+from submission.backport_table import load_table, targets
+from submission.errors import SubmissionError
+from submission.windows import opened
+
+HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
+DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What an HDF5 file holds. Bytes as arrays, not as stored; unread: what `target` passes over."""
+
+    bytes: int = 0
+    largest: int = 0
+    optimizer_bytes: int = 0
+    attributes: dict[str, str] = field(default_factory=dict)
+    unread: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file. kind: what it is by its content and name; problem: why it cannot be read, or "".
+
+    config is the whole model's config as in a `.keras` file, None where the file has only arrays.
+    """
+
+    name: str
+    kind: str  # "keras" | "h5" | "weights" (arrays only)
+    problem: str = ""
+    version: str = ""
+    config: Node | None = None
+    arrays: Arrays | None = None  # None where h5py is not installed
+    held_bytes: int = 0  # of the arrays' file inside a .keras file
+
+
+def read_weights(archive: Archive, name: str, target: str = "") -> Weights:
+    """Look into one file of the zip. target: the server's Keras, "" where unknown."""
+    try:
+        file = archive.look_into(name)
+        sign = file.read(len(HDF5_SIGN))
+        file.seek(0)
+        if name.lower().endswith(".keras"):
+            return _keras(file, name, sign, target)
+        return _hdf5(file, name, sign)
+    except SubmissionError as error:
+        return Weights(name, "keras", str(error))
+
+
+def _keras(file: IO[bytes], name: str, sign: bytes, target: str) -> Weights:
+    if sign == HDF5_SIGN:
+        return Weights(name, "keras", "it is an HDF5 file, and .keras files are zips")
+    try:
+        with zipfile.ZipFile(file) as inner:
+            version = str(_json(inner, METADATA).get("keras_version", ""))
+            config = _json(inner, CONFIG)
+            if WEIGHTS not in inner.namelist():
+                return Weights(name, "keras", f"it holds no {WEIGHTS}", version, config)
+            info = inner.getinfo(WEIGHTS)
+            with opened(file, inner, info) as held:
+                arrays, problem = _arrays(held, target if is_newer(version, target) else "")
+            return Weights(name, "keras", problem, version, config, arrays, info.file_size)
+    except DAMAGED as error:
+        return Weights(name, "keras", f"it is no .keras file, or not the whole of one ({error})")
+
+
+def _json(inner: zipfile.ZipFile, name: str) -> Node:
+    if inner.getinfo(name).file_size > LARGEST_CONFIG:
+        raise ValueError(f"{name} has {inner.getinfo(name).file_size:,} bytes")
+    try:
+        value = json.loads(inner.read(name))
+    except RecursionError:
+        raise ValueError(f"{name} is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} holds no object")  # noqa: TRY004  damaged like the rest
+    return value
+
+
+def _hdf5(file: IO[bytes], name: str, sign: bytes) -> Weights:
+    if sign != HDF5_SIGN:
+        return Weights(name, "h5", "it is no HDF5 file")
+    arrays, problem = _arrays(file)
+    config, version = None, ""
+    if arrays is not None and not problem:
+        version = arrays.attributes.get("keras_version", "")
+        config, problem = _model_config(arrays.attributes.get("model_config"))
+    kind = "h5" if config is not None or problem or arrays is None else "weights"
+    return Weights(name, kind, problem, version, config, arrays)
+
+
+def _model_config(text: str | None) -> tuple[Node | None, str]:
+    """The config of an HDF5 file in the shape that `.keras` files have it."""
+    if text is None:
+        return None, ""
+    try:
+        found = json.loads(text)
+        inner = {"class_name": str(found["class_name"]), "config": dict(found["config"])}
+        return _with_modules(inner, _layer_homes()), ""
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return None, f"its model_config cannot be read ({error!r})"
+
+
+def _layer_homes() -> dict[str, str]:
+    """Class names of Keras -> their modules, which HDF5 files leave out."""
+    tables = [load_table(target) for target in targets()]
+    names = {name for table in tables for name in (*table.accepts, *table.new_classes)}
+    public = sorted(name for name in names if not name.startswith("keras.src."))
+    layers_last = sorted(public, key=lambda name: name.startswith("keras.layers."))
+    homes = {name.rpartition(".")[2]: name.rpartition(".")[0] for name in layers_last}
+    return {**homes, "Functional": "keras.src.models.functional"}
+
+
+def _with_modules(value: Any, homes: dict[str, str]) -> Any:
+    """The same config, its layers saying where they are from; a class of nobody's is the user's own."""
+    if isinstance(value, list):
+        return [_with_modules(part, homes) for part in value]
+    if not isinstance(value, dict):
+        return value
+    own = {key: _with_modules(part, homes) for key, part in value.items()}
+    name = value.get("class_name")
+    if (
+        isinstance(name, str)
+        and not name.startswith("__")
+        and "config" in value
+        and "module" not in value
+    ):
+        own = {
+            **own,
+            "module": homes.get(name, ""),
+            "registered_name": None if name in homes else name,
+        }
+    return own
+
+
+def _arrays(file: IO[bytes], target: str = "") -> tuple[Arrays | None, str]:
+    """The arrays of an HDF5 file, or why it cannot be read; None where h5py is not installed."""
+    try:
+        import h5py
+    except ImportError:
+        return None, ""
+    try:
+        with h5py.File(file, "r") as held:
+            return _measured(held, target), ""
+    except DAMAGED as error:
+        return None, f"its arrays are cut short or damaged ({error})"
+
+
+def _measured(held: Any, target: str) -> Arrays:
+    sizes: list[tuple[str, int]] = []
+
+    def visit(path: str, item: Any) -> None:
+        if hasattr(item, "nbytes"):
+            sizes.append((path, int(item.nbytes)))
+
+    held.visititems(visit)
+    wasted = sum(size for path, size in sizes if path.startswith(("optimizer/", "optimizer_weights/")))  # fmt: skip
+    total = sum(size for _, size in sizes)
+    texts = {key: _text(held.attrs[key]) for key in ("keras_version", "model_config") if key in held.attrs}  # fmt: skip
+    largest = max((size for _, size in sizes), default=0)
+    unread = unread_lists(held, target) if target in targets() else ()
+    return Arrays(total - wasted, largest, wasted, texts, unread)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

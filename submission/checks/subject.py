@@ -1,0 +1,165 @@
+"""What the checks look at: the zip, the challenge, the syntax trees, the weights. All cached."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+
+from submission.archive import Archive, Member
+from submission.challenge import Challenge
+from submission.checks.flow import Flow, find_networks, follow_images
+from submission.checks.keras_files import Weights, read_weights
+from submission.checks.live import Live
+from submission.checks.modules import DYNAMIC, MOST_FILES, Function, Module, imports, read_module
+from submission.checks.opened import Opened, opened_files
+
+LONGEST_NAME = 200
+
+
+class Subject:
+    """A submission under examination."""
+
+    def __init__(self, archive: Archive, challenge: Challenge, zip_name: str) -> None:
+        self.archive, self.challenge, self.zip_name = archive, challenge, zip_name
+
+    @property
+    def module_file(self) -> str:
+        """The file that the platform imports, `model.py` in most challenges."""
+        return f"{self.challenge.module}.py"
+
+    @cached_property
+    def main(self) -> Module | None:
+        """The module that the platform imports, or None if it is not in the zip."""
+        return self._module(self.module_file)
+
+    @cached_property
+    def python_files(self) -> tuple[str, ...]:
+        """The Python files of the zip that could be imported."""
+        names = sorted(name for name in self.archive.names if name.endswith(".py"))
+        return tuple(name for name in names if not name.startswith(("__MACOSX", ".")))[:MOST_FILES]
+
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """The main module and what it imports of the zip, each once, in the order of importing."""
+        found: dict[str, Module] = {}
+        waiting = [self.module_file]
+        while waiting:
+            file = waiting.pop(0)
+            module = None if file in found else self._module(file)
+            if module is not None:
+                found[file] = module
+                waiting += self._imported_files(module)
+        return tuple(found.values())
+
+    @cached_property
+    def live(self) -> Live:
+        """What runs of them."""
+        roots = (self.challenge.class_name, self.challenge.method)
+        return Live([module for module in self.modules if module.tree], roots)
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """The string constants of the modules."""
+        return frozenset(
+            node.value
+            for module in self.modules
+            for node in module.nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+
+    @cached_property
+    def model_class(self) -> ast.ClassDef | None:
+        """The class that the platform makes an object of, where the module defines it itself."""
+        body = self.main.tree.body if self.main and self.main.tree else []
+        found = [n for n in body if isinstance(n, ast.ClassDef) and n.name == self._class_name]
+        return found[-1] if found else None
+
+    @cached_property
+    def predict(self) -> Function | None:
+        """The method that is asked, where that class defines it itself."""
+        return self.method(self.challenge.method)
+
+    def method(self, name: str) -> Function | None:
+        """A method of the model's class; the last definition counts."""
+        body = self.model_class.body if self.model_class else []
+        found = [n for n in body if isinstance(n, Function) and n.name == name]
+        return found[-1] if found else None
+
+    @cached_property
+    def weights(self) -> tuple[Weights, ...]:
+        """What the `.keras` and HDF5 files say of themselves."""
+        target = self.challenge.keras
+        names = [member.name for member in self._keras_members()]
+        return tuple(read_weights(self.archive, name, target) for name in dict.fromkeys(names))
+
+    @cached_property
+    def base_names(self) -> frozenset[str]:
+        """Names of classes that others derive from: their methods may be others'."""
+        classes = [n for m in self.modules for n in m.nodes if isinstance(n, ast.ClassDef)]
+        return frozenset(getattr(b, "attr", getattr(b, "id", "")) for n in classes for b in n.bases)
+
+    @cached_property
+    def replaced_names(self) -> frozenset[str]:
+        """Names of attributes that the code assigns or deletes anywhere."""
+        nodes = (n for m in self.modules for n in m.nodes if isinstance(n, ast.Attribute))
+        return frozenset(n.attr for n in nodes if not isinstance(n.ctx, ast.Load))
+
+    @cached_property
+    def opened(self) -> tuple[Opened, ...]:
+        """The files that the code opens, as far as their names can be told."""
+        return tuple(opened_files(self))
+
+    @cached_property
+    def flows(self) -> tuple[Flow, ...]:
+        """The functions that the images go through."""
+        return tuple(follow_images(self))
+
+    @cached_property
+    def networks(self) -> frozenset[str]:
+        """The names that hold networks."""
+        return find_networks(self)
+
+    def file_of(self, module_name: str) -> str | None:
+        """The zip's file that an import of that absolute name runs, if the zip has one."""
+        path = module_name.replace(".", "/")
+        return next((f for f in (f"{path}/__init__.py", f"{path}.py") if f in self._names), None)
+
+    def module_named(self, module_name: str) -> Module | None:
+        """The zip's module of that name, if anything imports it."""
+        file = self.file_of(module_name)
+        return next((module for module in self.modules if module.file == file), None)
+
+    def _keras_members(self) -> Iterator[Member]:
+        for member in self.archive.members:
+            if member.name.lower().endswith((".keras", ".h5", ".hdf5")) and not member.is_encrypted:
+                yield member
+
+    def _module(self, file: str) -> Module | None:
+        return read_module(self.archive, file) if file in self._names else None
+
+    def _imported_files(self, module: Module) -> Iterator[str]:
+        for _, base, taken in imports(module):
+            parts = base.split(".")
+            names = [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
+            names += [f"{base}.{taken}"] if taken else []
+            yield from filter(None, map(self.file_of, names))
+        yield from self._files_by_text(module)
+
+    def _files_by_text(self, module: Module) -> Iterator[str]:
+        """The files that importlib is given by name, as far as the names stand in the text."""
+        calls = [n for n in module.nodes if isinstance(n, ast.Call)]
+        if any(module.full_name(call.func).rpartition(".")[2] in DYNAMIC for call in calls):
+            for node in module.nodes:
+                text = node.value if isinstance(node, ast.Constant) else None
+                if isinstance(text, str) and len(text) < LONGEST_NAME:
+                    file = self.file_of(text) or (text if text in self.python_files else None)
+                    yield from [file] if file else []
+
+    @property
+    def _names(self) -> frozenset[str]:
+        return self.archive.names
+
+    @property
+    def _class_name(self) -> str:
+        return self.challenge.class_name

@@ -1,0 +1,107 @@
+"""Submissions that answer, but wrongly: only a look at the answers finds it."""
+
+from __future__ import annotations
+
+from tests.submission.corpus.case import INIT, PREDICT, Case, files, page
+
+FOUND = "found = labels(self.centres, X)"
+COUNTED = f"{INIT}\nself.calls = 0"
+RUNNING_MEAN = """
+means = np.asarray(X, dtype="float64").mean(axis=(1, 2, 3))
+self.seen = means.mean() if self.seen is None else 0.5 * self.seen + 0.5 * means.mean()
+return np.clip((means - self.seen) / 20 + 4, 0, 7).astype(int)
+"""
+OWN_STATISTICS = """
+values = np.asarray(X, dtype="float64")[:, 32:64, 32:64].mean(axis=(1, 2, 3))
+spread = (values - values.mean()) / (values.std() + 1e-9)
+return np.clip(spread * 2 + 4, 0, 7).astype(int)
+"""
+GUARD = """
+values = np.asarray(X, dtype="float64")
+if values[0].mean() < 150:
+    values = 255 - values
+return labels(self.centres, values)
+"""
+TENSOR_LIKE = """
+class Answer:
+    def __init__(self, values):
+        self.values = values
+        self.shape = values.shape
+"""
+PICKLED = """
+class Trap:
+    def __reduce__(self):
+        import os
+        return (os.system, ("touch /tmp/corpus-was-unpickled",))
+"""
+REMEMBERS = """
+if self.answer is None or len(self.answer) != len(X):
+    self.answer = labels(self.centres, X)
+return self.answer
+"""
+
+
+def _answers(name: str, predict: str, *expected: str, **fields: object) -> Case:
+    return Case(name, files(page(predict)), expected, run=True, **fields)  # type: ignore[arg-type]  # as Case has them
+
+
+def _after(name: str, last: str, *expected: str) -> Case:
+    return _answers(name, f"{FOUND}\n{last}", *expected)
+
+
+def _keeps(name: str, init: str, predict: str, *expected: str) -> Case:
+    return Case(name, files(page(predict, f"{INIT}\n{init}")), expected, run=True)
+
+
+CASES: list[Case] = [
+    # what is no label
+    _after("one-hot", "return np.eye(8)[found]", "S606"),
+    _after("one-hot whole numbers", "return np.eye(8, dtype=int)[found]", "S606"),
+    _after("floats", "return found * 1.0", "S606"),
+    _after("half precision", "return found.astype(np.float16)", "S606"),
+    _after("not a number", "return np.where(found == 0, np.nan, found)", "S606"),
+    _after("one too many", "return np.append(found, 0)", "S606"),
+    _after("one too few", "return found[:-1]", "S606"),
+    _after("none at all", "return found[:0]", "S606"),
+    _after("beyond the classes", "return found + 8", "S606"),
+    _after("from 1 to 8", "return np.minimum(found, 7) + 1 if len(X) else found", "S606|S708"),
+    _after("below zero", "return found - 8", "S606"),
+    _after("a column", "return found[:, None]", "S606"),
+    _after("two columns", "return np.stack([found, found])", "S606"),
+    _after("one number", "return int(found[0])", "S606"),
+    _after("truth values", "return found > 3", "S606"),
+    _after("class names", "return np.array(['basophil', 'monocyte'])[found % 2]", "S606"),
+    _after("digits as text", "return found.astype(str)", "S606"),
+    _after("objects", "return np.array([str(i) for i in found], dtype=object)", "S606"),
+    _after("a list", "return [int(i) for i in found]", "S606"),
+    _after("a dict", "return dict(enumerate(found))", "S606"),
+    _after("a generator", "return (int(i) for i in found)", "S606"),
+    _after("a tuple of two", "return found, found", "S606"),
+    _answers("nothing", "found = labels(self.centres, X)", "S606"),
+    _after("complex numbers", "return found + 0j", "S606"),
+    _after("dates", "return found.astype('datetime64[s]')", "S606"),
+    _after("huge rows", "return np.zeros((len(X), 200_000))", "S606|S608"),
+    _answers("lazily made answers", "return map(int, labels(self.centres, X))", "S606"),
+    Case("tensor-like object", files(page(f"return Answer({PREDICT.removeprefix('return ')})", top=TENSOR_LIKE)), ("S606",), run=True),
+    Case("objects with a trap", files(page("return np.array([Trap() for _ in X], dtype=object)", top=PICKLED)), ("S606",), run=True),
+    # labels, but not of these images
+    _answers("labels by position", "return np.arange(len(X)) % 8", "S703|S702"),
+    _after("sorted", "return np.sort(found)", "S703|S702"),
+    _after("backwards", "return found[::-1]", "S703|S702"),
+    _answers("by the clock", "import time\nreturn np.full(len(X), time.time_ns() // 1000 % 8)", "S701|S702"),
+    _answers("thrown dice", "return np.random.randint(0, 8, len(X))", "S701", "S219"),
+    _answers("one class", "return np.full(len(X), 6)", "S709", severity="warning"),
+    _keeps("another answer the second time", "self.calls = 0", f"self.calls += 1\n{FOUND}\nreturn (found + self.calls) % 8", "S701"),
+    _keeps("running mean", "self.seen = None", RUNNING_MEAN, "S701|S702|S703"),
+    _keeps("remembers its first answer", "self.answer = None", REMEMBERS, "S703|S702"),
+    _answers("batch statistics", OWN_STATISTICS, "S702"),
+    _answers("the first image decides", GUARD, "S702|S703"),
+    _answers("majority of the batch", f"{FOUND}\nreturn np.full(len(X), np.bincount(found).argmax())", "S702|S709"),
+    _answers("scale by the brightest image", "scale = 1.0 if X.max() < 200 else 0.5\nreturn labels(self.centres, X * scale)", "S702", "S217"),
+    _answers("floats read otherwise", "scale = 1.0 if X.dtype == np.uint8 else 0.5\nreturn labels(self.centres, X * scale)", "S704"),
+    _answers("whole numbers overflow", "return labels(self.centres, X * 2)", "S704"),
+    # silent without labels
+    _answers("fed 0..1 for 0..255", "return labels(self.centres, X / 255.0)", "S708|S709", data=True),
+    _answers("fed 0..255 for 0..1", "return labels(self.centres / 255, X)", "S708|S709", data=True),
+    _answers("fed -1..1", "return labels(self.centres, X / 127.5 - 1)", "S708|S709", data=True),
+]  # fmt: skip
