@@ -1,1 +1,24 @@
-"""The zip: look into it, build it. Nothing in it is executed in this process."""
+"""The zip: look into it, build it. Nothing in it is executed in this process.
+
+In a notebook: `from submission import check; check("submission.zip", images, labels)`.
+Importing this is free; the rest is loaded by the first name that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from submission.checked import Checked
+    from submission.dry_run_notebook import check
+
+__all__ = ["Checked", "check"]
+
+_HOMES = {"Checked": "checked", "check": "dry_run_notebook"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'submission' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"submission.{_HOMES[name]}"), name)

@@ -115,11 +115,18 @@ def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:
 
     try:
         with h5py.File(io.BytesIO(weights), "r") as file:
-            return tuple(_refused_list(file, path, target) for path in _nested_lists(file))
+            return unread_lists(file, target)
     except OSError as error:
         raise SubmissionError(
             f"a .keras file whose {WEIGHTS} is no readable HDF5 ({error}). Save the model again."
         ) from None
+
+
+def unread_lists(file: Any, target: str) -> tuple[Refusal, ...]:
+    """Return the same of an open `h5py.File`."""
+    if not needs_flat_lists(target):
+        return ()
+    return tuple(_refused_list(file, path, target) for path in _nested_lists(file))
 
 
 def needs_flat_lists(target: str) -> bool:

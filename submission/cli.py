@@ -5,37 +5,51 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submission.archive import Archive
-from submission.arguments import add_challenge, size, write_or_print
-from submission.challenge import Challenge, SizeLimits, load_challenge
-from submission.checks.registry import Check, all_checks, examine
+from submission.arguments import write_or_print
+from submission.challenge import Challenge, load_challenge
+from submission.check_arguments import (
+    add_checking,
+    ignored_codes,
+    table_of_checks,
+    with_limits,
+)
+from submission.checked import Checked
+from submission.checking import Checking
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.listing import as_text, files_text, findings_text
+from submission.listing import end_text, packed_text
 from submission.packager import Packed, pack
-from submission.training_folder import SCALES, Packing, read_training_folder
+from submission.packing_arguments import add_packing, packing
+from submission.training_folder import Packing
+
+if TYPE_CHECKING:
+    from submission.dry_run_choice import Rehearser
 
 EXAMPLES = """\
 examples:
   make-submission weights.keras --scale 0..1       trained on images / 255
-  make-submission runs/baseline                    a training folder with recipe.json
+  make-submission runs/baseline --data cells.npz   a training folder with recipe.json
+  make-submission a.keras b.keras --ensemble mean --tta flips
   make-submission weights.keras --model my_model.py --include layers.py
-  make-submission --check-only submission.zip --zip-limit 100MB
+  make-submission --check-only submission.zip --zip-limit 100MB --time-limit 600
 
-The weights are rewritten for the server's Keras where it is older than yours. Nothing in the zip
-is executed here; rehearse it with: local-eval submission.zip
+The weights are rewritten for the server's Keras where it is older than yours. The zip is looked
+into, and then run in a child process on a few images (--no-run: not); with --server under the
+server's own versions too. Rehearse it on bad images with: local-eval submission.zip
 """
-UNCHECKED = "Not checked: the server's memory, time limit, upload limit and packages are not known."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_intermixed_args(argv)  # weights may stand between options
     return run_command("make-submission", lambda: _run(options), (SubmissionError,))
 
 
@@ -47,114 +61,108 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "weights", nargs="*", metavar="WEIGHTS|DIR", help="weights, or a training folder"
-    )
-    parser.add_argument(
         "--out", default="submission.zip", metavar="ZIP", help="default submission.zip"
     )
-    parser.add_argument(
-        "--scale", choices=SCALES, help="what the model was trained on (default 0..255)"
-    )
-    parser.add_argument("--model", metavar="FILE.py", help="your own model.py instead of ours")
-    parser.add_argument(
-        "--include", action="append", default=[], metavar="FILE", help="a further file"
-    )
-    parser.add_argument("--check-only", metavar="ZIP", help="check this zip, build nothing")
-    parser.add_argument("--list-checks", action="store_true", help="print all checks and end")
-    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write what was found as JSON (- for standard output)"
-    )
-    for name, what in (("zip", "the zip"), ("unpacked", "the zip unpacked"), ("file", "each file")):
-        parser.add_argument(
-            f"--{name}-limit", type=size, metavar="SIZE", help=f"limit of {what}, as 100MB"
-        )
-    add_challenge(parser)
+    add_packing(parser)
+    add_checking(parser)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.list_checks:
-        print("\n".join(_check_line(check) for check in all_checks()))
+        print("\n".join(table_of_checks()))
         return Exit.FINE
-    challenge = _with_limits(load_challenge(options.challenge), options)
-    if options.check_only:
-        return _check(options, challenge)
-    packed = pack(_packing(options), challenge, Path(options.out))
-    _tell(options, as_text(packed), _document(packed))
-    return _code(packed.findings, strict=options.strict)
+    challenge = with_limits(load_challenge(options.challenge), options)
+    checked = _check(options, challenge) if options.check_only else _make(options, challenge)
+    return _code(checked.findings, strict=options.strict)
 
 
-def _check_line(check: Check) -> str:
-    return f"{check.code} {check.severity:8} {check.name.replace('_', ' ')}: {check.advice}"
-
-
-def _check(options: argparse.Namespace, challenge: Challenge) -> int:
+def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
+    rehearse = None if options.no_run else _rehearser(options, challenge)
     with Archive(options.check_only) as archive:
-        findings = examine(archive, challenge)
-        files = {member.name: member.size for member in archive.members}
-        listed = files_text(archive.size, files)
-        document = {
-            "schema": 1,
-            "zip": options.check_only,
-            "sha256": archive.sha256,
-            "bytes": archive.size,
-            "files": files,
-            "findings": [asdict(finding) for finding in findings],
-        }
-    verdict = "has errors" if has_errors(findings) else "looks right"
-    verdict = f"{options.check_only} {verdict}. {UNCHECKED}"
-    text = "\n".join([*listed, *findings_text(findings), verdict])
-    _tell(options, text, document)
-    return _code(findings, strict=options.strict)
+        checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
+    _tell(options, checked.lines_of_zip(), checked, [])
+    return checked
 
 
-def _packing(options: argparse.Namespace) -> Packing:
-    if not options.weights:
-        raise SubmissionError("give the weights or a training folder: make-submission WEIGHTS|DIR.")
-    given = [Path(name) for name in options.weights]
-    missing = next((path for path in given if not path.exists()), None)
-    if missing is not None:
-        raise SubmissionError(f"{missing}: no such file or folder.")
-    if len(given) == 1 and given[0].is_dir():
-        packing = read_training_folder(given[0])
-    else:
-        beside = given[0].with_name("split.json")
-        split = beside if beside.is_file() else None
-        packing = Packing(weights=tuple(given), split=split, scale_given=False)
-    if options.scale:
-        packing = replace(packing, scale=options.scale, scale_given=True)
-    include = (*packing.include, *(Path(name) for name in options.include))
-    model = Path(options.model) if options.model else None
-    return replace(packing, include=include, model=model)
-
-
-def _with_limits(challenge: Challenge, options: argparse.Namespace) -> Challenge:
-    known = challenge.sizes
-    sizes = SizeLimits(
-        options.zip_limit or known.zip_bytes,
-        options.unpacked_limit or known.unpacked_bytes,
-        options.file_limit or known.file_bytes,
+def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
+    """Build the zip beside its place; it gets there when neither the checks nor a run find errors."""
+    wanted, out = packing(options), Path(options.out)
+    rehearse = None if options.no_run else _rehearser(options, challenge, wanted)
+    checking = Checking(challenge, rehearse, ignored_codes(options))
+    packed = pack(
+        wanted, challenge, out, look=checking.look, rehearse=lambda part: _run_part(checking, part)
     )
-    return replace(challenge, sizes=sizes)
+    name, files = str(packed.zip_path or out), dict(packed.files)
+    findings = checking.keep(packed.findings)  # packing has some of its own
+    checked = checking.result(name, packed.sha256, packed.size, files, findings)
+    smaller = _smaller(wanted, challenge, rehearse, checking)
+    ran = checking.rehearsal is not None
+    ending = [*smaller, *end_text(packed, options.out, ran=ran)]
+    _tell(options, packed_text(packed), checked, ending, packed)
+    return checked
 
 
-def _tell(options: argparse.Namespace, text: str, document: dict[str, object]) -> None:
+def _run_part(checking: Checking, part: Path) -> list[Finding]:
+    with Archive(part) as archive:
+        return checking.run(archive)
+
+
+def _rehearser(
+    options: argparse.Namespace, challenge: Challenge, wanted: Packing | None = None
+) -> Rehearser:
+    # They start numpy and the sandbox: not for --help.
+    from submission.dry_run_choice import Rehearser, Wishes
+
+    given = None if wanted is None else wanted.split
+    splits = (given,) if isinstance(given, Path) else given
+    wishes = Wishes(
+        data=options.data,
+        seed=options.seed,
+        time_limit=options.time_limit,
+        memory_limit=options.memory_limit,
+        hidden_images=options.hidden_images,
+        server=options.server,
+        docker=options.docker,
+        splits=splits if wanted is None else splits or (),
+    )
+    return Rehearser(wishes, challenge, _say)
+
+
+def _smaller(
+    wanted: Packing, challenge: Challenge, rehearse: Rehearser | None, checking: Checking
+) -> list[str]:
+    """What --shrink and --float16 changed in the answers, by the same zip without them."""
+    if rehearse is None or checking.rehearsal is None or not (wanted.shrink or wanted.float16):
+        return []
+    with tempfile.TemporaryDirectory(prefix="make-submission-") as place:
+        whole = replace(wanted, shrink=False, float16=False, split=None)
+        before = pack(whole, challenge, Path(place) / "before.zip").zip_path
+        line = rehearse.compare(before, checking.rehearsal) if before else ""
+    return [line] if line else []
+
+
+def _tell(
+    options: argparse.Namespace,
+    head: Sequence[str],
+    checked: Checked,
+    tail: Sequence[str],
+    packed: Packed | None = None,
+) -> None:
     if options.json != "-":
-        print(text)
+        print("\n".join([*head, str(checked), *tail]))
     if options.json:
+        document = checked.document() | _about_packing(packed)
         write_or_print(options.json, json.dumps(document, indent=1) + "\n")
 
 
-def _document(packed: Packed) -> dict[str, object]:
+def _about_packing(packed: Packed | None) -> dict[str, object]:
+    if packed is None:
+        return {}
     return {
-        "schema": 1,
         "zip": str(packed.zip_path) if packed.zip_path else None,
-        "sha256": packed.sha256,
-        "bytes": packed.size,
-        "files": dict(packed.files),
         "backports": {
             name: {
                 "saved_with": done.saved_with,
@@ -163,8 +171,11 @@ def _document(packed: Packed) -> dict[str, object]:
             }
             for name, done in packed.backports.items()
         },
-        "findings": [asdict(finding) for finding in packed.findings],
     }
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"make-submission: {line}\n")
 
 
 def _code(findings: Sequence[Finding], *, strict: bool) -> int:

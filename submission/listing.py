@@ -1,43 +1,30 @@
-"""What a packing found, as text for a terminal."""
+"""What packing did, as text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from submission.amounts import human_bytes
-from submission.findings import Finding
+from submission.checked_text import files_text
 from submission.packager import Packed
-
-LARGEST = 5
-_MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
+from submission.shrink import Shrunk
 
 
-def as_text(packed: Packed) -> str:
-    """The files, what was rewritten, the findings, the verdict and what to do next."""
-    return "\n".join(
-        [
-            *files_text(packed.size, packed.files),
-            *_rewritten(packed),
-            *findings_text(packed.findings),
-            *_end(packed),
-        ]
-    )
+def packed_text(packed: Packed) -> list[str]:
+    """The files, and what was rewritten or made smaller."""
+    return [*files_text(packed.size, packed.files), *_rewritten(packed), *_shrunk(packed)]
 
 
-def findings_text(findings: Iterable[Finding]) -> list[str]:
-    """Two lines a finding: what, and what to do."""
-    lines = []
-    for finding in findings:
-        lines.append(f"{_MARKS[finding.severity]} {finding.code}: {finding.message}")
-        lines += [f"         {finding.advice}"] if finding.advice else []
-    return lines
-
-
-def files_text(size: int, files: Mapping[str, int]) -> list[str]:
-    """The zip's size and its largest files."""
-    largest = sorted(files.items(), key=lambda item: -item[1])[:LARGEST]
-    lines = [f"  {human_bytes(bytes_):>10}  {name}" for name, bytes_ in largest]
-    return [f"zip {human_bytes(size)}, {len(files)} files; the largest:", *lines]
+def end_text(packed: Packed, out: str, *, ran: bool) -> Iterator[str]:
+    """What was written, and what to do next."""
+    if packed.zip_path is None:
+        yield f"Nothing was written to {out}: mend the errors above."
+        if ran:
+            yield "To have the zip all the same: --no-run."
+        return
+    if packed.split:
+        yield f"The split is in {packed.split}: keep it beside the zip."
+    yield f"next: local-eval {packed.zip_path}"
 
 
 def _rewritten(packed: Packed) -> Iterator[str]:
@@ -47,12 +34,16 @@ def _rewritten(packed: Packed) -> Iterator[str]:
             yield f"{name}: saved by Keras {done.saved_with}, rewritten for Keras {done.target} ({count} changes)"
 
 
-def _end(packed: Packed) -> Iterator[str]:
-    if packed.zip_path is None:
-        yield "Nothing was written: mend the errors above."
-        return
-    yield f"{packed.zip_path} looks right (sha256 {packed.sha256[:12]})."
-    yield "Not checked: the server's memory, time limit, upload limit and packages are not known."
-    if packed.split:
-        yield f"The split is in {packed.split}: keep it beside the zip."
-    yield f"next: local-eval {packed.zip_path}"
+def _shrunk(packed: Packed) -> Iterator[str]:
+    for name, done in packed.shrunk.items():
+        parts = [f"{human_bytes(done.state)} of optimizer state left out"] if done.state else []
+        parts += ["compile settings left out"] if done.compiled else []
+        parts += [_rounded(done)] if done.rounding else []
+        sizes = f"{human_bytes(done.before)} -> {human_bytes(done.after)}"
+        sizes += f", {human_bytes(done.zipped)} in the zip" if done.zipped < done.after else ""
+        yield f"{name}: {sizes} ({', '.join(parts) or 'nothing to leave out'})"
+
+
+def _rounded(done: Shrunk) -> str:
+    share = f"{100 * done.rounding:.2g} %"
+    return f"float16 changes weights by up to {share} of the largest, in {done.rounded}"

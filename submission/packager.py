@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from submission.archive import Archive
-from submission.backport import EPOCH, Backport, backport_keras_file
+from submission.backport import Backport, backport_keras_file
 from submission.backport_table import targets
 from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
+from submission.included import included, modules, read
 from submission.model_page import model_page
+from submission.packing_rules import assumptions, batch_size, refuse_impossible
+from submission.shrink import SUFFIXES, Shrunk, shrink
+from submission.splits import put_split, read_splits
 from submission.training_folder import Packing
+from submission.zipping import best_level, put
+
+Look = Callable[[Archive, Challenge, str], Sequence[Finding]]
+Rehearse = Callable[[Path], Sequence[Finding]]
 
 
 @dataclass(frozen=True)
 class Packed:
     """What `pack` made. zip_path is None when errors were found: then nothing was written.
 
-    files: name -> bytes in the zip. backports: weights file -> what was rewritten for the server.
-    split: the split copied beside the zip, if the weights had one.
+    files: name -> bytes once unpacked. backports: weights file -> what was rewritten for the
+    server. shrunk: weights file -> what `--shrink` and `--float16` made of it. split: the split
+    beside the zip, if the weights had one.
     """
 
     zip_path: Path | None
@@ -34,19 +42,32 @@ class Packed:
     backports: Mapping[str, Backport]
     findings: tuple[Finding, ...]
     split: Path | None
+    shrunk: Mapping[str, Shrunk] = field(default_factory=dict)
 
 
-def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
-    """Build `out`, check it, and put it in place if no check finds an error.
+def pack(
+    packing: Packing,
+    challenge: Challenge,
+    out: Path,
+    *,
+    look: Look = examine,
+    rehearse: Rehearse | None = None,
+) -> Packed:
+    """Build `out`, check it, and put it in place if no error is found.
 
-    The same inputs give the same bytes. Raises `SubmissionError` for files that cannot be used.
+    look: the checks. rehearse: called with the zip where the checks found no error; what it finds
+    counts too. The same inputs give the same bytes. Raises `SubmissionError` for files that cannot
+    be used; an older zip stays then, as it does after an error.
     """
-    contents, backports = _contents(packing, challenge)
+    refuse_impossible(packing, challenge)
+    split = read_splits(packing.split)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"part-{out.name}"[-64:])
     try:
-        _write_zip(part, contents)
-        findings = (*_assumptions(packing, challenge), *_examined(part, out, challenge))
+        built = _Builder(packing, challenge).build(part)
+        findings = [*assumptions(packing, challenge), *_examined(part, out, challenge, look)]
+        if rehearse is not None and not has_errors(findings):
+            findings += rehearse(part)
         with Archive(part) as archive:
             sha256, size = archive.sha256, archive.size
         fine = not has_errors(findings)
@@ -54,55 +75,92 @@ def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
             part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    split = _copy_split(packing.split, out) if fine else None
-    sizes = {name: len(data) for name, data in contents.items()}
-    return Packed(out if fine else None, sha256, size, sizes, backports, findings, split)
+    return Packed(
+        zip_path=out if fine else None,
+        sha256=sha256,
+        size=size,
+        files=built.files,
+        backports=built.backports,
+        findings=tuple(findings),
+        split=put_split(split, out) if fine else None,
+        shrunk=built.shrunk,
+    )
 
 
-def _contents(
-    packing: Packing, challenge: Challenge
-) -> tuple[dict[str, bytes], dict[str, Backport]]:
-    names, included = _zip_names(packing.weights), _zip_names(packing.include)
-    contents = {f"{challenge.module}.py": _model_file(packing, names, included, challenge)}
-    backports: dict[str, Backport] = {}
-    for name, path in names.items():
-        contents[name] = _read(path)
-        if path.suffix == ".keras" and challenge.keras in targets():
-            contents[name], backports[name] = _for_server(contents[name], path, challenge.keras)
-    for name, path in included.items():
-        if name in contents:
-            raise SubmissionError(f"two files would be called {name} in the zip: rename {path}.")
-        contents[name] = _read(path)
-    return contents, backports
+class _Builder:
+    """Writes one zip, a file at a time: of all the weights one file is in memory at once."""
+
+    def __init__(self, packing: Packing, challenge: Challenge) -> None:
+        self.packing, self.challenge = packing, challenge
+        self.files: dict[str, int] = {}
+        self.backports: dict[str, Backport] = {}
+        self.shrunk: dict[str, Shrunk] = {}
+
+    def build(self, path: Path) -> _Builder:
+        """Write the zip; files in a fixed order, dated 1980."""
+        weights, further = _zip_names(self.packing.weights), included(self.packing.include)
+        module = f"{self.challenge.module}.py"
+        for name in further:
+            if name in {module, *weights}:
+                raise SubmissionError(f"two files would be called {name} in the zip: rename one.")
+        with zipfile.ZipFile(path, "w") as file:
+            self._put(file, module, self._model_file(list(weights), list(further)))
+            for name, source in weights.items():
+                self._put(file, name, self._weights(name, source))
+                if name in self.shrunk:
+                    self._note_sizes(name, file.getinfo(name))
+            for name, data in further.items():
+                self._put(file, name, data)
+        return self
+
+    def _put(self, file: zipfile.ZipFile, name: str, data: bytes) -> None:
+        put(file, name, data, best_level(data) if self.packing.shrink else None)
+        self.files[name] = len(data)
+
+    def _note_sizes(self, name: str, info: zipfile.ZipInfo) -> None:
+        done = self.shrunk[name]
+        self.shrunk[name] = replace(done, after=info.file_size, zipped=info.compress_size)
+
+    def _weights(self, name: str, path: Path) -> bytes:
+        """A weights file's bytes as they ship."""
+        data, keras = read(path), self.challenge.keras
+        try:
+            if (self.packing.shrink or self.packing.float16) and path.suffix in SUFFIXES:
+                data, self.shrunk[name] = shrink(
+                    data, state=self.packing.shrink, float16=self.packing.float16
+                )
+            if path.suffix == ".keras" and keras in targets():
+                data, self.backports[name] = backport_keras_file(data, keras)
+        except SubmissionError as error:
+            raise SubmissionError(f"{path}: {error}") from None
+        return data
+
+    def _model_file(self, weights: list[str], further: list[str]) -> bytes:
+        """The user's own module, or our page with its settings and the challenge's names."""
+        packing, challenge = self.packing, self.challenge
+        if packing.model is not None:
+            return read(packing.model)
+        several = packing.member_weights
+        settings = {
+            "WEIGHTS": weights,
+            "MODULES": modules(further),
+            "SCALE": _listed(packing.scale),
+            "PREPROCESS": _listed(packing.preprocess),
+            "RESIZE": _listed(packing.resize),
+            "OUTPUT": _listed(packing.output),
+            "NUM_CLASSES": challenge.classes,
+            "TTA": _listed(packing.tta),
+            "ENSEMBLE": packing.ensemble,
+            "MEMBER_WEIGHTS": list(several) if several else None,
+            "BATCH_SIZE": batch_size(packing),
+        }
+        page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
+        return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
 
 
-def _for_server(data: bytes, path: Path, keras: str) -> tuple[bytes, Backport]:
-    try:
-        return backport_keras_file(data, keras)
-    except SubmissionError as error:
-        raise SubmissionError(f"{path}: {error}") from None
-
-
-def _model_file(
-    packing: Packing,
-    weights: Mapping[str, Path],
-    included: Mapping[str, Path],
-    challenge: Challenge,
-) -> bytes:
-    """The user's own module, or our page with its settings and the challenge's names."""
-    if packing.model is not None:
-        return _read(packing.model)
-    settings = {
-        "WEIGHTS": list(weights),
-        "MODULES": [path.stem for path in included.values() if path.suffix == ".py"],
-        "SCALE": packing.scale,
-        "RESIZE": packing.resize,
-        "NUM_CLASSES": challenge.classes,
-        "TTA": packing.tta,
-        "ENSEMBLE": packing.ensemble,
-    }
-    page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
-    return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
+def _listed(setting: object) -> object:
+    """A setting as the page has it: a list where the networks have values of their own."""
+    return list(setting) if isinstance(setting, tuple) else setting
 
 
 def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:
@@ -113,52 +171,6 @@ def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:
     return dict(zip(names, paths, strict=True))
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SubmissionError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
-    """Stored, dated 1980, in the given order: nothing of this machine or hour gets in."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
-        for name, data in contents.items():
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.external_attr = 0o644 << 16
-            info.create_system = 3
-            file.writestr(info, data)
-
-
-def _examined(part: Path, out: Path, challenge: Challenge) -> list[Finding]:
+def _examined(part: Path, out: Path, challenge: Challenge, look: Look) -> Sequence[Finding]:
     with Archive(part) as archive:
-        return examine(archive, challenge, out.name)
-
-
-def _assumptions(packing: Packing, challenge: Challenge) -> list[Finding]:
-    """What packing took for granted, because nobody said."""
-    found = []
-    if not packing.scale_given and packing.model is None:
-        message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
-        advice = "Trained on images / 255? Say --scale 0..1; a mismatch is silent on the platform."
-        found.append(Finding("S501", "warning", message, advice))
-    keras_files = [path.name for path in packing.weights if path.suffix == ".keras"]
-    if keras_files and challenge.keras and challenge.keras not in targets():
-        message = (
-            f"no table says what Keras {challenge.keras} reads: {keras_files[0]} goes as it is"
-        )
-        advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
-        found.append(Finding("S502", "warning", message, advice))
-    return found
-
-
-def _copy_split(split: Path | None, out: Path) -> Path | None:
-    """Put the split beside the zip, never into it: it would tell nothing there and cost bytes."""
-    target = out.with_name(f"{out.stem}.split.json")
-    if split is None:
-        target.unlink(missing_ok=True)  # an older zip's split would now be wrong
-        return None
-    part = target.with_name(f"part-{target.name}")
-    shutil.copyfile(split, part)
-    part.replace(target)
-    return target
+        return look(archive, challenge, out.name)

@@ -7,42 +7,68 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from submission.errors import SubmissionError
+from submission.preprocessing import mode_of
 
 SCHEMA = 1
 SCALES = ("0..255", "0..1", "-1..1")
 ENSEMBLES = ("mean", "vote")
 TTAS = ("none", "flips", "rot90", "d4")
+OUTPUTS = ("auto", "probabilities", "logits")
 _NEEDED = ("schema", "weights")
-_USED = ("scale", "preprocess", "resize", "tta", "ensemble", "include")
+_USED = (
+    *("scale", "preprocess", "resize", "tta", "output"),
+    *("ensemble", "member_weights", "include"),
+)
 _RECORDED = ("name", "augmentation", "shape", "classes", "seed", "versions", "note")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Packing:
     """What goes into a zip and how the shipped `model.py` uses it.
 
-    scale: what the weights were trained on. resize: side in pixels, None for as it comes.
-    include: further files for the zip. model: a `model.py` of the user's own, None for the
-    template. split: the `split.json` to copy beside the zip. scale_given: False when assumed.
+    scale, resize, tta, preprocess and output hold one value for all networks, or a tuple with one
+    for each. scale: what the weights were trained on. preprocess: "caffe", "torch", "tf" or None;
+    then the scale is 0..255. resize: side in pixels, None for as it comes. include: further files
+    for the zip. model: a `model.py` of the user's own, None for the template. split: the
+    `split.json` to put beside the zip; several are merged. no_split: weights that have none, while
+    others do. scale_given: False when assumed. member_weights: how much each network counts.
+    shrink, float16: see `submission.shrink`.
     """
 
     weights: tuple[Path, ...]
-    scale: str = SCALES[0]
-    resize: int | None = None
-    tta: str = "none"
+    scale: str | tuple[str, ...] = SCALES[0]
+    resize: int | tuple[int | None, ...] | None = None
+    tta: str | tuple[str, ...] = "none"
     ensemble: str = "mean"
     include: tuple[Path, ...] = ()
     model: Path | None = None
-    split: Path | None = None
+    split: Path | tuple[Path, ...] | None = None
     scale_given: bool = True
+    no_split: tuple[Path, ...] = ()
+    preprocess: str | tuple[str | None, ...] | None = None
+    output: str | tuple[str, ...] = "auto"
+    member_weights: tuple[float, ...] | None = None
+    batch_size: int | None = None
+    shrink: bool = False
+    float16: bool = False
+
+    def each(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
+        """A setting as a tuple with one value for each network."""
+        return value if isinstance(value, tuple) else (value,) * len(self.weights)
 
 
 def read_training_folder(folder: Path) -> Packing:
     """Read `recipe.json` and find what it names. Raises `SubmissionError` for what is wrong in it."""
     path = folder / "recipe.json"
+    if (folder / "saved_model.pb").is_file():
+        raise SubmissionError(
+            f"{folder} is a SavedModel, which Keras 3 does not load: save the model with "
+            "model.save('model.keras') and give that file."
+        )
     if not path.is_file():
         raise SubmissionError(
             f"{folder} has no recipe.json, so it is no training folder. Give the weights file "
@@ -51,6 +77,7 @@ def read_training_folder(folder: Path) -> Packing:
     recipe = _Recipe(path, _parse(path))
     recipe.check_keys()
     split = folder / "split.json"
+    preprocess = recipe.preprocess()
     return Packing(
         weights=recipe.files("weights"),
         scale=recipe.choice("scale", SCALES),
@@ -59,7 +86,10 @@ def read_training_folder(folder: Path) -> Packing:
         ensemble=recipe.choice("ensemble", ENSEMBLES),
         include=recipe.files("include") if recipe.data.get("include") else (),
         split=split if split.is_file() else None,
-        scale_given="scale" in recipe.data,
+        scale_given="scale" in recipe.data or preprocess is not None,
+        preprocess=None if preprocess == "none" else preprocess,
+        output=recipe.choice("output", OUTPUTS),
+        member_weights=recipe.member_weights(),
     )
 
 
@@ -71,6 +101,8 @@ def _a_weights_file(folder: Path) -> Path:
 def _parse(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SubmissionError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
         raise SubmissionError(f"{path}: not valid JSON ({error}).") from None
     if not isinstance(data, dict):
@@ -99,14 +131,38 @@ class _Recipe:
                 raise SubmissionError(f"{self.path}: unknown key {key!r}; {hint}")
         if self.data.get("schema") != SCHEMA:
             raise self.fail("schema", str(SCHEMA))
-        if self.data.get("preprocess") is not None:
-            raise self.fail("preprocess", "null (no named preprocessing is known yet)")
 
     def choice(self, key: str, among: tuple[str, ...]) -> str:
         value = self.data.get(key, among[0])
         if value not in among:
             raise self.fail(key, "one of " + ", ".join(among))
         return str(value)
+
+    def preprocess(self) -> str | None:
+        """The mode, or None where the recipe names none; a scale beside it must be 0..255."""
+        value = self.data.get("preprocess")
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise self.fail("preprocess", "the name of a Keras application, or null")
+        try:
+            mode = mode_of(value)
+        except SubmissionError as error:
+            raise SubmissionError(f"{self.path}: preprocess: {error}") from None
+        if self.data.get("scale", SCALES[0]) != SCALES[0]:
+            raise self.fail("scale", f"{SCALES[0]} or nothing beside preprocess {value!r}")
+        return mode
+
+    def member_weights(self) -> tuple[float, ...] | None:
+        value = self.data.get("member_weights")
+        if value is None:
+            return None
+        numbers = value if isinstance(value, list) else []
+        good = [n for n in numbers if type(n) in (int, float) and 0 < n < float("inf")]
+        if len(good) != len(self.data["weights"]) or len(good) != len(numbers):
+            count = len(self.data["weights"])
+            raise self.fail("member_weights", f"{count} numbers above 0, one for each of weights")
+        return tuple(good)
 
     def side(self, key: str) -> int | None:
         value = self.data.get(key)

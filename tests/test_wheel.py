@@ -45,8 +45,8 @@ def use(environment: Path, folder: Path) -> None:
     found = run(commands / "python", "-c", where, cwd=folder)
     assert all(path.startswith(str(environment)) for path in found.split())
     (folder / "weights.keras").write_bytes(keras_file("3.15.1", {"quantization_config": None}))
-    run(commands / "make-submission", "weights.keras", "--out", "built.zip", cwd=folder)
-    run(commands / "make-submission", "--check-only", "built.zip", cwd=folder)
+    run(commands / "make-submission", "weights.keras", "--no-run", "--out", "built.zip", cwd=folder)
+    run(commands / "make-submission", "--check-only", "built.zip", "--no-run", cwd=folder)
     run(commands / "local-eval", "show", "--corrupt", "an2dl-2024", "--images", "2", cwd=folder)
     run(commands / "train-recipe", "list", cwd=folder)
     draw = "from cells import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"

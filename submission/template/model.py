@@ -2,10 +2,12 @@
 
 The server makes one `Model()` and calls `predict(X)` once, with all hidden images in `X`. The
 weights lie beside this file. The settings say how the networks were trained: change them only
-along with that.
+along with that. SCALE, PREPROCESS, RESIZE, OUTPUT and TTA hold one value for all networks, or a
+list with one for each, as in SCALE = ["0..1", "0..255"].
 """
 
 import importlib
+import sys
 from pathlib import Path
 
 import keras
@@ -15,6 +17,7 @@ import numpy as np
 WEIGHTS = ["weights.keras"]  # files beside this one; several make an ensemble
 MODULES = []  # Python files beside this one that define custom layers, as in ["layers"]
 SCALE = "0..255"  # the values the networks were trained on: "0..255", "0..1" or "-1..1"
+PREPROCESS = None  # in SCALE's place: "caffe", "torch" or "tf", see prepare(); None: SCALE alone
 RESIZE = None  # the side in pixels that images are resized to (bilinear); None: as they come
 OUTPUT = "auto"  # the last layer gives "probabilities" or "logits"; "auto": see probabilities()
 NUM_CLASSES = None  # checked against what the networks give; None: not checked
@@ -26,28 +29,34 @@ BATCH_SIZE = 64  # images at a time: less where memory is short
 
 # Custom layers and functions go here or into MODULES, each under
 # @keras.saving.register_keras_serializable().
+if MODULES:
+    sys.path.insert(0, str(Path(__file__).parent))  # in case the server loaded this file alone
 for name in MODULES:
     importlib.import_module(name)
 
-FACTOR, OFFSET = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}[SCALE]
+# Values are divided by the first number, less the second, divided by the third.
+SCALES = {"0..255": (1.0, 0.0, 1.0), "0..1": (255.0, 0.0, 1.0), "-1..1": (127.5, 1.0, 1.0)}
+PREPROCESSINGS = {  # as keras.applications has them
+    "caffe": (1.0, [103.939, 116.779, 123.68], 1.0),  # ResNet, VGG; the colours in the order BGR
+    "torch": (255.0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # DenseNet
+    "tf": (127.5, 1.0, 1.0),  # Inception, MobileNet, MobileNetV2, NASNet, ResNetV2, Xception
+}
 # A view is a number of quarter turns, and whether left and right change places after them.
 VIEWS = {
     "none": [(0, False)],
     "flips": [(0, False), (0, True), (2, False), (2, True)],
     "rot90": [(turns, False) for turns in range(4)],
     "d4": [(turns, flip) for turns in range(4) for flip in (False, True)],
-}[TTA]
+}
 
 
 class Model:
     """The networks, and how to get labels out of them."""
 
     def __init__(self):
+        check_settings()
         folder = Path(__file__).parent  # not the working directory: the server's is another one
         self.networks = [keras.models.load_model(folder / name, compile=False) for name in WEIGHTS]
-        self.member_weights = MEMBER_WEIGHTS or [1] * len(WEIGHTS)
-        if len(self.member_weights) != len(WEIGHTS):
-            raise ValueError(f"MEMBER_WEIGHTS has to have {len(WEIGHTS)} numbers, one a network")
 
     def predict(self, X):  # noqa: N803  (the server's name)
         """Return the labels, int64 (n,), of images (n, height, width, channels) in 0..255."""
@@ -57,40 +66,71 @@ class Model:
                 f"predict wants images of shape (n, height, width, channels), not {X.shape}"
             )
         labels = np.zeros(len(X), dtype="int64")
-        for start in range(0, len(X), BATCH_SIZE):
+        last = max(0, len(X) - BATCH_SIZE)  # batches of one size: Keras traces each size anew
+        for start in [*range(0, last, BATCH_SIZE), last] if len(X) else []:
             stop = start + BATCH_SIZE
-            labels[start:stop] = self.scores(prepare(X[start:stop])).argmax(axis=1)
+            labels[start:stop] = self.scores(X[start:stop]).argmax(axis=1)
         return labels
 
-    def scores(self, images):
-        """Return scores (n, classes) of one prepared batch: the highest one is the class."""
+    def scores(self, batch):
+        """Return scores (n, classes) of one batch in 0..255: the highest one is the class."""
         total = 0
-        for weight, network in zip(self.member_weights, self.networks):  # noqa: B905  (Python 3.9)
-            member = average(network, images)
-            total = total + weight * (votes(member) if ENSEMBLE == "vote" else member)
+        for index, network in enumerate(self.networks):
+            scale, preprocess, side = own(SCALE, index), own(PREPROCESS, index), own(RESIZE, index)
+            images = prepare(batch, scale, preprocess, side)
+            member = average(network, images, own(TTA, index), own(OUTPUT, index))
+            member = votes(member) if ENSEMBLE == "vote" else member
+            total = total + own(MEMBER_WEIGHTS or 1, index) * member
         return total
 
 
-def prepare(batch):
-    """Return what the networks see: float32, resized and scaled as in training."""
+def own(setting, index):
+    """Return a setting's value for one network."""
+    return setting[index] if isinstance(setting, list) else setting
+
+
+def check_settings():
+    """Raise ValueError for a setting that cannot be."""
+    for name, setting, known in [
+        ("SCALE", SCALE, list(SCALES)),
+        ("PREPROCESS", PREPROCESS, [None, *PREPROCESSINGS]),
+        ("TTA", TTA, list(VIEWS)),
+        ("OUTPUT", OUTPUT, ["auto", "probabilities", "logits"]),
+        ("ENSEMBLE", ENSEMBLE, ["mean", "vote"]),
+        ("RESIZE", RESIZE, None),
+        ("MEMBER_WEIGHTS", MEMBER_WEIGHTS, None),
+    ]:
+        if isinstance(setting, list) and len(setting) != len(WEIGHTS):
+            raise ValueError(f"{name} has to have {len(WEIGHTS)} values, one a network")
+        for value in setting if isinstance(setting, list) else [setting]:
+            if known and value not in known:
+                raise ValueError(f"{name} has to be one of {known}, not {value!r}")
+    if any(own(PREPROCESS, i) and own(SCALE, i) != "0..255" for i in range(len(WEIGHTS))):
+        raise ValueError('PREPROCESS takes 0..255: leave SCALE at "0..255" with it')
+
+
+def prepare(batch, scale, preprocess, side):
+    """Return what a network sees: float32, resized and scaled as in training."""
     images = batch.astype("float32")
-    if RESIZE and images.shape[1:3] != (RESIZE, RESIZE):
-        images = np.asarray(keras.ops.image.resize(images, (RESIZE, RESIZE)))
+    if side and images.shape[1:3] != (side, side):
+        images = np.asarray(keras.ops.image.resize(images, (side, side)))
     # A preprocessing function that training applied and the network does not hold goes here.
-    return images * np.float32(FACTOR) + np.float32(OFFSET)
+    images = images[..., ::-1] if preprocess == "caffe" else images
+    divisor, mean, deviation = PREPROCESSINGS[preprocess] if preprocess else SCALES[scale]
+    return (images / np.float32(divisor) - np.float32(mean)) / np.float32(deviation)
 
 
-def average(network, images):
+def average(network, images, tta, output):
     """Return the network's probabilities, averaged over the views, one view at a time."""
     total = 0
-    for turns, flip in VIEWS:
+    for turns, flip in VIEWS[tta]:
         view = np.rot90(images, turns, axes=(1, 2))
-        view = view[:, :, ::-1] if flip else view
-        total = total + probabilities(network.predict_on_batch(np.ascontiguousarray(view)))
-    return total / len(VIEWS)
+        view = np.ascontiguousarray(view[:, :, ::-1] if flip else view)
+        total = total + probabilities(network.predict_on_batch(view), output)
+    return total / len(VIEWS[tta])
 
 
-def probabilities(outputs):
+def probabilities(outputs, output):
     """Return probabilities (n, classes) from what the last layer gives.
 
     "auto" takes rows that are not probabilities for logits. One column is the probability of
@@ -100,15 +140,22 @@ def probabilities(outputs):
         raise TypeError("the network has several outputs: choose one here, as in outputs[0]")
     scores = np.asarray(outputs).astype("float64").reshape(len(outputs), -1)
     if scores.shape[1] == 1:
-        scores = np.hstack(
-            [-scores / 2, scores / 2] if OUTPUT == "logits" else [1 - scores, scores]
-        )
-    if OUTPUT == "logits" or (OUTPUT == "auto" and not are_probabilities(scores)):
+        scores = two_columns(scores, output)
+    if output == "logits" or (output == "auto" and not are_probabilities(scores)):
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
     if NUM_CLASSES and scores.shape[1] != NUM_CLASSES:
         raise ValueError(f"the network tells {scores.shape[1]} classes, not {NUM_CLASSES}")
     return scores
+
+
+def two_columns(scores, output):
+    """Return one column for each of two classes, from the one of class 1."""
+    if output == "logits":
+        return np.hstack([-scores / 2, scores / 2])
+    if scores.min() < 0 or scores.max() > 1:
+        raise ValueError('one column outside 0..1: are these logits? Then say OUTPUT = "logits"')
+    return np.hstack([1 - scores, scores])
 
 
 def are_probabilities(scores):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from cells import Dataset, save, split, synthetic
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.cli import main
+from tests.sandbox.children import carrying, wait_until
 
 ORACLE = """
 import numpy as np
@@ -134,29 +134,23 @@ def test_a_hanging_submission_ends_at_the_limit(here: Path) -> None:
     """Else the command would never return."""
     submission(here, ORACLE.replace("return", "import time; time.sleep(99); return"))
     assert main(["--corrupt", "light", "--time-limit", "1.5", "--json", "report.json"]) == 1
-    assert (
-        json.loads((here / "report.json").read_text(encoding="utf-8"))["findings"][0]["code"]
-        == "S607"
-    )
+    found = json.loads((here / "report.json").read_text(encoding="utf-8"))["findings"]
+    assert [f["code"] for f in found if f["severity"] == "error"] == ["S607"]
 
 
 def test_ctrl_c_ends_the_child_too(here: Path) -> None:
     """Else an impatient user would leave a model computing in the background."""
-    mark = here / "pid"
-    hang = (
-        f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(99); return"
-    )
+    mark = "hangs-" + secrets.token_hex(8)  # nothing but its command line shows outside its walls
+    hang = f"import os; os.execv('/bin/sh', ['sh', '-c', 'sleep 99; : {mark}']); return"
     submission(here, ORACLE.replace("return", hang))
     command = [str(Path(sys.executable).parent / "local-eval"), "--corrupt", "light"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert wait_until(lambda: carrying(mark), seconds=30)
     run.send_signal(signal.SIGINT)
     _, heard = run.communicate(timeout=20)
     assert run.returncode == 130
     assert heard.strip() == "local-eval: interrupted"
-    assert not psutil.pid_exists(int(mark.read_text()))
+    assert not carrying(mark)
 
 
 def test_an_unsafe_zip_is_not_unpacked(here: Path) -> None:
@@ -233,7 +227,7 @@ class Model:
         return np.arange(len(X)) % 8
 """
     report = local_eval(submission(here, spy), cells, corrupt="light")
-    assert [f.code for f in report.findings] == []
+    assert report.scores is not None, report.findings
 
 
 def test_inspect_writes_clean_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

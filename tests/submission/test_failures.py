@@ -19,6 +19,16 @@ TABLE = [
     (Failure("time", "time", "stopped after 60 s"), "S607", "60 s", "larger batches"),
     (Failure("memory", "memory", "stopped"), "S608", "memory limit", "batches"),
     (Failure("exit", "predict", "exit code -9"), "S609", "stage predict", "memory killer"),
+    (Failure("processes", "processes", "stopped"), "S611", "limit of processes", "fork"),
+    (Failure("log", "log", "stopped"), "S612", "limit of output", "verbose=0"),
+    (Failure("disk", "disk", "stopped"), "S613", "disk space", "write nothing"),
+    (Failure("output", "OSError", "[Errno 9] Bad file descriptor"), "S609", "standard output", "streams"),
+    (Failure("init", "OSError", "[Errno 30] Read-only file system: 'w'"), "S603", "Read-only", "mkdtemp"),
+    (Failure("init", "URLError", "<urlopen error>"), "S603", "urlopen", "no network"),
+    (Failure("init", "OSError", "[Errno 101] Network is unreachable"), "S603", "101", "no network"),
+    (Failure("predict", "OSError", "[Errno 24] Too many open files: 'x'"), "S605", "24", "with open"),
+    (Failure("predict", "OSError", "[Errno 28] No space left on device"), "S605", "28", "Write less"),
+    (Failure("predict", "UFuncTypeError", "Cannot cast ufunc"), "S605", "ufunc", "astype('float32')"),
     (Failure("made up by the child", "X", "y"), "S600", "could not start", "log"),
 ]  # fmt: skip
 

@@ -141,7 +141,7 @@ def test_views(tmp_path: Path, tta: str, views: int) -> None:
     model = load(tmp_path, [Network(lambda x: softmax(corner(x) / 50))], TTA=tta, BATCH_SIZE=4)
     model.predict(IMAGES)
     seen = model.networks[0].seen
-    assert [len(batch) for batch in seen] == [4] * 2 * views + [2] * views
+    assert [len(batch) for batch in seen] == [4] * 3 * views
     assert len({batch.tobytes() for batch in seen}) == 3 * views
     assert np.array_equal(seen[0], IMAGES[:4])
 
@@ -221,7 +221,7 @@ def test_faults_of_the_settings(tmp_path: Path) -> None:
     """Else a network for another challenge, or one weight too few, goes unnoticed."""
     with pytest.raises(ValueError, match="tells 3 classes, not 8"):
         load(tmp_path, [Network(colours)], NUM_CLASSES=8).predict(IMAGES)
-    with pytest.raises(ValueError, match="has to have 2 numbers"):
+    with pytest.raises(ValueError, match="has to have 2 values"):
         load(tmp_path, [Network(colours), Network(colours)], MEMBER_WEIGHTS=[1])
     with pytest.raises(TypeError, match="several outputs"):
         load(tmp_path, [Network(lambda x: [x, x])]).predict(IMAGES)
@@ -264,7 +264,7 @@ def test_the_page_runs_where_only_keras_is() -> None:
     tree = ast.parse(source, feature_version=(3, 9))
     imported = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name
                 for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)}  # fmt: skip
-    assert imported == {"importlib", "pathlib", "keras", "numpy"}
+    assert imported == {"importlib", "sys", "pathlib", "keras", "numpy"}
 
 
 @pytest.mark.keras

@@ -38,10 +38,13 @@ def test_everything_is_read(tmp_path: Path) -> None:
         "tta": "flips",
         "ensemble": "vote",
         "include": ["layers.py"],
+        "output": "logits",
+        "member_weights": [2],
     }
     packing = read_training_folder(folder(tmp_path, **changes))
     assert (packing.scale, packing.scale_given, packing.resize) == ("0..1", True, 64)
     assert (packing.tta, packing.ensemble) == ("flips", "vote")
+    assert (packing.output, packing.member_weights) == ("logits", (2,))
     assert packing.include == (tmp_path / "layers.py",)
     assert packing.split == tmp_path / "split.json"
 
@@ -55,8 +58,27 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"tta": "flip"}, "one of none, flips, rot90, d4"),
     ({"resize": "96"}, "a side in pixels"),
     ({"weight": ["x"]}, "did you mean 'weights'"),
-    ({"preprocess": "resnet50"}, "preprocess: expected null"),
+    ({"preprocess": "resnet5"}, "preprocess: no preprocessing is called 'resnet5'"),
+    ({"preprocess": 50}, "preprocess: expected the name of a Keras application, or null"),
+    ({"preprocess": "vgg16", "scale": "0..1"}, "scale: expected 0..255 or nothing beside"),
+    ({"output": "softmax"}, "one of auto, probabilities, logits"),
+    ({"member_weights": [1, 1]}, "expected 1 numbers above 0"),
+    ({"member_weights": [0]}, "expected 1 numbers above 0"),
+    ({"member_weights": ["2"]}, "expected 1 numbers above 0"),
+    ({"member_weights": 2}, "expected 1 numbers above 0"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("resnet50", "caffe"), ("DenseNet121", "torch"), ("efficientnetb0", None)]
+)
+def test_preprocess_takes_the_names_of_the_command(
+    tmp_path: Path, name: str, mode: str | None
+) -> None:
+    """Else a recipe could not say what --preprocess can; the scale is then known."""
+    packing = read_training_folder(folder(tmp_path, preprocess=name))
+    assert (packing.preprocess, packing.scale) == (mode, "0..255")
+    assert packing.scale_given
 
 
 @pytest.mark.parametrize(("changes", "said"), MISTAKES)
@@ -73,6 +95,13 @@ def test_what_is_no_json_object(tmp_path: Path, text: str) -> None:
     """Else the user meets a parser's words."""
     (tmp_path / "recipe.json").write_text(text, encoding="utf-8")
     with pytest.raises(SubmissionError, match=r"recipe\.json"):
+        read_training_folder(tmp_path)
+
+
+def test_a_saved_model_is_named(tmp_path: Path) -> None:
+    """Else the user is told of a recipe, not that the format is the fault."""
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(SubmissionError, match="is a SavedModel"):
         read_training_folder(tmp_path)
 
 

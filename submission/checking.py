@@ -1,0 +1,111 @@
+"""Check a zip as a whole: look into it, then rehearse it. What the command and notebooks share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from submission.archive import Archive
+from submission.challenge import Challenge
+from submission.checked import Checked, unknown_to_all
+from submission.checks.registry import examine
+from submission.findings import Finding, has_errors, without
+from submission.patience import said_when_slow
+
+if TYPE_CHECKING:
+    from submission.rehearsal import Rehearsal
+
+Rehearse = Callable[[Archive], "Rehearsal"]
+
+
+@dataclass
+class Checking:
+    """One zip's way through the checks and the dry runs.
+
+    rehearse: makes the dry runs; None to look only. ignored: codes that are left out. left_out: how
+    often each of them was found. seconds: by phase.
+    """
+
+    challenge: Challenge
+    rehearse: Rehearse | None = None
+    ignored: frozenset[str] = frozenset()
+    left_out: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    rehearsal: Rehearsal | None = None
+
+    def look(self, archive: Archive, challenge: Challenge, zip_name: str = "") -> list[Finding]:
+        """What the checks find without running anything."""
+        started = time.monotonic()
+        with said_when_slow("looking into the zip"):
+            found = self.keep(examine(archive, challenge, zip_name))
+        self.seconds["static"] = time.monotonic() - started
+        return found
+
+    def run(self, archive: Archive) -> list[Finding]:
+        """What the dry runs find; nothing when none is wanted."""
+        if self.rehearse is None:
+            return []
+        started = time.monotonic()
+        self.rehearsal = self.rehearse(archive)
+        self.seconds["dry run"] = time.monotonic() - started
+        for run in self.rehearsal.runs:
+            phases = {f"{run.place.name}: {name}": took for name, took in run.seconds.items()}
+            self.seconds.update(phases)
+        return self.keep(self.rehearsal.findings)
+
+    def keep(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Those that are not ignored; the others are counted."""
+        kept, left_out = without(findings, self.ignored)
+        for code, count in left_out.items():
+            self.left_out[code] = self.left_out.get(code, 0) + count
+        return kept
+
+    def whole(self, archive: Archive) -> Checked:
+        """Both, and what they come to."""
+        findings = self.look(archive, self.challenge)
+        if not any(f.severity == "error" and f.code.startswith("S1") for f in findings):
+            findings += self.run(archive)  # else it could not be unpacked, or not be imported
+        files = {member.name: member.size for member in archive.members}
+        return self.result(str(archive.path), archive.sha256, archive.size, files, findings)
+
+    def result(
+        self,
+        zip_name: str,
+        sha256: str,
+        size: int,
+        files: dict[str, int],
+        findings: Sequence[Finding],
+    ) -> Checked:
+        """What is known, with the verdict's grounds."""
+        checked = Checked(
+            zip_name, sha256, size, files, tuple(findings), self.left_out, seconds=self.seconds
+        )
+        unknown = unknown_to_all(self.challenge)
+        if self.rehearsal is None:
+            versions = self._versions()
+            why = "mend the errors first" if self.rehearse else "--no-run"
+            unchecked = (f"whether it runs ({why})", *versions, "time limit", "memory limit")
+            return replace(checked, unchecked=(*unchecked, *unknown))
+        return self._ran(checked, self.rehearsal, unknown)
+
+    def _ran(self, checked: Checked, rehearsal: Rehearsal, unknown: tuple[str, ...]) -> Checked:
+        from submission.rehearsal import as_document, is_ready
+
+        ready = not has_errors(checked.findings) and is_ready(rehearsal, self.challenge)
+        on_server = any(run.place.is_server for run in rehearsal.runs)
+        missing = () if on_server else self._versions(" (build them once: --server)")
+        return replace(
+            checked,
+            runs=tuple(as_document(run) for run in rehearsal.runs),
+            images=rehearsal.images,
+            ran_in=rehearsal.place.name if rehearsal.place else "",
+            ready=ready,
+            unchecked=(*missing, *rehearsal.unchecked, *unknown),
+        )
+
+    def _versions(self, hint: str = "") -> tuple[str, ...]:
+        named = (("TensorFlow", self.challenge.tensorflow), ("Keras", self.challenge.keras))
+        said = " / ".join(f"{what} {version}" for what, version in named if version)
+        return (f"{said}{hint}",) if said else ()

@@ -1,0 +1,282 @@
+"""The dry run: the submission answers in a child, here and under the server's own versions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from sandbox.ingest import Outcome, Progress, Request, Session
+from sandbox.job import CEILINGS, Limits
+from submission.archive import Archive
+from submission.challenge import Challenge, WorkingFolder
+from submission.dry_run_cost import PLATFORMS_SECONDS, Cost, estimate
+from submission.dry_run_images import Images
+from submission.dry_run_judgement import (
+    Bounds,
+    judge_answers,
+    judge_cost,
+    judge_failure,
+    judge_scale,
+    judge_traces,
+    unchecked_cost,
+)
+from submission.dry_run_places import HERE, Place
+from submission.dry_run_progress import Shown, Tell, silent
+from submission.dry_run_questions import Interview, Labels, Question, ask_everything
+from submission.dry_run_scale import Difference, ask_scale
+from submission.failures import plain
+from submission.findings import Finding
+from submission.run_codes import found
+
+MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
+SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
+HIDDEN_IMAGES = 3000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """bounds: the platform's limits, as far as known. hidden_images: how many it will ask."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    hidden_images: int = HIDDEN_IMAGES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one place showed.
+
+    accuracy: of the first answer on the labelled images; None without labels. labels: the first
+    answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
+    what it could not tell; unknown_limits: those of the platform, with what would be needed.
+    """
+
+    place: Place
+    findings: tuple[Finding, ...]
+    cost: Cost | None
+    accuracy: float | None
+    labels: Labels | None
+    versions: Mapping[str, str]
+    limits: Mapping[str, str]
+    seconds: Mapping[str, float]
+    unchecked: tuple[str, ...] = ()
+    unknown_limits: tuple[str, ...] = ()
+    scale: Mapping[str, Difference] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is anything to go by."""
+        return self.labels is not None
+
+
+def dry_run(
+    archive: Archive,
+    challenge: Challenge,
+    images: Images,
+    place: Place = HERE,
+    settings: Settings | None = None,
+    shown: Shown = silent,
+) -> Run:
+    """Load the submission in a child and ask it everything; its failures are findings.
+
+    Raises `SandboxError` if no child can be started, `SubmissionError` if the zip cannot be unpacked.
+    """
+    return _DryRun(archive, challenge, images, place, settings or Settings(), shown).run()
+
+
+def first_answer(archive: Archive, challenge: Challenge, images: Images) -> Labels | None:
+    """What it says of the images here, and nothing else; None if it fails."""
+    return _DryRun(archive, challenge, images, HERE, Settings(), silent).first_answer()
+
+
+class _DryRun:
+    def __init__(
+        self,
+        archive: Archive,
+        challenge: Challenge,
+        images: Images,
+        place: Place,
+        settings: Settings,
+        shown: Shown,
+    ) -> None:
+        self.archive, self.challenge, self.images = archive, challenge, images
+        self.place, self.settings, self.shown = place, settings, shown
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> Run:
+        with ExitStack() as stack:
+            stood = stack.enter_context(self._unpacked())
+            main = stack.enter_context(Session(self._request(stood, self.challenge.working_folder)))
+            # The child for the other folder loads beside the first one; it is asked after it.
+            other = stack.enter_context(self._other()) if self._has_room() else None
+            interview, outcome, scale = self._interview(main)
+            findings = [*judge_failure(interview, outcome, self.challenge, self._guards())]
+            if self._is_worth_moving(outcome):
+                other = other or stack.enter_context(self._other())
+                findings += self._moved(other, outcome)
+        cost = estimate(interview, outcome, self.settings.hidden_images)
+        findings += judge_answers(interview, self.challenge)
+        findings += judge_scale(scale)
+        findings += judge_cost(cost, self.settings.bounds) if cost else []
+        findings += judge_traces(outcome, str(stood))
+        return self._result(interview, outcome, cost, scale, findings)
+
+    def first_answer(self) -> Labels | None:
+        every = np.arange(len(self.images.values))
+        with self._unpacked() as folder:
+            request = self._request(folder, self.challenge.working_folder)
+            with Session(request) as session:
+                answer = Interview(session, self.images).ask(Question("first", [every]))
+        return None if answer is None else answer.labels
+
+    def _result(
+        self,
+        interview: Interview,
+        outcome: Outcome,
+        cost: Cost | None,
+        scale: Mapping[str, Difference],
+        findings: Sequence[Finding],
+    ) -> Run:
+        first = interview.answers.get("first")
+        accuracy, plain_rows, truth = None, self.images.plain, self.images.labels
+        if first is not None and truth is not None:
+            accuracy = float((first.labels[plain_rows] == truth[plain_rows]).mean())
+        return Run(
+            self.place,
+            tuple(findings),
+            cost,
+            accuracy,
+            None if first is None else first.labels,
+            outcome.versions,
+            outcome.result.limits,
+            {"start": outcome.start_seconds, "load": outcome.load_seconds, **self.seconds},
+            tuple(self._not_asked(interview)),
+            tuple(unchecked_cost(cost, self.settings.bounds)),
+            scale,
+        )
+
+    def _interview(self, session: Session) -> tuple[Interview, Outcome, dict[str, Difference]]:
+        started = time.monotonic()
+        with self.shown(self.place.name) as tell:
+            interview = Interview(session, self.images, self._watched(session, tell))
+            ask_everything(interview, self.settings.hidden_images, self.settings.seed)
+            self.seconds["questions"] = time.monotonic() - started
+            scale = ask_scale(interview) if self.place == HERE else {}
+            self.seconds["scale"] = time.monotonic() - started - self.seconds["questions"]
+            return interview, session.finish(), scale
+
+    def _watched(self, session: Session, tell: Tell) -> Tell:
+        """The limit is for one pass over the set; what is asked after the first answer is extra."""
+        allowed = False
+
+        def watch(question: str, progress: Progress) -> None:
+            nonlocal allowed
+            if question != "first" and not allowed:
+                session.allow(4 * self._guard_seconds)
+                allowed = True
+            tell(question, progress)
+
+        return watch
+
+    def _is_worth_moving(self, outcome: Outcome) -> bool:
+        """Not where it failed for another reason than a file that was not found."""
+        problem = outcome.problem
+        if self.place != HERE:
+            return False
+        said = f"{problem.kind} {problem.message}" if problem else ""
+        signs = ("FileNotFound", "not found", "No such file", "Unable to open")
+        return problem is None or any(sign in said for sign in signs)
+
+    def _moved(self, other: Session, outcome: Outcome) -> Iterator[Finding]:
+        """The same from the working folder that the challenge does not name."""
+        started = time.monotonic()
+        rows = np.arange(min(len(self.images.values), 8))
+        moved = Interview(other, self.images)
+        moved.ask(Question("first", [rows]))
+        end = other.finish()
+        self.seconds["other folder"] = time.monotonic() - started
+        there = "program" if self.challenge.working_folder == "submission" else "submission"
+        names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
+        if outcome.problem is not None and end.problem is None:
+            message = f"it runs in {names[there]} and fails in {names[self.challenge.working_folder]}, where this challenge's server stands"
+            yield found("S705", message, "error")
+        if outcome.problem is None and end.problem is not None:
+            said = plain(f"{end.problem.kind}: {end.problem.message}", 200)
+            message = f"it fails when the working folder is {names[there]} ({said})"
+            yield found("S705", message, detail=end.problem.trace)
+
+    def _not_asked(self, interview: Interview) -> Iterator[str]:
+        """What was left out because an earlier question was not answered."""
+        if interview.failed and interview.answers:
+            yield f"what follows the question {interview.failed!r}, which was not answered"
+        if self.images.labels is None and self.place == HERE:
+            yield "scale and preprocessing (labelled images would show them: --data FILE)"
+        elif interview.failed.startswith("scale "):
+            yield "scale and preprocessing in full: float images are not answered"
+
+    def _guards(self) -> dict[str, str]:
+        """What ends a child where the platform's own limit is not known."""
+        bounds = self.settings.bounds
+        time_guard = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
+        memory_guard = f"{MEMORY_SHARE:.0%} of what was free here, as no memory limit is known"
+        guards = {} if bounds.seconds else {"time": time_guard}
+        return guards | ({} if bounds.memory_bytes else {"memory": memory_guard})
+
+    @property
+    def _guard_seconds(self) -> float:
+        return self.settings.bounds.seconds or PLATFORMS_SECONDS
+
+    def _limits(self) -> Limits:
+        free = int(psutil.virtual_memory().available * MEMORY_SHARE)
+        return replace(
+            CEILINGS,
+            seconds=self._guard_seconds,
+            memory_bytes=min(self.settings.bounds.memory_bytes or free, free),
+        )
+
+    def _request(self, folder: Path, working_folder: WorkingFolder) -> Request:
+        return Request(
+            submission=folder,
+            classes=self.challenge.classes,
+            module=self.challenge.module,
+            class_name=self.challenge.class_name,
+            method=self.challenge.method,
+            working_folder=working_folder,
+            python=self.place.python,
+            limits=self._limits(),
+            image=self.place.image,
+        )
+
+    @contextmanager
+    def _other(self) -> Iterator[Session]:
+        there: WorkingFolder = (
+            "program" if self.challenge.working_folder == "submission" else "submission"
+        )
+        with self._unpacked() as folder, Session(self._request(folder, there)) as session:
+            yield session
+
+    def _has_room(self) -> bool:
+        """Whether a second child may load beside the first: not where time is measured to a limit."""
+        room = psutil.virtual_memory().available > SPARE_BYTES + 4 * self.archive.unpacked_bytes
+        spare = (os.cpu_count() or 1) > 1 and self.settings.bounds.seconds is None
+        return self.place == HERE and room and spare
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[Path]:
+        started = time.monotonic()
+        place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
+        try:
+            self.archive.extract(place)
+            self.seconds["unpack"] = time.monotonic() - started
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""What a dry run is made with, from the command's options: the images, the limits, the places."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cells import DataError, Dataset, load
+from sandbox.docker import prepare
+from sandbox.job import SandboxError
+from sandbox.server import default_cache
+from submission.archive import Archive
+from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge
+from submission.dry_run import HIDDEN_IMAGES, Settings, first_answer
+from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
+from submission.dry_run_judgement import Bounds
+from submission.dry_run_places import (
+    HERE,
+    Place,
+    build_server,
+    in_image,
+    server_if_built,
+    server_name,
+)
+from submission.dry_run_progress import Shown, on_terminal
+from submission.errors import SubmissionError
+from submission.patience import said_when_slow
+from submission.rehearsal import Rehearsal, rehearse
+
+Say = Callable[[str], None]
+QUESTION = (
+    "Rehearse under the server's own {name} as well? They are installed once, apart from your own "
+    "(about 1.5 GB, a minute or two). [y/N] "
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to rehearse; the command's options of the same names.
+
+    data: labelled images or the file that holds them; None for drawn ones. server: True builds the
+    server's versions, None uses them where they are built, False does without. time_limit (s),
+    memory_limit (bytes), hidden_images: None for the challenge's own. splits: the `split.json` files
+    that count; None for the one beside the zip.
+    """
+
+    data: str | Path | Dataset | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    hidden_images: int | None = None
+    server: bool | None = None
+    docker: str | None = None
+    splits: Sequence[Path] | None = None
+
+
+class Rehearser:
+    """Makes the dry runs that are wished for. Raises `SubmissionError` for what cannot be used."""
+
+    def __init__(
+        self, wishes: Wishes, challenge: Challenge, say: Say, shown: Shown = on_terminal
+    ) -> None:
+        self.wishes, self.challenge, self.say, self.shown = wishes, challenge, say, shown
+        self.images: Images | None = None
+
+    def __call__(self, archive: Archive) -> Rehearsal:
+        """The dry runs of one zip, in every place that is wanted."""
+        with said_when_slow("reading the images"):
+            self.images = self._images(archive.path)
+        settings = _settings(self.wishes, self.challenge)
+        places = _places(self.wishes, self.challenge, self.say)
+        try:
+            return rehearse(archive, self.challenge, self.images, places, settings, self.shown)
+        except SandboxError as error:
+            raise SubmissionError(
+                f"no dry run could be made: {error}. --no-run does without."
+            ) from None
+
+    def compare(self, before: Path, rehearsal: Rehearsal) -> str:
+        """One line: the same images before and after the weights were made smaller."""
+        after = rehearsal.runs[0].labels
+        if self.images is None or after is None:
+            return ""
+        with Archive(before) as archive:
+            was = first_answer(archive, self.challenge, self.images)
+        if was is None:
+            return "before it was made smaller it did not answer"
+        same = f"{int((was == after).sum())} of {len(was)} images keep their label"
+        if self.images.labels is None:
+            return f"made smaller: {same}"
+        rows, truth = self.images.plain, self.images.labels
+        old, new = (float((labels[rows] == truth[rows]).mean()) for labels in (was, after))
+        return f"made smaller: accuracy {old:.4f} before, {new:.4f} after; {same}"
+
+    def _images(self, zip_path: Path) -> Images:
+        wishes, challenge = self.wishes, self.challenge
+        if wishes.data is None:
+            return drawn_images(challenge, wishes.seed)
+        splits = splits_beside(zip_path) if wishes.splits is None else wishes.splits
+        try:
+            data = wishes.data
+            if not isinstance(data, Dataset):
+                data = load(data, shape=challenge.shape, classes=challenge.classes)
+            return given_images(data, splits, wishes.seed)
+        except DataError as error:
+            raise SubmissionError(str(error)) from None
+
+
+def _settings(wishes: Wishes, challenge: Challenge) -> Settings:
+    told = challenge.hidden_images
+    hidden = HIDDEN_IMAGES if told == ASSUMED_HIDDEN_IMAGES else told
+    bounds = Bounds(
+        wishes.time_limit or challenge.seconds, wishes.memory_limit or challenge.memory_bytes
+    )
+    return Settings(bounds, wishes.hidden_images or hidden, wishes.seed)
+
+
+def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
+    places = [HERE]
+    if wishes.docker:
+        try:
+            prepare(wishes.docker, say)
+        except SandboxError as error:
+            raise SubmissionError(f"{error}.".replace("..", ".")) from None
+        places.append(in_image(wishes.docker))
+    server = None if wishes.server is False else _server(wishes, challenge, say)
+    return [*places, server] if server else places
+
+
+def _server(wishes: Wishes, challenge: Challenge, say: Say) -> Place | None:
+    """Built before, or asked for now; asked about once, and only on a terminal."""
+    name = server_name(challenge)
+    if wishes.server and not name:
+        raise SubmissionError(
+            "--server: this challenge names no versions of TensorFlow or Keras; add them to [server] "
+            "in its TOML file."
+        )
+    try:
+        if found := server_if_built(challenge):
+            return found
+        if wishes.server or (name and _wants_server(name)):
+            return build_server(challenge, say)
+    except SandboxError as error:
+        if wishes.server:
+            raise SubmissionError(f"--server: {error}") from None
+        say(f"the server's versions could not be built: {error}")
+    return None
+
+
+def _wants_server(name: str) -> bool:
+    asked = default_cache() / "asked-about-the-server"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or asked.exists():
+        return False
+    sys.stderr.write(QUESTION.format(name=name))
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    with contextlib.suppress(OSError):  # then it is asked again next time
+        asked.parent.mkdir(parents=True, exist_ok=True)
+        asked.touch()
+    return answer in ("y", "yes")

@@ -1,0 +1,116 @@
+"""The images that a dry run asks about: a few of each class, and some as dark or bright as they get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cells import Dataset, clean, prefix_order, read_split, synthetic
+from cells.kinds import ALL
+from submission.challenge import Challenge
+
+DRAWN = 96
+SMALLEST_DRAWN, LARGEST_DRAWN = 16, 256  # sides in pixels
+MOST_GIVEN = 200
+# The hidden set holds nearly black and nearly white images; models that look at the brightest
+# value of a batch show themselves there.
+_DARK = tuple((factor, 0) for factor in (0.01, 0.2, 0.4, 0.6, 0.75))
+_BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 191), (0.05, 240))
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is asked. values: uint8 (n, h, w, c), shuffled. odd: rows that are changed copies.
+
+    labels: int64 (n,) when the images are real and labelled, else None. note: for people.
+    """
+
+    values: NDArray[np.uint8]
+    odd: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    note: str
+
+    @property
+    def plain(self) -> NDArray[np.int64]:
+        """The rows that are not odd ones."""
+        return np.setdiff1d(np.arange(len(self.values)), self.odd)
+
+
+def drawn_images(challenge: Challenge, seed: int) -> Images:
+    """Drawn cells in the challenge's size; their labels mean nothing to a model of real ones."""
+    height, width, channels = challenge.shape
+    side = min(max(height, width, SMALLEST_DRAWN), LARGEST_DRAWN)
+    drawn = synthetic(DRAWN, seed, side, min(challenge.classes, len(ALL)), balanced=True).images
+    times = -(-max(height, width) // side)  # larger ones are drawn small and enlarged
+    if times > 1:
+        drawn = drawn.repeat(times, axis=1).repeat(times, axis=2)
+    values = drawn[:, :height, :width]
+    if channels == 1:
+        values = values.mean(axis=3, keepdims=True).astype(np.uint8)
+    note = f"{DRAWN} drawn images: labelled ones (--data) would show a wrong scale as well"
+    return _shuffled(values, None, note, seed)
+
+
+def given_images(data: Dataset, splits: Sequence[Path], seed: int) -> Images:
+    """At most 200 of the user's own, evenly of each class.
+
+    splits: the `split.json` files of the networks: images on a training side are left out.
+    """
+    kept, note = _not_learnt(data, splits)
+    kept, _ = clean(kept, near_threshold=None)
+    order = _evenly(kept.labels[prefix_order(kept, seed)])[:MOST_GIVEN]
+    chosen = kept.subset(prefix_order(kept, seed)[order])
+    note = f"{len(chosen)} images of {data.source}, {note}"
+    return _shuffled(chosen.images, chosen.labels, note, seed)
+
+
+def splits_beside(zip_path: Path) -> tuple[Path, ...]:
+    """The split that lies beside a zip, if there is one."""
+    beside = (zip_path.with_name(f"{zip_path.stem}.split.json"), zip_path.with_name("split.json"))
+    return tuple(path for path in beside if path.is_file())[:1]
+
+
+def _not_learnt(data: Dataset, splits: Sequence[Path]) -> tuple[Dataset, str]:
+    """What no split has on its training side; everything where no split is known."""
+    if not splits:
+        return data, "which the model may have learnt (no split is known)"
+    sides = [read_split(split).side(data) for split in splits]
+    learnt = np.any([side == "train" for side in sides], axis=0)
+    held_out = np.any([side == "validation" for side in sides], axis=0) & ~learnt
+    names = ", ".join(split.name for split in splits)
+    if held_out.any():
+        return data.subset(held_out), f"held out by {names}"
+    if not learnt.all():
+        return data.subset(~learnt), f"none of them in {names}"
+    return data, f"which the model has learnt (all are on the training side of {names})"
+
+
+def _evenly(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions in an order that takes one of each class in turn."""
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = labels == label
+        turn[mine] = np.arange(mine.sum())
+    return np.argsort(turn, kind="stable")
+
+
+def _shuffled(
+    plain: NDArray[np.uint8], labels: NDArray[np.int64] | None, note: str, seed: int
+) -> Images:
+    odd = np.stack(
+        [
+            (plain[i % len(plain)] * factor + offset).clip(0, 255).astype(np.uint8)
+            for i, (factor, offset) in enumerate(_BRIGHTNESS)
+        ]
+    )
+    order = np.random.default_rng(seed).permutation(len(plain) + len(odd))
+    values = np.concatenate([plain, odd])[order]
+    truth = None if labels is None else np.concatenate([labels, labels[: len(odd)]])
+    if truth is not None and len(truth) < len(order):  # fewer images than odd ones
+        truth = np.resize(truth, len(order))
+    where = np.flatnonzero(order >= len(plain))
+    return Images(values, where, None if truth is None else truth[order], note)

@@ -1,0 +1,53 @@
+"""What is shown while a dry run goes on: one line on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from sandbox.ingest import Progress
+
+Tell = Callable[[str, Progress], None]
+Shown = Callable[[str], AbstractContextManager[Tell]]
+
+_STAGES = {
+    "start": "starting Python",
+    "import": "importing the submission",
+    "class": "importing the submission",
+    "init": "loading the model",
+    "method": "loading the model",
+}
+_QUESTIONS = {
+    "first": "the images at once",
+    "again": "the same again",
+    "order": "in another order",
+    "small": "in small blocks",
+    "large": "in a large block",
+    "float32": "as float32",
+    "float64": "as float64",
+}
+
+
+@contextmanager
+def silent(_place: str) -> Iterator[Tell]:
+    """Show nothing."""
+    yield lambda _question, _progress: None
+
+
+@contextmanager
+def on_terminal(place: str) -> Iterator[Tell]:
+    """A spinner with the question and the time on standard error; gone when it is done."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(f"dry run {place}: starting Python", total=None)
+
+        def tell(question: str, progress: Progress) -> None:
+            doing = _STAGES.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
+            bar.update(task, description=f"dry run {place}: {doing}")
+
+        yield tell

@@ -1,0 +1,132 @@
+"""All dry runs of one zip together: what they found, and how far the verdict reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from submission.archive import Archive
+from submission.challenge import Challenge
+from submission.dry_run import Run, Settings, dry_run
+from submission.dry_run_images import Images
+from submission.dry_run_judgement import TOLERATED
+from submission.dry_run_places import HERE, Place
+from submission.dry_run_progress import Shown, silent
+from submission.findings import Finding, has_errors
+from submission.run_codes import found
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What came of the dry runs, in the order in which they were made."""
+
+    runs: tuple[Run, ...]
+    findings: tuple[Finding, ...]
+    images: str
+
+    @property
+    def place(self) -> Place | None:
+        """Where it ran that says the most."""
+        return self.runs[-1].place if self.runs else None
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What the dry runs could not tell."""
+        lines = [line for run in self.runs for line in run.unchecked]
+        return tuple(dict.fromkeys((*lines, *(self.runs[-1].unknown_limits if self.runs else ()))))
+
+
+def rehearse(
+    archive: Archive,
+    challenge: Challenge,
+    images: Images,
+    places: Sequence[Place] = (HERE,),
+    settings: Settings | None = None,
+    shown: Shown = silent,
+) -> Rehearsal:
+    """Make a dry run in each place, the server's last. Errors as `dry_run`."""
+    runs = [dry_run(archive, challenge, images, place, settings, shown) for place in places]
+    return Rehearsal(tuple(runs), tuple(_merged(runs)), images.note)
+
+
+def is_ready(rehearsal: Rehearsal | None, challenge: Challenge) -> bool:
+    """Whether it ran under the very versions of the server, with no error."""
+    if rehearsal is None or not rehearsal.runs or has_errors(rehearsal.findings):
+        return False
+    last = rehearsal.runs[-1]
+    pins = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
+    seen = [last.versions.get(name, pin) == pin for name, pin in pins.items() if pin]
+    return last.place.is_server and bool(seen) and all(seen)
+
+
+def as_document(run: Run) -> dict[str, Any]:
+    """A run for machines."""
+    cost = run.cost
+    return {
+        "place": run.place.name,
+        "answered": run.answered,
+        "accuracy": run.accuracy,
+        "versions": dict(run.versions),
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        "hidden_images": None
+        if cost is None
+        else {
+            "images": cost.images,
+            "asked": cost.measured,
+            "seconds": round(cost.seconds, 3),
+            "peak_bytes": cost.peak_bytes,
+        },
+        "limits": dict(run.limits),
+        "scale": {
+            name: {"accuracy": d.changed, "gain": [d.low, d.high], "images": d.images}
+            for name, d in run.scale.items()
+        },
+    }
+
+
+def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
+    """Each thing once; what fails here and not on the server is no error."""
+    here = runs[0] if runs else None
+    server = next(
+        (run for run in runs if run.place.is_server and not has_errors(run.findings)), None
+    )
+    for run in runs:
+        for finding in run.findings:
+            same = here is not None and run is not here and _is_among(finding, here.findings)
+            if same:
+                continue
+            if run is here and server is not None and finding.code.startswith("S60"):
+                yield _only_here(finding, server)
+            else:
+                yield _placed(finding, run.place)
+    if here is not None:
+        yield from (f for run in runs[1:] for f in _other_answers(here, run))
+
+
+def _is_among(finding: Finding, others: Sequence[Finding]) -> bool:
+    return any((f.code, f.severity) == (finding.code, finding.severity) for f in others)
+
+
+def _placed(finding: Finding, place: Place) -> Finding:
+    if place == HERE:
+        return finding
+    return replace(finding, message=f"{place.name}: {finding.message}")
+
+
+def _only_here(finding: Finding, server: Run) -> Finding:
+    message = f"with this Python only, not {server.place.name}: {finding.message}"
+    return replace(finding, severity="warning", message=message)
+
+
+def _other_answers(here: Run, there: Run) -> Iterator[Finding]:
+    if here.labels is None or there.labels is None or not there.place.is_server:
+        return
+    changed, count = int((here.labels != there.labels).sum()), len(here.labels)
+    if not changed or any(finding.code == "S701" for finding in here.findings):
+        return
+    message = f"{changed} of {count} images get another label {there.place.name} than here"
+    if changed > 1 and changed > TOLERATED * count:
+        yield found("S714", message)
+    else:
+        yield found("S714", message, "note", "So few may be floating point; nothing to do.")

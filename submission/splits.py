@@ -1,0 +1,55 @@
+"""Puts the split beside the zip; an ensemble's networks may come with one each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from submission.errors import SubmissionError
+from submission.included import read
+
+SCHEMA = 1
+
+
+def read_splits(splits: Path | tuple[Path, ...] | None) -> bytes | None:
+    """One split as its file has it, or several merged into one; None where there is none."""
+    found = (splits,) if isinstance(splits, Path) else splits or ()
+    if len(found) > 1:
+        return json.dumps(_merged(found), indent=1).encode() + b"\n"
+    return read(found[0]) if found else None
+
+
+def put_split(split: bytes | None, zip_path: Path) -> Path | None:
+    """Write `NAME.split.json` beside the zip, never into it: it tells nothing there and costs bytes.
+
+    Returns its path, or None without a split; an older zip's split goes then.
+    """
+    target = zip_path.with_name(f"{zip_path.stem}.split.json")
+    if split is None:
+        target.unlink(missing_ok=True)  # an older zip's split would now be wrong
+        return None
+    part = target.with_name(f"part-{target.name}")
+    part.write_bytes(split)
+    part.replace(target)
+    return target
+
+
+def _merged(splits: tuple[Path, ...]) -> dict[str, Any]:
+    """What any network was trained on is training; held out is what none was trained on."""
+    sides = [_read(path) for path in splits]
+    train = set().union(*(train for train, _ in sides))
+    held_out = set().union(*(validation for _, validation in sides)) - train
+    return {"schema": SCHEMA, "train": sorted(train), "validation": sorted(held_out)}
+
+
+def _read(path: Path) -> tuple[set[str], set[str]]:
+    try:
+        content = json.loads(read(path))
+        train, validation = (set(map(str, content[side])) for side in ("train", "validation"))
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise SubmissionError(
+            f"{path}: expected a split with the lists train and validation, as "
+            "docs/training_folder.md has it."
+        ) from None
+    return train, validation

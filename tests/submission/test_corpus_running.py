@@ -1,0 +1,125 @@
+"""The corpus, run for real: what only a run finds is found, and nothing right is refused.
+
+Children run two at a time. The normal suite takes a slice, `-m slow` all of them; those with Keras
+need ten seconds or so each, so that few of them are in the normal suite.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cells import from_arrays
+from submission.archive import Archive
+from submission.checked import Checked
+from submission.checking import Checking
+from submission.dry_run_choice import Rehearser, Wishes
+from submission.dry_run_progress import silent
+from tests.submission.corpus import good, keras_broken, running_broken
+from tests.submission.corpus.case import Case
+from tests.submission.corpus.pictures import labelled_images
+from tests.submission.corpus_weights import corpus_weights
+
+WORKERS = 2
+FAST = {
+    *("crash in import", "exit in import", "class removed again", "crash in init"),
+    *("method removed again", "crash in predict", "exit in predict", "endless recursion"),
+    *("divides whole numbers in place", "squeezes a batch of one", "10,000 open files"),
+    *(
+        "hang in predict",
+        "fork bomb",
+        "output flood",
+        "writes without end",
+        "os._exit(0) in predict",
+    ),
+    *("crashes in native code", "closes every file", "fakes its answers", "leaves a thread"),
+    *("tries the network", "terminal escapes", "deletes its weights", "relative weights"),
+    *("one-hot", "a list", "tensor-like object", "objects with a trap", "from 1 to 8"),
+    *("labels by position", "thrown dice", "one class", "scale by the brightest image"),
+    *("floats read otherwise", "fed 0..1 for 0..255"),
+    *("plain", "test-time flips", "dataclasses", "relative weights, changes directory first"),
+    *("several modules, star import", "prints how long it took"),
+}
+FAST_KERAS = {
+    *("trained on 0..1, fed 0..255", "class of the notebook", "a tensor"),
+    *("Keras, plain", "Keras, subclassed"),
+}
+WORST = ("note", "warning", "error")
+
+
+def table(cases: Sequence[Case]) -> Sequence[object]:
+    """The rows; all but the chosen ones are slow, those that start TensorFlow are marked so."""
+    rows = []
+    for case in cases:
+        marks = [pytest.mark.keras] if case.keras else []
+        slow = case.name not in (FAST_KERAS if case.keras else FAST)
+        rows.append(pytest.param(case, marks=[*marks, *([pytest.mark.slow] if slow else [])]))
+    return rows
+
+
+BROKEN = [c for c in (*running_broken.CASES, *keras_broken.CASES) if c.run and not c.server]
+GOOD = [case for case in good.CASES if case.run]
+
+
+@cache
+def labelled() -> object:
+    """Images whose brightness is their class."""
+    return from_arrays(*labelled_images(), source="the corpus")
+
+
+def check(case: Case) -> Checked:
+    """What make-submission would say of it, with a dry run here."""
+    data = labelled() if case.data or case.severity == "good" else None
+    profile = case.profile()
+    if case.keras:  # the weights are saved by this very Keras: what it says of others is not asked
+        profile = replace(profile, keras=version("keras"))
+    wishes = Wishes(data, 0, case.seconds, case.memory, server=False)  # type: ignore[arg-type]  # a Dataset
+    with tempfile.TemporaryDirectory(prefix="corpus-") as place:
+        path = case.build(Path(place), corpus_weights() if case.keras else None)
+        rehearser = Rehearser(wishes, profile, lambda _: None, silent)
+        with Archive(path) as archive:
+            return Checking(profile, rehearser).whole(archive)
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Checked]]]:
+    """All selected cases, begun at once: a test waits for its own."""
+    here = [item for item in request.session.items if item.path == request.path]
+    cases = [item.callspec.params["case"] for item in here if hasattr(item, "callspec")]
+    if any(case.keras for case in cases):
+        corpus_weights()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        yield {case.name: pool.submit(check, case) for case in cases}
+
+
+def said(checked: Checked) -> str:
+    """The findings, for a failing test."""
+    return "\n".join(f"{f.severity} {f.code} {f.message}" for f in checked.findings)
+
+
+@pytest.mark.parametrize("case", table(BROKEN), ids=str)
+def test_what_is_broken_does_not_pass(case: Case, runs: dict[str, Future[Checked]]) -> None:
+    """Else a submission that fails on the platform would be called fine here."""
+    checked = runs[case.name].result()
+    assert not case.missing({finding.code for finding in checked.findings}), said(checked)
+    worst = max((WORST.index(f.severity) for f in checked.findings), default=-1)
+    assert worst >= WORST.index(case.severity), said(checked)
+    assert not (case.severity == "error" and checked.verdict != "has errors")
+    assert "sandbox/" not in "".join(f.detail for f in checked.findings), "a traceback of ours"
+
+
+@pytest.mark.parametrize("case", table(GOOD), ids=str)
+def test_what_is_right_passes(case: Case, runs: dict[str, Future[Checked]]) -> None:
+    """Else a team would be kept from uploading by a false alarm."""
+    checked = runs[case.name].result()
+    alarms = [f for f in checked.findings if f.severity != "note" and f.code not in case.allowed]
+    assert not alarms, said(checked)
+    assert checked.verdict == "runs here"
+    assert not checked.ready, "only the server's own versions make it ready"

@@ -1,0 +1,238 @@
+"""Here, under the server's versions, in an image: where it runs, and what that is called."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.job import SandboxError
+from submission.archive import Archive
+from submission.challenge import WorkingFolder, load_challenge
+from submission.checked import Checked
+from submission.checking import Checking
+from submission.cli import main
+from submission.dry_run import Run
+from submission.dry_run_choice import Rehearser, Wishes
+from submission.dry_run_images import drawn_images
+from submission.dry_run_places import HERE, Place, in_image, server_name, server_pins
+from submission.dry_run_progress import silent
+from submission.findings import Finding
+from submission.rehearsal import Rehearsal, is_ready, rehearse
+from tests.submission.corpus.case import files, page
+from tests.submission.corpus.keras_page import around
+from tests.submission.corpus_weights import corpus_weights
+from tests.submission.zips import build_zip
+
+CHALLENGE = load_challenge()
+SERVER = Place("under the server's", sys.executable, is_server=True)
+FAILS = Finding("S603", "error", "Model() failed")
+LABELS = np.arange(200) % 8
+
+
+def run(place: Place, *found: Finding, labels: Any = LABELS, **versions: str) -> Run:
+    """A dry run with these findings."""
+    return Run(place, found, None, None, labels, versions, {}, {"start": 1.0})
+
+
+def merged(runs: Sequence[Run], monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    """What they come to together."""
+    left = list(runs)
+    monkeypatch.setattr("submission.rehearsal.dry_run", lambda *_: left.pop(0))
+    images = drawn_images(CHALLENGE, 0)
+    places = [made.place for made in runs]
+    return rehearse(None, CHALLENGE, images, places)  # type: ignore[arg-type]  # dry_run is replaced
+
+
+MERGED = [
+    ([run(HERE), run(SERVER)], []),
+    ([run(HERE, FAILS), run(SERVER)], [("S603", "warning", "with this Python only")]),
+    ([run(HERE), run(SERVER, FAILS)], [("S603", "error", "under the server's: Model() failed")]),
+    ([run(HERE, FAILS), run(SERVER, FAILS)], [("S603", "error", "Model() failed")]),
+    ([run(HERE), run(SERVER, labels=(LABELS + 1) % 8)], [("S714", "error", "200 of 200")]),
+    ([run(HERE), run(SERVER, labels=np.where(np.arange(200) < 1, 7, LABELS))], [("S714", "note", "1 of 200")]),
+    ([run(HERE, labels=None), run(SERVER, FAILS, labels=None)], [("S603", "error", "under")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("runs", "wanted"), MERGED)
+def test_what_several_places_come_to(
+    runs: list[Run], wanted: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what fails on the server alone would be lost, or what fails here alone be an error."""
+    found = merged(runs, monkeypatch).findings
+    assert [(f.code, f.severity) for f in found] == [(code, how) for code, how, _ in wanted]
+    assert all(f.message.startswith(start) for f, (_, _, start) in zip(found, wanted, strict=True))
+
+
+RIGHT = {"tensorflow": "2.17.0", "keras": "3.4.1"}
+READY = [
+    ([run(HERE, **RIGHT)], False),
+    ([run(HERE), run(SERVER, **RIGHT)], True),
+    ([run(HERE), run(SERVER)], True),  # a submission without TensorFlow
+    ([run(HERE), run(SERVER, keras="3.15.1")], False),  # an image with other versions
+    ([run(HERE), run(SERVER, FAILS, **RIGHT)], False),
+    ([], False),
+]
+
+
+@pytest.mark.parametrize(("runs", "ready"), READY)
+def test_only_the_servers_own_versions_make_it_ready(
+    runs: list[Run], ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else "ready" would be said of what was never seen under the server's versions."""
+    assert is_ready(merged(runs, monkeypatch), CHALLENGE) is ready
+
+
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wishes: Wishes) -> Checked:
+    """A good submission, rehearsed as wished for; its children are not looked at."""
+    monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
+    path = build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
+    with Archive(path) as archive:
+        return Checking(CHALLENGE, Rehearser(wishes, CHALLENGE, lambda _: None, silent)).whole(
+            archive
+        )
+
+
+def test_the_server_is_used_once_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a user who built it would have to ask for it each time."""
+    monkeypatch.setattr("submission.dry_run_places.find", lambda *_: Path(sys.executable))
+    found = checked(tmp_path, monkeypatch, Wishes())
+    assert [made["place"] for made in found.runs] == ["here", f"under {server_name(CHALLENGE)}"]
+    assert found.verdict == "runs under TensorFlow 2.17.0 / Keras 3.4.1"
+    assert found.ready
+    assert "ready to upload" in str(found)
+    assert not any("TensorFlow" in line for line in found.unchecked)
+    without = checked(tmp_path, monkeypatch, Wishes(server=False))
+    assert without.verdict == "runs here"
+    assert any(line.startswith("TensorFlow 2.17.0 / Keras 3.4.1") for line in without.unchecked)
+
+
+def test_a_server_that_cannot_be_built_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else being offline would end in a traceback, or be passed over in silence."""
+
+    def offline(*_: object) -> Path:
+        raise SandboxError("there is no network: try again online")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("submission.dry_run_places.build", offline)
+    build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
+    assert main(["--check-only", "s.zip", "--server"]) == 2
+    assert "make-submission: --server: there is no network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "built"), [("y\n", 1), ("\n", 0), ("n\n", 0), ("", 0)])
+def test_the_question_is_asked_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    built: int,
+) -> None:
+    """Else the user would be asked at each packing, or gigabytes be fetched unasked."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def offline(*_: object) -> Path:
+        asked.append(1)
+        raise SandboxError("offline")
+
+    asked: list[int] = []
+    monkeypatch.setattr("submission.rehearsal.dry_run", lambda *_: run(HERE))
+    monkeypatch.setattr("submission.dry_run_places.build", offline)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    checked(tmp_path, monkeypatch, Wishes())
+    assert "Rehearse under the server's own TensorFlow 2.17.0" in capsys.readouterr().err
+    assert len(asked) == built
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    checked(tmp_path, monkeypatch, Wishes())
+    assert "Rehearse" not in capsys.readouterr().err
+
+
+def test_a_pipe_is_never_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a script would hang on a question that nobody sees."""
+    monkeypatch.setattr("submission.rehearsal.dry_run", lambda *_: run(HERE))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    checked(tmp_path, monkeypatch, Wishes())
+    assert capsys.readouterr().err == ""
+
+
+def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else --docker would run with this machine's Python instead of the image's."""
+    seen: list[Place] = []
+
+    def recorded(_archive: object, _challenge: object, _images: object, place: Place, *_: object) -> Run:  # fmt: skip
+        seen.append(place)
+        return run(place)
+
+    monkeypatch.setattr("submission.dry_run_choice.prepare", lambda *_: None)
+    monkeypatch.setattr("submission.rehearsal.dry_run", recorded)
+    found = checked(tmp_path, monkeypatch, Wishes(docker="tensorflow:2.17.0"))
+    assert seen == [HERE, in_image("tensorflow:2.17.0")]
+    assert seen[1].image == "tensorflow:2.17.0"
+    assert found.verdict == "runs in the image tensorflow:2.17.0"
+
+
+def test_the_pins_are_the_challenges() -> None:
+    """Else it would be rehearsed under versions that the server does not have."""
+    packages = server_pins(CHALLENGE).packages
+    assert any(package.endswith("==2.17.0") for package in packages)
+    assert "keras==3.4.1" in packages
+    assert server_name(replace(CHALLENGE, tensorflow="", keras="")) == ""
+
+
+@pytest.mark.slow
+def test_a_newer_keras_file_fails_under_the_servers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the commonest loading error would show on the platform first."""
+    from tests.submission.server import server_python
+
+    python = server_python()
+    monkeypatch.setattr("submission.dry_run_places.find", lambda *_: Path(python))
+    for name, ready in (("plain.keras", True), ("newer.keras", False)):
+        weights = (corpus_weights(python) / name).read_bytes()
+        contents = {**around("plain.keras"), "w.keras": weights}
+        path = build_zip(tmp_path / "s.zip", contents)  # type: ignore[arg-type]  # text and bytes
+        rehearser = Rehearser(Wishes(), CHALLENGE, lambda _: None, silent)
+        with Archive(path) as archive:
+            found = Checking(CHALLENGE, rehearser).whole(archive)
+        assert found.ready is ready, str(found)
+        failed = [f for f in found.findings if f.code == "S603"]
+        assert bool(failed) is not ready
+        assert all("under TensorFlow 2.17.0" in f.message for f in failed)
+
+
+def test_the_folder_that_the_challenge_names_decides(tmp_path: Path) -> None:
+    """Else relative names would be called an error where they work, or fine where they fail."""
+    relative = files(page(init='self.centres = np.load("weights.npy")'))
+    path = build_zip(tmp_path / "s.zip", relative)  # type: ignore[arg-type]  # text and bytes
+    expected: dict[WorkingFolder, set[str]] = {
+        "program": {"S603", "S705"},
+        "submission": {"S705"},
+    }
+    for folder, wanted in expected.items():
+        profile = replace(CHALLENGE, working_folder=folder)
+        rehearser = Rehearser(Wishes(server=False), profile, lambda _: None, silent)
+        with Archive(path) as archive:
+            found = rehearser(archive).findings
+        assert {f.code for f in found} == wanted
+        severity = "error" if folder == "program" else "warning"
+        assert [f.severity for f in found if f.code == "S705"] == [severity]
+        assert "platform's program folder" in next(f.message for f in found if f.code == "S705")
