@@ -1,0 +1,138 @@
+"""The study's tables and its bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table as RichTable
+
+from bench.estimation_extras import PASTS as FEW
+from bench.estimation_extras import Stopped, Sums
+from bench.estimation_pairs import NEEDED, Coverage
+from bench.estimation_rivals import TUNED
+from bench.estimation_study import ORACLE, OURS, PASTS, Study, Summary
+from bench.estimation_worlds import INSIDE_BAR
+from bench.goals import Verdict, at_least, at_most
+from bench.report import console
+
+INSIDE = "cifar in-library"
+JUDGED = 6  # past scores at which the bars hold
+LEAST_COVERED, MOST_COVERED = 0.87, 0.97
+FEWEST_DRAWN = 50.0  # below, the oracle's own figure is noise
+
+
+def _table(title: str, first: str, columns: Iterable[object]) -> RichTable:
+    table = RichTable(title=title, title_justify="left")
+    table.add_column(first)
+    for column in columns:
+        table.add_column(str(column), justify="right")
+    return table
+
+
+def show_study(study: Study) -> None:
+    """Error, coverage and width of every method at every K."""
+    error = _table(f"{study.scenario}: mean absolute error, points, by past scores", "", PASTS)
+    other = _table(f"{study.scenario}: coverage of the 90 % interval / width in points", "", PASTS)
+    for name, row in study.table.items():
+        best = [_is_best(study, name, past) for past in PASTS]
+        shown = [_error(study, name, past) for past in PASTS]
+        error.add_row(name, *(f"[bold]{s}" if b else s for s, b in zip(shown, best, strict=True)))
+        other.add_row(name, *(f"{100 * s.coverage:.0f}/{s.width:.1f}" for s in row.values()))
+    console().print(error)
+    console().print(
+        f"Standard error of ours at K = {JUDGED}: {study.table[OURS][JUDGED].error_sd:.2f}"
+    )
+    console().print(other)
+
+
+def _error(study: Study, name: str, past: int) -> str:
+    weak = name == ORACLE and study.drawn[past] < FEWEST_DRAWN
+    return f"{study.table[name][past].error:.2f}" + ("?" if weak else "")
+
+
+def _is_best(study: Study, name: str, past: int) -> bool:
+    """Among what can be had: ours and the rivals."""
+    real = [OURS, *(rival for rival in TUNED if rival in study.table)]
+    return name in real and study.table[name][past].error == min(
+        study.table[rival][past].error for rival in real
+    )
+
+
+def show_sums(title: str, rows: dict[str, Sums]) -> None:
+    """Our estimate in other circumstances: error, coverage and width."""
+    table = _table(title, "", (f"K = {past}" for past in FEW))
+    for name, row in rows.items():
+        table.add_row(name, *(_brief(row[past]) for past in FEW))
+    console().print(table)
+
+
+def show_stopped(found: dict[str, Stopped]) -> None:
+    """Whether stopping early costs coverage."""
+    rows = {}
+    for name, one in found.items():
+        rows[f"{name}, stopped"] = one.stopped
+        rows[f"{name}, all images"] = one.full
+    show_sums("Stopping rule: error, coverage / width", rows)
+    table = _table("Images a cell when it stops (trials that never do)", "", FEW)
+    for name, one in found.items():
+        shown = (f"{one.images[past]:.0f} ({one.unfinished[past]:.0%})" for past in FEW)
+        table.add_row(name, *shown)
+    console().print(table)
+
+
+def _brief(found: Summary) -> str:
+    return f"{found.error:.2f}, {100 * found.coverage:.0f} / {found.width:.1f}"
+
+
+def show_pairs(found: Sequence[Coverage], studies: Sequence[Study]) -> None:
+    """Whether published pairs may serve as a prior."""
+    own = max(study.table[OURS][0].width for study in studies) / 100
+    headings = ("pairs", "teams", "covered", "covered, by team", "width, points", "may ship")
+    table = _table("A prior from published pairs, leave one team out", "local figure", headings)
+    for one in found:
+        counts = (str(one.pairs), str(one.teams))
+        covered = (f"{one.covered:.0%}", f"{one.by_team:.0%}", f"{100 * one.width:.0f}")
+        table.add_row(one.figure, *counts, *covered, "yes" if one.may_ship(own) else "no")
+    console().print(table)
+    console().print(
+        f"A prior must cover {NEEDED:.0%}, counted either way, and be narrower than our widest "
+        f"interval without past scores, {100 * own:.0f} points."
+    )
+
+
+def verdicts(studies: Sequence[Study]) -> list[Verdict]:
+    """Every bar of the protocol."""
+    found = []
+    for study in studies:
+        row = study.table[OURS]
+        if study.bar is not None:
+            what = f"{study.scenario}: error at K = {JUDGED}"
+            found.append(at_most(what, row[JUDGED].error, study.bar))
+        if study.scenario == INSIDE:
+            covered = 100 * row[JUDGED].coverage
+            what = f"{study.scenario}: coverage at K = {JUDGED}, %"
+            found += [at_least(what, covered, 100 * LEAST_COVERED)]
+            found += [at_most(what, covered, 100 * MOST_COVERED)]
+        found += [_against_rivals(study, past) for past in PASTS if past >= 2]
+    return found
+
+
+def _against_rivals(study: Study, past: int) -> Verdict:
+    rivals = {name: study.table[name][past].error for name in TUNED if name in study.table}
+    best = min(rivals, key=lambda name: rivals[name])
+    what = f"{study.scenario}: error at K = {past}, against {best}"
+    return at_most(what, study.table[OURS][past].error, rivals[best])
+
+
+def floor_note(studies: Sequence[Study]) -> str:
+    """What an oracle reaches where the in-library bar is judged."""
+    inside = next((study for study in studies if study.scenario == INSIDE), None)
+    if inside is None:
+        return "CIFAR-10-C's matrix is not there: its scenarios were not run."
+    floor = inside.table[ORACLE][JUDGED]
+    ours = inside.table[OURS][JUDGED]
+    return (
+        f"In-library at K = {JUDGED}: ours {ours.error:.2f}, the oracle {floor.error:.2f} "
+        f"(standard error {floor.error_sd:.2f}), the bar {INSIDE_BAR}. The oracle knows all that "
+        "any method knows here, and the law of the mixtures."
+    )

@@ -1,0 +1,122 @@
+"""What an estimate is made from, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from evaluator.errors import EvaluationError
+
+MOST_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class LibraryCell:
+    """A cell of the fixed library. composite: several kinds of damage at once. clean: none."""
+
+    name: str
+    family: str
+    severity: int
+    composite: bool = False
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A submission's local accuracies, 0..1, one a cell in the library's order.
+
+    images: how many each was measured on; None: so many that chance plays no part.
+    """
+
+    name: str
+    accuracies: tuple[float, ...]
+    images: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PastScore:
+    """A score from the leaderboard with the local figures of what was submitted.
+
+    value: 0..1. decimals: as shown, None if exact. hidden: images of the hidden set, if known.
+    """
+
+    figures: Figures
+    value: float
+    decimals: int | None = None
+    hidden: int | None = None
+    phase: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted: the score in one phase, on so many hidden images, so shown."""
+
+    phase: str = ""
+    hidden: int | None = None
+    decimals: int | None = None
+
+
+def check(
+    library: Sequence[LibraryCell], figures: Figures, past: Sequence[PastScore], target: Target
+) -> None:
+    """Raises `EvaluationError` for anything that cannot be estimated from."""
+    _check_library(library)
+    _check_figures(figures, library)
+    _check_shown(target.decimals, target.hidden, "the score to predict")
+    for score in past:
+        _check_figures(score.figures, library)
+        where = f"the past score of {score.figures.name!r}"
+        _check_share(score.value, where, "Write 0.89, not 89.")
+        _check_shown(score.decimals, score.hidden, where)
+
+
+def _check_library(library: Sequence[LibraryCell]) -> None:
+    if not library:
+        raise EvaluationError("Expected a library of at least one cell, received none.")
+    names = [cell.name for cell in library]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise EvaluationError(f"Expected cells of different names, received {twice!r} twice.")
+
+
+def _check_figures(figures: Figures, library: Sequence[LibraryCell]) -> None:
+    _check_length(figures.accuracies, "accuracies", figures, library)
+    for cell, accuracy in zip(library, figures.accuracies, strict=True):
+        _check_share(accuracy, f"{figures.name!r} on {cell.name!r}", "Evaluate it again.")
+    if figures.images is None:
+        return
+    _check_length(figures.images, "numbers of images", figures, library)
+    for cell, images in zip(library, figures.images, strict=True):
+        if images < 1:
+            raise EvaluationError(
+                f"{figures.name!r} on {cell.name!r}: expected 1 image or more, received {images}. "
+                "Evaluate every cell before estimating."
+            )
+
+
+def _check_length(
+    values: Iterable[float], what: str, figures: Figures, library: Sequence[LibraryCell]
+) -> None:
+    received = len(tuple(values))
+    if received != len(library):
+        raise EvaluationError(
+            f"{figures.name!r}: expected {len(library)} {what}, one for each cell of the library, "
+            f"received {received}. Evaluate it on the same library."
+        )
+
+
+def _check_share(value: float, where: str, advice: str) -> None:
+    if not 0 <= value <= 1:  # NaN too
+        raise EvaluationError(f"{where}: expected a share from 0 to 1, received {value}. {advice}")
+
+
+def _check_shown(decimals: int | None, hidden: int | None, where: str) -> None:
+    if decimals is not None and not 0 <= decimals <= MOST_DECIMALS:
+        raise EvaluationError(
+            f"{where}: expected 0 to {MOST_DECIMALS} decimals, received {decimals}."
+        )
+    if hidden is not None and hidden < 1:
+        raise EvaluationError(
+            f"{where}: expected a hidden set of 1 image or more, received {hidden}. "
+            "Leave it out if it is not known."
+        )

@@ -1,0 +1,73 @@
+"""Helpers for tests of the store: keys, answers, and children that use a store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evaluator.store import AnswerKey, Run, Store
+
+ROOT = Path(__file__).parents[2]
+SHA = "a" * 64
+RUN = Run(SHA, "keras 3.4.1, python 3.11.7", "f" * 32, 0)
+KEY = AnswerKey(RUN, "tiny/fog:(1.5, 2)@1")
+
+
+def store_at(path: Path) -> Store:
+    """An open store that knows one submission."""
+    store = Store.open(path)
+    store.add_submission(SHA, "submission.zip")
+    return store
+
+
+def labels_of(cell: int, count: int) -> NDArray[np.int64]:
+    """The labels that test children put for a cell: known to both sides."""
+    return np.random.default_rng(cell).integers(0, 8, count)
+
+
+def key_of(cell: int) -> AnswerKey:
+    """The key under which test children put a cell."""
+    return AnswerKey(RUN, f"cell {cell}")
+
+
+def child(code: str, *words: object) -> subprocess.Popen[str]:
+    """Start Python on some code, in the repository, with its output in a pipe."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def in_mount(options: str, folder: Path, code: str) -> str:
+    """Run code with `folder` mounted anew, in a mount namespace of its own; skip where there is none.
+
+    options: of mount(8), such as "-t tmpfs -o size=300k none" or "-o bind,ro FOLDER".
+    """
+    script = f'mount {options} "$0" || exit 77; exec "$1" -c "$2" "$0"'
+    words = ["unshare", "-rm", "sh", "-c", script, str(folder), sys.executable, code]
+    try:
+        done = subprocess.run(
+            words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+    except FileNotFoundError:
+        pytest.skip("no unshare(1) here")
+    if done.returncode == 77 or done.stderr.startswith("unshare:"):
+        pytest.skip(f"no mount namespace here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def as_if_on(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every folder pass for one on a network file system; "" for local."""
+    found: Callable[[Path], str] = lambda _: kind  # noqa: E731 - two modules take the same stand-in
+    monkeypatch.setattr("evaluator.store_file.network_kind", found)
+    monkeypatch.setattr("evaluator.store_mending.network_kind", found)

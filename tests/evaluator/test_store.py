@@ -1,0 +1,190 @@
+"""Answers in the store: what is put comes back, for these images and no others."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from corruptions.presets import resolve
+from evaluator.label_code import BrokenLabelsError, pack, unpack
+from evaluator.store import AnswerKey, Run, Store, StoreError, cell_text, environment_text
+from evaluator.store_answers import as_answers
+from tests.evaluator.stores import KEY, RUN, SHA, store_at
+
+IDS = st.lists(st.integers(0, 2**62), unique=True, max_size=40)
+LABELS = st.integers(0, 2**32 - 1)
+FRESH = itertools.count()  # hypothesis repeats itself: each example gets a cell of its own
+FAST = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@given(st.dictionaries(st.integers(0, 2**62), LABELS))
+def test_packed_labels_come_back(labels: dict[int, int]) -> None:
+    """Else a repeated run would show other figures than the first."""
+    given_ = as_answers(list(labels), list(labels.values()))
+    found = unpack(pack(given_))
+    assert dict(zip(found.ids.tolist(), found.labels.tolist(), strict=True)) == labels
+
+
+@given(st.integers(0, 200), st.integers(0, 7))
+def test_a_changed_bit_never_changes_a_label(place: int, bit: int) -> None:
+    """Else a bad disk would turn into wrong labels."""
+    labels = np.random.default_rng(place).integers(0, 8, 300)
+    packed = bytearray(pack(as_answers(np.arange(300), labels)))
+    packed[place % len(packed)] ^= 1 << bit
+    try:
+        found = unpack(bytes(packed))
+    except BrokenLabelsError:
+        return
+    assert found.labels.tolist() == labels.tolist()  # a bit that deflate leaves unused
+
+
+def test_a_label_takes_half_a_byte() -> None:
+    """Else a team's season of submissions would fill a disk quota."""
+    rng = np.random.default_rng(0)
+    answers = as_answers(rng.permutation(2400)[:1000], rng.integers(0, 8, 1000))
+    assert len(pack(answers)) < 1000
+
+
+@FAST
+@given(ids=IDS, data=st.data())
+def test_answers_come_back_in_the_order_asked(
+    tmp_path: Path, ids: list[int], data: st.DataObject
+) -> None:
+    """Else labels would be scored against other images' truth."""
+    labels = data.draw(st.lists(LABELS, min_size=len(ids), max_size=len(ids)))
+    asked = data.draw(st.permutations(ids))[: data.draw(st.integers(0, len(ids)))]
+    with store_at(tmp_path / "s.sqlite") as store:
+        key = replace(KEY, cell=f"cell {next(FRESH)}")
+        store.put_answers(key, np.array(ids, np.int64), np.array(labels, np.int64))
+        found = store.answers(key, np.array(asked, np.int64))
+        assert found is not None
+        assert found.tolist() == [labels[ids.index(i)] for i in asked]
+
+
+@FAST
+@given(cuts=st.lists(st.integers(0, 60), min_size=1, max_size=5), seed=st.integers(0, 99))
+def test_a_longer_prefix_serves_a_shorter_one(tmp_path: Path, cuts: list[int], seed: int) -> None:
+    """Else raising --images would ask again what is known, or lowering it would."""
+    order, truth = np.random.default_rng(seed).permutation(60), np.arange(60) % 8
+    with store_at(tmp_path / "s.sqlite") as store:
+        key = replace(KEY, cell=f"cell {next(FRESH)}")
+        for cut in cuts:
+            new = store.missing(key, order[:cut])
+            assert store.put_answers(key, new, truth[new]) == 0
+        longest = max(cuts)
+        for cut in range(61):
+            found = store.answers(key, order[:cut])
+            assert (found is not None) == (cut <= longest)
+            assert found is None or (found == truth[order[:cut]]).all()
+            assert store.missing(key, order[:cut]).tolist() == order[longest:cut].tolist()
+        assert len(store.stored(key)) == longest
+
+
+OTHERS = [
+    AnswerKey(replace(RUN, submission="b" * 64), KEY.cell),
+    AnswerKey(replace(RUN, environment="keras 3.4.2, python 3.11.7"), KEY.cell),
+    AnswerKey(replace(RUN, data="e" * 32), KEY.cell),
+    AnswerKey(replace(RUN, seed=1), KEY.cell),
+    AnswerKey(replace(RUN, seed=2**70), KEY.cell),
+    AnswerKey(replace(RUN, dtype="float32"), KEY.cell),
+    AnswerKey(RUN, "tiny/fog:(1.5, 2)@2"),
+]
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=lambda key: f"{key.run.seed} {key.cell}")
+def test_nothing_is_served_under_another_key(tmp_path: Path, other: AnswerKey) -> None:
+    """Else one submission, environment or corruption would get another's labels."""
+    with store_at(tmp_path / "s.sqlite") as store:
+        store.add_submission("b" * 64, "other.zip")
+        store.put_answers(KEY, [1, 2], [3, 4])
+        assert store.answers(other, [1]) is None
+        store.put_answers(other, [1], [7])
+        assert [store.stored(key).labels.tolist() for key in (KEY, other)] == [[3, 4], [7]]
+
+
+def test_what_is_stored_stays_and_contradictions_are_counted(tmp_path: Path) -> None:
+    """Else figures already shown would change, or an unseeded submission would go unnoticed."""
+    with store_at(tmp_path / "s.sqlite") as store:
+        store.put_answers(KEY, [1, 2, 3], [1, 1, 1])
+        assert store.put_answers(KEY, [4, 3, 2], [5, 6, 1]) == 1
+        assert store.stored(KEY).labels.tolist() == [1, 1, 1, 5]
+
+
+def test_a_block_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Else a failure half-way would leave a cell with some of its answers."""
+    stranger = AnswerKey(replace(RUN, submission="c" * 64), "x")
+    with store_at(tmp_path / "s.sqlite") as store:
+        with pytest.raises(StoreError, match="not in the store"):
+            store.put_block([(KEY, [1], [1]), (stranger, [1], [1])])
+        assert len(store.stored(KEY)) == 0
+        store.put_block([(KEY, [1], [1]), (replace(KEY, cell="y"), [2], [2])])
+        assert store.cells(RUN) == {KEY.cell: 1, "y": 1}
+        assert store.runs(SHA) == (RUN,)
+
+
+BAD = [
+    ([1, 1], [0, 0], "an id twice"),
+    ([1, 2], [0], "one label an image"),
+    ([-1], [0], "ids as whole numbers"),
+    ([1], [-1], "labels as whole numbers"),
+    ([1], [0.5], "labels as whole numbers"),
+    ([1], [2**32], "labels as whole numbers"),
+    ([[1]], [[1]], "one label an image"),
+]
+
+
+@pytest.mark.parametrize(("ids", "labels", "said"), BAD)
+def test_what_is_no_answer_is_refused(
+    tmp_path: Path, ids: list[int], labels: list[int], said: str
+) -> None:
+    """Else broken labels would come back as sound ones."""
+    with store_at(tmp_path / "s.sqlite") as store, pytest.raises(StoreError, match=said):
+        store.put_answers(KEY, ids, labels)
+
+
+def test_answers_that_rotted_are_asked_again(tmp_path: Path) -> None:
+    """Else one bad blob would stop every later run, or be believed."""
+    path = tmp_path / "s.sqlite"
+    with store_at(path) as store:
+        store.put_answers(KEY, [1, 2], [3, 4])
+        store._db.execute("UPDATE answers SET labels = zeroblob(20)")
+        assert store.answers(KEY, [1]) is None
+        assert store.missing(KEY, [1, 2]).tolist() == [1, 2]
+        store.put_answers(KEY, [1, 2], [3, 4])
+        assert store.stored(KEY).labels.tolist() == [3, 4]
+
+
+def test_a_forked_process_may_not_write(tmp_path: Path) -> None:
+    """Else a worker that was forked would break the file under its parent."""
+    with store_at(tmp_path / "s.sqlite") as store:
+        store._owner = os.getpid() + 1
+        with pytest.raises(RuntimeError, match="only the process that opened"):
+            store.put_answers(KEY, [1], [1])
+
+
+def test_texts_of_keys_do_not_depend_on_names_or_order() -> None:
+    """Else renaming a cell, or another order of the versions, would lose all answers."""
+    cell = resolve("fog:3+shot_noise:2").cells[0]
+    renamed = replace(cell, name="mine", family="x", weight=0.1)
+    assert cell_text(renamed) == cell_text(cell) != cell_text(resolve("fog:2").cells[0])
+    assert cell_text(resolve("clean").cells[0]) == "clean"
+    versions = {"python": "3.11.7", "keras": "3.4.1"}
+    assert environment_text(versions) == environment_text(dict(reversed(versions.items())))
+
+
+def test_runs_and_cells_of_nobody_are_empty(tmp_path: Path) -> None:
+    """Else the first run of a submission would end in a fault of ours."""
+    with Store.open(tmp_path / "s.sqlite") as store:
+        assert store.runs(SHA) == ()
+        assert store.cells(Run(SHA, "", "", 0)) == {}
+        assert store.answers(KEY, [1]) is None
+        assert store.answers(KEY, []) is not None
