@@ -92,15 +92,17 @@ def evaluate(
     started = time.monotonic()
     preset = resolve(options.corrupt)
     with Archive(zip_path) as archive:
-        findings = examine(archive, challenge)
-        if any(finding.code in FATAL for finding in findings):
+        findings = examine(archive, challenge, only=FATAL)
+        if findings:
+            findings += examine(archive, challenge, ignored=FATAL)
             plan = _plan(zip_path, data, preset, challenge, options)
             source = _source(archive, challenge, data, plan, options)
             return _not_run(source, findings, time.monotonic() - started)
         with tempfile.TemporaryDirectory(prefix="submission-") as place:
             archive.extract(Path(place))
             with Session(_request(Path(place), challenge, options)) as session:
-                # The child imports and loads while the images are chosen and made.
+                # The child imports and loads while the zip is looked at and the images are made.
+                findings = examine(archive, challenge, ignored=FATAL)
                 plan = _plan(zip_path, data, preset, challenge, options)
                 outcome = _ask(session, plan, shown)
         source = _source(archive, challenge, data, plan, options)

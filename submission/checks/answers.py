@@ -165,7 +165,7 @@ def returns_nothing(subject: Subject) -> Iterator[str]:
 @check("S226", "warning")
 def waits_for_a_person(subject: Subject) -> Iterator[str]:
     """Remove it: nobody sits before the platform's keyboard."""
-    for module, call in subject.live.calls():
+    for module, call in subject.live.calls:
         name = module.full_name(call.func)
         if name in PERSON and module.stores.get(name, 0) == 0:
             yield f"{module.line(call)}: {name}() waits for somebody to type"

@@ -45,7 +45,7 @@ class Signature:
 @check("S210", "error")
 def arguments_not_taken(subject: Subject) -> Iterator[str]:
     """Call it with the arguments that its definition has."""
-    for module, call in subject.live.calls():
+    for module, call in subject.live.calls:
         found = _callee(subject, module, call)
         if found is None or any(isinstance(outer, ast.Try) for outer in module.above(call)):
             continue

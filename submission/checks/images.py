@@ -82,7 +82,7 @@ def _fits(flow: Flow, node: ast.AST) -> bool:
 @check("S219", "warning")
 def unseeded_randomness(subject: Subject) -> Iterator[str]:
     """Seed it, or leave it out: the score changes from run to run."""
-    seeded = any(module.full_name(call.func) in SEEDS for module, call in subject.live.calls())
+    seeded = any(module.full_name(call.func) in SEEDS for module, call in subject.live.calls)
     for flow in subject.flows:
         for node in flow.nodes:
             if isinstance(node, ast.Call):

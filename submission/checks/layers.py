@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -66,16 +67,14 @@ def _custom(subject: Subject) -> Iterator[tuple[Custom, str]]:
 
 
 def _asked_for(subject: Subject, weights: Weights) -> Iterator[Custom]:
-    waiting: list[object] = [weights.config]
+    unread = {"build_config"} if _compiles(subject) else {"build_config", "compile_config"}
+    waiting: deque[object] = deque([weights.config])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         if isinstance(node, dict):
             if (found := _of(weights.name, node)) is not None:
                 yield found
-            compiled = {"compile_config"} if not _compiles(subject) else set()
-            waiting += [
-                value for key, value in node.items() if key not in compiled | {"build_config"}
-            ]
+            waiting += [value for key, value in node.items() if key not in unread]
         elif isinstance(node, list):
             waiting += node
 
@@ -116,7 +115,7 @@ def _compiles(subject: Subject) -> bool:
     """Whether a load_model call leaves compile at its default, True."""
     calls = [
         c
-        for _, c in subject.live.calls()
+        for _, c in subject.live.calls
         if getattr(c.func, "attr", getattr(c.func, "id", "")) == "load_model"
     ]
     off = [

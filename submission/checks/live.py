@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from submission.checks.modules import Function, Module
 
@@ -35,9 +36,10 @@ class Live:
         for module, nodes in self.nodes.items():
             yield from ((module, node) for node in nodes)
 
-    def calls(self) -> Iterator[tuple[Module, ast.Call]]:
+    @cached_property
+    def calls(self) -> tuple[tuple[Module, ast.Call], ...]:
         """Every call that runs."""
-        return ((module, node) for module, node in self if isinstance(node, ast.Call))
+        return tuple((module, node) for module, node in self if isinstance(node, ast.Call))
 
     def _run(self) -> None:
         while self._todo:

@@ -25,7 +25,7 @@ TOOLS = ("pip", "pip3", "wget", "curl", "git", "gdown", "kaggle", "conda", "apt"
 @check("S216", "warning")
 def network_access(subject: Subject) -> Iterator[str]:
     """Put what it downloads into the zip: the platform may have no network, and each run would wait for it."""
-    for module, call in subject.live.calls():
+    for module, call in subject.live.calls:
         if what := _reaches_out(module, call):
             yield f"{module.line(call)}: {what}"
 

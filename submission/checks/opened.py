@@ -45,7 +45,7 @@ def opened_files(subject: Subject) -> Iterator[Opened]:
     """Follow each call that opens a file by name."""
     readers: dict[Module, Paths] = {}
     moves = list(_moves(subject))
-    for module, call in subject.live.calls():
+    for module, call in subject.live.calls:
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         if name not in OPENERS or _is_own(subject, module, call) or _writes(call):
             continue
@@ -89,7 +89,7 @@ def _writes(call: ast.Call) -> bool:
 
 def _moves(subject: Subject) -> Iterator[Move]:
     """The places where the code goes to a folder of the zip."""
-    for module, call in subject.live.calls():
+    for module, call in subject.live.calls:
         if module.full_name(call.func) == "os.chdir" and call.args:
             for place in Paths(module).of(call.args[0]):
                 if place.anchor == "zip":

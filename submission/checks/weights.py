@@ -238,7 +238,7 @@ def has_lambda(value: object) -> bool:
 
 def allows_lambdas(subject: Subject) -> bool:
     """Whether the code switches Keras's safe mode off."""
-    for _, call in subject.live.calls():
+    for _, call in subject.live.calls:
         if (
             getattr(call.func, "attr", getattr(call.func, "id", ""))
             == "enable_unsafe_deserialization"

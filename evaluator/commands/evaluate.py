@@ -1,0 +1,97 @@
+"""`local-eval submission.zip`: the rehearsal itself."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluator.commands.parsers import expected, new_parser, say
+from evaluator.errors import EvaluationError
+from submission.arguments import add_challenge, count, positive, seconds, size, write_or_print
+from submission.challenge import load_challenge
+from submission.command import Exit
+from submission.findings import has_errors
+
+EXAMPLES = """\
+examples:
+  local-eval                                       submission.zip and training_set.npz, here
+  local-eval submission.zip --data training_set.npz --corrupt heavy
+  local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
+  local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
+  local-eval show --corrupt heavy --out sheet.png        see what a preset does
+
+presets: light, medium, heavy, an2dl-2024; or a corruption (fog:3), a chain (fog:3+shot_noise:2),
+or a TOML file of your own (docs/presets.md)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval",
+        "Run a submission as the platform would, on clean and on corrupted images.",
+        EXAMPLES,
+    )
+    made.add_argument("submission", nargs="?", metavar="submission.zip")
+    made.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    made.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
+    made.add_argument(
+        "--images",
+        type=count,
+        default=1000,
+        metavar="N",
+        help="at most N images (default 1000, 0: all)",
+    )
+    made.add_argument("--seed", type=int, default=0, help="default 0")
+    made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
+    made.add_argument(
+        "--json", metavar="FILE", help="also write the report as JSON (- for standard output)"
+    )
+    made.add_argument(
+        "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
+    )
+    made.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
+    made.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole run")
+    made.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
+    add_challenge(made)
+    return made
+
+
+def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """Rehearse and report."""
+    submission = Path(options.submission or expected("submission.zip", "a zip: local-eval ZIP"))
+    data_file = options.data or expected("training_set.npz", "images: --data FILE")
+    challenge = load_challenge(options.challenge)
+    if not submission.is_file():
+        raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
+    from cells import load
+    from corruptions.compiling import announce_compiling
+    from evaluator.evaluate import Options, evaluate
+    from evaluator.progress import on_terminal
+
+    data = load(data_file, shape=challenge.shape, classes=challenge.classes)
+    chosen = Options(
+        corrupt=options.corrupt,
+        images=options.images or None,
+        seed=options.seed,
+        split=options.split,
+        challenge=options.challenge,
+        device=options.device,
+        block=options.block,
+        seconds=options.time_limit,
+        memory_bytes=options.memory_limit,
+        command=shlex.join(["local-eval", *words]),
+    )
+    announce_compiling(say)
+    report = evaluate(submission, data, challenge, chosen, on_terminal)
+    if options.json != "-":
+        from rich.console import Console
+
+        from evaluator.report import show
+
+        show(report, Console())
+    if options.json:
+        write_or_print(options.json, report.to_json())
+    return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE

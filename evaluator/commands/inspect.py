@@ -1,0 +1,45 @@
+"""`local-eval inspect`: duplicates, label conflicts and blended outliers in a data file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from evaluator.commands.parsers import new_parser
+from submission.arguments import write_or_print
+from submission.command import Exit
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval inspect", "Find duplicates, label conflicts and blended outliers."
+    )
+    made.add_argument("data", metavar="FILE")
+    made.add_argument("--out", metavar="FILE.npz", help="write the cleaned data")
+    made.add_argument(
+        "--json", metavar="FILE", help="write what was found as JSON (- for standard output)"
+    )
+    made.add_argument(
+        "--isolation", type=float, default=0.0, metavar="SHARE",
+        help="also drop this share of odd single images, by isolation forest (default 0: off)",
+    )  # fmt: skip
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Look, report, and write the cleaned data if asked."""
+    from cells import clean, load, save
+
+    data = load(options.data)
+    cleaned, report = clean(data, isolation=options.isolation)
+    if options.json:
+        write_or_print(options.json, json.dumps(report.to_json(), indent=1) + "\n")
+    if options.json != "-":
+        print("\n".join([*data.notes, *report.lines()]))
+    if options.out:
+        save(cleaned, options.out)
+        sys.stderr.write(f"{len(cleaned):,} images written to {options.out}\n")
+    return Exit.FINDINGS if report.dropped else Exit.FINE

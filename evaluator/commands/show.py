@@ -1,0 +1,41 @@
+"""`local-eval show`: a contact sheet of what a preset does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from evaluator.commands.parsers import new_parser, say
+from submission.arguments import positive
+from submission.command import Exit
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("local-eval show", "Draw a contact sheet of what a preset does.")
+    made.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
+    made.add_argument("--data", metavar="FILE", help="default: drawn cells")
+    made.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
+    made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
+    made.add_argument("--seed", type=int, default=0, help="default 0")
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Draw the sheet."""
+    from cells import load, prefix_order, synthetic
+    from corruptions.chain import validate
+    from corruptions.compiling import announce_compiling
+    from corruptions.presets import resolve
+    from corruptions.sheet import contact_sheet
+    from evaluator.benchmark import as_rgb
+
+    announce_compiling(say)
+    preset = resolve(options.corrupt)
+    validate(preset)
+    data = load(options.data) if options.data else synthetic(max(options.images, 8), options.seed)
+    rows = prefix_order(data, options.seed)[: options.images]
+    sheet = contact_sheet(as_rgb(data.images[rows]), preset, options.seed, columns=len(rows))
+    sheet.save(options.out)
+    print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
+    return Exit.FINE
