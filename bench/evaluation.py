@@ -27,7 +27,8 @@ from cells import Dataset, synthetic
 from corruptions.batches import table_names
 from corruptions.presets import resolve
 from evaluator.benchmark import draw_benchmark, fill_block
-from evaluator.evaluate import Options, evaluate
+from evaluator.evaluate import evaluate
+from evaluator.options import NO_STORE, Options
 from submission.challenge import Challenge, load_challenge
 from submission.packager import pack
 from submission.training_folder import Packing
@@ -122,7 +123,8 @@ def _measure(
     prepared = str(folder / "images.npy")
     bare = [json.loads(_child(BARE, str(weights), prepared, str(size))) for size in BATCHES]
     bare_wall, bare_cpu = min(bare)
-    report = evaluate(zip_path, data, challenge, Options(corrupt=spec, images=None, device="cpu"))
+    alone = Options(corrupt=spec, images=None, device="cpu", store=NO_STORE, estimate=False)
+    report = evaluate(zip_path, data, challenge, alone)
     if report.scores is None or report.scores.answers != len(images):
         raise RuntimeError(f"the evaluation did not finish: {report.findings}")
     evaluated = report.timing.total_seconds - report.timing.start_seconds

@@ -1,64 +1,42 @@
-"""Run a submission on a benchmark: plan the questions, ask the sandbox, score the answers."""
+"""Rehearse a submission: plan the questions, ask what the store lacks, score, expect."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 import time
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from cells import Dataset, from_arrays, load
-from corruptions.chain import validate
-from corruptions.presets import Preset, resolve
-from evaluator.benchmark import Benchmark, Questions, draw_benchmark, fill_block
-from evaluator.choice import Choice, choose, find_split
+from corruptions.presets import resolve
+from evaluator.asker import Asker
+from evaluator.book import Book
+from evaluator.environment import environment
 from evaluator.errors import EvaluationError
-from evaluator.progress import Shown, silent
+from evaluator.expecting import Expectation, expectation
+from evaluator.options import NO_STORE, Options
+from evaluator.plan import Plan, Round, make_plan
+from evaluator.progress import Display, Shown, silent
+from evaluator.rehearsal import Rehearsal
 from evaluator.result import Report, Scores, Source, Timing
-from evaluator.scores import score
-from sandbox.ingest import Outcome, Request, Session
-from sandbox.job import CEILINGS
+from evaluator.store import Run, Store, find_store
+from sandbox.ingest import Outcome
 from submission.archive import Archive
-from submission.challenge import DEFAULT, Challenge, load_challenge
+from submission.challenge import Challenge, load_challenge
 from submission.checks.registry import examine
+from submission.errors import SubmissionError
 from submission.failures import Failure, explain
 from submission.findings import Finding
 
-DEFAULT_IMAGES = 1000
-MEMORY_SHARE = 0.25  # of what is free: a whole set in one predict call may use this much
-BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
 CONSTANT_SHARE = 0.95
+PRECISION = 0.02  # half of the benchmark's interval: coarser figures are asked further
+TOPPED_UP = 512  # images of a past submission whose answers are not stored
 FATAL = ("S101", "S104", "S105", "S106", "S107", "S115")  # nothing that could be unpacked and run
-Device = Literal["cpu", "gpu"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to evaluate; the command's flags and `local_eval`'s arguments.
-
-    corrupt: a preset, a chain such as "fog:3", or a TOML file. images: at most so many base
-    images, None for all. block: images in one predict call, None for as many as memory allows.
-    device: None for the GPU where there is one, except in a notebook. seconds, memory_bytes:
-    limits of the child, None for the challenge's own.
-    """
-
-    corrupt: str = "heavy"
-    images: int | None = DEFAULT_IMAGES
-    seed: int = 0
-    split: str | None = None
-    challenge: str = DEFAULT
-    device: Device | None = None
-    block: int | None = None
-    seconds: float | None = None
-    memory_bytes: int | None = None
-    command: str = ""
 
 
 def local_eval(
@@ -90,63 +68,135 @@ def evaluate(
 ) -> Report:
     """Evaluate one zip on one data set; see `local_eval`. `shown` is told of the progress."""
     started = time.monotonic()
-    preset = resolve(options.corrupt)
+    resolve(options.corrupt)  # a wrong name is told before anything is started
     with Archive(zip_path) as archive:
-        findings = examine(archive, challenge, only=FATAL)
-        if findings:
-            findings += examine(archive, challenge, ignored=FATAL)
-            plan = _plan(zip_path, data, preset, challenge, options)
-            source = _source(archive, challenge, data, plan, options)
-            return _not_run(source, findings, time.monotonic() - started)
-        with tempfile.TemporaryDirectory(prefix="submission-") as place:
-            archive.extract(Path(place))
-            with Session(_request(Path(place), challenge, options)) as session:
-                # The child imports and loads while the zip is looked at and the images are made.
-                findings = examine(archive, challenge, ignored=FATAL)
-                plan = _plan(zip_path, data, preset, challenge, options)
-                outcome = _ask(session, plan, shown)
-        source = _source(archive, challenge, data, plan, options)
-    answers = np.concatenate([np.zeros(0, np.int64), *outcome.labels])
-    scores, more = _judge(outcome, plan, answers, challenge)
-    timing = Timing(
-        outcome.start_seconds,
-        outcome.load_seconds,
-        outcome.predict_seconds,
-        time.monotonic() - started,
-        len(answers),
-    )
-    return Report(
-        source,
+        if examine(archive, challenge, only=FATAL):
+            return _not_run(archive, challenge, data, options, started)
+        with ExitStack() as stack:
+            display = stack.enter_context(shown())
+            store = stack.enter_context(opened) if (opened := open_store(options)) else None
+            asker = stack.enter_context(Asker(archive, challenge, options))
+            return _evaluated(asker, data, store, display, started)
+
+
+def open_store(options: Options) -> Store | None:
+    """The store that the options name; None for "none"."""
+    return None if options.store == NO_STORE else Store.open(find_store(options.store))
+
+
+def _evaluated(
+    asker: Asker, data: Dataset, store: Store | None, display: Display, started: float
+) -> Report:
+    archive, challenge, options = asker.archive, asker.challenge, asker.options
+    if store is None or not (store.runs(archive.sha256) or store.scores(options.phase)):
+        asker.begin()  # there is something to ask for certain: it loads while the rest is prepared
+    findings = examine(archive, challenge, ignored=FATAL)
+    plan = make_plan(archive.path, data, options)
+    rehearsal = begun(asker, plan, data, store, display)
+    expected = _expectation(rehearsal, data, store)
+    part = _ask(rehearsal, expected)
+    outcome = asker.finish()
+    failed = failure(outcome, challenge)
+    scores = None if failed else rehearsal.scores(part)
+    findings += failed or _constant_answers(scores, challenge)
+    _remember(rehearsal, expected, store)
+    notes = (*(store.notes if store else ()), *(expected.past.notes if expected else ()))
+    report = Report(
+        _source(archive, challenge, data, plan, options, notes),
         scores,
-        (*findings, *more),
-        timing,
-        outcome.result.peak_memory_bytes,
-        len(plan.blocks),
-        outcome.versions,
-        outcome.result.limits,
+        tuple(findings),
+        _timing(outcome, time.monotonic() - started, asker.asked),
+        outcome.result.peak_memory_bytes if outcome else 0,
+        asker.calls,
+        outcome.versions if outcome else {},
+        outcome.result.limits if outcome else {},
+        asker.asked,
     )
+    return report if failed else _with_answers(report, rehearsal, part, expected, store)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which images, damaged how, asked in which order and blocks."""
+def begun(
+    asker: Asker, plan: Plan, data: Dataset, store: Store | None, display: Display
+) -> Rehearsal:
+    """A rehearsal, its submission known to the store."""
+    archive, options = asker.archive, asker.options
+    kept = store if store is not None and store.writable else None
+    if kept is not None:
+        kept.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
+    run = Run(archive.sha256, environment(options.device), data.fingerprint(), options.seed)
+    book = Book(plan, run, store)
+    name = archive.path.name
+    return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display)
 
-    choice: Choice
-    benchmark: Benchmark
-    questions: Questions
-    blocks: list[Questions]
+
+def _expectation(rehearsal: Rehearsal, data: Dataset, store: Store | None) -> Expectation | None:
+    asker = rehearsal.asker
+    if not asker.options.estimate:
+        return None
+    top_up = partial(_top_up, data=data, rehearsal=rehearsal, store=store)
+    hidden = rehearsal.challenge.hidden_images
+    return expectation(store, rehearsal.book.run, data, asker.options, hidden, top_up)
 
 
-def _plan(
-    zip_path: Path, data: Dataset, preset: Preset, challenge: Challenge, options: Options
-) -> _Plan:
-    validate(preset)
-    split = find_split(zip_path, options.split)
-    choice = choose(data, split, options.images, options.seed)
-    benchmark = draw_benchmark(choice.data, preset, options.seed)
-    questions = benchmark.questions()
-    blocks = questions.blocks(options.block or _block_size(challenge))
-    return _Plan(choice, benchmark, questions, blocks)
+def _top_up(path: Path, *, data: Dataset, rehearsal: Rehearsal, store: Store | None) -> str:
+    """Ask a past submission what the estimate needs of it; returns what went wrong, or ""."""
+    options = replace(rehearsal.asker.options, corrupt="clean", split=None, sweep=False, full=False)
+    rehearsal.display.say(f"{path.name}, a past submission, is asked first")
+    try:
+        archive = Archive(path)
+    except SubmissionError as error:
+        return str(error)
+    with archive:
+        if examine(archive, rehearsal.challenge, only=FATAL):
+            return "its zip is damaged"
+        with Asker(archive, rehearsal.challenge, options) as asker:
+            asker.begin()
+            plan = make_plan(path, data, options)
+            past = begun(asker, plan, data, store, rehearsal.display)
+            enough = [r for r in plan.rounds(options) if r.images <= TOPPED_UP]
+            return "" if past.ask(enough[-1]) else "it fails when it is run here"
+
+
+def _ask(rehearsal: Rehearsal, expected: Expectation | None) -> Round:
+    """Round after round until the estimate is settled and the benchmark precise; the last one asked."""
+    rounds = rehearsal.plan.rounds(rehearsal.asker.options)
+    for part in rounds:
+        if not rehearsal.ask(part) or expected is None:
+            return part
+        expected.renew(rehearsal, part)
+        precise = part.images == rounds[-1].images or rehearsal.half_width(part) <= PRECISION
+        if expected.is_settled and precise:
+            return part
+        if part != rounds[-1]:
+            rehearsal.display.say(expected.line(part.images))
+    return rounds[-1]
+
+
+def _remember(rehearsal: Rehearsal, expected: Expectation | None, store: Store | None) -> None:
+    """Keep what was expected, to be held against the score later."""
+    if store is None or not store.writable or expected is None or expected.forecast is None:
+        return
+    owner = next(s for s in store.submissions() if s.sha256 == rehearsal.sha256)
+    store.record_prediction(owner, expected.forecast.prediction(expected.target.phase))
+
+
+def _with_answers(
+    report: Report,
+    rehearsal: Rehearsal,
+    part: Round,
+    expected: Expectation | None,
+    store: Store | None,
+) -> Report:
+    plan = rehearsal.plan
+    return replace(
+        report,
+        sheet=rehearsal.sheet("shown", part),
+        library=rehearsal.sheet("library", part) if plan.library else None,
+        sweep=rehearsal.sheet("sweep", part) if plan.sweep else None,
+        estimate=expected.forecast.estimate if expected and expected.forecast else None,
+        past=expected.past.lines if expected else (),
+        history=store.history() if store else (),
+    )
 
 
 def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
@@ -161,7 +211,12 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
 
 
 def _source(
-    archive: Archive, challenge: Challenge, data: Dataset, plan: _Plan, options: Options
+    archive: Archive,
+    challenge: Challenge,
+    data: Dataset,
+    plan: Plan,
+    options: Options,
+    notes: tuple[str, ...] = (),
 ) -> Source:
     return Source(
         path=str(archive.path),
@@ -171,76 +226,52 @@ def _source(
         metric=challenge.metric,
         label_names=challenge.label_names,
         data=data.source,
-        fingerprint=plan.choice.data.fingerprint(),
+        fingerprint=plan.data.fingerprint(),
         split=plan.choice.split,
-        notes=(*data.notes, *plan.choice.notes),
-        preset=plan.benchmark.preset.name,
-        description=plan.benchmark.preset.description,
+        notes=(*data.notes, *plan.choice.notes, *notes),
+        preset=plan.shown.preset.name,
+        description=plan.shown.preset.description,
         seed=options.seed,
         command=options.command,
     )
 
 
-def _block_size(challenge: Challenge) -> int:
-    """As many images as fit: the platform calls predict once on the whole set."""
-    free = psutil.virtual_memory().available * MEMORY_SHARE
-    return max(256, int(free / (BYTES_A_VALUE * np.prod(challenge.shape))))
-
-
-def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
-    return Request(
-        submission=folder,
-        classes=challenge.classes,
-        module=challenge.module,
-        class_name=challenge.class_name,
-        method=challenge.method,
-        working_folder=challenge.working_folder,
-        device=options.device or ("cpu" if "ipykernel" in sys.modules else "gpu"),
-        limits=replace(
-            CEILINGS,
-            seconds=options.seconds or challenge.seconds,
-            memory_bytes=options.memory_bytes or challenge.memory_bytes,
-        ),
-    )
-
-
-def _ask(session: Session, plan: _Plan, shown: Shown) -> Outcome:
-    sizes = [len(block) for block in plan.blocks]
-    workers = min(os.cpu_count() or 1, 8)
-
-    def fill(index: int, out: NDArray[np.uint8]) -> None:
-        fill_block(plan.benchmark, plan.blocks[index], out, workers)
-
-    with shown(sizes) as tell:
-        return session.ask(plan.choice.data.images.shape[1:], sizes, fill, tell)
-
-
-def _judge(
-    outcome: Outcome, plan: _Plan, answers: NDArray[np.int64], challenge: Challenge
-) -> tuple[Scores | None, list[Finding]]:
-    if outcome.problem is not None:
-        problem = outcome.problem
-        failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
-        names = (challenge.module, challenge.class_name, challenge.method)
-        return None, [explain(failure, *names)]
-    scores = score(plan.benchmark, plan.questions, answers, challenge.classes, challenge.metric)
-    return scores, _constant_answers(scores, challenge)
-
-
-def _constant_answers(scores: Scores, challenge: Challenge) -> list[Finding]:
-    most = int(np.argmax(scores.validation.answered))
-    share = scores.validation.answered[most]
-    if (
-        share < CONSTANT_SHARE
-        or len(scores.validation.answered) - np.isnan(scores.validation.recall).sum() < 2
-    ):
+def failure(outcome: Outcome | None, challenge: Challenge) -> list[Finding]:
+    """Why the submission has no score; nothing where it has one."""
+    if outcome is None or outcome.problem is None:
         return []
-    message = f"the answer is {challenge.label_names[most]!r} for {share:.0%} of the clean images"
+    problem = outcome.problem
+    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
+    return [explain(failure, challenge.module, challenge.class_name, challenge.method)]
+
+
+def _constant_answers(scores: Scores | None, challenge: Challenge) -> list[Finding]:
+    if scores is None:
+        return []
+    answered, recall = scores.validation.answered, scores.validation.recall
+    most = int(np.argmax(answered))
+    if answered[most] < CONSTANT_SHARE or len(answered) - np.isnan(recall).sum() < 2:
+        return []
+    share, name = answered[most], challenge.label_names[most]
+    message = f"the answer is {name!r} for {share:.0%} of the clean images"
     advice = (
         "Most often a scale mismatch: trained on 0..1 but fed 0..255, or another preprocess_input."
     )
     return [Finding("S610", "error", message, advice)]
 
 
-def _not_run(source: Source, findings: list[Finding], seconds: float) -> Report:
-    return Report(source, None, tuple(findings), Timing(0.0, 0.0, 0.0, seconds, 0), 0, 0, {}, {})
+def _timing(outcome: Outcome | None, seconds: float, asked: int) -> Timing:
+    if outcome is None:
+        return Timing(0.0, 0.0, 0.0, seconds, 0)
+    parts = (outcome.start_seconds, outcome.load_seconds, outcome.predict_seconds)
+    return Timing(*parts, seconds, asked)
+
+
+def _not_run(
+    archive: Archive, challenge: Challenge, data: Dataset, options: Options, started: float
+) -> Report:
+    plan = make_plan(archive.path, data, options)
+    source = _source(archive, challenge, data, plan, options)
+    findings = tuple(examine(archive, challenge))
+    timing = Timing(0.0, 0.0, 0.0, time.monotonic() - started, 0)
+    return Report(source, None, findings, timing, 0, 0, {}, {})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from sandbox.ingest import Progress
 
-Tell = Callable[[Progress], None]
-Shown = Callable[[Sequence[int]], AbstractContextManager[Tell]]
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 _STAGES = {
     "start": "starting Python",
@@ -25,34 +26,61 @@ _STAGES = {
 }
 
 
+class Display:
+    """Told of everything, shows nothing."""
+
+    def begin(self, sizes: Sequence[int]) -> None:
+        """Blocks of so many questions are asked next."""
+
+    def tell(self, progress: Progress) -> None:
+        """How far the child is with them."""
+
+    def say(self, line: str) -> None:
+        """A first answer, or what is done beside the submission."""
+
+
+class _OnTerminal(Display):
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("starting Python", total=None)
+        self._sizes: list[int] = []
+        self._before = 0
+
+    def begin(self, sizes: Sequence[int]) -> None:
+        self._before += sum(self._sizes)
+        self._sizes = list(sizes)
+        self._bar.update(self._task, total=self._before + sum(sizes), completed=self._before)
+
+    def tell(self, progress: Progress) -> None:
+        stage = _STAGES.get(progress.stage, "running")
+        call = f" {sum(self._sizes):,} images" if progress.stage == "predict" else ""
+        done = self._before + sum(self._sizes[: progress.answered])
+        self._bar.update(self._task, completed=done, description=stage + call)
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(line, highlight=False)
+
+
+Shown = Callable[[], AbstractContextManager[Display]]
+
+
 @contextmanager
-def silent(_sizes: Sequence[int]) -> Iterator[Tell]:
+def silent() -> Iterator[Display]:
     """Show nothing."""
-    yield lambda _: None
+    yield Display()
 
 
 @contextmanager
-def on_terminal(sizes: Sequence[int]) -> Iterator[Tell]:
+def on_terminal() -> Iterator[Display]:
     """A bar over the answered images, with the child's stage and the time; on standard error."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import (
-        Progress as Bar,
-    )
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("starting Python", total=sum(sizes))
-
-        def tell(progress: Progress) -> None:
-            stage = _STAGES.get(progress.stage, "running")
-            call = f" {sum(sizes):,} images" if progress.stage == "predict" else ""
-            bar.update(task, completed=sum(sizes[: progress.answered]), description=stage + call)
-
-        yield tell
+    if not console.is_terminal:
+        yield Display()
+        return
+    with Bar(*columns, console=console, transient=True) as bar:
+        yield _OnTerminal(bar)

@@ -1,18 +1,20 @@
-"""Render a report: for a terminal, or as JSON."""
+"""Render a report for a terminal: one screen, the headline first."""
 
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from evaluator.result import SCHEMA, Part, Report, Score, Scores
+from evaluator.card import explained, headline
+from evaluator.result import Report, Score, Scores
 from submission.amounts import human_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from evaluator.estimate import Estimate
 
 UNSEEN = "†"  # marks every figure on images that the model may have learnt
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -41,11 +43,6 @@ def show(report: Report, console: Console) -> None:
         console.print(part, highlight=False)
 
 
-def to_json(report: Report) -> str:
-    """The report as JSON, as docs/report.md describes it. NaN becomes null."""
-    return json.dumps(_plain(_document(report)), indent=1, allow_nan=False) + "\n"
-
-
 def _parts(report: Report) -> Iterator[RenderableType]:
     from rich.text import Text
 
@@ -66,6 +63,8 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
     from rich.text import Text
 
     mark = f" {UNSEEN}" if report.source.split == "unknown" else ""
+    if report.estimate is not None:
+        yield _card(report.estimate)
     yield Text("")
     yield _headline(report, scores, mark)
     yield Text(_explain(scores, report.source.label_names) + mark, "bold")
@@ -73,6 +72,15 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
     yield _classes(report, scores, mark)
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
     yield Text(f"Worst cells{mark}: {worst}\n")
+
+
+def _card(made: Estimate) -> RenderableType:
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    below = "\n".join([*explained(made), *made.assumed])
+    return Panel(Group(Text(headline(made), "bold"), Text(below, "dim")), title="estimate")
 
 
 def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
@@ -157,10 +165,15 @@ def _findings(report: Report) -> Iterator[RenderableType]:
 
 def _how(report: Report) -> str:
     timing, source = report.timing, report.source
+    head = f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
+    if report.asked == 0 and report.scores is not None:
+        return (
+            f"{head}all answers came from the store: nothing was run, {timing.total_seconds:.1f} s\n"
+            "Not checked: the server's memory, time limit and packages."
+        )
     versions = " ".join(f"{name} {version}" for name, version in report.versions.items())
     return (
-        f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
-        f"start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
+        f"{head}start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
         f"({timing.seconds_per_thousand:.2f} s per 1,000 images, {report.blocks} call(s)), "
         f"total {timing.total_seconds:.1f} s, peak memory {human_bytes(report.peak_memory_bytes)}; "
         f"{versions}\n"
@@ -178,80 +191,3 @@ def _short(score: Score | None) -> str:
 
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}"
-
-
-def _document(report: Report) -> dict[str, Any]:
-    source, timing = report.source, report.timing
-    document = {
-        "schema": SCHEMA,
-        "submission": {"path": source.path, "sha256": source.sha256, "bytes": source.bytes},
-        "challenge": {"name": source.challenge, "metric": source.metric},
-        "data": {"source": source.data, "fingerprint": source.fingerprint, "notes": source.notes},
-        "split": source.split,
-        "seed": source.seed,
-        "validation": None,
-        "benchmark": {"preset": source.preset, "description": source.description},
-        "findings": [vars(finding) for finding in report.findings],
-        "timing": {
-            "start_seconds": timing.start_seconds,
-            "load_seconds": timing.load_seconds,
-            "predict_seconds": timing.predict_seconds,
-            "total_seconds": timing.total_seconds,
-            "seconds_per_thousand": timing.seconds_per_thousand,
-            "predict_calls": report.blocks,
-        },
-        "peak_memory_bytes": report.peak_memory_bytes,
-        "versions": dict(report.versions),
-        "limits": dict(report.limits),
-        "command": source.command,
-    }
-    if report.scores is not None:
-        _add_scores(document, report.scores, source.label_names)
-    return document
-
-
-def _add_scores(document: dict[str, Any], scores: Scores, names: tuple[str, ...]) -> None:
-    document["validation"] = _part_document(scores.validation, names)
-    document["benchmark"].update(_part_document(scores.benchmark, names))
-    document["benchmark"]["answers"] = scores.answers - scores.validation.accuracy.n
-    document["benchmark"]["cells"] = [
-        {
-            "name": cell.name,
-            "family": cell.family,
-            "severity": cell.severity,
-            "weight": cell.weight,
-            **_score_document(cell.accuracy),
-        }
-        for cell in scores.cells
-    ]
-    document["benchmark"]["families"] = [vars(loss) for loss in scores.losses]
-    document["gap"] = {"value": scores.gap.value, "interval": [scores.gap.low, scores.gap.high]}
-
-
-def _part_document(part: Part, names: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        **_score_document(part.accuracy),
-        "score": part.score.value,
-        "score_interval": [part.score.low, part.score.high],
-        "macro_f1": part.macro_f1,
-        "balanced_accuracy": part.balanced_accuracy,
-        "recall": dict(zip(names, part.recall, strict=True)),
-        "answered": dict(zip(names, part.answered, strict=True)),
-    }
-
-
-def _score_document(score: Score) -> dict[str, Any]:
-    return {"accuracy": score.value, "interval": [score.low, score.high], "n": score.n}
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, NaN as null: what JSON has."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case float():
-            return value if math.isfinite(value) else None
-        case _:
-            return value

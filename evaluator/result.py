@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from evaluator.choice import SplitKind
 from submission.findings import Finding
+
+if TYPE_CHECKING:
+    from evaluator.estimate import Estimate
+    from evaluator.sheet import Sheet
+    from evaluator.store_rows import HistoryRow, Prediction
 
 SCHEMA = 1
 
@@ -124,11 +130,27 @@ class Source:
 
 
 @dataclass(frozen=True)
+class PastLine:
+    """A past submission: local clean and benchmark accuracy, its score, and what had been expected."""
+
+    name: str
+    validation: Score
+    benchmark: Score
+    score: float
+    decimals: int | None
+    phase: str
+    predicted: Prediction | None
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything an evaluation found; `scores` is None when the submission failed.
 
-    peak_memory_bytes: of the submission's process tree. versions: of what it loaded.
-    limits: limit -> the mechanism that held it.
+    peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
+    loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
+    others were in the store. sheet, library, sweep: the answers to the shown preset, to the
+    estimator's cells, and to the 19 corruptions at all severities. past: earlier submissions with
+    scores that the estimate uses. history: everything recorded.
     """
 
     source: Source
@@ -139,10 +161,17 @@ class Report:
     blocks: int
     versions: Mapping[str, str]
     limits: Mapping[str, str]
+    asked: int = 0
+    sheet: Sheet | None = None
+    library: Sheet | None = None
+    sweep: Sheet | None = None
+    estimate: Estimate | None = None
+    past: tuple[PastLine, ...] = ()
+    history: tuple[HistoryRow, ...] = ()
 
     def to_json(self) -> str:
         """The report as JSON (docs/report.md)."""
-        from evaluator.report import to_json
+        from evaluator.report_json import to_json
 
         return to_json(self)
 

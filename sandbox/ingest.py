@@ -101,7 +101,7 @@ class Session:
         the images of a block into uint8 `(n, h, w, channels)`; called in order, in a thread beside
         the child. Raises whatever `fill` raises.
         """
-        self._feed([Block((size, *shape)) for size in sizes], fill, progress)
+        self._feed([Block((size, *shape)) for size in sizes], fill, progress, lambda _: True)
         return self.finish()
 
     def pose(
@@ -109,16 +109,30 @@ class Session:
         blocks: Sequence[Block],
         fill: Fill,
         progress: Callable[[Progress], None] = lambda _: None,
+        answered: Callable[[int, Labels], None] = lambda *_: None,
     ) -> tuple[Labels, ...] | None:
         """Ask for some blocks, and keep the child for more; `fill` as for `ask`.
 
-        Returns the labels, int64 `(n,)` a block, or None when something went wrong: `finish` tells.
+        answered(index, labels): told of each block's validated labels as soon as they are there, in
+        order. Returns the labels, int64 `(n,)` a block, or None when something went wrong: `finish`
+        tells.
         """
-        first = len(self._sizes)
-        self._feed(blocks, fill, progress)
-        sizes = self._sizes[first:]
-        labels, fault = read_labels(self._output, self._seal, sizes, self.request.classes, first)
-        return None if fault or len(labels) < len(sizes) else tuple(labels)
+        first, labels = len(self._sizes), list[Labels]()
+
+        def read(count: int) -> bool:
+            sizes = [block.count for block in blocks[len(labels) : count]]
+            if not sizes:
+                return True
+            classes, at = self.request.classes, first + len(labels)
+            found, fault = read_labels(self._output, self._seal, sizes, classes, at)
+            for one in found:
+                labels.append(one)
+                answered(len(labels) - 1, one)
+            return fault is None
+
+        self._feed(blocks, fill, progress, read)
+        sound = read(len(blocks))
+        return tuple(labels) if sound and len(labels) == len(blocks) else None
 
     def finish(self) -> Outcome:
         """Say that no question follows, and read what came of all of them."""
@@ -136,14 +150,18 @@ class Session:
         self._running.allow(seconds)
 
     def _feed(
-        self, blocks: Sequence[Block], fill: Fill, progress: Callable[[Progress], None]
+        self,
+        blocks: Sequence[Block],
+        fill: Fill,
+        progress: Callable[[Progress], None],
+        read: Callable[[int], bool],
     ) -> None:
         self._resume()
         feeder = Feeder(fill, blocks, len(self._sizes), self._input, self._is_answered)
         self._sizes += [block.count for block in blocks]
         feeder.begin()
         try:
-            self._watch(feeder, progress)
+            self._watch(feeder, progress, read)
         finally:
             feeder.end()
         self._busy_until = self._running.seconds
@@ -157,11 +175,19 @@ class Session:
     def _is_answered(self, index: int) -> bool:
         return answer_path(self._output, index, self._seal).exists()
 
-    def _watch(self, feeder: Feeder, progress: Callable[[Progress], None]) -> None:
+    def _watch(
+        self,
+        feeder: Feeder,
+        progress: Callable[[Progress], None],
+        read: Callable[[int], bool],
+    ) -> None:
+        """Until all blocks are answered, or something is wrong; read(count): reads so many answers."""
         running, stage_seen, stage = self._running, -1.0, "start"
         began = running.seconds
         while running.poll() is None and not feeder.failed and feeder.answered < feeder.count:
             feeder.collect()
+            if not read(feeder.answered):
+                break
             if feeder.answered == feeder.made < feeder.count:
                 running.allow(POLL_SECONDS)  # waiting for images is not the submission's time
             if running.seconds - stage_seen > STAGE_SECONDS:

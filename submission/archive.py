@@ -97,11 +97,7 @@ class Archive:
     @cached_property
     def sha256(self) -> str:
         """The zip's content hash: a submission's identity."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+        return sha256_of(self.path)
 
     @property
     def size(self) -> int:
@@ -208,3 +204,12 @@ def _member(info: zipfile.ZipInfo) -> Member:
 def is_safe(name: str) -> bool:
     """Whether a file or folder of that name would stay in the folder it is unpacked in."""
     return not Member(name, 0, 0, is_link=False, is_encrypted=False).is_unsafe
+
+
+def sha256_of(path: Path) -> str:
+    """A file's content hash, 64 hex digits. Raises `OSError`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

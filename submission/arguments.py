@@ -42,6 +42,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """An argument type: a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, received {text!r}")
+    return value
+
+
 def size(text: str) -> int:
     """An argument type: a size such as 500MB, in bytes."""
     try:

@@ -7,9 +7,20 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator.commands.parsers import expected, new_parser, say
+from evaluator.commands.parsers import add_store, expected, new_parser, say
 from evaluator.errors import EvaluationError
-from submission.arguments import add_challenge, count, positive, seconds, size, write_or_print
+from evaluator.options import PHASE, Options
+from evaluator.score_text import read_phase
+from sandbox.server import default_cache
+from submission.arguments import (
+    add_challenge,
+    count,
+    positive,
+    seconds,
+    share,
+    size,
+    write_or_print,
+)
 from submission.challenge import load_challenge
 from submission.command import Exit
 from submission.findings import has_errors
@@ -52,6 +63,24 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
+    made.add_argument(
+        "--no-estimate", action="store_true", help="expect no hidden score: ask only the preset's cells"
+    )
+    made.add_argument(
+        "--phase", default=PHASE, help="whose hidden score to expect (default dev; or final)"
+    )
+    made.add_argument(
+        "--hidden-images", type=positive, metavar="N", help="images in that phase's hidden set"
+    )
+    made.add_argument(
+        "--tolerance", type=share, default=0.1, metavar="SHARE",
+        help="stop when finite local images make up less of the estimate's variance (default 0.1)",
+    )  # fmt: skip
+    made.add_argument("--full", action="store_true", help="every image under every cell")
+    made.add_argument(
+        "--sweep", action="store_true", help="the 19 corruptions at all five severities too"
+    )
+    add_store(made)
     made.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
     made.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole run")
     made.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
@@ -66,12 +95,13 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     challenge = load_challenge(options.challenge)
     if not submission.is_file():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
-    from cells import load
+    from cells.kept import load_kept
     from corruptions.compiling import announce_compiling
-    from evaluator.evaluate import Options, evaluate
+    from evaluator.evaluate import evaluate
     from evaluator.progress import on_terminal
 
-    data = load(data_file, shape=challenge.shape, classes=challenge.classes)
+    kept = default_cache() / "images"
+    data = load_kept(data_file, kept, shape=challenge.shape, classes=challenge.classes)
     chosen = Options(
         corrupt=options.corrupt,
         images=options.images or None,
@@ -83,6 +113,13 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         seconds=options.time_limit,
         memory_bytes=options.memory_limit,
         command=shlex.join(["local-eval", *words]),
+        store=options.store,
+        estimate=not options.no_estimate,
+        tolerance=options.tolerance,
+        full=options.full,
+        sweep=options.sweep,
+        phase=read_phase(options.phase),
+        hidden_images=options.hidden_images,
     )
     announce_compiling(say)
     report = evaluate(submission, data, challenge, chosen, on_terminal)

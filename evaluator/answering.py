@@ -1,0 +1,137 @@
+"""Several submissions on the same questions: asked where the store lacks answers, or from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cells import Dataset
+from corruptions.presets import resolve
+from evaluator.asker import Asker
+from evaluator.benchmark import Questions
+from evaluator.book import UNKNOWN, Book
+from evaluator.choice import SplitKind, choose, find_split
+from evaluator.environment import environment
+from evaluator.errors import EvaluationError
+from evaluator.evaluate import FATAL, begun, failure, open_store
+from evaluator.options import Options
+from evaluator.past import not_trained_on
+from evaluator.plan import Plan, plan_on
+from evaluator.progress import Display, Shown, silent
+from evaluator.sheet import Sheet
+from evaluator.store import Run, Store
+from submission.archive import Archive, sha256_of
+from submission.challenge import Challenge
+from submission.checks.registry import examine
+from submission.findings import Finding
+
+
+def answered(
+    zips: Sequence[Path],
+    data: Dataset,
+    challenge: Challenge,
+    options: Options,
+    shown: Shown = silent,
+) -> list[Sheet]:
+    """The answers of several zips to the same questions: same images, cells and seed.
+
+    The images are those that none of them has been trained on, as far as splits beside the zips
+    tell. Raises `EvaluationError` that names a zip which cannot be asked.
+    """
+    plan = common_plan(zips, data, options)
+    with ExitStack() as stack:
+        display = stack.enter_context(shown())
+        store = stack.enter_context(opened) if (opened := open_store(options)) else None
+        return [_sheet(path, plan, data, challenge, options, store, display) for path in zips]
+
+
+def stored_sheets(zips: Sequence[Path], data: Dataset, options: Options) -> list[Sheet]:
+    """The answers of several zips to the questions that all of them have answered before.
+
+    Nothing is run. Raises `EvaluationError` when there is no such question.
+    """
+    store = open_store(options)
+    if store is None:
+        raise EvaluationError("expected a store with answers, received --store none")
+    with store:
+        plan = common_plan(zips, data, replace(options, images=None))
+        books = [_book(path, plan, data, options, store) for path in zips]
+    known = np.ones((len(plan.data), len(plan.texts)), bool)
+    for book in books:
+        known &= book.labels != UNKNOWN
+    known &= known[:, :1]  # an image without a clean answer compares nothing
+    known &= known[:, 1:].any(axis=1, keepdims=True)
+    if not known.any():
+        raise EvaluationError(
+            f"no image is answered by all {len(zips)} submissions, clean and under "
+            f"{options.corrupt!r}. Run local-eval on each of them first, with the same --data, "
+            "--corrupt and --seed."
+        )
+    return [_stored(path, plan, book, known) for path, book in zip(zips, books, strict=True)]
+
+
+def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
+    """Questions on images that none of the zips has been trained on, as far as is known."""
+    resolve(options.corrupt)
+    splits = [find_split(path, options.split) for path in zips]
+    new = np.ones(len(data), bool)
+    if options.split != "none":
+        for path in zips:
+            new &= not_trained_on(path, data, options.split)
+    if not new.any():
+        raise EvaluationError(
+            "each of the images was trained on by one of the submissions at least: give images "
+            "that are new to all of them (--data)"
+        )
+    count = None if options.full else options.images
+    choice = choose(data.subset(new), None, count, options.seed)
+    split: SplitKind = "unknown" if None in splits else "validation"
+    return plan_on(replace(choice, split=split), replace(options, estimate=False, sweep=False))
+
+
+def _sheet(
+    path: Path,
+    plan: Plan,
+    data: Dataset,
+    challenge: Challenge,
+    options: Options,
+    store: Store | None,
+    display: Display,
+) -> Sheet:
+    with Archive(path) as archive:
+        _refuse(path, examine(archive, challenge, only=FATAL))
+        with Asker(archive, challenge, options) as asker:
+            rehearsal = begun(asker, plan, data, store, display)
+            part = plan.rounds(options)[-1]
+            if not rehearsal.ask(part):
+                _refuse(path, failure(asker.finish(), challenge))
+            return rehearsal.sheet("shown", part)
+
+
+def _refuse(path: Path, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        raise EvaluationError(
+            f"{path.name} cannot be compared: {finding.message}. {finding.advice}"
+        )
+
+
+def _book(path: Path, plan: Plan, data: Dataset, options: Options, store: Store) -> Book:
+    where = environment(options.device)
+    return Book(plan, Run(sha256_of(path), where, data.fingerprint(), options.seed), store)
+
+
+def _stored(
+    path: Path, plan: Plan, book: Book, known: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+) -> Sheet:
+    """The sheet of what is known, on the images concerned."""
+    images = np.flatnonzero(known.any(axis=1))
+    data = plan.data.subset(images)
+    shown = known[np.ix_(images, plan.places["shown"])]
+    rows, cells = np.nonzero(shown)
+    labels = book.labels[images][:, plan.places["shown"]][rows, cells].astype(np.int64)
+    benchmark = replace(plan.shown, data=data, dealt=plan.shown.dealt[images])
+    return Sheet(path.name, book.run.submission, benchmark, Questions(rows, cells), labels)

@@ -1,0 +1,115 @@
+"""The child that answers, started only when something has to be asked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+
+from evaluator.benchmark import Questions, fill_block
+from evaluator.environment import chosen_device
+from sandbox.ingest import Block, Outcome, Request, Session
+from sandbox.job import CEILINGS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evaluator.book import Book
+    from evaluator.options import Options
+    from evaluator.plan import Plan
+    from evaluator.progress import Display
+    from submission.archive import Archive
+    from submission.challenge import Challenge
+
+MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much
+BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
+MOST_QUESTIONS = 4096  # in a block with a store: an interrupted run loses no more
+
+
+class Asker:
+    """Asks one submission. A context manager; `begin` may be called early, to load meanwhile."""
+
+    def __init__(self, archive: Archive, challenge: Challenge, options: Options) -> None:
+        self.archive, self.challenge, self.options = archive, challenge, options
+        self._stack = ExitStack()
+        self._session: Session | None = None
+        self.asked = 0  # questions
+        self.calls = 0  # of predict
+
+    def __enter__(self) -> Asker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def begin(self) -> Session:
+        """Start the child if it has not been started."""
+        if self._session is None:
+            place = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="submission-"))
+            self.archive.extract(Path(place))
+            request = _request(Path(place), self.challenge, self.options)
+            self._session = self._stack.enter_context(Session(request))
+        return self._session
+
+    def ask(self, plan: Plan, questions: Questions, book: Book, display: Display) -> bool:
+        """Ask, and write the answers down block by block; False when the submission failed."""
+        blocks = questions.blocks(self._block_size(book))
+        workers = min(os.cpu_count() or 1, 8)
+
+        def fill(index: int, out: NDArray[np.uint8]) -> None:
+            fill_block(plan.whole, blocks[index], out, workers)
+
+        def answered(index: int, labels: NDArray[np.int64]) -> None:
+            book.keep(blocks[index], labels)
+            self.asked += len(labels)
+
+        shape = plan.data.images.shape[1:]
+        display.begin([len(block) for block in blocks])
+        shapes = [Block((len(block), *shape)) for block in blocks]
+        complete = self.begin().pose(shapes, fill, display.tell, answered)
+        self.calls += len(blocks)
+        return complete is not None
+
+    def finish(self) -> Outcome | None:
+        """What came of it, once nothing more is asked; None if nothing was."""
+        return None if self._session is None else self._session.finish()
+
+    def _block_size(self, book: Book) -> int:
+        """As many images as fit: the platform calls predict once on the whole set."""
+        if self.options.block:
+            return self.options.block
+        free = psutil.virtual_memory().available * MEMORY_SHARE
+        fitting = max(256, int(free / (BYTES_A_VALUE * np.prod(self.challenge.shape))))
+        return min(fitting, MOST_QUESTIONS) if book.is_stored else fitting
+
+
+def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
+    return Request(
+        submission=folder,
+        classes=challenge.classes,
+        module=challenge.module,
+        class_name=challenge.class_name,
+        method=challenge.method,
+        working_folder=challenge.working_folder,
+        device=chosen_device(options.device),
+        limits=replace(
+            CEILINGS,
+            seconds=options.seconds or challenge.seconds,
+            memory_bytes=options.memory_bytes or challenge.memory_bytes,
+        ),
+    )
+
+
+__all__ = ["Asker"]

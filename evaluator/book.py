@@ -1,0 +1,82 @@
+"""What a submission has answered so far: in memory, and in the store if there is one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.benchmark import Questions
+from evaluator.plan import Plan
+from evaluator.store import AnswerKey, Run, Store
+
+UNKNOWN = -1
+
+
+class Book:
+    """The answers to a plan's questions, by image and cell of `plan.whole`.
+
+    labels: int32 `(n, cells)`, by image and cell of `plan.whole`; -1 where unknown.
+    run: what they depend on beside cell and image. stored: how many were in the store already.
+    contradicted: how many new answers differ from stored ones, which stay.
+    """
+
+    def __init__(self, plan: Plan, run: Run, store: Store | None) -> None:
+        self._plan, self.run, self._store = plan, run, store
+        self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
+        self.contradicted = 0
+        if store is not None:
+            self._read(store, run)
+        self.stored = int((self.labels != UNKNOWN).sum())
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether answers outlive this run."""
+        return self._store is not None and self._store.writable
+
+    def missing(self, questions: Questions) -> Questions:
+        """Those without an answer, in the same order."""
+        open_ = self.labels[questions.rows, questions.cells] == UNKNOWN
+        return Questions(questions.rows[open_], questions.cells[open_])
+
+    def keep(self, questions: Questions, labels: NDArray[np.int64]) -> None:
+        """Write down the answers to a block of questions; stored before this returns."""
+        self.labels[questions.rows, questions.cells] = labels
+        if self._store is None or not self._store.writable:
+            return
+        ids, block = self._plan.data.ids, []
+        for cell in np.unique(questions.cells):
+            asked = questions.cells == cell
+            key = AnswerKey(self.run, self._plan.texts[cell])
+            block.append((key, ids[questions.rows[asked]], labels[asked]))
+        self.contradicted += self._store.put_block(block)
+
+    def answers(self, name: str, questions: Questions) -> NDArray[np.int64]:
+        """The labels given to questions of one of the plan's benchmarks, int64 `(m,)`; -1: unknown."""
+        cells = self._plan.places[name][questions.cells]
+        return self.labels[questions.rows, cells].astype(np.int64)
+
+    def everything(self, name: str) -> tuple[Questions, NDArray[np.int64]]:
+        """All that is known of one of the plan's benchmarks: questions and labels `(m,)`."""
+        labels = self.labels[:, self._plan.places[name]]
+        rows, cells = np.nonzero(labels != UNKNOWN)
+        return Questions(rows, cells), labels[rows, cells].astype(np.int64)
+
+    def _read(self, store: Store, run: Run) -> None:
+        known = store.cells(run)
+        ids = self._plan.data.ids
+        for place, text in enumerate(self._plan.texts):
+            if text in known:
+                self.labels[:, place] = _found(store, AnswerKey(run, text), ids)
+
+
+def _found(store: Store, key: AnswerKey, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stored labels of these images, `UNKNOWN` where there is none."""
+    stored = store.stored(key)
+    places = np.searchsorted(stored.ids, ids)
+    places[places == len(stored)] = 0
+    if len(stored) == 0:
+        return np.full(len(ids), UNKNOWN)
+    return np.where(stored.ids[places] == ids, stored.labels[places], UNKNOWN)
+
+
+__all__ = ["UNKNOWN", "Book"]

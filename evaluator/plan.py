@@ -1,0 +1,166 @@
+"""Which images, damaged how, in which rounds: everything that is known before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cells import Dataset
+from corruptions.batches import table_names
+from corruptions.chain import validate
+from corruptions.presets import Cell, Preset, Step, resolve
+from corruptions.registry import get
+from evaluator.benchmark import CLEAN, Benchmark, Questions, draw_benchmark
+from evaluator.choice import Choice, choose, find_split
+from evaluator.library import DRAWS, cell_order, library
+from evaluator.options import Options
+from evaluator.store_rows import cell_text
+
+FIRST_IMAGES = 128
+_MIX = 5  # what a random generator is for, beside the seed
+SEVERITIES = range(1, 6)
+SWEPT = 19  # cells an image: each corruption at some severity on average
+SWEEP_TABLE = "cells-96"
+
+
+@dataclass(frozen=True)
+class Round:
+    """A nested prefix: so many images, and so many of the library's cells for each."""
+
+    images: int
+    draws: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What may be asked of a submission.
+
+    shown, library, sweep: benchmarks on the same images; the latter two may be None. whole: their
+    cells together, each once, the clean one first. places: for each benchmark the position of
+    each of its cells in `whole`. texts: the cells of `whole` as the store names them.
+    """
+
+    choice: Choice
+    shown: Benchmark
+    library: Benchmark | None
+    sweep: Benchmark | None
+    whole: Benchmark
+    texts: tuple[str, ...]
+    places: Mapping[str, NDArray[np.int64]]
+
+    @property
+    def data(self) -> Dataset:
+        """The images, in an order whose every prefix is stratified by class."""
+        return self.choice.data
+
+    def benchmarks(self) -> Iterator[tuple[str, Benchmark]]:
+        """Those that there are, by name."""
+        for name in ("shown", "library", "sweep"):
+            benchmark: Benchmark | None = getattr(self, name)
+            if benchmark is not None:
+                yield name, benchmark
+
+    def rounds(self, options: Options) -> list[Round]:
+        """What to ask, step by step; each contains the one before."""
+        count = len(self.data)
+        if self.library is None:
+            return [Round(count, 0)]
+        cells = self.library.dealt.shape[1]
+        if options.full:
+            return [Round(count, cells)]
+        sizes = [n for n in _doubled(FIRST_IMAGES, count) if n < count]
+        draws = [d for d in _doubled(DRAWS, cells) if d < cells]
+        steps = [*((n, DRAWS) for n in sizes), *((count, d) for d in draws), (count, cells)]
+        return [Round(*step) for step in steps]
+
+    def questions(self, name: str, part: Round) -> Questions:
+        """One benchmark's questions up to a round, clean ones among them, image by image."""
+        benchmark: Benchmark = getattr(self, name)
+        dealt = benchmark.dealt[: part.images]
+        if name == "library":
+            dealt = dealt[:, : part.draws]
+        clean = np.zeros((len(dealt), 1), np.int64)
+        cells = np.concatenate([clean, dealt], axis=1)
+        return Questions(np.repeat(np.arange(len(dealt)), cells.shape[1]), cells.ravel())
+
+    def wanted(self, part: Round) -> Questions:
+        """All questions up to a round, each once, with cells of `whole`, in no special order."""
+        width, codes = len(self.whole.cells), []
+        for name, _ in self.benchmarks():
+            asked = self.questions(name, part)
+            codes.append(asked.rows * width + self.places[name][asked.cells])
+        every = np.unique(np.concatenate(codes))
+        return Questions(every // width, every % width)
+
+    def shuffled(self, questions: Questions) -> Questions:
+        """In one seeded shuffle, images and cells mixed as on the platform."""
+        rng = np.random.default_rng((self.whole.seed, _MIX, len(questions)))
+        order = rng.permutation(len(questions))
+        return Questions(questions.rows[order], questions.cells[order])
+
+
+def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
+    """Choose the images and deal the cells. Raises what a wrong preset, split or data set raises."""
+    preset = resolve(options.corrupt)
+    validate(preset)
+    count = None if options.full else options.images
+    return plan_on(
+        choose(data, find_split(submission, options.split), count, options.seed), options
+    )
+
+
+def plan_on(choice: Choice, options: Options) -> Plan:
+    """Deal the cells to images that are chosen already."""
+    shown = draw_benchmark(choice.data, resolve(options.corrupt), options.seed)
+    estimated = _in_order(choice.data, library(), DRAWS, options) if options.estimate else None
+    swept = _in_order(choice.data, _sweep(), SWEPT, options) if options.sweep else None
+    if swept is not None and not options.full:
+        swept = replace(swept, dealt=swept.dealt[:, :SWEPT])
+    there = {"shown": shown, "library": estimated, "sweep": swept}
+    named = {name: [cell_text(c) for c in b.cells] for name, b in there.items() if b is not None}
+    cells: dict[str, Cell] = {}
+    for name, texts in named.items():
+        for text, cell in zip(texts, there[name].cells, strict=True):  # type: ignore[union-attr]  # named has those that are there
+            cells.setdefault(text, cell)
+    position = {text: place for place, text in enumerate(cells)}
+    places = {name: np.array([position[t] for t in texts]) for name, texts in named.items()}
+    whole = replace(shown, cells=tuple(cells.values()))
+    return Plan(choice, shown, estimated, swept, whole, tuple(cells), places)
+
+
+def prefix(benchmark: Benchmark, images: int) -> Benchmark:
+    """The benchmark on its first images alone."""
+    data = benchmark.data
+    first = Dataset(
+        data.images[:images], data.labels[:images], data.ids[:images], data.notes, data.source
+    )
+    return replace(benchmark, data=first, dealt=benchmark.dealt[:images])
+
+
+def _in_order(data: Dataset, preset: Preset, draws: int, options: Options) -> Benchmark:
+    """A benchmark whose `dealt` holds every cell for every image, those to ask first in front."""
+    order = cell_order(len(data), len(preset.cells), draws, options.seed)
+    return Benchmark(data, preset, options.seed, (CLEAN, *preset.cells), 1 + order)
+
+
+def _sweep() -> Preset:
+    """The 19 corruptions at every severity."""
+    pairs = [(name, level) for name in table_names() for level in SEVERITIES]
+    cells = tuple(
+        Cell(f"{name}:{level}", get(name).family, (Step(name, level),), 1 / len(pairs), SWEEP_TABLE)
+        for name, level in pairs
+    )
+    return Preset("sweep", cells, SWEPT, "The 19 corruptions at all severities.")
+
+
+def _doubled(first: int, last: int) -> Iterator[int]:
+    while first < last:
+        yield first
+        first *= 2
+
+
+__all__ = ["Plan", "Round", "make_plan", "plan_on", "prefix"]

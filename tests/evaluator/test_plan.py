@@ -1,0 +1,153 @@
+"""What is asked, in which order: rounds, the library's cells, each question once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cells import split, synthetic
+from corruptions.batches import table_names
+from corruptions.presets import LIBRARY, resolve
+from evaluator.choice import Choice
+from evaluator.library import DRAWS, cell_order, described, library
+from evaluator.options import Options
+from evaluator.plan import Plan, Round, make_plan, plan_on, prefix
+
+CELLS = synthetic(40, seed=3)
+
+
+def planned(**options: object) -> Plan:
+    """A plan on all drawn cells."""
+    return plan_on(Choice(CELLS, "all", ()), replace(Options(), **options))  # type: ignore[arg-type]  # checked by mypy at Options
+
+
+def chain(steps: tuple[object, ...]) -> str:
+    """A cell's steps as text."""
+    return "+".join(f"{step.corruption}:{step.severity}" for step in steps)  # type: ignore[attr-defined]  # presets.Step
+
+
+def test_the_library_is_what_its_name_promises() -> None:
+    """Else past and new submissions would be estimated from different cells."""
+    found = {chain(cell.steps) for cell in library().cells}
+    wanted = {chain(c.steps) for name in ("heavy", "an2dl-2024") for c in resolve(name).cells}
+    wanted |= {f"{name}:{level}" for name in table_names() for level in (1, 3, 5)}
+    assert found == wanted
+    assert len(found) == len(library().cells)
+    assert library().name == LIBRARY
+
+
+@pytest.mark.parametrize("cells", [8, 19, 95, 99, 100])
+@pytest.mark.parametrize("draws", [1, 8, 19])
+def test_cells_are_dealt_evenly_and_nested(cells: int, draws: int) -> None:
+    """Else some cells would rest on a handful of images, and their accuracy on luck."""
+    if draws > cells:
+        return
+    order = cell_order(200, cells, draws, seed=1)
+    assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(cells), (200, 1)))
+    cycle = -(-cells // draws)
+    for images in (cycle, 2 * cycle):
+        if images <= 200:
+            counts = np.bincount(order[:images, :draws].ravel(), minlength=cells)
+            assert counts.min() >= images // cycle
+            assert counts.max() <= 2 * (images // cycle)
+    assert np.array_equal(cell_order(50, cells, draws, seed=1), order[:50])
+    assert not np.array_equal(cell_order(200, cells, draws, seed=2), order)
+
+
+def test_images_of_one_class_do_not_meet_the_same_cells() -> None:
+    """Else a cell's accuracy would be that of one class: images come class by class in turn."""
+    order = cell_order(8 * 130, 99, DRAWS, seed=0)
+    labels = np.arange(8 * 130) % 8
+    counts = np.zeros((99, 8))
+    for label in range(8):
+        counts[:, label] = np.bincount(order[labels == label, :DRAWS].ravel(), minlength=99)
+    assert (counts > 0).mean() > 0.99
+    expected = counts.mean()
+    assert ((counts - expected) ** 2 / expected).sum() < 99 * 8 * 1.3
+
+
+@pytest.mark.parametrize("images", [5, 128, 129, 1000])
+def test_rounds_grow(images: int) -> None:
+    """Else a later round would ask less than an earlier one, and its figures would be of fewer images."""
+    data = synthetic(8, seed=0)
+    many = data.subset(np.zeros(0, np.int64))
+    ids = np.arange(images)
+    many = type(data)(np.zeros((images, 32, 32, 3), np.uint8), ids % 8, ids)
+    rounds = plan_on(Choice(many, "all", ()), Options(corrupt="fog:3")).rounds(Options())
+    sizes = [(part.images, part.draws) for part in rounds]
+    assert sizes == sorted(set(sizes))
+    assert sizes[0] == (min(images, 128), DRAWS)
+    assert sizes[-1] == (images, len(library().cells))
+
+
+def test_without_an_estimate_there_is_one_round() -> None:
+    """Else the platform's one call of predict would be several here, for nothing."""
+    assert planned(estimate=False).rounds(Options(estimate=False)) == [Round(40, 0)]
+    full = replace(Options(), full=True)
+    assert planned(full=True).rounds(full) == [Round(40, len(library().cells))]
+
+
+@pytest.mark.parametrize("corrupt", ["clean", "fog:3", "heavy", "an2dl-2024", LIBRARY])
+def test_every_question_is_asked_once(corrupt: str) -> None:
+    """Else time would go into answers that are known."""
+    plan = planned(corrupt=corrupt, sweep=True)
+    asked = plan.wanted(Round(40, DRAWS))
+    pairs = set(zip(asked.rows.tolist(), asked.cells.tolist(), strict=True))
+    assert len(pairs) == len(asked)
+    for name, benchmark in plan.benchmarks():
+        part = plan.questions(name, Round(40, DRAWS))
+        places = plan.places[name][part.cells]
+        assert set(zip(part.rows.tolist(), places.tolist(), strict=True)) <= pairs
+        for cell, place in zip(benchmark.cells, plan.places[name], strict=True):
+            assert chain(cell.steps) == chain(plan.whole.cells[place].steps)
+
+
+def test_rounds_are_nested() -> None:
+    """Else a later round would not build on the answers of the one before."""
+    plan = planned()
+    seen: set[tuple[int, int]] = set()
+    for part in (Round(10, 8), Round(40, 8), Round(40, 16), Round(40, 99)):
+        asked = plan.wanted(part)
+        pairs = set(zip(asked.rows.tolist(), asked.cells.tolist(), strict=True))
+        assert seen < pairs
+        seen = pairs
+
+
+def test_the_shuffle_is_seeded_and_whole() -> None:
+    """Else blocks would differ from run to run, or hold one kind of damage each."""
+    plan = planned()
+    asked = plan.wanted(Round(40, 8))
+    first, second = plan.shuffled(asked), plan.shuffled(asked)
+    assert np.array_equal(first.rows, second.rows)
+    width = len(plan.whole.cells)
+    assert sorted(first.rows * width + first.cells) == sorted(asked.rows * width + asked.cells)
+    assert not np.array_equal(first.rows, asked.rows)
+
+
+def test_a_prefix_holds_its_images_alone() -> None:
+    """Else intervals would resample images that nobody asked about."""
+    plan = planned()
+    first = prefix(plan.shown, 7)
+    assert len(first.data) == len(first.dealt) == 7
+    assert np.array_equal(first.data.ids, plan.data.ids[:7])
+
+
+def test_the_estimate_knows_the_clean_cell_and_the_chains() -> None:
+    """Else clean images would count as damage, and chains as single corruptions."""
+    cells = described(planned().library.cells)  # type: ignore[union-attr]  # options ask for it
+    assert cells[0].clean
+    assert sum(cell.clean for cell in cells) == 1
+    assert {c.name for c in cells if c.composite} == {
+        c.name for c in library().cells if len(c.steps) > 1
+    }
+
+
+def test_the_plan_of_a_zip_follows_its_split(tmp_path: Path) -> None:
+    """Else a model would be asked about the images it has learnt."""
+    sides = split(CELLS, seed=0)
+    sides.save(tmp_path / "split.json")
+    plan = make_plan(tmp_path / "submission.zip", CELLS, Options())
+    assert set(plan.data.ids) <= set(sides.validation.ids)
