@@ -14,6 +14,7 @@ from evaluator.estimate import TOLERANCE, estimate
 from evaluator.estimate_inputs import Figures, PastScore, Target
 
 PASTS = (1, 3, 6, 12)
+PAST_IMAGES = 64  # a cell: about what 1,000 images with 8 draws leave
 ROUNDS = (8, 16, 32, 64, 128, 256, 512, 1024)  # images a cell, nested
 COINCIDE = 0.5  # correlation of two models' difficulties with the same image
 DECIMALS = 2
@@ -84,7 +85,7 @@ class Stopped:
 
 
 def stopping(scenario: Scenario, trials: int, say: Callable[[str], None]) -> Stopped:
-    """Rounds of more images until finite images are under a tenth of the variance."""
+    """Rounds of more images until those of the new submission are under a tenth of the variance."""
     found: dict[int, list[tuple[Forecast, Forecast, int, bool]]] = {past: [] for past in PASTS}
     for count, trial in enumerate(scenario.trials(trials, SEED)):
         say(f"{scenario.name}, stopping rule: {count} of {trials}")
@@ -105,22 +106,31 @@ def _until_settled(
     """The first forecast that meets the rule, the last one, the images of the first, whether met."""
     images, trial = rounds[-1]
     last = ours(trial, past, Shown(images=images))
+    measured_past = dict(rounds)[PAST_IMAGES]
     for images, trial in rounds:
-        forecast, settled = _round(trial, past, images)
+        said, settled = _round(measured_past, trial, past, images)
         if settled:
-            return forecast, last, images, True
+            return said, last, images, True
     return last, last, ROUNDS[-1], False
 
 
-def _round(trial: Trial, past: int, images: int) -> tuple[Forecast, bool]:
-    counts = (images,) * len(trial.cells)
-    figures = [Figures(str(i), tuple(r), counts) for i, r in enumerate(trial.library.tolist())]
+def _round(measured_past: Trial, trial: Trial, past: int, images: int) -> tuple[Forecast, bool]:
+    """As `local-eval` does: past submissions stay as they were measured, the new one is asked on."""
     history = [
-        PastScore(figures[i], float(trial.scores[i]), None, HIDDEN_IMAGES) for i in range(past)
+        PastScore(
+            _figures(measured_past, i, PAST_IMAGES), float(trial.scores[i]), None, HIDDEN_IMAGES
+        )
+        for i in range(past)
     ]
-    found = estimate(trial.cells, figures[-1], history, Target(hidden=HIDDEN_IMAGES))
-    forecast = Forecast(found.low, found.median, found.high, float(trial.scores[-1]))
-    return forecast, found.settled(TOLERANCE)
+    target = Target(hidden=HIDDEN_IMAGES)
+    found = estimate(trial.cells, _figures(trial, -1, images), history, target)
+    said = Forecast(found.low, found.median, found.high, float(trial.scores[-1]))
+    return said, found.own_share < TOLERANCE
+
+
+def _figures(trial: Trial, model: int, images: int) -> Figures:
+    accuracies = tuple(map(float, trial.library[model]))
+    return Figures(str(model), accuracies, (images,) * len(accuracies))
 
 
 def _summed(row: dict[int, list[Forecast]]) -> Sums:

@@ -61,7 +61,7 @@ def _read(place: Path) -> Dataset | None:
         ids = np.load(place / "ids.npy", allow_pickle=False)
         found = Dataset(images, labels, ids, tuple(facts["notes"]), facts["source"])
         prints = tuple(facts["fingerprints"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None  # not there, or half of it: made anew
     if len(prints) != len(found):
         return None

@@ -17,7 +17,14 @@ from submission.errors import SubmissionError
 MISTAKES = (DataError, CorruptionError, EvaluationError, SubmissionError, SandboxError)
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in evaluator.commands
+        "compare": "compare",
+        "ensemble": "ensemble",
+        "forget": "forget",
+        "history": "history",
+        "import": "importing",
         "inspect": "inspect",
+        "rank": "rank",
+        "record": "record",
         "show": "show",
     }
 )

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit
 
 from evaluator.beliefs import Belief, beliefs
-from evaluator.estimate_inputs import Figures, LibraryCell, PastScore, Target, check
+from evaluator.estimate_inputs import MATCHING, Figures, LibraryCell, PastScore, Target, check
 from evaluator.gaussians import Floats, Gaussians
+from evaluator.logits import expit, logit
 from evaluator.shift_matching import Match, Problem, Strengths, match, prior_of
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
-MATCHING = 4  # past scores from which the shift is matched
 LOW, HIGH = 0.05, 0.95
 ASSUMED_HIDDEN = 2000  # images, where the organisers do not say
-TOLERANCE = 0.1  # share of the variance that finite local images may have
+TOLERANCE = 0.1  # share of the variance that finite local images may have without being named
 WIDENING_PRIOR = 4  # the interval starts as if four leave-one-out errors had been as expected
 # Chosen by bench.estimation_tuning, on other seeds than those of the study.
 STRENGTHS = Strengths.grid(
@@ -64,7 +63,8 @@ class Estimate:
     leave-one-out error, None below two past scores. widened: factor by which those errors widened
     the interval. beats_best: chance of a higher shown score than the best past one, None without.
     consistent_with: what past scores speak for, never what was found. finite_share: share of the
-    variance that is due to finite local images. assumed: sentences.
+    variance that is due to finite local images; own_share: to those of this submission alone.
+    assumed: sentences.
     """
 
     median: float
@@ -79,11 +79,8 @@ class Estimate:
     beats_best: float | None
     consistent_with: tuple[Belief, ...]
     finite_share: float
+    own_share: float
     assumed: tuple[str, ...]
-
-    def settled(self, tolerance: float = TOLERANCE) -> bool:
-        """Whether more local images would hardly narrow the interval: the rule to stop by."""
-        return self.finite_share < tolerance
 
 
 def estimate(
@@ -119,7 +116,8 @@ def estimate(
         best,
         None if best is None else _chance_above(seen, best, aim.decimals),
         beliefs(library, prior, matched.weights) if used else (),
-        _finite_share(matched),
+        _share(matched, matched.exact),
+        _share(matched, matched.own_exact),
         _assumed(library, past, used, aim),
     )
 
@@ -201,8 +199,8 @@ def _chance_above(seen: Gaussians, best: float, decimals: int | None) -> float:
     return 1.0 if needed <= 0 else 1 - seen.below(float(logit(needed)))
 
 
-def _finite_share(matched: Match) -> float:
-    return min(1.0, max(0.0, 1 - matched.exact / matched.predicted.variance))
+def _share(matched: Match, without: float) -> float:
+    return min(1.0, max(0.0, 1 - without / matched.predicted.variance))
 
 
 def _assumed(

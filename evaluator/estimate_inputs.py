@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evaluator.errors import EvaluationError
 
 MOST_DECIMALS = 12
+MATCHING = 4  # past scores from which the shift is matched
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ from evaluator.book import Book
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
 from evaluator.expecting import Expectation, expectation
+from evaluator.forecast import as_prediction
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent
 from evaluator.rehearsal import Rehearsal
 from evaluator.result import Report, Scores, Source, Timing
 from evaluator.store import Run, Store, find_store
+from evaluator.trained_on import shared_training, warning
 from sandbox.ingest import Outcome
 from submission.archive import Archive
 from submission.challenge import Challenge, load_challenge
@@ -100,7 +102,11 @@ def _evaluated(
     scores = None if failed else rehearsal.scores(part)
     findings += failed or _constant_answers(scores, challenge)
     _remember(rehearsal, expected, store)
-    notes = (*(store.notes if store else ()), *(expected.past.notes if expected else ()))
+    notes = (
+        *_flattered(archive, plan, options),
+        *(store.notes if store else ()),
+        *(expected.past.notes if expected else ()),
+    )
     report = Report(
         _source(archive, challenge, data, plan, options, notes),
         scores,
@@ -172,12 +178,19 @@ def _ask(rehearsal: Rehearsal, expected: Expectation | None) -> Round:
     return rounds[-1]
 
 
+def _flattered(archive: Archive, plan: Plan, options: Options) -> tuple[str, ...]:
+    """What to say where the benchmark does what the training did."""
+    preset = plan.shown.preset
+    names = shared_training(archive.path, preset, options.trained_on)
+    return (warning(archive.path.name, names, preset),) if names else ()
+
+
 def _remember(rehearsal: Rehearsal, expected: Expectation | None, store: Store | None) -> None:
     """Keep what was expected, to be held against the score later."""
-    if store is None or not store.writable or expected is None or expected.forecast is None:
+    if store is None or not store.writable or expected is None or expected.estimate is None:
         return
     owner = next(s for s in store.submissions() if s.sha256 == rehearsal.sha256)
-    store.record_prediction(owner, expected.forecast.prediction(expected.target.phase))
+    store.record_prediction(owner, as_prediction(expected.estimate, expected.target.phase))
 
 
 def _with_answers(
@@ -193,7 +206,7 @@ def _with_answers(
         sheet=rehearsal.sheet("shown", part),
         library=rehearsal.sheet("library", part) if plan.library else None,
         sweep=rehearsal.sheet("sweep", part) if plan.sweep else None,
-        estimate=expected.forecast.estimate if expected and expected.forecast else None,
+        estimate=expected.estimate if expected else None,
         past=expected.past.lines if expected else (),
         history=store.history() if store else (),
     )

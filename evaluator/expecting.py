@@ -7,43 +7,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cells import Dataset
+from evaluator.estimate import Estimate, estimate
 from evaluator.estimate_inputs import Target
-from evaluator.forecast import Forecast, figures_of, forecast, library_cells
+from evaluator.forecast import figures_of, library_cells
 from evaluator.options import Options
-from evaluator.past import Past, past_scores
+from evaluator.past import NOTHING, Past, past_scores
 from evaluator.plan import Round
 from evaluator.rehearsal import Rehearsal
 from evaluator.store import Run, Store
 
-NO_PAST = Past((), (), ())
-
 
 @dataclass
 class Expectation:
-    """The estimate so far. forecast: None until every cell has an answer."""
+    """The estimate so far; None until every cell has an answer."""
 
     past: Past
     target: Target
     tolerance: float
-    forecast: Forecast | None = field(default=None)
+    estimate: Estimate | None = field(default=None)
 
     def renew(self, rehearsal: Rehearsal, part: Round) -> None:
         """Estimate from the answers up to a round."""
         figures = figures_of(rehearsal.plan, rehearsal.book, rehearsal.name, part)
         if figures is not None:
             cells = library_cells(rehearsal.plan)
-            self.forecast = forecast(cells, figures, self.past.scores, self.target)
+            self.estimate = estimate(cells, figures, self.past.scores, self.target)
 
     @property
     def is_settled(self) -> bool:
         """Whether more answers would hardly narrow the interval."""
-        return self.forecast is not None and self.forecast.own_share < self.tolerance
+        return self.estimate is not None and self.estimate.own_share < self.tolerance
 
     def line(self, images: int) -> str:
         """For the screen, while it is refined."""
-        if self.forecast is None:
+        made = self.estimate
+        if made is None:
             return ""
-        made = self.forecast.estimate
         return (
             f"after {images:,} images: expected hidden score {made.median:.2f}, "
             f"90 % between {made.low:.2f} and {made.high:.2f}"
@@ -59,7 +58,7 @@ def expectation(
     top_up: Callable[[Path], str],
 ) -> Expectation:
     """Gather the past scores of the phase; see `past_scores` for `top_up`."""
-    past = past_scores(store, run, data, options, top_up) if store is not None else NO_PAST
+    past = past_scores(store, run, data, options, top_up) if store is not None else NOTHING
     decimals = max((score.decimals or 0 for score in past.scores), default=None)
     target = Target(options.phase, options.hidden_images or hidden_images, decimals)
     return Expectation(past, target, options.tolerance)

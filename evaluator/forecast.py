@@ -1,16 +1,14 @@
-"""From stored answers and past scores to the estimate, round after round, and when to stop."""
+"""From answers to what the estimate takes, and from the estimate to what the store keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.estimate import HIGH, LOW, Estimate, estimate
-from evaluator.estimate_inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate import HIGH, LOW, Estimate
+from evaluator.estimate_inputs import Figures, LibraryCell
 from evaluator.library import described
 from evaluator.store_rows import Prediction
 
@@ -22,27 +20,9 @@ Mask = NDArray[np.bool_]
 METHOD = "shift matching 1 on estimate-v1"
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """An estimate, and the share of its variance that more answers of this submission would remove."""
-
-    estimate: Estimate
-    own_share: float
-
-    def prediction(self, phase: str) -> Prediction:
-        """As the store keeps it."""
-        made = self.estimate
-        return Prediction(phase, made.median, made.low, made.high, HIGH - LOW, made.past, METHOD)
-
-
-def forecast(
-    cells: Sequence[LibraryCell], figures: Figures, past: Sequence[PastScore], target: Target
-) -> Forecast:
-    """Estimate, and once more as if the local figures were exact."""
-    made = estimate(cells, figures, past, target)
-    exact = estimate(cells, Figures(figures.name, figures.accuracies), past, target)
-    widths = [max(one.high - one.low, 1e-9) for one in (made, exact)]
-    return Forecast(made, max(0.0, 1 - (widths[1] / widths[0]) ** 2))
+def as_prediction(made: Estimate, phase: str) -> Prediction:
+    """An estimate as the store keeps it."""
+    return Prediction(phase, made.median, made.low, made.high, HIGH - LOW, made.past, METHOD)
 
 
 def library_cells(plan: Plan) -> tuple[LibraryCell, ...]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+
+from evaluator.logits import ndtr
 
 Floats = NDArray[np.float64]
 _HALVINGS = 60

@@ -69,8 +69,10 @@ class _Row:
     note: str
 
 
-def import_csv(store: Store, path: str | Path) -> Imported:
+def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Imported:
     """Record the scores of a CSV file; importing it again changes nothing.
+
+    phase: of rows that name none.
 
     Commas, semicolons or tabs between columns; columns by name in any order (`NAMES`); 0.89, 0,89,
     89 % or a column headed in %. A submission is found by its SHA-256, else by its zip (beside the
@@ -79,7 +81,7 @@ def import_csv(store: Store, path: str | Path) -> Imported:
     up. Raises `StoreError` for a file that is no such table.
     """
     file = Path(path)
-    rows, refused = _read(file)
+    rows, refused = _read(file, phase)
     several = _several(rows)
     added, known, by_name = 0, 0, []
     for row in rows:
@@ -109,7 +111,7 @@ def zip_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(path: Path) -> tuple[list[_Row], list[str]]:
+def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
     lines = _table(_text(path))
     top, columns = _header(lines, path)
     percent = "%" in lines[top][columns["score"]]
@@ -119,7 +121,7 @@ def _read(path: Path) -> tuple[list[_Row], list[str]]:
         if not any(cells.values()):
             continue
         try:
-            rows.append(_row(cells, percent=percent))
+            rows.append(_row(cells, phase, percent=percent))
         except StoreError as error:
             refused.append(f"{path.name}, row {number}: {error}")
     return rows, refused
@@ -179,7 +181,7 @@ def _cell(line: Sequence[str], place: int) -> str:
     return line[place].strip() if place < len(line) else ""
 
 
-def _row(cells: Mapping[str, str], *, percent: bool) -> _Row:
+def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
     get = cells.get
     sha256 = get("sha256", "").lower()
     if sha256 and not _SHA256.fullmatch(sha256):
@@ -191,7 +193,7 @@ def _row(cells: Mapping[str, str], *, percent: bool) -> _Row:
         name,
         sha256,
         get("path", ""),
-        read_phase(get("phase", "") or NO_PHASE),
+        read_phase(get("phase", "") or phase),
         _score(get("score", ""), get("decimals", ""), percent=percent),
         read_date(get("date", "")),
         read_images(get("hidden_images", "")),

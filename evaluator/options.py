@@ -25,7 +25,8 @@ class Options:
     asks the cells of estimate-v1. tolerance: stop asking when finite local images make up less
     than this share of the estimate's variance. full: every image, every cell. sweep: the 19
     corruptions at all five severities too. phase: whose score is expected. hidden_images: in
-    that phase, None for the challenge's own number.
+    that phase, None for the challenge's own number. trained_on: damages that the training used,
+    None for what the recipe beside the zip says.
     """
 
     corrupt: str = "heavy"
@@ -45,3 +46,4 @@ class Options:
     sweep: bool = False
     phase: str = PHASE
     hidden_images: int | None = None
+    trained_on: tuple[str, ...] | None = None

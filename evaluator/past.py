@@ -37,17 +37,21 @@ class Past:
     notes: tuple[str, ...]
 
 
+NOTHING = Past((), (), ())
+
+
 def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up: TopUp) -> Past:
     """The scores of the phase with local figures of the same images, seed and cells.
 
     The submission of `run` itself is no past one of its own. A submission without answers is asked
     anew where its zip is still to be found.
     """
+    others = _latest(store, options.phase, run.submission)
+    if not others:
+        return NOTHING
     plan = plan_on(Choice(data, "all", ()), options)
     scores, lines, notes = [], [], []
-    for found in store.scores(options.phase):
-        if found.submission.sha256 == run.submission:
-            continue
+    for found in others:
         figures, wrong = _figures(store, run, plan, found, top_up)
         if figures is None:
             notes.append(f"{found.submission.name}, scored {found}, is left out: {wrong}")
@@ -57,6 +61,12 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
         )
         lines.append(_line(store, plan, figures, found))
     return Past(tuple(scores), tuple(lines), tuple(notes))
+
+
+def _latest(store: Store, phase: str, own: str) -> list[LeaderboardScore]:
+    """One score a submission, the last recorded; of those whose zip is known, and not our own."""
+    scores = {score.submission.sha256: score for score in store.scores(phase)}
+    return [score for sha256, score in scores.items() if sha256 not in ("", own)]
 
 
 def _figures(
@@ -88,9 +98,7 @@ def _stored_figures(store: Store, run: Run, plan: Plan, score: LeaderboardScore)
     return None
 
 
-def not_trained_on(
-    submission: Path, data: Dataset, given: str | None = None
-) -> NDArray[np.bool_]:
+def not_trained_on(submission: Path, data: Dataset, given: str | None = None) -> NDArray[np.bool_]:
     """Which images a submission has not been trained on, as far as a split tells, bool `(n,)`.
 
     given: the split's file; the one beside the zip when left out.

@@ -70,6 +70,7 @@ def _estimate(made: Estimate) -> dict[str, Any]:
         "best": made.best,
         "beats_best": made.beats_best,
         "finite_share": made.finite_share,
+        "own_share": made.own_share,
         "consistent_with": [vars(belief) for belief in made.consistent_with],
         "left_out": [vars(one) for one in made.left_out],
         "assumed": made.assumed,

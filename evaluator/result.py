@@ -10,6 +10,8 @@ from evaluator.choice import SplitKind
 from submission.findings import Finding
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from evaluator.estimate import Estimate
     from evaluator.sheet import Sheet
     from evaluator.store_rows import HistoryRow, Prediction
@@ -174,6 +176,21 @@ class Report:
         from evaluator.report_json import to_json
 
         return to_json(self)
+
+    def to_page(self) -> str:
+        """The report as one self-contained HTML page."""
+        from evaluator.page import to_page
+
+        return to_page(self)
+
+    def figure(self, name: str) -> Figure:
+        """A matplotlib figure: "heatmap", "scatter", "curves", "confusion", "recall" or "gallery".
+
+        Raises `EvaluationError` for another name, and without matplotlib.
+        """
+        from evaluator.figures import figure
+
+        return figure(self, name)
 
     def __str__(self) -> str:
         from evaluator.report import to_text

@@ -68,18 +68,18 @@ def score(
     """All figures of a run. labels: int64 `(m,)`, the submission's answer to each question."""
     truth = benchmark.data.labels
     clean = questions.cells == 0
-    weights = _answer_weights(benchmark, questions)
+    weights = answer_weights(benchmark, questions)
     parts = [
         _by_image(truth, questions, labels, classes, np.where(clean, 1.0, 0.0)),
         _by_image(truth, questions, labels, classes, weights),
     ]
-    draws = _resamples(truth, benchmark.seed)
+    draws = resamples(truth, benchmark.seed)
     boot = [_resampled(part, draws) for part in parts]
     right = labels == truth[questions.rows]
     cells = _cell_scores(benchmark, questions, right)
     clean_accuracy, damaged = (_total(part).accuracy() for part in parts)
     differences = boot[0].accuracy() - boot[1].accuracy()
-    gap = _interval(float(clean_accuracy - damaged), differences, len(truth))
+    gap = interval(float(clean_accuracy - damaged), differences, len(truth))
     return Scores(
         _part(parts[0], boot[0], metric, len(truth)),
         _part(parts[1], boot[1], metric, len(truth)),
@@ -101,7 +101,7 @@ def wilson(right: float, n: int) -> Score:
     return Score(p, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
 
 
-def _answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+def answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
     """Each cell's answers together weigh what the preset says; clean answers weigh nothing."""
     counts = np.bincount(questions.cells, minlength=len(benchmark.cells))
     weights = np.array([cell.weight for cell in benchmark.cells])
@@ -131,7 +131,7 @@ def _total(part: Tally) -> Tally:
     return Tally(part.right.sum(0), part.given.sum(0), part.true.sum(0))
 
 
-def _resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
     """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
     rng = np.random.default_rng((seed, 3))
     drawn = np.zeros((RESAMPLES, len(truth)), np.float32)
@@ -153,8 +153,8 @@ def _resampled(part: Tally, draws: NDArray[np.float32]) -> Tally:
 def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
     total = _total(by_image)
     return Part(
-        _interval(float(total.accuracy()), boot.accuracy(), n),
-        _interval(float(total.metric(metric)), boot.metric(metric), n),
+        interval(float(total.accuracy()), boot.accuracy(), n),
+        interval(float(total.metric(metric)), boot.metric(metric), n),
         float(total.macro_f1()),
         float(total.balanced_accuracy()),
         tuple(map(float, total.recall())),
@@ -162,7 +162,8 @@ def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
     )
 
 
-def _interval(value: float, resampled: Floats, n: int) -> Score:
+def interval(value: float, resampled: Floats, n: int) -> Score:
+    """A figure over n base images with its 95 % interval, from the same figure of every resample."""
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread

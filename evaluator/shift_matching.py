@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from evaluator.gaussians import Conditioned, Gaussians, condition
+from evaluator.logits import expit, logit
 from evaluator.simplex import shares
 
 Floats = NDArray[np.float64]
@@ -130,13 +130,15 @@ class Match:
     """What the past scores say about the target, on the logit scale.
 
     predicted: the target's shown score. left_out: for every past score, its prediction from the
-    others, by the closed form alone. exact: variance of `predicted` had the local figures no noise. weights: expected `(C,)`.
+    others, by the closed form alone. exact: variance of `predicted` had the local figures no noise.
+    own_exact: had those of the target none. weights: expected `(C,)`.
     """
 
     predicted: Gaussians
     left_out: tuple[Gaussians, ...]
     observed: Floats
     exact: float
+    own_exact: float
     weights: Floats
 
 
@@ -150,19 +152,25 @@ def match(problem: Problem, prior: Prior, strengths: Strengths) -> Match:
     observed = np.asarray(logit(problem.scores))
     residual = observed - centre[:-1]
     noise = problem.score_noise / past**2
-    with_local = signal + local[:, :, None] * np.eye(len(centre))
-    found = condition(with_local, noise, residual)
-    exact = condition(signal, noise, residual)
+    diagonal = np.eye(len(centre))
+    found = condition(signal + local[:, :, None] * diagonal, noise, residual)
     predicted = _shown(found, centre[-1], problem)
-    exactly = _shown(exact, centre[-1], problem).reweighted(predicted.weights).variance
+
+    def variance(remaining: Floats) -> float:
+        without = condition(signal + remaining[:, :, None] * diagonal, noise, residual)
+        shown = _shown(without, centre[-1], problem)
+        return shown.reweighted(predicted.weights).variance
+
+    others = np.concatenate([local[:, :-1], np.zeros((len(local), 1))], axis=1)
+    exactly = (variance(np.zeros_like(local)), variance(others))
     left_out = tuple(one.moved(c) for one, c in zip(found.left_out, centre, strict=False))
     weights = _expected_weights(problem, prior, strengths, found, scale)
     if not len(observed):
-        return Match(predicted, left_out, observed, exactly, weights)
+        return Match(predicted, left_out, observed, *exactly, weights)
     simplex = shares(problem.accuracies[:-1], problem.scores, prior.mean)
     there = logit(np.clip(problem.accuracies[-1] @ simplex, EDGE, 1 - EDGE))
     moved = predicted.moved(HALF * float(there - predicted.quantile(0.5)))
-    return Match(moved, left_out, observed, exactly, weights + HALF * (simplex - weights))
+    return Match(moved, left_out, observed, *exactly, weights + HALF * (simplex - weights))
 
 
 def _parts(problem: Problem, prior: Prior, centre: Floats, scale: Floats) -> Floats:

@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -63,7 +63,7 @@ def docker_words(job: Job, name: str) -> list[str]:
         _checked(job.image or ""),
         *_copying(job),
         "python3",
-        *(_filled(word, job.folders) for word in job.command[1:]),
+        *job.words()[1:],
     ]
 
 
@@ -212,13 +212,6 @@ def _mount(source: str, target: str, *options: str) -> str:
 
 def _bytes(folder: str) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-
-
-def _filled(word: str, folders: Mapping[str, str]) -> str:
-    # Longest first: $submission_program must not be read as $submission.
-    for name in sorted(folders, key=len, reverse=True):
-        word = word.replace(f"${name}", folders[name])
-    return word
 
 
 def _checked(image: str) -> str:

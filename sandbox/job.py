@@ -58,6 +58,13 @@ class Job:
     reads: tuple[str, ...] = ()
     image: str | None = None
 
+    def words(self) -> list[str]:
+        """The command with the folders' paths in place of their names."""
+        filled = list(self.command)
+        for name in sorted(self.folders, key=len, reverse=True):  # $abc is not to be read as $ab
+            filled = [word.replace(f"${name}", self.folders[name]) for word in filled]
+        return filled
+
     def to_json(self) -> str:
         """The job as JSON; `Job.from_json` reads it back."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -119,7 +119,7 @@ class Running:
         job = self.job
         if job.image:
             return docker.docker_words(job, self._mark)
-        first, *rest = (_replace(word, job.folders) for word in job.command)
+        first, *rest = job.words()
         spare = str(self._spare.path)
         spec = specification(job, [_program(first), *rest], self._groups, spare, report, self._mark)
         return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
@@ -232,13 +232,6 @@ def _groups(job: Job) -> list[Group]:
 def _program(word: str) -> str:
     """A program given by a path holds from anywhere; a name is looked for by the child."""
     return str(Path(word).absolute()) if os.sep in word else word
-
-
-def _replace(word: str, folders: Mapping[str, str]) -> str:
-    # Longest first: $submission_program must not be read as $submission.
-    for name in sorted(folders, key=len, reverse=True):
-        word = word.replace(f"${name}", folders[name])
-    return word
 
 
 __all__ = ["interpreter_places", "python_environment", "run", "start"]

@@ -24,7 +24,8 @@ class Exit(IntEnum):
 def run_command(name: str, body: Callable[[], int], mistakes: tuple[type[Exception], ...]) -> int:
     """Run a command's body. `mistakes` are the errors that are the user's to mend."""
     try:
-        return body()
+        code = body()
+        sys.stdout.flush()  # here, where a reader that has left is no fault
     except mistakes as error:
         sys.stderr.write(f"{name}: {error}\n")
         return Exit.USAGE
@@ -38,6 +39,7 @@ def run_command(name: str, body: Callable[[], int], mistakes: tuple[type[Excepti
         sys.stderr.write(f"{name}: a fault of ours ({type(error).__name__}: {error}). ")
         sys.stderr.write(f"Please report it with {_keep_traceback()}\n")
         return Exit.OUR_FAULT
+    return code
 
 
 def _keep_traceback() -> Path:

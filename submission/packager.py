@@ -18,7 +18,7 @@ from submission.included import included, modules, read
 from submission.model_page import model_page
 from submission.packing_rules import assumptions, batch_size, refuse_impossible
 from submission.shrink import SUFFIXES, Shrunk, shrink
-from submission.splits import put_split, read_splits
+from submission.splits import put_recipe, put_split, read_splits
 from submission.training_folder import Packing
 from submission.zipping import best_level, put
 
@@ -73,6 +73,7 @@ def pack(
         fine = not has_errors(findings)
         if fine:
             part.replace(out)
+            put_recipe(packing.augmentation, out)
     finally:
         part.unlink(missing_ok=True)
     return Packed(

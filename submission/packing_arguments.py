@@ -139,6 +139,7 @@ def _joined(parts: Sequence[Packing], options: argparse.Namespace) -> Packing:
         split=tuple(splits) or None,
         no_split=tuple(without) if splits else (),
         scale_given=all(part.scale_given for part in parts),
+        augmentation=tuple(dict.fromkeys(name for part in parts for name in part.augmentation)),
     )
 
 

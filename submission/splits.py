@@ -1,4 +1,7 @@
-"""Puts the split beside the zip; an ensemble's networks may come with one each."""
+"""Puts beside the zip what the rehearsal has to know of the training: its split, its augmentation.
+
+An ensemble's networks may come with one each.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,22 @@ def put_split(split: bytes | None, zip_path: Path) -> Path | None:
 
     Returns its path, or None without a split; an older zip's split goes then.
     """
-    target = zip_path.with_name(f"{zip_path.stem}.split.json")
-    if split is None:
-        target.unlink(missing_ok=True)  # an older zip's split would now be wrong
+    return _put(split, zip_path.with_name(f"{zip_path.stem}.split.json"))
+
+
+def put_recipe(augmentation: tuple[str, ...], zip_path: Path) -> Path | None:
+    """Write `NAME.recipe.json` beside the zip: a benchmark of what the training used flatters."""
+    text = json.dumps({"schema": SCHEMA, "augmentation": augmentation}, indent=1) + "\n"
+    target = zip_path.with_name(f"{zip_path.stem}.recipe.json")
+    return _put(text.encode() if augmentation else None, target)
+
+
+def _put(content: bytes | None, target: Path) -> Path | None:
+    if content is None:
+        target.unlink(missing_ok=True)  # an older zip's would now be wrong
         return None
     part = target.with_name(f"part-{target.name}")
-    part.write_bytes(split)
+    part.write_bytes(content)
     part.replace(target)
     return target
 

@@ -36,7 +36,8 @@ class Packing:
     for the zip. model: a `model.py` of the user's own, None for the template. split: the
     `split.json` to put beside the zip; several are merged. no_split: weights that have none, while
     others do. scale_given: False when assumed. member_weights: how much each network counts.
-    shrink, float16: see `submission.shrink`.
+    shrink, float16: see `submission.shrink`. augmentation: what the training did to its images, by
+    name; put beside the zip.
     """
 
     weights: tuple[Path, ...]
@@ -55,6 +56,7 @@ class Packing:
     batch_size: int | None = None
     shrink: bool = False
     float16: bool = False
+    augmentation: tuple[str, ...] = ()
 
     def each(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
         """A setting as a tuple with one value for each network."""
@@ -90,6 +92,7 @@ def read_training_folder(folder: Path) -> Packing:
         preprocess=None if preprocess == "none" else preprocess,
         output=recipe.choice("output", OUTPUTS),
         member_weights=recipe.member_weights(),
+        augmentation=recipe.augmentation(),
     )
 
 
@@ -163,6 +166,12 @@ class _Recipe:
             count = len(self.data["weights"])
             raise self.fail("member_weights", f"{count} numbers above 0, one for each of weights")
         return tuple(good)
+
+    def augmentation(self) -> tuple[str, ...]:
+        value = self.data.get("augmentation", [])
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise self.fail("augmentation", "a list of names")
+        return tuple(value)
 
     def side(self, key: str) -> int | None:
         value = self.data.get(key)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluator.commands.parsers import add_store, expected, new_parser, say
 from evaluator.errors import EvaluationError
-from evaluator.options import PHASE, Options
+from evaluator.options import NO_STORE, PHASE, Options
 from evaluator.score_text import read_phase
 from sandbox.server import default_cache
 from submission.arguments import (
@@ -20,6 +20,7 @@ from submission.arguments import (
     share,
     size,
     write_or_print,
+    write_text,
 )
 from submission.challenge import load_challenge
 from submission.command import Exit
@@ -30,6 +31,12 @@ examples:
   local-eval                                       submission.zip and training_set.npz, here
   local-eval submission.zip --data training_set.npz --corrupt heavy
   local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
+  local-eval submission.zip --html report.html     the page to look at and to pass on
+  local-eval record submission.zip --score 0.89    what the leaderboard said: sharpens the estimate
+  local-eval rank a.zip b.zip c.zip                which one to submit next
+  local-eval compare a.zip b.zip                   better, worse, or not resolved
+  local-eval ensemble *.zip                        the best vote of what is answered already
+  local-eval history                               predicted against actual; forget, import history.csv
   local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
   local-eval show --corrupt heavy --out sheet.png        see what a preset does
 
@@ -61,10 +68,15 @@ def parser() -> argparse.ArgumentParser:
         "--json", metavar="FILE", help="also write the report as JSON (- for standard output)"
     )
     made.add_argument(
+        "--html", metavar="FILE", help="also write the report as a page (report.html)"
+    )
+    made.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
     made.add_argument(
-        "--no-estimate", action="store_true", help="expect no hidden score: ask only the preset's cells"
+        "--no-estimate",
+        action="store_true",
+        help="expect no hidden score: ask only the preset's cells",
     )
     made.add_argument(
         "--phase", default=PHASE, help="whose hidden score to expect (default dev; or final)"
@@ -80,6 +92,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--sweep", action="store_true", help="the 19 corruptions at all five severities too"
     )
+    made.add_argument(
+        "--trained-on", metavar="NAMES",
+        help="damages that the training used, such as fog,rand_augment (default: NAME.recipe.json)",
+    )  # fmt: skip
     add_store(made)
     made.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
     made.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole run")
@@ -120,15 +136,24 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         sweep=options.sweep,
         phase=read_phase(options.phase),
         hidden_images=options.hidden_images,
+        trained_on=tuple(options.trained_on.split(",")) if options.trained_on else None,
     )
     announce_compiling(say)
-    report = evaluate(submission, data, challenge, chosen, on_terminal)
+    try:
+        report = evaluate(submission, data, challenge, chosen, on_terminal)
+    except KeyboardInterrupt:
+        if chosen.store != NO_STORE:
+            say("what was answered so far is kept: the same command goes on from there")
+        raise
+    # Files first: who reads the text may leave early.
+    if options.html:
+        write_text(Path(options.html), report.to_page())
+    if options.json:
+        write_or_print(options.json, report.to_json())
     if options.json != "-":
         from rich.console import Console
 
         from evaluator.report import show
 
         show(report, Console())
-    if options.json:
-        write_or_print(options.json, report.to_json())
     return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE

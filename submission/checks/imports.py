@@ -51,8 +51,7 @@ def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[Module, ast.stm
 
 def _is_known(subject: Subject, top: str) -> bool:
     own = subject.file_of(top) or any(n.startswith(f"{top}/") for n in subject.archive.names)
-    challenge = subject.challenge
-    return bool(own) or top in OURS or is_there(top, challenge.python, challenge.tensorflow)
+    return bool(own) or top in OURS or is_there(top, subject.challenge)
 
 
 @check("S213", "error")

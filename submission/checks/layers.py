@@ -162,11 +162,7 @@ def _is_package(subject: Subject, package: str) -> bool:
         "keras_core",
         "transformers",
     )
-    return (
-        imported
-        or package in known
-        or is_there(package, subject.challenge.python, subject.challenge.tensorflow)
-    )
+    return imported or package in known or is_there(package, subject.challenge)
 
 
 def _in_module(subject: Subject, custom: Custom) -> bool:

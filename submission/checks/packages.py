@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from submission.challenge import Challenge
+
 # Top-level names that `pip install tensorflow==2.17.0` brings, counted in an empty environment.
 SHIPPED = frozenset((
     "absl", "astunparse", "certifi", "charset_normalizer", "clang", "flatbuffers", "gast",
@@ -12,6 +14,11 @@ SHIPPED = frozenset((
     "pasta", "pip", "pkg_resources", "pygments", "requests", "rich", "setuptools", "six",
     "tensorboard", "tensorboard_data_server", "tensorflow", "tensorflow_io_gcs_filesystem",
     "termcolor", "typing_extensions", "urllib3", "werkzeug", "wheel", "wrapt",
+))  # fmt: skip
+# The same of `pip install keras==3.4.1`: its back end comes apart. Keras 2 brings nothing.
+SHIPPED_BY_KERAS = frozenset((
+    "absl", "h5py", "keras", "markdown_it", "mdurl", "ml_dtypes", "namex", "numpy", "optree",
+    "packaging", "pip", "pygments", "rich", "typing_extensions",
 ))  # fmt: skip
 OURS = frozenset(("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission"))
 # Names that people give to files of their own; no server has a package of such a name for them.
@@ -46,12 +53,21 @@ def pythons(known: str) -> tuple[tuple[int, int], tuple[int, int]]:
     return OLDEST, NEWEST
 
 
-def is_there(package: str, python: str, tensorflow: str) -> bool:
-    """Whether a server surely has a top-level package."""
-    oldest, newest = pythons(python)
+def is_there(package: str, challenge: Challenge) -> bool:
+    """Whether the challenge's server surely has a top-level package."""
+    oldest, newest = pythons(challenge.python)
     if package in SINCE or package in GONE:
         return SINCE.get(package, oldest) <= oldest and newest < GONE.get(package, (99, 0))
     standard = (
         package in sys.stdlib_module_names or package in GONE_SINCE or package == "__future__"
     )
-    return standard or (package in SHIPPED and bool(tensorflow or package == "numpy"))
+    return standard or package in _installed(challenge)
+
+
+def _installed(challenge: Challenge) -> frozenset[str]:
+    """What the versions that the profile names bring along."""
+    if challenge.tensorflow:
+        return SHIPPED
+    if challenge.keras.startswith(("1.", "2.")):
+        return frozenset(("keras", "numpy"))
+    return SHIPPED_BY_KERAS if challenge.keras else frozenset(("numpy",))

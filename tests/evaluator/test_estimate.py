@@ -215,8 +215,8 @@ def test_widening(errors: list[float], factor: float) -> None:
     assert widening(errors) == pytest.approx(factor)
 
 
-def test_finite_images_show_and_settle() -> None:
-    """Else evaluation stops too early, or never."""
+def test_finite_images_show() -> None:
+    """Else nobody learns that more local images would narrow the interval."""
     found = []
     for images in (10, 100, 10_000):
         counts = (images,) * len(LIBRARY)
@@ -224,8 +224,7 @@ def test_finite_images_show_and_settle() -> None:
         found.append(estimate(LIBRARY, replace(EVERYONE[0], images=counts), past))
     parts = [one.finite_share for one in found]
     assert parts == sorted(parts, reverse=True)
-    assert [one.settled() for one in found] == [False, parts[1] < 0.1, True]
-    assert found[0].settled(0.999)
+    assert parts[0] > 0.1 > parts[2]
     assert estimate(LIBRARY, EVERYONE[0], PAST).finite_share == pytest.approx(0, abs=1e-9)
 
 
@@ -307,4 +306,4 @@ def test_few_images_are_no_profile() -> None:
         estimate(library, one[0], [PastScore(one[1], 0.9, None, HIDDEN)]) for one in (exact, drawn)
     )
     assert width(unsure) < 2 * width(sure)
-    assert not unsure.settled()
+    assert unsure.finite_share > 0.1

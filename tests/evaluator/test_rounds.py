@@ -275,6 +275,17 @@ def test_the_library_is_asked_whatever_is_shown(tmp_path: Path) -> None:
     assert reports[0].estimate is not None
 
 
+def test_a_benchmark_of_what_was_trained_on_is_said_to_flatter(tmp_path: Path) -> None:
+    """Else a model trained on fog would be praised for standing fog."""
+    path = submission(tmp_path)
+    options: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
+    assert "trained with" not in str(local_eval(path, DATA, **options))
+    assert "trained with fog" in str(local_eval(path, DATA, trained_on=("fog",), **options))
+    recipe = tmp_path / "side24.recipe.json"
+    recipe.write_text('{"schema": 1, "augmentation": ["fog"]}', encoding="utf-8")
+    assert "trained with fog" in str(local_eval(path, DATA, **options))
+
+
 def test_several_zips_answer_the_same_questions(tmp_path: Path) -> None:
     """Else a comparison would be one of images, not of models."""
     paths = [submission(tmp_path, side) for side in (24, 12, 4)]

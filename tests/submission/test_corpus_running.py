@@ -25,7 +25,7 @@ from submission.dry_run_progress import silent
 from tests.submission.corpus import good, keras_broken, running_broken
 from tests.submission.corpus.case import Case
 from tests.submission.corpus.pictures import labelled_images
-from tests.submission.corpus_weights import corpus_weights
+from tests.submission.corpus.weights import corpus_weights
 
 WORKERS = 2
 FAST = {
@@ -48,7 +48,7 @@ FAST = {
     *("several modules, star import", "prints how long it took"),
 }
 FAST_KERAS = {
-    *("trained on 0..1, fed 0..255", "class of the notebook", "a tensor"),
+    *("Keras, trained on 0..1, fed 0..255", "Keras, class of the notebook", "Keras, a tensor"),
     *("Keras, plain", "Keras, subclassed"),
 }
 WORST = ("note", "warning", "error")
@@ -97,6 +97,13 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Checked]]]
         corpus_weights()
     with ThreadPoolExecutor(WORKERS) as pool:
         yield {case.name: pool.submit(check, case) for case in cases}
+
+
+def test_the_chosen_rows_are_rows() -> None:
+    """Else a renamed row would leave the normal suite, and nobody would notice."""
+    rows = {kind: {c.name for c in (*BROKEN, *GOOD) if c.keras == kind} for kind in (False, True)}
+    assert not FAST - rows[False]
+    assert not FAST_KERAS - rows[True]
 
 
 def said(checked: Checked) -> str:

@@ -11,7 +11,7 @@ from submission.checks.registry import all_checks, examine
 from submission.findings import Finding
 from tests.submission.corpus import good, good_static, keras_broken, running_broken, static_broken
 from tests.submission.corpus.case import Case
-from tests.submission.corpus.weights import corpus_weights
+from tests.submission.corpus.weights import server_weights
 
 RANK = {"good": 0, "note": 1, "warning": 2, "error": 3}
 STATIC = ("S1", "S2", "S3", "S4")
@@ -66,7 +66,7 @@ def test_what_only_a_run_finds_is_not_guessed(case: Case, tmp_path: Path) -> Non
 @pytest.mark.keras
 def test_real_keras_weights(tmp_path: Path) -> None:
     """Else files that Keras itself wrote are read otherwise than those we wrote by hand."""
-    weights, wrong = corpus_weights(), []
+    weights, wrong = server_weights(), []
     for number, case in enumerate(WITH_KERAS):
         folder = tmp_path / str(number)
         folder.mkdir()

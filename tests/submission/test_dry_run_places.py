@@ -27,7 +27,7 @@ from submission.findings import Finding
 from submission.rehearsal import Rehearsal, is_ready, rehearse
 from tests.submission.corpus.case import files, page
 from tests.submission.corpus.keras_page import around
-from tests.submission.corpus_weights import corpus_weights
+from tests.submission.corpus.weights import corpus_weights
 from tests.submission.zips import build_zip
 
 CHALLENGE = load_challenge()

@@ -19,7 +19,7 @@ from submission.run_codes import run_codes
 from tests.sandbox.stand_ins import put_on_path
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images
-from tests.submission.corpus_weights import corpus_weights
+from tests.submission.corpus.weights import corpus_weights
 from tests.submission.zips import GOOD, build_zip, keras_file
 
 MAKE = [sys.executable, "-m", "submission.cli"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,16 @@ def test_an_error_leaves_the_old_zip(tmp_path: Path, weights: Path) -> None:
     assert [finding.code for finding in packed.findings] == ["S401"]
     assert out.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.zip", "weights.keras"]
+
+
+def test_the_augmentation_goes_beside_the_zip(tmp_path: Path, weights: Path) -> None:
+    """Else a benchmark of what the training used would flatter without a word."""
+    out = tmp_path / "s.zip"
+    pack(Packing((weights,), augmentation=("fog",)), CHALLENGE, out)
+    beside = tmp_path / "s.recipe.json"
+    assert json.loads(beside.read_text(encoding="utf-8"))["augmentation"] == ["fog"]
+    pack(Packing((weights,)), CHALLENGE, out)
+    assert not beside.exists(), "another zip's augmentation must not stay"
 
 
 def test_the_split_goes_beside_the_zip_never_into_it(tmp_path: Path, weights: Path) -> None:

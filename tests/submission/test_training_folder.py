@@ -40,6 +40,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
         "include": ["layers.py"],
         "output": "logits",
         "member_weights": [2],
+        "augmentation": ["flips", "fog"],
     }
     packing = read_training_folder(folder(tmp_path, **changes))
     assert (packing.scale, packing.scale_given, packing.resize) == ("0..1", True, 64)
@@ -47,6 +48,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert (packing.output, packing.member_weights) == ("logits", (2,))
     assert packing.include == (tmp_path / "layers.py",)
     assert packing.split == tmp_path / "split.json"
+    assert packing.augmentation == ("flips", "fog")
 
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
@@ -66,6 +68,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"member_weights": [0]}, "expected 1 numbers above 0"),
     ({"member_weights": ["2"]}, "expected 1 numbers above 0"),
     ({"member_weights": 2}, "expected 1 numbers above 0"),
+    ({"augmentation": "flips"}, "expected a list of names"),
+    ({"augmentation": [1]}, "expected a list of names"),
 ]
 
 

@@ -139,5 +139,7 @@ CASES: list[Case] = [
     _keras("found by its module", keras_zip(entry(), GAIN, dense()), "", "S309", layers_py=text.LAYERS_PY),
     _keras("weights only, into a network of the code's own", keras_zip(entry(), GAIN, dense()), keras_page(init=f'{NONE}\nself.net.load_weights(HERE / "w.keras")')),
     _keras("classes in a module that is imported by name", keras_zip(entry(), GAIN_REGISTERED, dense()), keras_page(top='import importlib\nMODULES = ["gain"]\nfor name in MODULES:\n    importlib.import_module(name)'), gain_py=text.HEAD + text.REGISTERED),
+    Case("Keras known, TensorFlow not", files(page(top="import h5py\nimport keras")), severity="good", challenge={"tensorflow": "", "keras": "3.4.1"}),
+    Case("Keras 2 known, TensorFlow not", files(page(top="import keras")), severity="good", challenge={"tensorflow": "", "keras": "2.15.0"}),
     Case("two classes", files(page(f"{PREDICT} // 4", init=INIT)), severity="good", challenge={"label_names": ("a", "b")}),
 ]  # fmt: skip

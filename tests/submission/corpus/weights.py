@@ -1,4 +1,4 @@
-"""The corpus's Keras weights, made once a session by a child, and rewritten for the server's Keras."""
+"""The corpus's Keras weights, made once a session by a child: as saved, and for the server's Keras."""
 
 from __future__ import annotations
 
@@ -20,13 +20,32 @@ AS_MADE = ("newer.keras", "truncated.keras")  # they are what they are on purpos
 
 @cache
 def corpus_weights(python: str = sys.executable) -> Path:
-    """The folder with every `Weights` of the corpus; takes about 5 s the first time."""
-    folder = Path(tempfile.mkdtemp(prefix="corpus-weights-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    subprocess.run([python, str(MAKER), str(folder)], check=True, capture_output=True, timeout=300)
+    """The folder with every `Weights` of the corpus, as that Python's Keras saves them.
+
+    Takes about 5 s the first time.
+    """
+    folder = _folder()
+    made = subprocess.run(
+        [python, str(MAKER), str(folder)], check=False, capture_output=True, text=True, timeout=300
+    )
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@cache
+def server_weights() -> Path:
+    """The same, rewritten for the server's Keras as make-submission does."""
+    folder = _folder()
+    shutil.copytree(corpus_weights(), folder, dirs_exist_ok=True)
     for path in folder.glob("*.keras"):
         if path.name not in AS_MADE:
             _for_server(path)
+    return folder
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="corpus-weights-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

@@ -1,0 +1,94 @@
+"""The demonstration's tables, as Markdown for the page and the terminal, and its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, summed
+from bench.estimation_rivals import TUNED
+
+BEGIN, END = "<!-- written by bench.demonstration -->", "<!-- to here -->"
+METHODS = (OURS, *TUNED)
+
+
+def tables(
+    models: Sequence[Rehearsed], guesses: Sequence[Guess], sets: Sequence[tuple[str, str, int]]
+) -> str:
+    """Everything; sets: name, a word about it, number of images."""
+    parts = [_models(models, sets)]
+    for name, about, images in sets:
+        parts.append(f"### Hidden set {name}: {about}, {images:,} images")
+        parts.append(_methods(guesses, name))
+        parts.append(_one_by_one(models, guesses, name))
+    return "\n\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _models(models: Sequence[Rehearsed], sets: Sequence[tuple[str, str, int]]) -> str:
+    head = ["model", "validation", "`heavy`", *(f"hidden {name}" for name, _, _ in sets)]
+    rows = [
+        [
+            model.name,
+            f"{model.validation:.3f}",
+            f"{model.benchmark:.3f}",
+            *(f"{model.scores[name]:.3f}" for name, _, _ in sets),
+        ]
+        for model in models
+    ]
+    return _table(head, rows)
+
+
+def _methods(guesses: Sequence[Guess], hidden: str) -> str:
+    """Error with its standard error, coverage and width."""
+    head = ["method", *(f"K = {past}" for past in PASTS)]
+    rows = []
+    for method in METHODS:
+        shown = []
+        for past in PASTS:
+            found = summed(guesses, hidden, method, past)
+            shown.append(
+                "-"
+                if found is None
+                else f"{found.error:.1f} ± {found.error_sd:.1f} ({100 * found.coverage:.0f}) "
+                f"{found.width:.0f}"
+            )
+        name = f"**{method}**" if method == OURS else method
+        rows.append([name, *shown])
+    return _table(head, rows)
+
+
+def _one_by_one(models: Sequence[Rehearsed], guesses: Sequence[Guess], hidden: str) -> str:
+    """Every model's actual score and our forecasts, of the first choice of past ones."""
+    head = ["model", "actual", *(f"K = {past}" for past in PASTS)]
+    mine = {
+        (g.model, g.past): g.forecast
+        for g in guesses
+        if (g.hidden, g.method, g.draw) == (hidden, OURS, 0)
+    }
+    rows = []
+    for model in models:
+        cells = []
+        for past in PASTS:
+            made = mine.get((model.name, past))
+            if made is None:
+                cells.append("-")
+                continue
+            missed = "" if made.low <= made.actual <= made.high else " *missed*"
+            cells.append(f"{made.median:.2f} ({made.low:.2f} to {made.high:.2f}){missed}")
+        rows.append([model.name, f"{model.scores[hidden]:.3f}", *cells])
+    return _table(head, rows)
+
+
+def put_into(page: Path, text: str) -> None:
+    """Replace what stands between the two marks. Raises `ValueError` where they are missing."""
+    old = page.read_text(encoding="utf-8")
+    before, begin, rest = old.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page}: expected the lines {BEGIN} and {END}, to write between them.")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,55 @@
+"""`local-eval ensemble`: which submissions would vote best together, from stored answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from evaluator.commands.parsers import new_parser
+from evaluator.commands.several import add_inputs, read_inputs, tell_unseen
+from evaluator.errors import EvaluationError
+from evaluator.options import Options
+from submission.arguments import positive, write_or_print
+from submission.command import Exit
+
+EXAMPLES = """\
+examples:
+  local-eval ensemble *.zip --data training_set.npz
+  local-eval ensemble a.zip b.zip c.zip --corrupt an2dl-2024 --members 3
+
+Only stored answers count, nothing is run: run local-eval on each zip first, with the same --data,
+--corrupt and --seed. Half of the images choose the members, the other half scores the vote.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval ensemble",
+        "Find the submissions that vote best together; runs nothing.",
+        EXAMPLES,
+    )
+    add_inputs(made, asks=False)
+    made.add_argument("--members", type=positive, metavar="N", help="at most so many (default 7)")
+    return made
+
+
+def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """Read the answers, choose, and show it."""
+    if len(options.zips) < 2:
+        raise EvaluationError("An ensemble needs candidates: give at least two zips.")
+    inputs = read_inputs(options, words, Options(estimate=False))
+    from evaluator.answering import stored_sheets
+    from evaluator.vote import MOST_MEMBERS, greedy_vote
+    from evaluator.vote_text import show, to_json
+
+    sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
+    vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
+    tell_unseen(inputs, options)
+    if options.json != "-":
+        from rich.console import Console
+
+        show(vote, Console())
+    if options.json:
+        write_or_print(options.json, to_json(vote))
+    return Exit.FINE

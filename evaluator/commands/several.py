@@ -1,0 +1,110 @@
+"""What the commands on several zips share: their options, and the inputs made of them."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluator.commands.parsers import add_store, expected, say
+from evaluator.errors import EvaluationError
+from evaluator.options import DEFAULT_IMAGES, Options
+from submission.arguments import add_challenge, count
+from submission.challenge import Challenge, load_challenge
+
+if TYPE_CHECKING:
+    from cells import Dataset
+
+UNSEEN = "†"
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the user gave. options: of every zip."""
+
+    zips: list[Path]
+    data: Dataset
+    challenge: Challenge
+    options: Options
+
+
+def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
+    """Add the zips and the options of their evaluation; asks: whether any of them may be run."""
+    parser.add_argument("zips", nargs="+", metavar="submission.zip")
+    parser.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    parser.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
+    if asks:
+        parser.add_argument(
+            "--images", type=count, default=DEFAULT_IMAGES, metavar="N",
+            help=f"at most N images (default {DEFAULT_IMAGES}, 0: all)",
+        )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
+    parser.add_argument(
+        "--json", metavar="FILE", help="also write the result as JSON (- for standard output)"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
+    )
+    add_store(parser)
+    add_challenge(parser)
+
+
+def named_zips(options: argparse.Namespace) -> list[Path]:
+    """The zips. Raises `EvaluationError` for one that is not there."""
+    zips = [Path(name) for name in options.zips]
+    for path in zips:
+        if not path.is_file():
+            raise EvaluationError(f"{path}: no such file. Build one: make-submission WEIGHTS")
+    return zips
+
+
+def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Options) -> Inputs:
+    """Load what the options name; chosen: what the command itself decides of the evaluation."""
+    zips, challenge = named_zips(options), load_challenge(options.challenge)
+    file = options.data or expected("training_set.npz", "images: --data FILE")
+    from cells import load
+    from corruptions.compiling import announce_compiling
+
+    announce_compiling(say)
+    data = load(file, shape=challenge.shape, classes=challenge.classes)
+    images = getattr(options, "images", 0)
+    given = replace(
+        chosen,
+        corrupt=options.corrupt,
+        images=images or None,
+        seed=options.seed,
+        split=options.split,
+        challenge=options.challenge,
+        device=options.device,
+        store=options.store,
+        command=shlex.join(["local-eval", *words]),
+    )
+    return Inputs(zips, data, challenge, given)
+
+
+def seen_in_training(inputs: Inputs) -> list[str]:
+    """A warning if some zips have no split: their figures may be on images that they have learnt."""
+    from evaluator.choice import find_split
+
+    unknown = [path.name for path in inputs.zips if find_split(path, inputs.options.split) is None]
+    if not unknown:
+        return []
+    names = ", ".join(unknown)
+    said = (
+        f"{UNSEEN} No split is known of {names}: trained on these images perhaps, so figures may flatter."
+        " (--split FILE, or split.json beside the zip)"
+    )
+    return [said]
+
+
+def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:
+    """Say so in the first line, or beside JSON on standard output."""
+    for line in seen_in_training(inputs):
+        if options.json == "-":
+            say(line)
+        else:
+            print(line)

@@ -1,0 +1,65 @@
+"""How figures are written on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluator.report import UNSEEN
+from evaluator.result import Report, Score
+
+_FINE = 0.02  # intervals narrower than this deserve a third decimal
+
+
+def with_range(score: Score, decimals: int = 3) -> str:
+    """0.871 (0.850 to 0.890)."""
+    return f"{score.value:.{decimals}f} ({span(score.low, score.high, decimals)})"
+
+
+def span(low: float, high: float, decimals: int = 3) -> str:
+    """0.850 to 0.890."""
+    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * difference:+.1f}".replace("-", "\u2212")
+
+
+def points_with_range(score: Score) -> str:
+    """2.3 points (1.1 to 3.4)."""
+    low, value, high = (
+        f"{100 * v:.1f}".replace("-", "\u2212") for v in (score.low, score.value, score.high)
+    )
+    return f"{value} points ({low} to {high})"
+
+
+def percent(share: float) -> str:
+    """A chance for people: never quite 0 or 100 %."""
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
+
+
+def decimals_for(low: float, high: float) -> int:
+    """As many decimals as the interval supports."""
+    return 2 if high - low >= _FINE else 3
+
+
+def mark(report: Report) -> str:
+    """What follows the headings of figures on images that may have been trained on."""
+    return f" {UNSEEN}" if report.source.split == "unknown" else ""
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """1 image, 2 images."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def shortened(name: str, most: int) -> str:
+    """A name that fits; the whole one belongs into the title."""
+    return name if len(name) <= most else f"{name[: most - 1]}\u2026"

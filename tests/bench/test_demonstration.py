@@ -1,0 +1,186 @@
+"""The demonstration: disjoint sides, unseen damage, fair choices of past scores, and that it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import demonstration as command
+from bench.demonstration_hidden import presets, unused_operators
+from bench.demonstration_models import EARLY, EPOCHS, VARIANTS, models
+from bench.demonstration_report import BEGIN, END, put_into
+from bench.demonstration_sides import sides_of
+from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, Task, summed
+from bench.estimation_rivals import TUNED
+from bench.estimation_study import Forecast
+from cells import synthetic
+from corruptions.chain import cell_revision, validate
+from corruptions.presets import LIBRARY, NAMES, resolve
+from evaluator.benchmark import CLEAN
+from evaluator.estimate_inputs import Figures
+from evaluator.library import described
+
+
+def task(models_: int = 8, hidden: int = 1000) -> Task:
+    """Models that lose on damage what their strength says; the hidden set is a mixture of cells."""
+    cells = described((CLEAN, *resolve(LIBRARY).cells))
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0.3, 0.9, len(cells))
+    shares = rng.dirichlet(np.ones(len(cells)))
+    known = []
+    for place in range(models_):
+        strength = rng.uniform(0.3, 1.0)
+        accuracies = 0.95 - hard * (1 - strength)
+        figures = Figures(f"m{place}", tuple(map(float, accuracies)), (60,) * len(cells))
+        score = {"A": float(accuracies @ shares)}
+        known.append(Rehearsed(f"m{place}", f"t{place // 2}", figures, 0.95, 0.6, score))
+    return Task("A", hidden, cells, tuple(known))
+
+
+def test_sides_share_no_image() -> None:
+    """Else a model has learnt hidden images, or the estimate has seen them."""
+    sides = sides_of(synthetic(300, seed=2))
+    parts = (sides.train, sides.validation, sides.hidden_a, sides.hidden_b)
+    prints = [pixels for part in parts for pixels in part.fingerprints()]
+    assert len(prints) == len(set(prints)) == 300
+    assert all(set(part.labels) == set(range(8)) for part in parts)
+    own = set(sides.own().fingerprints())
+    assert own == {*sides.train.fingerprints(), *sides.validation.fingerprints()}
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_hidden_cells_are_nowhere_else(name: str) -> None:
+    """Else the estimate, or a model, knows the hidden damage."""
+    hidden = presets()[name]
+    validate(hidden)
+    known = [resolve(preset) for preset in NAMES]
+    known += [made for variant in VARIANTS if (made := variant.preset()) is not None]
+    seen = {cell_revision(cell) for preset in known for cell in preset.cells}
+    assert not seen & {cell_revision(cell) for cell in hidden.cells}
+
+
+def test_operators_of_b_are_in_no_preset_and_no_training() -> None:
+    """Else 'unknown operators' is a word."""
+    used = {step.corruption for cell in presets()["B"].cells for step in cell.steps}
+    assert used == set(unused_operators())
+    learnt = {
+        step.corruption
+        for variant in VARIANTS
+        if (made := variant.preset()) is not None
+        for cell in made.cells
+        for step in cell.steps
+    }
+    assert not used & learnt
+
+
+def test_a_is_composed() -> None:
+    """Else it is not like the challenge's."""
+    assert all(len(cell.steps) > 1 for cell in presets()["A"].cells)
+
+
+def test_there_are_twelve_models_and_more() -> None:
+    """Else there is little to leave out."""
+    found = models(VARIANTS, (EARLY, EPOCHS))
+    assert len({model.name for model in found}) == len(found) >= 12
+    for variant in VARIANTS:
+        made = variant.preset()
+        if made is not None:
+            validate(made)
+            assert sum(cell.weight for cell in made.cells) == pytest.approx(1)
+
+
+def test_past_ones_are_never_of_the_same_training() -> None:
+    """Else a checkpoint predicts its twin, and errors look small."""
+    one = task()
+    for place, target in enumerate(one.models):
+        for draw in range(3):
+            others = one._past(place, draw)
+            assert len(others) == 6
+            assert target.training not in {other.training for other in others}
+    assert one._past(0, 0) == one._past(0, 0)
+    assert one._past(0, 0) != one._past(0, 1)
+
+
+def test_every_method_guesses_every_model() -> None:
+    """Else a table compares methods on different models."""
+    one = task()
+    guesses = list(one.guesses(2))
+    for method in (OURS, *TUNED):
+        for past in PASTS:
+            mine = [g for g in guesses if (g.method, g.past) == (method, past)]
+            assert len(mine) == len(one.models) * (2 if past else 1)
+            assert {g.forecast.actual for g in mine} == {
+                round(m.scores["A"], 4) for m in one.models
+            }
+
+
+def test_past_scores_help_here() -> None:
+    """Else local figures, scores or models are mixed up on the way."""
+    guesses = list(task().guesses(2))
+    errors = []
+    for past in PASTS:
+        found = summed(guesses, "A", OURS, past)
+        assert found is not None
+        errors.append(found.error)
+    assert errors[-1] < errors[0]
+    assert errors[-1] < 2
+
+
+def test_the_standard_error_counts_models() -> None:
+    """Else ten draws of one model pass for ten models."""
+    made = [
+        Guess("A", 1, draw, model, OURS, Forecast(0.0, 0.5 + error, 1.0, 0.5))
+        for model, error in (("x", 0.01), ("y", 0.03))
+        for draw in range(50)
+    ]
+    found = summed(made, "A", OURS, 1)
+    assert found is not None
+    assert found.error == pytest.approx(2)
+    assert found.error_sd == pytest.approx(1)
+    assert summed(made, "B", OURS, 1) is None
+
+
+def test_only_the_marked_part_of_a_page_changes(tmp_path: Path) -> None:
+    """Else what somebody wrote is lost."""
+    page = tmp_path / "page.md"
+    page.write_text(f"words\n{BEGIN}\nold\n{END}\nmore\n", encoding="utf-8")
+    put_into(page, "new")
+    put_into(page, "new")
+    assert page.read_text(encoding="utf-8") == f"words\n{BEGIN}\n\nnew\n\n{END}\nmore\n"
+    page.write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="between them"):
+        put_into(page, "new")
+
+
+def test_data_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else it fails after minutes, or inside a child."""
+    with pytest.raises(SystemExit):
+        command.main(["--out", "somewhere"])
+    assert "--data is missing" in capsys.readouterr().err
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_all_of_it_runs_and_resumes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Else the page cannot be made anew: trainings, zips, local-eval, hidden sets, tables, plot."""
+    page, found = tmp_path / "page.md", tmp_path / "found.json"
+    page.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    words = ["--quick", "--out", str(tmp_path / "out"), "--write", str(page), "--json", str(found)]
+    assert command.main(words) == 0
+    first = page.read_text(encoding="utf-8")
+    assert "### Hidden set B: unknown operators" in first
+    for name in ("plain-01", "plain-02", "colour-01", "colour-02"):
+        assert first.count(f"| {name} |") == 3
+    guesses = json.loads(found.read_text(encoding="utf-8"))["guesses"]
+    assert {guess["past"] for guess in guesses} == {0, 1}, "two other models: at most two scores"
+    assert (tmp_path / "demonstration.png").stat().st_size < 150_000
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("weights.keras")}
+    capfd.readouterr()
+    assert command.main(words) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("weights.keras")} == before
+    assert ": 0 asked in" in capfd.readouterr().out
+    after = page.read_text(encoding="utf-8")
+    assert after.partition("| model |")[2] == first.partition("| model |")[2]

@@ -1,0 +1,44 @@
+"""Sheets for tests: answers that need no submission, on drawn questions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cells import Dataset
+from corruptions.presets import Cell, Preset, Step
+from evaluator.benchmark import Benchmark, Questions, draw_benchmark
+from evaluator.sheet import Sheet
+
+CLASSES = 4
+NOISE = Cell("gaussian_noise:3", "noise", (Step("gaussian_noise", 3),), 0.5)
+FOG = Cell("fog:5", "weather", (Step("fog", 5),), 0.25)
+SNOW = Cell("snow:5", "weather", (Step("snow", 5),), 0.25)
+PRESET = Preset("three", (NOISE, FOG, SNOW), 2, "")
+
+
+def drawn(count: int, seed: int = 0) -> tuple[Benchmark, Questions]:
+    """A benchmark of three cells in two families on tiny images, and its questions."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, count)
+    data = Dataset(np.zeros((count, 2, 2, 3), np.uint8), labels, np.arange(count))
+    benchmark = draw_benchmark(data, PRESET, seed)
+    return benchmark, benchmark.questions()
+
+
+def sheet(
+    name: str, asked: tuple[Benchmark, Questions], wrong: NDArray[np.bool_], off: int = 1
+) -> Sheet:
+    """A submission that answers rightly, but `off` classes further where wrong."""
+    benchmark, questions = asked
+    truth = benchmark.data.labels[questions.rows]
+    labels = np.where(wrong, (truth + off) % CLASSES, truth)
+    return Sheet(f"{name}.zip", name * 8, benchmark, questions, labels)
+
+
+def careless(
+    name: str, asked: tuple[Benchmark, Questions], rate: float, seed: int = 0, off: int = 1
+) -> Sheet:
+    """A submission that errs at random at this rate."""
+    wrong = np.random.default_rng(seed).random(len(asked[1])) < rate
+    return sheet(name, asked, wrong, off)

@@ -1,0 +1,167 @@
+"""`local-eval compare`, `ensemble` and `rank` as a user types them, on submissions without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cells import save, split, synthetic
+from evaluator.cli import main
+from evaluator.commands import compare, ensemble, rank
+
+# Brightness decides, by thresholds that differ: some submissions are better than others.
+SOURCE = """
+import numpy as np
+class Model:
+    def predict(self, X):
+        level = np.asarray(X, "float32").mean((1, 2, 3))
+        return ((level + {shift}) // {width}).astype("int64") % 8
+"""
+BROKEN = "class Model:\n    def predict(self, X): raise ValueError('no')\n"
+
+
+def submission(name: str, source: str) -> Path:
+    """A zip of one model.py and a file that passes for weights, here."""
+    path = Path(name)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("model.py", source)
+        file.writestr("w.npy", "x")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with training_set.npz, a split and three zips; the store is here too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
+    data = synthetic(96, seed=1)
+    save(data, tmp_path / "training_set.npz")
+    split(data, 0.5, seed=0).save(tmp_path / "split.json")
+    for name, shift in (("a", 0), ("b", 9), ("c", 30)):
+        submission(f"{name}.zip", SOURCE.format(shift=shift, width=20))
+    return tmp_path
+
+
+def test_compare_from_zips_to_plot(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the comparison would not work for a user at all."""
+    words = ["compare", "a.zip", "b.zip", "c.zip", "--corrupt", "light", "--json", "found.json"]
+    assert main([*words, "--plot", "forest.png", "--trained-on", "b.zip=fog"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "b.zip against a.zip" in shown
+    assert "b.zip was trained with fog" in shown
+    assert "No split is known" not in shown
+    found = json.loads((here / "found.json").read_text(encoding="utf-8"))
+    assert [pair["submission"] for pair in found["pairs"]] == ["b.zip", "c.zip"]
+    assert (here / "forest.png").stat().st_size > 5000
+    assert main([*words[:-1], "again.json"]) == 0  # from the store
+    again = json.loads((here / "again.json").read_text(encoding="utf-8"))
+    assert again["pairs"] == found["pairs"]
+
+
+def test_an_unknown_split_is_said_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else flattering figures would be compared without a word."""
+    (here / "split.json").unlink()
+    assert main(["compare", "a.zip", "b.zip", "--corrupt", "fog:3"]) == 0
+    assert capsys.readouterr().out.startswith("†")
+
+
+def test_ensemble_runs_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would take minutes where the answers are there already."""
+    words = ["a.zip", "b.zip", "c.zip", "--corrupt", "light"]
+    assert main(["compare", *words, "--json", "found.json"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("evaluator.asker.Session", _no_session)
+    assert main(["ensemble", *words, "--json", "vote.json"]) == 0
+    assert "Nothing was run" in capsys.readouterr().out
+    found, vote = (
+        json.loads((here / name).read_text(encoding="utf-8"))
+        for name in ("found.json", "vote.json")
+    )
+    assert vote["images"]["chosen_on"] + vote["images"]["scored_on"] == found["images"]
+    assert vote["candidates"] == 3
+
+
+def _no_session(*_: object) -> None:
+    raise AssertionError("a submission was run")
+
+
+def test_ensemble_without_answers_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the user would not know why nothing is found."""
+    assert main(["ensemble", "a.zip", "b.zip", "--corrupt", "light"]) == 2
+    heard = capsys.readouterr().err
+    assert "local-eval" in heard
+    assert "Traceback" not in heard
+
+
+def test_rank_leaves_out_what_is_scored_and_what_fails(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else an upload would be suggested that tells nothing, or that fails."""
+    assert main(["record", "a.zip", "--score", "0.12"]) == 0
+    submission("broken.zip", BROKEN)
+    words = ["rank", "a.zip", "b.zip", "broken.zip", "--corrupt", "light", "--json", "rank.json"]
+    assert main([*words, "--uploads-per-day", "3"]) == 1
+    out, err = capsys.readouterr()
+    assert "Submit this next: b.zip" in out
+    assert "broken.zip is left out: S" in err
+    found = json.loads((here / "rank.json").read_text(encoding="utf-8"))
+    assert [(one["name"], one["score"]) for one in found["submissions"]] == [
+        ("b.zip", None),
+        ("a.zip", "0.12"),
+    ]
+    assert found["uploads"] == {"allowed": 3, "used": 1, "left": 2}
+    assert found["submissions"][0]["estimate"]["beats_best"] is not None
+
+
+MISTAKES = [
+    (["compare", "a.zip", "nothing.zip"], "nothing.zip: no such file"),
+    (["compare", "a.zip", "b.zip", "--data", "nothing.npz"], "nothing.npz"),
+    (["compare", "a.zip", "b.zip", "--corrupt", "hevy"], "heavy"),
+    (["compare", "a.zip", "b.zip", "--plot", "forest.gif"], ".png"),
+    (["compare", "a.zip", "--plot", "forest.png"], "at least two"),
+    (["compare", "a.zip", "b.zip", "--trained-on", "fgo"], "fog"),
+    (["compare", "a.zip", "b.zip", "--trained-on", "x.zip=fog"], "expected one of a.zip, b.zip"),
+    (["ensemble", "a.zip"], "at least two zips"),
+    (["ensemble", "a.zip", "b.zip", "--store", "none"], "--store none"),
+    (["rank", "nothing.zip"], "no such file"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MISTAKES)
+def test_a_users_mistake_is_one_line(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the user meets a traceback of ours."""
+    assert main(words) == 2
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert "fault of ours" not in heard
+
+
+def test_a_zip_that_fails_stops_the_comparison_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a broken submission would be compared by no answers."""
+    submission("broken.zip", BROKEN)
+    assert main(["compare", "a.zip", "broken.zip", "--corrupt", "fog:3"]) == 2
+    assert "broken.zip cannot be compared" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [compare, ensemble, rank])
+def test_help_shows_examples_and_loads_nothing(command: object) -> None:
+    """Else asking for help would take seconds."""
+    name = str(getattr(command, "__name__", "")).rpartition(".")[2]
+    code = (
+        "import sys\nfrom evaluator.cli import main\n"
+        f"try: main([{name!r}, '--help'])\nexcept SystemExit: pass\n"
+        "sys.stderr.write(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "examples:" in done.stdout
+    heavy = {"numpy", "numba", "cv2", "matplotlib", "scipy", "keras", "rich"}
+    assert not heavy & set(done.stderr.split())

@@ -1,0 +1,372 @@
+"""The report page: what it says, that it stands alone, and that foreign text stays text."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from cells import Dataset, synthetic
+from corruptions.presets import resolve
+from evaluator.benchmark import draw_benchmark
+from evaluator.choice import SplitKind
+from evaluator.html import to_html
+from evaluator.page import to_page
+from evaluator.page_card import card
+from evaluator.page_gallery import data_uri
+from evaluator.page_grid import heat_map
+from evaluator.page_losses import training
+from evaluator.page_picks import picks
+from evaluator.page_scatter import bias, places
+from evaluator.report import FIRST_LINES
+from evaluator.result import Report
+from evaluator.sheet import Sheet
+from evaluator.tallies_grid import curves, grid
+from tests.evaluator import pages
+
+HEADINGS = [
+    "Expected hidden score",
+    "Local figures and the leaderboard",
+    "What the estimate rests on",
+    "Accuracy by corruption and severity",
+    "How accuracy falls with severity",
+    "What explains the loss",
+    "Recall by class",
+    "What is taken for what",
+    "Where the damage did it",
+    "What to train on",
+    "Findings",
+    "Predicted against actual",
+    "How this was made",
+]
+LARGEST = 1_500_000
+
+
+def tree(page: str) -> ET.Element:
+    """The page as XML, which it is meant to be as well."""
+    return ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
+
+
+def said(page: str) -> str:
+    """All text of the page, spaces joined; no style sheet."""
+    root = tree(page)
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag == "style"]:
+            parent.remove(child)
+    return " ".join("".join(root.itertext()).split())
+
+
+def test_the_story_is_told_in_order() -> None:
+    """Else readers who know one report would not find their way in the next."""
+    found = ["".join(h.itertext()) for h in tree(to_page(pages.small_report())).iter("h2")]
+    assert found == HEADINGS
+
+
+def test_the_headline_is_the_estimate() -> None:
+    """Else the largest figure on the page would not be the expected score."""
+    report = pages.small_report()
+    assert report.estimate is not None
+    text = said(str(card(report)))
+    made = report.estimate
+    assert f"{made.median:.2f}" in text
+    assert f"90 % between {made.low:.2f} to {made.high:.2f}" in text
+    assert "Past scores used" in text
+    assert "calibrated by shift matching" in text
+    assert made.beats_best is not None
+    assert f"{made.beats_best:.0%}".replace("%", " % chance") in text
+
+
+def uncalibrated() -> Report:
+    """A report without a past score."""
+    report = pages.small_report()
+    assert report.estimate is not None
+    bare = replace(
+        report.estimate, past=0, regime="uncalibrated", error=None, left_out=(), best=None,
+        beats_best=None, consistent_with=(), widened=1.0,
+    )  # fmt: skip
+    return replace(report, estimate=bare, past=(), history=())
+
+
+def test_uncalibrated_is_said_plainly() -> None:
+    """Else a guess without any past score would look like a forecast."""
+    text = said(str(card(uncalibrated())))
+    assert "Uncalibrated: no leaderboard score is recorded" in text
+    assert "no past score to beat" in text
+
+
+@pytest.mark.parametrize("split", ["validation", "all", "unknown"])
+def test_the_split_is_named_first(split: SplitKind) -> None:
+    """Else figures on images that were trained on would be taken for real ones."""
+    report = pages.small_report()
+    changed = replace(report, source=replace(report.source, split=split))
+    text = said(to_page(changed))
+    assert FIRST_LINES[split] in text
+    before = text.index(FIRST_LINES[split])
+    assert before < text.index("Local figures and the leaderboard")
+    assert ("Accuracy by corruption and severity †" in text) == (split == "unknown")
+
+
+LACKING = [
+    ("estimate", None, "No estimate was made in this run"),
+    ("history", (), "No score is recorded yet."),
+    ("findings", (), "Nothing was found wrong"),
+    ("past", (), "No past score yet"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "sentence"), LACKING, ids=[row[0] for row in LACKING])
+def test_a_missing_part_says_so(field: str, value: object, sentence: str) -> None:
+    """Else a hole in the report would look like nothing to see."""
+    changes: dict[str, object] = {field: value}
+    assert sentence in said(to_page(replace(pages.small_report(), **changes)))  # type: ignore[arg-type]  # by name
+
+
+def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
+    """Else a run without the estimator's cells would show no map though it asked the cells."""
+    bare = replace(pages.small_report(), library=None, sweep=None)
+    assert {row.name for row in grid(bare)} >= {"fog", "gaussian_noise", "rotate"}
+    assert "--sweep asks all five" in said(to_page(bare))
+    nothing = said(to_page(replace(bare, sheet=None)))
+    assert "No corruption was asked alone in this run" in nothing
+    assert "--sweep asks all 19 at all five" in nothing
+
+
+def test_a_failed_submission_has_a_page() -> None:
+    """Else those who need the findings most would get no report."""
+    text = said(to_page(pages.failed_report(pages.small_report())))
+    assert "No answer" in text
+    assert "predict failed" in text
+    assert "How this was made" in text
+
+
+def test_foreign_text_stays_text() -> None:
+    """Else a submission's name or traceback could run in the reader's browser."""
+    report = pages.small_report()
+    source = replace(
+        report.source, path=f"x/{pages.HOSTILE}", command=pages.HOSTILE, notes=(pages.HOSTILE,),
+        label_names=(pages.HOSTILE, *report.source.label_names[1:]),
+    )  # fmt: skip
+    hostile = replace(
+        report,
+        source=source,
+        past=tuple(replace(line, name=pages.HOSTILE) for line in report.past),
+        history=tuple(
+            replace(row, submission=replace(row.submission, name=pages.HOSTILE))
+            for row in report.history
+        ),
+    )
+    for made in (to_page(hostile), to_html(hostile)):
+        root = tree(made)  # well-formed in spite of it
+        assert not [
+            e for e in root.iter() if e.tag in ("script", "b") and "alert" in (e.text or "")
+        ]
+        assert list(root.iter("script")) == []
+        assert "alert(" in "".join(root.itertext())
+    assert "\x1b" not in to_page(report)
+
+
+def test_control_characters_and_broken_names_are_written() -> None:
+    """Else a file name in another encoding, or a colour code in a log, would break the file."""
+    report = pages.small_report()
+    odd = replace(report, source=replace(report.source, path="a/\udcff\x00\x1b[1m.zip"))
+    page = to_page(odd)
+    page.encode("utf-8")
+    assert "\ufffd" in said(page)
+
+
+class References(HTMLParser):
+    """Collects everything that a browser would fetch or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Look at one element's attributes."""
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form")
+        for name, value in attrs:
+            assert not name.startswith("on")
+            if name in ("src", "href", "srcset", "data", "action", "poster"):
+                self.found.append(value or "")
+
+
+def test_it_stands_alone_and_is_small() -> None:
+    """Else the page would need a network, or be too large to mail."""
+    page = to_page(pages.small_report())
+    references = References()
+    references.feed(page)
+    assert references.found
+    assert all(one.startswith("data:") for one in references.found)
+    assert not re.search(r"url\(|@import|https?://", page)
+    assert len(page.encode()) < LARGEST
+
+
+def test_every_drawing_says_what_it_shows() -> None:
+    """Else readers with a screen reader would hear "graphic"."""
+    root = tree(to_page(pages.small_report()))
+    drawings = [e for e in root.iter("svg") if e.get("aria-hidden") != "true"]
+    assert len(drawings) > 15
+    for one in drawings:
+        label = one.get("aria-label") or ""
+        assert re.search(r"\d", label), "a figure's text must state a figure"
+        assert one.find("title") is not None
+    assert all(len(image.get("alt") or "") > 12 for image in root.iter("img"))
+
+
+def test_numbers_in_drawings_are_numbers() -> None:
+    """Else a missing figure would draw nothing, silently."""
+    for element in tree(to_page(pages.small_report())).iter():
+        for name, value in element.items():
+            assert "nan" not in value.lower().split(",")[0] or name in (
+                "alt",
+                "title",
+                "aria-label",
+            )
+            if name in ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height"):
+                assert math.isfinite(float(value))
+
+
+def test_the_map_holds_what_was_counted() -> None:
+    """Else a colour would stand for another accuracy."""
+    report = pages.small_report()
+    assert report.library is not None
+    row = next(row for row in grid(report) if row.name == "fog")
+    assert list(row.by_severity) == [1, 3, 5]
+    names = [cell.name for cell in report.library.benchmark.cells]
+    asked = report.library.questions.cells == names.index("fog:3")
+    assert row.by_severity[3].value == pytest.approx(report.library.right[asked].mean())
+    assert row.by_severity[3].n == asked.sum()
+    assert "fog, severity 3:" in str(heat_map(report))
+    assert {row.name for row in curves(grid(report))} >= set(pages.NINETEEN)
+
+
+def test_the_sweep_takes_the_place_of_fewer_images() -> None:
+    """Else --sweep would change nothing, or count the same images twice."""
+    report = pages.small_report()
+    drawn = draw_benchmark(synthetic(20, seed=5), pages.grid_preset((2, 3)))
+    questions = pages.all_cells(drawn, 20)
+    truth = drawn.data.labels[questions.rows]
+    swept = replace(report, sweep=Sheet("a", "0" * 64, drawn, questions, truth))
+    row = next(row for row in grid(swept) if row.name == "fog")
+    assert list(row.by_severity) == [1, 2, 3, 5]
+    assert row.by_severity[3].n == 20
+    assert row.by_severity[3].value == 1
+    assert row.family == "weather"
+
+
+def test_the_gallery_shows_what_the_damage_did() -> None:
+    """Else it would show images that are wrong when clean too, or one image over and over."""
+    report = pages.small_report()
+    assert report.sheet is not None
+    found = picks(report.sheet)
+    assert len(found) == 12
+    assert len({pick.clean.tobytes() for pick in found}) == 12
+    assert len({pick.cell for pick in found}) > 6
+    sheet = report.sheet
+    for pick in found:
+        assert pick.answer != pick.truth
+        row = next(
+            i for i, image in enumerate(sheet.benchmark.data.images)
+            if np.array_equal(image, pick.clean)
+        )  # fmt: skip
+        asked = (sheet.questions.rows == row) & (sheet.questions.cells == 0)
+        assert sheet.labels[asked] == pick.truth
+        cell = [c.name for c in sheet.benchmark.cells].index(pick.cell)
+        again = sheet.benchmark.images(cell, np.array([row]))[0]
+        assert np.array_equal(again, pick.corrupted)
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (512, 300, 3), (28, 28, 1)])
+def test_pictures_stay_small(shape: tuple[int, int, int]) -> None:
+    """Else a challenge with large images would make a report that no mail takes."""
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    uri = data_uri(noise)
+    assert uri.startswith("data:image/png;base64,")
+    assert 24 * len(uri) < 1_000_000
+
+
+def test_bias_is_the_mean_of_the_differences() -> None:
+    """Else the sentence beside the scatter would tell another story than its points."""
+    report = pages.small_report()
+    known = [p for p in places(report) if p.known]
+    off = 100 * np.mean([p.validation.value - p.score for p in known])
+    assert f"validation minus score is {off:+.1f} points on average" in bias(known)
+
+
+def test_a_robust_submission_gets_no_advice() -> None:
+    """Else every report would send people to train anew."""
+    report = pages.small_report()
+    assert report.sheet is not None
+    sheet = report.sheet
+    truth = sheet.benchmark.data.labels[sheet.questions.rows]
+    perfect = replace(report, sheet=replace(sheet, labels=truth))
+    assert "nothing to advise" in said(str(training(perfect)))
+    assert "corruptions.corrupt_tf" in said(str(training(report)))
+
+
+def test_many_classes_still_make_a_page() -> None:
+    """Else a challenge with a hundred classes would have no report."""
+    report = pages.small_report()
+    assert report.sheet is not None
+    names = tuple(f"class {i}" for i in range(60))
+    many = replace(report, source=replace(report.source, label_names=names))
+    assert "60 classes are too many to draw" in said(to_page(many))
+
+
+def test_one_image_is_enough_for_a_page() -> None:
+    """Else --images 1, the quickest try, would end in a traceback."""
+    report = pages.build(1, 1, 0, swept=False)
+    assert "Uncalibrated" in said(to_page(report))
+
+
+def test_grey_images_are_shown() -> None:
+    """Else grey challenges would have no gallery."""
+    data = synthetic(40, seed=5, size=48)
+    grey = Dataset(data.images[..., :1], data.labels, data.ids)
+    drawn = draw_benchmark(grey, resolve("fog:5"))
+    questions = drawn.questions()
+    truth = grey.labels[questions.rows]
+    given = np.where(questions.cells == 0, truth, (truth + 1) % 8)
+    shown = picks(Sheet("a", "0" * 64, drawn, questions, given))
+    assert len(shown) == 12
+    assert data_uri(shown[0].corrupted).startswith("data:image/png")
+
+
+def test_the_notebook_shows_the_same_parts() -> None:
+    """Else the notebook's report would be another report."""
+    made = to_html(pages.small_report())
+    root = ET.fromstring(made)
+    assert root.tag == "div"
+    assert ["".join(h.itertext()) for h in root.iter("h2")] == HEADINGS
+    style = root.find("style")
+    assert style is not None
+    assert "body{" not in (style.text or ""), "a notebook's own page must keep its looks"
+
+
+def test_every_style_rule_is_scoped() -> None:
+    """Else the report would restyle the notebook around it."""
+    style = ET.fromstring(to_html(pages.small_report())).find("style")
+    assert style is not None
+    rules = re.sub(r"/\*.*?\*/", "", style.text or "", flags=re.S)
+    rules = re.sub(r"@media[^{]*\{", "", rules)
+    selectors = [one for group in re.findall(r"([^{}]+)\{", rules) for one in _split(group)]
+    assert len(selectors) > 80
+    assert all(".rehearsal" in one for one in selectors), selectors
+
+
+def _split(group: str) -> list[str]:
+    """Selectors of a rule; commas inside brackets do not split."""
+    return [one.strip() for one in re.split(r",(?![^(]*\))", group) if one.strip()]
+
+
+def test_the_report_under_test_is_a_real_one() -> None:
+    """Else these tests would read a report that no evaluation could have made."""
+    scores = pages.small_report().scores
+    assert scores is not None
+    assert 0.4 < scores.validation.accuracy.value < 0.95
+    assert scores.gap.low > 0

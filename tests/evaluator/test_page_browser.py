@@ -1,0 +1,149 @@
+"""The page in a real headless Chromium: at desk and phone width, light and dark, and printed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from evaluator.html import to_html
+from evaluator.page import to_page
+from evaluator.page_colors import DARK, LIGHT
+from tests.evaluator import pages
+from tests.evaluator.browser import Browser, Scheme, find_chromium
+
+pytestmark = pytest.mark.skipif(
+    find_chromium() is None, reason="no Chromium on PATH or in $CHROMIUM (apt install chromium)"
+)
+WIDTHS = (1280, 375)
+KEEP = os.environ.get("SCREENSHOTS")  # a folder for people to look at
+OVERFLOWING = """
+[...document.querySelectorAll('*')].filter(e => !e.closest('.scroll') && !e.closest('svg')
+  && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))
+"""
+CLIPPED = """
+[...document.querySelectorAll('svg text')].filter(e => {
+  const own = e.getBoundingClientRect(), all = e.closest('svg').getBoundingClientRect();
+  return own.right > all.right + 3 || own.left < all.left - 3;
+}).map(e => e.textContent)
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report as a file."""
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(to_page(pages.small_report()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    path = find_chromium()
+    assert path is not None
+    with Browser(path) as opened:
+        yield opened
+
+
+def colour_of(image: Image.Image) -> str:
+    """The commonest colour."""
+    found = image.convert("RGB").getcolors(1 << 24)
+    assert found is not None
+    _, colour = max(found)
+    assert isinstance(colour, tuple)
+    return "#" + "".join(f"{channel:02x}" for channel in colour)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_shows(browser: Browser, page: Path, width: int, scheme: Scheme) -> None:
+    """Else the page would scroll sideways on a phone, glare at night, or call home."""
+    browser.requests.clear()
+    browser.complaints.clear()
+    browser.open(page, width, scheme)
+    assert browser.value("document.documentElement.scrollWidth") == width
+    assert browser.value(OVERFLOWING) == []
+    assert browser.value(CLIPPED) == []
+    picture = browser.screenshot()
+    assert browser.complaints == []
+    asked = [url for url in browser.requests if not url.startswith("data:")]
+    assert asked == [page.as_uri()]
+    with Image.open(io.BytesIO(picture)) as shown:
+        assert shown.width == width
+        assert shown.height > 3000, "the whole page"
+        assert colour_of(shown) == (LIGHT if scheme == "light" else DARK)["card"]
+    if KEEP:
+        (Path(KEEP) / f"report-{width}-{scheme}.png").write_bytes(picture)
+
+
+def test_pictures_load_and_stay_crisp(browser: Browser, page: Path) -> None:
+    """Else the gallery would show broken or blurred images."""
+    browser.open(page, 1280, "light")
+    found = browser.value(
+        "[...document.images].map(i => [i.naturalWidth, getComputedStyle(i).imageRendering])"
+    )
+    assert len(found) == 24
+    assert all(width > 0 and how == "pixelated" for width, how in found)
+
+
+def test_it_prints_on_light_paper(browser: Browser, page: Path) -> None:
+    """Else a page printed by someone with a dark desktop would drown in ink."""
+    browser.open(page, 1280, "dark")
+    printed = browser.pdf()
+    assert printed.startswith(b"%PDF")
+    assert 3 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page/") <= 20
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    card = browser.value("getComputedStyle(document.querySelector('.rehearsal')).color")
+    browser.ask("Emulation.setEmulatedMedia", media="")
+    assert card == f"rgb({', '.join(str(int(LIGHT['ink'][i : i + 2], 16)) for i in (1, 3, 5))})"
+    if KEEP:
+        (Path(KEEP) / "report.pdf").write_bytes(printed)
+
+
+def test_text_can_be_selected_and_found(browser: Browser, page: Path) -> None:
+    """Else the figures' numbers could be neither copied nor searched for."""
+    browser.open(page, 1280, "light")
+    assert browser.value("[...document.querySelectorAll('svg text')].length") > 200
+    assert browser.value("window.find('elastic_transform')") is True
+
+
+NOTEBOOKS = {
+    "jupyter light": ('<body data-jp-theme-light="true">', LIGHT),
+    "jupyter dark": ('<body data-jp-theme-light="false">', DARK),
+    "vscode dark": ('<body class="vscode-dark">', DARK),
+    "vscode light": ('<body class="vscode-light">', LIGHT),
+    "plain": ("<body>", LIGHT),
+}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebooks_theme_decides(browser: Browser, tmp_path: Path, name: str) -> None:
+    """Else a report would be dark in a light notebook because the desktop is dark."""
+    opening, palette = NOTEBOOKS[name]
+    hostile = "<style>tr:nth-child(even){background:#f00} td{text-align:center;color:#f00}</style>"
+    path = tmp_path / "notebook.html"
+    body = f"<!DOCTYPE html>{hostile}{opening}{to_html(pages.small_report())}</body>"
+    path.write_text(body, encoding="utf-8")
+    browser.open(path, 900, "dark" if palette is LIGHT else "light")
+    found = browser.value(
+        "JSON.stringify(['.rehearsal', '.rehearsal section', '.rehearsal td'].map(s => "
+        "{const c = getComputedStyle(document.querySelector(s)); return [c.backgroundColor, c.color]}))"
+    )
+    ground, card, cell = json.loads(found)
+    assert ground[0] == rgb(palette["ground"])
+    assert card[0] == rgb(palette["card"])
+    assert cell[1] == rgb(palette["ink"])
+    assert browser.value("document.documentElement.scrollWidth") <= 900
+    if KEEP:
+        (Path(KEEP) / f"notebook-{name.replace(' ', '-')}.png").write_bytes(browser.screenshot())
+
+
+def rgb(colour: str) -> str:
+    """As a browser says it."""
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"

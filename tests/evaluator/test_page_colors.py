@@ -1,0 +1,83 @@
+"""Colours that everyone can tell apart and read."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from itertools import pairwise
+
+import pytest
+
+from evaluator.page_colors import (
+    DARK,
+    DARK_HEAT,
+    LIGHT,
+    LIGHT_HEAT,
+    STEPS,
+    Palette,
+    contrast,
+    error_step,
+    heat_step,
+)
+
+TEXT = ("ink", "soft", "clean", "hurt", "error", "warning", "good")
+SCHEMES = {"light": (LIGHT, LIGHT_HEAT), "dark": (DARK, DARK_HEAT)}
+AA = 4.5
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("ground", ["card", "ground", "faint"])
+def test_text_reads_on_every_ground(scheme: str, ground: str) -> None:
+    """Else readers with weak sight could not read part of the report (WCAG AA)."""
+    palette: Palette = SCHEMES[scheme][0]
+    for name in TEXT:
+        assert contrast(palette[name], palette[ground]) >= AA, name
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_figures_read_on_every_step_of_the_map(scheme: str) -> None:
+    """Else the numbers of the worst or the best cells could not be read."""
+    steps = SCHEMES[scheme][1]
+    assert len(steps) == len(STEPS) + 1
+    assert all(contrast(fill, ink) >= AA for fill, ink in steps)
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "#000000"), ("dark", "#ffffff")])
+def test_steps_run_in_luminance(scheme: str, paper: str) -> None:
+    """Else the map could not be read in grey, or by the colour-blind."""
+    away = [contrast(fill, paper) for fill, _ in SCHEMES[scheme][1]]
+    assert all(later > 1.1 * earlier for earlier, later in pairwise(away)), away
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_blue_and_orange_differ_to_the_colour_blind(scheme: str) -> None:
+    """Else clean and corrupted would look alike: their blue channels lie far apart."""
+    palette = SCHEMES[scheme][0]
+    blue, orange = (int(palette[name][5:7], 16) for name in ("clean", "hurt"))
+    assert blue - orange > 100
+
+
+STEP_ROWS = [(0.0, 0), (0.29, 0), (0.3, 1), (0.94, 7), (0.95, 8), (1.0, 8)]
+
+
+@pytest.mark.parametrize(("accuracy", "step"), STEP_ROWS)
+def test_a_step_holds_its_lower_edge(accuracy: float, step: int) -> None:
+    """Else the key would name other accuracies than the cells have."""
+    assert heat_step(accuracy) == step
+
+
+def test_more_errors_are_a_worse_step() -> None:
+    """Else a common confusion would look harmless."""
+    steps = [error_step(share / 100) for share in range(101)]
+    assert steps[0] == len(STEPS)
+    assert steps[-1] == 0
+    assert steps == sorted(steps, reverse=True)
+
+
+def test_every_colour_of_the_style_exists() -> None:
+    """Else a name mistyped in the style sheet would fall back to black."""
+    rules = (files("evaluator") / "page.css").read_text(encoding="utf-8")
+    used = set(re.findall(r"var\(--(\w+)\)", rules)) - {"natural"}
+    assert used <= set(LIGHT)
+    assert set(LIGHT) == set(DARK)
+    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "colours live in page_colors"
