@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,10 @@ class Cost:
         return self.inside / self.rest
 
 
-def measure(data: Path, epochs: int) -> Cost:
-    """Train the baseline for some epochs."""
+def measure(data: Path, epochs: int, batch: int | None = None) -> Cost:
+    """Train the baseline for some epochs, with its own batch size if none is given."""
     system = load_system("baseline")
+    system = replace(system, batch=batch or system.batch)
     cleaned, _ = clean(load(data))
     sides = split(cleaned, system.validation, 0)
     keras.utils.set_random_seed(0)
@@ -99,8 +100,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=4, help="2 or more; the first is not counted")
+    parser.add_argument("--batch", type=int, help="of the training; default: the recipe's")
     options = parser.parse_args(argv)
-    cost = measure(options.data, max(2, options.epochs))
+    cost = measure(options.data, max(2, options.epochs), options.batch)
     print(
         f"{cost.images} damaged images, made once in {cost.making:.2f} s (the model's first batch "
         f"included); an epoch without the callback {cost.rest:.2f} s, the callback "

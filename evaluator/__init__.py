@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from evaluator.errors import EvaluationError
 
 if TYPE_CHECKING:
+    from evaluator.callback import BenchmarkCallback
+    from evaluator.compare import compare
     from evaluator.evaluate import local_eval
     from evaluator.result import Report
 
-__all__ = ["EvaluationError", "Report", "local_eval"]
+__all__ = ["BenchmarkCallback", "EvaluationError", "Report", "compare", "local_eval"]
 
-_HOMES = {"Report": "result", "local_eval": "evaluate"}
+_HOMES = {
+    "BenchmarkCallback": "callback",  # imports Keras
+    "Report": "result",
+    "compare": "compare",
+    "local_eval": "evaluate",
+}
 
 
 def __getattr__(name: str) -> Any:

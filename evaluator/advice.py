@@ -60,8 +60,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
             '`corruptions.corrupt_tf(batches, "aug_mix:3")`, which needs no newer Keras.'
         ),
         "composite": (
-            "Several kinds of damage at once are more than the sum: chain them in training, "
-            'as `corruptions.corrupt_tf(batches, "medium")` does with part of its cells.'
+            "Several kinds of damage at once are more than the sum: chain them in training too, as in "
+            '`corruptions.corrupt_tf(batches, "rotate:2+fog:2+jpeg_compression:3")`.'
         ),
     }
 )

@@ -38,8 +38,8 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
     images, labels: as `cells.from_arrays` takes them; give images that the model does not learn
     from. corrupt: a preset, a chain such as "fog:3", or a TOML file. every: measured after the
     first epoch, every so many, and the last; in between the last figure is logged again. count:
-    damaged images to ask, None for one batch of 32 for every 4 steps of training, which keeps the
-    cost below 15 % of an epoch. preprocess: called with a batch, uint8 `(n, h, w, c)`, returns
+    damaged images to ask, None for one batch of 32 for every 4 steps of an epoch, but each image
+    once at most, which keeps the cost below 15 % of an epoch. preprocess: called with a batch, uint8 `(n, h, w, c)`, returns
     what the model takes; without it the model gets float32 0..255. seed: of the choice and damage.
 
     The damaged images are made once and stay the same, so epochs compare. Raises `EvaluationError`,
@@ -97,7 +97,7 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         if self._count is not None:
             return self._count
         steps = self.params.get("steps") or UNKNOWN_STEPS
-        return BATCH * max(1, steps // STEPS_A_BATCH)
+        return min(BATCH * max(1, steps // STEPS_A_BATCH), len(self._data))
 
     def _measure(self) -> Score:
         exam = self._exam

@@ -31,6 +31,11 @@ def explained(made: Estimate) -> list[str]:
             "It says how far hidden sets of such images may lie apart. The first score narrows it "
             "most: local-eval record submission.zip --score 0.89"
         )
+    if made.regime == "offset":
+        lines.append(
+            "It leans on few scores: for a model of another kind than those that got them, trained "
+            "on other damage, it may be far off."
+        )
     if made.error is not None:
         lines.append(
             f"Your past scores, each predicted from the others, were missed by {made.error:.3f} on "

@@ -78,7 +78,7 @@ def _left(report: Report) -> list[Node]:
     return [
         tag("h2", f"Expected hidden score{mark(report)}"),
         tag("p", f"{found.median:.{decimals}f}", class_="big"),
-        tag("p", f"90 % between {span(found.low, found.high, decimals)}", class_="range"),
+        tag("p", f"90 % between {span(found.low, found.high, decimals, 'and')}", class_="range"),
         tag("p", tag("span", name, class_=f"badge {kind}")),
         *why,
     ]
@@ -91,7 +91,7 @@ def _local(report: Report) -> list[Node]:
     return [
         tag("h2", f"Benchmark accuracy{mark(report)}"),
         tag("p", f"{figure.value:.3f}", class_="big"),
-        tag("p", f"95 % between {span(figure.low, figure.high)}", class_="range"),
+        tag("p", f"95 % between {span(figure.low, figure.high, word='and')}", class_="range"),
         paragraph(
             "No estimate was made in this run: this is a local figure, no forecast of the hidden score.",
             "soft",

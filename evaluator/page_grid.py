@@ -37,7 +37,7 @@ def heat_map(report: Report) -> Tag:
             title, paragraph("No corruption was asked alone in this run, so there is no map.")
         )
     worst = sorted(rows, key=lambda row: row.lowest[1].value)[:3]
-    said = listed([f"{row.name}:{row.lowest[0]} ({row.lowest[1].value:.2f})" for row in worst])
+    said = listed([_lowest(row) for row in worst])
     families = [list(own) for _, own in groupby(rows, key=lambda row: row.family)]
     maps = tag("div", *(_family(own) for own in families), class_="many")
     lead = f"Lowest: {said}. Point at a cell for its 95 % interval; empty cells were not asked."
@@ -66,6 +66,11 @@ def curve_section(report: Report) -> Tag:
         + f"Lowest end: {listed([_fall(row) for row in rows[:3]])}."
     )
     return section(title, charts, lead=lead)
+
+
+def _lowest(row: Row) -> str:
+    severity, score = row.lowest
+    return f"{row.name}:{severity} ({score.value:.2f}, {span(score.low, score.high, 2)})"
 
 
 def _steps() -> Tag:

@@ -15,9 +15,9 @@ def with_range(score: Score, decimals: int = 3) -> str:
     return f"{score.value:.{decimals}f} ({span(score.low, score.high, decimals)})"
 
 
-def span(low: float, high: float, decimals: int = 3) -> str:
+def span(low: float, high: float, decimals: int = 3, word: str = "to") -> str:
     """0.850 to 0.890."""
-    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+    return f"{low:.{decimals}f} {word} {high:.{decimals}f}"
 
 
 def points(difference: float) -> str:

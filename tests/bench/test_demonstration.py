@@ -76,6 +76,15 @@ def test_operators_of_b_are_in_no_preset_and_no_training() -> None:
     assert not used & learnt
 
 
+def test_only_light_shares_cells_with_the_library() -> None:
+    """Else the library is what the models learnt, and the page says otherwise."""
+    library = {cell_revision(cell) for cell in resolve(LIBRARY).cells}
+    for variant in VARIANTS:
+        made = variant.preset()
+        shared = made and library & {cell_revision(cell) for cell in made.cells}
+        assert bool(shared) == (variant.name == "light")
+
+
 def test_a_is_composed() -> None:
     """Else it is not like the challenge's."""
     assert all(len(cell.steps) > 1 for cell in presets()["A"].cells)

@@ -48,9 +48,9 @@ class StandIn:
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """From drawn cells that no report shows."""
-        known = synthetic(400, seed=77)
+        known = synthetic(240, seed=77)
         seen = [
-            draw_benchmark(known, resolve(c)).images(1, np.arange(400)) for c in self.trained_on
+            draw_benchmark(known, resolve(c)).images(1, np.arange(240)) for c in self.trained_on
         ]
         found = np.concatenate([self.features(images) for images in seen])
         wanted = np.tile(np.eye(CHALLENGE.classes)[known.labels], (len(seen), 1))

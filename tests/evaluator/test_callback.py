@@ -124,9 +124,10 @@ def test_the_default_follows_the_steps_of_training(quick: dict[str, Any]) -> Non
     """Else the callback takes more than its share of an epoch, or fewer images than it could."""
     found = quick["counts"]
     assert found["3 steps"] == 32
-    assert found["40 steps"] == 100, "one cell, so no more than the images given"
-    assert found["heavy"] == 800, "a quarter of 100 steps, images under several cells"
-    assert found["told"] == 7
+    assert found["8 steps"] == 64
+    assert found["400 steps"] == 100, "each image once"
+    assert found["heavy, told"] == 300
+    assert found["fog:3, told"] == 100, "one cell: the same picture twice would tell nothing"
     assert found["before"] is None
 
 

@@ -84,6 +84,7 @@ def test_the_card_says_what_it_rests_on() -> None:
     assert "uncalibrated, without past scores" in headline(made(0))
     assert "local-eval record" in " ".join(explained(made(0)))
     assert "from 1 past score;" in headline(made(1))
+    assert "a model of another kind" in " ".join(explained(made(1)))
     assert "from 6 past scores;" in headline(made(6))
     assert "chance of beating your best" in headline(made(6))
     assert "were missed by" in " ".join(explained(made(6)))

@@ -25,6 +25,7 @@ from evaluator.page_picks import picks
 from evaluator.page_scatter import bias, places
 from evaluator.report import FIRST_LINES
 from evaluator.result import Report
+from evaluator.scores import score
 from evaluator.sheet import Sheet
 from evaluator.tallies_grid import curves, grid
 from tests.evaluator import pages
@@ -74,7 +75,7 @@ def test_the_headline_is_the_estimate() -> None:
     text = said(str(card(report)))
     made = report.estimate
     assert f"{made.median:.2f}" in text
-    assert f"90 % between {made.low:.2f} to {made.high:.2f}" in text
+    assert f"90 % between {made.low:.2f} and {made.high:.2f}" in text
     assert "Past scores used" in text
     assert "calibrated by shift matching" in text
     assert made.beats_best is not None
@@ -316,6 +317,21 @@ def test_many_classes_still_make_a_page() -> None:
     names = tuple(f"class {i}" for i in range(60))
     many = replace(report, source=replace(report.source, label_names=names))
     assert "60 classes are too many to draw" in said(to_page(many))
+
+
+@pytest.mark.parametrize("preset", ["clean", "fog:3", "fog:3+pixelate:2"])
+def test_any_preset_makes_a_page(preset: str) -> None:
+    """Else `--corrupt fog:3`, a quick question, would end in a traceback."""
+    drawn = draw_benchmark(synthetic(30, seed=5, size=48), resolve(preset))
+    questions = drawn.questions()
+    truth = drawn.data.labels[questions.rows]
+    given = np.where(np.arange(len(truth)) % 3, truth, 0)
+    shown = Sheet("a.zip", "0" * 64, drawn, questions, given)
+    scores = score(drawn, questions, given, 8)
+    report = replace(pages.small_report(), sheet=shown, scores=scores, library=None, sweep=None)
+    text = said(to_page(report))
+    assert "Nothing to explain" in text
+    assert ("No corruption was asked alone" in text) == (preset != "fog:3")
 
 
 def test_one_image_is_enough_for_a_page() -> None:

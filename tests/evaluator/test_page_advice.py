@@ -75,6 +75,12 @@ def test_layers_that_older_keras_lacks_are_marked() -> None:
     assert "Keras 3.4.1" in AFTERWARDS
 
 
+def test_advice_on_several_kinds_at_once_shows_several() -> None:
+    """Else the example would not do what the sentence says."""
+    (spec,) = re.findall(r'batches, "([^"]+)"', ADVICE["composite"])
+    assert len(resolve(spec).cells[0].steps) > 1
+
+
 def test_only_losses_beyond_chance_count() -> None:
     """Else every family would be called weak, and the advice would mean nothing."""
     losses = [
