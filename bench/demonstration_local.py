@@ -10,7 +10,7 @@ import numpy as np
 
 from cells import Dataset
 from evaluator.errors import EvaluationError
-from evaluator.estimate_inputs import Figures, LibraryCell
+from evaluator.estimation.inputs import Figures, LibraryCell
 from evaluator.evaluate import evaluate
 from evaluator.library import described
 from evaluator.options import Options

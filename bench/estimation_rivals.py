@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial
-from evaluator.gaussians import Gaussians, condition
-from evaluator.shift_matching import EDGE, prior_of
-from evaluator.simplex import shares
+from evaluator.estimation.gaussians import Gaussians, condition
+from evaluator.estimation.shift_matching import EDGE, prior_of
+from evaluator.estimation.simplex import shares
 
 Floats = NDArray[np.float64]
 

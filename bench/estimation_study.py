@@ -14,7 +14,7 @@ from bench.estimation_oracle import Oracle
 from bench.estimation_rivals import TUNED, Rival
 from bench.estimation_worlds import HIDDEN_IMAGES, PAST, Scenario, Trial
 from evaluator.estimate import estimate
-from evaluator.estimate_inputs import Figures, PastScore, Target
+from evaluator.estimation.inputs import Figures, PastScore, Target
 
 Floats = NDArray[np.float64]
 OURS, SAMPLING, ORACLE = "shift matching", "floor: sampling", "floor: oracle"

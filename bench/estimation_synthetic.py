@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from evaluator.estimate_inputs import LibraryCell
+from evaluator.estimation.inputs import LibraryCell
 
 Floats = NDArray[np.float64]
 MODELS = 40

@@ -18,8 +18,8 @@ from bench.estimation_rivals import GRIDS
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial, scenarios
 from bench.report import console
 from evaluator.estimate import STRENGTHS, widening
-from evaluator.gaussians import Gaussians
-from evaluator.shift_matching import Problem, Strengths, match, prior_of
+from evaluator.estimation.gaussians import Gaussians
+from evaluator.estimation.shift_matching import Problem, Strengths, match, prior_of
 
 SEED = 777
 TRIALS = 100

@@ -15,8 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.errors import EvaluationError
-from evaluator.paired import (
+from evaluator.comparing.paired import (
     Contrast,
     Difference,
     Floats,
@@ -25,6 +24,7 @@ from evaluator.paired import (
     measure,
     side_score,
 )
+from evaluator.errors import EvaluationError
 from evaluator.result import Score
 from evaluator.scores import answer_weights, resamples
 from evaluator.sheet import Sheet
@@ -72,17 +72,17 @@ class Comparison:
 
     def to_json(self) -> str:
         """The comparison as JSON (docs/comparing.md)."""
-        from evaluator.compare_text import to_json
+        from evaluator.comparing.text import to_json
 
         return to_json(self)
 
     def __str__(self) -> str:
-        from evaluator.compare_text import to_text
+        from evaluator.comparing.text import to_text
 
         return to_text(self)
 
     def _repr_html_(self) -> str:
-        from evaluator.compare_text import to_html
+        from evaluator.comparing.text import to_html
 
         return to_html(self)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from evaluator.options import Device
-from evaluator.store_rows import environment_text
+from evaluator.storing.rows import environment_text
 
 PACKAGES = ("numpy", "tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn")
 _GPU = Path("/dev/nvidia0")

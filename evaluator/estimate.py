@@ -14,11 +14,11 @@ from typing import Literal
 
 import numpy as np
 
-from evaluator.beliefs import Belief, beliefs
-from evaluator.estimate_inputs import MATCHING, Figures, LibraryCell, PastScore, Target, check
-from evaluator.gaussians import Floats, Gaussians
-from evaluator.logits import expit, logit
-from evaluator.shift_matching import Match, Problem, Strengths, match, prior_of
+from evaluator.estimation.beliefs import Belief, beliefs
+from evaluator.estimation.gaussians import Floats, Gaussians
+from evaluator.estimation.inputs import MATCHING, Figures, LibraryCell, PastScore, Target, check
+from evaluator.estimation.logits import expit, logit
+from evaluator.estimation.shift_matching import Match, Problem, Strengths, match, prior_of
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
 LOW, HIGH = 0.05, 0.95

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cells import Dataset
 from evaluator.estimate import Estimate, estimate
-from evaluator.estimate_inputs import Target
+from evaluator.estimation.inputs import Target
 from evaluator.forecast import figures_of, library_cells
 from evaluator.options import Options
 from evaluator.past import NOTHING, Past, past_scores

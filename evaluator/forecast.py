@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.estimate import HIGH, LOW, Estimate
-from evaluator.estimate_inputs import Figures, LibraryCell
+from evaluator.estimation.inputs import Figures, LibraryCell
 from evaluator.library import described
-from evaluator.store_rows import Prediction
+from evaluator.storing.rows import Prediction
 
 if TYPE_CHECKING:
     from evaluator.book import Book

@@ -7,9 +7,9 @@ where a notebook drops them too, headings, sentences and tables still read in or
 
 from __future__ import annotations
 
-from evaluator.page import body
-from evaluator.page_style import notebook_style
-from evaluator.page_tags import tag
+from evaluator.page.page import body
+from evaluator.page.style import notebook_style
+from evaluator.page.tags import tag
 from evaluator.result import Report
 
 

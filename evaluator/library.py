@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from corruptions.presets import LIBRARY, Cell, Preset, resolve
 from evaluator.benchmark import CLEAN
-from evaluator.estimate_inputs import LibraryCell
+from evaluator.estimation.inputs import LibraryCell
 
 DRAWS = 8  # cells an image at first
 _ORDER = 4  # what a random generator is for, beside the seed

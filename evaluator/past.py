@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cells import Dataset, read_split
 from evaluator.book import Book
 from evaluator.choice import Choice, find_split
-from evaluator.estimate_inputs import Figures, PastScore
+from evaluator.estimation.inputs import Figures, PastScore
 from evaluator.forecast import figures_of
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score

@@ -18,7 +18,7 @@ from evaluator.benchmark import CLEAN, Benchmark, Questions, draw_benchmark
 from evaluator.choice import Choice, choose, find_split
 from evaluator.library import DRAWS, cell_order, library
 from evaluator.options import Options
-from evaluator.store_rows import cell_text
+from evaluator.storing.rows import cell_text
 
 FIRST_IMAGES = 128
 _MIX = 5  # what a random generator is for, beside the seed

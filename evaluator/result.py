@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from evaluator.estimate import Estimate
     from evaluator.sheet import Sheet
-    from evaluator.store_rows import HistoryRow, Prediction
+    from evaluator.storing.rows import HistoryRow, Prediction
 
 SCHEMA = 1
 
@@ -179,7 +179,7 @@ class Report:
 
     def to_page(self) -> str:
         """The report as one self-contained HTML page."""
-        from evaluator.page import to_page
+        from evaluator.page.page import to_page
 
         return to_page(self)
 
@@ -188,7 +188,7 @@ class Report:
 
         Raises `EvaluationError` for another name, and without matplotlib.
         """
-        from evaluator.figures import figure
+        from evaluator.figures.figures import figure
 
         return figure(self, name)
 

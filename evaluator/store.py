@@ -16,13 +16,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator import store_answers, store_scores
-from evaluator.score_text import read_phase
-from evaluator.store_errors import DamagedStoreError, StoreError, said
-from evaluator.store_file import Opened, open_file
-from evaluator.store_mending import mend
-from evaluator.store_place import find_store
-from evaluator.store_rows import (
+from evaluator.storing import answers as store_answers
+from evaluator.storing import scores as store_scores
+from evaluator.storing.errors import DamagedStoreError, StoreError, said
+from evaluator.storing.file import Opened, open_file
+from evaluator.storing.mending import mend
+from evaluator.storing.place import find_store
+from evaluator.storing.rows import (
     AnswerKey,
     Answers,
     HistoryRow,
@@ -33,6 +33,7 @@ from evaluator.store_rows import (
     cell_text,
     environment_text,
 )
+from evaluator.storing.score_text import read_phase
 
 Block = Iterable[tuple[AnswerKey, ArrayLike, ArrayLike]]
 _SHORTEST_SHA = 4

@@ -117,18 +117,19 @@ class Session:
         order. Returns the labels, int64 `(n,)` a block, or None when something went wrong: `finish`
         tells.
         """
-        first, labels = len(self._sizes), list[Labels]()
+        first, labels, faults = len(self._sizes), list[Labels](), list[Problem]()
 
         def read(count: int) -> bool:
             sizes = [block.count for block in blocks[len(labels) : count]]
-            if not sizes:
-                return True
+            if faults or not sizes:
+                return not faults
             classes, at = self.request.classes, first + len(labels)
             found, fault = read_labels(self._output, self._seal, sizes, classes, at)
             for one in found:
                 labels.append(one)
                 answered(len(labels) - 1, one)
-            return fault is None
+            faults.extend([fault] if fault else [])
+            return not faults
 
         self._feed(blocks, fill, progress, read)
         sound = read(len(blocks))

@@ -53,13 +53,13 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.json != "-":
         from rich.console import Console
 
-        from evaluator.compare_text import show
+        from evaluator.comparing.text import show
 
         show(comparison, Console())
     if options.json:
         write_or_print(options.json, comparison.to_json())
     if options.plot:
-        from evaluator.forest import save_plot
+        from evaluator.comparing.forest import save_plot
 
         save_plot(comparison, options.plot)
     return Exit.FINE
@@ -69,7 +69,7 @@ def _check_plot(options: argparse.Namespace) -> None:
     """Before anything is asked, which may take minutes."""
     if not options.plot:
         return
-    from evaluator.forest import check_plot
+    from evaluator.comparing.forest import check_plot
 
     check_plot(options.plot, len(options.zips))
 

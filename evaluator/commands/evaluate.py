@@ -10,7 +10,7 @@ from pathlib import Path
 from evaluator.commands.parsers import add_store, expected, new_parser, say
 from evaluator.errors import EvaluationError
 from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.score_text import read_phase
+from evaluator.storing.score_text import read_phase
 from sandbox.server import default_cache
 from submission.arguments import (
     add_challenge,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
-from evaluator.history_text import SHORT, plain
-from evaluator.score_text import read_phase, read_score
+from evaluator.history.text import SHORT, plain
 from evaluator.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
+from evaluator.storing.score_text import read_phase, read_score
 from submission.command import Exit
 
 EXAMPLES = """\

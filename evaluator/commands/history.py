@@ -11,10 +11,10 @@ from cells.atomic import replacing
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
-from evaluator.history_export import csv_text, export_xlsx
-from evaluator.history_text import LEGEND, lines, plain, progress, table, to_json
-from evaluator.score_text import read_phase
+from evaluator.history.export import csv_text, export_xlsx
+from evaluator.history.text import LEGEND, lines, plain, progress, table, to_json
 from evaluator.store import HistoryRow, find_store
+from evaluator.storing.score_text import read_phase
 from submission.command import Exit
 
 EXAMPLES = """\

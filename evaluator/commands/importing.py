@@ -12,11 +12,11 @@ from pathlib import Path
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
-from evaluator.history_import import NO_PHASE, Imported, import_csv
-from evaluator.history_text import label, plain, progress
-from evaluator.score_text import read_phase
+from evaluator.history.importing import NO_PHASE, Imported, import_csv
+from evaluator.history.text import label, plain, progress
 from evaluator.store import LeaderboardScore, Store, find_store
-from evaluator.store_errors import said
+from evaluator.storing.errors import said
+from evaluator.storing.score_text import read_phase
 from submission.command import Exit
 
 EXAMPLES = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evaluator.commands.parsers import say
 from evaluator.errors import EvaluationError
-from evaluator.history_import import zip_sha256
-from evaluator.history_text import SHORT, label, plain
+from evaluator.history.importing import zip_sha256
+from evaluator.history.text import SHORT, label, plain
 from evaluator.store import Store, Submission
 
 _SHOWN = 4  # submissions that a message lists

@@ -10,12 +10,12 @@ from evaluator.commands.parsers import new_parser, say
 from evaluator.commands.several import Inputs, add_inputs, read_inputs, tell_unseen
 from evaluator.errors import EvaluationError
 from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.score_text import read_phase
+from evaluator.storing.score_text import read_phase
 from submission.arguments import positive, write_or_print
 from submission.command import Exit
 
 if TYPE_CHECKING:
-    from evaluator.ranking import Entry
+    from evaluator.comparing.ranking import Entry
     from evaluator.result import Report
     from evaluator.store import LeaderboardScore
 
@@ -52,8 +52,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     tell_unseen(inputs, options)
     scores = _recorded(inputs, phase)
     entries = [entry for entry in _entries(inputs, scores) if entry is not None]
-    from evaluator.ranking import Uploads, rank, used_today
-    from evaluator.ranking_text import show, to_json
+    from evaluator.comparing.ranking import Uploads, rank, used_today
+    from evaluator.comparing.ranking_text import show, to_json
 
     uploads = Uploads(options.uploads_per_day, used_today(scores, phase))
     ranking = rank(entries, phase, uploads)
@@ -95,7 +95,7 @@ def _entries(inputs: Inputs, scores: Sequence[LeaderboardScore]) -> list[Entry |
 
 
 def _entry(name: str, report: Report, known: dict[str, str]) -> Entry | None:
-    from evaluator.ranking import Entry
+    from evaluator.comparing.ranking import Entry
 
     if report.scores is None or report.estimate is None:
         errors = [f"{f.code}: {f.message}" for f in report.findings if f.severity == "error"]

@@ -10,9 +10,9 @@ from pathlib import Path
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
-from evaluator.history_text import SHORT, compared, plain, progress
-from evaluator.score_text import read_date, read_images, read_phase, read_score
+from evaluator.history.text import SHORT, compared, plain, progress
 from evaluator.store import HistoryRow, Store, Submission, find_store
+from evaluator.storing.score_text import read_date, read_images, read_phase, read_score
 from submission.command import Exit
 
 EXAMPLES = """\

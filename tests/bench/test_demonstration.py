@@ -20,7 +20,7 @@ from cells import synthetic
 from corruptions.chain import cell_revision, validate
 from corruptions.presets import LIBRARY, NAMES, resolve
 from evaluator.benchmark import CLEAN
-from evaluator.estimate_inputs import Figures
+from evaluator.estimation.inputs import Figures
 from evaluator.library import described
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from cells import from_arrays, prefix_order, synthetic
 from corruptions.presets import resolve
-from evaluator.benchmark import Questions, draw_benchmark, fill_block
 from evaluator import BenchmarkCallback
+from evaluator.benchmark import Questions, draw_benchmark, fill_block
 from evaluator.callback import labels_of
 from evaluator.scores import score
 from recipes.models import small_cnn

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.cli import main
-from evaluator.history_import import zip_sha256
+from evaluator.history.importing import zip_sha256
 from evaluator.store import AnswerKey, Prediction, Run, Store
 
 PLACE = Path(".local-eval") / "store.sqlite"

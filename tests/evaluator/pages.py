@@ -19,12 +19,12 @@ from cells import synthetic
 from corruptions.presets import Cell, Preset, Step, resolve
 from evaluator.benchmark import Benchmark, Questions, draw_benchmark
 from evaluator.estimate import Estimate, estimate
-from evaluator.estimate_inputs import Figures, PastScore
+from evaluator.estimation.inputs import Figures, PastScore
 from evaluator.library import described
 from evaluator.result import PastLine, Report, Source, Timing
 from evaluator.scores import score
 from evaluator.sheet import Sheet
-from evaluator.store_rows import HistoryRow, LeaderboardScore, Prediction, Submission
+from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.challenge import load_challenge
 from submission.findings import Finding
 

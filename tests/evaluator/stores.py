@@ -69,5 +69,5 @@ def in_mount(options: str, folder: Path, code: str) -> str:
 def as_if_on(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every folder pass for one on a network file system; "" for local."""
     found: Callable[[Path], str] = lambda _: kind  # noqa: E731 - two modules take the same stand-in
-    monkeypatch.setattr("evaluator.store_file.network_kind", found)
-    monkeypatch.setattr("evaluator.store_mending.network_kind", found)
+    monkeypatch.setattr("evaluator.storing.file.network_kind", found)
+    monkeypatch.setattr("evaluator.storing.mending.network_kind", found)

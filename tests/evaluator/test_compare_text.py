@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from evaluator.compare import Comparison, compare
+from evaluator.comparing.forest import check_plot, save_plot
 from evaluator.errors import EvaluationError
-from evaluator.forest import check_plot, save_plot
 from tests.evaluator.sheets import careless, drawn
 
 ASKED = drawn(200)
@@ -23,7 +23,7 @@ EVIL = "<script>$x_2$[red]&.zip"
 
 def test_the_terminal_says_it_in_80_columns() -> None:
     """Else the tables fall apart in an ordinary window."""
-    from evaluator.compare_text import to_text
+    from evaluator.comparing.text import to_text
 
     shown = to_text(compare(SHEETS[:4], ["b.zip was trained with fog."]), width=80)
     assert max(map(len, shown.splitlines())) <= 80

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evaluator.errors import EvaluationError
 from evaluator.estimate import Estimate, estimate, widening
-from evaluator.estimate_inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
 
 FAMILIES = ("noise", "blur", "weather", "color")
 SEVERITIES = (1, 3, 5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from evaluator.gaussians import Gaussians, condition
-from evaluator.shift_matching import prior_of
+from evaluator.estimation.gaussians import Gaussians, condition
+from evaluator.estimation.shift_matching import prior_of
 
 MIXED = Gaussians(np.array([0.3, 0.7]), np.array([-1.0, 2.0]), np.array([0.5, 2.0]))
 

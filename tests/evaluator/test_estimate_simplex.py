@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluator.simplex import shares
+from evaluator.estimation.simplex import shares
 
 EXPECTED = np.array([0.5, 0.3, 0.2])
 

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from evaluator.errors import EvaluationError
-from evaluator.figures import FIGURES, figure
-from evaluator.page_colors import LIGHT_HEAT, heat_step
+from evaluator.figures.figures import FIGURES, figure
+from evaluator.page.colors import LIGHT_HEAT, heat_step
 from evaluator.tallies_grid import grid
 from tests.evaluator import pages
 
@@ -73,7 +73,7 @@ WITHOUT = """
 import sys
 sys.modules["matplotlib"] = None
 from evaluator.errors import EvaluationError
-from evaluator.figures import figure
+from evaluator.figures.figures import figure
 try:
     figure(None, "heatmap")
 except EvaluationError as error:
@@ -91,6 +91,6 @@ def test_without_matplotlib_the_extra_is_named() -> None:
 
 def test_the_page_does_not_load_matplotlib() -> None:
     """Else writing a report would take a second more, and an extra package."""
-    code = "import sys, evaluator.page, evaluator.html; print('matplotlib' in sys.modules)"
+    code = "import sys, evaluator.page.page, evaluator.html; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

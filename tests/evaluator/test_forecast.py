@@ -9,7 +9,7 @@ import pytest
 
 from evaluator.card import chance, explained, headline
 from evaluator.estimate import TOLERANCE, Estimate, estimate
-from evaluator.estimate_inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
 from evaluator.forecast import as_prediction
 
 CELLS = [LibraryCell(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)]

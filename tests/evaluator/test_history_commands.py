@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.history_text import plain
+from evaluator.history.text import plain
 from tests.evaluator.history_typed import (
     EXPECTED,
     PLACE,

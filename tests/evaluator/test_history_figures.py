@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evaluator.history_figures import summary, usable, verdict
-from evaluator.history_text import progress
+from evaluator.history.figures import summary, usable, verdict
+from evaluator.history.text import progress
 from evaluator.store import HistoryRow, LeaderboardScore, Prediction, Submission
 
 
@@ -40,6 +42,11 @@ def test_progress_counts_submissions_that_the_estimate_can_use(count: int, said:
     assert second.startswith("1 of 4 scores known in phase final")
 
 
+SHARE = st.floats(0, 1)
+INTERVAL = st.lists(SHARE, min_size=3, max_size=3).map(sorted)
+
+
+@given(st.lists(st.tuples(SHARE, INTERVAL), min_size=1, max_size=6))
 def test_a_summary_is_the_mean_of_its_rows(figures: list[tuple[float, list[float]]]) -> None:
     """Else the tool would be called more right, or more wrong, than it was."""
     rows = [

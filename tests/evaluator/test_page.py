@@ -16,13 +16,13 @@ from corruptions.presets import resolve
 from evaluator.benchmark import draw_benchmark
 from evaluator.choice import SplitKind
 from evaluator.html import to_html
-from evaluator.page import to_page
-from evaluator.page_card import card
-from evaluator.page_gallery import data_uri
-from evaluator.page_grid import heat_map
-from evaluator.page_losses import training
-from evaluator.page_picks import picks
-from evaluator.page_scatter import bias, places
+from evaluator.page.card import card
+from evaluator.page.gallery import data_uri
+from evaluator.page.grid import heat_map
+from evaluator.page.losses import training
+from evaluator.page.page import to_page
+from evaluator.page.picks import picks
+from evaluator.page.scatter import bias, places
 from evaluator.report import FIRST_LINES
 from evaluator.result import Report
 from evaluator.scores import score

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from evaluator.html import to_html
-from evaluator.page import to_page
-from evaluator.page_colors import DARK, LIGHT
+from evaluator.page.colors import DARK, LIGHT
+from evaluator.page.page import to_page
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, find_chromium
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from evaluator.page_colors import (
+from evaluator.page.colors import (
     DARK,
     DARK_HEAT,
     LIGHT,
@@ -76,7 +76,7 @@ def test_more_errors_are_a_worse_step() -> None:
 
 def test_every_colour_of_the_style_exists() -> None:
     """Else a name mistyped in the style sheet would fall back to black."""
-    rules = (files("evaluator") / "page.css").read_text(encoding="utf-8")
+    rules = (files("evaluator.page") / "page.css").read_text(encoding="utf-8")
     used = set(re.findall(r"var\(--(\w+)\)", rules)) - {"natural"}
     assert used <= set(LIGHT)
     assert set(LIGHT) == set(DARK)

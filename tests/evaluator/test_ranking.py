@@ -8,13 +8,13 @@ from datetime import date
 
 import pytest
 
+from evaluator.comparing.ranking import Entry, Uploads, rank, used_today
+from evaluator.comparing.ranking_text import show, to_json, uploads_text
 from evaluator.errors import EvaluationError
 from evaluator.estimate import estimate
-from evaluator.estimate_inputs import Figures, LibraryCell
-from evaluator.ranking import Entry, Uploads, rank, used_today
-from evaluator.ranking_text import show, to_json, uploads_text
+from evaluator.estimation.inputs import Figures, LibraryCell
 from evaluator.result import Score
-from evaluator.store_rows import LeaderboardScore, Submission
+from evaluator.storing.rows import LeaderboardScore, Submission
 
 UNKNOWN = Uploads(None, 0)
 SOME = estimate([LibraryCell("clean", "clean", 0, clean=True)], Figures("a", (0.9,)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.estimate_inputs import MATCHING
+from evaluator.estimation.inputs import MATCHING
 from evaluator.store import Store
 from tests.evaluator.history_typed import PLACE, rehearsed, run, scores, work_in, zipped
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator import store_schema
 from evaluator.store import Store, StoreError, find_store
-from evaluator.store_place import NETWORK_KINDS, network_kind
+from evaluator.storing import schema as store_schema
+from evaluator.storing.place import NETWORK_KINDS, network_kind
 from tests.evaluator.stores import KEY, SHA, as_if_on, child, in_mount, store_at
 
 
@@ -67,7 +67,7 @@ def test_the_kind_of_a_file_system_is_asked_of_the_system(tmp_path: Path) -> Non
     if Path("/proc/self").exists():
         known = {**NETWORK_KINDS, 0x9FA0: "proc"}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("evaluator.store_place.NETWORK_KINDS", known)
+            patch.setattr("evaluator.storing.place.NETWORK_KINDS", known)
             assert network_kind(Path("/proc")) == "proc"
 
 
@@ -231,7 +231,7 @@ def test_a_run_that_holds_the_store_for_long_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the user would meet 'database is locked'."""
-    monkeypatch.setattr("evaluator.store_file.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("evaluator.storing.file.BUSY_SECONDS", 0.05)
     path = tmp_path / "s.sqlite"
     with store_at(path) as store, Store.open(path) as other:
         store._db.execute("BEGIN IMMEDIATE")

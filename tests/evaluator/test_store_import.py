@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.history_export import COLUMNS, csv_text, export_csv, export_xlsx
-from evaluator.history_import import Imported, import_csv, zip_sha256
+from evaluator.history.export import COLUMNS, csv_text, export_csv, export_xlsx
+from evaluator.history.importing import Imported, import_csv, zip_sha256
 from evaluator.store import Prediction, Store, StoreError
 from tests.evaluator.stores import KEY, SHA, store_at
 

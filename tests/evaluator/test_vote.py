@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.benchmark import Benchmark, Questions
+from evaluator.comparing.vote import greedy_vote, halves, majority
+from evaluator.comparing.vote_text import next_step, to_json
 from evaluator.errors import EvaluationError
 from evaluator.sheet import Sheet
-from evaluator.vote import greedy_vote, halves, majority
-from evaluator.vote_text import next_step, to_json
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 
 ASKED = drawn(300)

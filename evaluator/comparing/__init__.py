@@ -1,0 +1,1 @@
+"""What stands behind `compare`, `rank` and `ensemble`: statistics and tables."""

@@ -1,0 +1,113 @@
+"""Which submission to upload next: by its chance of beating your best, or by what to expect of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from evaluator.errors import EvaluationError
+from evaluator.estimate import Estimate
+from evaluator.result import Score
+from evaluator.storing.rows import LeaderboardScore
+
+CLOSE = 0.05  # chances nearer than this are no reason to prefer one
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission to rank. recorded: the score it has already got in this phase, as shown."""
+
+    name: str
+    sha256: str
+    estimate: Estimate
+    validation: Score
+    benchmark: Score
+    recorded: str | None = None
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What may still be uploaded today. allowed: a day, None if nobody said. used: recorded today."""
+
+    allowed: int | None
+    used: int
+
+    @property
+    def left(self) -> int | None:
+        """At most so many; uploads that were not recorded are not known here."""
+        return None if self.allowed is None else max(0, self.allowed - self.used)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The submissions, those to upload first in front; those already scored behind.
+
+    next: the one to upload, None if all have scores. close: others that are as good a choice.
+    why: a sentence.
+    """
+
+    phase: str
+    entries: tuple[Entry, ...]
+    next: Entry | None
+    close: tuple[Entry, ...]
+    why: str
+    uploads: Uploads
+
+
+def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
+    """Order the submissions. One with a score is listed, never suggested: it would tell nothing new.
+
+    Raises `EvaluationError` for no submission.
+    """
+    listed = tuple(entries)
+    if not listed:
+        raise EvaluationError("Nothing to rank: give at least one submission.")
+    new = sorted((one for one in listed if one.recorded is None), key=_promise, reverse=True)
+    old = sorted((one for one in listed if one.recorded is not None), key=_promise, reverse=True)
+    if not new:
+        why = f"All of them have a score in phase {phase!r}."
+        return Ranking(phase, tuple(old), None, (), why, uploads)
+    close = tuple(one for one in new[1:] if _lead(new[0], one) < CLOSE)
+    why = _why(new[0], close, phase, uploads)
+    return Ranking(phase, (*new, *old), new[0], close, why, uploads)
+
+
+def used_today(scores: Sequence[LeaderboardScore], phase: str, today: date | None = None) -> int:
+    """How many scores of this phase are of today (UTC): by their date, else by when they were recorded."""
+    day = (today or datetime.now(UTC).date()).isoformat()
+    return sum(
+        1 for score in scores if score.phase == phase and (score.date or score.recorded[:10]) == day
+    )
+
+
+def _promise(entry: Entry) -> tuple[float, float]:
+    chance = entry.estimate.beats_best
+    return (-1.0 if chance is None else chance, entry.estimate.median)
+
+
+def _lead(first: Entry, other: Entry) -> float:
+    """By how much the first one's chance is the better one; without past scores no telling."""
+    if first.estimate.beats_best is None or other.estimate.beats_best is None:
+        return 0.0 if other.estimate.median >= first.estimate.median else 1.0
+    return first.estimate.beats_best - other.estimate.beats_best
+
+
+def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> str:
+    seen = first.estimate
+    if seen.beats_best is None or seen.best is None:
+        said = (
+            f"No score of phase {phase!r} is recorded, so there is no best to beat: this one has the "
+            f"highest expected score ({seen.median:.2f}, 90 % between {seen.low:.2f} and "
+            f"{seen.high:.2f}, uncalibrated)."
+        )
+    else:
+        said = (
+            f"It has the highest chance of beating your best of {seen.best:.4g}: "
+            f"{seen.beats_best:.0%}, from {seen.past} past {'score' if seen.past == 1 else 'scores'}."
+        )
+    if close:
+        said += f" {', '.join(one.name for one in close)}: as good a choice."
+    if uploads.left == 0:
+        said += " No uploads are left today."
+    return said

@@ -1,0 +1,198 @@
+"""Which submissions would vote best together: chosen on half of the images, scored on the others.
+
+Nothing is run. A packed ensemble averages the networks' probabilities (`make-submission --ensemble
+mean`); here are labels only, so this is the majority vote, an approximation of either kind. Each
+submission counts once, as each network does in a zip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.benchmark import Questions
+from evaluator.compare import Pair, check_same, compare, titles
+from evaluator.comparing.paired import Floats
+from evaluator.errors import EvaluationError
+from evaluator.result import Score
+from evaluator.scores import answer_weights
+from evaluator.sheet import Sheet
+
+MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
+_HALVE = 7  # what a random generator is for, beside the seed
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One that votes: its benchmark accuracy alone on the scoring half; vote: with those before it."""
+
+    name: str
+    sha256: str
+    alone: Score
+    vote: Score
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The best vote found. The first member is the best single one on the choosing half.
+
+    gain: the vote held against that one on the scoring half. chosen_on, scored_on: base images.
+    """
+
+    preset: str
+    candidates: int
+    chosen_on: int
+    scored_on: int
+    members: tuple[Member, ...]
+    gain: Pair
+
+
+def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
+    """Begin with the best submission, and add whichever one or two more help the vote most.
+
+    Two at once because a second voice alone never outvotes the first. It ends when nothing helps on
+    the choosing half, or at `most` members. Raises `EvaluationError` for fewer than two
+    submissions, and unless all answer the same questions.
+    """
+    sheets = list({sheet.sha256: sheet for sheet in sheets}.values())  # no one votes twice
+    if len(sheets) < 2:
+        raise EvaluationError("A vote needs at least two different submissions.")
+    check_same(sheets)
+    choosing, scoring = halves(sheets[0])
+    members = _choose([_part(sheet, choosing) for sheet in sheets], most)
+    names = titles(sheets)
+    voters = [replace(_part(sheets[i], scoring), name=names[i]) for i in members]
+    votes = _votes(voters)
+    return Vote(
+        sheets[0].benchmark.preset.name,
+        len(sheets),
+        len(np.unique(sheets[0].questions.rows[choosing])),
+        len(np.unique(sheets[0].questions.rows[scoring])),
+        tuple(_members(voters, votes)),
+        compare([voters[0], votes[-1]]).pairs[0],
+    )
+
+
+def halves(sheet: Sheet) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The questions on one half of the base images, and on the other; class by class, seeded.
+
+    Raises `EvaluationError` where a half would have no image or lack a kind of answer.
+    """
+    truth, seed = sheet.benchmark.data.labels, sheet.benchmark.seed
+    rows = np.unique(sheet.questions.rows)
+    chosen = np.zeros(len(truth), np.bool_)
+    rng = np.random.default_rng((seed, _HALVE))
+    for label in np.unique(truth[rows]):
+        inside = rng.permutation(rows[truth[rows] == label])
+        odd = int(rng.integers(2))  # which half gets the one left over
+        chosen[inside[: (len(inside) + odd) // 2]] = True
+    first = chosen[sheet.questions.rows]
+    for part in (first, ~first):
+        cells = sheet.questions.cells[part]
+        if not ((cells == 0).any() and (cells > 0).any()):
+            raise EvaluationError(f"{len(rows)} images are too few to choose on half of them.")
+    return first, ~first
+
+
+def majority(labels: Sequence[Labels], classes: int) -> Labels:
+    """The label with most votes, `(m,)`; among equals the one that the earliest voter chose."""
+    ballots = _Ballots(len(labels[0]), classes)
+    for voter in labels:
+        ballots.add(voter)
+    return ballots.winner()
+
+
+class _Ballots:
+    """Votes by question and label. A voter counts 1 and a bit, half the bit of the one before."""
+
+    def __init__(self, questions: int, classes: int) -> None:
+        self.votes: Floats = np.zeros((questions, classes))
+        self.rows = np.arange(questions)
+        self.voters = 0
+
+    def add(self, labels: Labels) -> None:
+        """Count one more voter."""
+        self.votes[self.rows, labels] += 1 + 2.0 ** -(self.voters + 2)
+        self.voters += 1
+
+    def winner(self, more: Sequence[Labels] = ()) -> Labels:
+        """Who would win with these voters added last."""
+        votes = self.votes.copy() if more else self.votes
+        for place, labels in enumerate(more, start=self.voters + 2):
+            votes[self.rows, labels] += 1 + 2.0**-place
+        return np.asarray(votes.argmax(axis=1), np.int64)
+
+
+def _choose(sheets: Sequence[Sheet], most: int) -> list[int]:
+    """The members' positions, in the order in which they were taken."""
+    benchmark, questions = sheets[0].benchmark, sheets[0].questions
+    weights, truth = answer_weights(benchmark, questions), benchmark.data.labels[questions.rows]
+    labels = [sheet.labels for sheet in sheets]
+    ballots = _Ballots(len(questions), 1 + int(max(truth.max(), *(own.max() for own in labels))))
+    members: list[int] = []
+    best = -1.0
+    while True:
+        found, right = _best_addition(ballots, labels, members, most, weights, truth)
+        if right <= best + 1e-12:  # sums in another order are no gain
+            return members
+        best = right
+        for member in found:
+            ballots.add(labels[member])
+        members += found
+
+
+def _best_addition(
+    ballots: _Ballots,
+    labels: Sequence[Labels],
+    members: Sequence[int],
+    most: int,
+    weights: Floats,
+    truth: Labels,
+) -> tuple[list[int], float]:
+    """The one or two that help most, and the weight of right answers with them."""
+    best: tuple[list[int], float] = ([], -1.0)
+    for added in _additions(len(labels), members, most):
+        right = float(weights @ (ballots.winner([labels[i] for i in added]) == truth))
+        if right > best[1] + 1e-12:
+            best = (list(added), right)
+    return best
+
+
+def _additions(count: int, members: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:
+    left = [i for i in range(count) if i not in members]
+    if len(members) < most:
+        yield from combinations(left, 1)
+    if members and len(members) + 2 <= most:
+        yield from combinations(left, 2)
+
+
+def _votes(voters: Sequence[Sheet]) -> list[Sheet]:
+    """The votes of the first one, two, three ...: the last is everyone's."""
+    classes = 1 + int(max(sheet.labels.max() for sheet in voters))
+    return [
+        replace(
+            voters[0],
+            name="vote",
+            sha256="",
+            labels=majority([sheet.labels for sheet in voters[:count]], classes),
+        )
+        for count in range(1, len(voters) + 1)
+    ]
+
+
+def _members(voters: Sequence[Sheet], votes: Sequence[Sheet]) -> Iterator[Member]:
+    standings = compare([*voters, *votes]).standings
+    together = standings[len(voters) :]
+    for sheet, own, vote in zip(voters, standings, together, strict=False):  # own: twice as many
+        yield Member(sheet.name, sheet.sha256, own.benchmark, vote.benchmark)
+
+
+def _part(sheet: Sheet, chosen: NDArray[np.bool_]) -> Sheet:
+    """The sheet's answers to some of the questions."""
+    questions = Questions(sheet.questions.rows[chosen], sheet.questions.cells[chosen])
+    return replace(sheet, questions=questions, labels=sheet.labels[chosen])

@@ -1,0 +1,1 @@
+"""The report as matplotlib figures. The door is `figures.figure`."""

@@ -1,0 +1,57 @@
+"""What is taken for what, clean beside corrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from evaluator.errors import EvaluationError
+from evaluator.figures.style import answers, canvas, heat
+from evaluator.page.classes import MOST_DRAWN, MOST_NUMBERED
+from evaluator.page.colors import LIGHT, error_step, heat_step
+from evaluator.result import Report, Score
+from evaluator.scores import answer_weights
+from evaluator.tallies import Confusion, clean_weights, confusion
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw(report: Report) -> Figure:
+    """Rows are true classes and add up to 1; darker is worse, on the diagonal and beside it."""
+    names, sheet = report.source.label_names, answers(report)
+    if len(names) > MOST_DRAWN:
+        raise EvaluationError(f"{len(names)} classes are too many for a matrix of {MOST_DRAWN}.")
+    figure, axes = canvas(9.6, 4.9, 1, 2)
+    weights = (clean_weights(sheet), answer_weights(sheet.benchmark, sheet.questions))
+    for place, (title, used) in enumerate(zip(("clean", "corrupted"), weights, strict=True)):
+        _matrix(axes[0, place], confusion(sheet, used, len(names)), names)
+        axes[0, place].set_title(title)
+    figure.suptitle("Shares of the answers by true class (\u00b1 half of the 95 % interval)")
+    return figure
+
+
+def _matrix(axes: Axes, found: Confusion, names: tuple[str, ...]) -> None:
+    for i in range(len(names)):
+        for j in range(len(names)):
+            if found.images[i]:
+                _cell(axes, found.scores[i][j], (i, j), len(names))
+    axes.set(xlim=(0, len(names)), ylim=(len(names), 0), aspect="equal")
+    places = [i + 0.5 for i in range(len(names))]
+    axes.set_xticks(places, names, rotation=50, ha="right", rotation_mode="anchor", fontsize=7)
+    axes.set_yticks(places, names, fontsize=7)
+    axes.set(xlabel="answer", ylabel="truth")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _cell(axes: Axes, score: Score, at: tuple[int, int], classes: int) -> None:
+    (i, j), share = at, score.value
+    fill, ink = heat(heat_step(share) if i == j else error_step(share))
+    edge = LIGHT["ink"] if i == j else "white"
+    axes.add_patch(Rectangle((j + 0.02, i + 0.02), 0.96, 0.96, facecolor=fill, edgecolor=edge))
+    if classes <= MOST_NUMBERED and (i == j or share >= 0.005):
+        said = f"{share:.2f}\n\u00b1{(score.high - score.low) / 2:.2f}"
+        axes.text(j + 0.5, i + 0.5, said, color=ink, ha="center", va="center", fontsize=6)

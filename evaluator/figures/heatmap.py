@@ -1,0 +1,49 @@
+"""Accuracy by corruption and severity, as a heat map with its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from evaluator.errors import EvaluationError
+from evaluator.figures.style import canvas, heat
+from evaluator.page.colors import LIGHT, heat_step
+from evaluator.result import Report
+from evaluator.tallies_grid import SEVERITIES, Row, grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw(report: Report) -> Figure:
+    """Corruptions down, severities across; the half width of the 95 % interval below each figure."""
+    rows = grid(report)
+    if not rows:
+        raise EvaluationError("No corruption was asked alone in this report: --sweep asks all 19.")
+    columns = 1 if len(rows) <= 24 else 2
+    height = -(-len(rows) // columns)
+    figure, axes = canvas(5.2 * columns, 0.8 + 0.27 * height, 1, columns)
+    for place in range(columns):
+        _part(axes[0, place], rows[place * height : (place + 1) * height], height)
+    figure.suptitle("Accuracy by corruption and severity (\u00b1 half of the 95 % interval)")
+    return figure
+
+
+def _part(axes: Axes, rows: tuple[Row, ...], height: int) -> None:
+    for y, row in enumerate(rows):
+        for x, level in enumerate(SEVERITIES):
+            score = row.by_severity.get(level)
+            fill, ink = heat(heat_step(score.value)) if score else (LIGHT["faint"], LIGHT["ink"])
+            axes.add_patch(Rectangle((x, y), 0.96, 0.92, color=fill, linewidth=0))
+            if score:
+                half = (score.high - score.low) / 2
+                said = f"{score.value:.2f} \u00b1{half:.2f}"
+                axes.text(x + 0.48, y + 0.48, said, color=ink, ha="center", va="center", fontsize=7)
+    axes.set(xlim=(0, len(SEVERITIES)), ylim=(height, 0))
+    axes.set_xticks([x + 0.48 for x in range(5)], [str(level) for level in SEVERITIES])
+    axes.set_yticks([y + 0.46 for y in range(len(rows))], [row.name for row in rows])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,44 @@
+"""The drop of every class's recall from clean to corrupted images."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from evaluator.figures.style import CLEAN, HURT, answers, canvas
+from evaluator.page.words import points
+from evaluator.result import Report, Score
+from evaluator.scores import answer_weights
+from evaluator.tallies import clean_weights, confusion, drops
+
+
+def draw(report: Report) -> Figure:
+    """Largest drop on top; lines are 95 % intervals that count images, not answers."""
+    names, sheet = report.source.label_names, answers(report)
+    clean = confusion(sheet, clean_weights(sheet), len(names))
+    hurt = confusion(sheet, answer_weights(sheet.benchmark, sheet.questions), len(names))
+    found = drops(clean, hurt, names)
+    figure, grid = canvas(6.0, 0.9 + 0.34 * len(found))
+    axes = grid[0, 0]
+    for label, style, shift, scores in (
+        ("clean", CLEAN, -0.13, [drop.clean for drop in found]),
+        ("corrupted", HURT, 0.13, [drop.corrupted for drop in found]),
+    ):
+        axes.errorbar(
+            [score.value for score in scores],
+            [place + shift for place in range(len(found))],
+            xerr=_errors(scores), label=label, lw=1.3, **style,
+        )  # fmt: skip
+    axes.set_yticks(range(len(found)), [drop.name for drop in found])
+    axes.set(ylim=(len(found) - 0.5, -0.5), xlim=(0, 1.02), xlabel="recall")
+    axes.grid(axis="x")
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(range(len(found)), [points(-drop.lost) for drop in found])
+    right.tick_params(length=0)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=8)
+    figure.suptitle("Recall by class", x=0.02, ha="left", fontsize=10, fontweight="bold")
+    return figure
+
+
+def _errors(scores: list[Score]) -> list[list[float]]:
+    below = [max(0.0, score.value - score.low) for score in scores]
+    return [below, [max(0.0, score.high - score.value) for score in scores]]

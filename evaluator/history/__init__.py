@@ -1,0 +1,1 @@
+"""Scores and predictions in and out: tables, spreadsheets, figures."""

@@ -1,0 +1,116 @@
+"""The history as a table for a spreadsheet: CSV, or XLSX through openpyxl."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cells.atomic import replacing
+from evaluator.storing.errors import StoreError
+from evaluator.storing.rows import HistoryRow
+
+COLUMNS = (
+    "submission",
+    "sha256",
+    "path",
+    "first_seen",
+    "phase",
+    "score",
+    "decimals",
+    "date",
+    "hidden_images",
+    "note",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "level",
+    "known_scores",
+    "cells",
+    "answers",
+)
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # a spreadsheet's file cannot hold them
+_WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
+Value = str | int | float | None
+
+
+def csv_text(rows: Iterable[HistoryRow]) -> str:
+    """The history as CSV with a header; `import_csv` reads it back."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        figures = _values(row)
+        figures["score"] = _shown(row)
+        writer.writerow(["" if value is None else value for value in figures.values()])
+    return out.getvalue()
+
+
+def export_csv(rows: Iterable[HistoryRow], path: str | Path) -> None:
+    """Write `csv_text`, UTF-8, atomically. Raises `DataError` where the system refuses."""
+    with replacing(path) as file:
+        file.write(csv_text(rows).encode())
+
+
+def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
+    """Write the history as a spreadsheet: figures as figures, shown with their decimals, and a filter.
+
+    Raises `StoreError` without openpyxl, `DataError` where the system refuses.
+    """
+    try:
+        openpyxl: Any = importlib.import_module("openpyxl")  # an extra: imported where it is needed
+    except ImportError:
+        raise StoreError(
+            "writing .xlsx needs openpyxl: pip install openpyxl, or write CSV instead (--csv FILE)"
+        ) from None
+    book = openpyxl.Workbook()
+    _fill(book.active, list(rows))
+    with replacing(path) as file:
+        book.save(file)
+
+
+def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
+    sheet.title = "history"
+    sheet.append(COLUMNS)
+    for number, row in enumerate(rows, 2):
+        for column, value in enumerate(_values(row).values(), 1):
+            cell = sheet.cell(number, column)
+            cell.value = _NOT_IN_XML.sub("", value) if isinstance(value, str) else value
+            if isinstance(value, str):
+                cell.data_type = "s"  # a name that begins with "=" is no formula
+        if row.score is not None and row.score.decimals:
+            place = COLUMNS.index("score") + 1
+            sheet.cell(number, place).number_format = "0." + "0" * row.score.decimals
+    for letter, name in zip("ABCDEFGHIJKLMNOPQ", COLUMNS, strict=True):
+        sheet.column_dimensions[letter].width = _WIDTHS.get(name, 14)
+    sheet.freeze_panes = "B2"
+    sheet.auto_filter.ref = sheet.dimensions
+
+
+def _values(row: HistoryRow) -> dict[str, Value]:
+    """One value a column; None where there is none."""
+    own, score, expected = row.submission, row.score, row.prediction
+    values: dict[str, Value] = dict.fromkeys(COLUMNS)
+    values.update(submission=own.name, sha256=own.sha256, path=own.path, first_seen=own.first_seen)
+    values.update(cells=row.cells, answers=row.answers, note=own.note)
+    if score is not None:
+        values.update(phase=score.phase, score=score.value, decimals=score.decimals)
+        values.update(date=score.date, hidden_images=score.hidden_images, note=score.note)
+    if expected is not None:
+        values.update(predicted=expected.value, level=expected.level, known_scores=expected.known)
+        values.update(predicted_low=expected.low, predicted_high=expected.high)
+    return values
+
+
+def _shown(row: HistoryRow) -> str:
+    """The score with the decimals that were shown, unless its value has more."""
+    if row.score is None:
+        return ""
+    shown = str(row.score)
+    value = row.score.value
+    return shown if float(shown) == value else f"{Decimal(repr(value)):f}"  # never 1e-05

@@ -1,0 +1,161 @@
+"""Local figures against the leaderboard, on logit axes: how far each of them can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evaluator.page.axes import Scale, around, below, beside
+from evaluator.page.marks import across, diamond, disc, legend, square, upright
+from evaluator.page.tags import Node, Tag, line, paragraph, section, svg, tag, text
+from evaluator.page.words import counted, mark, points, span
+from evaluator.result import Report, Score
+
+_WIDTH, _HEIGHT = 380, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 370, 10, 318
+
+
+@dataclass(frozen=True)
+class Place:
+    """One submission in the figure: its local figures and its score, known or expected.
+
+    low, high: of the expected score, equal to it for a known one.
+    """
+
+    name: str
+    validation: Score
+    benchmark: Score
+    score: float
+    low: float
+    high: float
+    known: bool
+
+
+def places(report: Report) -> tuple[Place, ...]:
+    """Past submissions, then this one with its expected score."""
+    past = [
+        Place(p.name, p.validation, p.benchmark, p.score, p.score, p.score, known=True)
+        for p in report.past
+    ]
+    found, scores = report.estimate, report.scores
+    if found is not None and scores is not None:
+        local = (scores.validation.accuracy, scores.benchmark.accuracy)
+        past.append(
+            Place("this submission", *local, found.median, found.low, found.high, known=False)
+        )
+    return tuple(past)
+
+
+def scatter(report: Report) -> Tag:
+    """The section; without anything to draw it says what is missing."""
+    found = places(report)
+    title = f"Local figures and the leaderboard{mark(report)}"
+    if not found:
+        return section(
+            title,
+            paragraph("Nothing to compare: no past score is recorded and no estimate was made."),
+        )
+    words = [paragraph(said) for said in (bias(found), *_missing(report))]
+    reading = paragraph(
+        "On the dashed line a local figure is the score itself; to the right of it the figure "
+        "promises too much. Axes are in log odds, so that a point near 1 weighs what it should.",
+        "soft",
+    )
+    beside_it = tag("div", *words, reading, _legend(found))
+    return section(title, tag("div", _drawing(found), beside_it, class_="pair"))
+
+
+def bias(found: Iterable[Place]) -> str:
+    """How far validation and benchmark lay from known scores."""
+    known = [place for place in found if place.known]
+    if not known:
+        return "No past score yet: nothing says how far the local figures are off."
+    said = [
+        f"{name} minus score is {_spread([_local(place, name) - place.score for place in known])}"
+        for name in ("validation", "benchmark")
+    ]
+    return f"Over {counted(len(known), 'known score')}, {said[0]}; {said[1]}."
+
+
+def _local(place: Place, name: str) -> float:
+    return (place.validation if name == "validation" else place.benchmark).value
+
+
+def _spread(off: list[float]) -> str:
+    mean = f"{points(sum(off) / len(off))} points"
+    return f"{mean} on average ({points(min(off))} to {points(max(off))})" if len(off) > 1 else mean
+
+
+def _missing(report: Report) -> list[str]:
+    if report.estimate is None:
+        return ["This submission is left out: no estimate was made."]
+    return []
+
+
+def _drawing(found: tuple[Place, ...]) -> Tag:
+    locals_ = [f for p in found for s in (p.validation, p.benchmark) for f in (s.low, s.high)]
+    both = [*locals_, *(v for p in found for v in (p.low, p.high))]
+    x = around(both, _LEFT, _RIGHT, odds=True)
+    y = Scale(x.low, x.high, _BOTTOM, _TOP, odds=True)
+    drawn: list[Node] = [
+        *below(x, _BOTTOM, _TOP),
+        *beside(y, _LEFT, _RIGHT),
+        line(_LEFT, _BOTTOM, _RIGHT, _TOP, "equal"),
+        text((_LEFT + _RIGHT) / 2, _HEIGHT - 6, "local accuracy", "quiet", "middle"),
+        _turned("leaderboard score", 11, (_TOP + _BOTTOM) / 2),
+    ]
+    for place in found:
+        drawn += _marks(place, x, y)
+    return svg(_WIDTH, _HEIGHT, f"Local accuracy against leaderboard score. {bias(found)}", *drawn)
+
+
+def _marks(place: Place, x: Scale, y: Scale) -> list[Node]:
+    at = y(place.score)
+    drawn: list[Node] = [
+        across(x(place.benchmark.value), x(place.validation.value), at, "grid"),
+        across(x(place.validation.low), x(place.validation.high), at, "cleanbar"),
+        across(x(place.benchmark.low), x(place.benchmark.high), at, "hurtbar"),
+    ]
+    for name, score, shape in (
+        ("validation", place.validation, disc),
+        ("benchmark", place.benchmark, square),
+    ):
+        said = _said(place, name, score)
+        if not place.known:
+            drawn.append(upright(x(score.value), y(place.low), y(place.high), "forecast"))
+            drawn.append(diamond(x(score.value), at, said))
+        drawn.append(shape(x(score.value), at, said))
+    return drawn
+
+
+def _said(place: Place, name: str, score: Score) -> str:
+    kind = "score" if place.known else "expected score"
+    interval = "" if place.known else f" ({span(place.low, place.high)})"
+    return (
+        f"{place.name}: {name} {score.value:.3f} ({span(score.low, score.high)}), "
+        f"{kind} {place.score:.3f}{interval}"
+    )
+
+
+def _legend(found: tuple[Place, ...]) -> Tag:
+    entries: list[tuple[Node, str]] = [
+        (disc(9, 7), "validation (clean)"),
+        (square(9, 7), "benchmark"),
+    ]
+    if not all(place.known for place in found):
+        entries.append((diamond(9, 7), "this submission, with 90 % of the forecast"))
+    entries.append((line(0, 12, 18, 2, "equal"), "local figure = score"))
+    entries.append((line(0, 7, 18, 7, "cleanbar"), "95 % interval of a local figure"))
+    return legend(entries)
+
+
+def _turned(said: str, x: float, y: float) -> Tag:
+    return tag(
+        "text",
+        said,
+        x=x,
+        y=y,
+        class_="quiet",
+        text_anchor="middle",
+        transform=f"rotate(-90 {x} {y})",
+    )

@@ -1,0 +1,126 @@
+"""Reading and writing answers: one row a cell, which grows as more images are answered."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evaluator.storing.errors import StoreError
+from evaluator.storing.label_code import BrokenLabelsError, pack, unpack
+from evaluator.storing.rows import AnswerKey, Answers, Run
+
+NONE = Answers(np.zeros(0, np.int64), np.zeros(0, np.int64))
+_LARGEST_LABEL = 2**32 - 1
+
+
+def as_answers(ids: ArrayLike, labels: ArrayLike) -> Answers:
+    """Ids and labels by ascending id. Raises `StoreError` unless both are whole numbers, `(n,)`."""
+    images, given = np.asarray(ids), np.asarray(labels)
+    if images.shape != given.shape or images.ndim != 1:
+        raise StoreError(
+            f"expected one label an image, received ids {images.shape} and labels {given.shape}"
+        )
+    numbers, answers = _whole(images, "ids", 2**63 - 1), _whole(given, "labels", _LARGEST_LABEL)
+    order = np.argsort(numbers, kind="stable")
+    if (np.diff(numbers[order]) == 0).any():
+        raise StoreError("expected each image once, received an id twice")
+    return Answers(numbers[order], answers[order])
+
+
+def read(db: sqlite3.Connection, key: AnswerKey) -> Answers:
+    """All stored answers of a cell; none if there are none, or if their bytes are broken."""
+    query = "SELECT labels FROM answers WHERE run = ? AND cell = ?"
+    row = db.execute(query, (_run_id(db, key.run), key.cell)).fetchone()
+    return NONE if row is None else _unpacked(row[0])
+
+
+def merge(db: sqlite3.Connection, key: AnswerKey, new: Answers) -> int:
+    """Add answers; what is stored stays. Returns how many contradict it. Inside a transaction."""
+    old = read(db, key)
+    labels, stored = find(old, new.ids)
+    kept = ~stored
+    if kept.any():
+        ids = np.concatenate([old.ids, new.ids[kept]])
+        both = np.concatenate([old.labels, new.labels[kept]])
+        order = np.argsort(ids)
+        _write(db, key, Answers(ids[order], both[order]))
+    return int((labels[stored] != new.labels[stored]).sum())
+
+
+def find(answers: Answers, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The labels of some images, int64 `(n,)`, and which of them are there at all, bool `(n,)`."""
+    if len(answers) == 0:
+        return np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+    places = np.minimum(np.searchsorted(answers.ids, ids), len(answers) - 1)
+    return answers.labels[places], answers.ids[places] == ids
+
+
+def runs(db: sqlite3.Connection, sha256: str) -> tuple[Run, ...]:
+    """Under which conditions a submission has answered, the first ones first."""
+    query = (
+        "SELECT r.environment, r.data, r.seed, r.dtype FROM runs r, submissions s "
+        "WHERE s.sha256 = ? AND r.submission = s.id ORDER BY r.id"
+    )
+    rows = db.execute(query, (sha256,)).fetchall()
+    return tuple(Run(sha256, text, data, int(seed), dtype) for text, data, seed, dtype in rows)
+
+
+def cells(db: sqlite3.Connection, run: Run) -> dict[str, int]:
+    """How many answers each cell of a run has."""
+    query = "SELECT cell, count FROM answers WHERE run = ? ORDER BY id"
+    return dict(db.execute(query, (_run_id(db, run),)).fetchall())
+
+
+def _write(db: sqlite3.Connection, key: AnswerKey, answers: Answers) -> None:
+    where, values = (_made_run(db, key.run), key.cell), (len(answers), pack(answers))
+    update = "UPDATE answers SET count = ?, labels = ? WHERE run = ? AND cell = ?"
+    if not db.execute(update, (*values, *where)).rowcount:
+        insert = "INSERT INTO answers (run, cell, count, labels) VALUES (?, ?, ?, ?)"
+        db.execute(insert, (*where, *values))
+
+
+def _run_id(db: sqlite3.Connection, run: Run) -> int | None:
+    query = (
+        "SELECT r.id FROM runs r, submissions s WHERE s.sha256 = ? AND r.environment = ? "
+        "AND r.data = ? AND r.seed = ? AND r.dtype = ? AND r.submission = s.id"
+    )
+    row = db.execute(query, _values(run)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _made_run(db: sqlite3.Connection, run: Run) -> int:
+    if (found := _run_id(db, run)) is not None:
+        return found
+    insert = (
+        "INSERT INTO runs (submission, environment, data, seed, dtype) "
+        "SELECT id, ?, ?, ?, ? FROM submissions WHERE sha256 = ?"
+    )
+    done = db.execute(insert, (*_values(run)[1:], run.submission))
+    if done.rowcount != 1 or done.lastrowid is None:
+        raise StoreError(
+            f"the submission {run.submission[:12]} is not in the store; has it been forgotten "
+            "meanwhile? Run the command again"
+        )
+    return done.lastrowid
+
+
+def _values(run: Run) -> tuple[str, str, str, str, str]:
+    return run.submission, run.environment, run.data, str(run.seed), run.dtype
+
+
+def _unpacked(packed: object) -> Answers:
+    """Broken bytes are as good as none: the images are asked again."""
+    try:
+        return unpack(packed) if isinstance(packed, bytes) else NONE
+    except BrokenLabelsError:
+        return NONE
+
+
+def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.int64]:
+    if len(values) and (
+        values.dtype.kind not in "iu" or values.min() < 0 or values.max() > largest
+    ):
+        raise StoreError(f"expected {name} as whole numbers from 0, received {values.dtype}")
+    return values.astype(np.int64)

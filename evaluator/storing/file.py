@@ -1,0 +1,145 @@
+"""Opening the store's file: new or old, on a local disk or a network folder, to write or to read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.storing.errors import BUSY_SECONDS, DamagedStoreError, StoreError, error_name, said
+from evaluator.storing.place import network_kind
+from evaluator.storing.schema import MIGRATIONS, bring_up, check_ours, tables_are_whole, version
+
+CHECKED_BYTES = 8 << 20  # a larger file is not read through at every opening (2 ms a megabyte)
+_RETRY_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open store. journal: SQLite's journal mode, "wal" or "delete". notes: for people."""
+
+    db: sqlite3.Connection
+    journal: str
+    writable: bool
+    notes: tuple[str, ...]
+
+
+def open_file(path: Path) -> Opened:
+    """Open a store, made if it is missing, brought to today's schema if it is older.
+
+    Where it may only be read, it is opened to be read. Raises `StoreError`; `DamagedStoreError` for a
+    file whose contents are to blame, which is left as it is.
+    """
+    with said(path):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not may_write(path):
+            return _open_to_read(path)
+        kind = network_kind(path.parent)
+        db = connect(path, exclusive=bool(kind))
+        try:
+            check(db, path)
+            journal = _set_journal(db, "delete" if kind else "wal")
+            bring_up(db)
+        except BaseException:
+            db.close()
+            raise
+        return Opened(db, journal, writable=True, notes=_network_note(path, kind))
+
+
+def connect(path: Path, *, exclusive: bool = False) -> sqlite3.Connection:
+    """Connect to a file. exclusive: do without shared memory until the journal is set."""
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    _prepare(db)
+    if exclusive:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return db
+
+
+def check(db: sqlite3.Connection, path: Path, limit: int = CHECKED_BYTES) -> None:
+    """Raise `StoreError` for a file that is not ours, `DamagedStoreError` for one that is broken.
+
+    A file of at most `limit` bytes is read through.
+    """
+    check_ours(db, path)
+    if path.stat().st_size > limit:
+        return
+    found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if found != "ok":
+        raise DamagedStoreError(path, found.splitlines()[-1])
+    if not tables_are_whole(db):
+        raise DamagedStoreError(path, "the description of a table is broken")
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    # A changed bit in a name shall not stop every later reading of the table.
+    db.text_factory = lambda text: text.decode("utf-8", "replace")
+
+
+def _set_journal(db: sqlite3.Connection, mode: str) -> str:
+    """Set the journal mode; returns the one that SQLite then has.
+
+    A killed process loses nothing either way. With the log, a power cut may lose the last
+    transactions but never harms the file; without, each is written through to the disk.
+    """
+    if str(db.execute("PRAGMA journal_mode").fetchone()[0]) != mode:
+        _when_free(db, f"PRAGMA journal_mode = {mode}")
+    got = str(db.execute("PRAGMA journal_mode").fetchone()[0])
+    db.execute(f"PRAGMA synchronous = {'NORMAL' if got == 'wal' else 'FULL'}")
+    db.execute("PRAGMA locking_mode = NORMAL")
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # this gives an exclusive lock back
+    return got
+
+
+def _when_free(db: sqlite3.Connection, statement: str) -> None:
+    """Changing the journal does not heed the busy timeout: two runs may open a new store at once."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute(statement)
+        except sqlite3.OperationalError as error:
+            if not error_name(error).startswith("SQLITE_BUSY") or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def may_write(path: Path) -> bool:
+    """Whether a store, and the log beside it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _open_to_read(path: Path) -> Opened:
+    """Without a log beside it the file stands still; SQLite then needs nothing in the folder."""
+    log = path.with_name(path.name + "-wal")
+    still = "" if log.exists() and log.stat().st_size else "&immutable=1"
+    address = f"{path.absolute().as_uri()}?mode=ro{still}"
+    db = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        _prepare(db)
+        check(db, path)
+        _check_current(db, path)
+        journal = str(db.execute("PRAGMA journal_mode").fetchone()[0])
+    except BaseException:
+        db.close()
+        raise
+    note = f"{path} may only be read: nothing new is kept there"
+    return Opened(db, journal, writable=False, notes=(note,))
+
+
+def _check_current(db: sqlite3.Connection, path: Path) -> None:
+    if version(db) != len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: expected a store of schema {len(MIGRATIONS)}, received {version(db)}, in a "
+            "folder that may only be read: open it once where it may be written"
+        )
+
+
+def _network_note(path: Path, kind: str) -> tuple[str, ...]:
+    if not kind:
+        return ()
+    return (f"{path} is on a network folder ({kind}): kept without a log, a little slower",)

@@ -1,0 +1,199 @@
+"""Reading and writing submissions, their leaderboard scores, and what was expected of them."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from collections import defaultdict
+from datetime import UTC, datetime
+
+from evaluator.storing.errors import StoreError
+from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
+from evaluator.storing.score_text import MOST_DECIMALS, read_date, read_phase
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def now() -> str:
+    """This moment, UTC, as ISO 8601 text that sorts by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def add_submission(
+    db: sqlite3.Connection, sha256: str, name: str, path: str, note: str
+) -> Submission:
+    """Add a submission, or take up its newest name and place; a note replaces only by another."""
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise StoreError(f"expected a SHA-256 of 64 hex digits, received {sha256!r}")
+    if not name:
+        raise StoreError("expected the name of a submission, received nothing")
+    values = {"sha256": sha256 or None}
+    values |= {"name": _writable(name), "path": _writable(path), "note": _writable(note)}
+    update = (
+        "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "
+        "note = CASE WHEN :note = '' THEN note ELSE :note END "
+        "WHERE sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name)"
+    )
+    if not db.execute(update, values).rowcount:
+        insert = (
+            "INSERT INTO submissions (sha256, name, path, note, first_seen) "
+            "VALUES (:sha256, :name, :path, :note, :now)"
+        )
+        db.execute(insert, {**values, "now": now()})
+    own = (
+        s for s in submissions(db) if s.sha256 == sha256 and (sha256 or s.name == values["name"])
+    )
+    return next(own)
+
+
+def submissions(db: sqlite3.Connection) -> tuple[Submission, ...]:
+    """All submissions, in the order in which they were first seen."""
+    query = "SELECT id, sha256, name, path, first_seen, note FROM submissions ORDER BY id"
+    return tuple(
+        Submission(number, sha or "", *rest) for number, sha, *rest in db.execute(query).fetchall()
+    )
+
+
+def add_score(db: sqlite3.Connection, submission: Submission, score: LeaderboardScore) -> bool:
+    """Add a score; False if it was known, which then learns its date, size and note if it lacked them.
+
+    A score without a date is the same as one with any date: typed first, imported later.
+    """
+    known = (
+        "UPDATE scores SET date = CASE WHEN date = '' THEN :date ELSE date END, "
+        "hidden_images = coalesce(hidden_images, :hidden_images), "
+        "note = CASE WHEN note = '' THEN :note ELSE note END "
+        "WHERE id = (SELECT id FROM scores WHERE submission = :owner AND phase = :phase "
+        "AND value = :value AND decimals = :decimals AND (date IN (:date, '') OR :date = '') "
+        "ORDER BY date = :date DESC LIMIT 1)"
+    )
+    values = {**vars(score), "owner": submission.id}
+    del values["submission"]
+    if db.execute(known, values).rowcount:
+        return False
+    insert = (
+        "INSERT INTO scores (submission, phase, value, decimals, date, hidden_images, note, recorded) "
+        "VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded)"
+    )
+    db.execute(insert, values)
+    return True
+
+
+def checked_score(
+    submission: Submission,
+    value: float,
+    decimals: int,
+    phase: str,
+    date: str,
+    hidden_images: int | None,
+    note: str,
+) -> LeaderboardScore:
+    """A score to be added. Raises `StoreError`."""
+    if not 0 <= value <= 1 or not 0 <= decimals <= MOST_DECIMALS:
+        raise StoreError(
+            f"expected a score from 0 to 1 and its decimals, received {value} and {decimals}"
+        )
+    if hidden_images is not None and hidden_images < 1:
+        raise StoreError(f"expected a number of hidden images, received {hidden_images}")
+    day = read_date(date)
+    figure, words = float(value), _writable(note)
+    return LeaderboardScore(
+        0, submission, read_phase(phase), figure, decimals, day, hidden_images, words, now()
+    )
+
+
+def scores(db: sqlite3.Connection) -> tuple[LeaderboardScore, ...]:
+    """All scores, in the order in which they were recorded."""
+    query = (
+        "SELECT submission, id, phase, value, decimals, date, hidden_images, note, recorded "
+        "FROM scores ORDER BY id"
+    )
+    owners = {submission.id: submission for submission in submissions(db)}
+    return tuple(
+        LeaderboardScore(number, owners[owner], *rest)
+        for owner, number, *rest in db.execute(query).fetchall()
+        if owner in owners  # another process may have added one between the two questions
+    )
+
+
+def add_prediction(db: sqlite3.Connection, submission: Submission, prediction: Prediction) -> None:
+    """Add what is expected of a submission's score. Raises `StoreError` for figures that are none."""
+    figures = (prediction.low, prediction.value, prediction.high)
+    if not all(map(math.isfinite, figures)) or list(figures) != sorted(figures):
+        raise StoreError(f"expected low <= value <= high of a prediction, received {figures}")
+    insert = (
+        "INSERT INTO predictions (submission, phase, value, low, high, level, known, method, made) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    of = (prediction.level, prediction.known, prediction.method, prediction.made or now())
+    where = (submission.id, read_phase(prediction.phase))
+    db.execute(insert, (*where, prediction.value, prediction.low, prediction.high, *of))
+
+
+def history(db: sqlite3.Connection) -> tuple[HistoryRow, ...]:
+    """A row a score, and one a submission without a score; by date, else by when it was recorded."""
+    by_submission: dict[int, list[LeaderboardScore]] = defaultdict(list)
+    for score in scores(db):
+        by_submission[score.submission.id].append(score)
+    expected, counts = _predictions(db), _counts(db)
+    rows = []
+    for submission in submissions(db):
+        cells, answers = counts.get(submission.id, (0, 0))
+        known: list[LeaderboardScore | None] = [*by_submission[submission.id]]
+        for shown in known or [None]:
+            prediction = _before(expected[submission.id], shown)
+            rows.append(HistoryRow(submission, shown, prediction, cells, answers))
+    return tuple(sorted(rows, key=_when))
+
+
+def forget_submission(db: sqlite3.Connection, submission: Submission) -> int:
+    """Remove a submission with all that hangs on it."""
+    return db.execute("DELETE FROM submissions WHERE id = ?", (submission.id,)).rowcount
+
+
+def forget_score(db: sqlite3.Connection, score: LeaderboardScore) -> int:
+    """Remove one score."""
+    return db.execute("DELETE FROM scores WHERE id = ?", (score.id,)).rowcount
+
+
+def forget_answers(db: sqlite3.Connection, submission: Submission) -> int:
+    """Remove all answers of a submission, not its scores."""
+    return db.execute("DELETE FROM runs WHERE submission = ?", (submission.id,)).rowcount
+
+
+def _writable(text: str) -> str:
+    """A file's name need not be Unicode; what is stored must be."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _predictions(db: sqlite3.Connection) -> dict[int, list[Prediction]]:
+    """By submission, the earliest first."""
+    query = (
+        "SELECT submission, phase, value, low, high, level, known, method, made "
+        "FROM predictions ORDER BY made, id"
+    )
+    found: dict[int, list[Prediction]] = defaultdict(list)
+    for submission, *row in db.execute(query).fetchall():
+        found[submission].append(Prediction(*row))
+    return found
+
+
+def _counts(db: sqlite3.Connection) -> dict[int, tuple[int, int]]:
+    """By submission: how many different cells have answers, and how many answers there are."""
+    query = (
+        "SELECT r.submission, count(DISTINCT a.cell), sum(a.count) FROM answers a, runs r "
+        "WHERE a.run = r.id GROUP BY r.submission"
+    )
+    return {row[0]: (row[1], row[2]) for row in db.execute(query).fetchall()}
+
+
+def _before(expected: list[Prediction], score: LeaderboardScore | None) -> Prediction | None:
+    """The latest prediction that was made without knowing the score."""
+    if score is not None:
+        expected = [p for p in expected if p.phase == score.phase and p.made <= score.recorded]
+    return expected[-1] if expected else None
+
+
+def _when(row: HistoryRow) -> str:
+    return (row.score.date or row.score.recorded) if row.score else row.submission.first_seen
