@@ -17,11 +17,12 @@ from evaluator.book import UNKNOWN, Book
 from evaluator.choice import SplitKind, choose, find_split
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
-from evaluator.evaluate import FATAL, begun, failure, open_store
+from evaluator.evaluate import FATAL, begun, open_store
 from evaluator.options import Options
 from evaluator.past import not_trained_on
 from evaluator.plan import Plan, plan_on
 from evaluator.progress import Display, Shown, silent
+from evaluator.remarks import failure
 from evaluator.sheet import Sheet
 from evaluator.store import Run, Store
 from submission.archive import Archive, sha256_of

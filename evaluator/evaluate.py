@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cells import Dataset, from_arrays, load
@@ -24,18 +23,15 @@ from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent
 from evaluator.rehearsal import Rehearsal
-from evaluator.result import Report, Scores, Source, Timing
+from evaluator.remarks import constant_answers, contradicted, failure, flattered, source_of
+from evaluator.result import Report, Timing
 from evaluator.store import Run, Store, find_store
-from evaluator.trained_on import shared_training, warning
 from sandbox.ingest import Outcome
 from submission.archive import Archive
-from submission.challenge import Challenge, load_challenge
+from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, load_challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
-from submission.failures import Failure, explain
-from submission.findings import Finding
 
-CONSTANT_SHARE = 0.95
 PRECISION = 0.02  # half of the benchmark's interval: coarser figures are asked further
 TOPPED_UP = 512  # images of a past submission whose answers are not stored
 FATAL = ("S101", "S104", "S105", "S106", "S107", "S115")  # nothing that could be unpacked and run
@@ -100,15 +96,16 @@ def _evaluated(
     outcome = asker.finish()
     failed = failure(outcome, challenge)
     scores = None if failed else rehearsal.scores(part)
-    findings += failed or _constant_answers(scores, challenge)
+    findings += failed or constant_answers(scores, challenge)
     _remember(rehearsal, expected, store)
     notes = (
-        *_flattered(archive, plan, options),
+        *contradicted(rehearsal),
+        *flattered(archive, plan, options),
         *(store.notes if store else ()),
         *(expected.past.notes if expected else ()),
     )
     report = Report(
-        _source(archive, challenge, data, plan, options, notes),
+        source_of(archive, challenge, data, plan, options, notes),
         scores,
         tuple(findings),
         _timing(outcome, time.monotonic() - started, asker.asked),
@@ -140,7 +137,8 @@ def _expectation(rehearsal: Rehearsal, data: Dataset, store: Store | None) -> Ex
     if not asker.options.estimate:
         return None
     top_up = partial(_top_up, data=data, rehearsal=rehearsal, store=store)
-    hidden = rehearsal.challenge.hidden_images
+    known = rehearsal.challenge.hidden_images
+    hidden = None if known == ASSUMED_HIDDEN_IMAGES else known  # what nobody said, the card names
     return expectation(store, rehearsal.book.run, data, asker.options, hidden, top_up)
 
 
@@ -176,13 +174,6 @@ def _ask(rehearsal: Rehearsal, expected: Expectation | None) -> Round:
         if part != rounds[-1]:
             rehearsal.display.say(expected.line(part.images))
     return rounds[-1]
-
-
-def _flattered(archive: Archive, plan: Plan, options: Options) -> tuple[str, ...]:
-    """What to say where the benchmark does what the training did."""
-    preset = plan.shown.preset
-    names = shared_training(archive.path, preset, options.trained_on)
-    return (warning(archive.path.name, names, preset),) if names else ()
 
 
 def _remember(rehearsal: Rehearsal, expected: Expectation | None, store: Store | None) -> None:
@@ -223,56 +214,6 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
     return from_arrays(images, labels, shape=shape, classes=classes)
 
 
-def _source(
-    archive: Archive,
-    challenge: Challenge,
-    data: Dataset,
-    plan: Plan,
-    options: Options,
-    notes: tuple[str, ...] = (),
-) -> Source:
-    return Source(
-        path=str(archive.path),
-        sha256=archive.sha256,
-        bytes=archive.size,
-        challenge=challenge.name,
-        metric=challenge.metric,
-        label_names=challenge.label_names,
-        data=data.source,
-        fingerprint=plan.data.fingerprint(),
-        split=plan.choice.split,
-        notes=(*data.notes, *plan.choice.notes, *notes),
-        preset=plan.shown.preset.name,
-        description=plan.shown.preset.description,
-        seed=options.seed,
-        command=options.command,
-    )
-
-
-def failure(outcome: Outcome | None, challenge: Challenge) -> list[Finding]:
-    """Why the submission has no score; nothing where it has one."""
-    if outcome is None or outcome.problem is None:
-        return []
-    problem = outcome.problem
-    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
-    return [explain(failure, challenge.module, challenge.class_name, challenge.method)]
-
-
-def _constant_answers(scores: Scores | None, challenge: Challenge) -> list[Finding]:
-    if scores is None:
-        return []
-    answered, recall = scores.validation.answered, scores.validation.recall
-    most = int(np.argmax(answered))
-    if answered[most] < CONSTANT_SHARE or len(answered) - np.isnan(recall).sum() < 2:
-        return []
-    share, name = answered[most], challenge.label_names[most]
-    message = f"the answer is {name!r} for {share:.0%} of the clean images"
-    advice = (
-        "Most often a scale mismatch: trained on 0..1 but fed 0..255, or another preprocess_input."
-    )
-    return [Finding("S610", "error", message, advice)]
-
-
 def _timing(outcome: Outcome | None, seconds: float, asked: int) -> Timing:
     if outcome is None:
         return Timing(0.0, 0.0, 0.0, seconds, 0)
@@ -284,7 +225,7 @@ def _not_run(
     archive: Archive, challenge: Challenge, data: Dataset, options: Options, started: float
 ) -> Report:
     plan = make_plan(archive.path, data, options)
-    source = _source(archive, challenge, data, plan, options)
+    source = source_of(archive, challenge, data, plan, options)
     findings = tuple(examine(archive, challenge))
     timing = Timing(0.0, 0.0, 0.0, time.monotonic() - started, 0)
     return Report(source, None, findings, timing, 0, 0, {}, {})

@@ -7,16 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from sandbox.ingest import Progress
+from submission.dry_run_progress import LOADING
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 _STAGES = {
-    "start": "starting Python",
-    "import": "importing the submission",
-    "class": "importing the submission",
-    "init": "loading the model",
-    "method": "loading the model",
+    **LOADING,
     "loaded": "model loaded",
     "waiting": "making corrupted images",
     "predict": "predicting",

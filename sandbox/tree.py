@@ -30,9 +30,9 @@ def children(pid: int) -> list[int]:
     return family.children(pid)
 
 
-def resident_bytes(pids: Iterable[int]) -> int:
-    """Resident memory; pages shared between processes count in each. A few microseconds a process."""
-    return sum(_resident(pid) for pid in pids)
+def resident_bytes(pids: Iterable[int]) -> list[int]:
+    """Resident memory of each; pages shared between processes count in all of them. Microseconds."""
+    return [_resident(pid) for pid in pids]
 
 
 def own_bytes(pids: Iterable[int]) -> int:

@@ -72,13 +72,14 @@ class Watch:
         return "disk" if over else None
 
     def _is_memory_over(self, pids: Sequence[int], scratch: int) -> bool:
-        limit, total = self._limits.memory_bytes, tree.resident_bytes(pids) + scratch
+        each = tree.resident_bytes(pids)
+        limit, total = self._limits.memory_bytes, sum(each) + scratch
         if total > self._largest_sum * GROWTH:
             self._largest_sum = total
             shared = len(pids) > 1  # only then may pages be counted twice
-            self.peak_bytes = max(
-                self.peak_bytes, tree.own_bytes(pids) + scratch if shared else total
-            )
+            own = tree.own_bytes(pids) + scratch if shared else total
+            # Shares of processes that begin or end meanwhile are lost: no less than the largest.
+            self.peak_bytes = max(self.peak_bytes, own, max(each, default=0))
         over = limit is not None and total > limit
         if over and len(pids) > 1:
             over = tree.own_bytes(pids) + scratch > (limit or 0)

@@ -10,7 +10,7 @@ from sandbox.ingest import Progress
 Tell = Callable[[str, Progress], None]
 Shown = Callable[[str], AbstractContextManager[Tell]]
 
-_STAGES = {
+LOADING = {  # stage of the child: words
     "start": "starting Python",
     "import": "importing the submission",
     "class": "importing the submission",
@@ -47,7 +47,7 @@ def on_terminal(place: str) -> Iterator[Tell]:
         task = bar.add_task(f"dry run {place}: starting Python", total=None)
 
         def tell(question: str, progress: Progress) -> None:
-            doing = _STAGES.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
+            doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
             bar.update(task, description=f"dry run {place}: {doing}")
 
         yield tell

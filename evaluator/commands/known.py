@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evaluator.commands.parsers import say
 from evaluator.errors import EvaluationError
-from evaluator.history.importing import zip_sha256
 from evaluator.history.text import SHORT, label, plain
 from evaluator.store import Store, Submission
+from submission.archive import sha256_of
 
 _SHOWN = 4  # submissions that a message lists
 
@@ -33,7 +33,7 @@ def contents(word: str) -> str:
     if not path.is_file():
         return ""
     try:
-        sha256 = zip_sha256(path)
+        sha256 = sha256_of(path)
     except OSError as error:
         raise EvaluationError(f"{word}: {error.strerror}. Allow reading it") from error
     if not zipfile.is_zipfile(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from collections import defaultdict
@@ -16,6 +15,7 @@ from evaluator.store import Store
 from evaluator.storing.errors import StoreError, said
 from evaluator.storing.rows import Submission
 from evaluator.storing.score_text import read_date, read_images, read_phase, read_score
+from submission.archive import sha256_of
 
 # What we need -> what people call it, the surest name first.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -103,12 +103,6 @@ def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Importe
             by_name.append(submission.name)
     unscored = sum(row.score is None for row in rows)
     return Imported(added, known, unscored, tuple(dict.fromkeys(by_name)), tuple(refused))
-
-
-def zip_sha256(path: Path) -> str:
-    """A file's SHA-256, in hex: the name that the store knows a submission by."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
@@ -224,7 +218,7 @@ def _find(store: Store, row: _Row, folder: Path, *, unsure: bool) -> Submission:
         return store.add_submission("", row.name)
     if zip_path := _zip(row, folder):
         with said(zip_path):
-            sha256 = zip_sha256(zip_path)
+            sha256 = sha256_of(zip_path)
         return store.add_submission(sha256, zip_path.name, zip_path.absolute())
     known = [found for found in store.find(row.name) if found.sha256]
     return known[0] if len(known) == 1 else store.add_submission("", row.name)

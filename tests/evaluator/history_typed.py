@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from evaluator.cli import main
-from evaluator.history.importing import zip_sha256
 from evaluator.store import AnswerKey, Prediction, Run, Store
+from submission.archive import sha256_of
 
 PLACE = Path(".local-eval") / "store.sqlite"
 PROGRAM = str(Path(sys.executable).parent / "local-eval")
@@ -29,7 +29,7 @@ def zipped(name: str, content: str = "") -> str:
     """A zip here; its SHA-256."""
     with zipfile.ZipFile(name, "w") as file:
         file.writestr("model.py", content or name)
-    return zip_sha256(Path(name))
+    return sha256_of(Path(name))
 
 
 def rehearsed(name: str, expected: Prediction | None = EXPECTED) -> str:

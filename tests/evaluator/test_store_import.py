@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluator.history.export import COLUMNS, csv_text, export_csv, export_xlsx
-from evaluator.history.importing import Imported, import_csv, zip_sha256
+from evaluator.history.importing import Imported, import_csv
 from evaluator.store import Prediction, Store, StoreError
+from submission.archive import sha256_of
 from tests.evaluator.stores import KEY, SHA, store_at
 
 SHEETS = {
@@ -88,7 +89,7 @@ def zip_of(path: Path, content: str) -> str:
     """Make a zip; its SHA-256."""
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("model.py", content)
-    return zip_sha256(path)
+    return sha256_of(path)
 
 
 def test_a_zip_that_is_there_is_found(store: Store, tmp_path: Path) -> None:
