@@ -35,7 +35,7 @@ def load_kept(
     facts = source.stat()
     known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, list(shape), classes, _SCHEMA]
     place = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
-    found = _read(place)
+    found = _read(place, str(source))
     if found is None:
         found = load(source, shape=shape, classes=classes)
         with suppress(OSError):  # a full or read-only disk: unpacked again next time
@@ -53,19 +53,20 @@ def _is_slow(path: Path) -> bool:
         return False  # `load` says what is wrong
 
 
-def _read(place: Path) -> Dataset | None:
+def _read(place: Path, source: str) -> Dataset | None:
     try:
         facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
         images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(place / "labels.npy", allow_pickle=False)
         ids = np.load(place / "ids.npy", allow_pickle=False)
-        found = Dataset(images, labels, ids, tuple(facts["notes"]), facts["source"])
+        found = Dataset(images, labels, ids, tuple(facts["notes"]), source)
         prints = tuple(facts["fingerprints"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None  # not there, or half of it: made anew
     if len(prints) != len(found):
         return None
-    os.utime(place)
+    with suppress(OSError):  # another user's folder, or just evicted: the images are here
+        os.utime(place)
     found.__dict__["_fingerprints"] = prints
     return found
 
@@ -77,7 +78,7 @@ def _write(dataset: Dataset, place: Path) -> None:
     try:
         for name in ("images", "labels", "ids"):
             np.save(part / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
-        facts = {"notes": dataset.notes, "source": dataset.source}
+        facts = {"notes": dataset.notes}
         text = json.dumps({**facts, "fingerprints": dataset.fingerprints()})
         (part / "facts.json").write_text(text, encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)

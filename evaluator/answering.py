@@ -65,7 +65,7 @@ def stored_sheets(zips: Sequence[Path], data: Dataset, options: Options) -> list
     for book in books:
         known &= book.labels != UNKNOWN
     known &= known[:, :1]  # an image without a clean answer compares nothing
-    known &= known[:, 1:].any(axis=1, keepdims=True)
+    known &= known[:, plan.places["shown"][1:]].any(axis=1, keepdims=True)
     if not known.any():
         raise EvaluationError(
             f"no image is answered by all {len(zips)} submissions, clean and under "

@@ -23,8 +23,11 @@ def chance(share: float) -> str:
     return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
 
 
-def explained(made: Estimate) -> list[str]:
-    """What stands below it: how good such guesses were, and what would make this one better."""
+def explained(made: Estimate, *, more: bool = True) -> list[str]:
+    """What stands below it: how good such guesses were, and what would make this one better.
+
+    more: whether there are images and cells that were not asked.
+    """
     lines = []
     if made.regime == "uncalibrated":
         lines.append(
@@ -44,8 +47,8 @@ def explained(made: Estimate) -> list[str]:
     if made.widened > 1:
         lines.append(f"The interval is {made.widened:.1f} times as wide because of these misses.")
     if made.finite_share > TOLERANCE:
-        lines.append(
-            f"{made.finite_share:.0%} of its variance is due to finite local images; --full asks more."
-        )
+        advice = "--full asks more" if more else "more images would narrow it"
+        share = f"{made.finite_share:.0%}".replace("%", " %")
+        lines.append(f"{share} of its variance is due to finite local images; {advice}.")
     lines += [belief.sentence().capitalize() + "." for belief in made.consistent_with[:2]]
     return lines

@@ -10,7 +10,10 @@ from pathlib import Path
 from evaluator.options import Device
 from evaluator.storing.rows import environment_text
 
-PACKAGES = ("numpy", "tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn")
+PACKAGES = (
+    *("numpy", "tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn"),
+    *("opencv-python-headless", "opencv-python", "scipy", "pillow"),  # they make the images
+)
 _GPU = Path("/dev/nvidia0")
 
 

@@ -12,21 +12,31 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cells import Dataset, from_arrays, load
+from cells.errors import DataError
 from corruptions.presets import resolve
 from evaluator.asker import Asker
 from evaluator.book import Book
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
 from evaluator.expecting import Expectation, expectation
-from evaluator.forecast import as_prediction
+from evaluator.forecast import as_prediction, figures_of
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent
 from evaluator.rehearsal import Rehearsal
-from evaluator.remarks import constant_answers, contradicted, failure, flattered, source_of
+from evaluator.remarks import (
+    constant_answers,
+    contradicted,
+    failure,
+    flattered,
+    limits_untried,
+    source_of,
+)
 from evaluator.result import Report, Timing
 from evaluator.store import Run, Store, find_store
+from evaluator.storing.errors import StoreError
 from sandbox.ingest import Outcome
+from sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, load_challenge
 from submission.checks.registry import examine
@@ -90,6 +100,7 @@ def _evaluated(
         asker.begin()  # there is something to ask for certain: it loads while the rest is prepared
     findings = examine(archive, challenge, ignored=FATAL)
     plan = make_plan(archive.path, data, options)
+    flattering = flattered(archive, plan, options)  # a misspelt name is told before it runs
     rehearsal = begun(asker, plan, data, store, display)
     expected = _expectation(rehearsal, data, store)
     part = _ask(rehearsal, expected)
@@ -97,12 +108,13 @@ def _evaluated(
     failed = failure(outcome, challenge)
     scores = None if failed else rehearsal.scores(part)
     findings += failed or constant_answers(scores, challenge)
-    _remember(rehearsal, expected, store)
     notes = (
         *contradicted(rehearsal),
-        *flattered(archive, plan, options),
+        *limits_untried(rehearsal, part),
+        *flattering,
         *(store.notes if store else ()),
         *(expected.past.notes if expected else ()),
+        *(() if failed else _remember(rehearsal, expected, store)),
     )
     report = Report(
         source_of(archive, challenge, data, plan, options, notes),
@@ -114,6 +126,7 @@ def _evaluated(
         outcome.versions if outcome else {},
         outcome.result.limits if outcome else {},
         asker.asked,
+        options.full,
     )
     return report if failed else _with_answers(report, rehearsal, part, expected, store)
 
@@ -147,18 +160,30 @@ def _top_up(path: Path, *, data: Dataset, rehearsal: Rehearsal, store: Store | N
     options = replace(rehearsal.asker.options, corrupt="clean", split=None, sweep=False, full=False)
     rehearsal.display.say(f"{path.name}, a past submission, is asked first")
     try:
-        archive = Archive(path)
-    except SubmissionError as error:
+        return _topped_up(path, options, data, rehearsal, store)
+    except (SubmissionError, EvaluationError, DataError, SandboxError) as error:
         return str(error)
-    with archive:
+
+
+def _topped_up(
+    path: Path, options: Options, data: Dataset, rehearsal: Rehearsal, store: Store | None
+) -> str:
+    with Archive(path) as archive:
         if examine(archive, rehearsal.challenge, only=FATAL):
             return "its zip is damaged"
         with Asker(archive, rehearsal.challenge, options) as asker:
             asker.begin()
             plan = make_plan(path, data, options)
             past = begun(asker, plan, data, store, rehearsal.display)
-            enough = [r for r in plan.rounds(options) if r.images <= TOPPED_UP]
-            return "" if past.ask(enough[-1]) else "it fails when it is run here"
+            wanted = min(TOPPED_UP, len(plan.data))
+            for part in plan.rounds(options):
+                if part.images < wanted:
+                    continue
+                if not past.ask(part):
+                    return "it fails when it is run here (local-eval on it says why)"
+                if figures_of(plan, past.book, path.name, part) is not None:
+                    break
+            return ""
 
 
 def _ask(rehearsal: Rehearsal, expected: Expectation | None) -> Round:
@@ -176,12 +201,19 @@ def _ask(rehearsal: Rehearsal, expected: Expectation | None) -> Round:
     return rounds[-1]
 
 
-def _remember(rehearsal: Rehearsal, expected: Expectation | None, store: Store | None) -> None:
-    """Keep what was expected, to be held against the score later."""
+def _remember(
+    rehearsal: Rehearsal, expected: Expectation | None, store: Store | None
+) -> tuple[str, ...]:
+    """Keep what was expected, to be held against the score later; says so where that fails."""
     if store is None or not store.writable or expected is None or expected.estimate is None:
-        return
-    owner = next(s for s in store.submissions() if s.sha256 == rehearsal.sha256)
-    store.record_prediction(owner, as_prediction(expected.estimate, expected.target.phase))
+        return ()
+    made = as_prediction(expected.estimate, expected.target.phase)
+    try:
+        for owner in (s for s in store.submissions() if s.sha256 == rehearsal.sha256):
+            store.record_prediction(owner, made)
+    except StoreError as error:
+        return (f"What was expected is not kept: {error}",)
+    return ()
 
 
 def _with_answers(
@@ -205,6 +237,7 @@ def _with_answers(
 
 def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
     if isinstance(images, Dataset):
+        _check_labels(images, challenge)
         return images
     shape, classes = challenge.shape, challenge.classes
     if images is None or isinstance(images, str | Path):
@@ -212,6 +245,14 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
     if labels is None:
         raise EvaluationError("labels are missing: local_eval(zip, images, labels), or give a file")
     return from_arrays(images, labels, shape=shape, classes=classes)
+
+
+def _check_labels(data: Dataset, challenge: Challenge) -> None:
+    if len(data) and not 0 <= data.labels.min() <= data.labels.max() < challenge.classes:
+        raise EvaluationError(
+            f"expected labels from 0 to {challenge.classes - 1} ({challenge.name}), received "
+            f"{data.labels.min()} to {data.labels.max()} in {data.source}"
+        )
 
 
 def _timing(outcome: Outcome | None, seconds: float, asked: int) -> Timing:

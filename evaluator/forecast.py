@@ -13,6 +13,7 @@ from evaluator.library import described
 from evaluator.storing.rows import Prediction
 
 if TYPE_CHECKING:
+    from evaluator.benchmark import Questions
     from evaluator.book import Book
     from evaluator.plan import Plan, Round
 
@@ -43,11 +44,17 @@ def figures_of(
     else:
         questions = plan.questions("library", part)
         labels = book.answers("library", questions)
-    counted = np.ones(len(labels), bool) if kept is None else kept[questions.rows]
-    right = counted & (labels == plan.data.labels[questions.rows])
-    cells = len(library_cells(plan))
-    asked = np.bincount(questions.cells, counted, cells)
+    asked, right = tally(plan, questions, labels, len(library_cells(plan)), kept)
     if (asked == 0).any():
         return None
-    shares = np.bincount(questions.cells, right, cells) / asked
-    return Figures(name, tuple(map(float, shares)), tuple(map(int, asked)))
+    return Figures(name, tuple(map(float, right / asked)), tuple(map(int, asked)))
+
+
+def tally(
+    plan: Plan, questions: Questions, labels: NDArray[np.int64], cells: int, kept: Mask | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Answers by cell that count, and how many of them are right, `(cells,)` each."""
+    counted = np.ones(len(labels), bool) if kept is None else kept[questions.rows]
+    right = counted & (labels == plan.data.labels[questions.rows])
+    asked = np.bincount(questions.cells[counted], minlength=cells)
+    return asked, np.bincount(questions.cells[right], minlength=cells)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
+from os import PathLike
+from types import MappingProxyType
 from typing import Literal
 
+from evaluator.errors import EvaluationError
+from evaluator.storing.score_text import read_phase
 from submission.challenge import DEFAULT
 
 DEFAULT_IMAGES = 1000
 NO_STORE = "none"
 PHASE = "dev"
 Device = Literal["cpu", "gpu"]
+_LEAST: Mapping[str, int] = MappingProxyType(
+    {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1}
+)
 
 
 @dataclass(frozen=True)
@@ -47,3 +56,38 @@ class Options:
     phase: str = PHASE
     hidden_images: int | None = None
     trained_on: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""
+        for name, least in _LEAST.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+        for name in ("corrupt", "split", "store"):  # a Path is as good
+            if isinstance(value := getattr(self, name), PathLike):
+                object.__setattr__(self, name, str(value))
+        _check(self.tolerance, _is_share, "tolerance: expected 0 to 1")
+        _check(self.seconds, _is_duration, "seconds: expected a number above 0")
+        _check(self.device, lambda v: v in (None, "cpu", "gpu"), "device: expected cpu or gpu")
+        _check(self.trained_on, lambda v: not isinstance(v, str), "trained_on: expected a tuple")
+        _check(self.phase, lambda v: isinstance(v, str), "phase: expected a name")
+        object.__setattr__(self, "phase", read_phase(self.phase))
+
+
+def _check(value: object, good: Callable[[object], bool], expected: str) -> None:
+    if not good(value):
+        raise EvaluationError(f"{expected}, received {value!r}")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _is_duration(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and 0 < value < float("inf"))
+
+
+def _whole(name: str, value: object, least: int) -> int | None:
+    if value is None and name != "seed":
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise EvaluationError(f"{name}: expected a whole number from {least}, received {value!r}")
+    return int(value)

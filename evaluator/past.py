@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cells import Dataset, read_split
+from cells.errors import DataError
 from evaluator.book import Book
 from evaluator.choice import Choice, find_split
 from evaluator.estimation.inputs import Figures, PastScore
-from evaluator.forecast import figures_of
+from evaluator.forecast import figures_of, tally
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
-from evaluator.store import LeaderboardScore, Run, Store
+from evaluator.store import LeaderboardScore, Run, Store, Submission
 from submission.archive import sha256_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ class Past:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What the store holds of a past submission: on the library, and under the shown preset."""
+
+    figures: Figures
+    shown: Score | None
+
+
 NOTHING = Past((), (), ())
 
 
@@ -47,20 +56,49 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
     anew where its zip is still to be found.
     """
     others = _latest(store, options.phase, run.submission)
+    notes = _by_name_only(store, options.phase)
     if not others:
-        return NOTHING
+        return Past((), (), tuple(notes))
     plan = plan_on(Choice(data, "all", ()), options)
-    scores, lines, notes = [], [], []
+    scores, lines, used = [], [], []
     for found in others:
-        figures, wrong = _figures(store, run, plan, found, top_up)
-        if figures is None:
+        try:
+            answers, wrong = _answers(store, run, plan, found, top_up)
+        except (DataError, OSError) as error:  # its split, or its zip
+            answers, wrong = None, str(error)
+        if answers is None:
             notes.append(f"{found.submission.name}, scored {found}, is left out: {wrong}")
             continue
         scores.append(
-            PastScore(figures, found.value, found.decimals, found.hidden_images, found.phase)
+            PastScore(
+                answers.figures, found.value, found.decimals, found.hidden_images, found.phase
+            )
         )
-        lines.append(_line(store, plan, figures, found))
-    return Past(tuple(scores), tuple(lines), tuple(notes))
+        lines.append(_line(store, answers, found))
+        used.append(found.submission)
+    return Past(tuple(scores), tuple(lines), (*notes, *_without_split(used)))
+
+
+def _by_name_only(store: Store, phase: str) -> list[str]:
+    names = dict.fromkeys(
+        score.submission.name for score in store.scores(phase) if not score.submission.sha256
+    )
+    if not names:
+        return []
+    left_out = f"The estimate leaves out {', '.join(names)}, known by name only"
+    return [f"{left_out}: record the zip itself (local-eval record ZIP --score ...)."]
+
+
+def _without_split(used: Sequence[Submission]) -> list[str]:
+    """Their local figures may rest on images that they have learnt, which bends the estimate."""
+    names = [s.name for s in used if not s.path or find_split(Path(s.path), None) is None]
+    if not names:
+        return []
+    said = (
+        f"No split is known of {', '.join(names)}, used by the estimate: figures on images that "
+        "they were trained on would promise too much (split.json beside the zip)."
+    )
+    return [said]
 
 
 def _latest(store: Store, phase: str, own: str) -> list[LeaderboardScore]:
@@ -69,32 +107,35 @@ def _latest(store: Store, phase: str, own: str) -> list[LeaderboardScore]:
     return [score for sha256, score in scores.items() if sha256 not in ("", own)]
 
 
-def _figures(
+def _answers(
     store: Store, run: Run, plan: Plan, score: LeaderboardScore, top_up: TopUp
-) -> tuple[Figures | None, str]:
-    figures = _stored_figures(store, run, plan, score)
-    if figures is not None:
-        return figures, ""
+) -> tuple[_Answers | None, str]:
+    found = _stored(store, run, plan, score)
+    if found is not None:
+        return found, ""
     path = Path(score.submission.path) if score.submission.path else None
     if path is None or not path.is_file():
         return None, "its answers are not in the store, and its zip is not to be found"
     if sha256_of(path) != score.submission.sha256:
         return None, f"its answers are not in the store, and {path} is another zip now"
+    if not store.writable:
+        return None, "its answers are not in the store, which may only be read"
     wrong = top_up(path)
-    figures = None if wrong else _stored_figures(store, run, plan, score)
-    return figures, wrong or "some cells have no answer yet"
+    found = None if wrong else _stored(store, run, plan, score)
+    return found, wrong or "some cells have no answer yet"
 
 
-def _stored_figures(store: Store, run: Run, plan: Plan, score: LeaderboardScore) -> Figures | None:
+def _stored(store: Store, run: Run, plan: Plan, score: LeaderboardScore) -> _Answers | None:
     """Out of the run with the same images and seed, in this environment before any other."""
-    sha256 = score.submission.sha256
+    sha256, name = score.submission.sha256, score.submission.name
     wanted = (run.data, run.seed, run.dtype)
     runs = [r for r in store.runs(sha256) if (r.data, r.seed, r.dtype) == wanted]
     kept = not_trained_on(Path(score.submission.path), plan.data)
     for one in sorted(runs, key=lambda r: r.environment != run.environment):
-        figures = figures_of(plan, Book(plan, one, store), score.submission.name, kept=kept)
+        book = Book(plan, one, store)
+        figures = figures_of(plan, book, name, kept=kept)
         if figures is not None:
-            return figures
+            return _Answers(figures, _shown(plan, book, kept))
     return None
 
 
@@ -109,41 +150,29 @@ def not_trained_on(submission: Path, data: Dataset, given: str | None = None) ->
     return np.asarray(read_split(split).side(data) != "train")
 
 
-def _line(store: Store, plan: Plan, figures: Figures, score: LeaderboardScore) -> PastLine:
+def _line(store: Store, answers: _Answers, score: LeaderboardScore) -> PastLine:
     predicted = next(
         (row.prediction for row in store.history() if row.score and row.score.id == score.id), None
     )
+    figures = answers.figures
     images = figures.images or ()
     clean = wilson(figures.accuracies[0] * images[0], images[0])
-    shown = _shown_places(plan)
-    return PastLine(
-        score.submission.name,
-        clean,
-        _mean(figures, shown),
-        score.value,
-        score.decimals,
-        score.phase,
-        predicted,
-    )
+    name, value, decimals = score.submission.name, score.value, score.decimals
+    return PastLine(name, clean, answers.shown, value, decimals, score.phase, predicted)
 
 
-def _shown_places(plan: Plan) -> Sequence[tuple[int, float]]:
-    """Positions and weights of the shown preset's cells in the library; all of it if some are missing."""
-    library = plan.places["library"].tolist()
-    wanted = list(zip(plan.places["shown"][1:].tolist(), plan.shown.preset.cells, strict=True))
-    if all(place in library for place, _ in wanted):
-        return [(library.index(place), cell.weight) for place, cell in wanted]
-    return [(place, 1.0) for place in range(1, len(library))]
+def _shown(plan: Plan, book: Book, kept: NDArray[np.bool_]) -> Score | None:
+    """Accuracy under the shown preset, with the interval that its cells' images give.
 
-
-def _mean(figures: Figures, places: Sequence[tuple[int, float]]) -> Score:
-    """A weighted mean over cells, with the interval that the cells' images give."""
-    at = [place for place, _ in places]
-    weights = np.array([weight for _, weight in places])
+    None while one of its cells has no answer: a mean over the others is another benchmark's.
+    """
+    cells = len(plan.shown.cells)
+    asked, right = (found[1:] for found in tally(plan, *book.everything("shown"), cells, kept))
+    if (asked == 0).any():
+        return None
+    weights = np.array([cell.weight for cell in plan.shown.preset.cells])
     weights = weights / weights.sum()
-    shares = np.array(figures.accuracies)[at]
-    images = np.array(figures.images)[at]
-    value = float(weights @ shares)
-    smoothed = (shares * images + 0.5) / (images + 1)
-    half = _Z * float(np.sqrt((weights**2 * smoothed * (1 - smoothed) / images).sum()))
-    return Score(value, max(0.0, value - half), min(1.0, value + half), int(images.sum()))
+    value = float(weights @ (right / asked))
+    smoothed = (right + 0.5) / (asked + 1)
+    half = _Z * float(np.sqrt((weights**2 * smoothed * (1 - smoothed) / asked).sum()))
+    return Score(value, max(0.0, value - half), min(1.0, value + half), int(asked.sum()))

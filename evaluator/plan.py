@@ -116,6 +116,9 @@ def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
 def plan_on(choice: Choice, options: Options) -> Plan:
     """Deal the cells to images that are chosen already."""
     shown = draw_benchmark(choice.data, resolve(options.corrupt), options.seed)
+    if options.full:
+        every = np.arange(1, len(shown.cells), dtype=np.int64)
+        shown = replace(shown, dealt=np.tile(every, (len(choice.data), 1)))
     estimated = _in_order(choice.data, library(), DRAWS, options) if options.estimate else None
     swept = _in_order(choice.data, _sweep(), SWEPT, options) if options.sweep else None
     if swept is not None and not options.full:

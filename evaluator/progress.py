@@ -55,7 +55,8 @@ class _OnTerminal(Display):
         self._bar.update(self._task, completed=done, description=stage + call)
 
     def say(self, line: str) -> None:
-        self._bar.console.print(line, highlight=False)
+        if line:
+            self._bar.console.print(line, highlight=False, markup=False)
 
 
 Shown = Callable[[], AbstractContextManager[Display]]

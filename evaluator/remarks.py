@@ -6,7 +6,7 @@ import numpy as np
 
 from cells import Dataset
 from evaluator.options import Options
-from evaluator.plan import Plan
+from evaluator.plan import Plan, Round
 from evaluator.rehearsal import Rehearsal
 from evaluator.result import Scores, Source
 from evaluator.trained_on import shared_training, warning
@@ -78,6 +78,19 @@ def contradicted(rehearsal: Rehearsal) -> tuple[str, ...]:
         f"{count:,} answers differ from those that another run has stored meanwhile: is it random?"
     )
     return (said,) if count else ()
+
+
+def limits_untried(rehearsal: Rehearsal, part: Round) -> tuple[str, ...]:
+    """What to say where a time limit was given, but most answers were there before."""
+    seconds, asked = rehearsal.asker.options.seconds, rehearsal.asker.asked
+    every = len(rehearsal.plan.wanted(part))
+    if seconds is None or asked >= every:
+        return ()
+    said = (
+        f"The time limit of {seconds:g} s was tried on {asked:,} of {every:,} answers; the others "
+        "are kept from earlier runs (--store none asks them all)."
+    )
+    return (said,)
 
 
 def flattered(archive: Archive, plan: Plan, options: Options) -> tuple[str, ...]:

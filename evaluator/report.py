@@ -64,7 +64,7 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
 
     mark = f" {UNSEEN}" if report.source.split == "unknown" else ""
     if report.estimate is not None:
-        yield _card(report.estimate)
+        yield _card(report.estimate, more=not report.full)
     yield Text("")
     yield _headline(report, scores, mark)
     yield Text(_explain(scores, report.source.label_names) + mark, "bold")
@@ -74,21 +74,21 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
     yield Text(f"Worst cells{mark}: {worst}\n")
 
 
-def _card(made: Estimate) -> RenderableType:
+def _card(made: Estimate, *, more: bool) -> RenderableType:
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
-    below = "\n".join([*explained(made), *made.assumed])
+    below = "\n".join([*explained(made, more=more), *made.assumed])
     return Panel(Group(Text(headline(made), "bold"), Text(below, "dim")), title="estimate")
 
 
 def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        title=f"{report.source.path} under {report.source.preset!r}{mark}", title_justify="left"
-    )
+    title = Text(f"{report.source.path} under {report.source.preset!r}{mark}")  # no markup
+    table = Table(title=title, title_justify="left")
     for name in ("", "accuracy", "95 % interval", "macro-F1", "images"):
         table.add_column(name, justify="left" if name == "" else "right")
     for name, part in (("validation (clean)", scores.validation), ("benchmark", scores.benchmark)):

@@ -84,7 +84,7 @@ def _past(line: PastLine) -> dict[str, Any]:
         "score": line.score,
         "decimals": line.decimals,
         "validation": _score_document(line.validation),
-        "benchmark": _score_document(line.benchmark),
+        "benchmark": None if line.benchmark is None else _score_document(line.benchmark),
         "predicted": None if line.predicted is None else vars(line.predicted),
     }
 

@@ -133,11 +133,14 @@ class Source:
 
 @dataclass(frozen=True)
 class PastLine:
-    """A past submission: local clean and benchmark accuracy, its score, and what had been expected."""
+    """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
+
+    benchmark: None while it has not answered every cell of the shown preset.
+    """
 
     name: str
     validation: Score
-    benchmark: Score
+    benchmark: Score | None
     score: float
     decimals: int | None
     phase: str
@@ -150,7 +153,7 @@ class Report:
 
     peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
     loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
-    others were in the store. sheet, library, sweep: the answers to the shown preset, to the
+    others were in the store. full: whether every image was asked under every cell. sheet, library, sweep: the answers to the shown preset, to the
     estimator's cells, and to the 19 corruptions at all severities. past: earlier submissions with
     scores that the estimate uses. history: everything recorded.
     """
@@ -164,6 +167,7 @@ class Report:
     versions: Mapping[str, str]
     limits: Mapping[str, str]
     asked: int = 0
+    full: bool = False
     sheet: Sheet | None = None
     library: Sheet | None = None
     sweep: Sheet | None = None

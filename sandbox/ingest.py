@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -74,6 +74,7 @@ class Session:
         self._seal = Seal(self._output)
         self._sizes: list[int] = []  # of all blocks given so far
         self._busy_until = 0.0
+        self._fault: Problem | None = None  # the first seen; later answers do not undo it
         self._started = time.time()
         try:
             self._running = start(_job(request, folders))
@@ -125,10 +126,13 @@ class Session:
                 return not faults
             classes, at = self.request.classes, first + len(labels)
             found, fault = read_labels(self._output, self._seal, sizes, classes, at)
+            if fault and fault.kind == "type":
+                found = []  # right numbers that the platform would not take: they must not count
             for one in found:
                 labels.append(one)
                 answered(len(labels) - 1, one)
             faults.extend([fault] if fault else [])
+            self._fault = self._fault or fault
             return not faults
 
         self._feed(blocks, fill, progress, read)
@@ -144,7 +148,8 @@ class Session:
             time.sleep(POLL_SECONDS)
         result = self._running.cancel()
         classes = self.request.classes
-        return read_outcome(self._output, self._seal, self._sizes, classes, result, self._started)
+        found = read_outcome(self._output, self._seal, self._sizes, classes, result, self._started)
+        return replace(found, problem=found.problem or self._fault)
 
     def allow(self, seconds: float) -> None:
         """Add to the time limit."""
@@ -189,14 +194,15 @@ class Session:
             feeder.collect()
             if not read(feeder.answered):
                 break
+            quick = running.seconds - began < QUICK_SECONDS
+            pause = LOOK_SECONDS if quick else POLL_SECONDS
             if feeder.answered == feeder.made < feeder.count:
-                running.allow(POLL_SECONDS)  # waiting for images is not the submission's time
+                running.allow(pause)  # waiting for images is not the submission's time
             if running.seconds - stage_seen > STAGE_SECONDS:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))
             progress(Progress(stage, feeder.made, feeder.answered, feeder.count))
-            quick = running.seconds - began < QUICK_SECONDS
-            time.sleep(LOOK_SECONDS if quick else POLL_SECONDS)
+            time.sleep(pause)
 
 
 def _lay_out(place: Path, request: Request) -> dict[str, str]:

@@ -72,8 +72,11 @@ class Archive:
         if not self.path.is_file():
             raise SubmissionError(f"{self.path}: no such file. Build one: make-submission WEIGHTS.")
         try:
-            self._zip = zipfile.ZipFile(self.path)
+            self._whole = self.path.open("rb")  # one open file: the zip may be rebuilt meanwhile
+            self._zip = zipfile.ZipFile(self._whole)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+            if hasattr(self, "_whole"):
+                self._whole.close()
             raise SubmissionError(
                 f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
             ) from None
@@ -93,11 +96,13 @@ class Archive:
         if self._file is not None:
             self._file.close()
         self._zip.close()
+        self._whole.close()
 
     @cached_property
     def sha256(self) -> str:
         """The zip's content hash: a submission's identity."""
-        return sha256_of(self.path)
+        self._whole.seek(0)  # zipfile seeks before every read of its own
+        return hashlib.file_digest(self._whole, "sha256").hexdigest()
 
     @property
     def size(self) -> int:

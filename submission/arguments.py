@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from submission.amounts import parse_bytes
 from submission.challenge import DEFAULT
+from submission.errors import SubmissionError
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +63,27 @@ def size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def check_writable(*targets: str | None) -> None:
+    """Raise `SubmissionError` for a file that cannot be written, before anything long begins."""
+    for path in (Path(target) for target in targets if target and target != "-"):
+        folder = path.absolute().parent
+        if path.is_dir():
+            raise SubmissionError(f"{path}: expected a file to write, received a folder.")
+        if not folder.is_dir():
+            raise SubmissionError(f"{path} cannot be written: there is no folder {folder}.")
+        if not os.access(folder, os.W_OK):
+            raise SubmissionError(f"{path} cannot be written: {folder} may only be read.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: a reader, or a kill, never meets half of it."""
     part = path.with_name(f"part-{path.name}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SubmissionError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def write_or_print(target: str, text: str) -> None:

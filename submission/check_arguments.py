@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
-from submission.arguments import add_challenge, positive, seconds, size
+from submission.arguments import add_challenge, count, positive, seconds, size
 from submission.challenge import Challenge, SizeLimits
 from submission.checks.registry import all_checks
 from submission.findings import known_codes
@@ -29,7 +29,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hidden-images", type=positive, metavar="N", help="size of the hidden set (default 3000)"
     )
-    group.add_argument("--seed", type=int, default=0, help="of the drawn images (default 0)")
+    group.add_argument("--seed", type=count, default=0, help="of the drawn images (default 0)")
     group.add_argument("--list-checks", action="store_true", help="print all checks and end")
     group.add_argument(
         "--ignore", action="append", default=[], metavar="CODE[,CODE]", help="leave findings out"

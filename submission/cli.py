@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from submission.archive import Archive
-from submission.arguments import write_or_print
+from submission.arguments import check_writable, write_or_print
 from submission.challenge import Challenge, load_challenge
 from submission.check_arguments import (
     add_checking,
@@ -72,6 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.list_checks:
         print("\n".join(table_of_checks()))
         return Exit.FINE
+    check_writable(options.json)
     challenge = with_limits(load_challenge(options.challenge), options)
     checked = _check(options, challenge) if options.check_only else _make(options, challenge)
     return _code(checked.findings, strict=options.strict)

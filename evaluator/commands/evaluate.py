@@ -10,10 +10,13 @@ from pathlib import Path
 from evaluator.commands.parsers import add_store, expected, new_parser, say
 from evaluator.errors import EvaluationError
 from evaluator.options import NO_STORE, PHASE, Options
+from evaluator.storing.file import may_write
+from evaluator.storing.place import find_store
 from evaluator.storing.score_text import read_phase
 from sandbox.server import default_cache
 from submission.arguments import (
     add_challenge,
+    check_writable,
     count,
     positive,
     seconds,
@@ -62,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="at most N images (default 1000, 0: all)",
     )
-    made.add_argument("--seed", type=int, default=0, help="default 0")
+    made.add_argument("--seed", type=count, default=0, help="default 0")
     made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
     made.add_argument(
         "--json", metavar="FILE", help="also write the report as JSON (- for standard output)"
@@ -107,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
     submission = Path(options.submission or expected("submission.zip", "a zip: local-eval ZIP"))
+    check_writable(options.html, options.json)
     data_file = options.data or expected("training_set.npz", "images: --data FILE")
     challenge = load_challenge(options.challenge)
     if not submission.is_file():
@@ -142,7 +146,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     try:
         report = evaluate(submission, data, challenge, chosen, on_terminal)
     except KeyboardInterrupt:
-        if chosen.store != NO_STORE:
+        if chosen.store != NO_STORE and may_write(find_store(chosen.store)):
             say("what was answered so far is kept: the same command goes on from there")
         raise
     # Files first: who reads the text may leave early.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from evaluator.commands.parsers import new_parser
-from submission.arguments import write_or_print
+from submission.arguments import check_writable, write_or_print
 from submission.command import Exit
 
 
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
+    check_writable(options.json, options.out)
     from cells import clean, load, save
 
     data = load(options.data)

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     from evaluator.comparing.ranking import Uploads, rank, used_today
     from evaluator.comparing.ranking_text import show, to_json
 
-    uploads = Uploads(options.uploads_per_day, used_today(scores, phase))
+    uploads = Uploads(options.uploads_per_day, *used_today(scores, phase))
     ranking = rank(entries, phase, uploads)
     if options.json != "-":
         from rich.console import Console
@@ -81,13 +81,20 @@ def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
 
 def _entries(inputs: Inputs, scores: Sequence[LeaderboardScore]) -> list[Entry | None]:
     """One a zip, None for one that fails: told on standard error. Raises where all fail."""
+    from cells.errors import DataError
     from evaluator.evaluate import evaluate
     from evaluator.progress import on_terminal
+    from submission.errors import SubmissionError
 
     known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
     found: list[Entry | None] = []
     for path in inputs.zips:
-        report = evaluate(path, inputs.data, inputs.challenge, inputs.options, on_terminal)
+        try:
+            report = evaluate(path, inputs.data, inputs.challenge, inputs.options, on_terminal)
+        except (SubmissionError, DataError) as error:  # its zip, or the split beside it
+            say(f"{path.name} is left out: {error}")
+            found.append(None)
+            continue
         found.append(_entry(path.name, report, known))
     if not any(found):
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")

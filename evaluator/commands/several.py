@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evaluator.commands.parsers import add_store, expected, say
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
-from submission.arguments import add_challenge, count
+from submission.arguments import add_challenge, check_writable, count
 from submission.challenge import Challenge, load_challenge
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
             "--images", type=count, default=DEFAULT_IMAGES, metavar="N",
             help=f"at most N images (default {DEFAULT_IMAGES}, 0: all)",
         )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--seed", type=count, default=0, help="default 0")
     parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
     parser.add_argument(
         "--json", metavar="FILE", help="also write the result as JSON (- for standard output)"
@@ -64,6 +64,7 @@ def named_zips(options: argparse.Namespace) -> list[Path]:
 
 def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Options) -> Inputs:
     """Load what the options name; chosen: what the command itself decides of the evaluation."""
+    check_writable(options.json)
     zips, challenge = named_zips(options), load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
     from cells import load

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from evaluator.commands.parsers import new_parser, say
-from submission.arguments import positive
+from submission.arguments import count, positive
 from submission.command import Exit
 
 
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", metavar="FILE", help="default: drawn cells")
     made.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
     made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
-    made.add_argument("--seed", type=int, default=0, help="default 0")
+    made.add_argument("--seed", type=count, default=0, help="default 0")
     return made
 
 

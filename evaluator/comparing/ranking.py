@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from evaluator.card import chance
 from evaluator.errors import EvaluationError
 from evaluator.estimate import Estimate
 from evaluator.result import Score
@@ -28,10 +29,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Uploads:
-    """What may still be uploaded today. allowed: a day, None if nobody said. used: recorded today."""
+    """What may still be uploaded today.
+
+    allowed: a day, None if nobody said. used: recorded today; undated: of these, without a date.
+    """
 
     allowed: int | None
     used: int
+    undated: int = 0
 
     @property
     def left(self) -> int | None:
@@ -73,12 +78,17 @@ def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
     return Ranking(phase, (*new, *old), new[0], close, why, uploads)
 
 
-def used_today(scores: Sequence[LeaderboardScore], phase: str, today: date | None = None) -> int:
-    """How many scores of this phase are of today (UTC): by their date, else by when they were recorded."""
+def used_today(
+    scores: Sequence[LeaderboardScore], phase: str, today: date | None = None
+) -> tuple[int, int]:
+    """Scores of this phase of today (UTC): by their date, and those recorded today without one.
+
+    The latter may be of other days, after an import; hence two numbers: all, and those in doubt.
+    """
     day = (today or datetime.now(UTC).date()).isoformat()
-    return sum(
-        1 for score in scores if score.phase == phase and (score.date or score.recorded[:10]) == day
-    )
+    ours = [score for score in scores if score.phase == phase]
+    undated = sum(not score.date and score.recorded[:10] == day for score in ours)
+    return sum(score.date == day for score in ours) + undated, undated
 
 
 def _promise(entry: Entry) -> tuple[float, float]:
@@ -104,7 +114,7 @@ def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> 
     else:
         said = (
             f"It has the highest chance of beating your best of {seen.best:.4g}: "
-            f"{seen.beats_best:.0%}, from {seen.past} past {'score' if seen.past == 1 else 'scores'}."
+            f"{chance(seen.beats_best)}, from {seen.past} past {'score' if seen.past == 1 else 'scores'}."
         )
     if close:
         said += f" {', '.join(one.name for one in close)}: as good a choice."

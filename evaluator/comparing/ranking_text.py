@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from evaluator.card import chance
 from evaluator.comparing.ranking import Entry, Ranking, Uploads
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ def to_json(ranking: Ranking) -> str:
 def uploads_text(uploads: Uploads, phase: str) -> str:
     """What may still be uploaded today, as far as is known."""
     used = f"{uploads.used} recorded today in phase {phase!r} (UTC)"
+    if uploads.undated:
+        used += f", {uploads.undated} of them without a date (of another day, perhaps)"
     if uploads.left is None:
         return f"Uploads: {used}; the daily limit is not known (--uploads-per-day N)."
-    return f"Uploads left today: at most {uploads.left} of {uploads.allowed}; {used}."
+    about = "about" if uploads.undated else "at most"
+    return f"Uploads left today: {about} {uploads.left} of {uploads.allowed}; {used}."
 
 
 def _parts(ranking: Ranking) -> Iterator[RenderableType]:
@@ -78,11 +82,11 @@ def _table(ranking: Ranking) -> RenderableType:
 
 
 def _row(one: Entry) -> list[str]:
-    seen, chance = one.estimate, one.estimate.beats_best
+    seen, beats = one.estimate, one.estimate.beats_best
     return [
         one.name,
         _figure(seen.median, seen.low, seen.high),
-        "-" if chance is None or one.recorded else f"{chance:.0%}",
+        "-" if beats is None or one.recorded else chance(beats),
         _figure(one.benchmark.value, one.benchmark.low, one.benchmark.high),
         _figure(one.validation.value, one.validation.low, one.validation.high),
         one.recorded or "-",

@@ -42,9 +42,11 @@ class Vote:
     """The best vote found. The first member is the best single one on the choosing half.
 
     gain: the vote held against that one on the scoring half. chosen_on, scored_on: base images.
+    covered: share of the preset, by weight, whose cells all of them have answered.
     """
 
     preset: str
+    covered: float
     candidates: int
     chosen_on: int
     scored_on: int
@@ -70,6 +72,7 @@ def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
     votes = _votes(voters)
     return Vote(
         sheets[0].benchmark.preset.name,
+        _covered(sheets[0]),
         len(sheets),
         len(np.unique(sheets[0].questions.rows[choosing])),
         len(np.unique(sheets[0].questions.rows[scoring])),
@@ -126,6 +129,13 @@ class _Ballots:
         for place, labels in enumerate(more, start=self.voters + 2):
             votes[self.rows, labels] += 1 + 2.0**-place
         return np.asarray(votes.argmax(axis=1), np.int64)
+
+
+def _covered(sheet: Sheet) -> float:
+    cells = sheet.benchmark.preset.cells
+    asked = np.unique(sheet.questions.cells)
+    weight = sum(cells[place - 1].weight for place in asked if place > 0)
+    return float(weight / sum(cell.weight for cell in cells))
 
 
 def _choose(sheets: Sequence[Sheet], most: int) -> list[int]:

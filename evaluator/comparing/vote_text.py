@@ -31,6 +31,7 @@ def to_json(vote: Vote) -> str:
     document = {
         "schema": SCHEMA,
         "preset": vote.preset,
+        "covered": vote.covered,
         "candidates": vote.candidates,
         "images": {"chosen_on": vote.chosen_on, "scored_on": vote.scored_on},
         "members": [
@@ -66,7 +67,7 @@ def _parts(vote: Vote) -> Iterator[RenderableType]:
 
     yield Text(
         f"{vote.candidates} submissions under {vote.preset!r}: chosen on {vote.chosen_on:,} base "
-        f"images, scored on {vote.scored_on:,} others. Nothing was run.\n"
+        f"images, scored on {vote.scored_on:,} others. Nothing was run.{_uncovered(vote)}\n"
     )
     yield _table(vote)
     if len(vote.members) > 1:
@@ -75,6 +76,16 @@ def _parts(vote: Vote) -> Iterator[RenderableType]:
         yield Text(sentence(f"On clean images, {against}", vote.gain.clean))
         yield Text(APPROXIMATION, "dim")
     yield Text(next_step(vote))
+
+
+def _uncovered(vote: Vote) -> str:
+    if vote.covered > 1 - 1e-9:
+        return ""
+    share = f"{vote.covered:.0%}".replace("%", " %")
+    return (
+        f" All of them have answered {share} of the preset, by weight; the rest does not count here "
+        "(local-eval on each of them asks it)."
+    )
 
 
 def _table(vote: Vote) -> RenderableType:

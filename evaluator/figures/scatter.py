@@ -11,7 +11,7 @@ from evaluator.figures.style import CLEAN, HURT, canvas
 from evaluator.page.axes import around, share_text
 from evaluator.page.colors import LIGHT
 from evaluator.page.scatter import Place, bias, places
-from evaluator.result import Report
+from evaluator.result import Report, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,8 @@ def draw(report: Report) -> Figure:
     _scales(axes, found)
     for name, style in (("validation", CLEAN), ("benchmark", HURT)):
         for place in found:
-            _mark(axes, place, name, style)
+            if name in place.local:
+                _mark(axes, place, place.local[name], style)
     axes.set(xlabel="local accuracy", ylabel="leaderboard score")
     axes.set_title(bias(found).replace("; ", ";\n"), fontsize=7.5, fontweight="normal")
     axes.grid(visible=True)
@@ -39,7 +40,7 @@ def draw(report: Report) -> Figure:
 
 
 def _scales(axes: Axes, found: tuple[Place, ...]) -> None:
-    local = [v for p in found for s in (p.validation, p.benchmark) for v in (s.low, s.high)]
+    local = [v for p in found for s in p.local.values() for v in (s.low, s.high)]
     scale = around([*local, *(v for p in found for v in (p.low, p.high))], 0, 320, odds=True)
     axes.plot([scale.low, scale.high], [scale.low, scale.high], "--", color=LIGHT["soft"], lw=1)
     for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
@@ -49,8 +50,7 @@ def _scales(axes: Axes, found: tuple[Place, ...]) -> None:
     axes.set(xlim=(scale.low, scale.high), ylim=(scale.low, scale.high))
 
 
-def _mark(axes: Axes, place: Place, name: str, style: dict[str, Any]) -> None:
-    score = place.validation if name == "validation" else place.benchmark
+def _mark(axes: Axes, place: Place, score: Score, style: dict[str, Any]) -> None:
     across = [[max(0.0, score.value - score.low)], [max(0.0, score.high - score.value)]]
     up = None if place.known else [[place.score - place.low], [place.high - place.score]]
     shape = style if place.known else {**style, "fmt": "D", "markersize": 8}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from evaluator.card import chance
 from evaluator.estimate import Estimate
 from evaluator.estimation.beliefs import Belief
 from evaluator.page.axes import Scale, below
 from evaluator.page.marks import Mark, across, diamond, disc, square, tick
 from evaluator.page.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.page.words import counted, decimals_for, mark, percent, span, with_range
+from evaluator.page.words import counted, decimals_for, mark, span, with_range
 from evaluator.result import Report
 
 _WIDTH = 400
@@ -117,7 +118,7 @@ def _forecast_rows(report: Report) -> list[tuple[Tag, Tag]]:
         rows.append(_row("Error so far", said + widened))
     if found.best is not None and found.beats_best is not None:
         rows.append(
-            _row(f"Beats your best ({_best(report)})", f"{percent(found.beats_best)} chance")
+            _row(f"Beats your best ({_best(report)})", f"{chance(found.beats_best)} chance")
         )
     else:
         rows.append(_row("Beats your best", "no past score to beat"))

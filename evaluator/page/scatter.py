@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evaluator.page.axes import Scale, around, below, beside
 from evaluator.page.marks import across, diamond, disc, legend, square, upright
 from evaluator.page.tags import Node, Tag, line, paragraph, section, svg, tag, text
-from evaluator.page.words import counted, mark, points, span
+from evaluator.page.words import counted, listed, mark, points, span
 from evaluator.result import Report, Score
 
 _WIDTH, _HEIGHT = 380, 360
@@ -19,16 +19,23 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 370, 10, 318
 class Place:
     """One submission in the figure: its local figures and its score, known or expected.
 
-    low, high: of the expected score, equal to it for a known one.
+    benchmark: None where it is not known. low, high: of the expected score, equal to it for a
+    known one.
     """
 
     name: str
     validation: Score
-    benchmark: Score
+    benchmark: Score | None
     score: float
     low: float
     high: float
     known: bool
+
+    @property
+    def local(self) -> dict[str, Score]:
+        """Its local figures by name."""
+        found = {"validation": self.validation, "benchmark": self.benchmark}
+        return {name: score for name, score in found.items() if score is not None}
 
 
 def places(report: Report) -> tuple[Place, ...]:
@@ -70,15 +77,13 @@ def bias(found: Iterable[Place]) -> str:
     known = [place for place in found if place.known]
     if not known:
         return "No past score yet: nothing says how far the local figures are off."
-    said = [
-        f"{name} minus score is {_spread([_local(place, name) - place.score for place in known])}"
-        for name in ("validation", "benchmark")
-    ]
-    return f"Over {counted(len(known), 'known score')}, {said[0]}; {said[1]}."
-
-
-def _local(place: Place, name: str) -> float:
-    return (place.validation if name == "validation" else place.benchmark).value
+    said = []
+    for name in ("validation", "benchmark"):
+        off = [place.local[name].value - place.score for place in known if name in place.local]
+        if off:
+            fewer = "" if len(off) == len(known) else f" ({len(off)} of them)"
+            said.append(f"{name} minus score{fewer} is {_spread(off)}")
+    return f"Over {counted(len(known), 'known score')}, {'; '.join(said)}."
 
 
 def _spread(off: list[float]) -> str:
@@ -87,13 +92,21 @@ def _spread(off: list[float]) -> str:
 
 
 def _missing(report: Report) -> list[str]:
+    said = []
     if report.estimate is None:
-        return ["This submission is left out: no estimate was made."]
-    return []
+        said.append("This submission is left out: no estimate was made.")
+    without = [line.name for line in report.past if line.benchmark is None]
+    if without:
+        preset = report.source.preset
+        said.append(
+            f"No benchmark figure of {listed(without)}: not asked under {preset} yet "
+            f"(local-eval ZIP --corrupt {preset})."
+        )
+    return said
 
 
 def _drawing(found: tuple[Place, ...]) -> Tag:
-    locals_ = [f for p in found for s in (p.validation, p.benchmark) for f in (s.low, s.high)]
+    locals_ = [f for p in found for s in p.local.values() for f in (s.low, s.high)]
     both = [*locals_, *(v for p in found for v in (p.low, p.high))]
     x = around(both, _LEFT, _RIGHT, odds=True)
     y = Scale(x.low, x.high, _BOTTOM, _TOP, odds=True)
@@ -111,20 +124,17 @@ def _drawing(found: tuple[Place, ...]) -> Tag:
 
 def _marks(place: Place, x: Scale, y: Scale) -> list[Node]:
     at = y(place.score)
-    drawn: list[Node] = [
-        across(x(place.benchmark.value), x(place.validation.value), at, "grid"),
-        across(x(place.validation.low), x(place.validation.high), at, "cleanbar"),
-        across(x(place.benchmark.low), x(place.benchmark.high), at, "hurtbar"),
-    ]
-    for name, score, shape in (
-        ("validation", place.validation, disc),
-        ("benchmark", place.benchmark, square),
-    ):
+    places_ = [x(score.value) for score in place.local.values()]
+    drawn: list[Node] = [across(min(places_), max(places_), at, "grid")]
+    for name, score in place.local.items():
+        bar = "cleanbar" if name == "validation" else "hurtbar"
+        drawn.append(across(x(score.low), x(score.high), at, bar))
+    for name, score in place.local.items():
         said = _said(place, name, score)
         if not place.known:
             drawn.append(upright(x(score.value), y(place.low), y(place.high), "forecast"))
             drawn.append(diamond(x(score.value), at, said))
-        drawn.append(shape(x(score.value), at, said))
+        drawn.append((disc if name == "validation" else square)(x(score.value), at, said))
     return drawn
 
 

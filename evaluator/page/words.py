@@ -33,13 +33,6 @@ def points_with_range(score: Score) -> str:
     return f"{value} points ({low} to {high})"
 
 
-def percent(share: float) -> str:
-    """A chance for people: never quite 0 or 100 %."""
-    if share < 0.01:
-        return "under 1 %"
-    return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
-
-
 def decimals_for(low: float, high: float) -> int:
     """As many decimals as the interval supports."""
     return 2 if high - low >= _FINE else 3

@@ -58,6 +58,16 @@ def test_a_changed_file_is_unpacked_anew(tmp_path: Path) -> None:
     assert same(changed, load(path, shape=SHAPE, classes=CLASSES))
 
 
+def test_a_kept_file_is_called_as_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a report would name a place that the user has never typed."""
+    path, folder = packed(tmp_path / "a.npz"), tmp_path / "kept"
+    load_kept(path, folder, shape=SHAPE, classes=CLASSES)
+    monkeypatch.chdir(tmp_path)
+    assert load_kept("a.npz", folder, shape=SHAPE, classes=CLASSES).source == "a.npz"
+
+
 @pytest.mark.parametrize("broken", ["images.npy", "labels.npy", "ids.npy", "facts.json"])
 @pytest.mark.parametrize("how", ["gone", "empty", "other"])
 def test_a_spoilt_copy_is_made_anew(tmp_path: Path, broken: str, how: str) -> None:
@@ -71,7 +81,7 @@ def test_a_spoilt_copy_is_made_anew(tmp_path: Path, broken: str, how: str) -> No
     elif how == "other":
         spoilt.write_bytes(b"[]" if broken == "facts.json" else b"nothing of ours")
     assert same(load_kept(path, folder, shape=SHAPE, classes=CLASSES), first)
-    assert json.loads(next(folder.glob("*/facts.json")).read_text())["source"]
+    assert json.loads(next(folder.glob("*/facts.json")).read_text())["fingerprints"]
 
 
 def test_only_the_newest_sets_stay(tmp_path: Path) -> None:

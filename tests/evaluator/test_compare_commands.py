@@ -106,11 +106,14 @@ def test_rank_leaves_out_what_is_scored_and_what_fails(
     """Else an upload would be suggested that tells nothing, or that fails."""
     assert main(["record", "a.zip", "--score", "0.12"]) == 0
     submission("broken.zip", BROKEN)
-    words = ["rank", "a.zip", "b.zip", "broken.zip", "--corrupt", "light", "--json", "rank.json"]
+    Path("garbage.zip").write_bytes(b"no zip")
+    zips = ["a.zip", "b.zip", "broken.zip", "garbage.zip"]
+    words = ["rank", *zips, "--corrupt", "light", "--json", "rank.json"]
     assert main([*words, "--uploads-per-day", "3"]) == 1
     out, err = capsys.readouterr()
     assert "Submit this next: b.zip" in out
     assert "broken.zip is left out: S" in err
+    assert "garbage.zip is left out: garbage.zip: not a readable zip" in err
     found = json.loads((here / "rank.json").read_text(encoding="utf-8"))
     assert [(one["name"], one["score"]) for one in found["submissions"]] == [
         ("b.zip", None),

@@ -80,6 +80,10 @@ MISTAKES = [
     (["--corrupt", "fogg:3"], "fog"),
     (["--split", "nothing.json"], "nothing.json"),
     (["--challenge", "nothing"], "an2dl-2024"),
+    (["--html", "nowhere/report.html"], "there is no folder"),
+    (["--json", "."], "received a folder"),
+    (["--trained-on", "frog"], "frog"),
+    (["--phase", ""], "phase"),
 ]
 
 

@@ -39,11 +39,11 @@ def entry(
 
 SUGGESTED = [
     # a higher chance wins over a higher median
-    ([entry("a", 0.80, 0.4), entry("b", 0.79, 0.6)], "b", "60%"),
+    ([entry("a", 0.80, 0.4), entry("b", 0.79, 0.6)], "b", "60 %"),
     # without past scores the median decides, and it is said so
     ([entry("a", 0.7), entry("b", 0.8)], "b", "uncalibrated"),
     # one with a score is never suggested, however good
-    ([entry("a", 0.9, 0.99, "0.88"), entry("b", 0.5, 0.01)], "b", "1%"),
+    ([entry("a", 0.9, 0.99, "0.88"), entry("b", 0.5, 0.01)], "b", "1 %"),
     # none is left
     ([entry("a", 0.9, 0.99, "0.88")], None, "All of them have a score"),
 ]
@@ -93,11 +93,12 @@ def test_uploads_of_today_count() -> None:
         scored("dev", "2026-11-20", noon),  # uploaded yesterday, recorded today
         scored("final", "", noon),
     ]
-    assert used_today(scores, "dev", date(2026, 11, 21)) == 2
+    assert used_today(scores, "dev", date(2026, 11, 21)) == (2, 1)
 
 
 UPLOADS = [
     (Uploads(5, 2), 3, "at most 3 of 5"),
+    (Uploads(5, 2, 1), 3, "about 3 of 5; 2 recorded today in phase 'dev' (UTC), 1 of them without"),
     (Uploads(2, 4), 0, "at most 0 of 2"),
     (Uploads(None, 1), None, "not known"),
 ]
@@ -125,7 +126,7 @@ def test_the_table_fits_and_the_json_holds_it(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert f"Submit this next: {long}" in shown
-    for figure in ("0.700-0.900", "0.780-0.820", "50%", "0.71"):
+    for figure in ("0.700-0.900", "0.780-0.820", "50 %", "0.71"):
         assert figure in shown
     document = json.loads(to_json(found))
     assert document["next"] == long

@@ -16,44 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import Dataset, split, synthetic
+from cells import Dataset, split
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.answering import answered, stored_sheets
 from evaluator.card import headline
 from evaluator.library import library
 from evaluator.options import NO_STORE, Options
 from evaluator.store import Store, find_store
-from submission.archive import sha256_of
 from submission.challenge import load_challenge
+from tests.evaluator.corner import DATA, SOURCE, recorded, submission
 
-# The true label stands in the corner of every image that `marked` made; strong noise hides it.
-SOURCE = """
-import numpy as np
-class Model:
-    def predict(self, X):
-        corner = X[:, :{side}, :{side}].reshape(len(X), -1).astype(float).mean(1)
-        return np.clip(np.round(corner / 30), 0, 7).astype(int)
-"""
 CHALLENGE = load_challenge()
-
-
-def marked(count: int) -> Dataset:
-    """Drawn cells whose corner tells the label."""
-    data = synthetic(count, seed=5)
-    images = data.images.copy()
-    images[:, :24, :24] = (30 * data.labels)[:, None, None, None]
-    return Dataset(images, data.labels, data.ids)
-
-
-DATA = marked(140)
-
-
-def submission(folder: Path, side: int = 24, source: str = SOURCE) -> Path:
-    """A zip that reads the corner; the smaller the side, the worse it does."""
-    path = folder / f"side{side}.zip"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("model.py", source.format(side=side))
-    return path
 
 
 def figures(report: Report) -> dict[str, Any]:
@@ -129,7 +102,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from evaluator import local_eval
-from tests.evaluator.test_rounds import DATA
+from tests.evaluator.corner import DATA
 local_eval(Path(sys.argv[1]), DATA, corrupt="heavy", block=100)
 """
 
@@ -163,13 +136,6 @@ def _answers(path: Path) -> int:
             for run in store.runs(found.sha256)
             for count in store.cells(run).values()
         )
-
-
-def recorded(path: Path, score: float) -> None:
-    """Record a score as `local-eval record` does."""
-    with Store.open(find_store()) as store:
-        known = store.add_submission(sha256_of(path), path.name, path)
-        store.record_score(known, score, 2)
 
 
 def test_past_scores_make_the_estimate(tmp_path: Path) -> None:

@@ -203,3 +203,36 @@ def test_a_crash_at_the_very_end_is_no_failure(tmp_path: Path) -> None:
         outcome = asked.finish()
     assert outcome.problem is None
     assert len(outcome.labels) == 1
+
+
+LISTS = body("return [1] * len(X)")
+
+
+def test_answers_of_a_wrong_type_are_not_handed_on(tmp_path: Path) -> None:
+    """Else answers that the platform refuses would be stored, and the next run would look right."""
+    told: list[int] = []
+    with session(tmp_path, LISTS) as asked:
+        answers = asked.pose([Block((3, *SMALL))], zeros, answered=lambda at, _: told.append(at))
+        outcome = asked.finish()
+    assert answers is None
+    assert told == []
+    assert outcome.problem is not None
+
+
+WRONG_ONCE = """
+import numpy as np
+class Model:
+    calls = 0
+    def predict(self, X):
+        Model.calls += 1
+        return np.full(len(X), 99 if Model.calls == 1 else 1)
+"""
+
+
+def test_the_first_fault_is_the_one_told(tmp_path: Path) -> None:
+    """Else a fault that was seen would be gone by the end."""
+    with session(tmp_path, WRONG_ONCE) as asked:
+        assert asked.pose([Block((3, *SMALL))], zeros) is None
+        outcome = asked.finish()
+    assert outcome.problem is not None
+    assert "99" in outcome.problem.message

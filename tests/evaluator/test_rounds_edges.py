@@ -1,0 +1,207 @@
+"""Evaluations with a store where something is odd: past zips, options, late failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evaluator.storing.file
+from cells import Dataset, split
+from evaluator import EvaluationError, local_eval
+from evaluator.answering import stored_sheets
+from evaluator.options import NO_STORE, Options
+from evaluator.page.page import to_page
+from evaluator.store import Store, StoreError, find_store
+from tests.evaluator.corner import DATA, SOURCE, marked, recorded, submission
+
+QUICK: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
+COUNTING = SOURCE.replace("def predict", "n = 0\n    def predict").replace(
+    "        corner",
+    "        Model.n += len(X)\n        if Model.n > {most}: raise ValueError('enough')\n        corner",
+    1,
+)
+
+BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"images": 0}, "images: expected a whole number from 1, received 0"),
+    ({"images": 20.0}, "images: expected a whole number"),
+    ({"images": True}, "images: expected a whole number"),
+    ({"seed": -1}, "seed: expected a whole number from 0, received -1"),
+    ({"seed": None}, "seed: expected a whole number"),
+    ({"block": 0}, "block: expected a whole number from 1"),
+    ({"memory_bytes": -1}, "memory_bytes: expected"),
+    ({"hidden_images": 0}, "hidden_images: expected"),
+    ({"tolerance": 5}, "tolerance: expected 0 to 1, received 5"),
+    ({"tolerance": "a"}, "tolerance: expected 0 to 1"),
+    ({"seconds": 0}, "seconds: expected a number above 0, received 0"),
+    ({"seconds": float("nan")}, "seconds: expected a number above 0"),
+    ({"device": "cuda"}, "device: expected cpu or gpu"),
+    ({"trained_on": "fog"}, "trained_on: expected a tuple"),
+    ({"phase": None}, "phase: expected a name"),
+    ({"phase": ""}, "phase"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_a_meaningless_option_is_refused(options: dict[str, Any], message: str) -> None:
+    """Else it would end in a traceback after minutes, or in figures of nothing."""
+    with pytest.raises(ValueError, match=message):  # both kinds of error are ValueErrors
+        Options(**options)
+
+
+def test_options_take_what_numpy_and_pathlib_give() -> None:
+    """Else a seed out of an array, or a path, would be refused or break the JSON."""
+    made = Options(seed=np.int64(3), images=np.int32(5), store=Path("a"))  # type: ignore[arg-type]  # what users pass
+    assert (made.seed, made.images, made.store) == (3, 5, "a")
+    assert type(made.seed) is type(made.images) is int
+    assert Options(phase="Final phase") == Options(phase="final phase")
+
+
+def test_a_past_submission_is_not_asked_everything(tmp_path: Path) -> None:
+    """Else one past zip would cost ten times as much as the new one."""
+    old, new = submission(tmp_path, 24), submission(tmp_path, 8)
+    recorded(old, 0.55)
+    report = local_eval(new, DATA, corrupt="fog:3")
+    assert [line.name for line in report.past] == ["side24.zip"]
+    with Store.open(find_store()) as store:
+        asked = {
+            s.name: sum(store.cells(store.runs(s.sha256)[0]).values()) for s in store.submissions()
+        }
+    assert asked["side24.zip"] <= asked["side8.zip"] <= 20 * len(DATA)
+
+
+def test_a_past_submission_with_a_broken_split_is_left_out(tmp_path: Path) -> None:
+    """Else another submission's file would stop this one's evaluation."""
+    (tmp_path / "old").mkdir()
+    old, new = submission(tmp_path / "old", 24), submission(tmp_path, 8)
+    recorded(old, 0.55)
+    (tmp_path / "old" / "split.json").write_text("{")
+    report = local_eval(new, DATA, corrupt="fog:3")
+    assert report.scores is not None
+    assert report.past == ()
+    assert any("side24.zip" in note and "left out" in note for note in report.source.notes)
+
+
+def test_a_past_submission_that_learnt_all_images_is_left_out(tmp_path: Path) -> None:
+    """Else there would be nothing to ask it, and no report."""
+    whole = marked(200)
+    parts = split(whole, seed=0)
+    (tmp_path / "old").mkdir()
+    old, new = submission(tmp_path / "old", 24), submission(tmp_path, 8)
+    parts.save(tmp_path / "old" / "split.json")
+    recorded(old, 0.55)
+    report = local_eval(new, parts.train, corrupt="fog:3")
+    assert report.scores is not None
+    assert any("side24.zip" in note and "left out" in note for note in report.source.notes)
+
+
+def test_a_past_submission_without_a_split_is_named(tmp_path: Path) -> None:
+    """Else its figures on images that it has learnt would bend the estimate without a word."""
+    old, new = submission(tmp_path, 24), submission(tmp_path, 8)
+    recorded(old, 0.55)
+    said = "No split is known of side24.zip"
+    assert said in "\n".join(local_eval(new, DATA, corrupt="fog:3").source.notes)
+    split(DATA, seed=0).save(tmp_path / "split.json")
+    assert said not in "\n".join(local_eval(new, DATA, corrupt="fog:3").source.notes)
+
+
+def test_scores_by_name_alone_are_named(tmp_path: Path) -> None:
+    """Else the user would believe that they sharpen the estimate."""
+    with Store.open(find_store()) as store:
+        store.record_score(store.add_submission("", "our first try"), 0.7, 2)
+    report = local_eval(submission(tmp_path), DATA, corrupt="fog:3")
+    assert any("our first try" in note for note in report.source.notes)
+
+
+def test_a_read_only_store_asks_no_past_submission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every look would ask it again, for answers that cannot be kept."""
+    old, new = submission(tmp_path, 24), submission(tmp_path, 8)
+    recorded(old, 0.55)
+    monkeypatch.setattr(evaluator.storing.file, "may_write", lambda _: False)
+    report = local_eval(new, DATA, corrupt="fog:3")
+    assert report.scores is not None
+    assert any("may only be read" in n and "side24.zip" in n for n in report.source.notes)
+
+
+def test_past_figures_are_of_the_shown_preset_or_missing(tmp_path: Path) -> None:
+    """Else the plot would show the library's mean as the benchmark's."""
+    old, new = submission(tmp_path, 24), submission(tmp_path, 8)
+    recorded(old, 0.55)
+    shown = "fog:3+shot_noise:2"  # no cell of the library
+    report = local_eval(new, DATA, corrupt=shown)
+    assert [line.benchmark for line in report.past] == [None]
+    assert "No benchmark figure of side24.zip" in to_page(report)
+    assert report.figure("scatter") is not None
+    of_its_own = local_eval(old, DATA, corrupt=shown).scores
+    line = local_eval(new, DATA, corrupt=shown).past[0]
+    assert of_its_own is not None
+    assert line.benchmark is not None
+    assert line.benchmark.value == pytest.approx(of_its_own.benchmark.accuracy.value, abs=0.001)
+
+
+def test_a_failed_submission_predicts_nothing(tmp_path: Path) -> None:
+    """Else the history would hold a forecast for a zip that gets no score."""
+    path = submission(tmp_path, 8, COUNTING.replace("{most}", str(20 * len(DATA))))
+    report = local_eval(path, DATA, tolerance=0.0)
+    assert report.scores is None
+    assert report.asked > 10 * len(DATA)
+    with Store.open(find_store()) as store:
+        assert [row.prediction for row in store.history()] == [None]
+
+
+def test_a_forecast_that_cannot_be_kept_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a full disk would cost the finished report."""
+
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Store, "record_prediction", full)
+    report = local_eval(submission(tmp_path), DATA, corrupt="fog:3")
+    assert report.scores is not None
+    assert "What was expected is not kept: the disk is full" in report.source.notes
+
+
+def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:
+    """Else a limit that nothing was held against would look kept."""
+    path = submission(tmp_path)
+    local_eval(path, DATA, **QUICK)
+    again = local_eval(path, DATA, **QUICK, seconds=60)
+    assert f"tried on 0 of {2 * len(DATA)} answers" in "\n".join(again.source.notes)
+    fresh = local_eval(path, DATA, **QUICK, seconds=60, store=NO_STORE)
+    assert "was tried on" not in "\n".join(fresh.source.notes)
+
+
+def test_everything_is_every_cell_of_the_preset(tmp_path: Path) -> None:
+    """Else `--full` would show a sample of the benchmark."""
+    report = local_eval(submission(tmp_path), DATA, corrupt="heavy", full=True, estimate=False)
+    assert report.sheet is not None
+    assert len(report.sheet.questions.rows) == len(DATA) * len(report.sheet.benchmark.cells)
+
+
+def test_labels_of_another_challenge_are_refused(tmp_path: Path) -> None:
+    """Else every image of a class that is not there would count as wrong."""
+    strange = Dataset(DATA.images, DATA.labels + 8, DATA.ids)
+    with pytest.raises(EvaluationError, match="expected labels from 0 to 7"):
+        local_eval(submission(tmp_path), strange, **QUICK)
+
+
+def test_a_misspelt_training_is_told_before_anything_runs(tmp_path: Path) -> None:
+    """Else minutes would pass until a slip of the finger is told."""
+    broken = submission(tmp_path, source="raise ValueError('was run')")
+    with pytest.raises(EvaluationError, match="frog"):
+        local_eval(broken, DATA, **QUICK, trained_on=("frog",))
+
+
+def test_stored_answers_of_other_presets_do_not_count(tmp_path: Path) -> None:
+    """Else submissions without an answer under the preset would be voted on."""
+    paths = [submission(tmp_path, side) for side in (24, 12)]
+    for path in paths:
+        local_eval(path, DATA, corrupt="fog:3", estimate=False)
+    with pytest.raises(EvaluationError, match="no image is answered by all 2"):
+        stored_sheets(paths, DATA, Options(corrupt="frost:3"))
