@@ -97,20 +97,16 @@ def load_bytes(subject: Subject) -> int:
 def could_be_smaller(subject: Subject) -> Iterator[str]:
     """Pack it with make-submission --shrink: it drops optimizer state and compresses what gains by it."""
     archive = subject.archive
-    optimizer = sum(weights.arrays.optimizer_bytes for weights in subject.weights if weights.arrays)
-    ratio = _ratio(subject) if optimizer else 1.0
-    saved = round(optimizer * ratio) + sum(
-        _gain(subject, m) for m in archive.members if not m.is_encrypted
-    )
+    saved = sum(_saving(subject, member) for member in archive.members if not member.is_encrypted)
     if saved > max(WORTH_BYTES, WORTH_SHARE * archive.size):
         yield f"the zip has {human_bytes(archive.size)}, of which --shrink would save about {human_bytes(saved)}"
 
 
-def _ratio(subject: Subject) -> float:
-    """How small the weights are packed now, 1 where they are stored."""
-    names = {weights.name for weights in subject.weights}
-    found = [member for member in subject.archive.members if member.name in names]
-    return sum(m.packed for m in found) / max(1, sum(m.size for m in found))
+def _saving(subject: Subject, member: Member) -> int:
+    """By dropping optimizer state or by compressing, the larger one: state may compress to nothing."""
+    told = (w.arrays for w in subject.weights if w.name == member.name and w.arrays)
+    optimizer = sum(arrays.optimizer_bytes for arrays in told)
+    return max(round(optimizer * member.packed / max(1, member.size)), _gain(subject, member))
 
 
 def _gain(subject: Subject, member: Member) -> int:

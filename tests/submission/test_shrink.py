@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -14,8 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from submission.archive import Archive
+from submission.challenge import load_challenge
+from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.shrink import float16_copy, shrink
+from tests.submission.corpus.keras_zip import hdf5
+from tests.submission.corpus.keras_zip import keras_zip as corpus_keras
 
 DRAWS = np.random.default_rng(5)
 KERNEL = DRAWS.normal(size=(64, 32)).astype("float32")
@@ -228,3 +234,17 @@ def test_without_h5py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", no_h5py)
     with pytest.raises(SubmissionError, match="h5py is not installed"):
         shrink(b"\x89HDF\r\n")
+
+
+def test_the_promised_saving_is_the_one_that_shrinking_brings(tmp_path: Path) -> None:
+    """Else a note would promise to save more than the zip has."""
+    weights = hdf5(optimizer=500_000, content=DRAWS.bytes(300_000))  # 2 MB of zeros as state
+    path = tmp_path / "submission.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("model.py", "class Model:\n    def predict(self, X): ...\n")
+        file.writestr("weights.keras", held := corpus_keras(weights=weights))
+    with Archive(path) as archive:
+        found = {f.code: f.message for f in examine(archive, load_challenge())}
+    promised = found["S408"].rpartition("about ")[2]
+    small = len(shrink(held)[0])
+    assert abs(float(promised.removesuffix(" MB")) * 1e6 - (len(held) - small)) < 0.1 * len(held)
