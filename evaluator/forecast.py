@@ -23,7 +23,9 @@ METHOD = "shift matching 1 on estimate-v1"
 
 def as_prediction(made: Estimate, phase: str) -> Prediction:
     """An estimate as the store keeps it."""
-    return Prediction(phase, made.median, made.low, made.high, round(HIGH - LOW, 9), made.past, METHOD)
+    return Prediction(
+        phase, made.median, made.low, made.high, round(HIGH - LOW, 9), made.past, METHOD
+    )
 
 
 def library_cells(plan: Plan) -> tuple[LibraryCell, ...]:
