@@ -94,5 +94,5 @@ def test_the_card_names_what_would_narrow_it() -> None:
     """Else nobody would know that more local images help."""
     coarse = replace(made(6), finite_share=0.4, widened=1.5)
     said = " ".join(explained(coarse))
-    assert "40% of its variance is due to finite local images; --full asks more" in said
+    assert "40 % of its variance is due to finite local images; --full asks more" in said
     assert "1.5 times as wide" in said
