@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,17 +79,16 @@ def read_training_folder(folder: Path) -> Packing:
     recipe = _Recipe(path, _parse(path))
     recipe.check_keys()
     split = folder / "split.json"
-    preprocess = recipe.preprocess()
     return Packing(
         weights=recipe.files("weights"),
-        scale=recipe.choice("scale", SCALES),
-        resize=recipe.side("resize"),
+        scale=recipe.choices("scale", SCALES),  # of one length with weights, as is preprocess
+        resize=recipe.each("resize", lambda value: recipe.side("resize", value)),
         tta=recipe.choice("tta", TTAS),
         ensemble=recipe.choice("ensemble", ENSEMBLES),
         include=recipe.files("include") if recipe.data.get("include") else (),
         split=split if split.is_file() else None,
-        scale_given="scale" in recipe.data or preprocess is not None,
-        preprocess=None if preprocess == "none" else preprocess,
+        scale_given="scale" in recipe.data or recipe.data.get("preprocess") is not None,
+        preprocess=recipe.preprocess(),
         output=recipe.choice("output", OUTPUTS),
         member_weights=recipe.member_weights(),
         augmentation=recipe.augmentation(),
@@ -135,15 +134,45 @@ class _Recipe:
         if self.data.get("schema") != SCHEMA:
             raise self.fail("schema", str(SCHEMA))
 
+    def each(self, key: str, read: Callable[[Any], T]) -> T | tuple[T, ...]:
+        """One value for all networks, or a tuple with one for each where the recipe lists them."""
+        value = self.data.get(key)
+        if not isinstance(value, list):
+            return read(value)
+        weights = self.data.get("weights")
+        if not isinstance(weights, list) or len(value) != len(weights):
+            raise self.fail(key, "one value, or a list with one for each of weights")
+        found = tuple(read(one) for one in value)
+        return found[0] if len(set(found)) == 1 else found
+
     def choice(self, key: str, among: tuple[str, ...]) -> str:
-        value = self.data.get(key, among[0])
+        return self._among(key, self.data.get(key), among)
+
+    def choices(self, key: str, among: tuple[str, ...]) -> str | tuple[str, ...]:
+        return self.each(key, lambda value: self._among(key, value, among))
+
+    def _among(self, key: str, value: Any, among: tuple[str, ...]) -> str:
+        if value is None:
+            return among[0]
         if value not in among:
             raise self.fail(key, "one of " + ", ".join(among))
         return str(value)
 
-    def preprocess(self) -> str | None:
-        """The mode, or None where the recipe names none; a scale beside it must be 0..255."""
-        value = self.data.get("preprocess")
+    def preprocess(self) -> str | tuple[str | None, ...] | None:
+        """The modes, None where the recipe names none; a scale beside a name must be 0..255."""
+        found = self.each("preprocess", self._mode)
+        count = max(len(self._listed(key)) for key in ("preprocess", "scale"))
+        pairs = zip(self._listed("preprocess", count), self._listed("scale", count), strict=True)
+        for name, scale in pairs:
+            if name is not None and scale not in (None, SCALES[0]):
+                raise self.fail("scale", f"{SCALES[0]} or nothing beside preprocess {name!r}")
+        return found
+
+    def _listed(self, key: str, count: int = 1) -> list[Any]:
+        value = self.data.get(key)
+        return value if isinstance(value, list) else [value] * count
+
+    def _mode(self, value: Any) -> str | None:
         if value is None:
             return None
         if not isinstance(value, str):
@@ -152,9 +181,7 @@ class _Recipe:
             mode = mode_of(value)
         except SubmissionError as error:
             raise SubmissionError(f"{self.path}: preprocess: {error}") from None
-        if self.data.get("scale", SCALES[0]) != SCALES[0]:
-            raise self.fail("scale", f"{SCALES[0]} or nothing beside preprocess {value!r}")
-        return mode
+        return None if mode == "none" else mode
 
     def member_weights(self) -> tuple[float, ...] | None:
         value = self.data.get("member_weights")
@@ -173,11 +200,10 @@ class _Recipe:
             raise self.fail("augmentation", "a list of names")
         return tuple(value)
 
-    def side(self, key: str) -> int | None:
-        value = self.data.get(key)
+    def side(self, key: str, value: Any) -> int | None:
         if value is not None and (type(value) is not int or value < 1):
             raise self.fail(key, "a side in pixels, or null")
-        return value
+        return None if value is None else int(value)
 
     def files(self, key: str) -> tuple[Path, ...]:
         names = self.data.get(key)

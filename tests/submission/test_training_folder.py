@@ -68,6 +68,14 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"member_weights": [0]}, "expected 1 numbers above 0"),
     ({"member_weights": ["2"]}, "expected 1 numbers above 0"),
     ({"member_weights": 2}, "expected 1 numbers above 0"),
+    (
+        {"preprocess": ["vgg16", None]},
+        "preprocess: expected one value, or a list with one for each",
+    ),
+    ({"preprocess": ["vgg16"], "scale": "0..1"}, "scale: expected 0..255 or nothing beside"),
+    ({"preprocess": "efficientnetb0", "scale": ["0..1"]}, "scale: expected 0..255 or nothing"),
+    ({"scale": []}, "scale: expected one value, or a list with one for each of weights"),
+    ({"resize": ["96"]}, "a side in pixels"),
     ({"augmentation": "flips"}, "expected a list of names"),
     ({"augmentation": [1]}, "expected a list of names"),
 ]
@@ -83,6 +91,21 @@ def test_preprocess_takes_the_names_of_the_command(
     packing = read_training_folder(folder(tmp_path, preprocess=name))
     assert (packing.preprocess, packing.scale) == (mode, "0..255")
     assert packing.scale_given
+
+
+def test_networks_may_differ(tmp_path: Path) -> None:
+    """Else an ensemble of different ImageNet networks would need a folder for each."""
+    (tmp_path / "more.keras").touch()
+    changes = {
+        "weights": ["weights.keras", "more.keras"],
+        "scale": ["0..255", "0..1"],
+        "preprocess": ["resnet50", None],
+        "resize": [64, 64],
+    }
+    packing = read_training_folder(folder(tmp_path, **changes))
+    assert packing.scale == ("0..255", "0..1")
+    assert packing.preprocess == ("caffe", None)
+    assert packing.resize == 64
 
 
 @pytest.mark.parametrize(("changes", "said"), MISTAKES)
