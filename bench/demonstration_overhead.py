@@ -18,11 +18,35 @@ import keras
 
 from cells import clean, load, split
 from evaluator.callback import BenchmarkCallback
-from recipes import models
+from recipes.feed import Feed, one_hot
+from recipes.networks import network
 from recipes.system import load_system
-from recipes.train import Batches
 
 GOAL = 0.15
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
+    """The recipe's own feed, for `model.fit`, whose callbacks are what is timed."""
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self._feed, self._number = feed, 0
+        self._epoch = feed.epoch(0)
+
+    def __len__(self) -> int:
+        return self._feed.steps
+
+    def __getitem__(self, index: int) -> Any:
+        batch = next(self._epoch, None)
+        if batch is None:  # Keras has looked at some batches before the epoch began
+            self._epoch = self._feed.epoch(self._number)
+            batch = next(self._epoch)
+        return batch
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch."""
+        self._number += 1
+        self._epoch = self._feed.epoch(self._number)
 
 
 class Timed(BenchmarkCallback):
@@ -78,12 +102,12 @@ def measure(data: Path, epochs: int, batch: int | None = None) -> Cost:
     keras.utils.set_random_seed(0)
     shape = sides.train.images.shape[1:]
     classes = int(cleaned.labels.max()) + 1
-    model = getattr(models, system.model)(shape, classes, **system.model_options)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    held = (sides.validation.images, sides.validation.labels)
-    watch = Timed(*held)
-    batches = Batches(sides.train, system, 0)
-    model.fit(batches, epochs=epochs, validation_data=held, callbacks=[watch], verbose=0)
+    model = network(system, shape, classes)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    watch = Timed(sides.validation.images, sides.validation.labels)
+    held = (sides.validation.images, one_hot(sides.validation.labels, classes))
+    with Feed(sides.train, system, classes, 0) as feed:
+        model.fit(Batches(feed), epochs=epochs, validation_data=held, callbacks=[watch], verbose=0)
     inside = statistics.median(watch.inside[1:])
     rest = statistics.median(
         whole - own for whole, own in zip(watch.whole[1:], watch.inside[1:], strict=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, summed
 from bench.estimation_rivals import TUNED
 
-BEGIN, END = "<!-- written by bench.demonstration -->", "<!-- to here -->"
 METHODS = (OURS, *TUNED)
 
 
@@ -84,11 +83,12 @@ def _one_by_one(models: Sequence[Rehearsed], guesses: Sequence[Guess], hidden: s
     return _table(head, rows)
 
 
-def put_into(page: Path, text: str) -> None:
+def put_into(page: Path, text: str, by: str = "bench.demonstration") -> None:
     """Replace what stands between the two marks. Raises `ValueError` where they are missing."""
+    begins, ends = f"<!-- written by {by} -->", "<!-- to here -->"
     old = page.read_text(encoding="utf-8")
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = old.partition(begins)
+    _, end, after = rest.partition(ends)
     if not begin or not end:
-        raise ValueError(f"{page}: expected the lines {BEGIN} and {END}, to write between them.")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page}: expected the lines {begins} and {ends}, to write between them.")
+    page.write_text(f"{before}{begins}\n\n{text}\n\n{ends}{after}", encoding="utf-8")

@@ -19,8 +19,8 @@ from bench.demonstration_models import QUICK, VARIANTS, Variant
 from bench.demonstration_sides import Sides, read_sides
 from corruptions.batches import corrupt_mixed
 from corruptions.pipeline import keras_batches
-from recipes.augment import flips
 from recipes.models import small_cnn
+from recipes.warping import flipped
 
 CLASSES, BATCH, RATE, SEED = 8, 64, 2e-3, 11
 Change = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.uint8]]
@@ -45,7 +45,7 @@ def change_of(variant: Variant) -> Change:
 
     def change(images: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         if variant.flips:
-            images = flips(images, np.random.default_rng((SEED, *map(int, ids[:4]))))
+            images = flipped(images, np.random.default_rng((SEED, *map(int, ids[:4]))))
         return images if preset is None else corrupt_mixed(images, preset, SEED, ids)
 
     return change

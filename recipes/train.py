@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from cells import Dataset, clean, split
-from recipes import augment, models
-from recipes.system import Phase, RecipeError, System
-from submission.arguments import write_text
+from cells import Dataset
+from recipes.checkpoint import Checkpoint, identity, require_same
+from recipes.figures import accuracy
+from recipes.folder import (
+    FINISHED,
+    Facts,
+    Member,
+    finished,
+    in_float32,
+    mark_finished,
+    write_folder,
+)
+from recipes.learning import Task, learn, validation_chain, work
+from recipes.networks import PRECISIONS, computing_in, network
+from recipes.prepare import Prepared, prepare
+from recipes.progress import Progress, Reporter, Say, Tell
+from recipes.system import RecipeError, System, changed
 
-RECIPE_SCHEMA = 1
-_OPTIMIZERS = {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
+_MEMBER_SEEDS = 1000  # between two members' seeds: their folds' seeds lie in between
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How a system is trained this time.
+
+    epochs: instead of every phase's own. weights: of the backbone: "imagenet", "none" or a path.
+    resume: go on where a checkpoint in the folder ends. precision: one of `PRECISIONS`; the saved
+    network is float32 in any case.
+    """
+
+    seed: int = 0
+    epochs: int | None = None
+    weights: str = "none"
+    resume: bool = False
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training: accuracies on the validation side, wall seconds, and the folder."""
+    """What came of a training.
+
+    Accuracies are of all networks together, on images as they come, without views (tta). Test: of
+    the side that nothing was chosen by, None without one. benchmark: accuracy under each chain of
+    augmentations, on the test side if there is one, else on the validation side. members: each
+    network's own validation accuracy. seconds: of all epochs, earlier runs' too, without folds.
+    waited_share: of that time the network waited for its images. parameters: of all networks.
+    """
 
     folder: Path
     validation_accuracy: float
@@ -35,51 +63,17 @@ class Trained:
     validation_images: int
     epochs: int
     seconds: float
+    waited_share: float
+    parameters: int
+    test_accuracy: float | None = None
+    test_images: int = 0
+    benchmark: Mapping[str, float] = field(default_factory=dict)
+    members: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
-    """Augmented training batches: a fresh, seeded order and fresh draws every epoch."""
-
-    def __init__(self, data: Dataset, system: System, seed: int) -> None:
-        super().__init__()
-        self._data, self._batch, self._seed = data, system.batch, seed
-        self._augment: Callable[..., NDArray[np.uint8]] | None = (
-            getattr(augment, system.augment) if system.augment else None
-        )
-        self._epoch = 0
-        self._order = self._shuffled()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._data) / self._batch)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        rows = self._order[index * self._batch : (index + 1) * self._batch]
-        images = self._data.images[rows]
-        if self._augment is not None:
-            images = self._augment(images, np.random.default_rng((self._seed, self._epoch, index)))
-        return images, self._data.labels[rows]
-
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self._epoch += 1
-        self._order = self._shuffled()
-
-    def _shuffled(self) -> NDArray[np.int64]:
-        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._data))
-
-
-class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Hands every epoch's figures to a function: (epoch, epochs, logs)."""
-
-    def __init__(
-        self, tell: Callable[[int, int, Mapping[str, float]], None], before: int, total: int
-    ) -> None:
-        super().__init__()
-        self._tell, self._before, self._total = tell, before, total
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Pass the figures on."""
-        self._tell(self._before + epoch + 1, self._total, dict(logs or {}))
+def _quiet(_: Progress | str) -> None:
+    pass
 
 
 def train(
@@ -88,110 +82,212 @@ def train(
     out: Path,
     *,
     classes: int,
-    seed: int = 0,
-    epochs: int | None = None,
-    tell: Callable[[int, int, Mapping[str, float]], None] = lambda *_: None,
+    run: TrainingRun | None = None,
+    tell: Tell = _quiet,
+    say: Say = _quiet,
 ) -> Trained:
-    """Clean, split, train, and write `weights.keras`, `recipe.json`, `split.json`, `history.csv`.
+    """Prepare the images, train all networks of the system, measure them, write the folder `out`.
 
-    epochs: replaces the number of epochs of every phase. Seeded: the same inputs give the same
-    split and order of batches (floating point on several threads may still differ in last digits).
-    Raises `RecipeError` when there is too little data.
+    After each epoch a checkpoint lies in `out/checkpoint`; it goes when the training is done. tell
+    hears where the training stands, say what was done, in sentences. Raises `RecipeError` for what
+    the user can mend.
     """
-    started = time.monotonic()
-    cleaned, _ = clean(data)
-    sides = split(cleaned, system.validation, seed)
-    if min(len(sides.train), len(sides.validation)) == 0:
-        raise RecipeError(f"{len(cleaned)} images are too few to train on and to validate.")
-    keras.utils.set_random_seed(seed)
-    shape = tuple(int(side) for side in data.images.shape[1:])
-    model = getattr(models, system.model)(shape, classes, **system.model_options)
-    phases = [replace(p, epochs=epochs or p.epochs) for p in system.phases]
-    history = _run_phases(model, system, phases, sides, seed, tell)
-    accuracy = float(model.evaluate(sides.validation.images, sides.validation.labels, verbose=0)[1])
+    run = run or TrainingRun()
+    system = _resolved(system, run)
+    _check(system, run)
+    belongs = identity(
+        system,
+        data.fingerprint(),
+        classes=classes,
+        seed=run.seed,
+        weights=run.weights,
+        precision=run.precision,
+    )
+    before = _begin(out, belongs, run, say)
+    if before is not None:
+        return before
+    parts = _Parts(system, data, out, classes, run, belongs)
+    return parts.train(tell, say)
+
+
+class _Parts:
+    """What a training is made of, and the steps in their order."""
+
+    def __init__(
+        self,
+        system: System,
+        data: Dataset,
+        out: Path,
+        classes: int,
+        run: TrainingRun,
+        belongs: Mapping[str, str],
+    ) -> None:
+        self.system, self.data, self.out = system, data, out
+        self.classes, self.run, self.belongs = classes, run, belongs
+        self.systems = [changed(system, change) for change in system.members or ({},)]
+        self.sides = self._prepare()
+
+    def train(self, tell: Tell, say: Say) -> Trained:
+        for line in self.sides[0].lines:
+            say(line)
+        reporter = Reporter(tell, sum(map(work, self.systems)), say, members=len(self.systems))
+        members = [self._member(number, reporter) for number in range(len(self.systems))]
+        facts = Facts(tuple(self.data.images.shape[1:]), self.classes, self.run.seed)
+        notes = write_folder(self.out, self.system, members, self.sides[0].split, facts)
+        done = self._measured(members, notes)
+        figures = {name: value for name, value in asdict(done).items() if name != "folder"}
+        mark_finished(self.out, self.belongs, figures)
+        for number in range(len(members)):
+            self._checkpoint(number).remove()
+        (self.out / "checkpoint").rmdir()
+        return done
+
+    def _prepare(self) -> list[Prepared]:
+        """The images of each network; prepared once where the networks want the same."""
+        made: dict[tuple[object, ...], Prepared] = {}
+        sides = []
+        for system in self.systems:
+            wanted = (
+                *(system.side, system.isolation, system.class_weights),
+                *(system.validation, system.test, system.recover),
+            )
+            if wanted not in made:
+                made[wanted] = prepare(system, self.data, self.classes, self.run.seed)
+            sides.append(made[wanted])
+        held_out = sides[0].validation.ids
+        if not all(np.array_equal(one.validation.ids, held_out) for one in sides):
+            raise RecipeError(
+                f"{self.system.name}: its networks hold out different images; members may not "
+                "change isolation, validation or test."
+            )
+        return sides
+
+    def _checkpoint(self, number: int) -> Checkpoint:
+        return Checkpoint(self.out / "checkpoint" / str(number + 1), self.belongs)
+
+    def _member(self, number: int, reporter: Reporter) -> Member:
+        """One network, trained; float32."""
+        reporter.member = number + 1
+        with computing_in(self.run.precision):
+            model, state = learn(self._task(number, reporter), self._checkpoint(number))
+        system = self.systems[number]
+        twin = in_float32(model, lambda: network(system, self._shape(number), self.classes))
+        return Member(twin, system, state.history)
+
+    def _task(self, number: int, reporter: Reporter) -> Task:
+        system, side = self.systems[number], self.sides[number]
+        seed = self.run.seed + _MEMBER_SEEDS * number
+        shape = self._shape(number)
+        return Task(
+            system=system,
+            classes=self.classes,
+            seed=seed,
+            build=lambda: network(system, shape, self.classes, self.run.weights),
+            train=side.train,
+            held_out=side.validation,
+            class_weights=side.weights,
+            pretrained=system.backbone is not None and self.run.weights != "none",
+            reporter=reporter,
+            pictures=side.pictures,
+        )
+
+    def _shape(self, number: int) -> tuple[int, int, int]:
+        height, width, channels = self.sides[number].train.images.shape[1:]
+        return height, width, channels
+
+    def _measured(self, members: Sequence[Member], notes: tuple[str, ...]) -> Trained:
+        validation = [side.validation for side in self.sides]
+        tested = [side.test for side in self.sides if side.test is not None]
+        judged = tested or validation
+        clean = self._accuracy(members, validation, ())
+        chains = dict.fromkeys((*self.system.benchmark, validation_chain(self.system)))
+        rows = [row for member in members for row in member.history]
+        seconds = sum(row["seconds"] for row in rows)
+        waited = sum(row["waited_share"] * row["seconds"] for row in rows)
+        return Trained(
+            folder=self.out,
+            validation_accuracy=clean[0],
+            train_images=len(self.sides[0].train),
+            validation_images=len(validation[0]),
+            epochs=len(rows),
+            seconds=seconds,
+            waited_share=waited / seconds if seconds else 0.0,
+            parameters=sum(member.model.count_params() for member in members),
+            test_accuracy=self._accuracy(members, tested, ())[0] if tested else None,
+            test_images=len(tested[0]) if tested else 0,
+            benchmark={
+                " + ".join(chain): self._accuracy(members, judged, chain)[0]
+                for chain in chains
+                if chain
+            },
+            members=clean[1],
+            notes=notes,
+        )
+
+    def _accuracy(
+        self, members: Sequence[Member], sides: Sequence[Dataset], chain: tuple[str, ...]
+    ) -> tuple[float, tuple[float, ...]]:
+        found = accuracy(
+            members,
+            sides,
+            chain,
+            classes=self.classes,
+            seed=self.run.seed,
+            ensemble=self.system.ensemble,
+            pictures=[side.pictures for side in self.sides],
+        )
+        return found.together, found.each
+
+
+def _resolved(system: System, run: TrainingRun) -> System:
+    """The system with the number of epochs that the run asks for."""
+    if run.epochs is None:
+        return system
+    phases = tuple(replace(phase, epochs=run.epochs) for phase in system.phases)
+    return replace(system, phases=phases)
+
+
+def _check(system: System, run: TrainingRun) -> None:
+    """Raise `RecipeError` for what would fail only after the images were prepared."""
+    if run.precision not in PRECISIONS:
+        raise RecipeError(f"No precision {run.precision!r}; known: {', '.join(PRECISIONS)}.")
+    if not system.phases or any(phase.epochs < 1 for phase in system.phases):
+        raise RecipeError(f"{system.name}: every phase needs an epoch or more.")
+
+
+def refuse_cut_off(out: Path, run: TrainingRun) -> None:
+    """Raise `RecipeError` if a run that is not to resume would overwrite a training cut off."""
+    if _begun(out) and not run.resume:
+        raise RecipeError(
+            f"{out} holds a training that was cut off: go on with it by --resume, or choose "
+            "another --out."
+        )
+
+
+def _begun(out: Path) -> list[Path]:
+    """The folders of the networks' checkpoints."""
+    return sorted(path.parent for path in (out / "checkpoint").glob("*/state.json"))
+
+
+def _begin(out: Path, belongs: Mapping[str, str], run: TrainingRun, say: Say) -> Trained | None:
+    """Make the folder ready; what came of the training if it is resumed after its end."""
+    refuse_cut_off(out, run)
+    begun = _begun(out)
+    for folder in begun:
+        Checkpoint(folder, belongs).check()
+    done = finished(out)
+    if run.resume and done is not None and not begun:
+        require_same(out, done["belongs"], belongs)
+        say(f"The training in {out} is finished; nothing was done.")
+        return _known(out, done["figures"])
+    if run.resume and not begun:
+        say(f"{out} has no checkpoint, so the training begins.")
     out.mkdir(parents=True, exist_ok=True)
-    sides.save(out / "split.json")
-    _save_model(model, out / "weights.keras")
-    write_text(out / "history.csv", _history_csv(history))
-    write_text(out / "recipe.json", json.dumps(_recipe(system, shape, classes, seed), indent=1))
-    seconds = time.monotonic() - started
-    return Trained(out, accuracy, len(sides.train), len(sides.validation), len(history), seconds)
+    if not begun:
+        (out / FINISHED).unlink(missing_ok=True)
+    return None
 
 
-def _run_phases(
-    model: Any,
-    system: System,
-    phases: list[Phase],
-    sides: Any,
-    seed: int,
-    tell: Callable[..., None],
-) -> list[dict[str, float]]:
-    total = sum(phase.epochs for phase in phases)
-    history: list[dict[str, float]] = []
-    for number, phase in enumerate(phases):
-        batches = Batches(sides.train, system, seed + 1000 * number)
-        model.compile(
-            optimizer=_optimizer(phase, len(batches)),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-        )
-        callbacks = [Reporter(tell, len(history), total), *_early_stopping(phase)]
-        checked = (sides.validation.images, sides.validation.labels)
-        done = model.fit(
-            batches, epochs=phase.epochs, validation_data=checked, callbacks=callbacks, verbose=0
-        )
-        columns = done.history
-        history += [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
-    return history
-
-
-def _optimizer(phase: Phase, steps: int) -> Any:
-    rate = keras.optimizers.schedules.CosineDecay(phase.learning_rate, phase.epochs * steps)
-    return _OPTIMIZERS[phase.optimizer](rate)
-
-
-def _early_stopping(phase: Phase) -> list[Any]:
-    if phase.patience is None:
-        return []
-    return [
-        keras.callbacks.EarlyStopping(
-            "val_accuracy", mode="max", patience=phase.patience, restore_best_weights=True
-        )
-    ]
-
-
-def _recipe(system: System, shape: tuple[int, ...], classes: int, seed: int) -> dict[str, Any]:
-    return {
-        "schema": RECIPE_SCHEMA,
-        "name": system.name,
-        "weights": ["weights.keras"],
-        "scale": system.scale,
-        "preprocess": None,
-        "resize": None,
-        "tta": "none",
-        "ensemble": "mean",
-        "include": [],
-        "augmentation": [system.augment] if system.augment else [],
-        "shape": list(shape),
-        "classes": classes,
-        "seed": seed,
-        "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
-    }
-
-
-def _save_model(model: Any, path: Path) -> None:
-    model.compile(optimizer=None, loss=None)  # a compiled model drags its optimizer's state along
-    part = path.with_name("part-" + path.name)
-    model.save(part)
-    part.replace(path)
-
-
-def _history_csv(history: list[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *history[0]])
-    for epoch, row in enumerate(history, start=1):
-        writer.writerow([epoch, *(f"{value:.6g}" for value in row.values())])
-    return text.getvalue()
+def _known(out: Path, figures: Mapping[str, Any]) -> Trained:
+    lists = {name: tuple(figures[name]) for name in ("members", "notes")}
+    return Trained(**{**figures, **lists, "folder": out})

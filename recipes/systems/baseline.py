@@ -14,6 +14,6 @@ SYSTEM = System(
     cost="about 2 minutes on 2 cores for 4,700 images of 96x96",
     model="small_cnn",
     model_options={"widths": (16, 32, 64, 96)},
-    augment="flips",
-    phases=(Phase("train", epochs=12, learning_rate=2e-3, patience=6),),
+    copies=(("flips",),),
+    phases=(Phase("train", epochs=12, learning_rate=2e-3, decay="cosine", patience=6),),
 )

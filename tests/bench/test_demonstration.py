@@ -11,7 +11,7 @@ import pytest
 from bench import demonstration as command
 from bench.demonstration_hidden import presets, unused_operators
 from bench.demonstration_models import EARLY, EPOCHS, VARIANTS, models
-from bench.demonstration_report import BEGIN, END, put_into
+from bench.demonstration_report import put_into
 from bench.demonstration_sides import sides_of
 from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, Task, summed
 from bench.estimation_rivals import TUNED
@@ -22,6 +22,8 @@ from corruptions.presets import LIBRARY, NAMES, resolve
 from evaluator.benchmark import CLEAN
 from evaluator.estimation.inputs import Figures
 from evaluator.library import described
+
+BEGIN, END = "<!-- written by bench.demonstration -->", "<!-- to here -->"
 
 
 def task(models_: int = 8, hidden: int = 1000) -> Task:

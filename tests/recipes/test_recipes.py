@@ -1,8 +1,9 @@
-"""The recipes as values, and the command around them."""
+"""`train-recipe` as a user types it."""
 
 from __future__ import annotations
 
-import ast
+import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,37 +11,37 @@ from pathlib import Path
 import pytest
 
 from cells import save, synthetic
+from recipes.augment import recorded
 from recipes.cli import main
-from recipes.system import System, load_system, system_names
-from submission.training_folder import SCALES
+from recipes.system import load_system, system_names
 
-ROOT = Path(__file__).parents[2]
-
-
-def functions(name: str) -> set[str]:
-    """The public functions of one of the shared files, without importing Keras."""
-    tree = ast.parse((ROOT / "recipes" / name).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+PROGRAM = Path(sys.executable).parent
+TEAMS = tuple(name for name in system_names() if name != "baseline")
 
 
-@pytest.mark.parametrize("name", system_names())
-def test_every_system_names_what_exists(name: str) -> None:
-    """Else a recipe fails after loading Keras, or hours later."""
-    system = load_system(name)
-    assert isinstance(system, System)
-    assert system.name == name
-    assert system.model in functions("models.py")
-    assert system.augment in functions("augment.py") | {""}
-    assert system.scale in SCALES
-    assert system.phases
-    assert 0 < system.validation < 1
+def typed(folder: Path, program: str, *words: str, codes: tuple[int, ...] = (0,)) -> str:
+    """Run one of our programs in a folder; what it printed."""
+    command = [str(PROGRAM / program), *words]
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    assert done.returncode in codes, done.stderr + done.stdout
+    return done.stdout
 
 
-def test_the_list_shows_every_system(capsys: pytest.CaptureFixture[str]) -> None:
-    """Else nobody finds a recipe."""
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with drawn cells."""
+    save(synthetic(160, seed=3), tmp_path / "cells.npz")
+    return tmp_path
+
+
+def test_the_list_shows_every_system_and_its_score(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else nobody finds a recipe, or what to expect of it."""
     assert main(["list"]) == 0
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in system_names())
+    shown = "".join(capsys.readouterr().out.split())
+    for name in system_names():
+        assert name in shown
+        for word in load_system(name).reported.split():
+            assert word.strip("│") in shown
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,17 @@ def test_the_list_shows_every_system(capsys: pytest.CaptureFixture[str]) -> None
         (["baseline", "--data", "x.npz"], "--out is missing"),
         (["baseline", "--data", "nothing.npz", "--out", "o"], "nothing.npz"),
         (["baseline", "--data", "x.npz", "--out", "o", "--challenge", "c"], "No challenge"),
+        (["baseline", "--data", "x.npz", "--out", "o", "--fast"], "no --fast miniature"),
+        (["baseline", "--data", "x", "--out", "o", "--set", "light"], "expected OPTION=CHOICE"),
+        (["madapenguins", "--data", "x", "--out", "o", "--set", "light=yes"], "no option 'light'"),
+        (["madapenguins", "--set", "backbone=VGG16"], "known: ResNet50, Xception"),
+        (["baseline", "--data", "x", "--out", "o", "--weights", "imagenet"], "has no backbone"),
+        (
+            ["madapenguins", "--data", "x", "--out", "o", "--fast", "--weights", "imagenet"],
+            "leave one out",
+        ),
+        (["show", "madapenguin"], "did you mean madapenguins"),
+        (["picture", "nowhere", "--data", "x", "--out", "x.jpg"], "ends in .png"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -65,13 +77,52 @@ def test_mistakes_are_one_line(
 
 
 @pytest.mark.keras
-def test_a_training_is_reproducible(tmp_path: Path) -> None:
+def test_show_prints_the_recipe_the_network_and_the_cost(here: Path) -> None:
+    """Else nobody would know what a recipe is before a night is spent on it."""
+    said = typed(here, "train-recipe", "show", "madapenguins", "--fast", "--layers")
+    for word in (
+        *("AN2DL 2024/25", "Codabench 0.51", "phase head: epochs 4", "class_weights: True"),
+        *("--set backbone=ResNet50|Xception", "--fast (shown)", "parameters", "on this machine"),
+        "head_dense_1",
+    ):
+        assert word in said
+
+
+@pytest.mark.keras
+def test_a_training_is_reproducible(here: Path) -> None:
     """Else nobody could say whether a change of the recipe or of the dice made the difference."""
-    save(synthetic(96, seed=3), tmp_path / "cells.npz")
-    command = [str(Path(sys.executable).parent / "train-recipe"), "baseline", "--data", "cells.npz"]
     for name in ("a", "b"):
-        words = [*command, "--out", name, "--epochs", "2"]
-        subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
-    for name in ("split.json", "history.csv", "recipe.json"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len((tmp_path / "a" / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
+        words = ("--data", "cells.npz", "--out", name, "--epochs", "2")
+        typed(here, "train-recipe", "baseline", *words)
+    for file in ("split.json", "recipe.json"):
+        assert (here / "a" / file).read_bytes() == (here / "b" / file).read_bytes()
+    histories = []
+    for name in ("a", "b"):
+        text = (here / name / "history.csv").read_text(encoding="utf-8")
+        rows = list(csv.DictReader(text.splitlines()))
+        histories.append([(row["loss"], row["val_accuracy"]) for row in rows])
+    assert len(histories[0]) == 2
+    assert histories[0] == histories[1]
+
+
+FIRST, *OTHERS = ("overfitting_gods", *(name for name in TEAMS if name != "overfitting_gods"))
+PATHS = [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", PATHS)
+def test_from_images_to_a_rehearsed_zip(here: Path, name: str) -> None:
+    """Else a recipe would end in something that cannot be uploaded."""
+    said = typed(
+        here, "train-recipe", name, "--fast", "--data", "cells.npz", "--out", "run", "--epochs", "1"
+    )
+    assert "validation accuracy" in said
+    assert "waited for data" in said
+    recipe = json.loads((here / "run" / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe["augmentation"] == list(recorded(load_system(name).augmentations))
+    typed(here, "make-submission", "run", "--no-run")
+    words = ("submission.zip", "--data", "cells.npz", "--corrupt", "an2dl-2024", "--no-estimate")
+    # After one epoch it may give one answer to everything, which is a finding.
+    report = json.loads(typed(here, "local-eval", *words, "--json", "-", codes=(0, 1)))
+    assert report["split"] == "validation"
+    assert report["benchmark"]["answers"] > 0

@@ -1,0 +1,199 @@
+"""`python -m bench.recipes --data FILE --out FOLDER`: train the five miniatures, and hold them side by side.
+
+Every recipe is trained with --fast by `train-recipe` itself, packed by `make-submission` (checks and
+dry run included), and asked by local-eval's own code on images that none of them was trained on,
+clean and under both presets. What is done is not done again: delete a folder to redo it.
+
+The negative control must lose most from clean to `an2dl-2024`: its interval below all others'. The rest
+of the order is reported only; the teams' rests on ImageNet weights, which the miniatures lack.
+
+--write docs/recipes.md puts the table into the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.crew import ROOT
+from bench.demonstration_report import put_into
+from bench.report import console, machine, write_json
+from cells import Dataset, load
+from evaluator.answering import answered
+from evaluator.compare import Comparison, Standing, compare
+from evaluator.options import Options
+from evaluator.result import Score
+from recipes.system import load_system, system_names
+from submission.challenge import Challenge, load_challenge
+
+CONTROL = "madapenguins"
+PRESETS = ("heavy", "an2dl-2024")
+OURS = ("baseline",)  # has no miniature: it is one
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training took: epochs, wall seconds of its epochs, share of them spent on waiting."""
+
+    name: str
+    epochs: int
+    seconds: float
+    waited: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recipe's accuracies; drop: from clean to the preset, in 0..1."""
+
+    training: Training
+    clean: Score
+    damaged: dict[str, Score]
+    drop: dict[str, Score]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train, pack, ask; returns 0, or 1 where the control does not lose most."""
+    options = _arguments(argv)
+    out: Path = options.out.resolve()
+    names = [name for name in system_names() if name not in OURS]
+    trainings = [_trained(name, options.data.resolve(), out) for name in names]
+    challenge = load_challenge()
+    data = load(options.data, shape=challenge.shape, classes=challenge.classes)
+    zips = [_packed(name, options.data.resolve(), out) for name in names]
+    comparisons = {preset: _asked(zips, data, challenge, preset, out) for preset in PRESETS}
+    found = [_found(i, training, comparisons) for i, training in enumerate(trainings)]
+    text = "\n".join(_table(found, comparisons))
+    console().print(text, markup=False)
+    if options.json:
+        write_json(options.json, _document(found))
+    if options.write:
+        put_into(options.write, text, "bench.recipes")
+    return 0 if _control_loses_most(found) else 1
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.recipes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, help="training_set.npz")
+    parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="docs/recipes.md")
+    return parser.parse_args(argv)
+
+
+def _trained(name: str, data: Path, out: Path) -> Training:
+    folder = out / name
+    if not (folder / "recipe.json").is_file():
+        began = time.monotonic()
+        _run("recipes.cli", name, "--fast", "--data", str(data), "--out", str(folder))
+        console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    seconds = [float(row["seconds"]) for row in rows]
+    waited = sum(
+        float(row["waited_share"]) * spent for row, spent in zip(rows, seconds, strict=True)
+    )
+    return Training(name, len(rows), sum(seconds), waited / sum(seconds))
+
+
+def _packed(name: str, data: Path, out: Path) -> Path:
+    zip_path = out / f"{name}.zip"
+    if not zip_path.is_file():
+        words = (str(out / name), "--out", str(zip_path), "--data", str(data))
+        _run("submission.cli", *words)
+    return zip_path
+
+
+def _run(module: str, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *words], check=True, cwd=ROOT)  # noqa: S603  our own program
+
+
+def _asked(
+    zips: Sequence[Path], data: Dataset, challenge: Challenge, preset: str, out: Path
+) -> Comparison:
+    options = Options(
+        corrupt=preset, images=None, store=str(out / "store"), device="cpu", estimate=False
+    )
+    return compare(answered(zips, data, challenge, options))
+
+
+def _found(place: int, training: Training, comparisons: dict[str, Comparison]) -> Found:
+    standings: dict[str, Standing] = {
+        preset: one.standings[place] for preset, one in comparisons.items()
+    }
+    return Found(
+        training,
+        standings[PRESETS[0]].clean,
+        {preset: one.benchmark for preset, one in standings.items()},
+        {preset: _drop(one.gap.change) for preset, one in standings.items()},
+    )
+
+
+def _drop(change: Score) -> Score:
+    return Score(-change.value, -change.high, -change.low, change.n)
+
+
+def _control_loses_most(found: Sequence[Found]) -> bool:
+    """Whether the control's interval lies above every other one's."""
+    drops = {one.training.name: one.drop["an2dl-2024"] for one in found}
+    own = drops.pop(CONTROL)
+    return all(own.low > other.high for other in drops.values())
+
+
+def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[str]:
+    images = next(iter(comparisons.values())).images
+    basis = f"On {images:,} images that none of them was trained on, with 95 % intervals; trained "
+    titles = (
+        *(
+            "recipe (`--fast`)",
+            "reported for the full one",
+            "epochs",
+            "seconds",
+            "waiting for data",
+        ),
+        *("clean", *(f"`{preset}`" for preset in PRESETS), "lost to `an2dl-2024`"),
+    )
+    lines = [f"{basis}on {machine()['cores']} cores.", "", f"| {' | '.join(titles)} |"]
+    lines.append("|---" * len(titles) + "|")
+    for one in sorted(found, key=lambda one: one.drop["an2dl-2024"].value):
+        name = one.training.name
+        cells = (
+            f"`{name}`",
+            load_system(name).reported,
+            f"{one.training.epochs}",
+            f"{one.training.seconds:.0f}",
+            f"{one.training.waited:.0%}".replace("%", " %"),
+            _figure(one.clean),
+            *(_figure(one.damaged[preset]) for preset in PRESETS),
+            _figure(one.drop["an2dl-2024"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    said = "loses most, beyond its interval" if _control_loses_most(found) else "does NOT lose most"
+    return [*lines, "", f"`{CONTROL}`, the negative control, {said}."]
+
+
+def _figure(score: Score) -> str:
+    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
+
+
+def _document(found: Sequence[Found]) -> dict[str, Any]:
+    return {
+        "machine": machine(),
+        "recipes": json.loads(json.dumps(found, default=vars)),
+        "control_loses_most": _control_loses_most(found),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""`train-recipe picture DIR`: where a trained network looks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from recipes.commands.parsers import BACKENDS, loading_keras, new_parser
+from recipes.system import RecipeError
+from submission.arguments import add_challenge, check_writable, count, positive
+from submission.challenge import load_challenge
+from submission.command import Exit
+
+EXAMPLES = """\
+examples:
+  train-recipe picture runs/gods --data training_set.npz --out where.png
+  train-recipe picture runs/gods --data training_set.npz --corrupt an2dl-2024 --images 12
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "train-recipe picture",
+        "Draw class activation maps: which parts of an image speak for the answer.",
+        EXAMPLES,
+    )
+    made.add_argument("folder", metavar="DIR", help="a training folder")
+    made.add_argument("--data", metavar="FILE", required=True, help="images and labels")
+    made.add_argument(
+        "--out", metavar="FILE.png", default="picture.png", help="default picture.png"
+    )
+    made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")
+    made.add_argument("--corrupt", default="clean", metavar="PRESET", help="default clean")
+    made.add_argument("--seed", type=count, default=0, help="which images (default 0)")
+    made.add_argument("--backend", choices=BACKENDS, help="for Keras")
+    add_challenge(made)
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Choose validation images of every class, damage them if asked, and draw."""
+    out = Path(options.out)
+    if out.suffix.lower() != ".png":
+        raise RecipeError(f"{out}: expected a name that ends in .png.")
+    check_writable(options.out)
+    challenge = load_challenge(options.challenge)
+    with loading_keras(options.backend):
+        from recipes.looking import draw
+    draw(
+        Path(options.folder),
+        options.data,
+        out,
+        challenge,
+        preset=options.corrupt,
+        images=options.images,
+        seed=options.seed,
+    )
+    print(f"written: {out}")
+    return Exit.FINE

@@ -1,0 +1,90 @@
+"""`train-recipe show NAME`: the resolved recipe, its network, and what training costs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+
+from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser
+from recipes.system import Phase, System
+from submission.arguments import add_challenge, positive
+from submission.challenge import load_challenge
+from submission.command import Exit
+
+EXAMPLES = """\
+examples:
+  train-recipe show overfitting_gods
+  train-recipe show reluctant_learners --set backbone=MobileNetV3Small --images 4000
+  train-recipe show madapenguins --fast --layers
+"""
+_IMAGES = 10_000  # about what the challenge's file holds to train on
+_HIDDEN = ("name", "summary", "source", "reported", "cost", "options", "fast", "miniature")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("train-recipe show", "Show a recipe, its network and its cost.", EXAMPLES)
+    add_recipe(made, "a recipe (train-recipe list)")
+    made.add_argument("--layers", action="store_true", help="every layer of the network too")
+    made.add_argument(
+        "--images", type=positive, default=_IMAGES, metavar="N",
+        help=f"training images to reckon with (default {_IMAGES:,})",
+    )  # fmt: skip
+    add_challenge(made)
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the recipe's page, its values, its options, the network and the cost."""
+    system, challenge = named_system(options), load_challenge(options.challenge)
+    print(inspect.getdoc(importlib.import_module(f"recipes.systems.{system.name}")))
+    print(f"\nreported: {system.reported}\n")
+    print("\n".join(_values(system)))
+    print("\n".join(_options(system, fast=options.fast)))
+    with loading_keras(options.backend):
+        from recipes.cost import cost, layers
+    side = system.side or challenge.shape[0]
+    shape = (side, side, challenge.shape[2])
+    if options.layers:
+        print("\n".join(layers(system, shape, challenge.classes)))
+    print("\n".join(cost(system, shape, challenge.classes, options.images)))
+    return Exit.FINE
+
+
+def _values(system: System) -> Iterator[str]:
+    """What differs from the defaults; phases a line each."""
+    for one in fields(system):
+        value = getattr(system, one.name)
+        if one.name in _HIDDEN or value == one.default or value in ((), {}, None):
+            continue
+        if one.name == "phases":
+            yield from (f"  phase {phase.name}: {_phase(phase)}" for phase in value)
+        else:
+            yield f"  {one.name}: {_plain(value)}"
+
+
+def _phase(phase: Phase) -> str:
+    shown = (one for one in fields(phase) if one.name != "name")
+    return ", ".join(
+        f"{one.name} {getattr(phase, one.name)}"
+        for one in shown
+        if getattr(phase, one.name) != one.default
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, tuple):
+        return " | ".join(_plain(one) if one else "as they come" for one in value)
+    return str(value)
+
+
+def _options(system: System, *, fast: bool) -> Iterator[str]:
+    for name, choices in system.options.items():
+        yield f"  --set {name}={'|'.join(choices)}"
+    if system.miniature:
+        yield f"  --fast{' (shown)' if fast else ''}: {system.miniature}"

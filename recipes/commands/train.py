@@ -1,0 +1,184 @@
+"""`train-recipe NAME --data FILE --out DIR`: train a system."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
+from recipes.system import RecipeError, System, system_names
+from submission.arguments import add_challenge, count, positive
+from submission.challenge import Challenge, load_challenge
+from submission.command import Exit
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from cells import Dataset
+    from recipes.progress import Progress, Tell
+    from recipes.train import Trained, TrainingRun
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+EXAMPLES = """\
+examples:
+  train-recipe list
+  train-recipe show overfitting_gods
+  train-recipe baseline --data training_set.npz --out runs/baseline
+  train-recipe overfitting_gods --fast --data training_set.npz --out runs/gods
+  train-recipe reluctant_learners --set backbone=EfficientNetB2 --weights none --data ... --out ...
+  train-recipe los_pollos_hermanos --backend jax --precision mixed_bfloat16 --data ... --out ...
+  train-recipe los_pollos_hermanos --data ... --out runs/pollos --resume      after a kill
+  make-submission runs/gods
+
+It leaves weights.keras, recipe.json, split.json, history.csv and history.png. ImageNet weights are
+downloaded by Keras; where that is not possible, fetch the file elsewhere and pass --weights FILE.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
+    add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
+    made.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    made.add_argument("--out", metavar="DIR", help="the training folder to write")
+    made.add_argument(
+        "--weights", metavar="imagenet|none|FILE",
+        help="where the backbone begins (default imagenet; with --fast none)",
+    )  # fmt: skip
+    made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")
+    made.add_argument("--seed", type=count, default=0, help="default 0")
+    made.add_argument("--resume", action="store_true", help="go on where a killed training was")
+    made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
+    made.add_argument(
+        "--search", type=positive, metavar="TRIALS",
+        help="try so many settings of a few hyper-parameters first (needs keras-tuner)",
+    )  # fmt: skip
+    add_challenge(made)
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, with a progress bar, and say what came of it."""
+    system = named_system(options)
+    _check(options, system)
+    challenge = load_challenge(options.challenge)
+    from cells import load
+    from corruptions.compiling import announce_compiling
+
+    data = load(options.data, shape=challenge.shape, classes=challenge.classes)
+    for note in data.notes:
+        say(note)
+    print(f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})")
+    if options.fast:
+        print(f"the miniature: {system.miniature}")
+    with loading_keras(options.backend):
+        from recipes.train import TrainingRun, train
+    settings = TrainingRun(
+        seed=options.seed,
+        epochs=options.epochs,
+        weights=_weights(options, system),
+        resume=options.resume,
+        precision=options.precision,
+    )
+    out = Path(options.out)
+    announce_compiling(say)
+    with _progress() as tell:
+        if options.search:
+            system = _searched(system, data, out, challenge, settings, options.search, tell)
+        done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
+    print("\n".join(_said(done)))
+    return Exit.FINE
+
+
+def _check(options: argparse.Namespace, system: System) -> None:
+    for flag in ("data", "out"):
+        if getattr(options, flag) is None:
+            raise RecipeError(
+                f"--{flag} is missing. Example: train-recipe {system.name} --data FILE --out DIR"
+            )
+    if options.weights not in (None, "none") and system.backbone is None:
+        raise RecipeError(f"{system.name} has no backbone that --weights could begin.")
+    if options.weights == "imagenet" and options.fast:
+        raise RecipeError(
+            "--fast trains a miniature, which has no ImageNet weights: leave one out."
+        )
+
+
+def _weights(options: argparse.Namespace, system: System) -> str:
+    """Never a silent "none": only where there is nothing to load, or the user says so."""
+    if options.weights is not None:
+        return str(options.weights)
+    return "none" if options.fast or system.backbone is None else "imagenet"
+
+
+def _searched(
+    system: System,
+    data: Dataset,
+    out: Path,
+    challenge: Challenge,
+    settings: TrainingRun,
+    trials: int,
+    tell: Tell,
+) -> System:
+    from recipes.search import search
+
+    return search(
+        system,
+        data,
+        out,
+        classes=challenge.classes,
+        run=settings,
+        trials=trials,
+        tell=tell,
+        say=say,
+    )
+
+
+def _said(done: Trained) -> Iterator[str]:
+    yield (
+        f"validation accuracy {done.validation_accuracy:.4f} on {done.validation_images:,} images, "
+        f"trained on {done.train_images:,} for {done.epochs} epochs in {done.seconds:.0f} s"
+    )
+    if done.test_accuracy is not None:
+        yield f"test accuracy {done.test_accuracy:.4f} on {done.test_images:,} images"
+    for name, accuracy in done.benchmark.items():
+        yield f"under {name}: {accuracy:.4f}"
+    yield f"{done.parameters:,} parameters; waited for data {done.waited_share:.0%} of the time"
+    yield from done.notes
+    yield f"next: make-submission {done.folder}"
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """A progress bar with the time left on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("preparing the images", total=None, left="")
+        yield lambda progress: _show(bar, task, progress)
+
+
+def _show(bar: Bar, task: object, now: Progress) -> None:
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in now.figures.items())
+    member = f"network {now.member}/{now.members}, " if now.members > 1 else ""
+    left = "" if now.seconds_left is None else f"{_clock(now.seconds_left)} left at most"
+    bar.update(
+        task,  # type: ignore[arg-type]  # rich's TaskID, an int
+        completed=now.epoch - 1 + now.share,
+        total=now.epochs,
+        description=f"{member}{now.phase}, epoch {now.epoch}/{now.epochs}: {figures}",
+        left=left,
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

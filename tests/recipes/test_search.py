@@ -1,0 +1,153 @@
+"""The search over hyper-parameters; its trials need Keras Tuner, the rest does not."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cells import synthetic
+from recipes.system import Phase, RecipeError, System, load_system, system_names
+
+pytestmark = [
+    pytest.mark.keras,
+    # TensorFlow's variables, as Keras turns them into arrays of NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # Keras Tuner 1.4.8 calls threads by older names.
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning"),
+]
+
+needs_tuner = pytest.mark.skipif(
+    importlib.util.find_spec("keras_tuner") is None, reason="Keras Tuner is not installed"
+)
+SYSTEM = replace(
+    load_system("los_pollos_hermanos"),
+    model_options={"widths": (4, 4, 8, 8), "blocks": 1, "dense": 16},
+    batch=16,
+    copies=((),),
+    balance=(),
+    phases=(Phase("train", 10, 2e-3),),
+)
+
+
+class Drawn:
+    """Stands for Keras Tuner's HyperParameters: notes the range, gives its first end."""
+
+    def __init__(self) -> None:
+        self.ranges: dict[str, tuple[Any, ...]] = {}
+
+    def Float(self, name: str, low: float, high: float, **_: Any) -> float:  # noqa: N802 - its name
+        """The lowest."""
+        self.ranges[name] = (low, high)
+        return low
+
+    def Choice(self, name: str, values: list[int], **_: Any) -> int:  # noqa: N802 - its name
+        """The first."""
+        self.ranges[name] = tuple(values)
+        return values[0]
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_every_recipe_can_be_searched(name: str) -> None:
+    """Else --search fails for a recipe, or changes what it does not name."""
+    from recipes.search import knobs, with_values
+
+    system = load_system(name)
+    space = knobs(system)
+    drawn = Drawn()
+    values = {knob.name: knob.draw(drawn) for knob in space}
+    assert len(drawn.ranges) == len(space) >= len(system.phases)
+    found = with_values(system, space, values)
+    rates = [phase.learning_rate for phase in found.phases]
+    assert rates == pytest.approx([phase.learning_rate / 5 for phase in system.phases])
+    for option, value in found.model_options.items():
+        if not option.startswith(("dense", "dropout")):
+            assert value == system.model_options[option]
+        elif option in system.model_options:
+            assert type(value) is type(system.model_options[option])
+    rest: dict[str, Any] = {"phases": system.phases, "model_options": system.model_options}
+    assert replace(found, **rest) == system
+
+
+def test_options_left_at_their_default_are_searched_too() -> None:
+    """Else only recipes that repeat a default could have it searched."""
+    from recipes.search import knobs, with_values
+
+    space = knobs(SYSTEM)
+    assert [knob.name for knob in space] == ["train: learning rate", "dense", "dropout"]
+    found = with_values(SYSTEM, space, {"train: learning rate": 0.1, "dense": 8, "dropout": 0.2})
+    assert found.model_options == {**SYSTEM.model_options, "dense": 8, "dropout": 0.2}
+
+
+def test_a_trial_is_brief() -> None:
+    """Else a search over ten trials takes ten trainings."""
+    from recipes.search import briefly
+
+    phases = (Phase("head", 40, 1e-3, folds=5, validation=False), Phase("fine", 4, 1e-4))
+    system = replace(SYSTEM, phases=phases, members=({}, {}), average=3)
+    tried = briefly(system, None)
+    assert [phase.epochs for phase in tried.phases] == [4, 1]
+    assert [phase.epochs for phase in briefly(system, 7).phases] == [7, 7]
+    assert (tried.members, tried.average, tried.phases[0].folds) == ((), 0, 0)
+
+
+def searched(out: Path, system: System = SYSTEM, **run: Any) -> System:
+    """Search over two trials of an epoch, or so many."""
+    from recipes.search import search
+    from recipes.train import TrainingRun
+
+    trials = run.pop("trials", 2)
+    data = synthetic(60, seed=3, size=32)
+    return search(system, data, out, classes=8, run=TrainingRun(epochs=1, **run), trials=trials)
+
+
+def test_without_keras_tuner_a_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else --search ends in an ImportError."""
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    with pytest.raises(RecipeError, match="pip install keras-tuner"):
+        searched(tmp_path)
+
+
+def test_a_training_cut_off_is_not_searched_over(tmp_path: Path) -> None:
+    """Else an hour of trials ends in the refusal to overwrite it."""
+    (tmp_path / "checkpoint" / "1").mkdir(parents=True)
+    (tmp_path / "checkpoint" / "1" / "state.json").write_text("{}")
+    with pytest.raises(RecipeError, match="cut off"):
+        searched(tmp_path)
+
+
+@needs_tuner
+def test_the_best_trial_is_what_is_trained(tmp_path: Path) -> None:
+    """Else the search has no effect, or its table is of other values."""
+    found = searched(tmp_path)
+    assert searched(tmp_path, resume=True, trials=3) is not None
+    with (tmp_path / "search.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["trial"] for row in rows] == ["1", "2", "3"], "two were kept, one was added"
+    best = max(rows[:2], key=lambda row: float(row["validation_accuracy"]))
+    rate = float(best["train: learning rate"])  # six digits
+    assert found.phases[0].learning_rate == pytest.approx(rate, rel=1e-5)
+    assert found.model_options["dense"] == int(best["dense"])
+    assert not (tmp_path / "search" / "trial").exists()
+
+
+@needs_tuner
+def test_a_mistake_ends_the_search(tmp_path: Path) -> None:
+    """Else each trial fails for the same reason, one after the other."""
+    with pytest.raises(RecipeError, match="No optimizer 'sgd'"):
+        searched(tmp_path, replace(SYSTEM, phases=(Phase("p", 1, 0.1, "sgd"),)))
+
+
+@needs_tuner
+def test_a_diverging_trial_counts_as_nothing_right(tmp_path: Path) -> None:
+    """Else one learning rate too high ends the search."""
+    hot = replace(SYSTEM, phases=(Phase("p", 1, 1e30),))
+    assert searched(tmp_path, hot, trials=1).phases[0].learning_rate == pytest.approx(1e30)
+    assert (tmp_path / "search.csv").read_text(encoding="utf-8").strip().endswith(",0")
