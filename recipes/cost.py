@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,16 +38,20 @@ def cost(system: System, shape: Shape, classes: int, images: int) -> Iterator[st
         each = _seconds_an_image(model, shape, classes, member.batch)
         total += each * an_epoch * passes
         name = member.backbone or member.model
-        yield (
-            f"{name} at {shape[0]}x{shape[1]}: {model.count_params():,} parameters, "
-            f"{len(model.layers)} layers"
-        )
+        yield f"{name} at {shape[0]}x{shape[1]}: {model.count_params():,} parameters"
+        yield f"  {len(model.layers)} layers: {_kinds(model)}"
         filled = ", more where small classes are filled up" if member.balance else ""
         yield (
             f"at most {passes:g} epochs of {an_epoch:,.0f} images{filled}; "
             f"{1000 * each:.2f} ms an image on this machine"
         )
     yield f"at most {_said(total)} on this machine ({keras.backend.backend()}), with {images:,} images"
+
+
+def _kinds(model: Any) -> str:
+    """How many layers of each kind, the most first."""
+    counts = Counter(type(layer).__name__ for layer in model.layers)
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
 
 
 def _passes(phase: Phase) -> float:

@@ -121,7 +121,8 @@ def changed(system: System, change: Change) -> System:
 def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) -> System:
     """The system with the miniature's values, then those of the choices made for its options.
 
-    Raises `RecipeError` for an option or a choice that it does not have.
+    Raises `RecipeError` for an option or a choice that it does not have, and for one of what the
+    miniature replaces.
     """
     if fast:
         if not system.fast:
@@ -132,7 +133,12 @@ def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) ->
             raise RecipeError(f"{system.name} has no option {option!r}; {_known(system.options)}")
         if choice not in system.options[option]:
             raise RecipeError(f"{system.name}: {option}={choice}: {_known(system.options[option])}")
-        system = changed(system, system.options[option][choice])
+        change = system.options[option][choice]
+        if fast and _clash(change, system.fast):
+            raise RecipeError(
+                f"--fast has its own values for what {option}={choice} changes: leave one out."
+            )
+        system = changed(system, change)
     return system
 
 
@@ -151,6 +157,13 @@ def load_system(name: str) -> System:
         raise RecipeError(f"No recipe {name!r}; {hint}")
     system: System = importlib.import_module(f"recipes.systems.{name}").SYSTEM
     return system
+
+
+def _clash(change: Change, fast: Change) -> bool:
+    """Whether a choice, or one of its networks, changes what the miniature replaces."""
+    paths = {*change, *(path for member in change.get("members", ()) for path in member)}
+    pairs = ((f"{one}.", f"{two}.") for one in paths for two in fast)
+    return any(one.startswith(two) or two.startswith(one) for one, two in pairs)
 
 
 def _known(names: Mapping[str, Any]) -> str:

@@ -77,9 +77,12 @@ def _phase(phase: Phase) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+        named = ((key.removeprefix("model_options."), one) for key, one in value.items())
+        return ", ".join(f"{key} {_plain(one)}" for key, one in named) or "another start"
+    if isinstance(value, tuple) and all(isinstance(one, tuple | dict) for one in value):
+        return "; ".join(_plain(one) or "as they come" for one in value)
     if isinstance(value, tuple):
-        return " | ".join(_plain(one) if one else "as they come" for one in value)
+        return " + ".join(map(str, value))
     return str(value)
 
 

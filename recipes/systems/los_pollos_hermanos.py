@@ -39,7 +39,7 @@ SYSTEM = System(
     fast={
         "model_options.light": True,
         "side": 64,
-        "phases": (Phase("train", epochs=20, learning_rate=3e-3, decay="cosine"),),
+        "phases": (Phase("train", epochs=30, learning_rate=3e-3, decay="cosine"),),
     },
-    miniature="their light variant on 64x64, for 20 epochs with a falling rate in place of 300",
+    miniature="their light variant on 64x64, for 30 epochs with a falling rate in place of 300",
 )

@@ -61,9 +61,9 @@ SYSTEM = System(
         "model_options.backbone": "MiniConvNeXt",
         "side": 64,
         "phases": (
-            Phase("head", epochs=5, learning_rate=2e-3, trainable=0.0, patience=2, folds=2),
-            Phase("thaw 50%", epochs=5, learning_rate=1e-3, trainable=0.5, patience=3),
-            Phase("thaw 100%", epochs=5, learning_rate=3e-4, patience=3),
+            Phase("head", epochs=4, learning_rate=2e-3, trainable=0.0, patience=2, folds=2),
+            Phase("thaw 50%", epochs=7, learning_rate=2e-3, trainable=0.5, patience=3),
+            Phase("thaw 100%", epochs=12, learning_rate=1e-3, decay="cosine", patience=4),
         ),
     },
     miniature="a network of the same blocks with a hundredth of the weights, untrained before, on 64x64; so "

@@ -178,6 +178,27 @@ def test_what_a_recipe_lacks_is_said(choices: dict[str, str], fast: bool, said: 
         chosen(SMALL, choices, fast=fast)
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "choice"),
+    [
+        ("madapenguins", "backbone", "Xception"),
+        ("hidden_players", "ensemble", "three"),
+        ("hidden_players", "network", "small"),
+    ],
+)
+def test_fast_is_never_slow_by_an_option(name: str, option: str, choice: str) -> None:
+    """Else --fast would train three large networks for hours."""
+    with pytest.raises(RecipeError, match=f"{option}={choice} changes: leave one out"):
+        chosen(load_system(name), {option: choice}, fast=True)
+
+
+def test_other_options_go_with_fast() -> None:
+    """Else the miniature could not show what an option does."""
+    made = chosen(load_system("overfitting_gods"), {"mask": "yes"}, fast=True)
+    assert made.model_options["mask"]
+    assert made.backbone == "MiniConvNeXt"
+
+
 def test_an_unknown_choice_names_the_known_ones() -> None:
     """Else the user must read our files to learn them."""
     with pytest.raises(RecipeError, match=r"backbone=ResNet: known: ResNet50, Xception"):
