@@ -94,9 +94,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _trained(name: str, data: Path, out: Path) -> Training:
     folder = out / name
-    if not (folder / "recipe.json").is_file():
+    if not (folder / "trained.json").is_file():  # the last thing that a training writes
         began = time.monotonic()
-        _run("recipes.cli", name, "--fast", "--data", str(data), "--out", str(folder))
+        words = ("--fast", "--data", str(data), "--out", str(folder), "--resume")
+        _run("recipes.cli", name, *words)
         console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
     with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

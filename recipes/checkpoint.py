@@ -10,7 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ class Checkpoint:
 
     def save(self, state: State, variables: Arrays, optimizer: Arrays = ()) -> None:
         """Replace what is there. Raises `cells.DataError` where it cannot be written."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         main = f"epoch-{state.phase}-{state.epochs}-{len(state.folds)}.npz"
         self._write(main, [*variables, *optimizer])
         kept = {
@@ -135,7 +135,8 @@ class Checkpoint:
         self._index.unlink(missing_ok=True)
         if self._folder.is_dir():
             self._tidy(set())
-            self._folder.rmdir()
+            with suppress(OSError):  # a file that is not ours stays, and the folder with it
+                self._folder.rmdir()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -143,7 +144,7 @@ class Checkpoint:
             yield
         except RecipeError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise RecipeError(
                 f"The checkpoint {self._folder} cannot be read ({error}). Delete it to begin anew."
             ) from None
@@ -152,6 +153,15 @@ class Checkpoint:
         content: dict[str, Any] = json.loads(self._index.read_text(encoding="utf-8"))
         require_same(self._folder, content["belongs"], self._belongs)
         return content
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(
+                f"No checkpoint can be written to {self._folder} ({error.strerror}). Make room, or "
+                "choose another --out."
+            ) from None
 
     def _restored(self, content: Mapping[str, Any]) -> Saved:
         state = State(**content["state"])

@@ -50,9 +50,16 @@ def accuracy(
 def together(answers: Sequence[NDArray[np.floating]], ensemble: str) -> NDArray[np.floating]:
     """Scores (n, classes): the mean of the networks' probabilities, or how many vote for a class."""
     if ensemble == "vote":
-        answers = [np.eye(answer.shape[1])[answer.argmax(axis=1)] for answer in answers]
+        answers = [_votes(answer) for answer in answers]
     scores: NDArray[np.floating] = np.mean(answers, axis=0)
     return scores
+
+
+def _votes(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """As the zip's model.py: 1 for the highest score; the others only break ties."""
+    highest = scores.max(axis=1, keepdims=True)
+    votes: NDArray[np.floating] = (scores == highest) + 1e-6 * scores
+    return votes
 
 
 def _share(scores: NDArray[np.floating], right: NDArray[np.int64]) -> float:

@@ -145,13 +145,13 @@ def _epoch(
     started, waited = time.monotonic(), lesson.feed.waited
     rate = schedule.rate()
     logs = _batches(model, optimizer, lesson, schedule, number)
-    seconds = time.monotonic() - started
-    share = (lesson.feed.waited - waited) / seconds
     checked = (
         measured(model, lesson.validation, lesson.system.batch)
         if lesson.validation
         else {"loss": None, "accuracy": None}
     )
+    seconds = time.monotonic() - started
+    share = (lesson.feed.waited - waited) / seconds
     return {
         "epoch": number + 1,
         "phase": lesson.phase.name,
@@ -160,7 +160,7 @@ def _epoch(
         "val_loss": checked["loss"],
         "val_accuracy": checked["accuracy"],
         "learning_rate": rate,
-        "seconds": time.monotonic() - started,
+        "seconds": seconds,
         "waited_share": min(1.0, share),
     }
 
@@ -201,8 +201,9 @@ class _Mean:
 
 def _diverged(phase: Phase, epoch: int, value: float) -> str:
     return (
-        f"The loss became {value} in epoch {epoch} ({phase.name}), so training stopped; try a "
-        f"smaller learning rate than {phase.learning_rate:g}, or float32 where precision is mixed."
+        f"The loss became {value} in epoch {epoch} ({phase.name}), so training stopped. Begin anew "
+        f"in another --out with a smaller learning rate than {phase.learning_rate:g} (--rate 0.3), or "
+        "in float32 where precision is mixed."
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,16 +98,27 @@ def recipe_json(
     }
 
 
-def in_float32(model: Any, build: Callable[[], Any]) -> Any:
-    """The model itself, or its weights in a float32 twin if it computes in less.
+def in_float32(model: Any) -> Any:
+    """The model itself, or a float32 twin with its layers and weights if it computes in less.
 
-    build: the same network anew, under the dtype policy that holds then.
+    The twin is made layer by layer of the model, not built anew: with ImageNet's weights Keras gives
+    some networks a layer more than without, and a layer without weights would be missed in silence.
     """
     if all(layer.compute_dtype == "float32" for layer in every_layer(model)):
         return model
-    twin = build()
+    inputs = keras.tree.map_structure(
+        lambda one: keras.Input(batch_shape=one.shape, name=model.layers[0].name), model.input
+    )
+    twin = keras.models.clone_model(model, inputs, clone_function=_layer_in_float32)
     twin.set_weights(model.get_weights())
+    for layer in every_layer(twin):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with what it took from its weights before
     return twin
+
+
+def _layer_in_float32(layer: Any) -> Any:
+    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
 
 def every_layer(model: Any) -> Iterator[Any]:
@@ -119,11 +130,17 @@ def every_layer(model: Any) -> Iterator[Any]:
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Write a `.keras` file without optimizer and loss."""
+    """Write a `.keras` file without optimizer and loss. Raises `RecipeError` where it cannot."""
     bare = keras.Model(model.inputs, model.outputs, name=model.name)  # never compiled
     part = path.with_name("part-" + path.name)  # Keras looks at the name's end
-    bare.save(part)
-    part.replace(path)
+    try:
+        bare.save(part)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RecipeError(
+            f"{path} cannot be written ({error.strerror or error}). Make room, then --resume."
+        ) from None
 
 
 def history_csv(histories: Sequence[Sequence[Row]]) -> str:

@@ -10,6 +10,7 @@ import csv
 import importlib
 import inspect
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
@@ -19,10 +20,12 @@ from typing import Any
 
 from cells import Dataset
 from recipes import models
+from recipes.beginning import make_folder, refuse_cut_off
+from recipes.checkpoint import identity, require_same
 from recipes.fitting import DivergedError
 from recipes.progress import Progress, Say, Tell
 from recipes.system import Change, RecipeError, System, changed
-from recipes.train import TrainingRun, refuse_cut_off, train
+from recipes.train import TrainingRun, train
 from submission.arguments import write_text
 
 MISSING = (
@@ -34,6 +37,7 @@ RATES = 5.0  # a learning rate is looked for between its fifth and its fivefold;
 DROPOUTS = (0.0, 0.6)  # ours
 SIZES = (0.5, 1.0, 2.0)  # of a dense layer, in its own size; ours
 TABLE = "search.csv"
+OF = "search.json"  # what the trials are of
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,12 @@ def search(
     `run.resume` goes on with the next trial. Raises `RecipeError` where Keras Tuner is missing or
     the recipe has nothing to search.
     """
-    refuse_cut_off(out, run)
+    refuse_cut_off(out, resume=run.resume)
     tuner = _keras_tuner()
     space = knobs(system)
     if trials < 1:
         raise RecipeError(f"A search needs one trial or more, not {trials}.")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
 
     def one(hyperparameters: Any, number: int) -> float:
         values = {knob.name: knob.draw(hyperparameters) for knob in space}
@@ -81,6 +85,7 @@ def search(
         say(f"trial {number} of {trials}: validation accuracy {reached:.4f}")
         return reached
 
+    _refuse_another(out, system, data, classes, run)
     searched = _search(tuner, one, trials, out, run)
     rows = _rows(searched, space)
     write_text(out / TABLE, table(rows))
@@ -146,6 +151,25 @@ def _tried(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return done.validation_accuracy
+
+
+def _refuse_another(
+    out: Path, system: System, data: Dataset, classes: int, run: TrainingRun
+) -> None:
+    """Raise `RecipeError` if the run resumes another search's trials; note what these are of."""
+    path = out / OF
+    belongs = identity(
+        system,
+        data.fingerprint(),
+        classes=classes,
+        seed=run.seed,
+        weights=run.weights,
+        precision=run.precision,
+    )
+    belongs["epochs"] = str(run.epochs)
+    if run.resume and path.is_file():
+        require_same(out, json.loads(path.read_text(encoding="utf-8")), belongs)
+    write_text(path, json.dumps(belongs, indent=1) + "\n")
 
 
 def _keras_tuner() -> Any:

@@ -121,12 +121,14 @@ def changed(system: System, change: Change) -> System:
 def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) -> System:
     """The system with the miniature's values, then those of the choices made for its options.
 
-    Raises `RecipeError` for an option or a choice that it does not have, and for one of what the
-    miniature replaces.
+    Raises `RecipeError` for an option or a choice that it does not have, and for two that set the
+    same value: the later would undo the earlier without a word.
     """
+    said: dict[str, Change] = {}
     if fast:
         if not system.fast:
             raise RecipeError(f"{system.name} has no --fast miniature.")
+        said["--fast"] = system.fast
         system = changed(system, system.fast)
     for option, choice in choices.items():
         if option not in system.options:
@@ -134,10 +136,12 @@ def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) ->
         if choice not in system.options[option]:
             raise RecipeError(f"{system.name}: {option}={choice}: {_known(system.options[option])}")
         change = system.options[option][choice]
-        if fast and _clash(change, system.fast):
-            raise RecipeError(
-                f"--fast has its own values for what {option}={choice} changes: leave one out."
-            )
+        for other, before in said.items():
+            if shared := _contradiction(before, change):
+                raise RecipeError(
+                    f"{system.name}: {option}={choice} and {other} both set {shared}: leave one out."
+                )
+        said[f"{option}={choice}"] = change
         system = changed(system, change)
     return system
 
@@ -159,11 +163,20 @@ def load_system(name: str) -> System:
     return system
 
 
-def _clash(change: Change, fast: Change) -> bool:
-    """Whether a choice, or one of its networks, changes what the miniature replaces."""
-    paths = {*change, *(path for member in change.get("members", ()) for path in member)}
-    pairs = ((f"{one}.", f"{two}.") for one in paths for two in fast)
-    return any(one.startswith(two) or two.startswith(one) for one, two in pairs)
+def _contradiction(change: Change, other: Change) -> str:
+    """The first value that two changes, or their members', set differently; "" if there is none."""
+    for path, value in _flat(change):
+        for name, wanted in _flat(other):
+            inside = path.startswith(f"{name}.") or name.startswith(f"{path}.")
+            if inside or (path == name and value != wanted):
+                return max(path, name, key=len)
+    return ""
+
+
+def _flat(change: Change) -> list[tuple[str, Any]]:
+    """What a change sets, and what its members set each for itself."""
+    members = [pair for member in change.get("members", ()) for pair in member.items()]
+    return [*change.items(), *members]
 
 
 def _known(names: Mapping[str, Any]) -> str:

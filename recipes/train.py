@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from cells import Dataset
-from recipes.checkpoint import Checkpoint, identity, require_same
+from recipes.backbones import IMAGENET, NONE
+from recipes.beginning import begin, clear
+from recipes.checkpoint import Checkpoint, identity
 from recipes.figures import accuracy
 from recipes.folder import (
-    FINISHED,
     Facts,
     Member,
-    finished,
     in_float32,
     mark_finished,
     write_folder,
@@ -27,6 +27,7 @@ from recipes.prepare import Prepared, prepare
 from recipes.progress import Progress, Reporter, Say, Tell
 from recipes.system import RecipeError, System, changed
 
+_SEEDS = 2**31  # Keras and scikit-learn take 32 bits; members' and folds' seeds come on top
 _MEMBER_SEEDS = 1000  # between two members' seeds: their folds' seeds lie in between
 
 
@@ -36,7 +37,7 @@ class TrainingRun:
 
     epochs: instead of every phase's own. weights: of the backbone: "imagenet", "none" or a path.
     resume: go on where a checkpoint in the folder ends. precision: one of `PRECISIONS`; the saved
-    network is float32 in any case.
+    network is float32 in any case. rate: what every phase's learning rate is multiplied by.
     """
 
     seed: int = 0
@@ -44,6 +45,7 @@ class TrainingRun:
     weights: str = "none"
     resume: bool = False
     precision: str = "float32"
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,9 @@ def train(
         weights=run.weights,
         precision=run.precision,
     )
-    before = _begin(out, belongs, run, say)
+    before = begin(out, belongs, say, resume=run.resume)
     if before is not None:
-        return before
+        return _known(out, before)
     parts = _Parts(system, data, out, classes, run, belongs)
     return parts.train(tell, say)
 
@@ -137,9 +139,7 @@ class _Parts:
         done = self._measured(members, notes)
         figures = {name: value for name, value in asdict(done).items() if name != "folder"}
         mark_finished(self.out, self.belongs, figures)
-        for number in range(len(members)):
-            self._checkpoint(number).remove()
-        (self.out / "checkpoint").rmdir()
+        clear(self.out)
         return done
 
     def _prepare(self) -> list[Prepared]:
@@ -170,9 +170,7 @@ class _Parts:
         reporter.member = number + 1
         with computing_in(self.run.precision):
             model, state = learn(self._task(number, reporter), self._checkpoint(number))
-        system = self.systems[number]
-        twin = in_float32(model, lambda: network(system, self._shape(number), self.classes))
-        return Member(twin, system, state.history)
+        return Member(in_float32(model), self.systems[number], state.history)
 
     def _task(self, number: int, reporter: Reporter) -> Task:
         system, side = self.systems[number], self.sides[number]
@@ -240,10 +238,13 @@ class _Parts:
 
 
 def _resolved(system: System, run: TrainingRun) -> System:
-    """The system with the number of epochs that the run asks for."""
-    if run.epochs is None:
-        return system
-    phases = tuple(replace(phase, epochs=run.epochs) for phase in system.phases)
+    """The system with the number of epochs and the learning rates that the run asks for."""
+    phases = tuple(
+        replace(
+            phase, epochs=run.epochs or phase.epochs, learning_rate=run.rate * phase.learning_rate
+        )
+        for phase in system.phases
+    )
     return replace(system, phases=phases)
 
 
@@ -251,41 +252,17 @@ def _check(system: System, run: TrainingRun) -> None:
     """Raise `RecipeError` for what would fail only after the images were prepared."""
     if run.precision not in PRECISIONS:
         raise RecipeError(f"No precision {run.precision!r}; known: {', '.join(PRECISIONS)}.")
+    if not 0 <= run.seed < _SEEDS:
+        raise RecipeError(f"Expected a seed from 0 to {_SEEDS - 1:,}, received {run.seed:,}.")
     if not system.phases or any(phase.epochs < 1 for phase in system.phases):
         raise RecipeError(f"{system.name}: every phase needs an epoch or more.")
-
-
-def refuse_cut_off(out: Path, run: TrainingRun) -> None:
-    """Raise `RecipeError` if a run that is not to resume would overwrite a training cut off."""
-    if _begun(out) and not run.resume:
+    backbones = {changed(system, change).backbone for change in system.members or ({},)}
+    if run.weights not in (NONE, IMAGENET) and len(backbones) > 1:
+        names = ", ".join(sorted(str(name) for name in backbones))
         raise RecipeError(
-            f"{out} holds a training that was cut off: go on with it by --resume, or choose "
-            "another --out."
+            f"{system.name} trains several backbones ({names}), and {run.weights} can hold the "
+            "weights of one: say --weights imagenet or none."
         )
-
-
-def _begun(out: Path) -> list[Path]:
-    """The folders of the networks' checkpoints."""
-    return sorted(path.parent for path in (out / "checkpoint").glob("*/state.json"))
-
-
-def _begin(out: Path, belongs: Mapping[str, str], run: TrainingRun, say: Say) -> Trained | None:
-    """Make the folder ready; what came of the training if it is resumed after its end."""
-    refuse_cut_off(out, run)
-    begun = _begun(out)
-    for folder in begun:
-        Checkpoint(folder, belongs).check()
-    done = finished(out)
-    if run.resume and done is not None and not begun:
-        require_same(out, done["belongs"], belongs)
-        say(f"The training in {out} is finished; nothing was done.")
-        return _known(out, done["figures"])
-    if run.resume and not begun:
-        say(f"{out} has no checkpoint, so the training begins.")
-    out.mkdir(parents=True, exist_ok=True)
-    if not begun:
-        (out / FINISHED).unlink(missing_ok=True)
-    return None
 
 
 def _known(out: Path, figures: Mapping[str, Any]) -> Trained:

@@ -35,12 +35,21 @@ def count(text: str) -> int:
 
 def seconds(text: str) -> float:
     """An argument type: seconds above 0."""
+    return _above_zero(text, "seconds")
+
+
+def factor(text: str) -> float:
+    """An argument type: a number above 0."""
+    return _above_zero(text, "a number")
+
+
+def _above_zero(text: str, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected {what} above 0, received {text!r}")
     return value
 
 

@@ -45,6 +45,8 @@ def named_system(options: argparse.Namespace) -> System:
         option, equals, choice = text.partition("=")
         if not equals:
             raise RecipeError(f"--set {text}: expected OPTION=CHOICE, such as backbone=ResNet50.")
+        if option.strip() in choices:
+            raise RecipeError(f"--set {option.strip()} was given twice: choose one.")
         choices[option.strip()] = choice.strip()
     return chosen(load_system(options.name), choices, fast=options.fast)
 
@@ -57,6 +59,11 @@ def say(line: str) -> None:
 @contextmanager
 def loading_keras(backend: str | None) -> Iterator[None]:
     """Import Keras inside: with that backend, without what TensorFlow writes past every log level."""
+    wanted = backend or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if wanted not in BACKENDS:
+        raise RecipeError(
+            f"KERAS_BACKEND is {wanted!r}: expected {', '.join(BACKENDS)}. Set it, or say --backend."
+        )
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
     print("\n".join(_options(system, fast=options.fast)))
     with loading_keras(options.backend):
         from recipes.cost import cost, layers
-    side = system.side or challenge.shape[0]
-    shape = (side, side, challenge.shape[2])
+    height, width, channels = challenge.shape
+    shape = (system.side or height, system.side or width, channels)
     if options.layers:
         print("\n".join(layers(system, shape, challenge.classes)))
     print("\n".join(cost(system, shape, challenge.classes, options.images)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
-from submission.arguments import add_challenge, count, positive
+from submission.arguments import add_challenge, count, factor, positive
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit
 
@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
         help="where the backbone begins (default imagenet; with --fast none)",
     )  # fmt: skip
     made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")
+    made.add_argument(
+        "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
+    )
     made.add_argument("--seed", type=count, default=0, help="default 0")
     made.add_argument("--resume", action="store_true", help="go on where a killed training was")
     made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
@@ -82,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         weights=_weights(options, system),
         resume=options.resume,
         precision=options.precision,
+        rate=options.rate,
     )
     out = Path(options.out)
     announce_compiling(say)

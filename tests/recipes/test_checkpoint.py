@@ -106,11 +106,12 @@ def test_another_training_is_refused_and_kept(tmp_path: Path, part: str) -> None
     assert Checkpoint(tmp_path / "c", BELONGS).load() is not None
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04 damaged", b""])
 @pytest.mark.parametrize("name", ["state.json", "epoch-0-2-2.npz", "kept-0-1.npz"])
-def test_a_damaged_one_is_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_damaged_one_is_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
     """Else a full disk or a careless edit shows as a traceback."""
     Checkpoint(tmp_path / "c", BELONGS).save(state(2), arrays(2))
-    (tmp_path / "c" / name).write_bytes(b"PK\x03\x04 damaged")
+    (tmp_path / "c" / name).write_bytes(content)
     with pytest.raises(RecipeError, match=r"cannot be read .* Delete it to begin anew"):
         Checkpoint(tmp_path / "c", BELONGS).load()
 
@@ -123,6 +124,15 @@ def test_removed_means_gone(tmp_path: Path) -> None:
     ours.remove()
     assert not (tmp_path / "c").exists()
     ours.remove()
+
+
+def test_a_file_that_is_not_ours_stays(tmp_path: Path) -> None:
+    """Else a file that Finder lays down ends a training of hours in "a fault of ours"."""
+    ours = Checkpoint(tmp_path / "c", BELONGS)
+    ours.save(state(2), arrays(2))
+    (tmp_path / "c" / ".DS_Store").touch()
+    ours.remove()
+    assert [path.name for path in (tmp_path / "c").iterdir()] == [".DS_Store"]
 
 
 def of(system: Any, **other: Any) -> dict[str, str]:

@@ -226,3 +226,72 @@ def test_validation_is_the_mean_over_images() -> None:
     assert found["accuracy"] == pytest.approx(np.mean(answers.argmax(1) == targets.argmax(1)))
     wanted = keras.losses.CategoricalCrossentropy()(targets, answers)
     assert found["loss"] == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_the_share_of_waiting_is_of_the_seconds_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else seconds times share, which the summary adds up, counts validation as waiting."""
+    import time
+    from types import SimpleNamespace
+
+    from recipes import fitting
+    from recipes.schedule import Schedule
+
+    feed = SimpleNamespace(waited=0.0)
+
+    def batches(*_: Any) -> dict[str, float]:
+        time.sleep(0.05)
+        feed.waited += 0.05
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    def measured(*_: Any) -> dict[str, float]:
+        time.sleep(0.1)
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    monkeypatch.setattr(fitting, "_batches", batches)
+    monkeypatch.setattr(fitting, "measured", measured)
+    phase = Phase("p", 1, 1e-3)
+    lesson: Any = SimpleNamespace(
+        feed=feed, phase=phase, validation=True, system=SimpleNamespace(batch=1)
+    )
+    row = fitting._epoch(None, None, lesson, Schedule(phase, 1), 0)
+    assert row["seconds"] * row["waited_share"] == pytest.approx(0.05)
+
+
+def test_a_mixed_image_counts_by_both_its_classes() -> None:
+    """Else class weights change nothing, or a mixed image counts as one of its classes alone."""
+    from types import SimpleNamespace
+
+    from recipes.fitting import _batches
+    from recipes.schedule import Schedule
+
+    heard: list[Any] = []
+
+    def step(_images: Any, _targets: Any, *, sample_weight: Any, **_: Any) -> dict[str, float]:
+        heard.append(sample_weight)
+        return {"loss": 1.0, "accuracy": 0.5}
+
+    targets = np.array([[1, 0, 0], [0, 0.25, 0.75]], np.float32)
+    feed = SimpleNamespace(steps=1, waited=0.0, epoch=lambda _: iter([(targets, targets)]))
+    model = SimpleNamespace(reset_metrics=lambda: None, train_on_batch=step)
+    phase = Phase("p", 1, 1e-3)
+    for weights, wanted in ((np.array([3, 1, 2], np.float32), [3, 1.75]), (None, None)):
+        lesson: Any = SimpleNamespace(
+            phase=phase, feed=feed, class_weights=weights, reporter=Reporter(lambda _: None, 1)
+        )
+        _batches(model, SimpleNamespace(), lesson, Schedule(phase, 1), 0)
+        assert heard.pop() == (wanted if wanted is None else pytest.approx(wanted))
+
+
+@pytest.mark.parametrize("hurt", [False, True])
+def test_validation_images_are_hurt_where_the_recipe_says_so(hurt: bool) -> None:
+    """Else a network is chosen by clean images that should stand for the hidden, damaged ones."""
+    from recipes.learning import Task
+
+    system = replace(load_system("los_pollos_hermanos"), hurt_validation=hurt)
+    data = synthetic(20, seed=1, size=32)
+    unused: Any = None
+    task = Task(system, 8, 0, unused, data, data, None, pretrained=False, reporter=unused)
+    images, targets = task.measured_on(data, 0)
+    assert targets.argmax(axis=1).tolist() == data.labels.tolist()
+    changed = (images != data.images).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.8 if hurt else not changed.any()

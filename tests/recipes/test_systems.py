@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,58 @@ def test_every_recipe_names_what_exists(system: System) -> None:
         assert phase.optimizer in ("adam", "lion")
         assert phase.decay in ("", "cosine")
         assert phase.trainable == "last" or 0 <= phase.trainable <= 1
+
+
+PAIRS = [
+    pytest.param(name, {first: one, second: other}, id=f"{name}-{first}-{one}-{second}-{other}")
+    for name in TEAMS
+    for first, second in itertools.combinations(load_system(name).options, 2)
+    for one in load_system(name).options[first]
+    for other in load_system(name).options[second]
+]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("name", "choices"), PAIRS)
+def test_two_choices_go_together_or_are_refused(
+    name: str, choices: dict[str, str], fast: bool
+) -> None:
+    """Else the second undoes the first without a word, or the network is given what it does not take."""
+    try:
+        system = chosen(load_system(name), choices, fast=fast)
+    except RecipeError:
+        return  # which ones are, the next test says
+    test_every_recipe_names_what_exists(system)
+    for option, choice in choices.items():
+        for path, value in system.options[option][choice].items():
+            field, _, key = path.partition(".")
+            found = getattr(system, field)
+            assert (found[key] if key else found) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "fast"),
+    [
+        ("hidden_players", {"network": "small", "backbone": "VGG16"}, False),
+        ("hidden_players", {"ensemble": "three", "network": "small"}, False),
+        ("overfitting_gods", {"recover": "yes", "augmentation": "first"}, False),
+        ("hidden_players", {"network": "small"}, True),  # 60 epochs in place of 8
+        ("hidden_players", {"ensemble": "three"}, True),  # with ResNet152, and no weights
+        ("madapenguins", {"backbone": "ResNet50"}, True),
+    ],
+)
+def test_what_excludes_each_other_is_refused(
+    name: str, choices: dict[str, str], fast: bool
+) -> None:
+    """Else --fast trains a network of 60 M parameters, untrained before, and nobody asked for that."""
+    with pytest.raises(RecipeError, match=r"and .* both set .*: leave one out"):
+        chosen(load_system(name), choices, fast=fast)
+
+
+def test_what_agrees_is_not_refused() -> None:
+    """Else the light variant, which the miniature is already, could not be asked for."""
+    system = chosen(load_system("los_pollos_hermanos"), {"light": "yes"}, fast=True)
+    assert system.model_options["light"]
 
 
 @pytest.mark.parametrize("name", TEAMS)
@@ -188,7 +241,7 @@ def test_what_a_recipe_lacks_is_said(choices: dict[str, str], fast: bool, said: 
 )
 def test_fast_is_never_slow_by_an_option(name: str, option: str, choice: str) -> None:
     """Else --fast would train three large networks for hours."""
-    with pytest.raises(RecipeError, match=f"{option}={choice} changes: leave one out"):
+    with pytest.raises(RecipeError, match=f"{option}={choice} and --fast both set"):
         chosen(load_system(name), {option: choice}, fast=True)
 
 

@@ -262,6 +262,7 @@ def test_mixed_precision_leaves_a_float32_network(tmp_path: Path) -> None:
     ("changes", "run", "said"),
     [
         ({}, {"precision": "float8"}, "No precision 'float8'"),
+        ({}, {"seed": 2**31}, "a seed from 0 to 2,147,483,647, received 2,147,483,648"),
         ({"phases": ()}, {}, "every phase needs an epoch"),
         ({"members": ({}, {"validation": 0.4})}, {}, "hold out different images"),
         ({"model": "nothing"}, {}, "no network 'nothing'"),
