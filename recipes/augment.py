@@ -18,6 +18,9 @@ from recipes import mixing, overlays
 from recipes.system import Chain, RecipeError
 from recipes.warping import Warp, flipped, warped
 
+_CORRUPTED = 32  # the smallest side that `corruptions` changes, in pixels
+_LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
+
 Images = NDArray[np.uint8]
 Targets = NDArray[np.float32]
 Augmented = tuple[Images, Targets]
@@ -34,6 +37,7 @@ class Augmentation:
     it does, for people. families: the corruptions that amount to the same, as `local-eval` reads
     them. mixes: whether a result depends on other images of the batch, and targets
     change. pictured: whether the function also takes `pictures` to blend in, uint8 `(k, h, w, 3)`.
+    least: the smallest side that it takes, in pixels.
     """
 
     function: Function
@@ -41,6 +45,7 @@ class Augmentation:
     families: tuple[str, ...] = ()
     mixes: bool = False
     pictured: bool = False
+    least: int = 1
 
 
 def augmented(
@@ -52,10 +57,15 @@ def augmented(
 ) -> Augmented:
     """Apply a chain of augmentations by name; an empty one gives the arrays themselves.
 
-    images: uint8 `(n, h, w, 3)`, sides of at least 32; targets: float32 `(n, classes)`. All draws
-    come from `rng`. pictures: for the overlays, beside those that they draw. Raises `RecipeError`
-    for an unknown name.
+    images: uint8 `(n, h, w, 3)`, or `(n, h, w, 1)`, which is changed as colour and turned back by
+    its luma; sides of at least 32. targets: float32 `(n, classes)`. All draws come from `rng`.
+    pictures: for the overlays, beside those that they draw. Raises `RecipeError` for an unknown
+    name.
     """
+    if chain and images.shape[-1] == 1:
+        colour = np.repeat(images, 3, axis=-1)
+        changed, targets = augmented(chain, colour, targets, rng, pictures)
+        return _luma(changed), targets
     for name in chain:
         one = get(name)
         extra: dict[str, Any] = {"pictures": pictures} if one.pictured else {}
@@ -80,6 +90,13 @@ def recorded(chain: Iterable[str]) -> Chain:
     """
     said = [word for name in chain for word in (get(name).families or (name,))]
     return tuple(dict.fromkeys(said))
+
+
+def _luma(images: Images) -> Images:
+    """Grey `(n, h, w, 1)` of colour `(n, h, w, 3)`; grey pixels stay as they are."""
+    weighted = images.astype(np.float32) @ np.array(_LUMA, np.float32)
+    grey: Images = np.rint(weighted).astype(np.uint8)[..., None]
+    return grey
 
 
 def _alone(change: Change) -> Function:
@@ -188,6 +205,7 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
             _alone(_light),
             "MadaPenguins': turned by up to 20 degrees, flips, zoom, brightness, noise",
             ("rotate", "adjust_brightness", "gaussian_noise"),
+            least=_CORRUPTED,
         ),
         "first_light": Augmentation(
             _alone(_first_light),
@@ -195,9 +213,14 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
             ("rotate", "adjust_brightness"),
         ),
         "rand_augment": Augmentation(
-            _alone(_rand_augment), "RandAugment with KerasCV's defaults", ("rand_augment",)
+            _alone(_rand_augment),
+            "RandAugment with KerasCV's defaults",
+            ("rand_augment",),
+            least=_CORRUPTED,
         ),
-        "aug_mix": Augmentation(_alone(_aug_mix), "AugMix with KerasCV's defaults", ("aug_mix",)),
+        "aug_mix": Augmentation(
+            _alone(_aug_mix), "AugMix with KerasCV's defaults", ("aug_mix",), least=_CORRUPTED
+        ),
         "overlay_convex": Augmentation(
             _overlay(overlays.convex),
             "a foreign picture mixed in, 0.1 to 0.6 of it",

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from cells import DataError, Dataset, clean, split
 from cells.cleaning import CleaningReport
 from cells.splitting import Split
+from recipes.augment import get
 from recipes.recovery import Recovered, recovered_pictures
 from recipes.system import RecipeError, System
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-
-SMALLEST_SIDE = 32  # of what `corruptions` changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Prepared:
 def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
     """Clean, split off what is held out, resize, weigh the classes.
 
-    The same data, values and seed give the same sides. Raises `RecipeError` for grey or too small
+    The same data, values and seed give the same sides. Raises `RecipeError` for too small
     images, labels beyond `classes`, and too little data; `DataError` as `cells.clean` does.
     """
     _check(system, data, classes)
@@ -78,7 +77,8 @@ def resized(images: Images, side: int | None) -> Images:
 
     small: Images = np.empty((len(images), side, side, images.shape[3]), np.uint8)
     for image, target in zip(images, small, strict=True):
-        cv2.resize(image, (side, side), dst=target, interpolation=cv2.INTER_LINEAR)
+        smaller = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+        target[...] = smaller.reshape(target.shape)  # OpenCV drops the axis of a single channel
     return small
 
 
@@ -96,15 +96,15 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> Floats:
 
 def _check(system: System, data: Dataset, classes: int) -> None:
     height, width, channels = data.images.shape[1:]
-    if channels != 3:
+    if channels != 3 and system.recover:
+        raise RecipeError(f"{data.source}: pictures are recovered of colour images only.")
+    names = {*system.augmentations, *(name for chain in system.benchmark for name in chain)}
+    least, name = max([(get(name).least, name) for name in names], default=(1, ""))
+    if min(system.side or min(height, width), height, width) < least:
         raise RecipeError(
-            f"{data.source}: expected colour images (n, h, w, 3), received one channel; repeat it: "
-            "np.repeat(images, 3, axis=-1)."
-        )
-    if min(system.side or min(height, width), height, width) < SMALLEST_SIDE:
-        raise RecipeError(
-            f"{data.source}: expected images of {SMALLEST_SIDE} pixels or more a side, received "
-            f"{height}x{width} (trained at {system.side or 'that size'}): enlarge them first."
+            f"{data.source}: {name} takes images of {least} pixels or more a side, received "
+            f"{height}x{width} (trained at {system.side or 'that size'}): enlarge them first, or take "
+            "a recipe without it."
         )
     if len(data) and not 0 <= data.labels.min() <= data.labels.max() < classes:
         raise RecipeError(

@@ -59,7 +59,7 @@ def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
         "--out",
         "run",
         "--epochs",
-        "2",
+        "12",  # batch norms' averages need some 40 steps
     )
     assert "rewritten for Keras 3.4.1" in call(tmp_path, "make-submission", "run")
     shown = call(tmp_path, "local-eval", "--corrupt", "medium", "--json", "report.json")

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cells import synthetic
-from corruptions import names
+from corruptions import CorruptionError, names
 from corruptions.presets import NAMES, resolve
 from evaluator.trained_on import shared_training
 from recipes.augment import AUGMENTATIONS, augmented, recorded
@@ -46,6 +46,31 @@ def test_batches_keep_their_form(name: str) -> None:
     assert targets.dtype == np.float32
     np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
     assert (images != CELLS.images).any()
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_grey_images_stay_grey(name: str) -> None:
+    """A challenge of grey images could not be trained for."""
+    grey = CELLS.images[..., :1].copy()
+    images, targets = run(name, grey)
+    assert images.dtype == np.uint8
+    assert images.shape == grey.shape
+    assert len(targets) == len(grey)
+    assert (images != grey).any()
+    colour, _ = run(name, np.repeat(grey, 3, axis=-1))
+    if (colour == colour[..., :1]).all():
+        np.testing.assert_array_equal(images, colour[..., :1])
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_the_smallest_side_is_the_one_that_works(name: str) -> None:
+    """Small images would be refused for nothing, or fail in the first batch."""
+    side = max(8, AUGMENTATIONS[name].least)
+    images = np.random.default_rng(0).integers(0, 256, (8, side, side, 3), dtype=np.uint8)
+    assert run(name, images)[0].shape == images.shape
+    if AUGMENTATIONS[name].least > 8:
+        with pytest.raises(CorruptionError):
+            run(name, images[:, 1:])
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

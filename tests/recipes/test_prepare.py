@@ -163,9 +163,9 @@ def _one_each() -> Dataset:
 @pytest.mark.parametrize(
     ("data", "values", "words"),
     [
-        (_grey, {}, "expected colour images"),
-        (_tiny, {}, "32 pixels or more a side, received 28x28"),
-        (_tiny, {"side": 64}, "32 pixels or more a side, received 28x28"),
+        (_grey, {"recover": True}, "of colour images only"),
+        (_tiny, {"copies": (("aug_mix",),)}, "aug_mix takes images of 32 pixels or more a side"),
+        (_tiny, {"side": 64, "balance": ("light",)}, "32 pixels or more a side, received 28x28"),
         (_beyond, {}, r"expected labels 0\.\.7, received 3\.\.10"),
         (_one_class, {}, "one label"),
         (_one_each, {}, "too few to train on"),
@@ -176,6 +176,19 @@ def test_unfit_images_are_refused(data: Any, values: dict[str, Any], words: str)
     """The training would end in the middle, with a message from the depths of Keras."""
     with pytest.raises(RecipeError, match=words):
         prepared(data(), **values)
+
+
+def test_tiny_images_are_taken_where_nothing_needs_large_ones() -> None:
+    """A challenge of 28x28 images could not be trained for."""
+    assert prepared(_tiny(), copies=(("flips",),)).train.images.shape[1:] == (28, 28, 3)
+
+
+def test_grey_images_stay_grey() -> None:
+    """A challenge of grey images could not be trained for."""
+    sides = prepared(_grey(), side=48)
+    assert sides.train.images.shape[1:] == (48, 48, 1)
+    colour = resized(np.repeat(_grey().images, 3, axis=-1), 48)
+    np.testing.assert_array_equal(resized(_grey().images, 48), colour[..., :1])
 
 
 RESIZE_THERE = """

@@ -117,7 +117,7 @@ def test_a_training_is_reproducible(here: Path) -> None:
     assert histories[0] == pytest.approx(histories[1], rel=1e-3)
 
 
-FIRST, *OTHERS = ("overfitting_gods", *(name for name in TEAMS if name != "overfitting_gods"))
+FIRST, *OTHERS = ("reluctant_learners", *(name for name in TEAMS if name != "reluctant_learners"))
 PATHS = [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
 
 
