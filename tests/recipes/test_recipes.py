@@ -100,6 +100,7 @@ def test_show_prints_the_recipe_the_network_and_the_cost(here: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_a_training_is_reproducible(here: Path) -> None:
     """Else nobody could say whether a change of the recipe or of the dice made the difference."""
     for name in ("a", "b"):
