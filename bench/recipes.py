@@ -28,6 +28,7 @@ from bench.demonstration_report import put_into
 from bench.report import console, machine, write_json
 from cells import Dataset, load
 from evaluator.answering import answered
+from evaluator.card import percent
 from evaluator.compare import Comparison, Standing, compare
 from evaluator.options import Options
 from evaluator.result import Score
@@ -174,7 +175,7 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
             load_system(name).reported,
             f"{one.training.epochs}",
             f"{one.training.seconds:.0f}",
-            f"{one.training.waited:.0%}".replace("%", " %"),
+            percent(one.training.waited),
             _figure(one.clean),
             *(_figure(one.damaged[preset]) for preset in PRESETS),
             _figure(one.drop["an2dl-2024"]),

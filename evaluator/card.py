@@ -20,7 +20,12 @@ def chance(share: float) -> str:
     """A probability for people; never 0 or 100 %, which nobody can know."""
     if share < 0.01:
         return "under 1 %"
-    return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
+    return "over 99 %" if share > 0.99 else percent(share)
+
+
+def percent(share: float) -> str:
+    """A share as 87 %."""
+    return f"{share:.0%}".replace("%", " %")
 
 
 def explained(made: Estimate, *, more: bool = True) -> list[str]:
@@ -48,7 +53,7 @@ def explained(made: Estimate, *, more: bool = True) -> list[str]:
         lines.append(f"The interval is {made.widened:.1f} times as wide because of these misses.")
     if made.finite_share > TOLERANCE:
         advice = "--full asks more" if more else "more images would narrow it"
-        share = f"{made.finite_share:.0%}".replace("%", " %")
+        share = percent(made.finite_share)
         lines.append(f"{share} of its variance is due to finite local images; {advice}.")
     lines += [belief.sentence().capitalize() + "." for belief in made.consistent_with[:2]]
     return lines

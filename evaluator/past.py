@@ -19,7 +19,7 @@ from evaluator.forecast import figures_of, tally
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
-from evaluator.store import LeaderboardScore, Run, Store, Submission
+from evaluator.store import LeaderboardScore, Prediction, Run, Store, Submission
 from submission.archive import sha256_of
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
     if not others:
         return Past((), (), tuple(notes))
     plan = plan_on(Choice(data, "all", ()), options)
+    predicted = {row.score.id: row.prediction for row in store.history() if row.score}
     scores, lines, used = [], [], []
     for found in others:
         try:
@@ -74,7 +75,7 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
                 answers.figures, found.value, found.decimals, found.hidden_images, found.phase
             )
         )
-        lines.append(_line(store, answers, found))
+        lines.append(_line(answers, found, predicted.get(found.id)))
         used.append(found.submission)
     return Past(tuple(scores), tuple(lines), (*notes, *_without_split(used)))
 
@@ -150,10 +151,7 @@ def not_trained_on(submission: Path, data: Dataset, given: str | None = None) ->
     return np.asarray(read_split(split).side(data) != "train")
 
 
-def _line(store: Store, answers: _Answers, score: LeaderboardScore) -> PastLine:
-    predicted = next(
-        (row.prediction for row in store.history() if row.score and row.score.id == score.id), None
-    )
+def _line(answers: _Answers, score: LeaderboardScore, predicted: Prediction | None) -> PastLine:
     figures = answers.figures
     images = figures.images or ()
     clean = wilson(figures.accuracies[0] * images[0], images[0])

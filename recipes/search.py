@@ -21,11 +21,11 @@ from typing import Any
 from cells import Dataset
 from recipes import models
 from recipes.beginning import make_folder, refuse_cut_off
-from recipes.checkpoint import identity, require_same
+from recipes.checkpoint import require_same
 from recipes.fitting import DivergedError
 from recipes.progress import Progress, Say, Tell
 from recipes.system import Change, RecipeError, System, changed
-from recipes.train import TrainingRun, train
+from recipes.train import TrainingRun, belonging, train
 from submission.arguments import write_text
 
 MISSING = (
@@ -158,14 +158,7 @@ def _refuse_another(
 ) -> None:
     """Raise `RecipeError` if the run resumes another search's trials; note what these are of."""
     path = out / OF
-    belongs = identity(
-        system,
-        data.fingerprint(),
-        classes=classes,
-        seed=run.seed,
-        weights=run.weights,
-        precision=run.precision,
-    )
+    belongs = belonging(system, data, classes, run)
     belongs["epochs"] = str(run.epochs)
     if run.resume and path.is_file():
         require_same(out, json.loads(path.read_text(encoding="utf-8")), belongs)

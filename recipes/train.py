@@ -95,21 +95,26 @@ def train(
     the user can mend.
     """
     run = run or TrainingRun()
-    system = _resolved(system, run)
-    _check(system, run)
-    belongs = identity(
-        system,
+    resolved = _resolved(system, run)
+    _check(resolved, run)
+    belongs = belonging(system, data, classes, run)
+    before = begin(out, belongs, say, resume=run.resume)
+    if before is not None:
+        return _known(out, before)
+    parts = _Parts(resolved, data, out, classes, run, belongs)
+    return parts.train(tell, say)
+
+
+def belonging(system: System, data: Dataset, classes: int, run: TrainingRun) -> dict[str, str]:
+    """What a run's training is of, with the epochs and rates that the run asks for; see `identity`."""
+    return identity(
+        _resolved(system, run),
         data.fingerprint(),
         classes=classes,
         seed=run.seed,
         weights=run.weights,
         precision=run.precision,
     )
-    before = begin(out, belongs, say, resume=run.resume)
-    if before is not None:
-        return _known(out, before)
-    parts = _Parts(system, data, out, classes, run, belongs)
-    return parts.train(tell, say)
 
 
 class _Parts:

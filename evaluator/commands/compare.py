@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from evaluator.commands.parsers import new_parser
-from evaluator.commands.several import Inputs, add_inputs, read_inputs, seen_in_training
+from evaluator.commands.several import (
+    Inputs,
+    add_inputs,
+    read_inputs,
+    seen_in_training,
+    tell_result,
+)
 from evaluator.options import Options
-from submission.arguments import write_or_print
 from submission.command import Exit
 
 EXAMPLES = """\
@@ -46,18 +52,12 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     notes = [*seen_in_training(inputs), *_shared(inputs, options.trained_on)]
     from evaluator.answering import answered
     from evaluator.compare import compare
+    from evaluator.comparing.text import show
     from evaluator.progress import on_terminal
 
     sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, on_terminal)
     comparison = compare(sheets, notes)
-    if options.json != "-":
-        from rich.console import Console
-
-        from evaluator.comparing.text import show
-
-        show(comparison, Console())
-    if options.json:
-        write_or_print(options.json, comparison.to_json())
+    tell_result(options, partial(show, comparison), comparison.to_json)
     if options.plot:
         from evaluator.comparing.forest import save_plot
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from evaluator.commands.parsers import new_parser
-from evaluator.commands.several import add_inputs, read_inputs, tell_unseen
+from evaluator.commands.several import add_inputs, read_inputs, tell_result, tell_unseen
 from evaluator.errors import EvaluationError
 from evaluator.options import Options
-from submission.arguments import positive, write_or_print
+from submission.arguments import positive
 from submission.command import Exit
 
 EXAMPLES = """\
@@ -46,10 +47,5 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
     tell_unseen(inputs, options)
-    if options.json != "-":
-        from rich.console import Console
-
-        show(vote, Console())
-    if options.json:
-        write_or_print(options.json, to_json(vote))
+    tell_result(options, partial(show, vote), partial(to_json, vote))
     return Exit.FINE

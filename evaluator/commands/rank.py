@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evaluator.commands.parsers import new_parser, say
-from evaluator.commands.several import Inputs, add_inputs, read_inputs, tell_unseen
+from evaluator.commands.several import Inputs, add_inputs, read_inputs, tell_result, tell_unseen
 from evaluator.errors import EvaluationError
 from evaluator.options import NO_STORE, PHASE, Options
 from evaluator.storing.score_text import read_phase
-from submission.arguments import positive, write_or_print
+from submission.arguments import positive
 from submission.command import Exit
 
 if TYPE_CHECKING:
@@ -57,12 +58,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
     uploads = Uploads(options.uploads_per_day, *used_today(scores, phase))
     ranking = rank(entries, phase, uploads)
-    if options.json != "-":
-        from rich.console import Console
-
-        show(ranking, Console())
-    if options.json:
-        write_or_print(options.json, to_json(ranking))
+    tell_result(options, partial(show, ranking), partial(to_json, ranking))
     return Exit.FINE if len(entries) == len(inputs.zips) else Exit.FINDINGS
 
 

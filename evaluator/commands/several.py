@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from evaluator.commands.parsers import add_store, expected, say
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
-from submission.arguments import add_challenge, check_writable, count
+from submission.arguments import add_challenge, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cells import Dataset
 
 UNSEEN = "†"
@@ -109,3 +111,15 @@ def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:
             say(line)
         else:
             print(line)
+
+
+def tell_result(
+    options: argparse.Namespace, show: Callable[[Console], None], to_json: Callable[[], str]
+) -> None:
+    """Print the result, write it as JSON, or print that alone: as `--json` says."""
+    if options.json != "-":
+        from rich.console import Console
+
+        show(Console())
+    if options.json:
+        write_or_print(options.json, to_json())

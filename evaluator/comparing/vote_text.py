@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from evaluator.card import percent
 from evaluator.comparing.text import difference_document, score_document, sentence
 from evaluator.comparing.vote import Vote
 from evaluator.result import Score
@@ -81,9 +82,8 @@ def _parts(vote: Vote) -> Iterator[RenderableType]:
 def _uncovered(vote: Vote) -> str:
     if vote.covered > 1 - 1e-9:
         return ""
-    share = f"{vote.covered:.0%}".replace("%", " %")
     return (
-        f" All of them have answered {share} of the preset, by weight; the rest does not count here "
+        f" All of them have answered {percent(vote.covered)} of the preset, by weight; the rest does not count here "
         "(local-eval on each of them asks it)."
     )
 

@@ -143,7 +143,11 @@ def test_trials_of_another_search_are_not_gone_on_with(tmp_path: Path) -> None:
     """Else --resume takes the best of another recipe's trials, or fails on their names."""
     searched(tmp_path, trials=1)
     table = (tmp_path / "search.csv").read_text(encoding="utf-8")
-    for system, run in ((SYSTEM, {"seed": 1}), (replace(SYSTEM, batch=8), {})):
+    for system, run in (
+        (SYSTEM, {"seed": 1}),
+        (SYSTEM, {"rate": 0.5}),
+        (replace(SYSTEM, batch=8), {}),
+    ):
         with pytest.raises(RecipeError, match=r"another (seed|recipe) .*nothing was changed"):
             searched(tmp_path, system, trials=1, resume=True, **run)
     assert (tmp_path / "search.csv").read_text(encoding="utf-8") == table
