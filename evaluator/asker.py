@@ -98,10 +98,7 @@ class Asker:
 def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
     return Request(
         submission=folder,
-        classes=challenge.classes,
-        module=challenge.module,
-        class_name=challenge.class_name,
-        method=challenge.method,
+        **challenge.asked(),
         working_folder=challenge.working_folder,
         device=chosen_device(options.device),
         limits=replace(

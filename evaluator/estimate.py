@@ -19,10 +19,10 @@ from evaluator.estimation.gaussians import Floats, Gaussians
 from evaluator.estimation.inputs import MATCHING, Figures, LibraryCell, PastScore, Target, check
 from evaluator.estimation.logits import expit, logit
 from evaluator.estimation.shift_matching import Match, Problem, Strengths, match, prior_of
+from submission.challenge import ASSUMED_HIDDEN_IMAGES
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
 LOW, HIGH = 0.05, 0.95
-ASSUMED_HIDDEN = 2000  # images, where the organisers do not say
 TOLERANCE = 0.1  # share of the variance that finite local images may have without being named
 WIDENING_PRIOR = 4  # the interval starts as if four leave-one-out errors had been as expected
 # Chosen by bench.estimation_tuning, on other seeds than those of the study.
@@ -131,7 +131,7 @@ def regime_of(past: int) -> Regime:
 
 def _problem(figures: Figures, used: Sequence[PastScore], aim: Target) -> Problem:
     everyone = [*(score.figures for score in used), figures]
-    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN for score in used], float)
+    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
     shown = np.array([score.value for score in used], float)
     scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
     rounding = np.array([_rounding(score.decimals) for score in used])
@@ -140,7 +140,7 @@ def _problem(figures: Figures, used: Sequence[PastScore], aim: Target) -> Proble
         np.array([_local_variance(one) for one in everyone]),
         scores,
         scores * (1 - scores) / sizes + rounding,
-        aim.hidden or ASSUMED_HIDDEN,
+        aim.hidden or ASSUMED_HIDDEN_IMAGES,
         _rounding(aim.decimals),
     )
 
@@ -212,7 +212,7 @@ def _assumed(
     """What the figures rest on and nobody has said."""
     said = []
     if not aim.hidden:
-        said.append(f"The hidden set has about {ASSUMED_HIDDEN:,} images: nobody said how many.")
+        said.append(f"The hidden set has about {ASSUMED_HIDDEN_IMAGES:,} images: nobody said how many.")
     if len(used) < len(past):
         said.append(f"{len(past) - len(used)} past scores of another phase are left aside.")
     if used:

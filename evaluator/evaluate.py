@@ -38,7 +38,7 @@ from evaluator.storing.errors import StoreError
 from sandbox.ingest import Outcome
 from sandbox.job import SandboxError
 from submission.archive import Archive
-from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, load_challenge
+from submission.challenge import Challenge, load_challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
 
@@ -150,8 +150,7 @@ def _expectation(rehearsal: Rehearsal, data: Dataset, store: Store | None) -> Ex
     if not asker.options.estimate:
         return None
     top_up = partial(_top_up, data=data, rehearsal=rehearsal, store=store)
-    known = rehearsal.challenge.hidden_images
-    hidden = None if known == ASSUMED_HIDDEN_IMAGES else known  # what nobody said, the card names
+    hidden = rehearsal.challenge.hidden_images
     return expectation(store, rehearsal.book.run, data, asker.options, hidden, top_up)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from sandbox.answers import Rule
 from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
 from sandbox.job import Job, Limits, SandboxError
 from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
@@ -31,7 +32,7 @@ LEAVING_SECONDS = 20.0  # for a child that was told that no question follows
 class Request:
     """Which submission to ask, and how.
 
-    submission: the unpacked zip. classes: labels are 0..classes-1. working_folder: where the
+    submission: the unpacked zip. classes: labels are 0..classes-1. answers: what is taken for them. working_folder: where the
     platform stands when it imports the submission. python: the interpreter of the child. image:
     a docker image to run it in, with its own interpreter.
     """
@@ -41,6 +42,10 @@ class Request:
     module: str = "model"
     class_name: str = "Model"
     method: str = "predict"
+    answers: Rule = "labels"
+    arguments: tuple[Literal["path"], ...] = ()
+    one_at_a_time: bool = False
+    worker: Literal["2026-03", "2026-10"] = "2026-03"
     working_folder: Literal["submission", "program"] = "submission"
     device: Literal["cpu", "gpu"] = "cpu"
     python: str = sys.executable
@@ -124,8 +129,10 @@ class Session:
             sizes = [block.count for block in blocks[len(labels) : count]]
             if faults or not sizes:
                 return not faults
-            classes, at = self.request.classes, first + len(labels)
-            found, fault = read_labels(self._output, self._seal, sizes, classes, at)
+            wanted, at = self.request, first + len(labels)
+            found, fault = read_labels(
+                self._output, self._seal, sizes, wanted.classes, at, wanted.answers
+            )
             if fault and fault.kind == "type":
                 found = []  # right numbers that the platform would not take: they must not count
             for one in found:
@@ -147,8 +154,15 @@ class Session:
         while self._running.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         result = self._running.cancel()
-        classes = self.request.classes
-        found = read_outcome(self._output, self._seal, self._sizes, classes, result, self._started)
+        found = read_outcome(
+            self._output,
+            self._seal,
+            self._sizes,
+            self.request.classes,
+            result,
+            self._started,
+            self.request.answers,
+        )
         return replace(found, problem=found.problem or self._fault)
 
     def allow(self, seconds: float) -> None:

@@ -14,8 +14,11 @@ from submission.errors import SubmissionError
 
 Metric = Literal["accuracy", "balanced accuracy", "macro-F1"]
 WorkingFolder = Literal["submission", "program"]
+Answers = Literal["labels", "probabilities", "strict"]
+Worker = Literal["2026-03", "2026-10"]
+WORKERS: tuple[Worker, ...] = get_args(Worker)
 DEFAULT = "an2dl-2024"
-ASSUMED_HIDDEN_IMAGES = 2000
+ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
 _SECTIONS = (
     "schema",
     "name",
@@ -46,9 +49,14 @@ class SizeLimits:
 class Challenge:
     """One challenge.
 
-    shape: (h, w, channels) of an image. label_names: their positions are the labels.
-    hidden_images: size of the hidden set, assumed 2,000 where unknown. keras, tensorflow, python:
-    the server's versions, "" where unknown. seconds, memory_bytes: its limits, None where unknown.
+    shape: (h, w, channels) of an image. label_names: their positions are the labels. arguments:
+    what the class is made with, "path" for the submission's folder. one_at_a_time: whether the
+    method is given one image (h, w, channels), not all (n, h, w, channels). answers: "labels" for
+    whatever `accuracy_score` takes for labels, "strict" for an integer array (n,) alone,
+    "probabilities" for scores (n, classes). hidden_images: size of the hidden set, None where
+    unknown. keras, tensorflow, python: the server's versions, "" where unknown; packages: what else
+    it has, as for pip. worker: Codabench's generation, None where either may run it. seconds,
+    memory_bytes: the server's limits, None where unknown.
     """
 
     name: str
@@ -58,13 +66,18 @@ class Challenge:
     module: str = "model"
     class_name: str = "Model"
     method: str = "predict"
+    arguments: tuple[Literal["path"], ...] = ()
+    one_at_a_time: bool = False
+    answers: Answers = "labels"
     dtype: str = "uint8"
     metric: Metric = "accuracy"
-    hidden_images: int = ASSUMED_HIDDEN_IMAGES
+    hidden_images: int | None = None
     working_folder: WorkingFolder = "program"
     python: str = ""
     tensorflow: str = ""
     keras: str = ""
+    packages: tuple[str, ...] = ()
+    worker: Worker | None = None
     seconds: float | None = None
     memory_bytes: int | None = None
     sizes: SizeLimits = field(default_factory=SizeLimits)
@@ -73,6 +86,32 @@ class Challenge:
     def classes(self) -> int:
         """The number of labels."""
         return len(self.label_names)
+
+    @property
+    def assumed_images(self) -> int:
+        """The size of the hidden set, `ASSUMED_HIDDEN_IMAGES` where nobody said."""
+        return self.hidden_images or ASSUMED_HIDDEN_IMAGES
+
+    def asked(self, worker: Worker | None = None) -> dict[str, Any]:
+        """How a submission is asked: the fields of `sandbox.ingest.Request` that a challenge knows.
+
+        worker: the generation to ask as; the challenge's own, else the older one.
+        """
+        return {
+            "classes": self.classes,
+            "module": self.module,
+            "class_name": self.class_name,
+            "method": self.method,
+            "answers": self.answers,
+            "arguments": self.arguments,
+            "one_at_a_time": self.one_at_a_time,
+            "worker": worker or self.worker or WORKERS[0],
+        }
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The generations of Codabench's worker that may run a submission."""
+        return WORKERS if self.worker is None else (self.worker,)
 
 
 def built_in() -> tuple[str, ...]:
@@ -105,6 +144,8 @@ def _parse(text: str, source: str) -> Challenge:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SubmissionError(f"{source}: not valid TOML: {error}.") from None
+    except RecursionError:
+        raise SubmissionError(f"{source}: not valid TOML: nested too deeply.") from None
     reader = _Reader(source, data)
     reader.only(data, "", _SECTIONS)
     if data.get("schema") != 1:
@@ -113,11 +154,15 @@ def _parse(text: str, source: str) -> Challenge:
 
 
 def _build(reader: _Reader) -> Challenge:
-    interface = reader.section("interface", ("module", "class", "method"))
+    interface = reader.section(
+        "interface", ("module", "class", "method", "arguments", "images", "answers")
+    )
     images = reader.section("images", ("shape", "dtype"))
     labels = reader.section("labels", ("names",))
     scoring = reader.section("scoring", ("metric", "hidden_images"))
-    server = reader.section("server", ("working_folder", "python", "tensorflow", "keras"))
+    server = reader.section(
+        "server", ("working_folder", "python", "tensorflow", "keras", "packages", "worker")
+    )
     limits = reader.section(
         "limits", ("zip_bytes", "unpacked_bytes", "file_bytes", "seconds", "memory_bytes")
     )
@@ -129,13 +174,18 @@ def _build(reader: _Reader) -> Challenge:
         module=reader.text(interface, "module", default="model"),
         class_name=reader.text(interface, "class", default="Model"),
         method=reader.text(interface, "method", default="predict"),
+        arguments=reader.texts(interface, "arguments", ("path",)),
+        one_at_a_time=reader.choice(interface, "images", ("all", "one"), "all") == "one",
+        answers=reader.choice(interface, "answers", get_args(Answers), "labels"),
         dtype=reader.choice(images, "dtype", ("uint8",), "uint8"),
         metric=reader.choice(scoring, "metric", get_args(Metric), "accuracy"),
-        hidden_images=reader.count(scoring, "hidden_images") or ASSUMED_HIDDEN_IMAGES,
+        hidden_images=reader.count(scoring, "hidden_images"),
         working_folder=reader.choice(server, "working_folder", get_args(WorkingFolder), "program"),
         python=reader.text(server, "python", default=""),
         tensorflow=reader.text(server, "tensorflow", default=""),
         keras=reader.text(server, "keras", default=""),
+        packages=reader.texts(server, "packages"),
+        worker=reader.choice(server, "worker", WORKERS, None),
         seconds=reader.count(limits, "seconds"),
         memory_bytes=reader.count(limits, "memory_bytes"),
         sizes=SizeLimits(
@@ -174,12 +224,22 @@ class _Reader:
         return value
 
     def choice(
-        self, table: Mapping[str, Any], key: str, among: tuple[str, ...], default: str
+        self, table: Mapping[str, Any], key: str, among: tuple[str, ...], default: str | None
     ) -> Any:
         value = table.get(key, default)
-        if value not in among:
+        if key in table and value not in among:
             raise self.fail(key, "one of " + ", ".join(among), value)
         return value
+
+    def texts(
+        self, table: Mapping[str, Any], key: str, among: tuple[str, ...] = ()
+    ) -> tuple[Any, ...]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.fail(key, "a list of texts", value)
+        if among and not set(value) <= set(among):
+            raise self.fail(key, "a list of " + ", ".join(among), value)
+        return tuple(value)
 
     def count(self, table: Mapping[str, Any], key: str) -> int | None:
         value = table.get(key)

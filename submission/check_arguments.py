@@ -9,8 +9,8 @@ from dataclasses import replace
 from submission.arguments import add_challenge, count, positive, seconds, size
 from submission.challenge import Challenge, SizeLimits
 from submission.checks.registry import all_checks
+from submission.codes import run_codes
 from submission.findings import known_codes
-from submission.run_codes import run_codes
 
 
 def add_checking(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,10 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--docker", metavar="IMAGE", help="dry run in this docker image too")
     group.add_argument(
-        "--hidden-images", type=positive, metavar="N", help="size of the hidden set (default 3000)"
+        "--hidden-images",
+        type=positive,
+        metavar="N",
+        help="size of the hidden set (default: the challenge's, else 2000)",
     )
     group.add_argument("--seed", type=count, default=0, help="of the drawn images (default 0)")
     group.add_argument("--list-checks", action="store_true", help="print all checks and end")

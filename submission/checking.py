@@ -11,6 +11,7 @@ from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.checked import Checked, unknown_to_all
 from submission.checks.registry import examine
+from submission.codes import refuted, stops
 from submission.findings import Finding, has_errors, without
 from submission.patience import said_when_slow
 
@@ -35,25 +36,32 @@ class Checking:
     seconds: dict[str, float] = field(default_factory=dict)
     rehearsal: Rehearsal | None = None
 
-    def look(self, archive: Archive, challenge: Challenge, zip_name: str = "") -> list[Finding]:
-        """What the checks find without running anything."""
+    def findings(self, archive: Archive, zip_name: str = "") -> list[Finding]:
+        """What the checks and the dry runs find; what ran refutes what was read.
+
+        zip_name: the name it will be uploaded under; its own when left out.
+        """
+        read = self._look(archive, zip_name)
+        if self.rehearse is None or stops(read):
+            return self.keep(read)
+        ran = self._run(archive, self.rehearse)
+        return self.keep([*(_weighed(finding, self.rehearsal) for finding in read), *ran])
+
+    def _look(self, archive: Archive, zip_name: str) -> list[Finding]:
         started = time.monotonic()
         with said_when_slow("looking into the zip"):
-            found = self.keep(examine(archive, challenge, zip_name))
+            found = examine(archive, self.challenge, zip_name)
         self.seconds["static"] = time.monotonic() - started
         return found
 
-    def run(self, archive: Archive) -> list[Finding]:
-        """What the dry runs find; nothing when none is wanted."""
-        if self.rehearse is None:
-            return []
+    def _run(self, archive: Archive, rehearse: Rehearse) -> Sequence[Finding]:
         started = time.monotonic()
-        self.rehearsal = self.rehearse(archive)
+        self.rehearsal = rehearse(archive)
         self.seconds["dry run"] = time.monotonic() - started
         for run in self.rehearsal.runs:
             phases = {f"{run.place.name}: {name}": took for name, took in run.seconds.items()}
             self.seconds.update(phases)
-        return self.keep(self.rehearsal.findings)
+        return self.rehearsal.findings
 
     def keep(self, findings: Sequence[Finding]) -> list[Finding]:
         """Those that are not ignored; the others are counted."""
@@ -63,12 +71,20 @@ class Checking:
         return kept
 
     def whole(self, archive: Archive) -> Checked:
-        """Both, and what they come to."""
-        findings = self.look(archive, self.challenge)
-        if not any(f.severity == "error" and f.code.startswith("S1") for f in findings):
-            findings += self.run(archive)  # else it could not be unpacked, or not be imported
+        """What was found, and what it comes to."""
+        findings = self.findings(archive)
         files = {member.name: member.size for member in archive.members}
         return self.result(str(archive.path), archive.sha256, archive.size, files, findings)
+
+    @property
+    def scale_is_right(self) -> bool:
+        """Whether every way to feed the images was tried on labelled ones, and none was better."""
+        tried = self.rehearsal is not None and bool(self.rehearsal.readings)
+        return tried and not any(f.code == "S708" for f in self._ran_findings)
+
+    @property
+    def _ran_findings(self) -> tuple[Finding, ...]:
+        return self.rehearsal.findings if self.rehearsal else ()
 
     def result(
         self,
@@ -93,7 +109,8 @@ class Checking:
     def _ran(self, checked: Checked, rehearsal: Rehearsal, unknown: tuple[str, ...]) -> Checked:
         from submission.rehearsal import as_document, is_ready
 
-        ready = not has_errors(checked.findings) and is_ready(rehearsal, self.challenge)
+        doubtful = any(f.kind == "scores" and f.severity != "note" for f in checked.findings)
+        ready = not has_errors(checked.findings) and not doubtful and is_ready(rehearsal)
         on_server = any(run.place.is_server for run in rehearsal.runs)
         missing = () if on_server else self._versions(" (build them once: --server)")
         return replace(
@@ -109,3 +126,10 @@ class Checking:
         named = (("TensorFlow", self.challenge.tensorflow), ("Keras", self.challenge.keras))
         said = " / ".join(f"{what} {version}" for what, version in named if version)
         return (f"{said}{hint}",) if said else ()
+
+
+def _weighed(finding: Finding, rehearsal: Rehearsal | None) -> Finding:
+    """A finding that was read, in the light of every run."""
+    for run in rehearsal.runs if rehearsal else ():
+        finding = refuted(finding, run.passed, run.place.name, is_server=run.is_servers)
+    return finding

@@ -9,15 +9,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from sandbox.ingest import Outcome, Progress, Request, Session
 from sandbox.job import CEILINGS, Limits
 from submission.archive import Archive
-from submission.challenge import Challenge, WorkingFolder
+from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
+from submission.codes import STEPS, Step, found
 from submission.dry_run_cost import PLATFORMS_SECONDS, Cost, estimate
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import (
@@ -25,21 +28,23 @@ from submission.dry_run_judgement import (
     judge_answers,
     judge_cost,
     judge_failure,
-    judge_scale,
+    judge_meaning,
     judge_traces,
+    judge_worker,
     unchecked_cost,
 )
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_progress import Shown, Tell, silent
 from submission.dry_run_questions import Interview, Labels, Question, ask_everything
-from submission.dry_run_scale import Difference, ask_scale
+from submission.dry_run_scale import Difference, ask_readings
+from submission.errors import SubmissionError
 from submission.failures import plain
 from submission.findings import Finding
-from submission.run_codes import found
 
 MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
+MOST_MODULES = 100  # that are searched for a folder's name
+FEW = 8  # images for a question whose answer does not count
 SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
-HIDDEN_IMAGES = 3000
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Settings:
     """bounds: the platform's limits, as far as known. hidden_images: how many it will ask."""
 
     bounds: Bounds = field(default_factory=Bounds)
-    hidden_images: int = HIDDEN_IMAGES
+    hidden_images: int = ASSUMED_HIDDEN_IMAGES
     seed: int = 0
 
 
@@ -55,8 +60,9 @@ class Settings:
 class Run:
     """What one place showed.
 
-    accuracy: of the first answer on the labelled images; None without labels. labels: the first
-    answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
+    passed: the last step that it passed, None where not even the import. is_servers: whether the
+    versions that it saw are those of the server. accuracy: of the first answer on the labelled images, right: on which of them; None without
+    labels. labels: the first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
     what it could not tell; unknown_limits: those of the platform, with what would be needed.
     """
 
@@ -64,6 +70,7 @@ class Run:
     findings: tuple[Finding, ...]
     cost: Cost | None
     accuracy: float | None
+    right: NDArray[np.bool_] | None
     labels: Labels | None
     versions: Mapping[str, str]
     limits: Mapping[str, str]
@@ -71,6 +78,8 @@ class Run:
     unchecked: tuple[str, ...] = ()
     unknown_limits: tuple[str, ...] = ()
     scale: Mapping[str, Difference] = field(default_factory=dict)
+    passed: Step | None = None
+    is_servers: bool = False
 
     @property
     def answered(self) -> bool:
@@ -124,10 +133,12 @@ class _DryRun:
                 other = other or stack.enter_context(self._other())
                 findings += self._moved(other, outcome)
         cost = estimate(interview, outcome, self.settings.hidden_images)
-        findings += judge_answers(interview, self.challenge)
-        findings += judge_scale(scale)
+        hidden = self.settings.hidden_images
+        findings += judge_answers(interview, outcome, self.challenge, hidden)
+        findings += judge_meaning(interview, scale, self.challenge)
         findings += judge_cost(cost, self.settings.bounds) if cost else []
         findings += judge_traces(outcome, str(stood))
+        findings += judge_worker(outcome, self._under_newer_worker(outcome))
         return self._result(interview, outcome, cost, scale, findings)
 
     def first_answer(self) -> Labels | None:
@@ -147,14 +158,15 @@ class _DryRun:
         findings: Sequence[Finding],
     ) -> Run:
         first = interview.answers.get("first")
-        accuracy, plain_rows, truth = None, self.images.plain, self.images.labels
+        right, rows, truth = None, self.images.plain, self.images.labels
         if first is not None and truth is not None:
-            accuracy = float((first.labels[plain_rows] == truth[plain_rows]).mean())
+            right = first.labels[rows] == truth[rows]
         return Run(
             self.place,
             tuple(findings),
             cost,
-            accuracy,
+            None if right is None else float(right.mean()),
+            right,
             None if first is None else first.labels,
             outcome.versions,
             outcome.result.limits,
@@ -162,7 +174,18 @@ class _DryRun:
             tuple(self._not_asked(interview)),
             tuple(unchecked_cost(cost, self.settings.bounds)),
             scale,
+            _passed(interview, outcome),
+            self._is_servers(outcome.versions),
         )
+
+    def _is_servers(self, versions: Mapping[str, str]) -> bool:
+        """Whether it ran under the versions that the challenge names, as far as it loaded them."""
+        named = {"tensorflow": self.challenge.tensorflow, "keras": self.challenge.keras}
+        seen = [versions.get(name) for name, pin in named.items() if pin]
+        pins = [pin for pin in named.values() if pin]
+        if self.place.is_server:
+            return bool(pins) and all(s in (None, p) for s, p in zip(seen, pins, strict=True))
+        return bool(pins) and seen == pins
 
     def _interview(self, session: Session) -> tuple[Interview, Outcome, dict[str, Difference]]:
         started = time.monotonic()
@@ -170,7 +193,7 @@ class _DryRun:
             interview = Interview(session, self.images, self._watched(session, tell))
             ask_everything(interview, self.settings.hidden_images, self.settings.seed)
             self.seconds["questions"] = time.monotonic() - started
-            scale = ask_scale(interview) if self.place == HERE else {}
+            scale = ask_readings(interview, self.challenge.classes) if self.place == HERE else {}
             self.seconds["scale"] = time.monotonic() - started - self.seconds["questions"]
             return interview, session.finish(), scale
 
@@ -199,7 +222,7 @@ class _DryRun:
     def _moved(self, other: Session, outcome: Outcome) -> Iterator[Finding]:
         """The same from the working folder that the challenge does not name."""
         started = time.monotonic()
-        rows = np.arange(min(len(self.images.values), 8))
+        rows = np.arange(min(len(self.images.values), FEW))
         moved = Interview(other, self.images)
         moved.ask(Question("first", [rows]))
         end = other.finish()
@@ -213,6 +236,23 @@ class _DryRun:
             said = plain(f"{end.problem.kind}: {end.problem.message}", 200)
             message = f"it fails when the working folder is {names[there]} ({said})"
             yield found("S705", message, detail=end.problem.trace)
+
+    def _under_newer_worker(self, outcome: Outcome) -> Outcome | None:
+        """The same where the submission's folder is read only; only if that may matter."""
+        wrote = bool(outcome.seen.changed or outcome.seen.added)
+        if self.place != HERE or self.challenge.worker or outcome.problem:
+            return None
+        if not wrote and not self.reads_output:
+            return None
+        started = time.monotonic()
+        with self._unpacked() as folder:
+            request = self._request(folder, self.challenge.working_folder, "2026-10")
+            with Session(request) as session:
+                rows = np.arange(min(len(self.images.values), FEW))
+                Interview(session, self.images).ask(Question("first", [rows]))
+                end = session.finish()
+        self.seconds["read only"] = time.monotonic() - started
+        return end
 
     def _not_asked(self, interview: Interview) -> Iterator[str]:
         """What was left out because an earlier question was not answered."""
@@ -243,13 +283,24 @@ class _DryRun:
             memory_bytes=min(self.settings.bounds.memory_bytes or free, free),
         )
 
-    def _request(self, folder: Path, working_folder: WorkingFolder) -> Request:
+    @cached_property
+    def reads_output(self) -> bool:
+        """Whether its code names the folder that only one generation of the worker fills."""
+        names = [name for name in self.archive.names if name.endswith(".py")][:MOST_MODULES]
+        return any(b"/app/output" in self._text(name) for name in names)
+
+    def _text(self, name: str) -> bytes:
+        try:
+            return self.archive.read(name)
+        except SubmissionError:
+            return b""
+
+    def _request(
+        self, folder: Path, working_folder: WorkingFolder, worker: Worker | None = None
+    ) -> Request:
         return Request(
             submission=folder,
-            classes=self.challenge.classes,
-            module=self.challenge.module,
-            class_name=self.challenge.class_name,
-            method=self.challenge.method,
+            **self.challenge.asked(worker),
             working_folder=working_folder,
             python=self.place.python,
             limits=self._limits(),
@@ -280,3 +331,14 @@ class _DryRun:
             yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _passed(interview: Interview, outcome: Outcome) -> Step | None:
+    """The last step that the platform's single question passed."""
+    if "first" in interview.answers:
+        return "answer"
+    stage = outcome.problem.stage if outcome.problem else ""
+    if stage not in STEPS:
+        return None  # ended by a limit, or by itself: its own word of where is not believed
+    before = STEPS.index(stage) - 1
+    return STEPS[before] if before >= 0 else None

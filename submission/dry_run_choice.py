@@ -13,8 +13,8 @@ from sandbox.docker import prepare
 from sandbox.job import SandboxError
 from sandbox.server import default_cache
 from submission.archive import Archive
-from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge
-from submission.dry_run import HIDDEN_IMAGES, Settings, first_answer
+from submission.challenge import Challenge
+from submission.dry_run import Settings, first_answer
 from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
 from submission.dry_run_judgement import Bounds
 from submission.dry_run_places import (
@@ -110,12 +110,10 @@ class Rehearser:
 
 
 def _settings(wishes: Wishes, challenge: Challenge) -> Settings:
-    told = challenge.hidden_images
-    hidden = HIDDEN_IMAGES if told == ASSUMED_HIDDEN_IMAGES else told
     bounds = Bounds(
         wishes.time_limit or challenge.seconds, wishes.memory_limit or challenge.memory_bytes
     )
-    return Settings(bounds, wishes.hidden_images or hidden, wishes.seed)
+    return Settings(bounds, wishes.hidden_images or challenge.assumed_images, wishes.seed)
 
 
 def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:

@@ -1,26 +1,33 @@
-"""What the answers of a dry run mean: one finding for each thing that would cost points."""
+"""What the answers of a dry run mean: one finding for each thing that would cost points.
+
+The platform asks once, for all images, as `first` and `large` do: only what fails there would fail
+on it. The other questions show what a score would hang on; they warn.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox.outcome import Outcome, Problem
 from submission.amounts import human_bytes
 from submission.challenge import Challenge
-from submission.dry_run_cost import PLATFORMS_SECONDS, Cost
-from submission.dry_run_images import Images
+from submission.codes import found
+from submission.dry_run_cost import PLATFORMS_SECONDS, Cost, Range
 from submission.dry_run_questions import Answer, Interview
-from submission.dry_run_scale import Difference
+from submission.dry_run_scale import Difference, diagnosis, guess_level
 from submission.failures import Failure, explain, plain
-from submission.findings import Finding, Severity
-from submission.run_codes import found
+from submission.findings import Finding
 
 TOLERATED = 0.01  # of the images; below it floating point may be the reason
 CONSTANT_SHARE = 0.95
+FEWEST_LABELLED = 100  # images for the verdict that a submission only guesses
+_AS_THE_PLATFORM = ("first", "middle", "large", "")
 _OF_QUESTION = {
     "again": ("S701", "answers once and fails the second time"),
     "order": ("S703", "fails for the same images in another order"),
@@ -31,6 +38,7 @@ _OF_QUESTION = {
 _DIFFERS = (
     ("order", "S703", "in another order"),
     ("small", "S702", "in blocks of 1, 3 and 7"),
+    ("middle", "S702", "in a block of {count:,}"),
     ("large", "S702", "in a block of {count:,}"),
     ("float32", "S704", "fed as float32 of the same values"),
     ("float64", "S704", "fed as float64 of the same values"),
@@ -57,30 +65,34 @@ def judge_failure(
     problem = outcome.problem
     if problem is None or interview.failed.startswith("scale "):
         return
-    explained = explain(_failure(problem), challenge.module, challenge.class_name, challenge.method)
-    raised = problem.stage in ("predict", "answer")
-    if not (raised and interview.failed in _OF_QUESTION):
+    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
+    explained = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    if interview.failed in _AS_THE_PLATFORM:
         guard = guards.get(problem.stage)
-        message = f"{explained.message} ({guard})" if guard else explained.message
-        yield replace(explained, message=message)
+        yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
         return
     code, what = _OF_QUESTION[interview.failed]
-    severity: Severity = "warning" if code == "S704" else "error"
     asked = problem.block - interview.blocks
     count = "images" if not 0 <= asked < len(interview.posed) else f"{interview.posed[asked]}"
     message = f"{challenge.method} {what.format(count=count)}: {_said(problem)}"
-    yield found(code, message, severity, detail=explained.detail)
+    yield found(code, message, detail=explained.detail)
 
 
-def judge_answers(interview: Interview, challenge: Challenge) -> Iterator[Finding]:
-    """Whether the same images got the same labels, and whether there is more than one label."""
+def judge_answers(
+    interview: Interview, outcome: Outcome, challenge: Challenge, hidden: int
+) -> Iterator[Finding]:
+    """Whether the same images got the same labels, and of what type they are.
+
+    hidden: images of the hidden set, for what a change would do to the score.
+    """
     first, again = interview.answers.get("first"), interview.answers.get("again")
     if first is not None:
-        yield from _constant(first, interview.images, challenge)
+        yield from _other_type(outcome.returned, challenge)
     if again is None:
         return
     changed = _difference(interview, again)
-    yield from _differing("S701", "asked the same again", changed, len(again.rows))
+    moves = _moves(interview, again, hidden)
+    yield from _differing("S701", "asked the same again", changed, len(again.rows), moves)
     if _is_too_many(changed, len(again.rows)):
         return  # whatever else differs may differ for this reason
     said: set[str] = set()
@@ -94,6 +106,57 @@ def judge_answers(interview: Interview, challenge: Challenge) -> Iterator[Findin
         yield from _differing(code, how.format(count=count), changed, count)
 
 
+def judge_meaning(
+    interview: Interview, readings: Mapping[str, Difference], challenge: Challenge
+) -> Iterator[Finding]:
+    """Whether the labels are right under another reading, all the same, or guessed."""
+    first = interview.answers.get("first")
+    if first is None:
+        return
+    if best := diagnosis(list(readings.values())):
+        yield _misread(best, len(readings))
+        return
+    rows, truth = interview.images.plain, interview.images.labels
+    labels = first.labels[rows]
+    if truth is None:
+        yield from _constant(labels, challenge)
+        return
+    yield from _guessed(labels, truth[rows], challenge)
+
+
+def _misread(best: Difference, tried: int) -> Finding:
+    message = (
+        f"accuracy is {best.plain:.3f} as fed and read now and {best.changed:.3f} {best.reading}, on "
+        f"the same {best.images} images (99 % interval of the gain {best.low:+.3f} to {best.high:+.3f}, "
+        f"p = {best.p:.1g}, over all {tried} readings tried)"
+    )
+    return found("S708", message, advice=best.reading.advice)
+
+
+def _constant(labels: NDArray[np.int64], challenge: Challenge) -> Iterator[Finding]:
+    """Drawn images mean nothing to a model of real ones: one class for all of them is a warning."""
+    most = int(np.bincount(labels).argmax())
+    share = float((labels == most).mean())
+    if share >= CONSTANT_SHARE:
+        name = plain(challenge.label_names[most], 60)
+        message = f"the answer is {name!r} for {share:.0%} of the {len(labels)} drawn images"
+        yield found("S709", message, "warning")
+
+
+def _guessed(
+    labels: NDArray[np.int64], truth: NDArray[np.int64], challenge: Challenge
+) -> Iterator[Finding]:
+    if len(np.unique(truth)) < 2:
+        return
+    if len(np.unique(labels)) == 1:
+        name = plain(challenge.label_names[int(labels[0])], 60)
+        message = f"the answer is {name!r} for every one of the {len(labels)} labelled images"
+        yield found("S709", message)
+    elif level := guess_level(labels, truth):
+        few = len(truth) < FEWEST_LABELLED
+        yield found("S716", level, "warning" if few else "error")
+
+
 def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
     """What it left behind or reached for. submission: the folder it stood in."""
     seen = outcome.seen
@@ -105,67 +168,107 @@ def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
         yield found("S711", f"it tried to reach {_some(_plain(seen.hosts))}")
     if _ESCAPE.search(outcome.result.log):
         yield found("S712", "its output holds terminal escapes that move, clear or rename")
-    if seen.changed:
-        yield found("S713", f"it changed or removed its own files: {_some(_plain(seen.changed))}")
-    elif seen.added:
-        yield found(
-            "S713", f"it wrote files beside model.py: {_some(_plain(seen.added))}", "warning"
-        )
     if seen.moved_to:
         home = seen.moved_to == submission
-        severity: Severity = "note" if home else "warning"
         where = "its own folder" if home else plain(seen.moved_to, 80)
-        yield found("S715", f"it changed the working folder to {where}", severity)
+        message = f"it changed the working folder to {where}"
+        yield found("S715", message, "note" if home else "warning")
+
+
+def judge_worker(outcome: Outcome, newer: Outcome | None) -> Iterator[Finding]:
+    """What one generation of Codabench's worker alone allows.
+
+    outcome: as the worker of 2026-03 runs it, whose submission may write its own folder and finds a
+    copy of itself in /app/output. newer: the same under the rules of 2026-10; None where not asked.
+    """
+    seen = outcome.seen
+    touched = [*_plain(seen.changed), *_plain(seen.added)]
+    code = "S713" if touched else "S717"
+    verb = "changed or removed its own files" if seen.changed else "wrote files beside model.py"
+    what = f"it {verb}: {_some(touched)}" if touched else "it reads what is in /app/output"
+    if newer is not None and newer.problem is not None:
+        rules = (
+            "the folder is read only, and /app/output empty, under Codabench's worker of 2026-10"
+        )
+        yield found(code, f"{what}; {rules}, and there it fails: {_said(newer.problem)}")
+    elif touched:
+        held = "" if newer is None else "; it runs where they are read only too"
+        yield found(code, f"{what}{held}", "note", kind="")
 
 
 def judge_cost(cost: Cost, bounds: Bounds) -> Iterator[Finding]:
-    """Whether the whole hidden set would stay within the limits that are known."""
-    for_all = f"for {cost.images:,} images (asked here: {cost.measured:,})"
-    if bounds.seconds is not None and cost.seconds > bounds.seconds:
-        message = f"it would need {_about(cost)} {for_all}; the limit is {bounds.seconds:g} s"
-        yield found("S706", message)
-    if bounds.memory_bytes is not None and cost.peak_bytes > bounds.memory_bytes:
-        needs, limit = human_bytes(cost.peak_bytes), human_bytes(bounds.memory_bytes)
-        yield found("S707", f"it would need about {needs} {for_all}; the limit is {limit}")
-
-
-def judge_scale(differences: Mapping[str, Difference]) -> Iterator[Finding]:
-    """The variant that answers better by the most, if chance does not explain it."""
-    better = [d for d in differences.values() if d.low > 0]
-    if not better:
-        return
-    best = max(better, key=lambda d: d.changed)
-    message = (
-        f"accuracy is {best.plain:.3f} as fed now and {best.changed:.3f} when fed {best.variant.name} "
-        f"instead, on the same {best.images} images (95 % interval of the gain "
-        f"{best.low:+.3f} to {best.high:+.3f}, over all {len(differences)} variants tried)"
-    )
-    yield found("S708", message, advice=best.variant.advice)
+    """Whether the whole hidden set would stay within the limits that are known, or usual."""
+    for_all = f"for {cost.images:,} images (asked at once here: {cost.measured:,})"
+    limit = bounds.seconds or PLATFORMS_SECONDS
+    if cost.seconds.low > limit:
+        needs = _seconds(cost.seconds)
+        if bounds.seconds is not None:
+            yield found("S706", f"it would need {needs} {for_all}; the limit is {limit:g} s")
+        else:
+            message = f"it would need {needs} {for_all}; {limit} s is Codabench's default limit"
+            yield found("S706", message, "warning", kind="unknown")
+    if bounds.memory_bytes is not None and cost.peak_bytes.low > bounds.memory_bytes:
+        needs, most = _bytes(cost.peak_bytes), human_bytes(bounds.memory_bytes)
+        yield found("S707", f"it would need {needs} {for_all}; the limit is {most}")
 
 
 def unchecked_cost(cost: Cost | None, bounds: Bounds) -> Iterator[str]:
-    """The limits that nobody wrote down, with what would be needed."""
+    """The limits that nobody wrote down, or that a forecast may or may not reach."""
     if bounds.seconds is None:
-        needs = f" (needs {_about(cost)} here for {cost.images:,} images" if cost else ""
-        beyond = cost is not None and cost.seconds > PLATFORMS_SECONDS
+        needs = f" (needs {_seconds(cost.seconds)} here for {cost.images:,} images" if cost else ""
+        beyond = cost is not None and cost.seconds.high > PLATFORMS_SECONDS
         usual = f"; {PLATFORMS_SECONDS} s is Codabench's default" if beyond else ""
         yield f"time limit{needs}{usual}{')' if cost else ''}"
+    elif cost and cost.seconds.low <= bounds.seconds < cost.seconds.high:
+        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} foretold)"
     if bounds.memory_bytes is None:
-        needs = f" (needs about {human_bytes(cost.peak_bytes)} here)" if cost else ""
+        needs = f" (needs {_bytes(cost.peak_bytes)} here)" if cost else ""
         yield f"memory limit{needs}"
+    elif cost and cost.peak_bytes.low <= bounds.memory_bytes < cost.peak_bytes.high:
+        limit = human_bytes(bounds.memory_bytes)
+        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} foretold)"
 
 
-def _constant(first: Answer, images: Images, challenge: Challenge) -> Iterator[Finding]:
-    labels = first.labels[images.plain]
-    truth = None if images.labels is None else images.labels[images.plain]
-    if truth is not None and len(np.unique(truth)) < 2:
+def _seconds(needs: Range) -> str:
+    """As "about 12 s", or "about 700 s, 640 to 980" where the calls do not agree."""
+    likely = max(needs.likely, 1)
+    spread = f", {needs.low:.0f} to {needs.high:.0f}" if _is_wide(needs) else ""
+    return f"about {likely:.0f} s{spread}"
+
+
+def _bytes(needs: Range) -> str:
+    spread = f", {human_bytes(needs.low)} to {human_bytes(needs.high)}" if _is_wide(needs) else ""
+    return f"about {human_bytes(needs.likely)}{spread}"
+
+
+def _is_wide(needs: Range) -> bool:
+    return needs.high > 1.1 * needs.low and needs.high > 1
+
+
+def _other_type(returned: Mapping[str, str], challenge: Challenge) -> Iterator[Finding]:
+    """What scoring takes for labels, and the challenge's words do not ask for."""
+    kind, dtype, shape = (returned.get(key, "") for key in ("type", "dtype", "shape"))
+    if challenge.answers != "labels" or not kind:
         return
-    most = int(np.bincount(labels).argmax())
-    share = float((labels == most).mean())
-    if share >= CONSTANT_SHARE:
-        kind = "drawn" if truth is None else "real"
-        message = f"the answer is {challenge.label_names[most]!r} for {share:.0%} of the {len(labels)} {kind} images"
-        yield found("S709", message, "warning" if truth is None else "error")
+    if kind != "numpy.ndarray":
+        what = f"{plain(kind, 60)}, not a numpy array"
+    elif "," in shape.rstrip(",)"):
+        what = f"an array of shape {plain(shape, 40)}, not (n,)"
+    elif dtype and not dtype.startswith(("int", "uint")):
+        what = f"{plain(dtype, 20)}, not integers"
+    else:
+        return
+    yield found("S614", f"{challenge.method} returns {what}: scored rightly by accuracy_score")
+
+
+def _moves(interview: Interview, again: Answer, hidden: int) -> str:
+    """By how much a score of `hidden` images moves from run to run, for S701."""
+    changed = interview.known(again.rows) != again.labels
+    truth = interview.images.labels
+    if truth is not None:
+        right = interview.known(again.rows) == truth[again.rows]
+        changed = right != (again.labels == truth[again.rows])
+    return f": the score moves by about ±{1.96 * math.sqrt(changed.mean() / hidden):.2g}"
 
 
 def _difference(interview: Interview, answer: Answer) -> int:
@@ -176,27 +279,21 @@ def _is_too_many(changed: int, count: int) -> bool:
     return changed > 1 and changed > TOLERATED * count
 
 
-def _differing(code: str, how: str, changed: int, count: int) -> Iterator[Finding]:
+def _differing(
+    code: str, how: str, changed: int, count: int, effect: str = ""
+) -> Iterator[Finding]:
     if not changed:
         return
-    message = f"{changed} of {count:,} images get another label when {how}"
+    message = f"{changed} of {count:,} images get another label when {how}{effect}"
     if _is_too_many(changed, count):
         yield found(code, message)
     else:
-        yield found(code, message, "note", "So few may be floating point; nothing to do.")
-
-
-def _failure(problem: Problem) -> Failure:
-    return Failure(problem.stage, problem.kind, problem.message, problem.trace)
+        yield found(code, message, "note", "So few may be floating point; nothing to do.", kind="")
 
 
 def _said(problem: Problem) -> str:
     named = problem.stage != "answer"
     return plain(f"{problem.kind}: {problem.message}" if named else problem.message, 300)
-
-
-def _about(cost: Cost) -> str:
-    return f"about {max(cost.seconds, 1):.0f} s"
 
 
 def _plain(names: tuple[str, ...]) -> list[str]:

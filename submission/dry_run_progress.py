@@ -22,6 +22,7 @@ _QUESTIONS = {
     "again": "the same again",
     "order": "in another order",
     "small": "in small blocks",
+    "middle": "in a larger block",
     "large": "in a large block",
     "float32": "as float32",
     "float64": "as float64",

@@ -15,6 +15,7 @@ from submission.dry_run_images import Images
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
 LARGE_SECONDS = 3.0  # that the largest question should take
+MIDDLE = 3  # the largest question has so many times the images of the middle one, at most
 LARGE_BYTES = 500_000_000  # and should not exceed
 SLOW_SECONDS = 5.0  # beyond it a question gets fewer images
 FEWEST = 16
@@ -108,6 +109,9 @@ def ask_everything(interview: Interview, hidden: int, seed: int) -> None:
     rate = len(every) / max(again.seconds, 1e-3)
     fitting = LARGE_BYTES // interview.images.values[0].nbytes
     count = min(hidden, max(len(every) + MORE, min(int(rate * LARGE_SECONDS), fitting)))
+    middle = max(len(every) + MORE // 2, count // MIDDLE)
+    if middle < count:  # a third size, to tell growth from noise
+        interview.ask(Question("middle", [np.arange(middle) % len(every)]))
     interview.ask(Question("large", [np.arange(count) % len(every)]))
     interview.ask(Question("float32", [few], "float32"))
     if again.seconds < SLOW_SECONDS:

@@ -1,45 +1,67 @@
-"""Whether the weights want other values than they are fed: a mistake that the platform never shows.
+"""Whether the answers would be right under another reading: a mistake that the platform never shows.
 
-The submission is asked about its images as they come, and once more for each common way to get the
-scale wrong. When a variant answers better, the weights were trained on that.
+Read from the answers alone: class numbers shifted by one, or renumbered. Asked once more for each:
+the common ways to get the scale or the preprocessing wrong. A reading is a diagnosis only if it is
+better than the present one, better than guessing, and near the best that any reading gives: with
+nine readings tried on a model that answers 0.000, one at chance level is "significantly better" too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from submission.dry_run_questions import Interview, Question, rows_in_time
+from submission.dry_run_questions import Interview, Labels, Question, rows_in_time
 from submission.preprocessing import MODES
 
-CONFIDENCE = 0.95  # that no variant is blamed wrongly, over all of them together
+ALPHA = 0.01  # that a right submission is blamed, over all readings together
+NEAR = 0.03  # of the best reading's accuracy: as good, so that the simpler one is named
+LEAST_GAIN = 0.02
 Values = NDArray[np.float32]
+Right = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way to feed the images. what: what is fed instead. advice: when it answers better."""
+class Reading:
+    """Another way to read the answers, or to feed the images. advice: what to do if it is right.
+
+    turn: what is fed; None where the answers are read anew.
+    """
 
     name: str
-    what: str
     advice: str
-    turn: Callable[[NDArray[np.uint8]], Values]
+    turn: Callable[[NDArray[np.uint8]], Values] | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.turn is None else f"when fed {self.name} instead"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy as it comes and under a variant on the same images, and the gain's interval."""
+    """Accuracy as it is and under a reading on the same images.
 
-    variant: Variant
+    low, high: the gain's exact interval; p: that so many more are right by chance; guessing: that a
+    guesser is right so often. All are corrected for the number of readings tried.
+    """
+
+    reading: Reading
     plain: float
     changed: float
     low: float
     high: float
+    p: float
+    guessing: float
     images: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is better than the present reading, and better than guessing."""
+        gain = self.changed - self.plain >= LEAST_GAIN and self.low > 0
+        return gain and self.p <= ALPHA and self.guessing <= ALPHA
 
 
 def _reversed(name: str) -> Callable[[NDArray[np.uint8]], Values]:
@@ -61,71 +83,164 @@ def _applied(name: str) -> Callable[[NDArray[np.uint8]], Values]:
     return lambda images: np.asarray(MODES[name].apply(images), np.float32)
 
 
-def variants(channels: int) -> tuple[Variant, ...]:
-    """All that are tried; those with one value a channel for colour images only."""
+def feeds(channels: int) -> tuple[Reading, ...]:
+    """The ways to feed the images; those with one value a channel for colour images only."""
     scale = "pack with --scale {}, or do the same in your own predict"
     found = [
-        Variant("X / 255", "0..1", f"The weights want 0..1 but model.py feeds 0..255: {scale.format('0..1')}.", lambda x: x.astype(np.float32) / np.float32(255)),
-        Variant("X * 255", "0..65025", "The weights want 0..255 but model.py divides by 255, or the network rescales itself: leave one of them out (--scale 0..255).", lambda x: x.astype(np.float32) * np.float32(255)),
-        Variant("X / 127.5 - 1", "-1..1", f"The weights want -1..1 but model.py feeds 0..255: {scale.format('-1..1')}.", lambda x: x.astype(np.float32) / np.float32(127.5) - 1),
-        Variant("(X + 1) * 127.5", "127.5..32640", "The weights want 0..255 but model.py feeds -1..1: leave the scaling out (--scale 0..255).", lambda x: (x.astype(np.float32) + 1) * np.float32(127.5)),
+        Reading("X / 255", f"The weights want 0..1 but model.py feeds 0..255: {scale.format('0..1')}.", lambda x: x.astype(np.float32) / np.float32(255)),
+        Reading("X * 255", "The weights want 0..255 but model.py divides by 255, or the network rescales itself: leave one of them out (--scale 0..255).", lambda x: x.astype(np.float32) * np.float32(255)),
+        Reading("X / 127.5 - 1", f"The weights want -1..1 but model.py feeds 0..255: {scale.format('-1..1')}.", lambda x: x.astype(np.float32) / np.float32(127.5) - 1),
+        Reading("(X + 1) * 127.5", "The weights want 0..255 but model.py feeds -1..1: leave the scaling out (--scale 0..255).", lambda x: (x.astype(np.float32) + 1) * np.float32(127.5)),
     ]  # fmt: skip
     if channels == 3:
         named = "The weights want {}'s preprocess_input but model.py feeds 0..255: pack with --preprocess {}."
         undone = "The weights want 0..255 but model.py applies {}'s preprocess_input: leave it out (--scale 0..255)."
         found += [
-            Variant("caffe", "BGR minus the means", named.format("caffe (ResNet50, VGG)", "caffe"), _applied("caffe")),
-            Variant("caffe undone", "what caffe's preprocessing turns back", undone.format("caffe (ResNet50, VGG)"), _reversed("caffe")),
-            Variant("torch", "scaled by ImageNet's mean and deviation", named.format("torch (DenseNet)", "torch"), _applied("torch")),
-            Variant("torch undone", "what torch's preprocessing turns back", undone.format("torch (DenseNet)"), _reversed("torch")),
-            Variant("BGR", "the channels in reverse order", "The weights want the channels in the order BGR: reverse them, X[..., ::-1].", lambda x: x[..., ::-1].astype(np.float32)),
+            Reading("caffe", named.format("caffe (ResNet50, VGG)", "caffe"), _applied("caffe")),
+            Reading("caffe undone", undone.format("caffe (ResNet50, VGG)"), _reversed("caffe")),
+            Reading("torch", named.format("torch (DenseNet)", "torch"), _applied("torch")),
+            Reading("torch undone", undone.format("torch (DenseNet)"), _reversed("torch")),
+            Reading("BGR", "The weights want the channels in the order BGR: reverse them, X[..., ::-1].", lambda x: x[..., ::-1].astype(np.float32)),
         ]  # fmt: skip
     return tuple(found)
 
 
 def compare(
-    variant: Variant,
-    plain: NDArray[np.bool_],
-    changed: NDArray[np.bool_],
-    family: int,
+    reading: Reading, plain: Right, changed: Right, truth: Labels, family: int
 ) -> Difference:
-    """plain, changed: whether each image was answered rightly, bool (n,). family: variants tried.
+    """plain, changed: whether each image is right, bool (n,); truth: int64 (n,). family: readings tried.
 
     The interval of the gain is exact, given the images on which the two differ (Clopper-Pearson).
     """
-    gained = int((changed & ~plain).sum())
-    lost = int((plain & ~changed).sum())
-    low, high = _clopper_pearson(gained, gained + lost, (1 - CONFIDENCE) / family)
-    share = (gained + lost) / max(len(plain), 1)
+    gained, lost = int((changed & ~plain).sum()), int((plain & ~changed).sum())
+    differing, count = gained + lost, len(plain)
+    low, high = _clopper_pearson(gained, differing, ALPHA / family)
+    share = differing / max(count, 1)
+    constant = np.bincount(truth).max() / max(count, 1)
     return Difference(
-        variant,
+        reading,
         float(plain.mean()),
         float(changed.mean()),
         share * (2 * low - 1),
         share * (2 * high - 1),
-        len(plain),
+        min(1.0, family * _at_least(gained, differing, 0.5)),
+        min(1.0, family * _at_least(int(changed.sum()), count, float(constant))),
+        count,
     )
 
 
-def ask_scale(interview: Interview) -> dict[str, Difference]:
-    """Ask once for each variant, on the labelled images; nothing where there are no labels.
+def ask_readings(interview: Interview, classes: int) -> dict[str, Difference]:
+    """Every reading of the labelled images; nothing where there are no labels.
 
-    A submission that fails for a variant is not asked further.
+    A submission that fails for a way of feeding is not asked further.
     """
     labels, again = interview.images.labels, interview.answers.get("again")
     if labels is None or again is None or interview.failed:
         return {}
-    rows = np.intersect1d(rows_in_time(interview, again.seconds), interview.images.plain)
-    tried, truth = variants(interview.images.values.shape[3]), labels[rows]
-    plainly = interview.known(rows) == truth
-    compared: dict[str, Difference] = {}
-    for variant in tried:
-        question = Question(f"scale {variant.name}", [rows], "float32", variant.turn)
-        answer = interview.ask(question)
+    every = interview.images.plain
+    rows = np.intersect1d(rows_in_time(interview, again.seconds), every)
+    tried = feeds(interview.images.values.shape[3])
+    family = len(tried) + 3
+    known, truth = interview.known(every), labels[every]
+    found = [
+        compare(reading, known == truth, right, truth, family)
+        for reading, right in relabelled(known, truth, classes)
+    ]
+    plain = interview.known(rows) == labels[rows]
+    for reading in tried:
+        answer = interview.ask(_question(reading, rows))
         if answer is None:
             break
-        compared[variant.name] = compare(variant, plainly, answer.labels == truth, len(tried))
-    return compared
+        found.append(compare(reading, plain, answer.labels == labels[rows], labels[rows], family))
+    return {difference.reading.name: difference for difference in found}
+
+
+def diagnosis(differences: Sequence[Difference]) -> Difference | None:
+    """The first reading that holds, of those about as good as the best; None where none does."""
+    holding = [difference for difference in differences if difference.holds]
+    best = max((d.changed for d in differences), default=0.0)
+    return next((d for d in holding if d.changed >= best - NEAR), None)
+
+
+def guess_level(answers: Labels, truth: Labels) -> str:
+    """Why the labels are no better than guessed, in words; "" where they are.
+
+    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are
+    dealt to them anew (a permutation test), and labels that any constant answer surely beats.
+    """
+    right, count = int((answers == truth).sum()), len(truth)
+    constant = float(np.bincount(truth).max()) / count
+    upper = _clopper_pearson(right, count, 2 * ALPHA)[1]
+    dealt = _dealt_anew(answers, truth)
+    p = float((1 + (dealt >= right).sum()) / (1 + len(dealt)))
+    lucky = np.quantile(dealt, 1 - ALPHA)
+    if upper > constant and not (p > ALPHA and right <= lucky):
+        return ""
+    return (
+        f"accuracy is {right / count:.3f} on {count} labelled images: no better than guessing (p = "
+        f"{p:.2g}; always answering the commonest class gives {constant:.3f})"
+    )
+
+
+def worse(before: Right, after: Right) -> float:
+    """The chance that so many more images are wrong after than before by chance alone (exact)."""
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    return _at_least(lost, lost + gained, 0.5)
+
+
+def _dealt_anew(answers: Labels, truth: Labels) -> NDArray[np.int64]:
+    """How many are right when the same answers are dealt to the images by chance, 1,999 times."""
+    draws = np.random.default_rng(0)
+    rows = range(1999)
+    return np.array([(draws.permutation(answers) == truth).sum() for _ in rows], np.int64)
+
+
+def _question(reading: Reading, rows: NDArray[np.int64]) -> Question:
+    if reading.turn is None:
+        raise ValueError(f"{reading.name} is read, not asked")
+    return Question(f"scale {reading.name}", [rows], "float32", reading.turn)
+
+
+def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
+    """The readings of the same answers, each with the images that are then right, bool (n,)."""
+    less = Reading("read as counted from 1", "The labels count from 1: return them less 1.")
+    more = Reading("read one higher", "The labels are one too low: return them plus 1.")
+    order, right = _renumbered(answers, truth, classes)
+    moves = ", ".join(f"{i}->{k}" for i, k in enumerate(order) if i != k)
+    advice = (
+        "The network's classes stand in another order than the challenge's (folders are read in "
+        f"alphabetical order): return np.array({list(map(int, order))})[labels]."
+    )
+    renumbered = Reading(f"if the class numbers are renumbered {moves}", advice)
+    found = [(less, answers - 1 == truth), (more, answers + 1 == truth)]
+    return [*found, (renumbered, right)] if moves else found
+
+
+def _renumbered(answers: Labels, truth: Labels, classes: int) -> tuple[Labels, Right]:
+    """The best renumbering, and which images are right under one found without them.
+
+    An assignment is fitted to the very images that it is judged by, and gains by that: each half
+    of the images is therefore judged by the other half's.
+    """
+    fold = np.zeros(len(truth), np.int64)
+    for label in np.unique(truth):
+        mine = truth == label
+        fold[mine] = np.arange(mine.sum()) % 2
+    right = np.zeros(len(truth), np.bool_)
+    for half in (0, 1):
+        order = _assigned(answers[fold != half], truth[fold != half], classes)
+        right[fold == half] = order[answers[fold == half]] == truth[fold == half]
+    return _assigned(answers, truth, classes), right
+
+
+def _assigned(answers: Labels, truth: Labels, classes: int) -> Labels:
+    from scipy.optimize import linear_sum_assignment  # a third of a second: not for --help
+
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (answers, truth), 1)
+    counts += 1e-6 * np.eye(classes)  # what nothing speaks for stays where it is
+    order: Labels = linear_sum_assignment(counts, maximize=True)[1].astype(np.int64)
+    return order
 
 
 def _clopper_pearson(hits: int, trials: int, alpha: float) -> tuple[float, float]:
@@ -138,8 +253,17 @@ def _clopper_pearson(hits: int, trials: int, alpha: float) -> tuple[float, float
 
 
 def _at_least(hits: int, trials: int, p: float) -> float:
-    return sum(
-        math.comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(hits, trials + 1)
+    """The chance of so many hits or more; in logarithms, as the coefficients grow beyond floats."""
+    if hits <= 0 or p >= 1:
+        return 1.0
+    if p <= 0:
+        return 0.0
+    whole, yes, no = math.lgamma(trials + 1), math.log(p), math.log1p(-p)
+    return math.fsum(
+        math.exp(
+            whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * yes + (trials - k) * no
+        )
+        for k in range(hits, trials + 1)
     )
 
 

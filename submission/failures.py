@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from submission.codes import found
 from submission.findings import Finding
 
 LONGEST_TRACE = 30
@@ -23,57 +24,118 @@ class Failure:
     trace: str = ""
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    code: str
-    what: str
-    advice: str
-
-
+# Stage -> code, and what happened in one sentence.
 _BY_STAGE = {
-    "start": _Meaning("S600", "the run could not start", "Read the log below."),
-    "import": _Meaning("S601", "importing {module}.py failed", "Mend it; the platform imports it the same way."),
-    "class": _Meaning("S602", "{module}.py has no class {class}", "Define the class with this very name."),
-    "init": _Meaning("S603", "{class}() failed", "The platform calls it without arguments; mend what it does."),
-    "method": _Meaning("S604", "{class} has no method {method}", "Define it: it is called with the images."),
-    "predict": _Meaning("S605", "{method}(X) failed", "Mend it: X is uint8 (n, h, w, c), values 0..255."),
-    "answer": _Meaning("S606", "{method}(X) gave an answer that cannot be scored", "Return a numpy array of n integer labels."),
-    "time": _Meaning("S607", "the time limit was reached", "Predict in larger batches, or use a smaller model."),
-    "memory": _Meaning("S608", "the memory limit was reached", "Predict in batches; never copy the whole set as floats."),
-    "processes": _Meaning("S611", "the limit of processes was reached", "Do not fork inside a submission: one process and its threads are enough."),
-    "log": _Meaning("S612", "the limit of output was reached", "Print less: predict with verbose=0; the platform keeps every line."),
-    "disk": _Meaning("S613", "the limit of disk space was reached", "Keep arrays in memory and in batches; write nothing."),
-    "output": _Meaning("S609", "standard output is closed", "Leave the streams open: the platform's own program prints to them."),
-    "exit": _Meaning("S609", "the process ended by itself while at the stage {kind}", "Something ended Python itself: os._exit, a crash in native code, or the system's memory killer (exit code -9)."),
-}  # fmt: skip
+    "start": ("S600", "the run could not start"),
+    "import": ("S601", "importing {module}.py failed"),
+    "class": ("S602", "{module}.py has no class {class}"),
+    "init": ("S603", "{class}() failed"),
+    "method": ("S604", "{class} has no method {method}"),
+    "predict": ("S605", "{method}(X) failed"),
+    "answer": ("S606", "{method}(X) gave an answer that cannot be scored"),
+    "time": ("S607", "the time limit was reached"),
+    "memory": ("S608", "the memory limit was reached"),
+    "processes": ("S611", "the limit of processes was reached"),
+    "log": ("S612", "the limit of output was reached"),
+    "disk": ("S613", "the limit of disk space was reached"),
+    "output": ("S615", "standard output is closed"),
+    "exit": ("S609", "the process ended by itself while at the stage {kind}"),
+}
+_BESIDE = "Open the weights beside the file: Path(__file__).parent / 'weights.keras', and put them into the zip."
+_BATCHES = "Predict in batches; never copy the whole set as floats."
+_FLOATS = "X is uint8 and cannot hold the result: begin with X = X.astype('float32')."
+_REGISTER = (
+    "The weights need a custom class: put its code into the zip, import it in the file, and register "
+    "it with @keras.saving.register_keras_serializable()."
+)
+_OTHER_KERAS = (
+    "The weights were saved by another Keras than the one that loads them: make-submission WEIGHTS "
+    "rewrites them for the server's."
+)
+_NO_NETWORK = (
+    "There is no network here, and the platform may have none: put what it fetches into the zip."
+)
+_NO_ROOM = "Write less: the space on disk and in /dev/shm is limited, here and on the platform."
 
-_AS_FLOATS = "X is uint8 and cannot hold the result: begin with X = X.astype('float32')."
-_BY_KIND: dict[tuple[str, str], str] = {
-    ("import", "ModuleNotFoundError"): "Put the module into the zip, or do without the package: the server may lack it.",
-    ("import", "SyntaxError"): "Run `python -m py_compile` on the file; notebook magics are no Python.",
-    ("import", "NameError"): "A name of your notebook is used but never defined or imported in the file.",
-    ("init", "FileNotFoundError"): "Open the weights beside the file: Path(__file__).parent / 'weights.keras', and put them into the zip.",
-    ("predict", "NameError"): "A name of your notebook is used but never defined or imported in the file.",
-    ("predict", "SystemExit"): "sys.exit() ends the platform's own program: remove it.",
-    ("predict", "MemoryError"): "Predict in batches; never copy the whole set as floats.",
-    ("predict", "UFuncTypeError"): _AS_FLOATS,
-    ("predict", "_UFuncOutputCastingError"): _AS_FLOATS,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class _Cause:
+    """What a failure is known by. kinds: the exceptions' types, stages: where; () for any.
+
+    said: a pattern for the message; advice: what to do where all of them fit.
+    """
+
+    advice: str
+    kinds: tuple[str, ...] = ()
+    said: str = ""
+    stages: tuple[str, ...] = ()
+
+    def fits(self, failure: Failure, names: Mapping[str, str]) -> bool:
+        """Whether it is the cause; `{class}` and `{method}` in a pattern stand for the names."""
+        said = self.said
+        for name in ("class", "method"):
+            said = said.replace(f"{{{name}}}", re.escape(names[name]))
+        kind = not self.kinds or failure.kind in self.kinds
+        stage = not self.stages or failure.stage in self.stages
+        return kind and stage and bool(re.search(said, failure.message, re.IGNORECASE))
+
+
+# The first that fits counts: the particular before the general.
+_CAUSES = (
+    _Cause("A limit ended it while it loaded: load smaller weights, and nothing that predict does not need.", stages=("time", "memory"), said="while (importing|making|start)"),
+    _Cause("The system's memory killer ended it: predict in batches, and keep labels only.", stages=("exit",), said=r"exit code -9\b"),
+    _Cause("Native code crashed (a library, or arrays that it does not expect): the log below may name it.", stages=("exit",), said=r"exit code -(4|6|7|8|11)\b"),
+    _Cause("os._exit or exit() ends the platform's own program too: remove it.", stages=("exit",), said=r"exit code [0-9]"),
+    _Cause("The platform makes it without arguments: give every argument a default.", ("TypeError",), r"\b{class}(\.__init__)?\(\) (missing|takes)", ("init",)),
+    _Cause("It is called with the images and nothing else: define it as (self, X).", ("TypeError",), r"\b{class}\.{method}\(\) (missing|takes)", ("predict",)),
+    _Cause("A file of the zip is a Git LFS pointer, not the file itself: run `git lfs pull` and build the zip anew.", said="git-lfs"),
+    _Cause("Run `python -m py_compile` on the file; notebook magics are no Python.", ("SyntaxError", "IndentationError", "TabError")),
+    _Cause("A name of your notebook is used but never defined or imported in the file.", ("NameError",)),
+    _Cause("Put the module into the zip (make-submission ... --include FILE), or do without the package: the server may lack it.", ("ModuleNotFoundError",)),
+    _Cause("The installed package has no such name: its version differs from the one the code was written for.", ("ImportError",), "cannot import name"),
+    _Cause("A pickle looks for a class of your notebook: save plain arrays, or put the class into a module of the zip.", ("AttributeError",), "Can't get attribute"),
+    _Cause("sys.exit() ends the platform's own program: remove it.", ("SystemExit",)),
+    _Cause("Nobody sits before the platform's keyboard: remove what waits for an answer.", ("EOFError",), "reading a line"),
+    _Cause("It calls itself without an end.", ("RecursionError",)),
+    _Cause(_OTHER_KERAS, said="quantization_mode|quantization_config|DTypePolicy|batch_(input_)?shape", stages=("import", "init", "predict")),
+    _Cause(_REGISTER, said=r"could not locate (class|function)|unknown (layer|object|loss|metric)"),
+    _Cause("Keras does not load a lambda in its safe mode: use a registered layer class in its place.", said="lambda.*(safe|deserializ)|safe_mode"),
+    _Cause(f"{_OTHER_KERAS} Or a custom layer is not registered.", said="deserializ"),
+    _Cause("Resize the images in predict as in training: the network takes another size or number of channels.", said=r"expected shape=|incompatible with the layer|expected (min_ndim|axis)", stages=("predict", "init")),
+    _Cause(_NO_NETWORK, ("URLError", "ConnectionError", "ConnectionRefusedError", "gaierror", "MaxRetryError")),
+    _Cause(_NO_NETWORK, said="network is unreachable|name or service not known|connection refused|temporary failure in name resolution|no route to host|URL fetch failure|max retries exceeded"),
+    _Cause("It writes where it may only read: the folder of the submission is read-only on some servers, and here. Write into tempfile.mkdtemp().", said="read-only file system|errno 30"),
+    _Cause("Close what you open: with open(...) as file.", said="too many open files"),
+    _Cause(_NO_ROOM, said="no space left on device|file too large"),
+    _Cause(_BESIDE, ("FileNotFoundError",)),
+    _Cause(_BESIDE, said="no such file|file not found|unable to (synchronously )?open file"),
+    _Cause(_FLOATS, ("UFuncTypeError", "_UFuncOutputCastingError")),
+    _Cause(_BATCHES, ("MemoryError", "ResourceExhaustedError")),
+    _Cause(_BATCHES, said=r"\bOOM\b|unable to allocate"),
+    _Cause("Take argmax over the classes: return scores.argmax(axis=1).", ("scores",), stages=("answer",)),
+    _Cause("Labels count from 0: return them less 1.", ("counts from 1",), stages=("answer",)),
+    _Cause("Return the challenge's own numbers of the classes, counted from 0.", ("range",), stages=("answer",)),
+    _Cause("Return one label for every image, in their order.", ("length",), stages=("answer",)),
+    _Cause("Something is divided by zero or overflows: the answers hold NaN or infinity, which no scoring takes.", ("nan",), stages=("answer",)),
+    _Cause("Add the return statement: what predict computes is lost without it.", said="NoneType", stages=("answer",)),
+)  # fmt: skip
 
 
 def explain(
     failure: Failure, module: str = "model", class_name: str = "Model", method: str = "predict"
 ) -> Finding:
     """The finding for a failed run: code, one sentence, what to do, and the trimmed traceback."""
-    meaning = _BY_STAGE.get(failure.stage, _BY_STAGE["start"])
+    code, what = _BY_STAGE.get(failure.stage, _BY_STAGE["start"])
     names = {"module": module, "class": class_name, "method": method, "kind": failure.kind}
-    what = meaning.what.format(**names)
     raised = failure.stage not in ("answer", "exit", *_LIMITS)
     said = f"{failure.kind}: {failure.message}" if raised else failure.message
-    advice = _BY_KIND.get((failure.stage, failure.kind)) or _looks_like(failure) or meaning.advice
-    return Finding(
-        meaning.code, "error", f"{what}: {plain(said, 400)}", advice, trim(failure.trace)
-    )
+    message = f"{what.format(**names)}: {plain(said, 400)}"
+    return found(code, message, advice=_advice(failure, names), detail=trim(failure.trace))
+
+
+def _advice(failure: Failure, names: Mapping[str, str]) -> str:
+    """What to do, chosen by the cause; "" where only the traceback tells."""
+    return next((cause.advice for cause in _CAUSES if cause.fits(failure, names)), "")
 
 
 def plain(text: str, longest: int) -> str:
@@ -88,51 +150,3 @@ def trim(trace: str) -> str:
     if len(lines) > LONGEST_TRACE:
         lines = [f"[... {len(lines) - LONGEST_TRACE} lines cut ...]", *lines[-LONGEST_TRACE:]]
     return "\n".join(lines)
-
-
-_NO_NETWORK = (
-    *("URLError", "Network is unreachable", "Name or service not known", "Connection refused"),
-    *(
-        "Temporary failure in name resolution",
-        "MaxRetryError",
-        "No route to host",
-        "URL fetch failure",
-    ),
-)
-_SIGNS: tuple[tuple[Callable[[Failure], bool], str], ...] = (
-    (
-        lambda f: f.stage == "init" and "deserializ" in f.message.lower(),
-        (
-            "The weights were saved by another Keras, or use a custom layer that is not "
-            "registered: make-submission rewrites files of newer Keras."
-        ),
-    ),
-    (
-        lambda f: f.stage == "init" and ("not found" in f.message or "No such file" in f.message),
-        "Open the weights beside the file: Path(__file__).parent / 'weights.keras', and put them into the zip.",
-    ),
-    (
-        lambda f: "Read-only file system" in f.message or "Errno 30" in f.message,
-        "It writes where it may only read: the folder of the submission is read-only on some servers, and here. Write into tempfile.mkdtemp().",
-    ),
-    (
-        lambda f: any(sign in f"{f.kind} {f.message}" for sign in _NO_NETWORK),
-        "There is no network here, and the platform may have none: put what it fetches into the zip.",
-    ),
-    (
-        lambda f: "Too many open files" in f.message,
-        "Close what you open: with open(...) as file.",
-    ),
-    (
-        lambda f: "No space left on device" in f.message or "File too large" in f.message,
-        "Write less: the space on disk and in /dev/shm is limited, here and on the platform.",
-    ),
-    (
-        lambda f: "OOM" in f.message or "ResourceExhausted" in f.kind,
-        "Predict in batches; never copy the whole set as floats.",
-    ),
-)
-
-
-def _looks_like(failure: Failure) -> str:
-    return next((advice for sign, advice in _SIGNS if sign(failure)), "")

@@ -1,4 +1,10 @@
-"""What is wrong with a submission, in a form that people and programs can read."""
+"""What is wrong with a submission, in a form that people and programs can read.
+
+Four kinds of verdict are never mixed. "fails": the platform would end with Failed, an error.
+"unknown": it hangs on what nobody knows of the server, a warning. "rules": against the challenge's
+words or good sense, but scored, a warning. "scores": it runs, and is scored as if it were broken;
+an error, and only ever from labelled images.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ from typing import Literal
 from submission.errors import SubmissionError
 
 Severity = Literal["error", "warning", "note"]
+Kind = Literal["fails", "unknown", "rules", "scores", ""]
 
 
 @dataclass(frozen=True)
@@ -17,8 +24,9 @@ class Finding:
     """One thing found.
 
     severity: "error" would fail or score garbage on the platform, "warning" fails on some servers
-    or costs score, "note" is waste. message: what was found. advice: what to do about it.
-    detail: a trimmed traceback or log, when there is one.
+    or costs score, "note" is waste, or was read and refuted by a run. message: what was found.
+    advice: what to do about it. detail: a trimmed traceback or log, when there is one. kind: of the
+    verdict, see above; "" for what is none.
     """
 
     code: str
@@ -26,6 +34,17 @@ class Finding:
     message: str
     advice: str = ""
     detail: str = ""
+    kind: Kind = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a check says of one thing, where it is less or more than the check's own rule."""
+
+    message: str
+    severity: Severity | None = None
+    advice: str = ""
+    kind: Kind | None = None
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

@@ -22,8 +22,7 @@ from submission.splits import put_recipe, put_split, read_splits
 from submission.training_folder import Packing
 from submission.zipping import best_level, put
 
-Look = Callable[[Archive, Challenge, str], Sequence[Finding]]
-Rehearse = Callable[[Path], Sequence[Finding]]
+Judge = Callable[[Archive, str], Sequence[Finding]]
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,13 @@ def pack(
     challenge: Challenge,
     out: Path,
     *,
-    look: Look = examine,
-    rehearse: Rehearse | None = None,
+    judge: Judge | None = None,
 ) -> Packed:
     """Build `out`, check it, and put it in place if no error is found.
 
-    look: the checks. rehearse: called with the zip where the checks found no error; what it finds
-    counts too. The same inputs give the same bytes. Raises `SubmissionError` for files that cannot
-    be used; an older zip stays then, as it does after an error.
+    judge: says what is wrong with the open zip, given the name that it will have; the checks that
+    run nothing where it is left out. The same inputs give the same bytes. Raises `SubmissionError`
+    for files that cannot be used; an older zip stays then, as it does after an error.
     """
     refuse_impossible(packing, challenge)
     split = read_splits(packing.split)
@@ -65,11 +63,10 @@ def pack(
     part = out.with_name(f"part-{out.name}"[-64:])
     try:
         built = _Builder(packing, challenge).build(part)
-        findings = [*assumptions(packing, challenge), *_examined(part, out, challenge, look)]
-        if rehearse is not None and not has_errors(findings):
-            findings += rehearse(part)
         with Archive(part) as archive:
+            found = judge(archive, out.name) if judge else examine(archive, challenge, out.name)
             sha256, size = archive.sha256, archive.size
+        findings = [*assumptions(packing, challenge), *found]
         fine = not has_errors(findings)
         if fine:
             part.replace(out)
@@ -170,8 +167,3 @@ def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:
     numbered = [f"{i:02d}-{name}" for i, name in enumerate(plain, start=1)]
     names = plain if len(set(plain)) == len(plain) else numbered
     return dict(zip(names, paths, strict=True))
-
-
-def _examined(part: Path, out: Path, challenge: Challenge, look: Look) -> Sequence[Finding]:
-    with Archive(part) as archive:
-        return look(archive, challenge, out.name)

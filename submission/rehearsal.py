@@ -8,13 +8,14 @@ from typing import Any
 
 from submission.archive import Archive
 from submission.challenge import Challenge
+from submission.codes import found
 from submission.dry_run import Run, Settings, dry_run
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import TOLERATED
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_progress import Shown, silent
+from submission.dry_run_scale import ALPHA, worse
 from submission.findings import Finding, has_errors
-from submission.run_codes import found
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Rehearsal:
     def place(self) -> Place | None:
         """Where it ran that says the most."""
         return self.runs[-1].place if self.runs else None
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The readings that were tried on labelled images."""
+        return tuple(name for run in self.runs for name in run.scale)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -50,14 +56,12 @@ def rehearse(
     return Rehearsal(tuple(runs), tuple(_merged(runs)), images.note)
 
 
-def is_ready(rehearsal: Rehearsal | None, challenge: Challenge) -> bool:
+def is_ready(rehearsal: Rehearsal | None) -> bool:
     """Whether it ran under the very versions of the server, with no error."""
     if rehearsal is None or not rehearsal.runs or has_errors(rehearsal.findings):
         return False
     last = rehearsal.runs[-1]
-    pins = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
-    seen = [last.versions.get(name, pin) == pin for name, pin in pins.items() if pin]
-    return last.place.is_server and bool(seen) and all(seen)
+    return last.place.is_server and last.is_servers
 
 
 def as_document(run: Run) -> dict[str, Any]:
@@ -74,8 +78,10 @@ def as_document(run: Run) -> dict[str, Any]:
         else {
             "images": cost.images,
             "asked": cost.measured,
-            "seconds": round(cost.seconds, 3),
-            "peak_bytes": cost.peak_bytes,
+            "seconds": round(cost.seconds.likely, 3),
+            "seconds_range": [round(cost.seconds.low, 3), round(cost.seconds.high, 3)],
+            "peak_bytes": int(cost.peak_bytes.likely),
+            "peak_bytes_range": [int(cost.peak_bytes.low), int(cost.peak_bytes.high)],
         },
         "limits": dict(run.limits),
         "scale": {
@@ -116,7 +122,7 @@ def _placed(finding: Finding, place: Place) -> Finding:
 
 def _only_here(finding: Finding, server: Run) -> Finding:
     message = f"with this Python only, not {server.place.name}: {finding.message}"
-    return replace(finding, severity="warning", message=message)
+    return replace(finding, severity="warning", message=message, kind="")
 
 
 def _other_answers(here: Run, there: Run) -> Iterator[Finding]:
@@ -126,7 +132,14 @@ def _other_answers(here: Run, there: Run) -> Iterator[Finding]:
     if not changed or any(finding.code == "S701" for finding in here.findings):
         return
     message = f"{changed} of {count} images get another label {there.place.name} than here"
-    if changed > 1 and changed > TOLERATED * count:
-        yield found("S714", message)
+    if not (changed > 1 and changed > TOLERATED * count):
+        yield found(
+            "S714", message, "note", "So few may be floating point; nothing to do.", kind=""
+        )
+    elif here.right is None or there.right is None:
+        yield found("S714", f"{message}; labelled images (--data) would tell which are right")
     else:
-        yield found("S714", message, "note", "So few may be floating point; nothing to do.")
+        p = worse(here.right, there.right)
+        was, now = float(here.right.mean()), float(there.right.mean())
+        said = f"{message}; accuracy {now:.3f} there, {was:.3f} here, p = {p:.1g}"
+        yield found("S714", said, "error" if p <= ALPHA else "warning")

@@ -22,7 +22,7 @@ TABLE = [
     (Failure("processes", "processes", "stopped"), "S611", "limit of processes", "fork"),
     (Failure("log", "log", "stopped"), "S612", "limit of output", "verbose=0"),
     (Failure("disk", "disk", "stopped"), "S613", "disk space", "write nothing"),
-    (Failure("output", "OSError", "[Errno 9] Bad file descriptor"), "S609", "standard output", "streams"),
+    (Failure("output", "OSError", "[Errno 9] Bad file descriptor"), "S615", "standard output", "streams"),
     (Failure("init", "OSError", "[Errno 30] Read-only file system: 'w'"), "S603", "Read-only", "mkdtemp"),
     (Failure("init", "URLError", "<urlopen error>"), "S603", "urlopen", "no network"),
     (Failure("init", "OSError", "[Errno 101] Network is unreachable"), "S603", "101", "no network"),
