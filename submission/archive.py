@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import shutil
 import stat
 import zipfile
 import zlib
@@ -21,6 +21,8 @@ MOST_TO_UNPACK = 8 << 30  # bytes that one member may have to be looked into
 LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code stay below 10
 SUSPECT_BYTES = 100 << 20
 MOST_FILES = 20_000
+# What unpacking fails for on this machine, and not on the platform.
+OURS_TO_MEND = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE)
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 # What zipfile raises for a file that it cannot read whole.
 DAMAGED = (
@@ -36,7 +38,11 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class Member:
-    """One file of the zip. size and packed are bytes, method is the zip format's number."""
+    """One file of the zip. size and packed are bytes, method is the zip format's number.
+
+    name: where the platform's extract-all puts it; written: its name in the zip. A link (is_link)
+    is unpacked as a text file that holds where it leads.
+    """
 
     name: str
     size: int
@@ -45,13 +51,13 @@ class Member:
     is_encrypted: bool
     method: int = zipfile.ZIP_STORED
     is_utf8: bool = True  # whether its name is said to be UTF-8, or needs no saying
+    written: str = ""
 
     @property
-    def is_unsafe(self) -> bool:
-        """Whether its name would leave the folder it is unpacked in, or it is a link."""
-        path = PurePosixPath(self.name.replace("\\", "/"))
-        drive = len(self.name) > 1 and self.name[1] == ":"
-        return self.is_link or path.is_absolute() or drive or ".." in path.parts
+    def is_moved(self) -> bool:
+        """Whether its name would leave the folder, so that it is unpacked elsewhere in it."""
+        path = PurePosixPath(self.written)
+        return path.is_absolute() or ".." in path.parts
 
     @property
     def is_bomb(self) -> bool:
@@ -83,9 +89,12 @@ class Archive:
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
         self._file: IO[bytes] | None = None  # opened for the first look into a stored file
         self._held: dict[str, IO[bytes]] = {}
-        self._sound: set[str] = set()  # files whose checksums were seen to be right
+        self._sound: set[zipfile.ZipInfo] = set()  # whose checksums were seen to be right
         self.members = tuple(_member(info) for info in infos)
-        self.folders = tuple(info.filename for info in self._zip.infolist() if info.is_dir())
+        self._infos = dict(zip((m.name for m in self.members), infos, strict=True))  # the last wins
+        self.folders = tuple(
+            unpacked_name(info.filename) for info in self._zip.infolist() if info.is_dir()
+        )
 
     def __enter__(self) -> Archive:
         return self
@@ -122,7 +131,7 @@ class Archive:
     def read(self, name: str, limit: int = LARGEST_TEXT) -> bytes:
         """One file's bytes. Raises `SubmissionError` if it is damaged or larger than `limit`."""
         try:
-            with self._zip.open(name) as file:
+            with self._zip.open(self._infos[name]) as file:
                 data = file.read(limit + 1)
         except DAMAGED as error:
             raise SubmissionError(f"{name} in {self.path.name} cannot be read: {error}.") from None
@@ -139,7 +148,7 @@ class Archive:
             member = next(member for member in reversed(self.members) if member.name == name)
             if member.is_bomb or member.size > MOST_TO_UNPACK:
                 raise SubmissionError(f"{name} in {self.path.name} is too large to look into.")
-            info = self._zip.getinfo(name)
+            info = self._infos[name]
             if self._file is None:
                 self._file = self.path.open("rb")
             try:
@@ -149,7 +158,7 @@ class Archive:
                     f"{name} in {self.path.name} cannot be read: {error}."
                 ) from None
             if info.compress_type != zipfile.ZIP_STORED:
-                self._sound.add(name)  # it was unpacked whole
+                self._sound.add(info)  # it was unpacked whole
         held = self._held[name]
         held.seek(0)
         return held
@@ -157,7 +166,7 @@ class Archive:
     def damaged(self) -> str | None:
         """The first file whose checksum is wrong, or None."""
         for info in self._zip.infolist():
-            if info.is_dir() or info.filename in self._sound:
+            if info.is_dir() or info in self._sound:
                 continue
             try:
                 with self._zip.open(info) as file:
@@ -168,47 +177,41 @@ class Archive:
         return None
 
     def extract(self, folder: Path) -> None:
-        """Unpack everything, as the platform does. Raises `SubmissionError` for unsafe names."""
-        for member in self.members:
-            if member.is_unsafe:
-                raise SubmissionError(
-                    f"{member.name!r} would be written outside its folder; not unpacked."
-                )
-        for name in self.folders:
-            if not is_safe(name):
-                raise SubmissionError(
-                    f"{name!r} would be written outside its folder; not unpacked."
-                )
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for member in self.members:
-            self._extract_one(member, folder)
+        """Unpack everything, as the platform does: by zipfile's own extract-all.
 
-    def _extract_one(self, member: Member, folder: Path) -> None:
-        target = folder / member.name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        Names that would leave the folder are put into it, of two files of one name the last one
+        stays, links become text files. Raises `SubmissionError` for what cannot be unpacked.
+        """
         try:
-            with self._zip.open(member.name) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, CHUNK)
-        except DAMAGED as error:
-            raise SubmissionError(f"{member.name} cannot be unpacked: {error}.") from None
+            self._zip.extractall(folder)
+        except OSError as error:
+            if error.errno in OURS_TO_MEND:
+                raise SubmissionError(
+                    f"{self.path.name} cannot be unpacked in {folder.parent}: {error.strerror}. "
+                    "TMPDIR names another place."
+                ) from None
+            raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None
+        except (*DAMAGED, RecursionError) as error:
+            raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None
+
+
+def unpacked_name(written: str) -> str:
+    """Where extract-all puts a name, by the rules of Python's zipfile; "" for no place at all."""
+    return "/".join(part for part in written.split("/") if part not in ("", ".", ".."))
 
 
 def _member(info: zipfile.ZipInfo) -> Member:
     link = stat.S_ISLNK(info.external_attr >> 16)
     return Member(
-        info.filename,
+        unpacked_name(info.filename),
         info.file_size,
         info.compress_size,
         is_link=link,
         is_encrypted=bool(info.flag_bits & 1),
         method=info.compress_type,
         is_utf8=bool(info.flag_bits & 0x800) or info.filename.isascii(),
+        written=info.filename,
     )
-
-
-def is_safe(name: str) -> bool:
-    """Whether a file or folder of that name would stay in the folder it is unpacked in."""
-    return not Member(name, 0, 0, is_link=False, is_encrypted=False).is_unsafe
 
 
 def sha256_of(path: Path) -> str:

@@ -45,7 +45,7 @@ class Checking:
         if self.rehearse is None or stops(read):
             return self.keep(read)
         ran = self._run(archive, self.rehearse)
-        return self.keep([*(_weighed(finding, self.rehearsal) for finding in read), *ran])
+        return self.keep([*(self._weighed(finding) for finding in read), *ran])
 
     def _look(self, archive: Archive, zip_name: str) -> list[Finding]:
         started = time.monotonic()
@@ -62,6 +62,15 @@ class Checking:
             phases = {f"{run.place.name}: {name}": took for name, took in run.seconds.items()}
             self.seconds.update(phases)
         return self.rehearsal.findings
+
+    def _weighed(self, finding: Finding) -> Finding:
+        """A finding that was read, in the light of every run."""
+        from submission.rehearsal import is_servers
+
+        for run in self.rehearsal.runs if self.rehearsal else ():
+            theirs = is_servers(run, self.challenge)
+            finding = refuted(finding, run.passed, run.place.name, is_server=theirs)
+        return finding
 
     def keep(self, findings: Sequence[Finding]) -> list[Finding]:
         """Those that are not ignored; the others are counted."""
@@ -110,7 +119,11 @@ class Checking:
         from submission.rehearsal import as_document, is_ready
 
         doubtful = any(f.kind == "scores" and f.severity != "note" for f in checked.findings)
-        ready = not has_errors(checked.findings) and not doubtful and is_ready(rehearsal)
+        ready = (
+            not has_errors(checked.findings)
+            and not doubtful
+            and is_ready(rehearsal, self.challenge)
+        )
         on_server = any(run.place.is_server for run in rehearsal.runs)
         missing = () if on_server else self._versions(" (build them once: --server)")
         return replace(
@@ -126,10 +139,3 @@ class Checking:
         named = (("TensorFlow", self.challenge.tensorflow), ("Keras", self.challenge.keras))
         said = " / ".join(f"{what} {version}" for what, version in named if version)
         return (f"{said}{hint}",) if said else ()
-
-
-def _weighed(finding: Finding, rehearsal: Rehearsal | None) -> Finding:
-    """A finding that was read, in the light of every run."""
-    for run in rehearsal.runs if rehearsal else ():
-        finding = refuted(finding, run.passed, run.place.name, is_server=run.is_servers)
-    return finding

@@ -60,8 +60,7 @@ class Settings:
 class Run:
     """What one place showed.
 
-    passed: the last step that it passed, None where not even the import. is_servers: whether the
-    versions that it saw are those of the server. accuracy: of the first answer on the labelled images, right: on which of them; None without
+    passed: the last step that it passed, None where not even the import. accuracy: of the first answer on the labelled images, right: on which of them; None without
     labels. labels: the first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
     what it could not tell; unknown_limits: those of the platform, with what would be needed.
     """
@@ -79,7 +78,6 @@ class Run:
     unknown_limits: tuple[str, ...] = ()
     scale: Mapping[str, Difference] = field(default_factory=dict)
     passed: Step | None = None
-    is_servers: bool = False
 
     @property
     def answered(self) -> bool:
@@ -175,17 +173,7 @@ class _DryRun:
             tuple(unchecked_cost(cost, self.settings.bounds)),
             scale,
             _passed(interview, outcome),
-            self._is_servers(outcome.versions),
         )
-
-    def _is_servers(self, versions: Mapping[str, str]) -> bool:
-        """Whether it ran under the versions that the challenge names, as far as it loaded them."""
-        named = {"tensorflow": self.challenge.tensorflow, "keras": self.challenge.keras}
-        seen = [versions.get(name) for name, pin in named.items() if pin]
-        pins = [pin for pin in named.values() if pin]
-        if self.place.is_server:
-            return bool(pins) and all(s in (None, p) for s, p in zip(seen, pins, strict=True))
-        return bool(pins) and seen == pins
 
     def _interview(self, session: Session) -> tuple[Interview, Outcome, dict[str, Difference]]:
         started = time.monotonic()

@@ -126,7 +126,7 @@ def judge_meaning(
 
 def _misread(best: Difference, tried: int) -> Finding:
     message = (
-        f"accuracy is {best.plain:.3f} as fed and read now and {best.changed:.3f} {best.reading}, on "
+        f"accuracy is {best.plain:.3f} as fed now and {best.changed:.3f} {best.reading}, on "
         f"the same {best.images} images (99 % interval of the gain {best.low:+.3f} to {best.high:+.3f}, "
         f"p = {best.p:.1g}, over all {tried} readings tried)"
     )

@@ -21,6 +21,7 @@ from submission.preprocessing import MODES
 ALPHA = 0.01  # that a right submission is blamed, over all readings together
 NEAR = 0.03  # of the best reading's accuracy: as good, so that the simpler one is named
 LEAST_GAIN = 0.02
+FEWEST = 20  # images; of fewer nothing can be said
 Values = NDArray[np.float32]
 Right = NDArray[np.bool_]
 
@@ -170,6 +171,8 @@ def guess_level(answers: Labels, truth: Labels) -> str:
     """
     right, count = int((answers == truth).sum()), len(truth)
     constant = float(np.bincount(truth).max()) / count
+    if count < FEWEST:
+        return ""
     upper = _clopper_pearson(right, count, 2 * ALPHA)[1]
     dealt = _dealt_anew(answers, truth)
     p = float((1 + (dealt >= right).sum()) / (1 + len(dealt)))

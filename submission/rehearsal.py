@@ -56,12 +56,21 @@ def rehearse(
     return Rehearsal(tuple(runs), tuple(_merged(runs)), images.note)
 
 
-def is_ready(rehearsal: Rehearsal | None) -> bool:
+def is_servers(run: Run, challenge: Challenge) -> bool:
+    """Whether the versions that it loaded are those that the challenge names."""
+    named = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
+    pins = {name: pin for name, pin in named.items() if pin}
+    if not run.place.is_server:
+        return bool(pins) and all(run.versions.get(name) == pin for name, pin in pins.items())
+    return bool(pins) and all(run.versions.get(name, pin) == pin for name, pin in pins.items())
+
+
+def is_ready(rehearsal: Rehearsal | None, challenge: Challenge) -> bool:
     """Whether it ran under the very versions of the server, with no error."""
     if rehearsal is None or not rehearsal.runs or has_errors(rehearsal.findings):
         return False
     last = rehearsal.runs[-1]
-    return last.place.is_server and last.is_servers
+    return last.place.is_server and is_servers(last, challenge)
 
 
 def as_document(run: Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from submission.checks.flow import is_network_call
 from submission.checks.modules import Function, Module, own_nodes
 from submission.checks.registry import Subject, check
+from submission.findings import Said
 
 TENSORS = frozenset(
     f"{home}.{name}"
@@ -63,8 +64,9 @@ def _targets(node: ast.AST) -> Iterator[str]:
 
 
 def _answers(subject: Subject) -> list[_Answers]:
-    """One where the module defines `predict` itself, else none."""
-    if subject.main is None or subject.predict is None:
+    """One where the module defines `predict` itself, and labels are asked for, else none."""
+    labels = subject.challenge.answers != "probabilities"
+    if subject.main is None or subject.predict is None or not labels:
         return []
     return [_Answers(subject, subject.main, subject.predict)]
 
@@ -140,13 +142,15 @@ def _name(call: ast.Call) -> str:
     return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
 
 
-@check("S224", "error")
-def returns_tensor(subject: Subject) -> Iterator[str]:
+@check("S224", "warning")
+def returns_tensor(subject: Subject) -> Iterator[Said]:
     """Return a numpy array: add .numpy(), or np.asarray(...) around it."""
+    strict = subject.challenge.answers == "strict"
     for answers, node, value in _returned(subject):
         if isinstance(value, ast.Call) and answers.main.full_name(value.func) in TENSORS:
             name = answers.main.full_name(value.func)
-            yield f"{answers.main.line(node)}: returns a tensor ({name}), not a numpy array"
+            message = f"{answers.main.line(node)}: returns a tensor ({name}), not a numpy array"
+            yield Said(message, "error" if strict else None)
 
 
 @check("S225", "error")

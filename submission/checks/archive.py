@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from submission.archive import MOST_FILES, READABLE, SUSPECT_BYTES, Member, is_safe
+from submission.archive import MOST_FILES, READABLE, SUSPECT_BYTES, Member
 from submission.checks.modules import read_module
 from submission.checks.registry import Subject, check
+from submission.findings import Said
 
 TOTAL_RATIO = 100
+LONGEST_PART, LONGEST_PATH = 255, 4000  # bytes of a name; of a path, less the folder it goes to
+DEEPEST = 900  # os.makedirs calls itself once a folder, and Python allows 1,000 calls
 
 
 @check("S101", "error")
@@ -21,33 +26,60 @@ def empty(subject: Subject) -> Iterator[str]:
 
 
 @check("S102", "error")
-def module_at_root(subject: Subject) -> Iterator[str]:
+def module_at_root(subject: Subject) -> Iterator[str | Said]:
     """Zip the files, not the folder around them: the module is imported from the zip's root."""
     wanted, names = subject.module_file, subject.archive.names
-    if wanted in names or not names:
+    if not names or subject.file_of(subject.challenge.module) or _compiled(subject):
         return
     nested = sorted(name for name in names if PurePosixPath(name).name == wanted)
     other = sorted(name for name in names if name.lower() == wanted.lower())
     near = sorted(n for n in names if n.replace(" ", "").startswith(wanted) and "/" not in n)
     if other:
-        yield f"{wanted} is called {other[0]}: the platform's file names are case-sensitive"
+        message = f"{wanted} is called {other[0]}: the platform's file names are case-sensitive"
+        yield Said(message, advice=f"Rename it: {wanted}.")
     elif nested:
         yield f"{wanted} is not at the root of the zip but at {nested[0]}"
     elif near:
-        yield f"{wanted} is called {near[0]!r}"
+        yield Said(f"{wanted} is called {near[0]!r}", advice=f"Rename it: {wanted}.")
     else:
-        yield f"there is no {wanted} in the zip"
+        yield _no_module(subject, wanted)
+
+
+def _no_module(subject: Subject, wanted: str) -> Said:
+    """No module at all: perhaps one of another name has the class."""
+    name = subject.challenge.class_name
+    for file in (file for file in subject.python_files if "/" not in file):
+        if name in read_module(subject.archive, file).stores:
+            advice = f"Rename it to {wanted}: that is what {subject.challenge.name} imports."
+            return Said(f"there is no {wanted} in the zip; {file} defines {name}", advice=advice)
+    folder = f"{subject.challenge.module}/"
+    if any(file.startswith(folder) for file in subject.archive.names):
+        advice = f"Put the file {wanted} at the root, or an __init__.py into the folder."
+        return Said(f"a folder {folder} stands where {wanted} is expected", advice=advice)
+    advice = f"Put {wanted} into it, or build it from your weights: make-submission WEIGHTS."
+    return Said(f"there is no {wanted} in the zip", advice=advice)
+
+
+def _compiled(subject: Subject) -> str:
+    """A file that Python imports in the place of the module's source, "" if there is none."""
+    module = re.escape(subject.challenge.module)
+    kind = re.compile(rf"{module}(/__init__)?(\.pyc|(\.[\w-]+)?\.so)")
+    return next((name for name in sorted(subject.archive.names) if kind.fullmatch(name)), "")
+
+
+@check("S120", "warning")
+def compiled_module(subject: Subject) -> Iterator[str]:
+    """Put the .py file in: compiled ones work with the very Python only that they were made by."""
+    if subject.file_of(subject.challenge.module) is None and (name := _compiled(subject)):
+        yield f"{name} is the module, without its source"
 
 
 @check("S103", "error")
 def folder_named_like_the_module(subject: Subject) -> Iterator[str]:
-    """Rename the folder, and put the file at the root: Python would import the folder instead."""
+    """Rename the folder: Python imports it instead of the file."""
     module, names = subject.challenge.module, subject.archive.names
     package = f"{module}/__init__.py"
-    if subject.module_file not in names:
-        if any(name.startswith(f"{module}/") for name in names):
-            yield f"a folder {module}/ stands where {subject.module_file} is expected"
-    elif package in names and not _binds(subject, package):
+    if subject.module_file in names and package in names and not _binds(subject, package):
         yield f"Python imports the folder {module}/ and not {subject.module_file}: it holds an __init__.py"
 
 
@@ -55,19 +87,28 @@ def _binds(subject: Subject, file: str) -> bool:
     """Whether a package's own file has the class, by import or definition, or could have."""
     module = read_module(subject.archive, file)
     stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in module.nodes)
-    return stars or subject.challenge.class_name in module.stores
+    wanted = (subject.challenge.class_name, "__getattr__")
+    return stars or any(name in module.stores for name in wanted)
 
 
-@check("S104", "error")
-def unsafe_names(subject: Subject) -> Iterator[str]:
-    """Build the zip anew from plain files: links and names that leave the folder are unsafe."""
+@check("S104", "warning")
+def unusual_names(subject: Subject) -> Iterator[str | Said]:
+    """Build the zip anew from plain files: names that lead out of it are unpacked elsewhere."""
     for member in subject.archive.members:
-        if member.is_unsafe:
-            what = "a symbolic link" if member.is_link else "a path outside the zip's folder"
-            yield f"{member.name!r} is {what}"
-    for name in subject.archive.folders:
-        if not is_safe(name):
-            yield f"the folder {name!r} is a path outside the zip's folder"
+        if member.is_link:
+            yield _link(subject, member)
+        elif member.is_moved:
+            yield Said(f"{member.written!r} is unpacked as {member.name!r}", kind="rules")
+
+
+def _link(subject: Subject, member: Member) -> Said:
+    message = (
+        f"{member.name} is a symbolic link: it is unpacked as a text file that holds where it leads"
+    )
+    used = member.name in {module.file for module in subject.modules} or any(
+        opened.place.path == member.name for opened in subject.opened
+    )
+    return Said(message, "error" if used else "note", "Put the file itself into the zip.")
 
 
 @check("S105", "error")
@@ -105,17 +146,44 @@ def damaged(subject: Subject) -> Iterator[str]:
         yield f"{name} is damaged (wrong checksum or cut short)"
 
 
-@check("S108", "error")
-def duplicate_names(subject: Subject) -> Iterator[str]:
-    """Keep one of them: which one the platform unpacks last is not yours to choose."""
-    seen: set[str] = set()
+@check("S108", "warning")
+def duplicate_names(subject: Subject) -> Iterator[Said]:
+    """Keep one of them: the last one counts, the others are uploaded for nothing."""
+    seen = Counter(member.name for member in subject.archive.members)
+    for name, count in seen.items():
+        if count > 1 and name:
+            times = "twice" if count == 2 else f"{count} times"
+            yield Said(f"{name} is in the zip {times}: the last one is used", kind="rules")
+
+
+@check("S119", "error")
+def cannot_be_unpacked(subject: Subject) -> Iterator[str]:
+    """Build the zip anew from plain files and folders: the platform's unzip fails on it as ours does."""
+    names = {member.name for member in subject.archive.members}
+    for name in sorted(names | set(subject.archive.folders)):
+        if fault := _unusable(name):
+            yield fault
+            return  # such names are slow to take apart as well
     for member in subject.archive.members:
-        if member.name in seen:
-            yield f"{member.name} is in the zip twice"
-        seen.add(member.name)
-    folders = {str(parent) for name in seen for parent in PurePosixPath(name).parents}
-    for name in sorted(seen & folders):
-        yield f"{name} is a file and a folder in the zip"
+        if not member.name:
+            yield f"{member.written!r} names no file"
+    folders = {str(up) for name in names for up in PurePosixPath(name).parents if str(up) != "."}
+    for name in sorted(names & (folders | set(subject.archive.folders))):
+        if name:
+            yield f"{name} is a file and a folder in the zip"
+
+
+def _unusable(name: str) -> str:
+    """Why no file can have that name, by the limits of Linux and of Python's os.makedirs."""
+    parts = name.split("/")
+    longest = max(len(part.encode("utf-8", "surrogateescape")) for part in parts)
+    if longest > LONGEST_PART:
+        return f"a name of {longest:,} bytes is in the zip; Linux allows {LONGEST_PART}"
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_PATH:
+        return f"a path of {len(name):,} characters is in the zip; Linux allows about 4,000"
+    if len(parts) > DEEPEST:
+        return f"folders are nested {len(parts) - 1:,} deep in the zip; Python's unzip gives up at {DEEPEST}"
+    return ""
 
 
 @check("S115", "error")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from submission.checks.flow import Flow, is_network_call
-from submission.checks.modules import Module
+from submission.checks.modules import Function, Module
 from submission.checks.registry import Subject, check
 
 EXTREMES = frozenset(("max", "min", "amax", "amin", "reduce_max", "reduce_min", "ptp"))
@@ -18,6 +18,7 @@ VIEWS = frozenset(("flip", "fliplr", "flipud", "rot90", "flip_left_right", "flip
 RANDOM = ("numpy.random.", "random.", "tensorflow.random.", "keras.random.", "tensorflow.image.random_", "tensorflow.image.stateless_random", "secrets.", "os.urandom", "uuid.uuid4")  # fmt: skip
 SEEDS = frozenset(("numpy.random.seed", "random.seed", "tensorflow.random.set_seed", "keras.utils.set_random_seed", "tensorflow.keras.utils.set_random_seed"))  # fmt: skip
 GENERATORS = ("default_rng", "RandomState", "Generator", "SeedSequence", "Random", "PCG64", "SeedGenerator", "stateless_uniform", "stateless_normal", "get_state", "set_state")  # fmt: skip
+MOST_CALLS_DEEP = 4
 SHOWS = frozenset(("print", "info", "debug", "warning", "log", "write"))
 
 
@@ -108,8 +109,8 @@ def _is_seeded(name: str, call: ast.Call) -> bool:
 @check("S220", "warning")
 def one_image_at_a_time(subject: Subject) -> Iterator[str]:
     """Give predict whole batches: a call for every image takes minutes where seconds do."""
-    known = subject.networks
-    for flow in subject.flows:
+    known = subject.networks | _askers(subject)
+    for flow in subject.flows if not subject.challenge.one_at_a_time else ():
         for node in flow.nodes:
             loops: list[ast.comprehension] | list[ast.For] = []
             if isinstance(node, ast.For):
@@ -124,6 +125,20 @@ def one_image_at_a_time(subject: Subject) -> Iterator[str]:
 
 def _asks_network(body: list[ast.stmt], known: frozenset[str]) -> bool:
     return any(is_network_call(inner, known) for part in body for inner in ast.walk(part))
+
+
+def _askers(subject: Subject) -> frozenset[str]:
+    """The zip's own functions that ask a network, by themselves or through another one."""
+    functions = [n for m in subject.modules for n in m.nodes if isinstance(n, Function)]
+    own = {f.name for f in functions} - {subject.challenge.method, "__init__", "__call__"}
+    found: set[str] = set()
+    for _ in range(MOST_CALLS_DEEP):
+        names = subject.networks | found
+        more = {f.name for f in functions if f.name in own and _asks_network([*f.body], names)}
+        if more <= found:
+            break
+        found |= more
+    return frozenset(found)
 
 
 def _is_each_image(flow: Flow, node: ast.AST) -> bool:

@@ -147,7 +147,18 @@ def read_module(archive: Archive, file: str) -> Module:
         large = "larger than" in str(error)
         return Module(file, name, None, "is too large for a module" if large else "")
     except (UnicodeDecodeError, SyntaxError, LookupError):
+        return _undecoded(file, name, archive.read(file))
+
+
+def _undecoded(file: str, name: str, data: bytes) -> Module:
+    """Python itself passes over a stray byte in a comment, and over nothing else."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(data, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    except UNPARSABLE:
         return Module(file, name, None, "is not text in UTF-8")
+    return Module(file, name, data.decode("utf-8", "replace"))
 
 
 def imports(module: Module) -> Iterator[tuple[ast.stmt, str, str]]:

@@ -13,6 +13,7 @@ from submission.archive import Member
 from submission.checks.packages import SHIPPED
 from submission.checks.registry import Subject, check
 from submission.errors import SubmissionError
+from submission.findings import Said
 
 LONGEST_NAME = 64
 JUNK = frozenset(
@@ -59,15 +60,22 @@ def names_by_case(subject: Subject) -> Iterator[str]:
 
 
 @check("S112", "warning")
-def metadata_present(subject: Subject) -> Iterator[str]:
+def metadata_present(subject: Subject) -> Iterator[str | Said]:
     """Leave it out, unless the challenge asks for it: it changes how the platform runs the zip."""
     names = subject.archive.names
     for file in ("metadata.yaml", "metadata"):
         if file in names:
-            yield f"{file} is in the zip: {_changes(subject, file)}"
+            yield _by_worker(subject, "2026-03", f"{file} is in the zip: {_changes(subject, file)}")
             return
     if any(name.startswith(("metadata/", "metadata.yaml/")) for name in names):
         yield "a folder metadata/ stands where the platform looks for a file of that name"
+
+
+def _by_worker(subject: Subject, worker: str, message: str) -> Said:
+    """What one generation of Codabench's worker does: a note where the challenge has another."""
+    if worker not in subject.challenge.workers:
+        return Said(f"{message} (Codabench's worker of {worker}, not this challenge's)", "note")
+    return Said(f"{message} (Codabench's worker of {worker})")
 
 
 def _changes(subject: Subject, file: str) -> str:
@@ -76,16 +84,24 @@ def _changes(subject: Subject, file: str) -> str:
     except SubmissionError:
         return "it cannot be read"
     if re.search(r"^\s*command\s*:\s*\S", text, re.MULTILINE):
-        return "the platform starts its command as a program of its own beside ingestion"
-    return "the platform then does not copy the submission into its output folder"
+        return "its command is started as a program of its own beside ingestion"
+    return "the submission is then not copied into the output folder"
 
 
 @check("S113", "warning")
-def taken_for_predictions(subject: Subject) -> Iterator[str]:
-    """Leave it out: without a metadata file the platform copies the zip to where scoring looks for answers."""
+def taken_for_predictions(subject: Subject) -> Iterator[Said]:
+    """Leave it out: the platform copies the zip to where scoring looks for answers."""
     found = [n for n in sorted(subject.archive.names) if _is_answer(n)]
-    if found:
-        yield f"{found[0]} could be taken for the run's own answers"
+    if not found:
+        return
+    if "2026-10" in subject.challenge.workers:
+        message = (
+            f"{found[0]} is copied over what the run itself answered, if scoring reads that name"
+        )
+        yield _by_worker(subject, "2026-10", message)
+    else:
+        message = f"{found[0]} is taken for the run's answers where the run gives none"
+        yield Said(message, "note")
 
 
 def _is_answer(name: str) -> bool:
@@ -149,6 +165,6 @@ def hides_a_package(subject: Subject) -> Iterator[str]:
 @check("S118", "warning")
 def backslashes(subject: Subject) -> Iterator[str]:
     """Zip it with another tool: on Linux a backslash is part of the name, not a folder."""
-    found = [m.name for m in subject.archive.members if "\\" in m.name and not m.is_unsafe]
+    found = [m.name for m in subject.archive.members if "\\" in m.name]
     if found:
         yield f"{found[0]!r} has backslashes in its name"

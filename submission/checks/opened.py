@@ -21,6 +21,8 @@ OPENERS = frozenset(
 OBJECTS = frozenset(("read_text", "read_bytes"))  # methods of the path itself; `open` may be one
 ARGUMENTS = frozenset(("filepath", "file", "path", "filename", "model_path", "name", "fname", "fp"))
 ASKS = frozenset(("exists", "isfile", "isdir", "is_file", "is_dir", "access"))
+# Where the platform unpacks the zip, and where one generation of its worker copies it to.
+PLATFORM = {"/app/ingested_program/": "zip", "/app/output/": "output"}
 WRITES = re.compile(r"[wax+]")
 Move = tuple[Function | None, int, Place]  # in which function, on which line, to which folder
 
@@ -97,7 +99,10 @@ def _moves(subject: Subject) -> Iterator[Move]:
 
 
 def _after(moves: list[Move], module: Module, call: ast.Call, place: Place) -> Place:
-    """The place as it is once the code has gone to the zip's own folder."""
+    """The place as it is once the code has gone to the zip's own folder, or named the platform's."""
+    for root, anchor in PLATFORM.items() if place.anchor == "absolute" else ():
+        if place.path.startswith(root):
+            return Place(anchor, place.path.removeprefix(root))
     for function, line, folder in moves if place.anchor in ("text", "cwd") else ():
         same = function is module.function_of(call) and line < call.lineno
         if function is None or same:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from submission.checks.modules import Module
 from submission.checks.opened import ASKS
 from submission.checks.registry import Subject, check
+from submission.findings import Said
 
 SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx", ".safetensors", ".ckpt", ".pb", ".sav")  # fmt: skip
 FOREIGN = ("/app/", "/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/var/", "/usr/")  # noqa: S108  places of the server
@@ -57,6 +58,18 @@ def path_of_another_machine(subject: Subject) -> Iterator[str]:
         foreign = place.anchor == "absolute" and not place.path.startswith(FOREIGN)
         if not opened.checked and (foreign or place.anchor == "home"):
             yield f"{opened.where} opens {place.path or 'a file in the home folder'!r}, a path of another machine"
+
+
+@check("S323", "warning")
+def found_by_one_worker_only(subject: Subject) -> Iterator[Said]:
+    """Open it beside the module: Path(__file__).parent / "weights.keras"."""
+    for opened in subject.opened:
+        if opened.place.anchor == "output":
+            message = f"{opened.where} opens /app/output/{opened.place.path}, where Codabench's worker of 2026-10 puts nothing"
+            if "2026-10" not in subject.challenge.workers:
+                yield Said(message, "note")
+            else:
+                yield Said(message, None if len(subject.challenge.workers) > 1 else "error")
 
 
 @check("S306", "warning")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from submission.archive import MOST_FILES, Archive
 from submission.challenge import Challenge
 from submission.checks.subject import Subject
-from submission.findings import Finding, Severity, known_codes, without
+from submission.codes import KINDS
+from submission.findings import Finding, Said, Severity, known_codes, without
 
 # In the order of work: unpacking the weights comes before the checksums, which then need not.
 _MODULES = (
@@ -20,7 +21,7 @@ _MODULES = (
 _STATIC = ("S1", "S2", "S3", "S4")
 TOO_MANY = "S105"
 
-Look = Callable[[Subject], Iterator[str]]
+Look = Callable[[Subject], Iterator[str | Said] | Iterator[str] | Iterator[Said]]
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,18 @@ def examine(
 
 def _look(found: Check, subject: Subject) -> Iterator[Finding]:
     try:
-        for message in found.look(subject):
-            yield Finding(found.code, found.severity, message, found.advice)
+        for said in found.look(subject):
+            yield _finding(found, said if isinstance(said, Said) else Said(said))
     except RecursionError:
         said = f"{found.name.replace('_', ' ')}: not checked, the code is nested too deeply"
         yield Finding(found.code, "note", said, "Nothing, if a run works.")
+
+
+def _finding(found: Check, said: Said) -> Finding:
+    severity = said.severity or found.severity
+    kind = said.kind if said.kind is not None else KINDS.get(found.code, "")
+    kind = "fails" if severity == "error" else kind
+    return Finding(found.code, severity, said.message, said.advice or found.advice, kind=kind)
 
 
 __all__ = ["Check", "Subject", "all_checks", "check", "examine"]

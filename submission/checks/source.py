@@ -11,6 +11,9 @@ from submission.checks.registry import Subject, check
 
 MAGIC = re.compile(r"^(\s*)(%{1,2}[A-Za-z].*|![A-Za-z./].*|\?{1,2}[A-Za-z].*|[A-Za-z_][\w.]*\?{1,2})\s*$")  # fmt: skip
 
+Defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+MADE_UP = frozenset(("globals", "vars", "locals", "exec", "setattr", "eval"))
+
 
 @check("S201", "error")
 def does_not_parse(subject: Subject) -> Iterator[str]:
@@ -50,14 +53,14 @@ def no_class(subject: Subject) -> Iterator[str]:
     """Define the class in the module, with this very name."""
     if subject.main is None or subject.main.tree is None or subject.model_class is not None:
         return
+    if subject.main_file != subject.module_file and subject.module_file in subject.archive.names:
+        return  # a package stands before the file, which has a check of its own
     name, main = subject.challenge.class_name, subject.main
     stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in main.nodes)
-    made_up = any(isinstance(n, ast.Name) and n.id in ("globals", "exec") for n in main.nodes)
-    if stars or made_up or _bound_outside(main, name):
-        return  # imported from elsewhere, or assigned: only a run can tell
-    other = (
-        sorted(n.name for n in main.tree.body if isinstance(n, ast.ClassDef)) if main.tree else []
-    )
+    made_up = any(isinstance(n, ast.Name) and n.id in MADE_UP for n in main.nodes)
+    if stars or made_up or any(_bound_outside(main, n) for n in (name, "__getattr__")):
+        return  # imported from elsewhere, assigned or made: only a run can tell
+    other = sorted(n.name for n in subject.main.tree.body if isinstance(n, Defined))
     has = f"; it defines {', '.join(other[:3])}" if other else ""
     yield f"{main.file} defines no class {name}{has}"
 
@@ -69,7 +72,7 @@ def _bound_outside(module: Module, name: str) -> bool:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 if any((alias.asname or alias.name) == name for alias in node.names):
                     return True
-            elif (isinstance(node, ast.ClassDef) and node.name == name) or (
+            elif (isinstance(node, Defined) and node.name == name) or (
                 isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
             ):
                 return True
@@ -78,14 +81,20 @@ def _bound_outside(module: Module, name: str) -> bool:
 
 @check("S203", "error")
 def init_needs_arguments(subject: Subject) -> Iterator[str]:
-    """Give every argument a default: the platform calls the class without any."""
+    """Give every argument a default: the platform makes the object as it is said here."""
     init, name = subject.method("__init__"), subject.challenge.class_name
     if init is None or init.decorator_list:
         return
-    if not (init.args.posonlyargs or init.args.args or init.args.vararg):
+    given = subject.challenge.arguments
+    call = f"{name}({', '.join(given)})"
+    spec = init.args
+    most = len(spec.posonlyargs) + len(spec.args) - 1
+    if most < 0 and not spec.vararg:
         yield f"{name}.__init__ lacks self: write def __init__(self)"
-    elif needed := needed_arguments(init)[1:]:
-        yield f"{name}.__init__ needs {', '.join(needed)}, but is called as {name}()"
+    elif len(needed := needed_arguments(init)[1:]) > len(given):
+        yield f"{name}.__init__ needs {', '.join(needed)}, but is called as {call}"
+    elif most < len(given) and not spec.vararg:
+        yield f"{name}.__init__ takes no argument, but is called as {call}"
 
 
 @check("S204", "error")
@@ -94,6 +103,8 @@ def predict_signature(subject: Subject) -> Iterator[str]:
     found, name, predict = subject.model_class, subject.challenge.method, subject.predict
     if found is None:
         return
+    if name in subject.replaced_names:
+        return  # put there afterwards: only a run can tell
     if predict is None:
         if not found.bases and not found.decorator_list and not _has(found, name, "__getattr__"):
             yield f"class {found.name} has no method {name}"
@@ -146,3 +157,22 @@ def _decorated(function: Function) -> bool:
 
 def _decorators(function: Function) -> set[str]:
     return {ast.unparse(node) for node in function.decorator_list}
+
+
+OTHERS = ("fit", "train", "load", "transform", "partial_fit", "predict_proba", "act", "solve")
+
+
+@check("S228", "warning")
+def another_interface(subject: Subject) -> Iterator[str]:
+    """Name the challenge it is for with --challenge; for this one, all has to be ready once the object is made."""
+    found, challenge = subject.model_class, subject.challenge
+    if found is None or subject.main is None:
+        return
+    methods = [n.name for n in found.body if isinstance(n, Function)]
+    called = {getattr(n.func, "attr", "") for n in ast.walk(found) if isinstance(n, ast.Call)}
+    odd = [name for name in OTHERS if name in methods and name not in called | {challenge.method}]
+    if odd:
+        yield (
+            f"this looks like a submission for another kind of challenge ({found.name} has {odd[0]}); "
+            f"{challenge.name} makes {found.name}({', '.join(challenge.arguments)}) and calls {challenge.method}"
+        )

@@ -29,9 +29,14 @@ class Subject:
         return f"{self.challenge.module}.py"
 
     @cached_property
+    def main_file(self) -> str:
+        """The file that an import of the module runs: a package of that name comes first."""
+        return self.file_of(self.challenge.module) or self.module_file
+
+    @cached_property
     def main(self) -> Module | None:
         """The module that the platform imports, or None if it is not in the zip."""
-        return self._module(self.module_file)
+        return self._module(self.main_file)
 
     @cached_property
     def python_files(self) -> tuple[str, ...]:
@@ -43,7 +48,7 @@ class Subject:
     def modules(self) -> tuple[Module, ...]:
         """The main module and what it imports of the zip, each once, in the order of importing."""
         found: dict[str, Module] = {}
-        waiting = [self.module_file]
+        waiting = [self.main_file]
         while waiting:
             file = waiting.pop(0)
             module = None if file in found else self._module(file)

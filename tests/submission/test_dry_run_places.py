@@ -36,9 +36,12 @@ FAILS = Finding("S603", "error", "Model() failed")
 LABELS = np.arange(200) % 8
 
 
-def run(place: Place, *found: Finding, labels: Any = LABELS, **versions: str) -> Run:
+def run(
+    place: Place, *found: Finding, labels: Any = LABELS, truth: Any = None, **versions: str
+) -> Run:
     """A dry run with these findings."""
-    return Run(place, found, None, None, labels, versions, {}, {"start": 1.0})
+    right = labels[: len(truth)] == truth if truth is not None and labels is not None else None
+    return Run(place, found, None, None, right, labels, versions, {}, {"start": 1.0})
 
 
 def merged(runs: Sequence[Run], monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
@@ -55,7 +58,9 @@ MERGED = [
     ([run(HERE, FAILS), run(SERVER)], [("S603", "warning", "with this Python only")]),
     ([run(HERE), run(SERVER, FAILS)], [("S603", "error", "under the server's: Model() failed")]),
     ([run(HERE, FAILS), run(SERVER, FAILS)], [("S603", "error", "Model() failed")]),
-    ([run(HERE), run(SERVER, labels=(LABELS + 1) % 8)], [("S714", "error", "200 of 200")]),
+    ([run(HERE), run(SERVER, labels=(LABELS + 1) % 8)], [("S714", "warning", "200 of 200")]),
+    ([run(HERE, truth=LABELS), run(SERVER, labels=(LABELS + 1) % 8, truth=LABELS)], [("S714", "error", "200 of 200")]),
+    ([run(HERE, labels=(LABELS + 1) % 8, truth=LABELS), run(SERVER, truth=LABELS)], [("S714", "warning", "200 of 200")]),
     ([run(HERE), run(SERVER, labels=np.where(np.arange(200) < 1, 7, LABELS))], [("S714", "note", "1 of 200")]),
     ([run(HERE, labels=None), run(SERVER, FAILS, labels=None)], [("S603", "error", "under")]),
 ]  # fmt: skip

@@ -200,12 +200,12 @@ def test_a_rehearsal_decides_too(tmp_path: Path, two: tuple[Path, Path]) -> None
     zipped(Packing(two), tmp_path)
     before = (tmp_path / "s.zip").read_bytes()
 
-    def fails(path: Path) -> list[Finding]:
-        with Archive(path) as archive:
-            assert "model.py" in archive.names
+    def fails(archive: Archive, name: str) -> list[Finding]:
+        assert "model.py" in archive.names
+        assert name == "s.zip"
         return [Finding("S604", "error", "it fails")]
 
-    packed = pack(Packing(two, "0..1"), CHALLENGE, tmp_path / "s.zip", rehearse=fails)
+    packed = pack(Packing(two, "0..1"), CHALLENGE, tmp_path / "s.zip", judge=fails)
     assert packed.zip_path is None
     assert "S604" in {finding.code for finding in packed.findings}
     assert (tmp_path / "s.zip").read_bytes() == before

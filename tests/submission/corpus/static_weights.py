@@ -125,4 +125,6 @@ CASES: list[Case] = [
     Case("a .npy file that is none", {"model.py": page(), "weights.npy": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"}, ("S315",)),
     Case("a .npz file that is none", {"model.py": page(init='self.centres = np.load(Path(__file__).with_name("a.npz"))["x"]'), "a.npz": b"PK\x03\x04"}, ("S315",)),
     _keras("a pointer instead of weights", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "S315"),
+    _loads("path of one worker's output", 'self.centres = np.load("/app/output/weights.npy")', "S323", severity="warning"),
+    Case("path of one worker's output, the other worker", files(page(init='self.centres = np.load("/app/output/weights.npy")')), ("S323",), challenge={"worker": "2026-10"}),
 ]  # fmt: skip
