@@ -38,6 +38,16 @@ class Checked:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def told(self) -> tuple[Finding, ...]:
+        """What is wrong for certain, or waste."""
+        return tuple(finding for finding in self.findings if not finding.is_unknown)
+
+    @property
+    def unknown(self) -> tuple[Finding, ...]:
+        """What may be wrong on this server: nobody knows from here."""
+        return tuple(finding for finding in self.findings if finding.is_unknown)
+
+    @property
     def verdict(self) -> str:
         """In rising order: "has errors", "looks right", "runs here", "runs under ..."."""
         if has_errors(self.findings):
@@ -58,7 +68,7 @@ class Checked:
             "ignored": dict(self.ignored),
             "images": self.images,
             "runs": [dict(run) for run in self.runs],
-            "not_checked": list(self.unchecked),
+            "not_checked": [*self.unchecked, *(f"{f.code}: {f.message}" for f in self.unknown)],
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
 

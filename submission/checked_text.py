@@ -32,7 +32,8 @@ def findings_text(findings: Iterable[Finding], *, details: bool = False) -> list
     """Two lines a finding: what, and what to do; the submission's own traceback below if wanted."""
     lines = []
     for finding in findings:
-        lines.append(f"{_MARKS[finding.severity]} {finding.code}: {finding.message}")
+        mark = "unknown" if finding.is_unknown else _MARKS[finding.severity]
+        lines.append(f"{mark} {finding.code}: {finding.message}")
         lines += [f"         {finding.advice}"] if finding.advice else []
         trace = finding.detail.splitlines() if details else []
         lines += [f"         | {line}" for line in trace]
@@ -40,14 +41,15 @@ def findings_text(findings: Iterable[Finding], *, details: bool = False) -> list
 
 
 def as_lines(checked: Checked) -> Iterator[str]:
-    """What ran, what was found, what is not checked, and the verdict."""
+    """What ran, what was found, what is not checked or hangs on what nobody knows, the verdict."""
     yield from runs_text(checked)
-    yield from findings_text(checked.findings, details=True)
+    yield from findings_text(checked.told, details=True)
     if checked.ignored:
         codes = (f"{code} ({count})" for code, count in sorted(checked.ignored.items()))
         yield f"ignored: {', '.join(codes)}"
     if checked.unchecked:
         yield f"Not checked: {'; '.join(checked.unchecked)}."
+    yield from findings_text(checked.unknown, details=True)
     yield verdict_text(checked)
 
 
@@ -76,8 +78,9 @@ def verdict_text(checked: Checked) -> str:
 def as_html(checked: Checked) -> str:
     """One self-contained `<div>`; all foreign text is escaped."""
     parts = [f"<p>{_text(line)}</p>" for line in runs_text(checked)]
-    for found in checked.findings:
-        said = f"{found.severity} {found.code}: {found.message}"
+    for found in (*checked.told, *checked.unknown):
+        mark = "unknown" if found.is_unknown else found.severity
+        said = f"{mark} {found.code}: {found.message}"
         trace = f"<pre>{_text(found.detail)}</pre>" if found.detail else ""
         parts.append(
             f'<p><span class="{found.severity}">{_text(said)}</span><br>{_text(found.advice)}</p>{trace}'

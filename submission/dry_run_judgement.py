@@ -67,7 +67,8 @@ def judge_failure(
         return
     failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
     explained = explain(failure, challenge.module, challenge.class_name, challenge.method)
-    if interview.failed in _AS_THE_PLATFORM:
+    # Processes that the first pass left behind may be counted when the next question is put.
+    if interview.failed in _AS_THE_PLATFORM or problem.stage == "processes":
         guard = guards.get(problem.stage)
         yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
         return

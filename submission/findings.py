@@ -36,6 +36,11 @@ class Finding:
     detail: str = ""
     kind: Kind = ""
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it hangs on what nobody knows of the server: it is told under "not checked"."""
+        return self.kind == "unknown" and self.severity == "warning"
+
 
 @dataclass(frozen=True)
 class Said:

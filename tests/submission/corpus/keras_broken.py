@@ -59,10 +59,10 @@ CASES: list[Case] = [
     _predicts("preprocessed for another backbone", CAFFE, "S708", data=True),
     _predicts("rescaled twice", PREDICT.replace("dtype='float32')", "dtype='float32') / 255"), "S708|S709", weights="rescaling.keras", data=True),
     _case("one class", "constant.keras", "S709", severity="warning"),
-    _predicts("dropout left on", TRAINING, "S701|S702", "S219", weights="dropout.keras"),
-    _predicts("normalised by the batch", TRAINING, "S702", "S219", weights="batchnorm.keras"),
+    _predicts("dropout left on", TRAINING, "S701|S702", "S219", weights="dropout.keras", severity="warning"),
+    _predicts("normalised by the batch", TRAINING, "S702", "S219", weights="batchnorm.keras", severity="warning"),
     # the answers are no labels
-    _predicts("a tensor", "return tf.argmax(self.net(tf.cast(X, tf.float32)), axis=1)", "S224", top=WITH_TF),
+    _predicts("a tensor", "return tf.argmax(self.net(tf.cast(X, tf.float32)), axis=1)", "S224", top=WITH_TF, severity="warning"),
     _predicts("one-hot", f"{PREDICT.replace('return', 'found =')}\nreturn keras.utils.to_categorical(found, 8)", "S606", "S222"),
     _predicts("probabilities", "return self.net.predict(np.asarray(X, 'float32'), verbose=0)", "S606", "S222"),
     _predicts("logits for labels", "return self.net.predict(np.asarray(X, 'float32'), verbose=0)", "S606", "S222", weights="logits.keras"),

@@ -45,20 +45,31 @@ def _answers(name: str, predict: str, *expected: str, **fields: object) -> Case:
     return Case(name, files(page(predict)), expected, run=True, **fields)  # type: ignore[arg-type]  # as Case has them
 
 
-def _after(name: str, last: str, *expected: str) -> Case:
-    return _answers(name, f"{FOUND}\n{last}", *expected)
+def _after(name: str, last: str, *expected: str, **fields: object) -> Case:
+    return _answers(name, f"{FOUND}\n{last}", *expected, **fields)
+
+
+def _scored(name: str, last: str, *expected: str) -> Case:
+    """Not what the challenge's words ask for, and scored all the same."""
+    return _after(name, last, "S614", *expected, severity="warning")
+
+
+def _hopeless(name: str, predict: str, *expected: str) -> Case:
+    """It runs, and is scored at the level of chance: labelled images show it."""
+    return _answers(name, predict, *expected, data=True)
 
 
 def _keeps(name: str, init: str, predict: str, *expected: str) -> Case:
-    return Case(name, files(page(predict, f"{INIT}\n{init}")), expected, run=True)
+    model = page(predict, f"{INIT}\n{init}")
+    return Case(name, files(model), expected, severity="warning", run=True)
 
 
 CASES: list[Case] = [
     # what is no label
     _after("one-hot", "return np.eye(8)[found]", "S606"),
     _after("one-hot whole numbers", "return np.eye(8, dtype=int)[found]", "S606"),
-    _after("floats", "return found * 1.0", "S606"),
-    _after("half precision", "return found.astype(np.float16)", "S606"),
+    _scored("floats", "return found * 1.0"),
+    _scored("half precision", "return found.astype(np.float16)"),
     _after("not a number", "return np.where(found == 0, np.nan, found)", "S606"),
     _after("one too many", "return np.append(found, 0)", "S606"),
     _after("one too few", "return found[:-1]", "S606"),
@@ -66,14 +77,14 @@ CASES: list[Case] = [
     _after("beyond the classes", "return found + 8", "S606"),
     _after("from 1 to 8", "return np.minimum(found, 7) + 1 if len(X) else found", "S606|S708"),
     _after("below zero", "return found - 8", "S606"),
-    _after("a column", "return found[:, None]", "S606"),
+    _scored("a column", "return found[:, None]"),
     _after("two columns", "return np.stack([found, found])", "S606"),
     _after("one number", "return int(found[0])", "S606"),
-    _after("truth values", "return found > 3", "S606"),
+    _scored("truth values", "return found > 3"),
     _after("class names", "return np.array(['basophil', 'monocyte'])[found % 2]", "S606"),
     _after("digits as text", "return found.astype(str)", "S606"),
     _after("objects", "return np.array([str(i) for i in found], dtype=object)", "S606"),
-    _after("a list", "return [int(i) for i in found]", "S606"),
+    _scored("a list", "return [int(i) for i in found]"),
     _after("a dict", "return dict(enumerate(found))", "S606"),
     _after("a generator", "return (int(i) for i in found)", "S606"),
     _after("a tuple of two", "return found, found", "S606"),
@@ -85,21 +96,21 @@ CASES: list[Case] = [
     Case("tensor-like object", files(page(f"return Answer({PREDICT.removeprefix('return ')})", top=TENSOR_LIKE)), ("S606",), run=True),
     Case("objects with a trap", files(page("return np.array([Trap() for _ in X], dtype=object)", top=PICKLED)), ("S606",), run=True),
     # labels, but not of these images
-    _answers("labels by position", "return np.arange(len(X)) % 8", "S703|S702"),
-    _after("sorted", "return np.sort(found)", "S703|S702"),
-    _after("backwards", "return found[::-1]", "S703|S702"),
-    _answers("by the clock", "import time\nreturn np.full(len(X), time.time_ns() // 1000 % 8)", "S701|S702"),
-    _answers("thrown dice", "return np.random.randint(0, 8, len(X))", "S701", "S219"),
+    _hopeless("labels by position", "return np.arange(len(X)) % 8", "S716", "S703|S702"),
+    _hopeless("sorted", f"{FOUND}\nreturn np.sort(found)", "S716", "S703|S702"),
+    _hopeless("backwards", f"{FOUND}\nreturn found[::-1]", "S716", "S703|S702"),
+    _answers("by the clock", "import time\nreturn np.full(len(X), time.time_ns() // 1000 % 8)", "S709", "S701|S702", data=True),
+    _hopeless("thrown dice", "return np.random.randint(0, 8, len(X))", "S716", "S701", "S219"),
     _answers("one class", "return np.full(len(X), 6)", "S709", severity="warning"),
     _keeps("another answer the second time", "self.calls = 0", f"self.calls += 1\n{FOUND}\nreturn (found + self.calls) % 8", "S701"),
     _keeps("running mean", "self.seen = None", RUNNING_MEAN, "S701|S702|S703"),
     _keeps("remembers its first answer", "self.answer = None", REMEMBERS, "S703|S702"),
-    _answers("batch statistics", OWN_STATISTICS, "S702"),
-    _answers("the first image decides", GUARD, "S702|S703"),
-    _answers("majority of the batch", f"{FOUND}\nreturn np.full(len(X), np.bincount(found).argmax())", "S702|S709"),
-    _answers("scale by the brightest image", "scale = 1.0 if X.max() < 200 else 0.5\nreturn labels(self.centres, X * scale)", "S702", "S217"),
-    _answers("floats read otherwise", "scale = 1.0 if X.dtype == np.uint8 else 0.5\nreturn labels(self.centres, X * scale)", "S704"),
-    _answers("whole numbers overflow", "return labels(self.centres, X * 2)", "S704"),
+    _answers("batch statistics", OWN_STATISTICS, "S702", severity="warning"),
+    _answers("the first image decides", GUARD, "S702|S703", severity="warning"),
+    _answers("majority of the batch", f"{FOUND}\nreturn np.full(len(X), np.bincount(found).argmax())", "S702|S709", severity="warning"),
+    _answers("scale by the brightest image", "scale = 1.0 if X.max() < 200 else 0.5\nreturn labels(self.centres, X * scale)", "S702", "S217", severity="warning"),
+    _answers("floats read otherwise", "scale = 1.0 if X.dtype == np.uint8 else 0.5\nreturn labels(self.centres, X * scale)", "S704", severity="warning"),
+    _answers("whole numbers overflow", "return labels(self.centres, X * 2)", "S704", severity="warning"),
     # silent without labels
     _answers("fed 0..1 for 0..255", "return labels(self.centres, X / 255.0)", "S708|S709", data=True),
     _answers("fed 0..255 for 0..1", "return labels(self.centres / 255, X)", "S708|S709", data=True),

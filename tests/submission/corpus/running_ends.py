@@ -137,7 +137,7 @@ CASES: list[Case] = [
     _predicts("divides whole numbers in place", "X /= 255.0", "S605"),
     _predicts("changes directory, then reads", "import os; os.chdir('/')\nopen('weights.npy').close()", "S605"),
     _predicts("expects one size of batch", "assert len(X) % 32 == 0, 'batches of 32'", "S605|S702"),
-    _predicts("squeezes a batch of one", "X = X.squeeze()\nassert X.ndim == 4", "S605|S702"),
+    _predicts("squeezes a batch of one", "X = X.squeeze()\nassert X.ndim == 4", "S605|S702", severity="warning"),
     _predicts("10,000 open files", OPEN_FILES, "S605"),
     # it never comes back
     _imports("hang in import", "while True: pass", "S607", seconds=6),
@@ -164,7 +164,7 @@ CASES: list[Case] = [
     _predicts("crashes in native code", SEGFAULT, "S609"),
     _predicts("an alarm ends it", "import signal, time; signal.alarm(1); time.sleep(5)", "S609"),
     _predicts("kills its parent", KILL_PARENT, "S609|S607|S605|S600", seconds=30),
-    _starts("closes every file", "import os; os.closerange(0, 256)", "S609|S603|S605|S606|S600"),
+    _starts("closes every file", "import os; os.closerange(0, 256)", "S609|S603|S605|S606|S600|S615"),
     _predicts("fakes its answers", FAKE, "S609|S606"),
     # it leaves something behind, or reaches out
     _starts("leaves a thread", THREAD, "S710", severity="warning"),
@@ -172,7 +172,7 @@ CASES: list[Case] = [
     _predicts("tries the network", NETWORK, "S711", severity="warning"),
     _starts("downloads its weights", DOWNLOAD, "S603", "S216"),
     _predicts("terminal escapes", ESCAPES, "S712", severity="warning"),
-    _runs("deletes its weights", page(init=f"{INIT}\n{REMOVE}"), "S713|S603|S605"),
-    _runs("empties its weights", page(init=f"{INIT}\n{OVERWRITE}"), "S713|S603|S605"),
+    _runs("deletes its weights", page(init=f"{INIT}\n{REMOVE}"), "S713|S603|S605", severity="warning"),
+    _runs("empties its weights", page(init=f"{INIT}\n{OVERWRITE}"), "S713|S603|S605", severity="warning"),
     _runs("relative weights, program's folder", page(init='self.centres = np.load("weights.npy")'), "S306", "S705", severity="warning"),
 ]  # fmt: skip
