@@ -212,7 +212,9 @@ def _assumed(
     """What the figures rest on and nobody has said."""
     said = []
     if not aim.hidden:
-        said.append(f"The hidden set has about {ASSUMED_HIDDEN_IMAGES:,} images: nobody said how many.")
+        said.append(
+            f"The hidden set has about {ASSUMED_HIDDEN_IMAGES:,} images: nobody said how many."
+        )
     if len(used) < len(past):
         said.append(f"{len(past) - len(used)} past scores of another phase are left aside.")
     if used:

@@ -25,11 +25,12 @@ from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent
 from evaluator.rehearsal import Rehearsal
 from evaluator.remarks import (
-    constant_answers,
     contradicted,
     failure,
     flattered,
     limits_untried,
+    meaningless,
+    refuted_by_answers,
     source_of,
 )
 from evaluator.result import Report, Timing
@@ -40,11 +41,12 @@ from sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.challenge import Challenge, load_challenge
 from submission.checks.registry import examine
+from submission.codes import STOPS
 from submission.errors import SubmissionError
 
 PRECISION = 0.02  # half of the benchmark's interval: coarser figures are asked further
 TOPPED_UP = 512  # images of a past submission whose answers are not stored
-FATAL = ("S101", "S104", "S105", "S106", "S107", "S115")  # nothing that could be unpacked and run
+FATAL = tuple(sorted(STOPS))  # nothing that could be unpacked and run
 
 
 def local_eval(
@@ -104,10 +106,12 @@ def _evaluated(
     rehearsal = begun(asker, plan, data, store, display)
     expected = _expectation(rehearsal, data, store)
     part = _ask(rehearsal, expected)
+    complete = rehearsal.is_complete(part)
+    meaning = meaningless(rehearsal, part, store) if complete else []
     outcome = asker.finish()
-    failed = failure(outcome, challenge)
+    failed = [] if complete else failure(outcome, challenge)
     scores = None if failed else rehearsal.scores(part)
-    findings += failed or constant_answers(scores, challenge)
+    findings = [*refuted_by_answers(findings, failed), *failed, *meaning]
     notes = (
         *contradicted(rehearsal),
         *limits_untried(rehearsal, part),

@@ -37,6 +37,10 @@ class Rehearsal:
             return True
         return self.asker.ask(self.plan, self.plan.shuffled(missing), self.book, self.display)
 
+    def is_complete(self, part: Round) -> bool:
+        """Whether everything up to a round is answered."""
+        return len(self.book.missing(self.plan.wanted(part))) == 0
+
     def scores(self, part: Round) -> Scores:
         """The figures of the shown preset on the images of a round."""
         sheet = self.sheet("shown", part)

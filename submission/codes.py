@@ -63,7 +63,6 @@ _TABLE = {line.code: line for line in (
     Code("S607", "error", "time limit reached", "Predict in larger batches, or use a smaller model.", "fails"),
     Code("S608", "error", "memory limit reached", "Predict in batches; never copy the whole set as floats.", "fails"),
     Code("S609", "error", "process ended by itself", "Something ended Python itself: os._exit, a crash in native code, or the system's memory killer.", "fails"),
-    Code("S610", "error", "one class for every image (local-eval)", "Most often a scale mismatch: trained on 0..1 but fed 0..255, or another preprocess_input.", "scores"),
     Code("S611", "error", "too many processes", "Do not fork inside a submission: one process and its threads are enough.", "fails"),
     Code("S612", "error", "too much output", "Print less: predict with verbose=0; the platform keeps every line.", "fails"),
     Code("S613", "error", "too much written to disk", "Keep arrays in memory and in batches; write nothing.", "fails"),

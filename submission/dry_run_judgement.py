@@ -114,15 +114,25 @@ def judge_meaning(
     first = interview.answers.get("first")
     if first is None:
         return
-    if best := diagnosis(list(readings.values())):
-        yield _misread(best, len(readings))
-        return
     rows, truth = interview.images.plain, interview.images.labels
     labels = first.labels[rows]
     if truth is None:
         yield from _constant(labels, challenge)
-        return
-    yield from _guessed(labels, truth[rows], challenge)
+    else:
+        yield from judge_labels(labels, truth[rows], readings, challenge)
+
+
+def judge_labels(
+    labels: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    readings: Mapping[str, Difference],
+    challenge: Challenge,
+) -> Iterator[Finding]:
+    """The same for labels answered and true ones, int64 (n,): at most one finding."""
+    if best := diagnosis(list(readings.values())):
+        yield _misread(best, len(readings))
+    elif len(np.unique(truth)) > 1:
+        yield from _guessed(labels, truth, challenge)
 
 
 def _misread(best: Difference, tried: int) -> Finding:
@@ -147,8 +157,6 @@ def _constant(labels: NDArray[np.int64], challenge: Challenge) -> Iterator[Findi
 def _guessed(
     labels: NDArray[np.int64], truth: NDArray[np.int64], challenge: Challenge
 ) -> Iterator[Finding]:
-    if len(np.unique(truth)) < 2:
-        return
     if len(np.unique(labels)) == 1:
         name = plain(challenge.label_names[int(labels[0])], 60)
         message = f"the answer is {name!r} for every one of the {len(labels)} labelled images"

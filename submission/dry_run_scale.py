@@ -37,6 +37,10 @@ class Reading:
     advice: str
     turn: Callable[[NDArray[np.uint8]], Values] | None = None
 
+    def fed(self, images: NDArray[np.uint8]) -> Values:
+        """The images as they are fed, float32 (n, h, w, c)."""
+        return images.astype(np.float32) if self.turn is None else self.turn(images)
+
     def __str__(self) -> str:
         return self.name if self.turn is None else f"when fed {self.name} instead"
 
@@ -131,28 +135,48 @@ def compare(
 
 
 def ask_readings(interview: Interview, classes: int) -> dict[str, Difference]:
-    """Every reading of the labelled images; nothing where there are no labels.
-
-    A submission that fails for a way of feeding is not asked further.
-    """
+    """Every reading of the labelled images; nothing where there are no labels."""
     labels, again = interview.images.labels, interview.answers.get("again")
     if labels is None or again is None or interview.failed:
         return {}
     every = interview.images.plain
     rows = np.intersect1d(rows_in_time(interview, again.seconds), every)
-    tried = feeds(interview.images.values.shape[3])
+
+    def ask(reading: Reading) -> Labels | None:
+        answer = interview.ask(Question(f"scale {reading.name}", [rows], "float32", reading.fed))
+        return None if answer is None else answer.labels
+
+    some = np.searchsorted(every, rows)
+    channels = interview.images.values.shape[3]
+    return try_readings(interview.known(every), labels[every], some, ask, channels, classes)
+
+
+def try_readings(
+    known: Labels,
+    truth: Labels,
+    some: Labels,
+    ask: Callable[[Reading], Labels | None],
+    channels: int,
+    classes: int,
+) -> dict[str, Difference]:
+    """Every reading, by its name.
+
+    known, truth: int64 (n,), the labels answered and the true ones. ask: what is answered to those
+    at the places `some` (int64 (m,)) when they are fed in another way; None where that fails, and
+    no further way is tried.
+    """
+    tried = feeds(channels)
     family = len(tried) + 3
-    known, truth = interview.known(every), labels[every]
     found = [
         compare(reading, known == truth, right, truth, family)
         for reading, right in relabelled(known, truth, classes)
     ]
-    plain = interview.known(rows) == labels[rows]
-    for reading in tried:
-        answer = interview.ask(_question(reading, rows))
-        if answer is None:
+    for reading in tried if len(some) else ():
+        answers = ask(reading)
+        if answers is None:
             break
-        found.append(compare(reading, plain, answer.labels == labels[rows], labels[rows], family))
+        right = answers == truth[some]
+        found.append(compare(reading, (known == truth)[some], right, truth[some], family))
     return {difference.reading.name: difference for difference in found}
 
 
@@ -196,12 +220,6 @@ def _dealt_anew(answers: Labels, truth: Labels) -> NDArray[np.int64]:
     draws = np.random.default_rng(0)
     rows = range(1999)
     return np.array([(draws.permutation(answers) == truth).sum() for _ in rows], np.int64)
-
-
-def _question(reading: Reading, rows: NDArray[np.int64]) -> Question:
-    if reading.turn is None:
-        raise ValueError(f"{reading.name} is read, not asked")
-    return Question(f"scale {reading.name}", [rows], "float32", reading.turn)
 
 
 def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
