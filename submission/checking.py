@@ -69,7 +69,8 @@ class Checking:
 
         for run in self.rehearsal.runs if self.rehearsal else ():
             theirs = is_servers(run, self.challenge)
-            finding = refuted(finding, run.passed, run.place.name, is_server=theirs)
+            where = run.place.name
+            finding = refuted(finding, run.passed, where, is_server=theirs, anywhere=run.anywhere)
         return finding
 
     def keep(self, findings: Sequence[Finding]) -> list[Finding]:

@@ -29,6 +29,7 @@ PREDICTS: dict[Step, frozenset[str]] = {
 }  # fmt: skip
 # They speak of the server's versions: only a run under those refutes them.
 OF_THE_SERVER = frozenset(("S206", "S207", "S303", "S309", "S313", "S320", "S321"))
+OF_THE_FOLDER = frozenset(("S306",))  # of the working folder: a run in both refutes them
 # Warnings of static checks by the kind of their verdict; those that are left out are advice.
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("S108", "S222", "S224"), "rules"),
@@ -113,17 +114,26 @@ def step_of(code: str) -> Step | None:
     return next((step for step, codes in PREDICTS.items() if code in codes), None)
 
 
-def refuted(finding: Finding, passed: Step | None, place: str, *, is_server: bool) -> Finding:
+def refuted(
+    finding: Finding,
+    passed: Step | None,
+    place: str,
+    *,
+    is_server: bool,
+    anywhere: bool = False,
+) -> Finding:
     """The finding as it stands once a run has passed all steps up to `passed` (None: not one).
 
     place: where it ran, for people. is_server: whether that was under the server's own versions.
+    anywhere: whether it ran in both working folders.
     """
     step = step_of(finding.code)
-    if step is None or passed is None or finding.severity == "note":
-        return finding
-    if STEPS.index(step) > STEPS.index(passed):
-        return finding
-    if finding.code in OF_THE_SERVER and not is_server:
+    passes = step is not None and passed is not None and STEPS.index(step) <= STEPS.index(passed)
+    if finding.code in OF_THE_SERVER:
+        passes = passes and is_server
+    if finding.code in OF_THE_FOLDER:
+        passes = anywhere
+    if not passes or finding.severity == "note":
         return finding
     said = f"{finding.message}: read so, but it ran {place}"
     return replace(finding, severity="note", message=said, advice="Nothing to do.", kind="")

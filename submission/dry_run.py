@@ -60,7 +60,8 @@ class Settings:
 class Run:
     """What one place showed.
 
-    passed: the last step that it passed, None where not even the import. accuracy: of the first answer on the labelled images, right: on which of them; None without
+    passed: the last step that it passed, None where not even the import. anywhere: whether it
+    answered in both working folders. accuracy: of the first answer on the labelled images, right: on which of them; None without
     labels. labels: the first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
     what it could not tell; unknown_limits: those of the platform, with what would be needed.
     """
@@ -78,6 +79,7 @@ class Run:
     unknown_limits: tuple[str, ...] = ()
     scale: Mapping[str, Difference] = field(default_factory=dict)
     passed: Step | None = None
+    anywhere: bool = False
 
     @property
     def answered(self) -> bool:
@@ -127,9 +129,10 @@ class _DryRun:
             other = stack.enter_context(self._other()) if self._has_room() else None
             interview, outcome, scale = self._interview(main)
             findings = [*judge_failure(interview, outcome, self.challenge, self._guards())]
+            moved = None
             if self._is_worth_moving(outcome):
-                other = other or stack.enter_context(self._other())
-                findings += self._moved(other, outcome)
+                moved = self._move(other or stack.enter_context(self._other()))
+                findings += self._moved(moved, outcome)
         cost = estimate(interview, outcome, self.settings.hidden_images)
         hidden = self.settings.hidden_images
         findings += judge_answers(interview, outcome, self.challenge, hidden)
@@ -137,7 +140,9 @@ class _DryRun:
         findings += judge_cost(cost, self.settings.bounds) if cost else []
         findings += judge_traces(outcome, str(stood))
         findings += judge_worker(outcome, self._under_newer_worker(outcome))
-        return self._result(interview, outcome, cost, scale, findings)
+        run = self._result(interview, outcome, cost, scale, findings)
+        anywhere = moved is not None and moved.problem is None and run.answered
+        return replace(run, anywhere=anywhere)
 
     def first_answer(self) -> Labels | None:
         every = np.arange(len(self.images.values))
@@ -207,19 +212,21 @@ class _DryRun:
         signs = ("FileNotFound", "not found", "No such file", "Unable to open")
         return problem is None or any(sign in said for sign in signs)
 
-    def _moved(self, other: Session, outcome: Outcome) -> Iterator[Finding]:
-        """The same from the working folder that the challenge does not name."""
+    def _move(self, other: Session) -> Outcome:
+        """A few images from the working folder that the challenge does not name."""
         started = time.monotonic()
         rows = np.arange(min(len(self.images.values), FEW))
-        moved = Interview(other, self.images)
-        moved.ask(Question("first", [rows]))
+        Interview(other, self.images).ask(Question("first", [rows]))
         end = other.finish()
         self.seconds["other folder"] = time.monotonic() - started
+        return end
+
+    def _moved(self, end: Outcome, outcome: Outcome) -> Iterator[Finding]:
         there = "program" if self.challenge.working_folder == "submission" else "submission"
         names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
         if outcome.problem is not None and end.problem is None:
             message = f"it runs in {names[there]} and fails in {names[self.challenge.working_folder]}, where this challenge's server stands"
-            yield found("S705", message, "error")
+            yield found("S705", message, "error", kind="fails")
         if outcome.problem is None and end.problem is not None:
             said = plain(f"{end.problem.kind}: {end.problem.message}", 200)
             message = f"it fails when the working folder is {names[there]} ({said})"
