@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def of_many(classes: int, name: str) -> Report:
     return replace(report, sheet=replace(report.sheet, benchmark=benchmark, labels=answers))
 
 
-REPORTS = {
+REPORTS: dict[str, Callable[[], Report]] = {
     "own": pages.small_report,
     "long": lambda: of_families(of_classes(LONG), " of the microscope's lens", "_as_they_did_it"),
     "chinese": lambda: of_families(of_classes(CHINESE), "显微镜镜头造成的图像损坏", "的中文名称"),
