@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import get_data_path
 from PIL import ImageFont
@@ -18,6 +18,12 @@ from evaluator.page.page import to_page
 from tests.evaluator.browser import FAMILIES, Browser, font_files, needed_chromium, only_fonts
 from tests.evaluator.named_reports import FORTY, REPORTS
 
+QUICK = {("own", 1280), ("long", 1280), ("chinese", 1280), ("long", 375)}
+SHOWN = [
+    pytest.param(name, width, marks=() if (name, width) in QUICK else pytest.mark.slow)
+    for name in REPORTS
+    for width in (1280, 375)
+]
 KEEP = os.environ.get("SCREENSHOTS")  # a folder for people to look at
 # Each line of text as a box from its own metrics, turned with it; capitals and descenders, no air.
 TEXTS = """
@@ -104,8 +110,7 @@ def test_the_browser_has_that_font(browser: Browser, written: dict[str, Path]) -
     assert browser.value(MEASURED) == pytest.approx(wanted, rel=0.01)
 
 
-@pytest.mark.parametrize("name", REPORTS)
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize(("name", "width"), SHOWN)
 def test_no_name_is_cut_or_covered(
     browser: Browser, written: dict[str, Path], name: str, width: int
 ) -> None:
@@ -152,6 +157,7 @@ LATIN = st.text(st.characters(codec="latin-1", exclude_categories=("Cc", "Cf")),
 
 
 @pytest.mark.parametrize("font", font_paths(), ids=lambda path: Path(path).stem)
+@settings(max_examples=40)
 @given(said=LATIN)
 def test_no_font_is_wider_than_foretold(font: str, said: str) -> None:
     """Else the room for a name would be too small for those who read it in that font."""
