@@ -57,10 +57,15 @@ HURT: dict[str, Any] = {"fmt": "s", "color": LIGHT["hurt"], "markersize": 5}
 
 
 def style() -> dict[Any, Any]:
-    """Settings for `matplotlib.rc_context`: the reader's own fonts, one for wide scripts, matplotlib's."""
+    """Settings for `matplotlib.rc_context`."""
+    return {**STYLE, "font.family": fonts()}
+
+
+def fonts() -> list[str]:
+    """The reader's own families, one for Chinese if any is here, and matplotlib's, which has signs."""
     known = {font.name for font in fontManager.ttflist}
     wide = next(((name,) for name in WIDE_FONTS if name in known), ())
-    return {**STYLE, "font.family": [*rcParams["font.family"], *wide, "DejaVu Sans"]}
+    return [*rcParams["font.family"], *wide, "DejaVu Sans"]
 
 
 def canvas(

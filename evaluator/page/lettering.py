@@ -50,10 +50,12 @@ def wrapped(
 ) -> tuple[str, ...]:
     """The text in lines no wider than `room`: broken at spaces and signs, else inside words.
 
-    What `lines` lines do not hold ends in an ellipsis. A space at a break is left out.
+    What `lines` lines do not hold ends in an ellipsis. A space at a break is left out, and several
+    are one, as in HTML.
     """
+    said = " ".join(said.split())
     found = [""]
-    for piece in _pieces(said.strip(), room, size, bold=bold):
+    for piece in _pieces(said, room, size, bold=bold):
         if found[-1] and width_of((found[-1] + piece).rstrip(), size, bold=bold) > room:
             found.append("")
         found[-1] += piece if found[-1] else piece.lstrip()
