@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
@@ -18,3 +21,46 @@ def own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """No test finds what another one has stored, nor the store of whoever runs the tests."""
     path = tmp_path_factory.getbasetemp() / "stores" / uuid.uuid4().hex / "store.sqlite"
     monkeypatch.setenv("LOCAL_EVAL_STORE", str(path))
+
+
+# What a reason for skipping says -> which tests those are, and how to get them.
+KINDS = (
+    (r"no Chromium", "browser test", "(no Chromium: apt install chromium)"),
+    (r"no font (.+) \(apt install (.+)\)", "browser test", r"in \1 (not here: apt install \2)"),
+    (r"shared|training_set[.]npz", "test", "on ../shared data (not here)"),
+    (
+        r"no environment with (Keras [\d.]+)",
+        "test",
+        r"in the server's \1 (it cannot be built here)",
+    ),
+    (r"could not import '(\w+)'", "test", r"with \1 (pip install \1)"),
+    (r"(.{1,80}).*", "test", r"(\1)"),
+)
+
+
+def skipped_line(reasons: Iterable[str]) -> str:
+    """One line on tests that were skipped, the largest group first; empty without any."""
+    groups = Counter(
+        _group(" ".join(reason.split()) or "skipped without a reason") for reason in reasons
+    )
+    said = [
+        f"{count} {one if count == 1 else one + 's'} {how}"
+        for (one, how), count in groups.most_common()
+    ]
+    return f"skipped: {', '.join(said)}" if said else ""
+
+
+def _group(reason: str) -> tuple[str, str]:
+    found = ((re.search(pattern, reason), one, how) for pattern, one, how in KINDS)
+    return next((one, match.expand(how)) for match, one, how in found if match)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After pytest's own last line: what was skipped, and how to get it."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return
+    reports = terminal.stats.get("skipped", [])
+    line = skipped_line(re.sub(r"^Skipped(: )?", "", str(one.longrepr[2])) for one in reports)
+    if line:
+        terminal.write_line(line)

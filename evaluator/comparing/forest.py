@@ -47,8 +47,11 @@ def save_plot(comparison: Comparison, path: Path) -> None:
     check_plot(path, len(comparison.standings))
     from matplotlib import rc_context
 
+    from evaluator.figures.style import fonts
+
     # A fixed salt and no date: the same comparison gives the same bytes.
-    with rc_context({"svg.hashsalt": "forest", "svg.fonttype": "none", "font.size": 10}):
+    settings: dict[Any, Any] = {"svg.hashsalt": "forest", "svg.fonttype": "none", "font.size": 10}
+    with rc_context({**settings, "font.family": fonts()}):
         figure = forest(comparison)
         dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
         try:

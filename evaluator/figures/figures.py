@@ -35,8 +35,8 @@ def figure(report: Report, name: str) -> Figure:
     module = importlib.import_module(f"evaluator.figures.{name}")
     from matplotlib import rc_context
 
-    from evaluator.figures.style import STYLE
+    from evaluator.figures.style import style
 
-    with rc_context(STYLE):
+    with rc_context(style()):
         drawn: Figure = module.draw(report)
     return drawn

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from evaluator.errors import EvaluationError
-from evaluator.figures.style import answers, canvas, unused
+from evaluator.figures.style import POINTS, answers, canvas, names_in, unused
 from evaluator.page.colors import LIGHT
 from evaluator.page.picks import picks
 from evaluator.result import Report
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PAIRS = 4  # in a row
+_TITLE, _CELL = 7, 6.5  # points
 
 
 def draw(report: Report) -> Figure:
@@ -27,19 +28,25 @@ def draw(report: Report) -> Figure:
         raise EvaluationError(
             "No image is right when clean and wrong under a cell that costs accuracy: nothing to show."
         )
+    titles = names_in(names, 1.1, _TITLE, bold=True)
+    cells = names_in((pick.cell for pick in found), 1.15, _CELL, 9)
+    height = 1.2 + (titles.height + cells.height + 12) / POINTS
     lines = -(-len(found) // _PAIRS)
-    figure, axes = canvas(2.5 * _PAIRS, 0.4 + 1.75 * lines, lines, 2 * _PAIRS)
+    figure, axes = canvas(2.6 * _PAIRS, 0.4 + height * lines, lines, 2 * _PAIRS)
     places = list(axes.flat)
-    unused(places)
+    unused(places[2 * len(found) :])
     for at, pick in enumerate(found):
-        _show(places[2 * at], pick.clean, names[pick.truth], LIGHT["ink"])
-        _show(places[2 * at + 1], pick.corrupted, names[pick.answer], LIGHT["error"])
-        places[2 * at].text(0, -0.05, pick.cell, fontsize=6.5, va="top", color=LIGHT["soft"],
-                            transform=places[2 * at].transAxes)  # fmt: skip
+        clean, corrupted = places[2 * at : 2 * at + 2]
+        _show(clean, pick.clean, titles.lines[names[pick.truth]], LIGHT["ink"])
+        _show(corrupted, pick.corrupted, titles.lines[names[pick.answer]], LIGHT["error"])
+        cell = "\n".join(cells.lines[pick.cell])
+        clean.set_xlabel(cell, fontsize=_CELL, loc="left")
     figure.suptitle("Right when clean, wrong when corrupted: truth, and answer", fontsize=10)
     return figure
 
 
-def _show(axes: Axes, image: NDArray[np.uint8], title: str, colour: str) -> None:
+def _show(axes: Axes, image: NDArray[np.uint8], title: tuple[str, ...], colour: str) -> None:
     axes.imshow(image.squeeze(), cmap="gray", interpolation="nearest")
-    axes.set_title(title.replace(" ", "\n", 1), fontsize=7, color=colour)
+    axes.set_title("\n".join(title), fontsize=_TITLE, color=colour)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

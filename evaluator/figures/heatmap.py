@@ -8,13 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from evaluator.errors import EvaluationError
-from evaluator.figures.style import canvas, heat
+from evaluator.figures.style import POINTS, canvas, heat, names_in, paragraph, row_height
 from evaluator.page.colors import LIGHT, heat_step
+from evaluator.page.lettering import Names
 from evaluator.result import Report
 from evaluator.tallies_grid import SEVERITIES, Row, grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_NAMES, _SIZE = 2.0, 9  # inches that names take at most; points
+_CELLS = 3.7  # inches for a row's figures
+_TITLE = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)"
 
 
 def draw(report: Report) -> Figure:
@@ -24,14 +29,16 @@ def draw(report: Report) -> Figure:
         raise EvaluationError("No corruption was asked alone in this report: --sweep asks all 19.")
     columns = 1 if len(rows) <= 24 else 2
     height = -(-len(rows) // columns)
-    figure, axes = canvas(5.2 * columns, 0.8 + 0.27 * height, 1, columns)
+    names = names_in((row.name for row in rows), _NAMES, _SIZE)
+    width = (_CELLS + names.room / POINTS) * columns
+    figure, axes = canvas(width, 0.8 + row_height(names, 0.27) * height, 1, columns)
     for place in range(columns):
-        _part(axes[0, place], rows[place * height : (place + 1) * height], height)
-    figure.suptitle("Accuracy by corruption and severity (\u00b1 half of the 95 % interval)")
+        _part(axes[0, place], rows[place * height : (place + 1) * height], height, names)
+    figure.suptitle(paragraph(_TITLE, width - 0.2, 10), fontsize=10)
     return figure
 
 
-def _part(axes: Axes, rows: tuple[Row, ...], height: int) -> None:
+def _part(axes: Axes, rows: tuple[Row, ...], height: int, names: Names) -> None:
     for y, row in enumerate(rows):
         for x, level in enumerate(SEVERITIES):
             score = row.by_severity.get(level)
@@ -43,7 +50,8 @@ def _part(axes: Axes, rows: tuple[Row, ...], height: int) -> None:
                 axes.text(x + 0.48, y + 0.48, said, color=ink, ha="center", va="center", fontsize=7)
     axes.set(xlim=(0, len(SEVERITIES)), ylim=(height, 0))
     axes.set_xticks([x + 0.48 for x in range(5)], [str(level) for level in SEVERITIES])
-    axes.set_yticks([y + 0.46 for y in range(len(rows))], [row.name for row in rows])
+    written = ["\n".join(names.lines[row.name]) for row in rows]
+    axes.set_yticks([y + 0.46 for y in range(len(rows))], written, fontsize=_SIZE)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

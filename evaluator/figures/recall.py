@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from evaluator.figures.style import CLEAN, HURT, answers, canvas
+from evaluator.figures.style import CLEAN, HURT, answers, canvas, names_in, row_height
 from evaluator.page.words import points
 from evaluator.result import Report, Score
 from evaluator.scores import answer_weights
@@ -17,7 +17,8 @@ def draw(report: Report) -> Figure:
     clean = confusion(sheet, clean_weights(sheet), len(names))
     hurt = confusion(sheet, answer_weights(sheet.benchmark, sheet.questions), len(names))
     found = drops(clean, hurt, names)
-    figure, grid = canvas(6.0, 0.9 + 0.34 * len(found))
+    lettered = names_in((drop.name for drop in found), 2.2, 9)
+    figure, grid = canvas(6.4, 1.0 + row_height(lettered, 0.34) * len(found))
     axes = grid[0, 0]
     for label, style, shift, scores in (
         ("clean", CLEAN, -0.13, [drop.clean for drop in found]),
@@ -28,7 +29,7 @@ def draw(report: Report) -> Figure:
             [place + shift for place in range(len(found))],
             xerr=_errors(scores), label=label, lw=1.3, **style,
         )  # fmt: skip
-    axes.set_yticks(range(len(found)), [drop.name for drop in found])
+    axes.set_yticks(range(len(found)), ["\n".join(lettered.lines[drop.name]) for drop in found])
     axes.set(ylim=(len(found) - 0.5, -0.5), xlim=(0, 1.02), xlabel="recall")
     axes.grid(axis="x")
     right = axes.secondary_yaxis("right")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from evaluator.errors import EvaluationError
-from evaluator.figures.style import CLEAN, HURT, canvas
+from evaluator.figures.style import CLEAN, HURT, canvas, paragraph
 from evaluator.page.axes import around, share_text
 from evaluator.page.colors import LIGHT
 from evaluator.page.scatter import Place, bias, places
@@ -33,7 +33,7 @@ def draw(report: Report) -> Figure:
             if name in place.local:
                 _mark(axes, place, place.local[name], style)
     axes.set(xlabel="local accuracy", ylabel="leaderboard score")
-    axes.set_title(bias(found).replace("; ", ";\n"), fontsize=7.5, fontweight="normal")
+    axes.set_title(paragraph(bias(found), 4.6, 7.5), fontsize=7.5, fontweight="normal")
     axes.grid(visible=True)
     _legend(axes, all(place.known for place in found))
     return figure

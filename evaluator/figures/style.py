@@ -1,17 +1,20 @@
-"""What matplotlib's figures have in common: the page's light colours, and how they are laid out."""
+"""What matplotlib's figures have in common: the page's light colours, fonts, and room for names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from matplotlib import rcParams
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from evaluator.errors import EvaluationError
 from evaluator.page.colors import LIGHT, LIGHT_HEAT
+from evaluator.page.lettering import Names, fitted, wrapped
 from evaluator.sheet import Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 DPI = 150
 STYLE: dict[Any, Any] = {
     "font.size": 9,
+    "text.parse_math": False,  # a class may be called "$5 coin or $10 note"
     "text.color": LIGHT["ink"],
     "axes.edgecolor": LIGHT["rule"],
     "axes.labelcolor": LIGHT["soft"],
@@ -36,6 +40,13 @@ STYLE: dict[Any, Any] = {
     "ytick.labelcolor": LIGHT["ink"],
     "legend.frameon": False,
 }
+# Fonts that have what matplotlib's own lacks: Chinese, Japanese, Korean. The first that is here is used.
+WIDE_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Droid Sans Fallback"),
+    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei", "PingFang SC"),
+    *("Hiragino Sans GB", "Heiti TC", "Noto Sans CJK JP", "Malgun Gothic", "Arial Unicode MS"),
+)
+POINTS = 72.0  # in an inch
 CLEAN: dict[str, Any] = {
     "fmt": "o",
     "color": LIGHT["clean"],
@@ -45,12 +56,41 @@ CLEAN: dict[str, Any] = {
 HURT: dict[str, Any] = {"fmt": "s", "color": LIGHT["hurt"], "markersize": 5}
 
 
+def style() -> dict[Any, Any]:
+    """Settings for `matplotlib.rc_context`."""
+    return {**STYLE, "font.family": fonts()}
+
+
+def fonts() -> list[str]:
+    """The reader's own families, one for Chinese if any is here, and matplotlib's, which has signs."""
+    known = {font.name for font in fontManager.ttflist}
+    wide = next(((name,) for name in WIDE_FONTS if name in known), ())
+    return [*rcParams["font.family"], *wide, "DejaVu Sans"]
+
+
 def canvas(
     width: float, height: float, rows: int = 1, columns: int = 1
 ) -> tuple[Figure, NDArray[Axes]]:  # type: ignore[type-var]  # an object array of axes
     """A figure in inches with its axes, `(rows, columns)`."""
     drawn = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     return drawn, drawn.subplots(rows, columns, squeeze=False)
+
+
+def names_in(
+    names: Iterable[str], inches: float, size: float, lines: int = 3, *, bold: bool = False
+) -> Names:
+    """Names at a font size in points, broken so that each is at most so wide."""
+    return fitted(names, inches * POINTS, lines, size, bold=bold)
+
+
+def row_height(names: Names, least: float) -> float:
+    """Inches that a row needs for its name."""
+    return max(least, (names.height + 4) / POINTS)
+
+
+def paragraph(said: str, inches: float, size: float, *, bold: bool = False) -> str:
+    """Text at a font size in points, in as many lines as a width needs."""
+    return "\n".join(wrapped(said, inches * POINTS, 9, size, bold=bold))
 
 
 def unused(axes: Sequence[Axes]) -> None:

@@ -11,7 +11,7 @@ from evaluator.page.tags import Node, line, text
 EDGE = 0.004  # shares are drawn no nearer to 0 and 1 than this: their logit has no end
 _TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 _EVEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-_APART = 26  # units between two written ticks
+_APART = 28  # units between two written ticks: "0.85" in a wide font, and a gap
 
 
 def log_odds(share: float) -> float:

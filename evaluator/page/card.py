@@ -9,6 +9,7 @@ from evaluator.card import chance
 from evaluator.estimate import Estimate
 from evaluator.estimation.beliefs import Belief
 from evaluator.page.axes import Scale, below
+from evaluator.page.lettering import QUIET, width_of
 from evaluator.page.marks import Mark, across, diamond, disc, square, tick
 from evaluator.page.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
 from evaluator.page.words import counted, decimals_for, mark, span, with_range
@@ -169,11 +170,11 @@ def _strip(report: Report, found: Estimate) -> Tag:
     if found.best is not None:
         marks.append((found.best, "your best", tick))
     values = [found.low, found.high, *(value for value, _, _ in marks)]
-    scale = Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 12, _WIDTH - 12)
+    scale = Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
     low, high = scale(found.low), scale(found.high)
     drawn = [
         *below(scale, 84, 78),
-        line(12, 72, _WIDTH - 12, 72, "axis"),
+        line(16, 72, _WIDTH - 16, 72, "axis"),
         rectangle(low, 64, high - low, 16, "forecast-area"),
         across(low, high, 72, "forecast"),
         *(line(x, 64, x, 80, "forecast") for x in (low, high)),
@@ -189,17 +190,18 @@ def _strip(report: Report, found: Estimate) -> Tag:
 
 def _labelled(marks: list[tuple[float, str, Mark]]) -> list[Node]:
     """Marks above the line; labels that would touch go to lines of their own."""
+    leaders: list[Node] = []
     drawn: list[Node] = []
     ends = [-math.inf] * 3
     for x, name, shape in sorted(marks, key=lambda mark: mark[0]):
-        half = 3.2 * len(name) + 4
+        half = width_of(name, QUIET) / 2 + 3
         middle = min(max(x, half), _WIDTH - half)
         level = next(i for i, end in enumerate(ends) if middle - half > end or i == len(ends) - 1)
         ends[level] = middle + half
         y = 38 - 15 * level
-        drawn += [line(x, y + 4, x, 50, "grid"), text(middle, y, name, "quiet", "middle")]
-        drawn.append(shape(x, 52))
-    return drawn
+        leaders.append(line(x, y + 4, x, 50, "grid"))
+        drawn += [text(middle, y, name, "quiet over", "middle"), shape(x, 52)]
+    return [*leaders, *drawn]
 
 
 def _first_up(said: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from evaluator.page.axes import Scale
+import math
+
+from evaluator.page.axes import Scale, share_text
 from evaluator.page.colors import error_step, heat_step
+from evaluator.page.lettering import LEADING, QUIET, Names, fitted
 from evaluator.page.losses import losses
 from evaluator.page.marks import across, disc, legend, square
 from evaluator.page.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.page.words import listed, mark, points, shortened, span, with_range
+from evaluator.page.words import listed, mark, points, span, with_range
 from evaluator.result import Report
 from evaluator.scores import answer_weights
 from evaluator.tallies import (
@@ -22,8 +25,10 @@ from evaluator.tallies import (
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
-_WIDTH, _LEFT, _RIGHT, _ROW = 400, 128, 340, 26
-_NAMES = 122
+_WIDTH, _RIGHT, _ROW = 400, 338, 26
+_NAMES, _NAME_LINES = 160, 3  # the most room that names take
+_MATRIX, _TURN = 288, 50  # a matrix's smallest side; degrees by which the columns' names lean
+_MANY_NAMES = 300  # room for names of classes so many that each has one line
 
 
 def classes(report: Report) -> list[Tag]:
@@ -51,26 +56,28 @@ def _recall(report: Report, found: tuple[Drop, ...]) -> Tag:
 
 def _dumbbells(found: tuple[Drop, ...]) -> Tag:
     lowest = min(min(drop.clean.low, drop.corrupted.low) for drop in found)
-    scale = Scale(max(0.0, lowest - 0.02), 1.0, _LEFT, _RIGHT)
-    height = 16 + _ROW * len(found)
+    names = fitted((drop.name for drop in found), _NAMES, _NAME_LINES)
+    row = max(_ROW, names.height + 6)
+    scale = Scale(max(0.0, lowest - 0.02), 1.0, names.room + 14, _RIGHT)
+    height = 18 + row * len(found)
     drawn: list[Node] = []
     for value in scale.ticks():
         drawn.append(line(scale(value), 14, scale(value), height, "grid"))
-        drawn.append(text(scale(value), 10, f"{value:.1f}", "tick", "middle"))
+        drawn.append(text(scale(value), 10, share_text(value), "tick", "middle"))
     for place, drop in enumerate(found):
-        drawn.append(_dumbbell(drop, scale, 16 + _ROW * (place + 0.5)))
+        drawn.append(_dumbbell(drop, names, scale, 18 + row * (place + 0.5)))
     said = "Recall clean and corrupted: " + ", ".join(
         f"{drop.name} {drop.clean.value:.2f} to {drop.corrupted.value:.2f}" for drop in found
     )
     return svg(_WIDTH, height, said, *drawn)
 
 
-def _dumbbell(drop: Drop, scale: Scale, y: float) -> Tag:
+def _dumbbell(drop: Drop, names: Names, scale: Scale, y: float) -> Tag:
     said = f"{drop.name}: clean {with_range(drop.clean)}, corrupted {with_range(drop.corrupted)}"
     return tag(
         "g",
         tag("title", said),
-        text(0, y + 4, shortened(drop.name, 20), "label"),
+        names.draw(drop.name, 0, y, "label"),
         across(scale(drop.clean.low), scale(drop.clean.high), y - 3, "cleanbar"),
         across(scale(drop.corrupted.low), scale(drop.corrupted.high), y + 3, "hurtbar"),
         disc(scale(drop.clean.value), y - 3),
@@ -111,26 +118,33 @@ def _shares(one: MixUp) -> str:
 
 
 def _matrix(found: Confusion, names: tuple[str, ...], kind: str) -> Tag:
-    size = 288 / len(names)
-    top = 84
+    """Columns are named as rows are: their names lean over the rows' and need no room of their own."""
+    few = len(names) <= MOST_NUMBERED
+    lettered = fitted(names, _NAMES if few else _MANY_NAMES, _NAME_LINES if few else 1, QUIET)
+    lean = math.radians(_TURN)
+    thick = (lettered.height + 1) / math.sin(lean)  # of a leaning name, across the columns
+    size = max(_MATRIX / len(names), thick)
+    left = lettered.room + 8
+    top = lettered.room * math.sin(lean) + lettered.height * math.cos(lean) + 6
     drawn: list[Node] = []
     for i, name in enumerate(names):
-        drawn.append(_column(name, _NAMES + size * (i + 0.5), top - 6))
-        drawn.append(
-            text(_NAMES - 6, top + size * (i + 0.5) + 4, shortened(name, 20), "quiet", "end")
-        )
+        drawn.append(_column(lettered, name, left + size * (i + 0.5), top - 8))
+        drawn.append(lettered.draw(name, left - 6, top + size * (i + 0.5), "quiet", "end"))
         drawn += [
-            _cell(found, names, (i, j), _NAMES + size * j, top + size * i, size)
+            _cell(found, names, (i, j), left + size * j, top + size * i, size)
             for j in range(len(names))
             if found.images[i]
         ]
-    return svg(_NAMES + 300, top + 290, f"Confusion, {kind}: {_spoken(found, names)}", *drawn)
+    side = size * len(names)
+    said = f"Confusion, {kind}: {_spoken(found, names)}"
+    return svg(left + side + 4, top + side + 2, said, *drawn)
 
 
-def _column(name: str, x: float, y: float) -> Tag:
-    short = shortened(name, 14)
-    turn = f"rotate(-50 {x:.1f} {y:.1f})"
-    return tag("text", short, x=x, y=y, class_="quiet", transform=turn)
+def _column(lettered: Names, name: str, x: float, y: float) -> Tag:
+    """A name that ends above its column, read downwards."""
+    y -= lettered.size * LEADING * (len(lettered.lines[name]) - 1) / 2
+    turn = f"rotate({_TURN} {x:.1f} {y:.1f})"
+    return lettered.draw(name, x, y, "quiet", "end", transform=turn)
 
 
 def _cell(

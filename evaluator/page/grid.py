@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from itertools import groupby
 
-from evaluator.page.axes import Scale
+from evaluator.page.axes import Scale, share_text
 from evaluator.page.colors import STEPS, heat_step
+from evaluator.page.lettering import Names, fitted
 from evaluator.page.tags import (
     Node,
     Tag,
@@ -19,13 +20,13 @@ from evaluator.page.tags import (
     tag,
     text,
 )
-from evaluator.page.words import listed, mark, shortened, span
+from evaluator.page.words import listed, mark, span
 from evaluator.result import Report, Score
 from evaluator.tallies_grid import SEVERITIES, Row, curves, grid
 
-_NAMES = 126  # units for the corruptions' names
+_NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
 _CELL, _ROW = 37, 24
-_CURVE_WIDTH, _CURVE_HEIGHT = 160, 116
+_CURVE_WIDTH, _CURVE_HEIGHT = 160, 102  # below the name
 
 
 def heat_map(report: Report) -> Tag:
@@ -39,7 +40,8 @@ def heat_map(report: Report) -> Tag:
     worst = sorted(rows, key=lambda row: row.lowest[1].value)[:3]
     said = listed([_lowest(row) for row in worst])
     families = [list(own) for _, own in groupby(rows, key=lambda row: row.family)]
-    maps = tag("div", *(_family(own) for own in families), class_="many")
+    names = fitted((row.name for row in rows), _NAMES, _NAME_LINES)
+    maps = tag("div", *(_family(own, names) for own in families), class_="many")
     lead = f"Lowest: {said}. Point at a cell for its 95 % interval; empty cells were not asked."
     return section(title, _steps(), maps, lead=lead)
 
@@ -57,8 +59,11 @@ def curve_section(report: Report) -> Tag:
         )
     clean = report.scores.validation.accuracy if report.scores else None
     floor = min(score.low for row in rows for score in row.by_severity.values())
-    scale = Scale(math.floor(floor * 10) / 10, 1.0, _CURVE_HEIGHT - 20, 28)
-    charts = tag("div", *(_curve(row, scale, clean) for row in rows), class_="small")
+    names = fitted((row.name for row in rows), _CURVE_WIDTH - 2, _NAME_LINES, bold=True)
+    scale = Scale(
+        math.floor(floor * 10) / 10, 1.0, names.height + _CURVE_HEIGHT - 20, names.height + 14
+    )
+    charts = tag("div", *(_curve(row, names, scale, clean) for row in rows), class_="small")
     points = max(len(row.by_severity) for row in rows)
     lead = (
         f"{points} severities each, band: 95 %; dashed: clean accuracy. "
@@ -84,48 +89,49 @@ def _steps() -> Tag:
     return tag("ul", *items, class_="steps", aria_label="Colours of the accuracies")
 
 
-def _family(rows: list[Row]) -> Tag:
+def _family(rows: list[Row], names: Names) -> Tag:
     worst = min(rows, key=lambda row: row.lowest[1].value)
     severity, score = worst.lowest
     said = f"{rows[0].family}: lowest {score.value:.2f} under {worst.name} at severity {severity}"
+    left, high = names.room + 10, max(_ROW, names.height + 4)
     drawn: list[Node] = [
-        text(_NAMES + _CELL * (i + 0.5), 11, str(level), "tick", "middle")
+        text(left + _CELL * (i + 0.5), 11, str(level), "tick", "middle")
         for i, level in enumerate(SEVERITIES)
     ]
     for place, row in enumerate(rows):
-        drawn += _cells(row, 18 + place * _ROW)
-    height = 18 + _ROW * len(rows)
-    picture = svg(_NAMES + _CELL * len(SEVERITIES), height, said, *drawn)
+        drawn += _cells(row, names, left, 18 + place * high, high)
+    height = 18 + high * len(rows)
+    picture = svg(left + _CELL * len(SEVERITIES), height, said, *drawn)
     return tag("div", tag("h3", rows[0].family), picture)
 
 
-def _cells(row: Row, y: float) -> list[Node]:
+def _cells(row: Row, names: Names, left: float, y: float, high: float) -> list[Node]:
     drawn: list[Node] = [
-        tag("g", tag("title", row.name), text(0, y + 15, shortened(row.name, 20), "label"))
+        tag("g", tag("title", row.name), names.draw(row.name, 0, y + high / 2, "label"))
     ]
     for place, level in enumerate(SEVERITIES):
-        x = _NAMES + _CELL * place
+        x = left + _CELL * place
         score = row.by_severity.get(level)
         if score is None:
-            drawn.append(rectangle(x + 1, y + 1, _CELL - 2, _ROW - 2, "box"))
+            drawn.append(rectangle(x + 1, y + 1, _CELL - 2, high - 2, "box"))
         else:
-            drawn.append(_cell(f"{row.name}, severity {level}", score, x, y))
+            drawn.append(_cell(f"{row.name}, severity {level}", score, x, y, high))
     return drawn
 
 
-def _cell(name: str, score: Score, x: float, y: float) -> Tag:
+def _cell(name: str, score: Score, x: float, y: float, high: float) -> Tag:
     step = heat_step(score.value)
     said = f"{name}: {score.value:.3f} ({span(score.low, score.high)}), {score.n:,} images"
     figure = f"{score.value:.2f}".removeprefix("0") if score.value < 1 else "1"
     return tag(
         "g",
         tag("title", said),
-        rectangle(x + 1, y + 1, _CELL - 2, _ROW - 2, f"heat{step}"),
-        text(x + _CELL / 2, y + 16, figure, f"cell on{step}", "middle"),
+        rectangle(x + 1, y + 1, _CELL - 2, high - 2, f"heat{step}"),
+        text(x + _CELL / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
     )
 
 
-def _curve(row: Row, scale: Scale, clean: Score | None) -> Tag:
+def _curve(row: Row, names: Names, scale: Scale, clean: Score | None) -> Tag:
     across = Scale(1, 5, 30, _CURVE_WIDTH - 8)
     found = row.by_severity
     upper = [(across(level), scale(score.high)) for level, score in found.items()]
@@ -140,16 +146,17 @@ def _curve(row: Row, scale: Scale, clean: Score | None) -> Tag:
     for (level, score), (x, y) in zip(found.items(), middle, strict=True):
         said = f"severity {level}: {score.value:.3f} ({span(score.low, score.high)})"
         drawn.append(tag("circle", tag("title", said), cx=x, cy=y, r=3, class_="hurt"))
-    drawn.append(tag("g", tag("title", row.name), text(0, 12, shortened(row.name, 24), "strong")))
-    return svg(_CURVE_WIDTH, _CURVE_HEIGHT, f"{row.name}: {_fall(row)}", *drawn)
+    named = names.draw(row.name, 0, names.height / 2, "strong")
+    drawn.append(tag("g", tag("title", row.name), named))
+    return svg(_CURVE_WIDTH, names.height + _CURVE_HEIGHT, f"{row.name}: {_fall(row)}", *drawn)
 
 
 def _frame(scale: Scale, across: Scale) -> Tag:
     parts: list[Node] = []
     for value in scale.ticks():
         parts.append(line(30, scale(value), _CURVE_WIDTH - 8, scale(value), "grid"))
-        parts.append(text(26, scale(value) + 4, f"{value:.1f}", "tick", "end"))
-    low = _CURVE_HEIGHT - 4
+        parts.append(text(26, scale(value) + 4, share_text(value), "tick", "end"))
+    low = scale.start + 16
     parts += [text(across(level), low, str(level), "tick", "middle") for level in (1, 3, 5)]
     return tag("g", *parts)
 

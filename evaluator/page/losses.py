@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluator.advice import AFTERWARDS, advise
 from evaluator.page.axes import Scale
+from evaluator.page.lettering import Names, fitted
 from evaluator.page.tags import (
     Node,
     Tag,
@@ -15,11 +16,12 @@ from evaluator.page.tags import (
     tag,
     text,
 )
-from evaluator.page.words import listed, mark, points_with_range, shortened, span
+from evaluator.page.words import listed, mark, points_with_range, span
 from evaluator.result import Report
 from evaluator.tallies import FamilyLoss, family_losses
 
-_WIDTH, _LEFT, _RIGHT, _ROW = 420, 96, 300, 26
+_WIDTH, _RIGHT, _ROW = 430, 298, 26
+_NAMES, _NAME_LINES = 150, 3  # the most room that the families' names take
 
 
 def losses(report: Report) -> Tag:
@@ -70,31 +72,33 @@ def _most(found: tuple[FamilyLoss, ...]) -> str:
 def _drawing(found: tuple[FamilyLoss, ...]) -> Tag:
     highest = max(loss.points.high for loss in found)
     lowest = min(0.0, *(loss.points.low for loss in found))
-    scale = Scale(lowest, highest, _LEFT, _RIGHT)
-    height = 20 + _ROW * len(found)
+    names = fitted((loss.family for loss in found), _NAMES, _NAME_LINES)
+    row = max(_ROW, names.height + 4)
+    scale = Scale(lowest, highest, names.room + 12, _RIGHT)
+    height = 20 + row * len(found)
     drawn: list[Node] = [
-        text(_RIGHT + 12, 11, "points  accuracy", "tick"),
+        text(_RIGHT + 54, 11, "points", "tick", "end"),
+        text(_RIGHT + 70, 11, "accuracy", "tick"),
         line(scale(0), 16, scale(0), height, "axis"),
     ]
     for place, loss in enumerate(found):
-        drawn.append(_bar(loss, scale, 18 + place * _ROW))
+        drawn.append(_bar(loss, names, scale, 18 + row * (place + 0.5)))
     said = "Points of accuracy lost by family: " + ", ".join(
         f"{loss.family} {points_with_range(loss.points)}" for loss in found
     )
     return svg(_WIDTH, height, said, *drawn)
 
 
-def _bar(loss: FamilyLoss, scale: Scale, y: float) -> Tag:
+def _bar(loss: FamilyLoss, names: Names, scale: Scale, middle: float) -> Tag:
     zero, end = scale(0), scale(loss.points.value)
-    middle = y + _ROW / 2
     accuracy = f"accuracy {loss.accuracy.value:.3f} ({span(loss.accuracy.low, loss.accuracy.high)})"
     return tag(
         "g",
         tag("title", f"{loss.family}: {points_with_range(loss.points)} lost, {accuracy}"),
-        text(0, middle + 4, shortened(loss.family, 14), "label"),
-        rectangle(min(zero, end), y + 5, abs(end - zero), _ROW - 10, "bar"),
+        names.draw(loss.family, 0, middle, "label"),
+        rectangle(min(zero, end), middle - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
         line(scale(loss.points.low), middle, scale(loss.points.high), middle, "forecast"),
-        text(_RIGHT + 44, middle + 4, f"{100 * loss.points.value:.1f}".replace("-", "\u2212"), "cell",
+        text(_RIGHT + 54, middle + 4, f"{100 * loss.points.value:.1f}".replace("-", "\u2212"), "cell",
              "end"),
-        text(_RIGHT + 62, middle + 4, f"{loss.accuracy.value:.2f}", "cell"),
+        text(_RIGHT + 70, middle + 4, f"{loss.accuracy.value:.2f}", "cell"),
     )  # fmt: skip

@@ -11,8 +11,8 @@ from evaluator.page.tags import Node, Tag, line, paragraph, section, svg, tag, t
 from evaluator.page.words import counted, listed, mark, points, span
 from evaluator.result import Report, Score
 
-_WIDTH, _HEIGHT = 380, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 370, 10, 318
+_WIDTH, _HEIGHT = 392, 362
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 378, 10, 318
 
 
 @dataclass(frozen=True)

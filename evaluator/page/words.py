@@ -22,7 +22,8 @@ def span(low: float, high: float, decimals: int = 3, word: str = "to") -> str:
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points, with its sign."""
-    return f"{100 * difference:+.1f}".replace("-", "\u2212")
+    rounded = round(100 * difference, 1) + 0.0  # no minus before nothing
+    return f"{rounded:+.1f}".replace("-", "\u2212")
 
 
 def points_with_range(score: Score) -> str:
@@ -51,8 +52,3 @@ def listed(words: Sequence[str]) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """1 image, 2 images."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def shortened(name: str, most: int) -> str:
-    """A name that fits; the whole one belongs into the title."""
-    return name if len(name) <= most else f"{name[: most - 1]}\u2026"

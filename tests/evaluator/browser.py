@@ -1,4 +1,4 @@
-"""A real headless Chromium, driven over a pipe: no driver package, no port."""
+"""A real headless Chromium, driven over a pipe: no driver package, no port. It sees the fonts it is given."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--remote-debugging-pipe", "--disable-dev-shm-usage"),
 )
-SECONDS = 60
+ABSENT = "no Chromium on PATH or in $CHROMIUM (apt install chromium)"
 Scheme = Literal["light", "dark"]
+FAMILIES = {
+    "DejaVu Sans": "fonts-dejavu-core",
+    "Liberation Sans": "fonts-liberation",
+    "Noto Sans": "fonts-noto-core",
+}  # the widest of the common ones, Arial's widths, and another, with Debian's packages
+WIDE = ("Droid Sans Fallback", "Noto Sans CJK SC", "WenQuanYi Zen Hei")  # one for Chinese
 
 
 def find_chromium() -> str | None:
@@ -29,11 +37,58 @@ def find_chromium() -> str | None:
     return named or next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
+def needed_chromium() -> str:
+    """Its path. Without one the test is skipped; it fails in CI, where it would be for ever."""
+    found = find_chromium()
+    if found is None and os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(f"{ABSENT}, and CI=true: CI must not skip what only a browser shows", False)
+    if found is None:
+        pytest.skip(ABSENT)
+    return found
+
+
+def font_files(family: str) -> list[Path]:
+    """Where fontconfig has the regular and bold fonts of exactly this family; empty without."""
+    if shutil.which("fc-list") is None:
+        return []
+    words = ["fc-list", f":family={family}", "file"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return [Path(line.rstrip(": ")) for line in done.stdout.splitlines()]
+
+
+def only_fonts(family: str, folder: Path) -> Path:
+    """A fontconfig file by which every family is this one, and Chinese has a font if one is here.
+
+    The test is skipped where the family is not installed.
+    """
+    found = font_files(family)
+    if not found:
+        pytest.skip(f"no font {family} (apt install {FAMILIES[family]})")
+    wide = next((files for name in WIDE if (files := font_files(name))), [])
+    fonts = folder / "fonts"
+    fonts.mkdir(parents=True)
+    for path in (*found, *wide):
+        shutil.copy(path, fonts)
+    aliases = "".join(
+        f"<alias binding='same'><family>{name}</family><prefer><family>{family}</family></prefer></alias>"
+        for name in ("sans-serif", "system-ui", "Segoe UI", "Roboto", "Noto Sans", "monospace")
+        if name != family
+    )
+    path = folder / "fonts.conf"
+    path.write_text(
+        "<?xml version='1.0'?><!DOCTYPE fontconfig SYSTEM 'fonts.dtd'><fontconfig>"
+        f"<dir>{fonts}</dir><cachedir>{folder / 'cache'}</cachedir>{aliases}</fontconfig>",
+        encoding="utf-8",
+    )
+    return path
+
+
 @dataclass
 class Browser:
-    """One page. requests: addresses asked for. complaints: what the console said."""
+    """One page. fonts: a fontconfig file. requests: addresses asked for. complaints: the console's."""
 
     path: str
+    fonts: Path | None = None
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     _number: int = 0
@@ -50,6 +105,7 @@ class Browser:
             pass_fds=(read, write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=os.environ | ({"FONTCONFIG_FILE": str(self.fonts)} if self.fonts else {}),
         )
         os.close(read)
         os.close(write)

@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from evaluator.compare import Comparison, compare
 from evaluator.comparing.forest import check_plot, save_plot
 from evaluator.errors import EvaluationError
+from tests.evaluator.browser import WIDE, font_files
 from tests.evaluator.sheets import careless, drawn
 
 ASKED = drawn(200)
@@ -112,6 +114,19 @@ def test_many_pairs_fit_into_one_panel(tmp_path: Path) -> None:
     text = (tmp_path / "forest.svg").read_text(encoding="utf-8")
     assert "g.zip" in text
     assert "weather" not in text
+
+
+def test_chinese_names_have_their_letters(tmp_path: Path) -> None:
+    """Else the plot would show boxes, and warn once for every letter."""
+    files = [path for family in WIDE for path in font_files(family)]
+    if not files:
+        pytest.skip("no font Droid Sans Fallback (apt install fonts-droid-fallback)")
+    for path in files:
+        fontManager.addfont(path)
+    sheets = [
+        careless(name, ASKED, 0.2, 1) for name in ("\u672a\u6210\u719f", "\u7c92\u7ec6\u80de")
+    ]
+    save_plot(compare(sheets), tmp_path / "forest.png")  # warnings are errors here
 
 
 @pytest.mark.parametrize(
