@@ -25,11 +25,11 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
     from cells import load, prefix_order, synthetic
+    from corruptions.arguments import prepared
     from corruptions.chain import validate
     from corruptions.compiling import announce_compiling
     from corruptions.presets import resolve
     from corruptions.sheet import contact_sheet
-    from evaluator.benchmark import as_rgb
 
     announce_compiling(say)
     preset = resolve(options.corrupt)
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     else:
         data = synthetic(max(options.images, 8), options.seed)
     rows = prefix_order(data, options.seed)[: options.images]
-    sheet = contact_sheet(as_rgb(data.images[rows]), preset, options.seed, columns=len(rows))
+    sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
     sheet.save(options.out)
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE
