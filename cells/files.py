@@ -65,6 +65,7 @@ def read(
     labels: str | os.PathLike[str] | None,
     part: str | None,
     prefer: Sequence[str] = TO_TRAIN,
+    classes: int | Sequence[str] | None = None,
 ) -> Raw:
     """Read arrays from a file or folder by its content; see `cells.dataset.load`."""
     if part is not None and part not in PARTS:
@@ -75,7 +76,7 @@ def read(
         from cells.folders import read_folder
 
         _refuse_labels(path, "a folder", labels)
-        return read_folder(path, part, prefer)
+        return read_folder(path, part, prefer, classes)
     if _first_bytes(path).startswith(_NPY):
         if part is not None:
             raise DataError(f"{path} is an .npy file and has no parts: leave out {part!r}")
@@ -146,8 +147,8 @@ def _refuse_objects(head: Header | None, where: str, name: str) -> None:
     advice = "give all images one size and save them as uint8"
     if meaning and are_labels(meaning[0]):
         advice = (
-            f"save plain class numbers, as {name}=numpy.array({name}.tolist()) where they are "
-            "numbers; names have to be numbered from 0 first"
+            f"save plain labels, as {name}=numpy.array({name}.tolist()), all numbers or all names "
+            "of the challenge's classes"
         )
     raise DataError(
         f"{where}: expected a plain array, received an array of Python objects, which is a "

@@ -12,6 +12,7 @@ from PIL import Image
 from cells.errors import DataError
 from cells.files import Raw, part_note
 from cells.keys import PARTS, part_of, pick_part
+from cells.labels import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +25,16 @@ _GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def read_folder(path: Path, part: str | None, prefer: Sequence[str]) -> Raw:
+def read_folder(
+    path: Path,
+    part: str | None,
+    prefer: Sequence[str],
+    classes: int | Sequence[str] | None = None,
+) -> Raw:
     """Read `path/<class>/*.png` (or JPEG, WebP ...) in the order of class, then file name.
 
-    Folders are numbered in the order of their names, or by their names if all are numbers. Where
+    Folders are numbered by the names of the `classes`, where these are known; else in the order of
+    their own names, or by these if all are numbers. Where
     `path` holds train, val or test, the classes are inside, and numbered the same in all of them.
     Raises DataError for no class folders, no images, damaged files and different sizes.
     """
@@ -35,10 +42,10 @@ def read_folder(path: Path, part: str | None, prefer: Sequence[str]) -> Raw:
     if not parts:
         if part is not None:
             raise DataError(f"{path} is a folder and has no parts: leave out {part!r}")
-        return _read_classes(path, _class_numbers([path], path), ())
+        return _read_classes(path, _class_numbers([path], path, classes), ())
     chosen = pick_part(tuple(parts), part, prefer, str(path), [one.name for one in parts.values()])
     home = parts[str(chosen)]
-    numbers = _class_numbers(list(parts.values()), home)
+    numbers = _class_numbers(list(parts.values()), home, classes)
     others = () if part else tuple(name for name in PARTS if name in parts and name != chosen)
     count = sum(len(_files(home / name)) for name in numbers if (home / name).is_dir())
     return _read_classes(
@@ -71,17 +78,40 @@ def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) ->
     return Raw(np.stack(images), labels, None, tuple(notes), str(path))
 
 
-def _class_numbers(folders: Sequence[Path], path: Path) -> dict[str, int]:
+def _class_numbers(
+    folders: Sequence[Path], path: Path, classes: int | Sequence[str] | None
+) -> dict[str, int]:
     """The classes of all these folders, so that one without a class counts like the others."""
     names = sorted({entry.name for one in folders for entry in _entries(one) if entry.is_dir()})
     if not names:
         raise DataError(_no_classes(path))
     if not all(name.isascii() and name.isdigit() for name in names):
-        return {name: number for number, name in enumerate(names)}
-    numbers = {name: int(name) for name in sorted(names, key=int)}
+        known = numbers_of(names, classes)
+        if len(known) == len(names):
+            return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)
+        numbers = {name: number for number, name in enumerate(names)}
+        _check_known(numbers, known, path)
+        return numbers
+    return _once({name: int(name) for name in sorted(names, key=int)}, path)
+
+
+def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
     if len(set(numbers.values())) != len(numbers):
-        raise DataError(f"{path}: two class folders have the same number: {', '.join(names)}")
+        raise DataError(f"{path}: two class folders have the same number: {', '.join(numbers)}")
     return numbers
+
+
+def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> None:
+    """Some folders have the names of classes: numbering all by their order must not contradict them."""
+    wrong = next((name for name in known if numbers[name] != known[name]), None)
+    if wrong is None:
+        return
+    strange = ", ".join(name for name in numbers if name not in known)
+    raise DataError(
+        f"{path}: expected the challenge's classes as folders, received others beside them "
+        f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "
+        "rename them as the challenge does, or take them out"
+    )
 
 
 def _entries(path: Path) -> list[Path]:

@@ -30,7 +30,7 @@ def load_kept(
     part: str | None = None,
     prefer: Sequence[str] = TO_TRAIN,
     shape: Sequence[int],
-    classes: int,
+    classes: int | Sequence[str],
 ) -> Dataset:
     """`cells.load`, of a large compressed `.npz` unpacked only once.
 
@@ -42,7 +42,8 @@ def load_kept(
     if not _is_slow(source):
         return read()
     facts = source.stat()
-    wanted = [part, list(prefer), list(shape), classes, _SCHEMA]
+    named = classes if isinstance(classes, int) else list(classes)
+    wanted = [part, list(prefer), list(shape), named, _SCHEMA]
     known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, *wanted]
     place = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
     found = _read(place, str(source))

@@ -13,31 +13,59 @@ import numpy as np
 from cells.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from numpy.typing import NDArray
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Notes = tuple[str, ...]
 
 UNLABELLED = 255  # how a byte says "none" where labels are written with -1 or as masks
+_DIGITS = 18  # of a number that surely fits into int64
 _LARGEST = 2.0**63  # floats from here on are no int64
 
 
 def as_labels(
-    array: Array, count: int, source: str, classes: int | None = None
+    array: Array,
+    count: int,
+    source: str,
+    classes: int | Sequence[str] | None = None,
+    *,
+    strays: bool = False,
 ) -> tuple[NDArray[np.int64], Notes]:
     """Return labels int64 (count,), and notes on what was converted.
 
     array: class numbers as integers, whole floats, booleans or digits, shape (count,), with further
-    axes of length 1 wherever they are, or one-hot (count, k). Raises DataError, naming `source`,
-    unless they are class numbers from 0 to below `classes`.
+    axes of length 1 wherever they are, or one-hot (count, k). classes: how many there are, or their
+    names in order: then labels may be names too. strays: let labels beyond the classes pass. Raises DataError, naming `source`, unless they are
+    class numbers from 0 to below that number.
     """
     array, shape_notes = _without_axes(array, count, source)
     if array.dtype.hasobject:
         array = _plain(array, source)
     column, row_notes = (array, ()) if array.ndim == 1 else _as_column(array, source)
-    labels, dtype_notes = _as_integers(column, source)
-    _check_range(labels, source, classes)
+    if column.dtype.kind in "SU":
+        labels, dtype_notes = _from_texts(column, source, classes)
+    else:
+        labels, dtype_notes = _as_integers(column, source)
+    most = classes if isinstance(classes, int | None) else len(classes)
+    _check_range(labels, source, None if strays else most)
     return labels, (*shape_notes, *row_notes, *dtype_notes)
+
+
+def numbers_of(texts: Iterable[str], classes: int | Sequence[str] | None) -> dict[str, int]:
+    """The numbers of those texts that name a class, whatever their case, spaces and hyphens."""
+    if classes is None or isinstance(classes, int):
+        return {}
+    exact = {name: number for number, name in enumerate(classes)}
+    folded = {_folded(name): number for name, number in exact.items()}
+    if len(folded) < len(exact):  # names that differ by their case alone
+        return {text: exact[text] for text in texts if text in exact}
+    return {text: folded[_folded(text)] for text in texts if _folded(text) in folded}
+
+
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter not in " _-")
 
 
 def _without_axes(array: Array, count: int, source: str) -> tuple[Array, Notes]:
@@ -141,12 +169,45 @@ def _as_integers(column: Array, source: str) -> tuple[NDArray[np.int64], Notes]:
             source,
         )
         return column.astype(np.int64), note
-    if kind in "SU":
-        texts = np.char.strip(column.astype(str))
-        _refuse(texts, ~np.char.isdecimal(texts) | (np.char.str_len(texts) > 18), source)
-        return texts.astype(np.int64), note
     _refuse(column, np.ones(len(column), bool), source)
     raise AssertionError("every row was refused")
+
+
+def _from_texts(
+    column: Array, source: str, classes: int | Sequence[str] | None
+) -> tuple[NDArray[np.int64], Notes]:
+    """Digits, or names of the classes where these are known."""
+    texts = np.char.strip(_decoded(column, source))
+    digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= _DIGITS)
+    if digits.all():
+        return texts.astype(np.int64), (f"Labels converted from {column.dtype} to integers.",)
+    different = np.unique(texts).tolist()
+    known = numbers_of(different, classes)
+    if len(known) == len(different):
+        labels = np.array([known[text] for text in texts.tolist()], np.int64)
+        return labels, ("Labels converted from the names of classes to their numbers.",)
+    unknown = ~(np.isin(texts, list(known)) if known else digits)
+    row = int(unknown.argmax())
+    names = classes if classes is not None and not isinstance(classes, int) else ()
+    wanted = f"as whole numbers from 0 or as names ({', '.join(names)})" if names else ""
+    raise DataError(
+        f"{source}: expected labels {wanted or 'as whole numbers from 0'}, received "
+        f"{column.dtype} such as {_short(texts[row])} in row {row}; save the class numbers that the "
+        "challenge gives to these names"
+    )
+
+
+def _decoded(column: Array, source: str) -> Array:
+    """Texts of bytes: UTF-8."""
+    if column.dtype.kind == "U":
+        return column
+    try:
+        return np.char.decode(column, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
+            "text; save the class numbers"
+        ) from None
 
 
 def _check_numbers(values: Array, source: str) -> None:
@@ -167,12 +228,9 @@ def _refuse(column: Array, wrong: Array, source: str) -> None:
     if not wrong.any():
         return
     row = int(np.asarray(wrong).argmax())
-    advice = "save the class numbers"
-    if column.dtype.kind == "U":
-        advice = "save the class numbers that the challenge gives to these names"
     raise DataError(
         f"{source}: expected labels as whole numbers from 0, received {column.dtype} such as "
-        f"{_short(column[row])} in row {row}; {advice}"
+        f"{_short(column[row])} in row {row}; save the class numbers"
     )
 
 

@@ -242,7 +242,7 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None
     if isinstance(images, Dataset):
         _check_labels(images, challenge)
         return images
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     if images is None or isinstance(images, str | Path):
         file = images or "training_set.npz"
         return load(file, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)

@@ -50,7 +50,7 @@ def draw(
             f"{folder} has {len(packing.weights)} networks: expected one to look into."
         )
     model = _loaded(packing.weights[0])
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     given = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
     new = _new(given, packing)
     shown = new.subset(prefix_order(new, seed)[:images])

@@ -111,8 +111,9 @@ class Rehearser:
             if isinstance(data, Dataset) and wishes.part:
                 raise SubmissionError("part is for a file: leave it out, or give a file's name.")
             if not isinstance(data, Dataset):
-                shape, classes, part = challenge.shape, challenge.classes, wishes.part
-                data = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
+                shape, part = challenge.shape, wishes.part
+                names = challenge.label_names
+                data = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=names)
             return given_images(data, splits, wishes.seed, held_out=wishes.held_out)
         except DataError as error:
             raise SubmissionError(str(error)) from None

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     from evaluator.progress import on_terminal
 
     kept = default_cache() / "images"
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     data = load_kept(
         data_file, kept, part=options.part, prefer=TO_REHEARSE, shape=shape, classes=classes
     )

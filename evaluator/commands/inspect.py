@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     from cells.counting import count_classes
 
     names = load_challenge(options.challenge).label_names if options.challenge else ()
-    data = load(options.data, part=options.part)
+    data = load(options.data, part=options.part, classes=names or None, strays=True)
     classes = count_classes(data, names)
     cleaned, report = clean(data, isolation=options.isolation)
     if options.json:

@@ -76,7 +76,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     from corruptions.compiling import announce_compiling
 
     announce_compiling(say)
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     data = load(file, part=options.part, prefer=TO_REHEARSE, shape=shape, classes=classes)
     for note in data.notes:
         say(note)

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from cells import load
     from corruptions.compiling import announce_compiling
 
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)

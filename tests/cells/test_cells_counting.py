@@ -103,3 +103,5 @@ def test_inspect_counts_and_names(
     save(labelled([0, 1, 2, 4, 5, 6, 7]), "fine.npz")
     assert main(["inspect", "fine.npz", "--challenge", "an2dl-2024"]) == 0
     assert "never occurs: class 3 (" in capsys.readouterr().out
+    assert main(["inspect", "stray.npz", "--challenge", "an2dl-2024"]) == 1
+    assert "class 255" in capsys.readouterr().out

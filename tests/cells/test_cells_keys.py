@@ -198,6 +198,37 @@ def test_classes_that_are_called_train_and_test_are_classes(tmp_path: Path) -> N
     assert "has no parts" in _refusal(tmp_path, "train")
 
 
+@pytest.mark.parametrize(
+    ("folders", "labels"),
+    [
+        (["trouser", "pullover", "t-shirt"], [1, 2, 0]),
+        (["Trouser", "T Shirt"], [1, 0]),
+        (["10", "2"], [10, 2]),
+        (["x", "y"], [0, 1]),
+    ],
+)
+def test_folders_are_numbered_as_the_challenge_does(
+    tmp_path: Path, folders: list[str], labels: list[int]
+) -> None:
+    """Classes in another order than the alphabet's are silently numbered by the alphabet."""
+    for row, name in enumerate(folders):
+        _picture(tmp_path / name / "1.png", row)
+    found = load(tmp_path, classes=(*("t-shirt", "trouser", "pullover"), *"abcdefgh"))
+    rows = [
+        int((found.images == X[row]).all(axis=(1, 2, 3)).argmax()) for row in range(len(labels))
+    ]
+    assert found.labels[rows].tolist() == labels
+
+
+def test_folders_that_are_classes_only_in_part(tmp_path: Path) -> None:
+    """One folder more among the classes shifts the numbers of those behind it."""
+    for row, name in enumerate(["b", "artefacts", "c"]):
+        _picture(tmp_path / name / "1.png", row)
+    with pytest.raises(DataError, match=r"\(artefacts\), by whose order b would be 1 and not 0"):
+        load(tmp_path, classes=("b", "c"))
+    assert load(tmp_path, classes=("x", "b", "c")).labels.tolist() == [0, 1, 2]  # no contradiction
+
+
 @pytest.mark.parametrize("ending", [".webp", ".gif", ".ppm", ".tga", ".JPE", ".jp2", ".png"])
 def test_folders_hold_whatever_pillow_reads(tmp_path: Path, ending: str) -> None:
     """WebP images, which phones and the web give, are passed over in silence."""

@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     "huge floats": (Y * 1e300, {}, ["1e+300"]),
     "huge": (np.full(4, 2**64 - 1, np.uint64), {}, ["class numbers"]),
     "complex": (Y * 1j, {}, ["complex128"]),
+    "bytes of no text": (np.array([b"\xff"] * 4), {}, ["that is no text"]),
     "dates": (Y.astype("datetime64[D]"), {}, ["datetime64"]),
     "negative": (Y - 1, {}, ["received -1 in row 0"]),
     "too high": (Y, {"classes": 2}, ["0..1 (2 classes)", "received 2 in row 2", "check"]),
@@ -117,6 +118,39 @@ def test_only_probabilities_are_told_to_take_the_largest() -> None:
         from_arrays(X, SOFT)
     assert ARGMAX in str(caught.value)
     assert from_arrays(X, SOFT.argmax(axis=1)).labels.tolist() == [0, 1, 2, 1]
+
+
+CELLS = ("basophil", "erythroblast", "immature granulocyte")
+NAMED: list[tuple[Any, bool]] = [
+    (["basophil", "erythroblast", "immature granulocyte", "erythroblast"], True),
+    (["Basophil", "ERYTHROBLAST", "immature_granulocyte", " erythroblast "], True),
+    ([b"basophil", b"erythroblast", b"Immature-Granulocyte", b"erythroblast"], True),
+    (["basophil", "erythroblast", "platelet", "erythroblast"], False),
+    (["0", "1", "immature granulocyte", "1"], False),
+]
+
+
+@pytest.mark.parametrize("kind", [None, object])
+@pytest.mark.parametrize(("names", "good"), NAMED)
+def test_names_of_the_challenges_classes(names: list[Any], kind: Any, *, good: bool) -> None:
+    """Names that say all are turned away, or numbered by another order than the challenge's."""
+    labels = np.array(names, None if isinstance(names[0], bytes) else kind)
+    if good:
+        found = from_arrays(X, labels, classes=CELLS)
+        assert found.labels.tolist() == Y.tolist()
+        assert found.notes == ("Labels converted from the names of classes to their numbers.",)
+        assert from_arrays(X, labels, classes=CELLS[::-1]).labels.tolist() == (2 - Y).tolist()
+        return
+    wrong = "platelet in row 2" if "platelet" in names else "0 in row 0"
+    with pytest.raises(DataError, match=wrong) as caught:
+        from_arrays(X, labels, classes=CELLS)
+    assert ", ".join(CELLS) in str(caught.value)
+
+
+def test_names_that_differ_by_case_alone() -> None:
+    """The class "a" is counted as the class "A"."""
+    labels = np.array(["a", "A", "b", "A"])
+    assert from_arrays(X, labels, classes=("a", "A", "b")).labels.tolist() == Y.tolist()
 
 
 @settings(max_examples=200, deadline=None)
