@@ -73,7 +73,11 @@ class ClassCounts:
                 "label (the platform counts from 0); if class 0 is only missing, leave them"
             )
         if self.missing:
-            yield f"never occurs: {_some([self._name(label) for label in self.missing])}"
+            hint = " (counted from 1? then subtract 1)" if self._perhaps_from_one() else ""
+            yield f"never occurs: {_some([self._name(label) for label in self.missing])}{hint}"
+
+    def _perhaps_from_one(self) -> bool:
+        return not self.names and self.missing[0] == 0 and 1 in self.images
 
     def _name(self, label: int) -> str:
         known = label < len(self.names)
@@ -90,7 +94,7 @@ def count_classes(dataset: Dataset, names: Sequence[str] = ()) -> ClassCounts:
     images = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     strays = _strays(list(images), len(names))
     real = [label for label in images if label not in strays]
-    from_one = bool(real) and real[0] == 1 and (len(names) in images if names else len(real) > 1)
+    from_one = _from_one(real, images, len(names))
     if from_one and names:
         strays.remove(len(names))
         real.append(len(names))
@@ -98,6 +102,13 @@ def count_classes(dataset: Dataset, names: Sequence[str] = ()) -> ClassCounts:
     there, first = set(real), int(from_one)
     missing = tuple(islice((one for one in range(first, last) if one not in there), MOST_MISSING))
     return ClassCounts(images, tuple(strays), missing, from_one, () if from_one else tuple(names))
+
+
+def _from_one(real: Sequence[int], images: Mapping[int, int], classes: int) -> bool:
+    """Whether labels run from 1 up to the number of classes; where that is unknown, without a gap."""
+    if not real or real[0] != 1:
+        return False
+    return classes in images if classes else 1 < len(real) == real[-1]
 
 
 def _strays(labels: Sequence[int], classes: int) -> list[int]:

@@ -40,6 +40,7 @@ ODD: dict[str, tuple[list[int], tuple[str, ...], tuple[list[int], list[int], boo
     "from 1 with a stray, known": ([*range(1, 9), 255], EIGHT, ([255], [], True)),
     "from 1 with a gap, known": ([1, 2, 3, 5, 6, 7, 8], EIGHT, ([], [4], True)),
     "0 missing, known": ([*range(1, 8)], EIGHT, ([], [0], False)),
+    "a few of many": ([1, 6, 7, 6], (), ([], [0, 2, 3, 4, 5], False)),
     "one class alone": ([1, 1, 1], (), ([], [0], False)),
     "a gap": ([0, 1, 2, 4], (), ([], [3], False)),
     "the last one missing": ([0, 1, 2, 3, 4, 5, 6], EIGHT, ([], [7], False)),
@@ -83,6 +84,8 @@ def test_what_a_user_is_told() -> None:
     from_one = "\n".join(count_classes(labelled([1, 2, 3])).lines())
     assert "subtract 1 from every label" in from_one
     assert "255 is how" in "\n".join(count_classes(labelled([0, 1, 255, 255])).lines())
+    gap = "\n".join(count_classes(labelled([1, 2, 4])).lines())
+    assert "never occurs: class 0, class 3 (counted from 1? then subtract 1)" in gap
     many = count_classes(labelled([*range(100)])).lines()
     assert many[-1] == "  and 60 more classes, 1 to 1 each"
 
