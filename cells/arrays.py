@@ -1,4 +1,4 @@
-"""From whatever arrays a file held to images, labels and ids: converted with a note, or refused."""
+"""From whatever arrays a file held to images and ids: converted with a note, or refused."""
 
 from __future__ import annotations
 
@@ -34,24 +34,6 @@ def as_images(
         )
     images, value_notes = _as_bytes(array, source)
     return images, axis_notes + value_notes
-
-
-def as_labels(
-    array: Array, count: int, source: str, classes: int | None = None
-) -> tuple[NDArray[np.int64], Notes]:
-    """Return labels int64 (count,), and notes on what was converted.
-
-    Raises DataError, naming `source`, unless they are class numbers from 0 to below `classes`.
-    """
-    if array.ndim == 0 or len(array) != count:
-        raise DataError(
-            f"{source}: expected one label an image, received {count} images and labels of "
-            f"shape {array.shape}; pair the labels with the images they were made for"
-        )
-    column, shape_notes = _as_column(array, source)
-    labels, dtype_notes = _as_integers(column, source)
-    _check_range(labels, source, classes)
-    return labels, shape_notes + dtype_notes
 
 
 def as_ids(array: Array | None, count: int, source: str) -> NDArray[np.int64]:
@@ -144,56 +126,6 @@ def _dark_note(array: Array) -> Notes:
     if array.max() > 1:
         return ()
     return ("No pixel exceeds 1: were images in 0..1 cut to integers before they were saved?",)
-
-
-def _as_column(array: Array, source: str) -> tuple[Array, Notes]:
-    if array.ndim == 1:
-        return array, ()
-    if array.ndim == 2 and array.shape[1] == 1:
-        return array[:, 0], ()
-    if array.ndim == 2 and _is_one_hot(array):
-        return array.argmax(axis=1), (
-            f"Labels converted from one-hot rows of {array.shape[1]} to class numbers.",
-        )
-    raise DataError(
-        f"{source}: expected labels of shape (n,), (n, 1) or one-hot (n, k), received "
-        f"{array.shape}, not one-hot; save class numbers, e.g. labels.argmax(axis=1)"
-    )
-
-
-def _is_one_hot(array: Array) -> bool:
-    if array.dtype.kind not in "biuf":
-        return False
-    return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
-
-
-def _as_integers(column: Array, source: str) -> tuple[NDArray[np.int64], Notes]:
-    if column.dtype.kind in "iu":
-        if column.size and column.max() > np.iinfo(np.int64).max:
-            raise DataError(f"{source}: expected class numbers, received up to {column.max()}")
-        return column.astype(np.int64), ()
-    if column.dtype.kind == "f" and np.isfinite(column).all() and (column == column.round()).all():
-        return column.astype(np.int64), (f"Labels converted from {column.dtype} to integers.",)
-    raise DataError(
-        f"{source}: expected labels as whole numbers from 0, received {column.dtype} such as "
-        f"{column[0]!s}; save the class numbers"
-    )
-
-
-def _check_range(labels: NDArray[np.int64], source: str, classes: int | None) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0:
-        row = int(labels.argmin())
-        raise DataError(
-            f"{source}: expected labels from 0 up, received {low} in row {row}; "
-            "drop such rows or number the classes from 0"
-        )
-    if classes is not None and high >= classes:
-        advice = "they seem to count from 1: subtract 1" if low == 1 else "check the classes"
-        raise DataError(
-            f"{source}: expected labels 0..{classes - 1} ({classes} classes), received {high} "
-            f"in row {int(labels.argmax())}; {advice}"
-        )
 
 
 def _by(shape: Sequence[int]) -> str:

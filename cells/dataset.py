@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cells.arrays import as_ids, as_images, as_labels
+from cells.arrays import as_ids, as_images
 from cells.atomic import replacing
 from cells.errors import DataError
 from cells.files import read
+from cells.keys import TO_TRAIN
+from cells.labels import as_labels
 
 if TYPE_CHECKING:
     import os
@@ -117,24 +119,36 @@ def load(
     labels: str | os.PathLike[str] | None = None,
     *,
     part: str | None = None,
+    prefer: Sequence[str] = TO_TRAIN,
     shape: Sequence[int] | None = None,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    strays: bool = False,
 ) -> Dataset:
     """Read labelled images; nothing is ever unpickled.
 
-    path: an `.npz` (keys images/labels, x/y, X/Y, or MedMNIST's train_images/train_labels,
-        and optionally ids), an `.npy` of images, or a folder with one folder of images a class.
-    labels: the `.npy` of labels that goes with an `.npy` of images; `labels.npy` beside it if None.
-    part: "train" (the default), "val" or "test" of a file that holds several.
+    path: an `.npz` (keys in any case: images/labels, x/y, data/target, arr_0/arr_1, with a part
+        as in x_train/y_train or test_images/test_labels; optionally ids), an `.npy` of images, or
+        a folder with one folder of images a class, or with folders train, val, test of such.
+    labels: the `.npy` of labels that goes with an `.npy` of images; the one beside it if None.
+    part: "train", "val" or "test" of a file that holds several.
+    prefer: which parts to take where `part` is None, the first that there is: `cells.keys.TO_TRAIN`
+        (train), or `cells.keys.TO_REHEARSE` (val, else test). `notes` says which was taken.
     shape: the expected (h, w, channels) of an image; not checked if None.
-    classes: the expected number of classes: labels must lie below it; not checked if None.
+    classes: how many classes there are: labels must lie below; or their names in order: then labels
+        and class folders may be named so, too. Not checked if None.
+    strays: whether labels beyond the classes pass, to be looked at (`cells.counting`).
 
-    Images in floats (0..1 or 0..255) or other integers, labels in whole floats or one-hot rows are
-    converted, and `notes` says so. Raises DataError, in one sentence or two, for all else.
+    Images in floats (0..1 or 0..255) or other integers, labels in whole floats, booleans, digits or
+    one-hot rows are converted, and `notes` says so. Raises DataError, in one sentence or two, for
+    all else.
     """
-    raw = read(Path(path).expanduser(), labels, part)
+    raw = read(Path(path).expanduser(), labels, part, prefer, classes)
     made = from_arrays(
-        raw.images, raw.labels, raw.ids, shape=shape, classes=classes, source=raw.source
+        *(raw.images, raw.labels, raw.ids),
+        shape=shape,
+        classes=classes,
+        strays=strays,
+        source=raw.source,
     )
     return replace(made, notes=(*raw.notes, *made.notes))
 
@@ -145,12 +159,15 @@ def from_arrays(
     ids: ArrayLike | None = None,
     *,
     shape: Sequence[int] | None = None,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    strays: bool = False,
     source: str = "the arrays",
 ) -> Dataset:
     """Make a Dataset of arrays in memory, converted and checked as `load` does; same errors."""
     pictures, image_notes = as_images(np.asarray(images), source, shape)
-    numbers, label_notes = as_labels(np.asarray(labels), len(pictures), source, classes)
+    numbers, label_notes = as_labels(
+        np.asarray(labels), len(pictures), source, classes, strays=strays
+    )
     numbered = as_ids(None if ids is None else np.asarray(ids), len(pictures), source)
     return Dataset(pictures, numbers, numbered, (*image_notes, *label_notes), source)
 

@@ -7,21 +7,25 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from cells.errors import DataError
+from cells.keys import PARTS, TO_TRAIN, Header, are_labels, choose_keys, role_and_part
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from numpy.lib.npyio import NpzFile
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-KEYS = (("images", "labels"), ("x", "y"), ("X", "Y"), ("X", "y"))
-PARTS = ("train", "val", "test")
+_NPY = b"\x93NUMPY"
+_UNSPLIT = ("images", "x")  # whose `ids` are meant for them
 
 # Everything that zipfile, zlib and numpy raise on damaged or foreign bytes.
 _DAMAGE = (
@@ -56,7 +60,13 @@ class Raw(NamedTuple):
     source: str
 
 
-def read(path: Path, labels: str | os.PathLike[str] | None, part: str | None) -> Raw:
+def read(
+    path: Path,
+    labels: str | os.PathLike[str] | None,
+    part: str | None,
+    prefer: Sequence[str] = TO_TRAIN,
+    classes: int | Sequence[str] | None = None,
+) -> Raw:
     """Read arrays from a file or folder by its content; see `cells.dataset.load`."""
     if part is not None and part not in PARTS:
         raise DataError(f"part must be one of {', '.join(PARTS)}, received {part!r}")
@@ -65,35 +75,85 @@ def read(path: Path, labels: str | os.PathLike[str] | None, part: str | None) ->
     if path.is_dir():
         from cells.folders import read_folder
 
-        _refuse_extras(path, "a folder", labels, part)
-        return read_folder(path)
-    if _first_bytes(path).startswith(b"\x93NUMPY"):
-        _refuse_extras(path, "an .npy file", None, part)
+        _refuse_labels(path, "a folder", labels)
+        return read_folder(path, part, prefer, classes)
+    if _first_bytes(path).startswith(_NPY):
+        if part is not None:
+            raise DataError(f"{path} is an .npy file and has no parts: leave out {part!r}")
         return _read_pair(path, labels)
-    return _read_npz(path, labels, part)
+    _refuse_labels(path, "an .npz file", labels)
+    return _read_npz(path, part, prefer)
 
 
-def _read_npz(path: Path, labels_path: str | os.PathLike[str] | None, part: str | None) -> Raw:
+def part_note(what: str, count: int, part: str | None, others: Sequence[str]) -> tuple[str, ...]:
+    """Which part was read, and what else there is; nothing of data without parts."""
+    if part is None:
+        return ()
+    more = f"; --part {'|'.join(others)} for others" if others else ""
+    return (f"Only {what}, {count:,} images{more}.",)
+
+
+def _read_npz(path: Path, part: str | None, prefer: Sequence[str]) -> Raw:
     size = path.stat().st_size
     if not _first_bytes(path).startswith(b"PK"):
         raise DataError(f"{path}: expected an .npz or .npy file, received {_describe(path)}")
-    _refuse_extras(path, "an .npz file", labels_path, None)
     try:
         # Opened here because numpy leaves a file that it cannot read to the garbage collector.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            image_key, label_key = _choose_keys(archive, path, part)
-            images, labels = archive[image_key], archive[label_key]
-            ids = archive["ids"] if "ids" in archive and image_key in _unsplit() else None
+            head = partial(_header, archive)
+            chosen = choose_keys(archive, head, str(path), part, prefer)
+            for key in (chosen.images, chosen.labels):
+                _refuse_objects(head(key), f"{path}: {key!r}", key)
+            images, labels = archive[chosen.images], archive[chosen.labels]
+            unsplit = chosen.images.casefold() in _UNSPLIT
+            ids = archive["ids"] if "ids" in archive and unsplit else None
     except DataError:
         raise
     except OSError as error:
         _unreadable(path, error)
     except _DAMAGE as error:
         _damaged(path, size, error)
-    for key, array in ((image_key, images), (label_key, labels)):
+    for key, array in ((chosen.images, images), (chosen.labels, labels)):
         if not isinstance(array, np.ndarray):
             raise DataError(f"{path}: expected an array under {key!r}, received raw bytes")
-    return Raw(images, labels, ids, _part_notes(image_key), str(path))
+    what, count = f"{chosen.images} of {path.name}", len(images) if images.ndim else 0
+    notes = part_note(what, count, chosen.part, () if part else chosen.others)
+    return Raw(images, labels, ids, notes, str(path))
+
+
+def _header(archive: NpzFile, key: str) -> Header | None:
+    """An array's shape and type; None of raw bytes, and of a damaged one: reading it tells."""
+    if archive.zip is None:  # never of a file that is open
+        return None
+    name = key if key in archive.zip.namelist() else f"{key}.npy"
+    try:
+        with archive.zip.open(name) as member:
+            version = np.lib.format.read_magic(member)
+            reader = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }
+            shape, _, dtype = reader[version](member)
+    except (OSError, *_DAMAGE):
+        return None
+    return Header(shape, dtype)
+
+
+def _refuse_objects(head: Header | None, where: str, name: str) -> None:
+    """An array of Python objects is a pickle: refused before it is read, with the way out."""
+    if head is None or not head.dtype.hasobject:
+        return
+    meaning = role_and_part(name)
+    advice = "give all images one size and save them as uint8"
+    if meaning and are_labels(meaning[0]):
+        advice = (
+            f"save plain labels, as {name}=numpy.array({name}.tolist()), all numbers or all names "
+            "of the challenge's classes"
+        )
+    raise DataError(
+        f"{where}: expected a plain array, received an array of Python objects, which is a "
+        f"pickle and could run code when read; {advice}"
+    )
 
 
 def _read_pair(path: Path, labels: str | os.PathLike[str] | None) -> Raw:
@@ -101,13 +161,20 @@ def _read_pair(path: Path, labels: str | os.PathLike[str] | None) -> Raw:
     if not beside.exists():
         raise DataError(_missing(beside))
     source = f"{path} with {beside.name}"
-    return Raw(_read_npy(path), _read_npy(beside), None, (), source)
+    return Raw(_read_npy(path, "images"), _read_npy(beside, "labels"), None, (), source)
 
 
 def _labels_beside(path: Path) -> Path:
-    """`train_images.npy` goes with `train_labels.npy`, anything else with `labels.npy`."""
-    names = [path.name.replace("images", "labels"), "labels.npy"]
-    for name in names:
+    """`x_train.npy` goes with `y_train.npy`, `cells.npy` with `labels.npy`."""
+    own = role_and_part(path.stem)
+    beside = []
+    for file in sorted(path.parent.glob("*.npy")) if own and not are_labels(own[0]) else ():
+        other = role_and_part(file.stem)
+        if other and own and are_labels(other[0]) and other[1] == own[1]:
+            beside.append(file)
+    if len(beside) == 1:
+        return beside[0]
+    for name in (path.name.replace("images", "labels"), "labels.npy"):
         if name != path.name and path.with_name(name).exists():
             return path.with_name(name)
     raise DataError(
@@ -116,8 +183,8 @@ def _labels_beside(path: Path) -> Path:
     )
 
 
-def _read_npy(path: Path) -> Array:
-    if path.is_dir() or not _first_bytes(path).startswith(b"\x93NUMPY"):
+def _read_npy(path: Path, name: str) -> Array:
+    if path.is_dir() or not _first_bytes(path).startswith(_NPY):
         raise DataError(f"{path}: expected an .npy file, received {_describe(path)}")
     try:
         with path.open("rb") as file:
@@ -125,42 +192,15 @@ def _read_npy(path: Path) -> Array:
     except OSError as error:
         _unreadable(path, error)
     except _DAMAGE as error:
+        if "Object arrays" in str(error):
+            _refuse_objects(Header((), np.dtype(object)), str(path), name)
         _damaged(path, path.stat().st_size, error)
     return array
 
 
-def _choose_keys(archive: Mapping[str, Any], path: Path, part: str | None) -> tuple[str, str]:
-    present = set(archive)
-    if part is None:
-        found = [pair for pair in KEYS if present.issuperset(pair)]
-        if found:
-            return found[0]
-    pair = (f"{part or 'train'}_images", f"{part or 'train'}_labels")
-    if present.issuperset(pair):
-        return pair
-    wanted = " and ".join(pair) if part else "images and labels (or x and y, or train_images ...)"
-    raise DataError(
-        f"{path}: expected the keys {wanted}, received {', '.join(sorted(present)) or 'none'}; "
-        "save with numpy.savez(path, images=..., labels=...)"
-    )
-
-
-def _unsplit() -> tuple[str, ...]:
-    return tuple(images for images, _ in KEYS)
-
-
-def _part_notes(image_key: str) -> tuple[str, ...]:
-    part = image_key.removesuffix("_images")
-    return () if part == image_key else (f"Only the part {part!r} of the file was read.",)
-
-
-def _refuse_extras(
-    path: Path, what: str, labels: str | os.PathLike[str] | None, part: str | None
-) -> None:
+def _refuse_labels(path: Path, what: str, labels: str | os.PathLike[str] | None) -> None:
     if labels is not None:
         raise DataError(f"{path} is {what} and brings its own labels: leave out {labels}")
-    if part is not None:
-        raise DataError(f"{path} is {what} and has no parts: leave out part={part!r}")
 
 
 def _first_bytes(path: Path, count: int = 64) -> bytes:
@@ -200,11 +240,6 @@ def _unreadable(path: Path, error: OSError) -> NoReturn:
 
 
 def _damaged(path: Path, size: int, error: Exception) -> NoReturn:
-    if "Object arrays" in str(error):
-        raise DataError(
-            f"{path}: expected plain arrays, received an array of Python objects, which is a "
-            "pickle and could run code when read; give all images one size and save them as uint8"
-        ) from None
     if isinstance(error, MemoryError):
         raise DataError(
             f"{path}: asks for more memory than this machine has; close other programs, or "

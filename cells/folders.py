@@ -1,60 +1,117 @@
-"""Reading a folder that holds one folder of image files for each class."""
+"""Reading a folder that holds one folder of image files for each class, or such folders for each part."""
 
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from cells.errors import DataError
-from cells.files import Raw
+from cells.files import Raw, part_note
+from cells.keys import PARTS, part_of, pick_part
+from cells.labels import numbers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+_STUBS = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})  # Pillow knows only their names
 _GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"})
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def read_folder(path: Path) -> Raw:
-    """Read `path/<class>/*.png` (or JPEG, BMP, TIFF) in the order of class, then file name.
+def read_folder(
+    path: Path,
+    part: str | None,
+    prefer: Sequence[str],
+    classes: int | Sequence[str] | None = None,
+) -> Raw:
+    """Read `path/<class>/*.png` (or JPEG, WebP ...) in the order of class, then file name.
 
-    Folders are numbered in the order of their names, or by their names if all are numbers.
+    Folders are numbered by the names of the `classes`, where these are known; else in the order of
+    their own names, or by these if all are numbers. Where
+    `path` holds train, val or test, the classes are inside, and numbered the same in all of them.
     Raises DataError for no class folders, no images, damaged files and different sizes.
     """
-    numbers = _class_numbers(path)
-    files = [(file, number) for name, number in numbers.items() for file in _files(path / name)]
+    parts = _part_folders(path)
+    if not parts:
+        if part is not None:
+            raise DataError(f"{path} is a folder and has no parts: leave out {part!r}")
+        return _read_classes(path, _class_numbers([path], path, classes), ())
+    chosen = pick_part(tuple(parts), part, prefer, str(path), [one.name for one in parts.values()])
+    home = parts[str(chosen)]
+    numbers = _class_numbers(list(parts.values()), home, classes)
+    others = () if part else tuple(name for name in PARTS if name in parts and name != chosen)
+    count = sum(len(_files(home / name)) for name in numbers if (home / name).is_dir())
+    return _read_classes(
+        home, numbers, part_note(f"{home.name} of {path.name}", count, chosen, others)
+    )
+
+
+def _part_folders(path: Path) -> dict[str, Path]:
+    """The folders train, val and test, where there are no others and classes are inside."""
+    folders = [entry for entry in _entries(path) if entry.is_dir()]
+    parts = {part: folder for folder in folders if (part := part_of(folder.name))}
+    deeper = all(any(entry.is_dir() for entry in _entries(one)) for one in parts.values())
+    return parts if len(parts) == len(folders) and deeper else {}
+
+
+def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) -> Raw:
+    there = {name: _files(path / name) for name in numbers if (path / name).is_dir()}
+    files = [(file, numbers[name]) for name, inside in there.items() for file in inside]
     if not files:
-        raise DataError(_no_images(path, list(numbers)))
+        raise DataError(_no_images(path, list(there)))
     images = [_read_image(file) for file, _ in files]
     _check_sizes([file for file, _ in files], images)
     mapping = ", ".join(f"{number} = {name}" for name, number in numbers.items())
-    notes = [f"Class folders: {mapping}."]
+    notes = [*said, f"Class folders: {mapping}."]
     if len({image.shape[2] for image in images}) > 1:
         images = [image if image.shape[2] == 3 else image.repeat(3, axis=2) for image in images]
         notes.append("Grey images among coloured ones were given three equal channels.")
-    notes += [
-        f"Class folder {name} holds no images." for name in numbers if not _files(path / name)
-    ]
+    notes += [f"Class folder {name} holds no images." for name in numbers if not there.get(name)]
     labels = np.array([number for _, number in files], np.int64)
     return Raw(np.stack(images), labels, None, tuple(notes), str(path))
 
 
-def _class_numbers(path: Path) -> dict[str, int]:
-    names = sorted(entry.name for entry in _entries(path) if entry.is_dir())
+def _class_numbers(
+    folders: Sequence[Path], path: Path, classes: int | Sequence[str] | None
+) -> dict[str, int]:
+    """The classes of all these folders, so that one without a class counts like the others."""
+    names = sorted({entry.name for one in folders for entry in _entries(one) if entry.is_dir()})
     if not names:
         raise DataError(_no_classes(path))
     if not all(name.isascii() and name.isdigit() for name in names):
-        return {name: number for number, name in enumerate(names)}
-    numbers = {name: int(name) for name in sorted(names, key=int)}
+        known = numbers_of(names, classes)
+        if len(known) == len(names):
+            return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)
+        numbers = {name: number for number, name in enumerate(names)}
+        _check_known(numbers, known, path)
+        return numbers
+    return _once({name: int(name) for name in sorted(names, key=int)}, path)
+
+
+def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
     if len(set(numbers.values())) != len(numbers):
-        raise DataError(f"{path}: two class folders have the same number: {', '.join(names)}")
+        raise DataError(f"{path}: two class folders have the same number: {', '.join(numbers)}")
     return numbers
+
+
+def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> None:
+    """Some folders have the names of classes: numbering all by their order must not contradict them."""
+    wrong = next((name for name in known if numbers[name] != known[name]), None)
+    if wrong is None:
+        return
+    strange = ", ".join(name for name in numbers if name not in known)
+    raise DataError(
+        f"{path}: expected the challenge's classes as folders, received others beside them "
+        f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "
+        "rename them as the challenge does, or take them out"
+    )
 
 
 def _entries(path: Path) -> list[Path]:
@@ -65,7 +122,15 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in _entries(folder) if file.suffix.lower() in SUFFIXES]
+    return [file for file in _entries(folder) if file.suffix.lower() in suffixes()]
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """The endings of all files that this Pillow reads as images."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in _STUBS)
 
 
 def _no_classes(path: Path) -> str:
@@ -79,7 +144,8 @@ def _no_classes(path: Path) -> str:
 def _no_images(path: Path, names: list[str]) -> str:
     deeper = [name for name in names if any(entry.is_dir() for entry in _entries(path / name))]
     hint = f"did you mean {path / deeper[0]}?" if deeper else "convert the images to PNG"
-    return f"{path}: expected PNG, JPEG, BMP or TIFF files in its class folders, found none; {hint}"
+    kinds = "PNG, JPEG, WebP, BMP or TIFF files (or what else Pillow reads)"
+    return f"{path}: expected {kinds} in its class folders, found none; {hint}"
 
 
 def _read_image(file: Path) -> NDArray[np.uint8]:

@@ -9,20 +9,28 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
 from cells.dataset import Dataset, load
+from cells.keys import TO_TRAIN
 
 SMALLEST_BYTES = 20_000_000  # of a file: smaller ones are unpacked at once
 MOST_SETS = 3
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def load_kept(
-    path: str | os.PathLike[str], folder: Path, *, shape: Sequence[int], classes: int
+    path: str | os.PathLike[str],
+    folder: Path,
+    *,
+    part: str | None = None,
+    prefer: Sequence[str] = TO_TRAIN,
+    shape: Sequence[int],
+    classes: int | Sequence[str],
 ) -> Dataset:
     """`cells.load`, of a large compressed `.npz` unpacked only once.
 
@@ -30,14 +38,17 @@ def load_kept(
     since is unpacked anew. Same arguments and errors otherwise; the images are a mapped file.
     """
     source = Path(path).expanduser()
+    read = partial(load, source, part=part, prefer=prefer, shape=shape, classes=classes)
     if not _is_slow(source):
-        return load(source, shape=shape, classes=classes)
+        return read()
     facts = source.stat()
-    known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, list(shape), classes, _SCHEMA]
+    named = classes if isinstance(classes, int) else list(classes)
+    wanted = [part, list(prefer), list(shape), named, _SCHEMA]
+    known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, *wanted]
     place = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
     found = _read(place, str(source))
     if found is None:
-        found = load(source, shape=shape, classes=classes)
+        found = read()
         with suppress(OSError):  # a full or read-only disk: unpacked again next time
             _write(found, place)
     return found

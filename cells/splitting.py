@@ -54,12 +54,17 @@ class Split:
 
 @dataclass(frozen=True)
 class SplitRecord:
-    """What a `split.json` says: the image hashes of both sides; seed and fraction if given."""
+    """What a `split.json` says: the image hashes of both sides; seed and fraction if given.
+
+    No hash is on both sides: what the file has on both was learnt, and is in `train` alone; `notes`
+    says so.
+    """
 
     train: frozenset[str]
     validation: frozenset[str]
     seed: int | None = None
     fraction: float | None = None
+    notes: tuple[str, ...] = ()
 
     def side(self, dataset: Dataset) -> NDArray[np.str_]:
         """Return "train", "validation" or "neither" for every image, as a str array (n,)."""
@@ -88,7 +93,7 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
 
 
 def read_split(path: str | os.PathLike[str]) -> SplitRecord:
-    """Read a `split.json`. Raises DataError if it is missing, broken or contradicts itself."""
+    """Read a `split.json`. Raises DataError if it is missing or broken."""
     file = Path(path)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -98,18 +103,13 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
         raise DataError(f"{file}: expected JSON, received something else ({error})") from None
     _check_schema(content, file)
     train, validation = (_hashes(content, side, file) for side in ("train", "validation"))
-    shared = train & validation
-    if shared:
-        raise DataError(
-            f"{file}: {len(shared)} images are on both sides, the first {min(shared)}; "
-            "scores on them would flatter: split again"
-        )
     seed, fraction = content.get("seed"), content.get("fraction")
     return SplitRecord(
         train,
-        validation,
+        validation - train,
         seed if isinstance(seed, int) else None,
         float(fraction) if isinstance(fraction, int | float) else None,
+        _on_both(len(train & validation), file.name),
     )
 
 
@@ -173,6 +173,14 @@ def _check_schema(content: Any, file: Path) -> None:
             f"{file}: expected schema {SCHEMA}, received {content.get('schema')!r}; "
             "write it with this version's Split.save"
         )
+
+
+def _on_both(count: int, name: str) -> tuple[str, ...]:
+    """What to say where copies of an image were put on different sides."""
+    if not count:
+        return ()
+    are = "1 image is" if count == 1 else f"{count:,} images are"
+    return (f"{are} on both sides of {name}: learnt, so left out",)
 
 
 def _hashes(content: dict[str, Any], side: str, file: Path) -> frozenset[str]:

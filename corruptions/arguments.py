@@ -1,4 +1,10 @@
-"""What the door lets in: images, ids, seeds and severities, checked; grey images made RGB and back."""
+"""What the door lets in: images, ids, seeds and severities, checked.
+
+The operators know RGB images of at least 32 pixels a side. Grey ones are given three equal channels,
+smaller ones mirrored borders (`prepared`); afterwards the borders are cut off and the luma is taken
+(`restored`). So a change of hue leaves a grey image as it is, added saturation or a tint becomes a
+change of brightness, and noise that is drawn for each channel is averaged by the luma's weights.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,7 @@ _Images = NDArray[np.uint8]
 
 
 def check_images(images: _Images) -> _Images:
-    """The images themselves: uint8 `(n, h, w, 3)` or `(n, h, w)`, sides of at least 32 pixels."""
+    """The images themselves: uint8 `(n, h, w, 3)`, or grey `(n, h, w, 1)` or `(n, h, w)`."""
     if not isinstance(images, np.ndarray):
         raise CorruptionError(f"Images must be a numpy array, not {type(images).__name__}.")
     if images.dtype != np.uint8:
@@ -24,11 +30,8 @@ def check_images(images: _Images) -> _Images:
             "For floats in 0..1: (images * 255).round().astype('uint8')."
         )
     _check_shape(images.shape)
-    if min(images.shape[1:3]) < SMALLEST_SIDE:
-        raise CorruptionError(
-            f"Images must be at least {SMALLEST_SIDE} pixels high and wide, "
-            f"not {images.shape[1]}x{images.shape[2]}."
-        )
+    if 0 in images.shape[1:3]:
+        raise CorruptionError(f"Images must have pixels, not shape {images.shape}.")
     return images
 
 
@@ -36,12 +39,11 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     advice = ""
     if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3)):
         advice = " For a single image: image[None]."
-    elif len(shape) == 4 and shape[3] == 1:
-        advice = " For grey images with a channel axis: images[..., 0]."
-    elif len(shape) == 3 or (len(shape) == 4 and shape[3] == 3):
+    elif len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)):
         return
     raise CorruptionError(
-        f"Images must have shape (n, h, w, 3), or (n, h, w) for grey ones, not {shape}.{advice}"
+        "Images must have shape (n, h, w, 3), or (n, h, w, 1) or (n, h, w) for grey ones, "
+        f"not {shape}.{advice}"
     )
 
 
@@ -73,15 +75,39 @@ def check_ids(ids: NDArray[np.int64] | Sequence[int] | None, count: int) -> NDAr
     return numbered.astype(np.int64)
 
 
-def to_rgb(images: _Images) -> _Images:
-    """Grey `(n, h, w)` three times over, `(n, h, w, 3)`; RGB as it is."""
-    return images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=3)
+def is_ready(shape: tuple[int, ...]) -> bool:
+    """Whether images of this shape are what the operators take: RGB, no side below 32 pixels."""
+    return len(shape) == 4 and shape[3] == 3 and min(shape[1:3]) >= SMALLEST_SIDE
 
 
-def from_rgb(images: _Images, dimensions: int) -> _Images:
-    """The luma `(n, h, w)` where the images given had 3 dimensions (OpenCV's COLOR_RGB2GRAY)."""
-    if dimensions == 4:
+def prepared(images: _Images) -> _Images:
+    """RGB `(n, h, w, 3)`, at least 32 pixels a side: grey three times over, borders mirrored."""
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[3] == 1:
+        images = np.repeat(images, 3, axis=3)
+    borders = [_borders(side) for side in images.shape[1:3]]
+    if any(sum(border) for border in borders):
+        images = np.pad(images, [(0, 0), *borders, (0, 0)], mode="reflect")
+    return images
+
+
+def restored(images: _Images, shape: tuple[int, ...]) -> _Images:
+    """Undo `prepared` for images given in this shape: borders cut off, grey where grey was given."""
+    (top, _), (left, _) = (_borders(side) for side in shape[1:3])
+    images = images[:, top : top + shape[1], left : left + shape[2]]
+    if len(shape) == 4 and shape[3] == 3:
         return images
+    return _luma(images).reshape((len(images), *shape[1:]))
+
+
+def _borders(side: int) -> tuple[int, int]:
+    missing = max(SMALLEST_SIDE - side, 0)
+    return missing // 2, missing - missing // 2
+
+
+def _luma(images: _Images) -> _Images:
+    """Grey `(n, h, w)` (OpenCV's COLOR_RGB2GRAY)."""
     from corruptions._cv import cv2  # here: RGB images do not need it
 
     count, height, width, _ = images.shape

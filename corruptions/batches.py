@@ -28,7 +28,7 @@ def corrupt_all(
 ) -> Iterator[tuple[str, int, Images]]:
     """Every corruption of a table at every severity, one at a time: (name, severity, images).
 
-    images: uint8 `(n, h, w, 3)` or `(n, h, w)`. Only one corrupted copy exists at a time unless you
+    images: uint8, as `corrupt` takes them. Only one corrupted copy exists at a time unless you
     keep them. Raises `CorruptionError` as `corrupt` does.
     """
     for name in table_names(table):
@@ -44,7 +44,7 @@ def corrupt_stream(
 ) -> Iterator[Images]:
     """Apply a cell batch by batch, for data larger than memory; the bytes are those of one piece.
 
-    batches: uint8 `(n, h, w, 3)` each; their images are numbered from `first_id` on. A cell is one
+    batches: uint8 images as `corrupt` takes them; their images are numbered from `first_id` on. A cell is one
     of a preset's: `resolve("fog:3").cells[0]`. Raises `CorruptionError`.
     """
     from corruptions.chain import corrupt_cell
@@ -63,7 +63,7 @@ def corrupt_mixed(
 ) -> Images:
     """Each image under one cell of a preset, drawn by the cells' weights: for training.
 
-    A cell depends on (seed, preset, image id) only. Returns a new uint8 array of the same shape.
+    images: uint8, as `corrupt` takes them. A cell depends on (seed, preset, image id) only. Returns a new uint8 array of the same shape.
     Raises `CorruptionError`.
     """
     from corruptions.chain import corrupt_cell

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptions.arguments import check_images, prepared, restored
 from corruptions.errors import CorruptionError
 from corruptions.presets import BLENDS, Cell, Preset, Step
 from corruptions.registry import Images, corrupt, get, names
@@ -18,12 +19,15 @@ def corrupt_cell(
     seed: int = 0,
     ids: NDArray[np.int64] | Sequence[int] | None = None,
 ) -> Images:
-    """Apply a cell to uint8 `(n, h, w, 3)` or grey `(n, h, w)` images; the clean cell gives a copy.
+    """Apply a cell to uint8 images as `corrupt` takes them; the clean cell gives a copy.
 
-    The result depends on (seed, operator, image id, step) only. Raises `CorruptionError`.
+    Grey or small images are prepared before the first step and turned back after the last. The
+    result depends on (seed, operator, image id, step) only. Raises `CorruptionError`.
     """
     if not cell.steps:
         return images.copy()
+    shape = check_images(images).shape
+    images = prepared(images)
     for place, step in enumerate(cell.steps):
         if cell.pictures and step.corruption in BLENDS:
             images = _blend(images, cell.pictures, step, seed, ids, place)
@@ -31,7 +35,7 @@ def corrupt_cell(
             images = corrupt(
                 images, step.corruption, step.severity, seed, ids, table=cell.table, step=place
             )
-    return images
+    return restored(images, shape)
 
 
 def _blend(

@@ -101,7 +101,7 @@ def rand_augment(
 ) -> Images:
     """Apply up to `n_ops` operations to each image, drawn image by image with repetition.
 
-    images: uint8 `(n, h, w, 3)` or grey `(n, h, w)`, sides at least 32. Each of the `n_ops` places
+    images: uint8, as `corrupt` takes them. Each of the `n_ops` places
     is left empty with probability 1 - rate. magnitude: 0..1, drawn anew each time with standard
     deviation `spread` where the operation has one (see `moves`). The defaults are KerasCV's; named sets of arguments
     are in `RAND_AUGMENT`: `rand_augment(images, **asdict(RAND_AUGMENT["kerascv"]))`. ids: one

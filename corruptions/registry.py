@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions.arguments import (
+    SMALLEST_SIDE,
     check_ids,
     check_images,
     check_seed,
     check_severity,
-    from_rgb,
-    to_rgb,
+    is_ready,
+    prepared,
+    restored,
 )
 from corruptions.errors import CorruptionError
 from corruptions.streams import Streams, streams
@@ -166,8 +168,9 @@ def corrupt(
 ) -> Images:
     """Corrupt every image with one operator; each image gets its own random draws.
 
-    images: uint8 `(n, h, w, 3)`, or `(n, h, w)` grey, which is corrupted as RGB and turned back by
-    its luma; h and w at least 32. severity: 1..5. ids: one integer an image, 0..n-1 when left out;
+    images: uint8 `(n, h, w, 3)`, or grey `(n, h, w, 1)` or `(n, h, w)`, which is corrupted as RGB
+    with equal channels and turned back by its luma: a change of hue does nothing there, added
+    saturation darkens. Sides below 32 get mirrored borders up to 32, cut off afterwards. severity: 1..5. ids: one integer an image, 0..n-1 when left out;
     a slice of a data set needs its own ids to give the same bytes. table: one of `tables()`.
     engine: "own", or "reference" for the package `imagecorruptions` itself (slow, other draws, its
     own table only). step: the operator's place in a chain. Returns a new uint8 array of the same
@@ -199,8 +202,8 @@ def _by_reference(
             f"leave out the engine, or table={operator.table!r}."
         )
     checked, numbered = _check(images, seed, ids)
-    found = reference.corrupt(to_rgb(checked), operator.name, severity, seed, numbered, step)
-    return from_rgb(found, checked.ndim)
+    found = reference.corrupt(prepared(checked), operator.name, severity, seed, numbered, step)
+    return restored(found, checked.shape)
 
 
 def run(
@@ -216,18 +219,17 @@ def run(
     A few images at a time, so that memory does not grow with n. Errors as of `corrupt`.
     """
     checked, numbered = _check(images, seed, ids)
-    size = (int(checked.shape[1]), int(checked.shape[2]))
+    size = (max(checked.shape[1], SMALLEST_SIDE), max(checked.shape[2], SMALLEST_SIDE))
     keys = streams(seed, operator.name, numbered, step).keys
-    pixels = (
-        operator.chunk_pixels if checked.ndim == 4 else min(operator.chunk_pixels, CHUNK_PIXELS)
-    )
+    ready = is_ready(checked.shape)
+    pixels = operator.chunk_pixels if ready else min(operator.chunk_pixels, CHUNK_PIXELS)
     length = max(1, pixels // (size[0] * size[1]))
     out = np.empty_like(checked, order="C")
     for start in range(0, len(checked), length):
         part = slice(start, start + length)
-        few = np.require(to_rgb(checked[part]), requirements=["C", "W", "E"])  # compiled once
+        few = np.require(prepared(checked[part]), requirements=["C", "W", "E"])  # compiled once
         drawn = operator.draw(Streams(keys[part]), size, params)
-        changed = from_rgb(operator.apply(few, params, drawn), checked.ndim)
+        changed = restored(operator.apply(few, params, drawn), checked.shape)
         if len(changed) == len(checked) and not np.may_share_memory(changed, checked):
             return np.ascontiguousarray(changed)  # one part: spares a copy
         out[part] = changed

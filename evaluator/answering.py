@@ -91,6 +91,8 @@ def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
     count = None if options.full else options.images
     choice = choose(data.subset(new), None, count, options.seed)
     split: SplitKind = "unknown" if None in splits else "validation"
+    if options.held_out:
+        split = "held-out"
     return plan_on(replace(choice, split=split), replace(options, estimate=False, sweep=False))
 
 

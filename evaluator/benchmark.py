@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +13,6 @@ from corruptions import corrupt_cell
 from corruptions.presets import Cell, Preset
 
 CLEAN = Cell("clean", "clean", (), 0.0)
-SMALLEST_SIDE = 32
 _DEAL, _MIX = 1, 2  # what a random generator is for, beside the seed
 
 
@@ -38,8 +36,7 @@ class Benchmark:
         pictures = self.data.images[rows]
         if not damage.steps:
             return pictures
-        seen = corrupt_cell(as_rgb(pictures), damage, self.seed, self.data.ids[rows])
-        return _as_given(seen, pictures.shape)
+        return corrupt_cell(pictures, damage, self.seed, self.data.ids[rows])
 
     def questions(self) -> Questions:
         """Every image once clean and once for each cell it was dealt, in one seeded shuffle."""
@@ -102,24 +99,3 @@ def fill_block(
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, np.unique(block.cells)))
-
-
-def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return three channels, and at least 32 pixels a side (mirrored borders): what the operators take."""
-    if images.shape[3] == 1:
-        images = np.repeat(images, 3, axis=3)
-    missing = [max(SMALLEST_SIDE - side, 0) for side in images.shape[1:3]]
-    if any(missing):
-        padding = [(0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)]
-        images = np.pad(images, padding, mode="reflect")
-    return images
-
-
-def _as_given(images: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Undo `as_rgb`: crop the borders away, and grey where grey was given."""
-    top, left = (max(SMALLEST_SIDE - side, 0) // 2 for side in shape[1:3])
-    images = images[:, top : top + shape[1], left : left + shape[2]]
-    if shape[3] == 3:
-        return images
-    grey = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in images]
-    return np.asarray(grey, np.uint8).reshape(shape)

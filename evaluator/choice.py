@@ -12,7 +12,7 @@ from cells import Dataset, clean, prefix_order, read_split
 from cells.splitting import SplitRecord
 from evaluator.errors import EvaluationError
 
-SplitKind = Literal["validation", "all", "unknown"]
+SplitKind = Literal["validation", "all", "held-out", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Choice:
     """The images to evaluate, in an order whose every prefix is stratified by class.
 
     split: "validation" (the held-out side of a known split), "all" (a split is known, and none of
-    these images is in it), or "unknown" (no split: the model may have been trained on them).
+    these images is in it), "held-out" (the user says that none was trained on), or "unknown" (no
+    split: the model may have been trained on them).
     """
 
     data: Dataset
@@ -41,12 +42,14 @@ def find_split(submission: Path, given: str | None) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
-def choose(data: Dataset, split: Path | None, count: int | None, seed: int) -> Choice:
+def choose(
+    data: Dataset, split: Path | None, count: int | None, seed: int, *, held_out: bool = False
+) -> Choice:
     """Pick the images: the validation side, cleaned, at most `count` of them.
 
-    Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
+    held_out: the user says that none of them was trained on; a split is believed before that. Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
     """
-    kind, kept, notes = _by_split(data, split)
+    kind, kept, notes = _as_told(data, split) if held_out else _by_split(data, split)
     cleaned, report = clean(kept, near_threshold=None)
     if report.dropped:
         notes.append(f"{len(report.dropped):,} duplicate, conflicting or blended images left out")
@@ -59,20 +62,39 @@ def choose(data: Dataset, split: Path | None, count: int | None, seed: int) -> C
 def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, list[str]]:
     if split is None:
         return "unknown", data, []
-    side = _sides(read_split(split), data)
+    record = read_split(split)
+    side = _sides(record, data)
     held_out, trained = side == "validation", side == "train"
     if held_out.any():
         left = f"{trained.sum():,} training images"
         unknown = (~held_out & ~trained).sum()
         if unknown:
             left += f" and {unknown:,} on neither side of the split"
-        return "validation", data.subset(held_out), [f"{left} left out"]
+        return "validation", data.subset(held_out), [f"{left} left out", *record.notes]
     if trained.any():
         raise EvaluationError(
             f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training side "
             f"of {split}, none on its validation side: give images that the model has not learnt."
         )
     return "all", data, [f"none of these images is in {split.name}: new to the model"]
+
+
+def _as_told(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, list[str]]:
+    """All that no split has on its training side."""
+    if split is None:
+        return "held-out", data, []
+    record = read_split(split)
+    trained = _sides(record, data) == "train"
+    others = "--split none if that is another model's split"
+    if trained.all():
+        raise EvaluationError(
+            f"--held-out: expected images that were not trained on, but all {len(data):,} in "
+            f"{data.source} are on the training side of {split}: give others, or {others}."
+        )
+    if not trained.any():
+        return "held-out", data, []
+    said = f"{trained.sum():,} images left out: on the training side of {split.name} ({others})"
+    return "held-out", data.subset(~trained), [said, *record.notes]
 
 
 def _sides(record: SplitRecord, data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.str_]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cells import Dataset, from_arrays, load
 from cells.errors import DataError
+from cells.keys import TO_REHEARSE
 from corruptions.presets import resolve
 from evaluator.asker import Asker
 from evaluator.book import Book
@@ -69,7 +70,7 @@ def local_eval(
     except TypeError as error:
         raise EvaluationError(f"unknown option: {error}") from None
     challenge = load_challenge(chosen.challenge)
-    data = _as_dataset(images, labels, challenge)
+    data = _as_dataset(images, labels, challenge, chosen.part)
     return evaluate(Path(submission), data, challenge, chosen)
 
 
@@ -238,13 +239,16 @@ def _with_answers(
     )
 
 
-def _as_dataset(images: Any, labels: Any, challenge: Challenge) -> Dataset:
+def _as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None) -> Dataset:
+    if part is not None and images is not None and not isinstance(images, str | Path):
+        raise EvaluationError(f"part={part!r} is for a file: leave it out, or give a file's name")
     if isinstance(images, Dataset):
         _check_labels(images, challenge)
         return images
-    shape, classes = challenge.shape, challenge.classes
+    shape, classes = challenge.shape, challenge.label_names
     if images is None or isinstance(images, str | Path):
-        return load(images or "training_set.npz", shape=shape, classes=classes)
+        file = images or "training_set.npz"
+        return load(file, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
     if labels is None:
         raise EvaluationError("labels are missing: local_eval(zip, images, labels), or give a file")
     return from_arrays(images, labels, shape=shape, classes=classes)

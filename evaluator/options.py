@@ -35,7 +35,9 @@ class Options:
     than this share of the estimate's variance. full: every image, every cell. sweep: the 19
     corruptions at all five severities too. phase: whose score is expected. hidden_images: in
     that phase, None for the challenge's own number. trained_on: damages that the training used,
-    None for what the recipe beside the zip says.
+    None for what the recipe beside the zip says. part: of a data file
+    that has several, "train", "val" or "test"; None for val, else test. held_out: none of the images
+    was trained on.
     """
 
     corrupt: str = "heavy"
@@ -56,6 +58,8 @@ class Options:
     phase: str = PHASE
     hidden_images: int | None = None
     trained_on: tuple[str, ...] | None = None
+    part: str | None = None
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""

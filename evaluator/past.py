@@ -77,7 +77,8 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
         )
         lines.append(_line(answers, found, predicted.get(found.id)))
         used.append(found.submission)
-    return Past(tuple(scores), tuple(lines), (*notes, *_without_split(used)))
+    unsaid = () if options.held_out else _without_split(used)
+    return Past(tuple(scores), tuple(lines), (*notes, *unsaid))
 
 
 def _by_name_only(store: Store, phase: str) -> list[str]:
@@ -97,7 +98,7 @@ def _without_split(used: Sequence[Submission]) -> list[str]:
         return []
     said = (
         f"No split is known of {', '.join(names)}, used by the estimate: figures on images that "
-        "they were trained on would promise too much (split.json beside the zip)."
+        "they were trained on would promise too much (split.json beside the zip, or --held-out)."
     )
     return [said]
 

@@ -108,9 +108,9 @@ def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
     preset = resolve(options.corrupt)
     validate(preset)
     count = None if options.full else options.images
-    return plan_on(
-        choose(data, find_split(submission, options.split), count, options.seed), options
-    )
+    split = find_split(submission, options.split)
+    choice = choose(data, split, count, options.seed, held_out=options.held_out)
+    return plan_on(choice, options)
 
 
 def plan_on(choice: Choice, options: Options) -> Plan:

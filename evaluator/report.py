@@ -21,9 +21,11 @@ _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 FIRST_LINES = {
     "validation": "Images: the validation side of the split; the model has not learnt them.",
     "all": "Images: none of them is in the model's split; it has not learnt them.",
+    "held-out": "Images: held out, as you say (--held-out); the model has not learnt them.",
     "unknown": (
         f"{UNSEEN} These images may have been trained on: no split is known, so every figure "
-        "marked so may flatter. (--split FILE, or split.json beside the zip)"
+        "marked so may flatter. --held-out if none of them was; else --split FILE, or split.json "
+        "beside the zip."
     ),
 }
 

@@ -18,7 +18,6 @@ from recipes import mixing, overlays
 from recipes.system import Chain, RecipeError
 from recipes.warping import Warp, flipped, warped
 
-_CORRUPTED = 32  # the smallest side that `corruptions` changes, in pixels
 _LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
 
 Images = NDArray[np.uint8]
@@ -37,7 +36,6 @@ class Augmentation:
     it does, for people. families: the corruptions that amount to the same, as `local-eval` reads
     them. mixes: whether a result depends on other images of the batch, and targets
     change. pictured: whether the function also takes `pictures` to blend in, uint8 `(k, h, w, 3)`.
-    least: the smallest side that it takes, in pixels.
     """
 
     function: Function
@@ -45,7 +43,6 @@ class Augmentation:
     families: tuple[str, ...] = ()
     mixes: bool = False
     pictured: bool = False
-    least: int = 1
 
 
 def augmented(
@@ -58,7 +55,7 @@ def augmented(
     """Apply a chain of augmentations by name; an empty one gives the arrays themselves.
 
     images: uint8 `(n, h, w, 3)`, or `(n, h, w, 1)`, which is changed as colour and turned back by
-    its luma; sides of at least 32. targets: float32 `(n, classes)`. All draws come from `rng`.
+    its luma. targets: float32 `(n, classes)`. All draws come from `rng`.
     pictures: for the overlays, beside those that they draw. Raises `RecipeError` for an unknown
     name.
     """
@@ -205,7 +202,6 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
             _alone(_light),
             "MadaPenguins': turned by up to 20 degrees, flips, zoom, brightness, noise",
             ("rotate", "adjust_brightness", "gaussian_noise"),
-            least=_CORRUPTED,
         ),
         "first_light": Augmentation(
             _alone(_first_light),
@@ -216,11 +212,8 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
             _alone(_rand_augment),
             "RandAugment with KerasCV's defaults",
             ("rand_augment",),
-            least=_CORRUPTED,
         ),
-        "aug_mix": Augmentation(
-            _alone(_aug_mix), "AugMix with KerasCV's defaults", ("aug_mix",), least=_CORRUPTED
-        ),
+        "aug_mix": Augmentation(_alone(_aug_mix), "AugMix with KerasCV's defaults", ("aug_mix",)),
         "overlay_convex": Augmentation(
             _overlay(overlays.convex),
             "a foreign picture mixed in, 0.1 to 0.6 of it",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import recipes.layers  # noqa: F401  registers the layer that a network may hold
 from cells import Dataset, load, prefix_order, read_split
 from cells.atomic import replacing
+from cells.keys import TO_REHEARSE
 from corruptions import corrupt_mixed
 from corruptions.presets import CLEAN, resolve
 from recipes.activation import activation_picture
@@ -32,6 +33,7 @@ def draw(
     out: Path,
     challenge: Challenge,
     *,
+    part: str | None = None,
     preset: str = CLEAN,
     images: int = 8,
     seed: int = 0,
@@ -48,7 +50,9 @@ def draw(
             f"{folder} has {len(packing.weights)} networks: expected one to look into."
         )
     model = _loaded(packing.weights[0])
-    new = _new(load(data, shape=challenge.shape, classes=challenge.classes), packing)
+    shape, classes = challenge.shape, challenge.label_names
+    given = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
+    new = _new(given, packing)
     shown = new.subset(prefix_order(new, seed)[:images])
     damaged = shown.images
     if preset != CLEAN:

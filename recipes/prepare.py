@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cells import DataError, Dataset, clean, split
 from cells.cleaning import CleaningReport
 from cells.splitting import Split
-from recipes.augment import get
 from recipes.recovery import Recovered, recovered_pictures
 from recipes.system import RecipeError, System
 
@@ -42,8 +41,8 @@ class Prepared:
 def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
     """Clean, split off what is held out, resize, weigh the classes.
 
-    The same data, values and seed give the same sides. Raises `RecipeError` for too small
-    images, labels beyond `classes`, and too little data; `DataError` as `cells.clean` does.
+    The same data, values and seed give the same sides. Raises `RecipeError` for labels
+    beyond `classes` and too little data; `DataError` as `cells.clean` does.
     """
     _check(system, data, classes)
     cleaned, report = clean(data, near_threshold=None, isolation=system.isolation, seed=seed)
@@ -95,17 +94,8 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> Floats:
 
 
 def _check(system: System, data: Dataset, classes: int) -> None:
-    height, width, channels = data.images.shape[1:]
-    if channels != 3 and system.recover:
+    if data.images.shape[3] != 3 and system.recover:
         raise RecipeError(f"{data.source}: pictures are recovered of colour images only.")
-    names = {*system.augmentations, *(name for chain in system.benchmark for name in chain)}
-    least, name = max([(get(name).least, name) for name in names], default=(1, ""))
-    if min(system.side or min(height, width), height, width) < least:
-        raise RecipeError(
-            f"{data.source}: {name} takes images of {least} pixels or more a side, received "
-            f"{height}x{width} (trained at {system.side or 'that size'}): enlarge them first, or take "
-            "a recipe without it."
-        )
     if len(data) and not 0 <= data.labels.min() <= data.labels.max() < classes:
         raise RecipeError(
             f"{data.source}: expected labels 0..{classes - 1}, received "

@@ -19,6 +19,23 @@ def add_challenge(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Add --part and --held-out: what is to be known of the images of a rehearsal."""
+    add_part(parser, "val, else test")
+    parser.add_argument(
+        "--held-out", action="store_true",
+        help="none of these images was trained on, so figures are honest",
+    )  # fmt: skip
+
+
+def add_part(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --part alone; default: what is taken without it."""
+    parser.add_argument(
+        "--part", choices=("train", "val", "test"),
+        help=f"which part of a data file that has several (default: {default})",
+    )  # fmt: skip
+
+
 def positive(text: str) -> int:
     """An argument type: a whole number above 0."""
     if not text.isdigit() or int(text) == 0:

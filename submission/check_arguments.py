@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
-from submission.arguments import add_challenge, count, positive, seconds, size
+from submission.arguments import add_challenge, add_images, count, positive, seconds, size
 from submission.challenge import Challenge, SizeLimits
 from submission.checks.registry import all_checks
 from submission.codes import run_codes
@@ -21,6 +21,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--data", metavar="FILE", help="labelled images for the dry run: .npz, .npy or a folder"
     )
+    add_images(parser)
     group.add_argument(
         "--server", action=argparse.BooleanOptionalAction,
         help="dry run under the server's own versions too; built at the first use, used ever after",

@@ -122,6 +122,8 @@ def _rehearser(
         server=options.server,
         docker=options.docker,
         splits=splits if wanted is None else splits or (),
+        part=options.part,
+        held_out=options.held_out,
     )
     return Rehearser(wishes, challenge, _say)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cells import DataError, Dataset, load
+from cells.keys import TO_REHEARSE
 from sandbox.docker import prepare
 from sandbox.job import SandboxError
 from sandbox.server import default_cache
@@ -44,7 +45,8 @@ class Wishes:
     data: labelled images or the file that holds them; None for drawn ones. server: True builds the
     server's versions, None uses them where they are built, False does without. time_limit (s),
     memory_limit (bytes), hidden_images: None for the challenge's own. splits: the `split.json` files
-    that count; None for the one beside the zip.
+    that count; None for the one beside the zip. part: of a data file that has several, None for val,
+    else test. held_out: none of the images was trained on.
     """
 
     data: str | Path | Dataset | None = None
@@ -55,6 +57,8 @@ class Wishes:
     server: bool | None = None
     docker: str | None = None
     splits: Sequence[Path] | None = None
+    part: str | None = None
+    held_out: bool = False
 
 
 class Rehearser:
@@ -98,13 +102,19 @@ class Rehearser:
     def _images(self, zip_path: Path) -> Images:
         wishes, challenge = self.wishes, self.challenge
         if wishes.data is None:
+            if wishes.part or wishes.held_out:
+                raise SubmissionError("--part and --held-out are about --data FILE: give it too.")
             return drawn_images(challenge, wishes.seed)
         splits = splits_beside(zip_path) if wishes.splits is None else wishes.splits
         try:
             data = wishes.data
+            if isinstance(data, Dataset) and wishes.part:
+                raise SubmissionError("part is for a file: leave it out, or give a file's name.")
             if not isinstance(data, Dataset):
-                data = load(data, shape=challenge.shape, classes=challenge.classes)
-            return given_images(data, splits, wishes.seed)
+                shape, part = challenge.shape, wishes.part
+                names = challenge.label_names
+                data = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=names)
+            return given_images(data, splits, wishes.seed, held_out=wishes.held_out)
         except DataError as error:
             raise SubmissionError(str(error)) from None
 

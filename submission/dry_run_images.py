@@ -55,13 +55,20 @@ def drawn_images(challenge: Challenge, seed: int) -> Images:
     return _shuffled(values, None, note, seed)
 
 
-def given_images(data: Dataset, splits: Sequence[Path], seed: int) -> Images:
+def given_images(
+    data: Dataset, splits: Sequence[Path], seed: int, *, held_out: bool = False
+) -> Images:
     """At most 200 of the user's own, evenly of each class.
 
     splits: the `split.json` files of the networks: images on a training side are left out.
+    held_out: the user says that none was trained on. The note holds the data's own notes too.
     """
-    kept, note = _not_learnt(data, splits)
-    kept, _ = clean(kept, near_threshold=None)
+    kept, note, more = _not_learnt(data, splits, held_out=held_out)
+    kept, report = clean(kept, near_threshold=None)
+    if report.dropped:
+        more += (f"{len(report.dropped):,} duplicate, conflicting or blended images left out",)
+    if said := "; ".join(line.removesuffix(".") for line in (*data.notes, *more)):
+        note = f"{note} ({said})"
     order = _evenly(kept.labels[prefix_order(kept, seed)])[:MOST_GIVEN]
     chosen = kept.subset(prefix_order(kept, seed)[order])
     note = f"{len(chosen)} images of {data.source}, {note}"
@@ -74,19 +81,26 @@ def splits_beside(zip_path: Path) -> tuple[Path, ...]:
     return tuple(path for path in beside if path.is_file())[:1]
 
 
-def _not_learnt(data: Dataset, splits: Sequence[Path]) -> tuple[Dataset, str]:
-    """What no split has on its training side; everything where no split is known."""
+def _not_learnt(
+    data: Dataset, splits: Sequence[Path], *, held_out: bool
+) -> tuple[Dataset, str, tuple[str, ...]]:
+    """What no split has on its training side; everything where no split is known. And notes."""
     if not splits:
-        return data, "which the model may have learnt (no split is known)"
-    sides = [read_split(split).side(data) for split in splits]
+        unknown = "which the model may have learnt (no split is known; --held-out if it has not)"
+        return data, "held out, as you say" if held_out else unknown, ()
+    records = [read_split(split) for split in splits]
+    more = tuple(note for record in records for note in record.notes)
+    sides = [record.side(data) for record in records]
     learnt = np.any([side == "train" for side in sides], axis=0)
-    held_out = np.any([side == "validation" for side in sides], axis=0) & ~learnt
+    new = np.any([side == "validation" for side in sides], axis=0) & ~learnt
     names = ", ".join(split.name for split in splits)
-    if held_out.any():
-        return data.subset(held_out), f"held out by {names}"
-    if not learnt.all():
-        return data.subset(~learnt), f"none of them in {names}"
-    return data, f"which the model has learnt (all are on the training side of {names})"
+    if learnt.all():
+        return data, f"which the model has learnt (all are on the training side of {names})", more
+    if held_out:
+        return data.subset(~learnt), f"held out, as you say, none learnt by {names}", more
+    if new.any():
+        return data.subset(new), f"held out by {names}", more
+    return data.subset(~learnt), f"none of them in {names}", more
 
 
 def _evenly(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def check(
     profile = load_challenge(challenge)
     ignored = known_codes(ignore, known_to_us())
     try:
-        wished = Wishes(data=_data(images, labels), **wishes)
+        wished = Wishes(data=_data(images, labels, profile.label_names), **wishes)
     except TypeError as error:
         raise SubmissionError(f"unknown option: {error}.") from None
     rehearse = Rehearser(wished, profile, _say, silent) if run else None
@@ -50,13 +49,13 @@ def check(
         return Checking(profile, rehearse, ignored).whole(archive)
 
 
-def _data(images: Any, labels: Any) -> Any:
+def _data(images: Any, labels: Any, classes: tuple[str, ...]) -> Any:
     if images is None or isinstance(images, str | Path | Dataset):
         return images
     if labels is None:
         raise SubmissionError("labels are missing: check(zip, images, labels), or give a file.")
     try:
-        return replace(from_arrays(images, labels), source="the given arrays")
+        return from_arrays(images, labels, classes=classes, source="the given arrays")
     except DataError as error:
         raise SubmissionError(str(error)) from None
 

@@ -16,6 +16,7 @@ from evaluator.storing.score_text import read_phase
 from sandbox.server import default_cache
 from submission.arguments import (
     add_challenge,
+    add_images,
     check_writable,
     count,
     positive,
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--seed", type=count, default=0, help="default 0")
     made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
+    add_images(made)
     made.add_argument(
         "--json", metavar="FILE", help="also write the report as JSON (- for standard output)"
     )
@@ -116,12 +118,16 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if not submission.is_file():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
     from cells.kept import load_kept
+    from cells.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling
     from evaluator.evaluate import evaluate
     from evaluator.progress import on_terminal
 
     kept = default_cache() / "images"
-    data = load_kept(data_file, kept, shape=challenge.shape, classes=challenge.classes)
+    shape, classes = challenge.shape, challenge.label_names
+    data = load_kept(
+        data_file, kept, part=options.part, prefer=TO_REHEARSE, shape=shape, classes=classes
+    )
     chosen = Options(
         corrupt=options.corrupt,
         images=options.images or None,
@@ -141,6 +147,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         phase=read_phase(options.phase),
         hidden_images=options.hidden_images,
         trained_on=tuple(options.trained_on.split(",")) if options.trained_on else None,
+        part=options.part,
+        held_out=options.held_out,
     )
     announce_compiling(say)
     try:

@@ -1,4 +1,4 @@
-"""`local-eval inspect`: duplicates, label conflicts and blended outliers in a data file."""
+"""`local-eval inspect`: what is wrong with a data file: its labels, duplicates, conflicts, outliers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import sys
 from collections.abc import Sequence
 
 from evaluator.commands.parsers import new_parser
-from submission.arguments import check_writable, write_or_print
+from submission.arguments import add_part, check_writable, write_or_print
+from submission.challenge import load_challenge
 from submission.command import Exit
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser(
-        "local-eval inspect", "Find duplicates, label conflicts and blended outliers."
+        "local-eval inspect",
+        "Count the classes; find stray labels, duplicates, label conflicts and blended outliers.",
     )
     made.add_argument("data", metavar="FILE")
+    add_part(made, "train")
+    made.add_argument(
+        "--challenge", metavar="NAME|FILE.toml", help="whose classes these are (default: unknown)"
+    )
     made.add_argument("--out", metavar="FILE.npz", help="write the cleaned data")
     made.add_argument(
         "--json", metavar="FILE", help="write what was found as JSON (- for standard output)"
@@ -33,14 +39,18 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
     check_writable(options.json, options.out)
     from cells import clean, load, save
+    from cells.counting import count_classes
 
-    data = load(options.data)
+    names = load_challenge(options.challenge).label_names if options.challenge else ()
+    data = load(options.data, part=options.part, classes=names or None, strays=True)
+    classes = count_classes(data, names)
     cleaned, report = clean(data, isolation=options.isolation)
     if options.json:
-        write_or_print(options.json, json.dumps(report.to_json(), indent=1) + "\n")
+        found = {**report.to_json(), "classes": classes.to_json()}
+        write_or_print(options.json, json.dumps(found, indent=1) + "\n")
     if options.json != "-":
-        print("\n".join([*data.notes, *report.lines()]))
+        print("\n".join([*data.notes, *classes.lines(), *report.lines()]))
     if options.out:
         save(cleaned, options.out)
         sys.stderr.write(f"{len(cleaned):,} images written to {options.out}\n")
-    return Exit.FINDINGS if report.dropped else Exit.FINE
+    return Exit.FINDINGS if report.dropped or classes.wrong else Exit.FINE

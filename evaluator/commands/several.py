@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from evaluator.commands.parsers import add_store, expected, say
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
-from submission.arguments import add_challenge, check_writable, count, write_or_print
+from submission.arguments import add_challenge, add_images, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
         )  # fmt: skip
     parser.add_argument("--seed", type=count, default=0, help="default 0")
     parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
+    add_images(parser)
     parser.add_argument(
         "--json", metavar="FILE", help="also write the result as JSON (- for standard output)"
     )
@@ -70,10 +72,14 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     zips, challenge = named_zips(options), load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
     from cells import load
+    from cells.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling
 
     announce_compiling(say)
-    data = load(file, shape=challenge.shape, classes=challenge.classes)
+    shape, classes = challenge.shape, challenge.label_names
+    data = load(file, part=options.part, prefer=TO_REHEARSE, shape=shape, classes=classes)
+    for note in data.notes:
+        say(note)
     images = getattr(options, "images", 0)
     given = replace(
         chosen,
@@ -84,24 +90,42 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
         challenge=options.challenge,
         device=options.device,
         store=options.store,
+        part=options.part,
+        held_out=options.held_out,
         command=shlex.join(["local-eval", *words]),
     )
     return Inputs(zips, data, challenge, given)
 
 
 def seen_in_training(inputs: Inputs) -> list[str]:
-    """A warning if some zips have no split: their figures may be on images that they have learnt."""
+    """A warning if some zips have no split: their figures may be on images that they have learnt.
+
+    Before it, what a split has on both sides.
+    """
     from evaluator.choice import find_split
 
-    unknown = [path.name for path in inputs.zips if find_split(path, inputs.options.split) is None]
-    if not unknown:
-        return []
+    splits = {path.name: find_split(path, inputs.options.split) for path in inputs.zips}
+    both = _on_both_sides({split for split in splits.values() if split})
+    unknown = [name for name, split in splits.items() if split is None]
+    if not unknown or inputs.options.held_out:
+        return both
     names = ", ".join(unknown)
     said = (
-        f"{UNSEEN} No split is known of {names}: trained on these images perhaps, so figures may flatter."
-        " (--split FILE, or split.json beside the zip)"
+        f"{UNSEEN} No split is known of {names}: trained on these images perhaps, so figures may "
+        "flatter. --held-out if none was; else --split FILE, or split.json beside the zip."
     )
-    return [said]
+    return [said, *both]
+
+
+def _on_both_sides(splits: set[Path]) -> list[str]:
+    """A broken split is told where it is used."""
+    from cells import DataError, read_split
+
+    found = []
+    for split in sorted(splits):
+        with suppress(DataError):
+            found += [f"{note}." for note in read_split(split).notes]
+    return found
 
 
 def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:

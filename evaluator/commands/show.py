@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from evaluator.commands.parsers import new_parser, say
-from submission.arguments import count, positive
+from submission.arguments import add_part, count, positive
 from submission.command import Exit
 
 
@@ -15,6 +15,7 @@ def parser() -> argparse.ArgumentParser:
     made = new_parser("local-eval show", "Draw a contact sheet of what a preset does.")
     made.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
     made.add_argument("--data", metavar="FILE", help="default: drawn cells")
+    add_part(made, "train")
     made.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
     made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
     made.add_argument("--seed", type=count, default=0, help="default 0")
@@ -24,18 +25,23 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
     from cells import load, prefix_order, synthetic
+    from corruptions.arguments import prepared
     from corruptions.chain import validate
     from corruptions.compiling import announce_compiling
     from corruptions.presets import resolve
     from corruptions.sheet import contact_sheet
-    from evaluator.benchmark import as_rgb
 
     announce_compiling(say)
     preset = resolve(options.corrupt)
     validate(preset)
-    data = load(options.data) if options.data else synthetic(max(options.images, 8), options.seed)
+    if options.data:
+        data = load(options.data, part=options.part)
+        for note in data.notes:
+            say(note)
+    else:
+        data = synthetic(max(options.images, 8), options.seed)
     rows = prefix_order(data, options.seed)[: options.images]
-    sheet = contact_sheet(as_rgb(data.images[rows]), preset, options.seed, columns=len(rows))
+    sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
     sheet.save(options.out)
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE

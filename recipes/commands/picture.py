@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recipes.commands.parsers import BACKENDS, loading_keras, new_parser
 from recipes.system import RecipeError
-from submission.arguments import add_challenge, check_writable, count, positive
+from submission.arguments import add_challenge, add_part, check_writable, count, positive
 from submission.challenge import load_challenge
 from submission.command import Exit
 
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("folder", metavar="DIR", help="a training folder")
     made.add_argument("--data", metavar="FILE", required=True, help="images and labels")
+    add_part(made, "val, else test")
     made.add_argument(
         "--out", metavar="FILE.png", default="picture.png", help="default picture.png"
     )
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         options.data,
         out,
         challenge,
+        part=options.part,
         preset=options.corrupt,
         images=options.images,
         seed=options.seed,

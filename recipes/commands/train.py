@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
-from submission.arguments import add_challenge, count, factor, positive
+from submission.arguments import add_challenge, add_part, count, factor, positive
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit
 
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
     add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
     made.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    add_part(made, "train")
     made.add_argument("--out", metavar="DIR", help="the training folder to write")
     made.add_argument(
         "--weights", metavar="imagenet|none|FILE",
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     from cells import load
     from corruptions.compiling import announce_compiling
 
-    data = load(options.data, shape=challenge.shape, classes=challenge.classes)
+    shape, classes = challenge.shape, challenge.label_names
+    data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)
     print(f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})")

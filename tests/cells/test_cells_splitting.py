@@ -175,7 +175,6 @@ def test_a_file_written_by_hand(tmp_path: Path) -> None:
         (_content(train={"a": 1}), "list of image hashes under 'train'"),
         (_content(validation=["xyz"]), "received 'xyz'"),
         (_content(validation=[5]), "received 5"),
-        (_content(validation=[HASHES[1]]), "1 images are on both sides"),
     ],
 )
 def test_broken_files(tmp_path: Path, text: str, part: str) -> None:
@@ -185,6 +184,29 @@ def test_broken_files(tmp_path: Path, text: str, part: str) -> None:
         read_split(tmp_path / "split.json")
     assert "split.json: " in str(caught.value)
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("validation", "said"),
+    [(HASHES[1:], "1 image is on both sides of"), (HASHES[:3], "2 images are on both sides of")],
+)
+def test_copies_on_both_sides_were_learnt(tmp_path: Path, validation: list[str], said: str) -> None:
+    """A hand-made split of a file with copies is refused, or its copies flatter the figures."""
+    (tmp_path / "split.json").write_text(_content(validation=validation))
+    record = read_split(tmp_path / "split.json")
+    assert record.train == frozenset(HASHES[:2])
+    assert record.validation == frozenset(validation) - record.train
+    assert [note.startswith(said) for note in record.notes] == [True]
+
+
+def test_sides_of_copies(tmp_path: Path, drawn: Dataset) -> None:
+    """A copy of a training image is evaluated as new."""
+    Split(drawn.subset(range(100)), drawn.subset(range(90, 200)), 0, 0.5).save(
+        tmp_path / "split.json"
+    )
+    sides = read_split(tmp_path / "split.json").side(drawn)
+    assert (sides[:100] == "train").all()
+    assert (sides[100:] == "validation").all()
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cells import DataError, Dataset, split
+from cells.splitting import Split
 from evaluator.choice import choose, find_split
 from evaluator.errors import EvaluationError
 
@@ -47,6 +48,36 @@ def test_new_images_are_all_used(saved: tuple[Dataset, Path]) -> None:
     """Else a held-out file of one's own could not be used."""
     choice = choose(pictures(40, seed=9), saved[1], None, 0)
     assert (choice.split, len(choice.data)) == ("all", 40)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_images_that_the_user_calls_held_out(saved: tuple[Dataset, Path], *, beside: bool) -> None:
+    """Else honest figures would carry the mark of doubtful ones, or a split be ignored."""
+    data, path = saved
+    new = pictures(40, seed=9)
+    choice = choose(new, path if beside else None, None, 0, held_out=True)
+    assert (choice.split, len(choice.data), choice.notes) == ("held-out", 40, ())
+    if not beside:
+        return
+    choice = choose(data, path, None, 0, held_out=True)
+    assert (choice.split, len(choice.data)) == ("held-out", 20)
+    assert choice.notes[0].startswith("80 images left out: on the training side of split.json")
+    with pytest.raises(EvaluationError, match="--split none"):
+        choose(split(data, 0.2, seed=1).train, path, None, 0, held_out=True)
+
+
+def test_copies_on_both_sides_are_left_out_with_a_note(tmp_path: Path) -> None:
+    """Else one copy too many would refuse the whole evaluation, or flatter it."""
+    data = pictures(60)
+    twice = Dataset(
+        np.concatenate([data.images, data.images[:5]]), np.arange(65) % 4, np.arange(65)
+    )
+    sides = Split(twice.subset(range(40)), twice.subset(range(40, 65)), 0, 0.5)
+    sides.save(tmp_path / "split.json")
+    choice = choose(twice, tmp_path / "split.json", None, 0)
+    assert choice.split == "validation"
+    assert sorted(choice.data.ids) == list(range(40, 60))
+    assert "5 images are on both sides of split.json: learnt, so left out" in choice.notes
 
 
 def test_without_a_split_it_is_said() -> None:

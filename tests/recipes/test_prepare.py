@@ -164,8 +164,6 @@ def _one_each() -> Dataset:
     ("data", "values", "words"),
     [
         (_grey, {"recover": True}, "of colour images only"),
-        (_tiny, {"copies": (("aug_mix",),)}, "aug_mix takes images of 32 pixels or more a side"),
-        (_tiny, {"side": 64, "balance": ("light",)}, "32 pixels or more a side, received 28x28"),
         (_beyond, {}, r"expected labels 0\.\.7, received 3\.\.10"),
         (_one_class, {}, "one label"),
         (_one_each, {}, "too few to train on"),
@@ -178,9 +176,10 @@ def test_unfit_images_are_refused(data: Any, values: dict[str, Any], words: str)
         prepared(data(), **values)
 
 
-def test_tiny_images_are_taken_where_nothing_needs_large_ones() -> None:
+@pytest.mark.parametrize("chain", [("flips",), ("aug_mix",), ("light",)])
+def test_tiny_images_are_taken(chain: tuple[str, ...]) -> None:
     """A challenge of 28x28 images could not be trained for."""
-    assert prepared(_tiny(), copies=(("flips",),)).train.images.shape[1:] == (28, 28, 3)
+    assert prepared(_tiny(), copies=(chain,)).train.images.shape[1:] == (28, 28, 3)
 
 
 def test_grey_images_stay_grey() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells import Dataset, split, synthetic
+from cells import Dataset, from_arrays, split, synthetic
+from cells.splitting import Split
 from submission.challenge import load_challenge
 from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
 from submission.dry_run_questions import Interview, rows_in_time, small_groups
@@ -43,6 +44,42 @@ def test_images_that_were_learnt_are_left_out(tmp_path: Path) -> None:
     assert "held out by submission.split.json" in chosen.note
     assert "may have learnt" in given_images(data, (), seed=0).note
     assert "has learnt" in given_images(made.train, [tmp_path / "submission.split.json"], 0).note
+
+
+def test_images_that_are_said_to_be_held_out(tmp_path: Path) -> None:
+    """Else the user's word would count for nothing, or for more than a split."""
+    data = synthetic(60, seed=2, size=16)
+    made = split(data, 0.3, seed=1)
+    made.save(tmp_path / "split.json")
+    assert "--held-out if it has not" in given_images(data, (), 0).note
+    told = given_images(data, (), 0, held_out=True)
+    assert "held out, as you say" in told.note
+    assert "may have learnt" not in told.note
+    assert len(given_images(data, [tmp_path / "split.json"], 0, held_out=True).plain) == len(
+        made.validation
+    )
+    learnt = given_images(made.train, [tmp_path / "split.json"], 0, held_out=True)
+    assert "has learnt" in learnt.note
+
+
+def test_the_note_holds_what_was_said_of_the_data() -> None:
+    """Else images converted, or left out as copies, would change a verdict in silence."""
+    data = synthetic(24, seed=2, size=16)
+    images = np.concatenate([data.images, data.images[:3]]).astype(np.float32) / 255
+    labels = np.concatenate([data.labels, data.labels[:3]])[:, None, None]
+    note = given_images(from_arrays(images, labels), (), 0).note
+    assert note.startswith("24 images of the arrays")
+    assert "converted from float32 0..1 to uint8, rounded; Labels of shape (27, 1, 1)" in note
+    assert "; 3 duplicate, conflicting or blended images left out)" in note
+
+
+def test_copies_on_both_sides_do_not_count_as_held_out(tmp_path: Path) -> None:
+    """Else a split with one copy too many would refuse the dry run."""
+    data = synthetic(40, seed=2, size=16)
+    Split(data.subset(range(30)), data.subset(range(25, 40)), 0, 0.5).save(tmp_path / "split.json")
+    chosen = given_images(data, [tmp_path / "split.json"], 0)
+    assert len(chosen.plain) == 10
+    assert "5 images are on both sides of split.json" in chosen.note
 
 
 def test_given_images_are_even_and_keep_their_labels() -> None:
