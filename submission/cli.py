@@ -49,8 +49,11 @@ server's own versions too. Rehearse it on bad images with: local-eval submission
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_intermixed_args(argv)  # weights may stand between options
-    return run_command("make-submission", lambda: _run(options), (SubmissionError,))
+    return run_command("make-submission", argv, _read_and_run, (SubmissionError,))
+
+
+def _read_and_run(words: list[str]) -> int:
+    return _run(_parser().parse_intermixed_args(words))  # weights may stand between options
 
 
 def _parser() -> argparse.ArgumentParser:

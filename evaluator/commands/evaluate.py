@@ -26,7 +26,7 @@ from submission.arguments import (
     write_text,
 )
 from submission.challenge import load_challenge
-from submission.command import Exit
+from submission.command import Exit, console
 from submission.findings import has_errors
 
 EXAMPLES = """\
@@ -155,9 +155,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.json:
         write_or_print(options.json, report.to_json())
     if options.json != "-":
-        from rich.console import Console
-
         from evaluator.report import show
 
-        show(report, Console())
+        show(report, console())
     return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE

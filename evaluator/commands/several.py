@@ -14,6 +14,7 @@ from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
 from submission.arguments import add_challenge, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
+from submission.command import console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,8 +119,6 @@ def tell_result(
 ) -> None:
     """Print the result, write it as JSON, or print that alone: as `--json` says."""
     if options.json != "-":
-        from rich.console import Console
-
-        show(Console())
+        show(console())
     if options.json:
         write_or_print(options.json, to_json())

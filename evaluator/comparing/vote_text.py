@@ -24,7 +24,7 @@ APPROXIMATION = (
 def show(vote: Vote, console: Console) -> None:
     """Print the vote."""
     for part in _parts(vote):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 def to_json(vote: Vote) -> str:

@@ -12,7 +12,7 @@ from recipes.commands.parsers import add_recipe, loading_keras, named_system, ne
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import add_challenge, count, factor, positive
 from submission.challenge import Challenge, load_challenge
-from submission.command import Exit
+from submission.command import Exit, console
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -158,13 +158,14 @@ def _said(done: Trained) -> Iterator[str]:
 @contextmanager
 def _progress() -> Iterator[Tell]:
     """A progress bar with the time left on a terminal; nothing elsewhere."""
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    terminal = console(stderr=True)
+    shown = ("{task.description}", "{task.fields[left]}")
+    words, left = (TextColumn(one, markup=False) for one in shown)
+    columns = (words, BarColumn(), left)
+    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
         task = bar.add_task("preparing the images", total=None, left="")
         yield lambda progress: _show(bar, task, progress)
 
