@@ -169,7 +169,7 @@ def finished(out: Path) -> Mapping[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         known: Mapping[str, Any] = {name: content[name] for name in ("belongs", "figures")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise RecipeError(f"{path} cannot be read. Delete it to train anew.") from None
     return known
 

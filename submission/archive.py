@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -21,6 +25,7 @@ MOST_TO_UNPACK = 8 << 30  # bytes that one member may have to be looked into
 LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code stay below 10
 SUSPECT_BYTES = 100 << 20
 MOST_FILES = 20_000
+LONGEST_SHOWN = 80  # of a name in a message
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 # What zipfile raises for a file that it cannot read whole.
 DAMAGED = (
@@ -71,12 +76,11 @@ class Archive:
         self.path = Path(path)
         if not self.path.is_file():
             raise SubmissionError(f"{self.path}: no such file. Build one: make-submission WEIGHTS.")
+        self._whole = self._opened()  # one open file: the zip may be rebuilt meanwhile
         try:
-            self._whole = self.path.open("rb")  # one open file: the zip may be rebuilt meanwhile
             self._zip = zipfile.ZipFile(self._whole)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            if hasattr(self, "_whole"):
-                self._whole.close()
+            self._whole.close()
             raise SubmissionError(
                 f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
             ) from None
@@ -86,6 +90,14 @@ class Archive:
         self._sound: set[str] = set()  # files whose checksums were seen to be right
         self.members = tuple(_member(info) for info in infos)
         self.folders = tuple(info.filename for info in self._zip.infolist() if info.is_dir())
+
+    def _opened(self) -> BufferedReader:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise SubmissionError(
+                f"{self.path} cannot be read: {error.strerror}. Allow reading it."
+            ) from None
 
     def __enter__(self) -> Archive:
         return self
@@ -179,18 +191,34 @@ class Archive:
                 raise SubmissionError(
                     f"{name!r} would be written outside its folder; not unpacked."
                 )
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            with _unpacking(name, folder):
+                (folder / name).mkdir(parents=True, exist_ok=True)
         for member in self.members:
-            self._extract_one(member, folder)
+            with _unpacking(member.name, folder):
+                self._extract_one(member, folder)
 
     def _extract_one(self, member: Member, folder: Path) -> None:
         target = folder / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._zip.open(member.name) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, CHUNK)
-        except DAMAGED as error:
-            raise SubmissionError(f"{member.name} cannot be unpacked: {error}.") from None
+        with self._zip.open(member.name) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out, CHUNK)
+
+
+@contextmanager
+def _unpacking(name: str, folder: Path) -> Iterator[None]:
+    """Say what goes wrong with one file or folder as `SubmissionError`."""
+    try:
+        yield
+    except RecursionError:
+        why = "its folders are nested too deeply"
+    except DAMAGED as error:
+        why = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            why = f"the disk of {folder} is full. Make room there, or set TMPDIR to another folder"
+    else:
+        return
+    shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
+    raise SubmissionError(f"{shown} cannot be unpacked: {why}.")
 
 
 def _member(info: zipfile.ZipInfo) -> Member:

@@ -103,7 +103,7 @@ def load_challenge(spec: str = DEFAULT) -> Challenge:
 def _parse(text: str, source: str) -> Challenge:
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SubmissionError(f"{source}: not valid TOML: {error}.") from None
     reader = _Reader(source, data)
     reader.only(data, "", _SECTIONS)

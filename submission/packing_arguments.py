@@ -11,6 +11,7 @@ from typing import Any
 
 from submission.arguments import positive
 from submission.errors import SubmissionError
+from submission.given import require_weights
 from submission.preprocessing import mode_of
 from submission.training_folder import (
     ENSEMBLES,
@@ -114,6 +115,7 @@ def _of_one(path: Path) -> Packing:
         return read_training_folder(path)
     if not path.exists():
         raise SubmissionError(f"{path}: no such file or folder.")
+    require_weights(path)
     beside = path.with_name("split.json")
     split = beside if beside.is_file() else None
     return Packing(weights=(path,), split=split, scale_given=False)

@@ -15,6 +15,7 @@ from evaluator.history.export import csv_text, export_xlsx
 from evaluator.history.text import LEGEND, lines, plain, progress, table, to_json
 from evaluator.store import HistoryRow, find_store
 from evaluator.storing.score_text import read_phase
+from submission.arguments import check_writable
 from submission.command import Exit, console
 
 EXAMPLES = """\
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         raise EvaluationError(
             "standard output (-) takes one of --csv and --json; give the others a file's name"
         )
+    check_writable(*targets)
     phase = None if options.phase is None else read_phase(options.phase)
     place = find_store(options.store)
     everything = _read(place)

@@ -13,6 +13,7 @@ from recipes.system import RecipeError, System, system_names
 from submission.arguments import add_challenge, count, factor, positive
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
+from submission.next_step import next_command
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -93,7 +94,11 @@ def run(options: argparse.Namespace) -> int:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
-    print("\n".join(_said(done)))
+    print(
+        "\n".join(
+            (*_said(done), f"next: {next_command('make-submission', [done.folder], options)}")
+        )
+    )
     return Exit.FINE
 
 
@@ -152,7 +157,6 @@ def _said(done: Trained) -> Iterator[str]:
         yield f"under {name}: {accuracy:.4f}"
     yield f"{done.parameters:,} parameters; waited for data {done.waited_share:.0%} of the time"
     yield from done.notes
-    yield f"next: make-submission {done.folder}"
 
 
 @contextmanager
