@@ -138,21 +138,27 @@ def draft(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold other runs of ours off while several files that belong together are put into a folder."""
-    with _locked(folder, fcntl.LOCK_EX):
-        yield
+def alone_in(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold other runs of ours off while several files that belong together are put into a folder.
+
+    wait: until the other is done; else yields False where there is one.
+    """
+    with _locked(folder, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
+        yield held is not False
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[bool]:
-    """Hold a folder's lock; yields whether it is held. Some network folders have none."""
+def _locked(folder: Path, how: int) -> Iterator[bool | None]:
+    """Hold a folder's lock; yields whether it is held, None where the disk has no locks (some NFS)."""
     number = os.open(folder, os.O_RDONLY)
-    held = False
+    held: bool | None = None
     try:
         with suppress(OSError):
-            fcntl.flock(number, how)
-            held = True
+            try:
+                fcntl.flock(number, how)
+                held = True
+            except BlockingIOError:
+                held = False
         yield held
     finally:
         os.close(number)

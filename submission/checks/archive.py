@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -11,6 +12,9 @@ from submission.checks.modules import read_module
 from submission.checks.registry import Subject, check
 
 TOTAL_RATIO = 100
+LONGEST_NAME = 255  # bytes of one file's or folder's name on Linux' disks
+LONGEST_PATH = 4000  # bytes: 4,096 less the folder that it is unpacked in
+DEEPEST = 950  # Python's zipfile makes folders one inside the other, and gives up at about 1,000
 
 
 @check("S101", "error")
@@ -116,6 +120,23 @@ def duplicate_names(subject: Subject) -> Iterator[str]:
     folders = {str(parent) for name in seen for parent in PurePosixPath(name).parents}
     for name in sorted(seen & folders):
         yield f"{name} is a file and a folder in the zip"
+
+
+@check("S120", "error")
+def names_that_no_disk_takes(subject: Subject) -> Iterator[str]:
+    """Give it a shorter place in the zip: the platform unpacks it with Python's zipfile on Linux."""
+    for name in (*subject.archive.folders, *(member.name for member in subject.archive.members)):
+        parts = name.split("/")
+        longest = max(len(os.fsencode(part)) for part in parts)
+        if longest > LONGEST_NAME:
+            yield f"{name[:40]}... has a part of {longest:,} bytes in its name, of at most {LONGEST_NAME}"
+        elif len(os.fsencode(name)) > LONGEST_PATH:
+            yield f"{name[:40]}... is {len(os.fsencode(name)):,} bytes long, of at most about {LONGEST_PATH:,}"
+        elif len(parts) > DEEPEST:
+            yield f"{name[:40]}... lies {len(parts) - 1:,} folders deep, of at most about {DEEPEST}"
+        else:
+            continue
+        return  # one says it
 
 
 @check("S115", "error")
