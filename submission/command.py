@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 CLOSED = "standard output is closed: nothing is shown"
+_OUTPUT = "standard output"
 _ERRORS = "plain-signs"  # our handler of signs that an encoding lacks
 _SIGNS = {"†": "(!)", "±": "+-", "…": "...", "→": "->", "←": "<-", "×": "x", "–": "-", "—": "-"}  # noqa: RUF001  the signs themselves
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -76,7 +77,7 @@ def run_command(
     try:
         _refuse_no_text(words)
         code = body(words)
-        sys.stdout.flush()  # here, where a reader that has left is no fault
+        _flush()  # here, where a reader that has left is no fault
     except mistakes as error:
         _tell(f"{name}: {error}")
         return Exit.USAGE
@@ -152,11 +153,8 @@ def _refuse_no_text(words: Sequence[str]) -> None:
 
 def _last_door(name: str, error: Exception) -> int:
     """Say an error that no room knew: the machine's or the user's where it is, else our fault."""
-    if not _flushes(sys.stdout):
-        reason = error.strerror if isinstance(error, OSError) else error
-        _tell(f"{name}: standard output cannot be written ({reason}): give it another place.")
-        _drop_output()
-        return Exit.USAGE
+    if isinstance(error, OSError) and error.filename in (None, _OUTPUT):
+        _drop_output()  # it may be what failed; Python itself would complain of it as it ends
     said = _of_the_machine(error)
     if said:
         _tell(f"{name}: {said}")
@@ -180,16 +178,20 @@ def _of_the_machine(error: Exception) -> str:
     missing = error.errno == errno.ENOENT and (not place or _OURS in Path(place).parents)
     if error.errno not in _ADVICE or missing:
         return ""
-    where = f"{place[:200]}: " if place else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) and isinstance(error.filename2, str):
+        place = error.filename2  # a copy's target
+    where = f"{place[:200]}: " if place else "a temporary folder or standard output: "
     return f"{where}{error.strerror}. What to do: {_ADVICE[error.errno]}."
 
 
-def _flushes(stream: IO[str]) -> bool:
+def _flush() -> None:
+    """Write out what was printed. Raises `OSError` that names standard output."""
     try:
-        stream.flush()
-    except (OSError, ValueError):
-        return False
-    return True
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, _OUTPUT) from None
 
 
 def _drop_output() -> None:

@@ -77,6 +77,9 @@ def packing(options: argparse.Namespace) -> Packing:
     _refuse_contradictions(options)
     if not options.weights and not options.model:
         raise SubmissionError("give the weights or a training folder: make-submission WEIGHTS|DIR.")
+    if not options.model:  # a model.py of the user's own may load anything
+        for name in options.weights:
+            require_weights(Path(name))
     parts = [_of_one(Path(name)) for name in options.weights]
     joined = _joined(parts, options)
     if options.scale:
@@ -115,7 +118,6 @@ def _of_one(path: Path) -> Packing:
         return read_training_folder(path)
     if not path.exists():
         raise SubmissionError(f"{path}: no such file or folder.")
-    require_weights(path)
     beside = path.with_name("split.json")
     split = beside if beside.is_file() else None
     return Packing(weights=(path,), split=split, scale_given=False)
