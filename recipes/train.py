@@ -11,7 +11,7 @@ import numpy as np
 
 from cells import Dataset
 from recipes.backbones import IMAGENET, NONE
-from recipes.beginning import begin, only_training, clear
+from recipes.beginning import begin, clear, only_training
 from recipes.checkpoint import Checkpoint, identity
 from recipes.figures import accuracy
 from recipes.folder import (

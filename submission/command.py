@@ -42,6 +42,7 @@ _ADVICE = {
     errno.EEXIST: "another program wrote it meanwhile: run the command again",
     errno.ENOENT: "it is missing, or was removed meanwhile",
     errno.ESTALE: "it was removed meanwhile: run the command again",
+    errno.EFBIG: "this machine allows no file so large (ulimit -f)",
     errno.ELOOP: "mend the links that lead in a circle",
     errno.EIO: "the disk refused: check it",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
