@@ -10,6 +10,7 @@ from recipes.system import RecipeError
 from submission.arguments import add_challenge, check_writable, count, positive
 from submission.challenge import load_challenge
 from submission.command import Exit
+from submission.training_folder import read_training_folder
 
 EXAMPLES = """\
 examples:
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if out.suffix.lower() != ".png":
         raise RecipeError(f"{out}: expected a name that ends in .png.")
     check_writable(options.out)
+    read_training_folder(Path(options.folder))  # a wrong name is told before Keras is loaded
     challenge = load_challenge(options.challenge)
     with loading_keras(options.backend):
         from recipes.looking import draw
