@@ -54,10 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _read_and_run(words: list[str]) -> int:
-    return _run(_parser().parse_intermixed_args(words))  # weights may stand between options
+    return _run(new_parser().parse_intermixed_args(words))  # weights may stand between options
 
 
-def _parser() -> argparse.ArgumentParser:
+def new_parser() -> argparse.ArgumentParser:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         prog="make-submission",
         description="Build the zip that the platform wants, and find what it would punish.",
