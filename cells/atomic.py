@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -32,4 +32,5 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             "choose a folder that exists, may be written to, and has room"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that may only be read says so here again
+            draft.unlink(missing_ok=True)

@@ -94,7 +94,7 @@ def read(path: Path) -> Preset:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CorruptionError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptionError(f"{path}: is not TOML: {error}.") from error
     top = _Table(data, str(path), "", path.parent)
     top.allow(_PRESET_KEYS)

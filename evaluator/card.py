@@ -37,7 +37,7 @@ def explained(made: Estimate, *, more: bool = True) -> list[str]:
     if made.regime == "uncalibrated":
         lines.append(
             "It says how far hidden sets of such images may lie apart. The first score narrows it "
-            "most: local-eval record submission.zip --score 0.89"
+            "most: record it after the upload (local-eval record)."
         )
     if made.regime == "offset":
         lines.append(

@@ -32,12 +32,15 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    return run_command("local-eval", argv, _read_and_run, MISTAKES)
+
+
+def _read_and_run(words: list[str]) -> int:
     named = bool(words) and words[0] in COMMANDS
     module = COMMANDS[words[0]] if named else "evaluate"
     command = importlib.import_module(f"evaluator.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
-    return run_command("local-eval", lambda: int(command.run(options, words)), MISTAKES)
+    return int(command.run(options, words))
 
 
 if __name__ == "__main__":

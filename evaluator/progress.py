@@ -56,7 +56,7 @@ class _OnTerminal(Display):
 
     def say(self, line: str) -> None:
         if line:
-            self._bar.console.print(line, highlight=False, markup=False)
+            self._bar.console.print(line)
 
 
 Shown = Callable[[], AbstractContextManager[Display]]
@@ -71,14 +71,16 @@ def silent() -> Iterator[Display]:
 @contextmanager
 def on_terminal() -> Iterator[Display]:
     """A bar over the answered images, with the child's stage and the time; on standard error."""
-    from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    if not console.is_terminal:
+    from submission.command import console
+
+    terminal = console(stderr=True)
+    words = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), words, BarColumn(), TimeElapsedColumn())
+    if not terminal.is_terminal:
         yield Display()
         return
-    with Bar(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=terminal, transient=True) as bar:
         yield _OnTerminal(bar)

@@ -32,17 +32,17 @@ FIRST_LINES = {
 
 def to_text(report: Report, width: int = 100) -> str:
     """The report as plain text."""
-    from rich.console import Console
+    from submission.command import console
 
-    console = Console(width=width, record=True, file=io.StringIO(), color_system=None)
-    show(report, console)
-    return console.export_text()
+    page = console(width=width, record=True, file=io.StringIO(), color_system=None)
+    show(report, page)
+    return page.export_text()
 
 
 def show(report: Report, console: Console) -> None:
     """Print the report."""
     for part in _parts(report):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 def _parts(report: Report) -> Iterator[RenderableType]:

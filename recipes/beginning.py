@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from recipes.checkpoint import Checkpoint, require_same
 from recipes.folder import FINISHED, finished
 from recipes.progress import Say
 from recipes.system import RecipeError
+from submission.arguments import alone_in
 
 
 def begin(
@@ -40,6 +41,18 @@ def begin(
         clear(out)  # before the mark of the end, without which these would be a training cut off
         (out / FINISHED).unlink(missing_ok=True)
     return None
+
+
+@contextmanager
+def only_training(out: Path) -> Iterator[None]:
+    """Make the folder and hold it. Raises `RecipeError` where another training writes to it now."""
+    make_folder(out)
+    with alone_in(out, wait=False) as alone:
+        if not alone:
+            raise RecipeError(
+                f"--out {out}: another training writes there now; let it end, or choose another."
+            )
+        yield
 
 
 def refuse_cut_off(out: Path, *, resume: bool) -> None:

@@ -144,7 +144,10 @@ class Checkpoint:
             yield
         except RecipeError:
             raise
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (
+            *(OSError, EOFError, ValueError, KeyError, TypeError),
+            *(RecursionError, zipfile.BadZipFile),
+        ) as error:
             raise RecipeError(
                 f"The checkpoint {self._folder} cannot be read ({error}). Delete it to begin anew."
             ) from None

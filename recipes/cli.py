@@ -21,13 +21,15 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    return run_command("train-recipe", argv, _read_and_run, MISTAKES)
+
+
+def _read_and_run(words: list[str]) -> int:
     named = bool(words) and words[0] in COMMANDS
-    command = importlib.import_module(
-        f"recipes.commands.{COMMANDS[words[0]] if named else 'train'}"
-    )
+    module = COMMANDS[words[0]] if named else "train"
+    command = importlib.import_module(f"recipes.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
-    return run_command("train-recipe", lambda: int(command.run(options)), MISTAKES)
+    return int(command.run(options))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from cells.splitting import Split
 from recipes.augment import recorded
 from recipes.backbones import preprocessing
 from recipes.system import RecipeError, System
-from submission.arguments import write_text
+from submission.arguments import draft, write_text
 
 RECIPE_SCHEMA = 1
 LAYERS = "recipe_layers.py"
@@ -132,12 +132,11 @@ def every_layer(model: Any) -> Iterator[Any]:
 def save_model(model: Any, path: Path) -> None:
     """Write a `.keras` file without optimizer and loss. Raises `RecipeError` where it cannot."""
     bare = keras.Model(model.inputs, model.outputs, name=model.name)  # never compiled
-    part = path.with_name("part-" + path.name)  # Keras looks at the name's end
     try:
-        bare.save(part)
-        part.replace(path)
+        with draft(path) as part:  # of the same name: Keras looks at its end
+            bare.save(part)
+            part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise RecipeError(
             f"{path} cannot be written ({error.strerror or error}). Make room, then --resume."
         ) from None
@@ -169,7 +168,7 @@ def finished(out: Path) -> Mapping[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         known: Mapping[str, Any] = {name: content[name] for name in ("belongs", "figures")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise RecipeError(f"{path} cannot be read. Delete it to train anew.") from None
     return known
 

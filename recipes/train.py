@@ -11,7 +11,7 @@ import numpy as np
 
 from cells import Dataset
 from recipes.backbones import IMAGENET, NONE
-from recipes.beginning import begin, clear
+from recipes.beginning import begin, clear, only_training
 from recipes.checkpoint import Checkpoint, identity
 from recipes.figures import accuracy
 from recipes.folder import (
@@ -98,11 +98,12 @@ def train(
     resolved = _resolved(system, run)
     _check(resolved, run)
     belongs = belonging(system, data, classes, run)
-    before = begin(out, belongs, say, resume=run.resume)
-    if before is not None:
-        return _known(out, before)
-    parts = _Parts(resolved, data, out, classes, run, belongs)
-    return parts.train(tell, say)
+    with only_training(out):
+        before = begin(out, belongs, say, resume=run.resume)
+        if before is not None:
+            return _known(out, before)
+        parts = _Parts(resolved, data, out, classes, run, belongs)
+        return parts.train(tell, say)
 
 
 def belonging(system: System, data: Dataset, classes: int, run: TrainingRun) -> dict[str, str]:

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -77,12 +78,11 @@ class Archive:
         self.path = Path(path)
         if not self.path.is_file():
             raise SubmissionError(f"{self.path}: no such file. Build one: make-submission WEIGHTS.")
+        self._whole = self._opened()  # one open file: the zip may be rebuilt meanwhile
         try:
-            self._whole = self.path.open("rb")  # one open file: the zip may be rebuilt meanwhile
             self._zip = zipfile.ZipFile(self._whole)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            if hasattr(self, "_whole"):
-                self._whole.close()
+            self._whole.close()
             raise SubmissionError(
                 f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
             ) from None
@@ -95,6 +95,14 @@ class Archive:
         self.folders = tuple(
             unpacked_name(info.filename) for info in self._zip.infolist() if info.is_dir()
         )
+
+    def _opened(self) -> BufferedReader:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise SubmissionError(
+                f"{self.path} cannot be read: {error.strerror}. Allow reading it."
+            ) from None
 
     def __enter__(self) -> Archive:
         return self
@@ -191,7 +199,11 @@ class Archive:
                     "TMPDIR names another place."
                 ) from None
             raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None
-        except (*DAMAGED, RecursionError) as error:
+        except RecursionError:
+            raise SubmissionError(
+                f"{self.path.name} cannot be unpacked: its folders are nested too deeply."
+            ) from None
+        except DAMAGED as error:
             raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None
 
 

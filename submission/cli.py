@@ -25,7 +25,8 @@ from submission.checking import Checking
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.listing import end_text, packed_text
+from submission.given import require_zip
+from submission.listing import end_text, next_text, packed_text
 from submission.packager import Packed, pack
 from submission.packing_arguments import add_packing, packing
 from submission.training_folder import Packing
@@ -49,11 +50,15 @@ server's own versions too. Rehearse it on bad images with: local-eval submission
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = _parser().parse_intermixed_args(argv)  # weights may stand between options
-    return run_command("make-submission", lambda: _run(options), (SubmissionError,))
+    return run_command("make-submission", argv, _read_and_run, (SubmissionError,))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _read_and_run(words: list[str]) -> int:
+    return _run(new_parser().parse_intermixed_args(words))  # weights may stand between options
+
+
+def new_parser() -> argparse.ArgumentParser:
+    """The command's options."""
     parser = argparse.ArgumentParser(
         prog="make-submission",
         description="Build the zip that the platform wants, and find what it would punish.",
@@ -81,10 +86,11 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
+    require_zip(Path(options.check_only), challenge.module)
     rehearse = None if options.no_run else _rehearser(options, challenge)
     with Archive(options.check_only) as archive:
         checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
-    _tell(options, checked.lines_of_zip(), checked, [])
+    _tell(options, checked.lines_of_zip(), checked, [*next_text(checked, challenge, options)])
     return checked
 
 
@@ -100,7 +106,11 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     checked = checking.result(name, packed.sha256, packed.size, files, findings)
     smaller = _smaller(wanted, challenge, rehearse, checking)
     ran = checking.rehearsal is not None
-    ending = [*smaller, *end_text(packed, options.out, ran=ran)]
+    ending = [
+        *smaller,
+        *end_text(packed, options, ran=ran),
+        *next_text(checked, challenge, options),
+    ]
     _tell(options, packed_text(packed), checked, ending, packed)
     return checked
 

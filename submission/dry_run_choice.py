@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ from cells import DataError, Dataset, load
 from cells.keys import TO_REHEARSE
 from sandbox.docker import prepare
 from sandbox.job import SandboxError
-from sandbox.server import default_cache
 from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.dry_run import Settings, first_answer
@@ -32,10 +29,6 @@ from submission.patience import said_when_slow
 from submission.rehearsal import Rehearsal, rehearse
 
 Say = Callable[[str], None]
-QUESTION = (
-    "Rehearse under the server's own {name} as well? They are installed once, apart from your own "
-    "(about 1.5 GB, a minute or two). [y/N] "
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +132,7 @@ def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
 
 
 def _server(wishes: Wishes, challenge: Challenge, say: Say) -> Place | None:
-    """Built before, or asked for now; asked about once, and only on a terminal."""
+    """Built before, or asked for now: nobody is ever asked, which would hang a notebook."""
     name = server_name(challenge)
     if wishes.server and not name:
         raise SubmissionError(
@@ -149,23 +142,10 @@ def _server(wishes: Wishes, challenge: Challenge, say: Say) -> Place | None:
     try:
         if found := server_if_built(challenge):
             return found
-        if wishes.server or (name and _wants_server(name)):
+        if wishes.server:
             return build_server(challenge, say)
     except SandboxError as error:
         if wishes.server:
             raise SubmissionError(f"--server: {error}") from None
         say(f"the server's versions could not be built: {error}")
     return None
-
-
-def _wants_server(name: str) -> bool:
-    asked = default_cache() / "asked-about-the-server"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or asked.exists():
-        return False
-    sys.stderr.write(QUESTION.format(name=name))
-    sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
-    with contextlib.suppress(OSError):  # then it is asked again next time
-        asked.parent.mkdir(parents=True, exist_ok=True)
-        asked.touch()
-    return answer in ("y", "yes")

@@ -38,13 +38,15 @@ def silent(_place: str) -> Iterator[Tell]:
 @contextmanager
 def on_terminal(place: str) -> Iterator[Tell]:
     """A spinner with the question and the time on standard error; gone when it is done."""
-    from rich.console import Console
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    from submission.command import console
+
+    terminal = console(stderr=True)
+    words = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), words, TimeElapsedColumn())
+    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
         task = bar.add_task(f"dry run {place}: starting Python", total=None)
 
         def tell(question: str, progress: Progress) -> None:

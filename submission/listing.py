@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 
 from submission.amounts import human_bytes
+from submission.challenge import Challenge
+from submission.checked import Checked
 from submission.checked_text import files_text
+from submission.findings import has_errors
+from submission.next_step import next_command, rehearsal_command
 from submission.packager import Packed
 from submission.shrink import Shrunk
 
@@ -15,16 +20,25 @@ def packed_text(packed: Packed) -> list[str]:
     return [*files_text(packed.size, packed.files), *_rewritten(packed), *_shrunk(packed)]
 
 
-def end_text(packed: Packed, out: str, *, ran: bool) -> Iterator[str]:
-    """What was written, and what to do next."""
+def end_text(packed: Packed, options: argparse.Namespace, *, ran: bool) -> Iterator[str]:
+    """What was written."""
     if packed.zip_path is None:
-        yield f"Nothing was written to {out}: mend the errors above."
+        yield f"Nothing was written to {options.out}: mend the errors above."
         if ran:
             yield "To have the zip all the same: --no-run."
         return
     if packed.split:
         yield f"The split is in {packed.split}: keep it beside the zip."
-    yield f"next: local-eval {packed.zip_path}"
+
+
+def next_text(checked: Checked, challenge: Challenge, options: argparse.Namespace) -> Iterator[str]:
+    """What to type next, nothing after errors: the server's own versions first where it ran without."""
+    if has_errors(checked.findings):
+        return
+    named = challenge.tensorflow or challenge.keras
+    if checked.runs and named and not checked.ready and options.server is None:
+        yield f"next: {next_command('make-submission --check-only', [checked.zip_name], options, '--server')}"
+    yield f"next: {rehearsal_command(checked.zip_name, options)}"
 
 
 def _rewritten(packed: Packed) -> Iterator[str]:

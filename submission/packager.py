@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from submission.archive import Archive
+from submission.arguments import alone_in, draft, written
 from submission.backport import Backport, backport_keras_file
 from submission.backport_table import targets
 from submission.challenge import Challenge
@@ -59,20 +60,17 @@ def pack(
     """
     refuse_impossible(packing, challenge)
     split = read_splits(packing.split)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"part-{out.name}"[-64:])
-    try:
-        built = _Builder(packing, challenge).build(part)
+    with written(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with draft(out) as part:
+        with written(out):
+            built = _Builder(packing, challenge).build(part)
         with Archive(part) as archive:
             found = judge(archive, out.name) if judge else examine(archive, challenge, out.name)
             sha256, size = archive.sha256, archive.size
         findings = [*assumptions(packing, challenge), *found]
         fine = not has_errors(findings)
-        if fine:
-            part.replace(out)
-            put_recipe(packing.augmentation, out)
-    finally:
-        part.unlink(missing_ok=True)
+        beside = _put_in_place(packing, part, out, split) if fine else None
     return Packed(
         zip_path=out if fine else None,
         sha256=sha256,
@@ -80,9 +78,18 @@ def pack(
         files=built.files,
         backports=built.backports,
         findings=tuple(findings),
-        split=put_split(split, out) if fine else None,
+        split=beside,
         shrunk=built.shrunk,
     )
+
+
+def _put_in_place(packing: Packing, part: Path, out: Path, split: bytes | None) -> Path | None:
+    """The zip and what belongs beside it, together; returns the split's place."""
+    with alone_in(out.absolute().parent):
+        with written(out):
+            part.replace(out)
+        put_recipe(packing.augmentation, out)
+        return put_split(split, out)
 
 
 class _Builder:

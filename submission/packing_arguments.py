@@ -11,6 +11,7 @@ from typing import Any
 
 from submission.arguments import positive
 from submission.errors import SubmissionError
+from submission.given import require_weights
 from submission.preprocessing import mode_of
 from submission.training_folder import (
     ENSEMBLES,
@@ -76,6 +77,9 @@ def packing(options: argparse.Namespace) -> Packing:
     _refuse_contradictions(options)
     if not options.weights and not options.model:
         raise SubmissionError("give the weights or a training folder: make-submission WEIGHTS|DIR.")
+    if not options.model:  # a model.py of the user's own may load anything
+        for name in options.weights:
+            require_weights(Path(name))
     parts = [_of_one(Path(name)) for name in options.weights]
     joined = _joined(parts, options)
     if options.scale:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from submission.arguments import write_bytes
 from submission.errors import SubmissionError
 from submission.included import read
 
@@ -42,9 +43,7 @@ def _put(content: bytes | None, target: Path) -> Path | None:
     if content is None:
         target.unlink(missing_ok=True)  # an older zip's would now be wrong
         return None
-    part = target.with_name(f"part-{target.name}")
-    part.write_bytes(content)
-    part.replace(target)
+    write_bytes(target, content)
     return target
 
 

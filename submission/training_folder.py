@@ -71,6 +71,8 @@ def read_training_folder(folder: Path) -> Packing:
             f"{folder} is a SavedModel, which Keras 3 does not load: save the model with "
             "model.save('model.keras') and give that file."
         )
+    if not folder.is_dir():
+        raise SubmissionError(f"{folder}: there is no such folder.")
     if not path.is_file():
         raise SubmissionError(
             f"{folder} has no recipe.json, so it is no training folder. Give the weights file "

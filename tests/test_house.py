@@ -29,7 +29,7 @@ KERAS_ALLOWED = (
     *("recipes/", "submission/template/", "corruptions/pipeline.py"),
     "evaluator/callback.py",  # in a training script, which has it loaded
 )
-IN_FUNCTIONS = {"h5py", "pyflakes"}  # of submission's core: only where they are needed
+IN_FUNCTIONS = {"h5py", "pyflakes", "rich"}  # of submission's core: only where they are needed
 FILES = sorted(
     path
     for room in ROOMS

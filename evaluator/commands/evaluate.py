@@ -27,8 +27,10 @@ from submission.arguments import (
     write_text,
 )
 from submission.challenge import load_challenge
-from submission.command import Exit
+from submission.command import Exit, console
 from submission.findings import has_errors
+from submission.given import require_zip
+from submission.next_step import next_command
 
 EXAMPLES = """\
 examples:
@@ -112,10 +114,11 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
     submission = Path(options.submission or expected("submission.zip", "a zip: local-eval ZIP"))
+    require_zip(submission)  # first: who gives a data set here is told so at once
     check_writable(options.html, options.json)
     data_file = options.data or expected("training_set.npz", "images: --data FILE")
     challenge = load_challenge(options.challenge)
-    if not submission.is_file():
+    if not submission.exists():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
     from cells.kept import load_kept
     from cells.keys import TO_REHEARSE
@@ -163,9 +166,15 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.json:
         write_or_print(options.json, report.to_json())
     if options.json != "-":
-        from rich.console import Console
-
         from evaluator.report import show
 
-        show(report, Console())
+        show(report, console())
+        if report.estimate is not None:
+            print(_after_upload(report.source.path, options))
     return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
+
+
+def _after_upload(zip_path: str, options: argparse.Namespace) -> str:
+    """What to type once the leaderboard shows a score; the word stands where its figure goes."""
+    command = next_command("local-eval record", [zip_path], options, "--score", "SCORE")
+    return f"after the upload: {command}"

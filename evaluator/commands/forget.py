@@ -13,6 +13,7 @@ from evaluator.history.text import SHORT, plain
 from evaluator.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
 from evaluator.storing.score_text import read_phase, read_score
 from submission.command import Exit
+from submission.next_step import next_command
 
 EXAMPLES = """\
 examples:
@@ -74,9 +75,10 @@ def _submission(store: Store, options: argparse.Namespace) -> Submission:
     if found:
         return only(found, word)
     if sha256 and (others := store.find(word)):
+        other, further = others[-1].sha256[:SHORT], () if others[-1].sha256 else ("--name-only",)
         raise EvaluationError(
-            f"{word}: this zip was never seen here. Another of that name was: local-eval forget "
-            f"{others[-1].sha256[:SHORT] or word + ' --name-only'}"
+            f"{word}: this zip was never seen here. Another of that name was: "
+            f"{next_command('local-eval forget', [other or others[-1].name], options, *further)}"
         )
     raise EvaluationError(f"{unknown(store, word)}. local-eval history lists them")
 

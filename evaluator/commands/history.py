@@ -15,7 +15,8 @@ from evaluator.history.export import csv_text, export_xlsx
 from evaluator.history.text import LEGEND, lines, plain, progress, table, to_json
 from evaluator.store import HistoryRow, find_store
 from evaluator.storing.score_text import read_phase
-from submission.command import Exit
+from submission.arguments import check_writable
+from submission.command import Exit, console
 
 EXAMPLES = """\
 examples:
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         raise EvaluationError(
             "standard output (-) takes one of --csv and --json; give the others a file's name"
         )
+    check_writable(*targets)
     phase = None if options.phase is None else read_phase(options.phase)
     place = find_store(options.store)
     everything = _read(place)
@@ -101,13 +103,12 @@ def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: P
         phases = sorted({plain(phase) for row in everything if (phase := _phase(row))})
         print(f"Nothing of that phase in {place}. It knows: {', '.join(phases) or 'no phase yet'}.")
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    page = console(width=None if sys.stdout.isatty() else WIDE)
     legend = [LEGEND] if any(row.prediction for row in rows) else []
-    with console.capture() as drawn:
-        console.print(table(rows))
+    with page.capture() as drawn:
+        page.print(table(rows))
         for line in (*legend, *lines(rows), *progress(rows)):
-            console.print(Text(line))
+            page.print(Text(line))
     print(drawn.get(), end="", flush=True)  # rich itself would end a closed pipe with an error

@@ -12,6 +12,7 @@ from evaluator.errors import EvaluationError
 from evaluator.history.text import SHORT, label, plain
 from evaluator.store import Store, Submission
 from submission.archive import sha256_of
+from submission.given import require_zip
 
 _SHOWN = 4  # submissions that a message lists
 
@@ -28,10 +29,9 @@ def opened(place: Path) -> Iterator[Store]:
 def contents(word: str) -> str:
     """The SHA-256 of a zip that is there, "" where there is no such file. Raises `EvaluationError`."""
     path = Path(word)
-    if path.is_dir():
-        raise EvaluationError(f"{word}: expected a zip, received a folder")
-    if not path.is_file():
+    if not path.exists():
         return ""
+    require_zip(path)
     try:
         sha256 = sha256_of(path)
     except OSError as error:

@@ -14,6 +14,7 @@ from evaluator.options import NO_STORE, PHASE, Options
 from evaluator.storing.score_text import read_phase
 from submission.arguments import positive
 from submission.command import Exit
+from submission.next_step import rehearsal_command
 
 if TYPE_CHECKING:
     from evaluator.comparing.ranking import Entry
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     inputs = read_inputs(options, words, Options(phase=phase, hidden_images=options.hidden_images))
     tell_unseen(inputs, options)
     scores = _recorded(inputs, phase)
-    entries = [entry for entry in _entries(inputs, scores) if entry is not None]
+    entries = [entry for entry in _entries(inputs, scores, options) if entry is not None]
     from evaluator.comparing.ranking import Uploads, rank, used_today
     from evaluator.comparing.ranking_text import show, to_json
 
@@ -75,7 +76,9 @@ def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
         return store.scores(phase)
 
 
-def _entries(inputs: Inputs, scores: Sequence[LeaderboardScore]) -> list[Entry | None]:
+def _entries(
+    inputs: Inputs, scores: Sequence[LeaderboardScore], options: argparse.Namespace
+) -> list[Entry | None]:
     """One a zip, None for one that fails: told on standard error. Raises where all fail."""
     from cells.errors import DataError
     from evaluator.evaluate import evaluate
@@ -91,19 +94,21 @@ def _entries(inputs: Inputs, scores: Sequence[LeaderboardScore]) -> list[Entry |
             say(f"{path.name} is left out: {error}")
             found.append(None)
             continue
-        found.append(_entry(path.name, report, known))
+        found.append(_entry(path.name, report, known, options))
     if not any(found):
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
     return found
 
 
-def _entry(name: str, report: Report, known: dict[str, str]) -> Entry | None:
+def _entry(
+    name: str, report: Report, known: dict[str, str], options: argparse.Namespace
+) -> Entry | None:
     from evaluator.comparing.ranking import Entry
 
     if report.scores is None or report.estimate is None:
         errors = [f"{f.code}: {f.message}" for f in report.findings if f.severity == "error"]
         why = errors[0] if errors else "it did not answer"
-        say(f"{name} is left out: {why} (local-eval {report.source.path})")
+        say(f"{name} is left out: {why} ({rehearsal_command(report.source.path, options)})")
         return None
     sha256, scores = report.source.sha256, report.scores
     return Entry(

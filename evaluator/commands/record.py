@@ -14,6 +14,7 @@ from evaluator.history.text import SHORT, compared, plain, progress
 from evaluator.store import HistoryRow, Store, Submission, find_store
 from evaluator.storing.score_text import read_date, read_images, read_phase, read_score
 from submission.command import Exit
+from submission.next_step import next_command, quoted
 
 EXAMPLES = """\
 examples:
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     rows = [row for row in history if row.submission.id == submission.id]
     in_phase = [row for row in history if row.score and row.score.phase == typed.phase]
     print("\n".join((*_said(_row(rows, typed), new=new), *progress(in_phase))), flush=True)
-    for doubt in _doubts(rows, typed, options.submission):
+    for doubt in _doubts(rows, typed, options):
         say(doubt)
     return Exit.FINE
 
@@ -105,7 +106,7 @@ def _submission(store: Store, options: argparse.Namespace, sha256: str) -> Submi
         return store.add_submission("", word)
     if sha256:
         path = Path(word)
-        for doubt in (*_rebuilt(store, path, sha256), *_twins(store, path)):
+        for doubt in (*_rebuilt(store, path, sha256, options), *_twins(store, path, options)):
             say(doubt)
         return store.add_submission(sha256, path.name, path.absolute())
     found = named(store, word)
@@ -114,24 +115,27 @@ def _submission(store: Store, options: argparse.Namespace, sha256: str) -> Submi
     return only([one for one in found if one.sha256] or found, word)
 
 
-def _rebuilt(store: Store, path: Path, sha256: str) -> Iterator[str]:
+def _rebuilt(store: Store, path: Path, sha256: str, options: argparse.Namespace) -> Iterator[str]:
     """Whether another zip of that name may be the one that was uploaded."""
     known = [one for one in store.find(path.name) if one.sha256]
     if known and sha256 not in {one.sha256 for one in known}:
+        forget = next_command("local-eval forget", [sha256[:SHORT]], options)
+        score = ("--score", quoted(options.score))
+        again = next_command("local-eval record", [known[-1].sha256[:SHORT]], options, *score)
         yield (
             f"this {plain(path.name)} is new here; the store knows another of that name, "
-            f"{label(known[-1])}. If the score is that one's, mend it: local-eval forget "
-            f"{sha256[:SHORT]}, then local-eval record {known[-1].sha256[:SHORT]}"
+            f"{label(known[-1])}. If the score is that one's, mend it: {forget}, then {again}"
         )
 
 
-def _twins(store: Store, path: Path) -> Iterator[str]:
+def _twins(store: Store, path: Path, options: argparse.Namespace) -> Iterator[str]:
     """Whether scores that were kept without a zip are this one's."""
     for name in (path.name, path.stem):
         if named(store, name, name_only=True):
+            forget = next_command("local-eval forget", [name], options, "--name-only")
             yield (
                 f"scores of {plain(name)} are also kept by its name alone; if they are this zip's, "
-                f"record them for it, then: local-eval forget {plain(name)} --name-only"
+                f"record them for it, then: {forget}"
             )
 
 
@@ -169,13 +173,15 @@ def _source(own: Submission) -> str:
     return ", and its zip is gone: the estimate cannot use the score."
 
 
-def _doubts(rows: Sequence[HistoryRow], typed: Typed, word: str) -> Iterator[str]:
+def _doubts(rows: Sequence[HistoryRow], typed: Typed, options: argparse.Namespace) -> Iterator[str]:
     """What looks like a slip of the finger."""
     shown = [str(row.score) for row in rows if row.score and row.score.phase == typed.phase]
     if len(set(shown)) > 1:
+        forget = next_command(
+            "local-eval forget", [options.submission], options, "--score", "FIGURE"
+        )
         yield (
-            f"it has {len(shown)} scores in this phase: {', '.join(shown)}. If one is a slip: "
-            f"local-eval forget {plain(word)} --score FIGURE"
+            f"it has {len(shown)} scores in this phase: {', '.join(shown)}. If one is a slip: {forget}"
         )
     if typed.decimals < 2 and 0 < typed.value < 1:
         yield (
@@ -187,5 +193,5 @@ def _doubts(rows: Sequence[HistoryRow], typed: Typed, word: str) -> Iterator[str
 def _unknown(store: Store | None, word: str) -> EvaluationError:
     return EvaluationError(
         f"{unknown(store, word)}. Give the zip that was uploaded, or, if it is lost, keep the score "
-        f"under a name: local-eval record NAME --score FIGURE --name-only"
+        "under a name: local-eval record NAME --score FIGURE --name-only"
     )

@@ -15,6 +15,8 @@ from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
 from submission.arguments import add_challenge, add_images, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
+from submission.command import console
+from submission.given import require_zip
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,18 +60,20 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
 
 
 def named_zips(options: argparse.Namespace) -> list[Path]:
-    """The zips. Raises `EvaluationError` for one that is not there."""
+    """The zips. Raises `EvaluationError` for one that is not there, `SubmissionError` for no zip."""
     zips = [Path(name) for name in options.zips]
     for path in zips:
-        if not path.is_file():
+        if not path.exists():
             raise EvaluationError(f"{path}: no such file. Build one: make-submission WEIGHTS")
+        require_zip(path)
     return zips
 
 
 def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Options) -> Inputs:
     """Load what the options name; chosen: what the command itself decides of the evaluation."""
-    check_writable(options.json)
-    zips, challenge = named_zips(options), load_challenge(options.challenge)
+    zips = named_zips(options)
+    check_writable(options.json, getattr(options, "plot", None))
+    challenge = load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
     from cells import load
     from cells.keys import TO_REHEARSE
@@ -142,8 +146,6 @@ def tell_result(
 ) -> None:
     """Print the result, write it as JSON, or print that alone: as `--json` says."""
     if options.json != "-":
-        from rich.console import Console
-
-        show(Console())
+        show(console())
     if options.json:
         write_or_print(options.json, to_json())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from evaluator.commands.parsers import new_parser, say
-from submission.arguments import add_part, count, positive
+from evaluator.errors import EvaluationError
+from submission.arguments import add_part, check_writable, count, draft, positive, written
 from submission.command import Exit
+
+_ENDINGS = (".png", ".jpg", ".webp")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,6 +28,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
+    if Path(options.out).suffix.lower() not in _ENDINGS:
+        raise EvaluationError(
+            f"{options.out}: expected a name that ends in {' or '.join(_ENDINGS)}"
+        )
+    check_writable(options.out)
     from cells import load, prefix_order, synthetic
     from corruptions.arguments import prepared
     from corruptions.chain import validate
@@ -42,6 +51,9 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         data = synthetic(max(options.images, 8), options.seed)
     rows = prefix_order(data, options.seed)[: options.images]
     sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
-    sheet.save(options.out)
+    out = Path(options.out)
+    with draft(out) as part, written(out):
+        sheet.save(part)
+        part.replace(out)
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE

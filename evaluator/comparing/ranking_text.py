@@ -26,7 +26,7 @@ _COLUMNS = (
 def show(ranking: Ranking, console: Console) -> None:
     """Print the ranking."""
     for part in _parts(ranking):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 def to_json(ranking: Ranking) -> str:

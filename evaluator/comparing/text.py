@@ -28,17 +28,17 @@ LEGEND = (
 
 def to_text(comparison: Comparison, width: int = 100) -> str:
     """The comparison as plain text."""
-    from rich.console import Console
+    from submission.command import console
 
-    console = Console(width=width, record=True, file=io.StringIO(), color_system=None)
-    show(comparison, console)
-    return console.export_text()
+    page = console(width=width, record=True, file=io.StringIO(), color_system=None)
+    show(comparison, page)
+    return page.export_text()
 
 
 def show(comparison: Comparison, console: Console) -> None:
     """Print the comparison."""
     for part in _parts(comparison):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 def to_json(comparison: Comparison) -> str:

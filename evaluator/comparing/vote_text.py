@@ -10,6 +10,7 @@ from evaluator.card import percent
 from evaluator.comparing.text import difference_document, score_document, sentence
 from evaluator.comparing.vote import Vote
 from evaluator.result import Score
+from submission.next_step import quoted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,7 +25,7 @@ APPROXIMATION = (
 def show(vote: Vote, console: Console) -> None:
     """Print the vote."""
     for part in _parts(vote):
-        console.print(part, highlight=False)
+        console.print(part)
 
 
 def to_json(vote: Vote) -> str:
@@ -56,7 +57,7 @@ def next_step(vote: Vote) -> str:
     """What to do about it. Where a zip's weights came from is not recorded: the user knows."""
     if len(vote.members) == 1:
         return f"No vote beat {vote.members[0].name} on the choosing half: nothing to pack."
-    folders = " ".join(f"FOLDER_OF_{one.name.removesuffix('.zip')}" for one in vote.members)
+    folders = " ".join(quoted(f"FOLDER_OF_{one.name.removesuffix('.zip')}") for one in vote.members)
     return (
         "To pack it, give each member's training folder (or weights file with its options) in its "
         f"place:\n  make-submission {folders} --ensemble mean --out ensemble.zip"

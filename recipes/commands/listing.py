@@ -6,7 +6,7 @@ import argparse
 
 from recipes.commands.parsers import new_parser
 from recipes.system import load_system, system_names
-from submission.command import Exit
+from submission.command import Exit, console
 
 EXAMPLES = """\
 examples:
@@ -22,7 +22,6 @@ def parser() -> argparse.ArgumentParser:
 
 def run(_options: argparse.Namespace) -> int:
     """Print the table."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -32,5 +31,5 @@ def run(_options: argparse.Namespace) -> int:
     for system in map(load_system, system_names()):
         cells = (system.name, system.summary, system.reported, system.cost)
         table.add_row(*(Text(cell) for cell in cells))
-    Console().print(table)
+    console().print(table)
     return Exit.FINE

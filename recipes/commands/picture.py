@@ -10,6 +10,7 @@ from recipes.system import RecipeError
 from submission.arguments import add_challenge, add_part, check_writable, count, positive
 from submission.challenge import load_challenge
 from submission.command import Exit
+from submission.training_folder import read_training_folder
 
 EXAMPLES = """\
 examples:
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if out.suffix.lower() != ".png":
         raise RecipeError(f"{out}: expected a name that ends in .png.")
     check_writable(options.out)
+    read_training_folder(Path(options.folder))  # a wrong name is told before Keras is loaded
     challenge = load_challenge(options.challenge)
     with loading_keras(options.backend):
         from recipes.looking import draw

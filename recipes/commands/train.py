@@ -12,7 +12,8 @@ from recipes.commands.parsers import add_recipe, loading_keras, named_system, ne
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import add_challenge, add_part, count, factor, positive
 from submission.challenge import Challenge, load_challenge
-from submission.command import Exit
+from submission.command import Exit, console
+from submission.next_step import next_command
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -95,7 +96,11 @@ def run(options: argparse.Namespace) -> int:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
-    print("\n".join(_said(done)))
+    print(
+        "\n".join(
+            (*_said(done), f"next: {next_command('make-submission', [done.folder], options)}")
+        )
+    )
     return Exit.FINE
 
 
@@ -154,19 +159,19 @@ def _said(done: Trained) -> Iterator[str]:
         yield f"under {name}: {accuracy:.4f}"
     yield f"{done.parameters:,} parameters; waited for data {done.waited_share:.0%} of the time"
     yield from done.notes
-    yield f"next: make-submission {done.folder}"
 
 
 @contextmanager
 def _progress() -> Iterator[Tell]:
     """A progress bar with the time left on a terminal; nothing elsewhere."""
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    terminal = console(stderr=True)
+    shown = ("{task.description}", "{task.fields[left]}")
+    words, left = (TextColumn(one, markup=False) for one in shown)
+    columns = (words, BarColumn(), left)
+    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
         task = bar.add_task("preparing the images", total=None, left="")
         yield lambda progress: _show(bar, task, progress)
 

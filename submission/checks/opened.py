@@ -46,12 +46,12 @@ class Opened:
 def opened_files(subject: Subject) -> Iterator[Opened]:
     """Follow each call that opens a file by name."""
     readers: dict[Module, Paths] = {}
-    moves = list(_moves(subject))
+    moves = list(_moves(subject, readers))
     for module, call in subject.live.calls:
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         if name not in OPENERS or _is_own(subject, module, call) or _writes(call):
             continue
-        paths = readers[module] = readers.get(module) or Paths(module)
+        paths = _reader(readers, module)
         expression = _argument(call, name)
         for place in paths.of(expression) if expression is not None else ():
             seen = _after(moves, module, call, place)
@@ -89,11 +89,16 @@ def _writes(call: ast.Call) -> bool:
     return any(len(text) < 4 and WRITES.search(text) is not None for text in texts)
 
 
-def _moves(subject: Subject) -> Iterator[Move]:
+def _reader(readers: dict[Module, Paths], module: Module) -> Paths:
+    """One reader a module: it remembers what it has read."""
+    return readers.setdefault(module, readers.get(module) or Paths(module))
+
+
+def _moves(subject: Subject, readers: dict[Module, Paths]) -> Iterator[Move]:
     """The places where the code goes to a folder of the zip."""
     for module, call in subject.live.calls:
         if module.full_name(call.func) == "os.chdir" and call.args:
-            for place in Paths(module).of(call.args[0]):
+            for place in _reader(readers, module).of(call.args[0]):
                 if place.anchor == "zip":
                     yield module.function_of(call), call.lineno, place
 

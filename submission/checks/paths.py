@@ -7,11 +7,13 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 from submission.checks.modules import Module
 
-MOST = 64  # values that one expression may have
+MOST = 64  # values that one expression may have; with more of them none is told
+LONGEST = 4096  # signs of a path, as Linux has it
+LARGEST = 10**18  # a larger number is no file's
 DEEPEST = 12
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 SAME = frozenset(
@@ -48,24 +50,33 @@ def anchored(anchor: str, path: str) -> Place:
     return Place(anchor, posixpath.normpath(path) if path else "")
 
 
+Reader = Callable[[ast.AST, int], Iterable[Place]]
+
+
 class Paths:
-    """Reads path expressions of one module."""
+    """Reads path expressions of one module.
+
+    Nothing is built that is cut afterwards: values are drawn one after the other and given up at
+    `MOST`, and each expression is read once a depth, so that short code cannot ask for much.
+    """
 
     def __init__(self, module: Module) -> None:
         self.module = module
         self._values = _assigned(module)
+        self._known: dict[tuple[ast.AST, int], tuple[Place, ...]] = {}
 
     def of(self, node: ast.AST, depth: int = 0) -> tuple[Place, ...]:
         """Every place that the expression may name; none where it cannot be told."""
         if depth > DEEPEST:
             return ()
         if isinstance(node, ast.Constant):
-            return _of_constant(node.value)
-        reader: Callable[[ast.AST, int], Iterable[Place]] | None = self._readers().get(type(node))
-        found = tuple(dict.fromkeys(reader(node, depth + 1))) if reader else ()
-        return found if len(found) <= MOST else ()
+            return _few(_of_constant(node.value))
+        if (node, depth) not in self._known:
+            reader: Reader | None = self._readers().get(type(node))
+            self._known[node, depth] = _few(reader(node, depth + 1)) if reader else ()
+        return self._known[node, depth]
 
-    def _readers(self) -> dict[type[ast.AST], Callable[[ast.AST, int], Iterable[Place]]]:
+    def _readers(self) -> dict[type[ast.AST], Reader]:
         return {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -102,19 +113,7 @@ class Paths:
         if any(isinstance(p, ast.FormattedValue) and p.format_spec for p in node.values):
             return ()
         values = [p.value if isinstance(p, ast.FormattedValue) else p for p in node.values]
-        return self._concatenated([tuple(map(_as_text, self.of(p, depth))) for p in values])
-
-    def _concatenated(self, parts: list[tuple[Place, ...]]) -> Iterable[Place]:
-        if not parts or not all(parts) or len(list(zip(*parts, strict=False))) > MOST:
-            return ()
-        found = []
-        for row in list(product(*parts))[:MOST]:
-            # Only the first part may have an anchor: `folder + "/w.keras"`.
-            if all(place.anchor in ("text", "absolute") for place in row[1:]):
-                text = "".join(place.path for place in row)
-                rooted = row[0].anchor not in ("text", "absolute")
-                found.append(anchored(row[0].anchor, text.lstrip("/") if rooted else text))
-        return found
+        return _concatenated(map(_as_text, self.of(part, depth)) for part in values)
 
     def _operation(self, node: ast.AST, depth: int) -> Iterable[Place]:
         assert isinstance(node, ast.BinOp)  # noqa: S101  for the type checker
@@ -122,8 +121,8 @@ class Paths:
         if any(place.anchor == "number" for place in (*left, *right)):
             return ()  # arithmetic
         if isinstance(node.op, ast.Div):
-            return [p for a, b in product(left, right) if (p := a.joined(b))]
-        return self._concatenated([left, right]) if isinstance(node.op, ast.Add) else ()
+            return _below(left, right)
+        return _concatenated((left, right)) if isinstance(node.op, ast.Add) else ()
 
     def _call(self, node: ast.AST, depth: int) -> Iterable[Place]:
         assert isinstance(node, ast.Call)  # noqa: S101  for the type checker
@@ -154,14 +153,14 @@ class Paths:
         return self.of(node.func.value, depth) if isinstance(node.func, ast.Attribute) else ()
 
     def _joined(self, node: ast.Call, last: str, depth: int) -> Iterable[Place]:
-        parts = [self.of(arg, depth) for arg in node.args]
+        parts: list[ast.expr] = list(node.args)
         if last == "joinpath" and isinstance(node.func, ast.Attribute):
-            parts.insert(0, self.of(node.func.value, depth))
+            parts.insert(0, node.func.value)
         if not parts:
             return (Place("cwd", ""),) if last in ("Path", "PurePath") else ()
-        places: Iterable[Place] = parts[0]
-        for more in parts[1:]:
-            places = [p for a, b in product(places, more) if (p := a.joined(b))][:MOST]
+        places = self.of(parts[0], depth)
+        for part in parts[1:] if places else ():
+            places = _few(_below(places, self.of(part, depth)))
         return places
 
     def _renamed(self, node: ast.Call, func: ast.Attribute, depth: int) -> Iterable[Place]:
@@ -195,8 +194,50 @@ class Paths:
 
     def _elements(self, node: ast.AST, depth: int) -> Iterable[Place]:
         assert isinstance(node, ast.List | ast.Tuple)  # noqa: S101  for the type checker
-        parts = [self.of(element, depth) for element in node.elts]
-        return [place for part in parts for place in part] if all(parts) else ()
+        found: dict[Place, None] = {}
+        for element in node.elts:
+            part = self.of(element, depth)
+            found.update(dict.fromkeys(part))
+            if not part or len(found) > MOST:
+                return ()
+        return found
+
+
+def _few(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Each place once; none where they are too many, or too long for any file."""
+    found: dict[Place, None] = {}
+    for place in islice(places, MOST * MOST + 1):
+        found[place] = None
+        if len(found) > MOST or len(place.path) > LONGEST:
+            return ()
+    return tuple(found)
+
+
+def _below(folders: Iterable[Place], names: tuple[Place, ...]) -> Iterable[Place]:
+    """Every name below every folder, as far as it can be told."""
+    return (place for folder in folders for name in names if (place := folder.joined(name)))
+
+
+def _concatenated(parts: Iterable[Iterable[Place]]) -> Iterable[Place]:
+    """The texts of all parts, one behind the other; none where there are too many."""
+    joined: tuple[Place, ...] = ()
+    for number, part in enumerate(parts):
+        joined = _few(_behind(joined, part)) if number else _few(part)
+        if not joined:
+            return ()
+    return (_rooted(place) for place in joined)
+
+
+def _behind(firsts: tuple[Place, ...], seconds: Iterable[Place]) -> Iterable[Place]:
+    # Only the first part may have an anchor: `folder + "/w.keras"`.
+    for first, second in product(firsts, seconds):
+        if second.anchor in ("text", "absolute"):
+            yield Place(first.anchor, first.path + second.path)
+
+
+def _rooted(place: Place) -> Place:
+    rooted = place.anchor not in ("text", "absolute")
+    return anchored(place.anchor, place.path.lstrip("/") if rooted else place.path)
 
 
 def _assigned(module: Module) -> dict[str, ast.expr]:
@@ -231,8 +272,9 @@ def _bindings(node: ast.AST) -> Iterable[tuple[ast.expr, ast.expr]]:
 def _of_constant(value: object) -> tuple[Place, ...]:
     if isinstance(value, str):
         return (anchored("text", value),)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return (Place("number", str(value)),) if is_number else ()
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST:
+        return (Place("number", str(value)),)
+    return ()
 
 
 def _as_text(place: Place) -> Place:

@@ -59,7 +59,7 @@ PARSERS: dict[str, tuple[Callable[[], argparse.ArgumentParser], bool]] = {
     "compare": (evaluator.commands.compare.parser, True),
     "ensemble": (evaluator.commands.ensemble.parser, True),
     "rank": (evaluator.commands.rank.parser, True),
-    "make-submission": (submission.cli._parser, True),
+    "make-submission": (submission.cli.new_parser, True),
     "inspect": (evaluator.commands.inspect.parser, False),
     "show": (evaluator.commands.show.parser, False),
     "train-recipe": (recipes.commands.train.parser, False),

@@ -42,7 +42,7 @@ MISTAKES = [
     (("record", ".", "--score", "0.8"), "received a folder"),
     (("record", "text.zip", "--score", "0.8"), "received another file"),
     (("history", "--csv", "-", "--json", "-"), "takes one of"),
-    (("history", "--csv", "nowhere/x.csv"), "cannot write"),
+    (("history", "--csv", "nowhere/x.csv"), "cannot be written"),
     (("history", "--phase", " "), "name of a phase"),
     (("forget", "b.zip", "--yes"), "it knows a.zip ("),
     (("forget", "a.zip", "--score", "0.5", "--yes"), "known: 0.8123 (dev)"),

@@ -72,7 +72,7 @@ def test_a_failing_dry_run_leaves_the_older_zip(
     assert "Nothing was written to submission.zip" in said
     assert "--no-run" in said
     assert (here / "submission.zip").read_bytes() == b"older"
-    assert not list(here.glob("part-*"))
+    assert not list(here.glob(".*.draft"))
     assert main([*OURS, "--no-run"]) == 0
     assert (here / "submission.zip").read_bytes() != b"older"
 
@@ -208,14 +208,14 @@ def test_an_interrupt_leaves_nothing_behind(here: Path) -> None:
     (here / "mine.py").write_text(page(SLEEPS), encoding="utf-8")
     running = subprocess.Popen([*MAKE, *OURS], cwd=here, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
-    while not list(here.glob("part-*")) and time.monotonic() < deadline:
+    while not list(here.glob(".*.draft")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(2.0)
     running.send_signal(signal.SIGINT)
     _, heard = running.communicate(timeout=20)
     assert running.returncode == 130
     assert "interrupted" in heard
-    assert not list(here.glob("part-*"))
+    assert not list(here.glob(".*.draft"))
     assert not (here / "submission.zip").exists()
 
 

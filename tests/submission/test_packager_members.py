@@ -209,7 +209,7 @@ def test_a_rehearsal_decides_too(tmp_path: Path, two: tuple[Path, Path]) -> None
     assert packed.zip_path is None
     assert "S604" in {finding.code for finding in packed.findings}
     assert (tmp_path / "s.zip").read_bytes() == before
-    assert not list(tmp_path.glob("part-*"))
+    assert not list(tmp_path.glob(".*.draft"))
 
 
 GREY = replace(CHALLENGE, shape=(28, 28, 1))
