@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cells.dataset import Dataset
 
 FAR = 8  # a label that is further above all others is no class
+MOST_STRAYS_SHOWN = 3
 MOST_STRAYS = 2  # different labels far above the others; more of them are a numbering of their own
 SHOWN = 40  # classes; more are summed up
 MOST_MISSING = 1000
@@ -62,11 +63,14 @@ class ClassCounts:
         return ("images by class:", *table, *self._odd())
 
     def _odd(self) -> Iterable[str]:
-        for label in self.strays:
+        for label in self.strays[:MOST_STRAYS_SHOWN]:
             yield (
                 f"label {label} stands alone ({_images(self.images[label])}): "
                 f"{_meaning(label)}; leave these images out, or give them their class"
             )
+        if len(self.strays) > MOST_STRAYS_SHOWN:
+            more = [str(label) for label in self.strays[MOST_STRAYS_SHOWN:]]
+            yield f"so do {len(more):,} more labels: {_some(more)}"
         if self.from_one:
             yield (
                 "no image has label 0: if the classes were counted from 1, subtract 1 from every "

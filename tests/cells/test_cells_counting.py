@@ -69,7 +69,7 @@ def test_any_labels_are_counted(labels: list[int], names: tuple[str, ...]) -> No
     real = set(labels) - set(counts.strays)
     assert not real & set(counts.missing)
     assert set(counts.images) == set(labels)
-    assert len(counts.lines()) <= 50
+    assert len(counts.lines()) <= 38  # 30 classes, and a few lines on what is odd
     json.dumps(counts.to_json())
 
 
