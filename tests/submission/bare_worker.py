@@ -1,0 +1,319 @@
+"""Codabench's worker, bare: what it does to a zip, without Docker. It decides what is true of a row.
+
+Extract-all, an ingestion program and a scoring program as an organiser writes them, each a process
+of its own that sees `/app/...` (a mount and a process namespace where we are root, else plain
+folders), and the two generations' rules (`../shared/facts/codabench.md`). Nothing of ours is used:
+neither the checks nor the sandbox, whose verdicts are held against this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Generation = Literal["2026-03", "2026-10"]
+GENERATIONS: tuple[Generation, ...] = ("2026-03", "2026-10")
+INGESTION = """
+import os, sys, time
+import numpy as np
+
+SUBMISSION = "{app}/ingested_program"
+sys.path.insert(0, SUBMISSION)
+
+
+def main():
+    images = np.load("{app}/input_data/images.npy")
+    {chdir}
+    from {module} import {class_name}
+    started = time.time()
+    labels = {class_name}().{method}(images)
+    print(f"predicted {{len(images)}} images in {{time.time() - started:.1f}} s")
+    np.save("{app}/output/predictions.npy", labels)
+
+
+if __name__ == "__main__":
+    main()
+"""
+SCORING = """
+import json
+import numpy as np
+
+found = np.load("{app}/input/res/predictions.npy")
+truth = np.load("{app}/input/ref/labels.npy")
+
+from sklearn.metrics import accuracy_score
+
+with open("{app}/output/scores.json", "w") as file:
+    json.dump({{"accuracy": accuracy_score(truth, found)}}, file)
+"""
+# What a container sees: the machine as it is, /app, its own processes and Docker's 64 MB of /dev/shm.
+NAMESPACE = """
+set -e
+view="$1"; binds="$2"; folder="$3"; caps="$4"; shift 4
+mount -t tmpfs -o size=1m none "$view"
+for d in /*; do
+    if [ -L "$d" ]; then cp -P "$d" "$view/"; continue; fi
+    [ -d "$d" ] && [ "$d" != /app ] || continue
+    mkdir "$view$d"
+    [ "$d" = /proc ] || mount --rbind "$d" "$view$d"
+done
+mount -t proc proc "$view/proc"
+if [ -d "$view/dev/shm" ]; then mount -t tmpfs -o size=64m none "$view/dev/shm"; fi
+mkdir "$view/app"
+while IFS="|" read -r from to mode; do
+    [ -n "$from" ] || continue
+    mkdir -p "$view$to"
+    mount --bind "$from" "$view$to"
+    [ "$mode" = rw ] || mount -o remount,bind,ro "$view$to"
+done < "$binds"
+cd "$view$folder"
+exec chroot "$view" bash -c 'cd "$0" && exec setpriv --bounding-set="$1" --no-new-privs prlimit --as="$2" --fsize=2147483648 --core=0 -- "${@:3}"' "$folder" "$caps" "$@"
+"""
+DOCKERS = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+setfcap"
+CAPABILITIES: dict[Generation, str] = {"2026-03": DOCKERS, "2026-10": "-all"}
+COMMAND = re.compile(r"^command\s*:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
+NOT_ZERO = "Child task failed or non-zero return code"
+NO_SCORES = "Could not find scores file, did the scoring program output it?"
+HAS_METADATA = "Error, the output directory already contains a metadata file"
+MOST_MEMORY = 8 << 30  # bytes: the platform has no limit, this machine has
+
+
+class _Failed(Exception):
+    """The run fails, with the platform's sentence."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a submission ended: what the platform shows.
+
+    score: accuracy 0..1 where it finished, else None. logs: "ingestion" and "scoring" -> what they
+    wrote (their ends). codes: their exit codes, None where one was stopped or never started.
+    """
+
+    status: Literal["Finished", "Failed"]
+    score: float | None = None
+    message: str = ""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A worker with one challenge's hidden set.
+
+    images, labels: uint8 (n, h, w, c) as .npy and int (n,) as .npy. working_folder: where the
+    ingestion program goes before it imports: "program" (it stays) or "submission". seconds: limit of
+    each step. memory: address space of each process in bytes.
+    """
+
+    images: Path
+    labels: Path
+    generation: Generation
+    working_folder: Literal["program", "submission"] = "program"
+    module: str = "model"
+    class_name: str = "Model"
+    method: str = "predict"
+    python: str = sys.executable
+    seconds: float = 600.0
+    memory: int = MOST_MEMORY
+
+    def run(self, submission: Path) -> Ending:
+        """Everything from the upload to the score."""
+        with tempfile.TemporaryDirectory(prefix="bare-worker-", ignore_cleanup_errors=True) as place:
+            return _Job(self, Path(place)).run(submission)
+
+
+def hidden_set(folder: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> tuple[Path, Path]:
+    """Write a hidden set once, for many runs: the folders that hold its images and its labels."""
+    for name, array in (("images", images), ("labels", labels)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        np.save(folder / name / f"{name}.npy", array)
+    return folder / "images", folder / "labels"
+
+
+@cache
+def sees_app() -> bool:
+    """Whether processes here can be shown `/app/...`; else plain folders stand for it."""
+    if not all(shutil.which(name) for name in ("unshare", "setpriv", "prlimit", "bash")):
+        return False
+    with tempfile.TemporaryDirectory() as place:
+        job = _Job(Server(Path(place), Path(place), "2026-10"), Path(place), namespaces=True)
+        try:
+            return job.start("probe", ["/bin/true"], {}, 20.0) == 0
+        except _Failed:
+            return False
+
+
+class _Job:
+    """One submission on its way: its folders, its processes, their logs."""
+
+    def __init__(self, server: Server, root: Path, *, namespaces: bool | None = None) -> None:
+        self.server, self.root = server, root
+        self.namespaces = sees_app() if namespaces is None else namespaces
+        self.codes: dict[str, int | None] = {}
+        for name in ("ingested_program", "ingestion", "scoring", "predicted", "res", "scored", "shared", "data", "view"):  # fmt: skip
+            (root / name).mkdir(exist_ok=True)
+
+    def run(self, submission: Path) -> Ending:
+        score, message = None, ""
+        try:
+            self.unpack(submission)
+            self.predict()
+            score = self.score()
+        except _Failed as failure:
+            message = str(failure)
+        logs = {name: self.log(name) for name in ("ingestion", "scoring")}
+        status: Literal["Finished", "Failed"] = "Failed" if score is None else "Finished"
+        return Ending(status, score, message, logs, self.codes)
+
+    def log(self, name: str) -> str:
+        """The end of what a program wrote."""
+        path = self.root / f"{name}.log"
+        return path.read_bytes()[-4000:].decode("utf-8", "replace") if path.exists() else ""
+
+    def unpack(self, submission: Path) -> None:
+        try:
+            with zipfile.ZipFile(submission) as file:
+                file.extractall(self.root / "ingested_program")
+        except zipfile.BadZipFile:
+            raise _Failed("Bad or empty zip file") from None
+        except Exception as error:  # noqa: BLE001  # the worker's task dies of whatever it is
+            raise _Failed(f"{type(error).__name__}: {error}") from None
+
+    def predict(self) -> None:
+        """The first job; that ingestion fails is found out in the second."""
+        self.write("ingestion", INGESTION)
+        started = self.program_of_its_own() if self.server.generation == "2026-03" else None
+        ours = "ro" if self.server.generation == "2026-10" else "rw"
+        binds = {
+            "/app/program": (self.root / "ingestion", "rw"),
+            "/app/output": (self.root / "predicted", "rw"),
+            "/app/input_data": (self.server.images, "ro"),
+            "/app/ingested_program": (self.root / "ingested_program", ours),
+            "/app/data": (self.root / "data", "ro"),
+        }
+        try:
+            self.codes["ingestion"] = self.start("ingestion", ["ingestion.py"], binds)
+        finally:
+            if started is not None:
+                started.kill()
+                started.wait()
+        self.no_metadata("predicted")
+
+    def program_of_its_own(self) -> subprocess.Popen[bytes] | None:
+        """What the older worker does beside ingestion: copy the submission, or start its command."""
+        program = self.root / "ingested_program"
+        told = [program / name for name in ("metadata.yaml", "metadata") if (program / name).exists()]
+        if not told:
+            shutil.copytree(program, self.root / "predicted", dirs_exist_ok=True)
+            return None
+        found = COMMAND.search(told[0].read_text("utf-8", "replace")) if told[0].is_file() else None
+        if not found or not found[1]:
+            return None
+        binds = {"/app/program": (program, "rw"), "/app/output": (self.root / "predicted", "rw")}
+        (self.root / "view-of-program").mkdir()
+        with contextlib.suppress(OSError):
+            return self.popen("program", shlex.split(found[1]), binds, "view-of-program")
+        return None
+
+    def score(self) -> float:
+        """The second job. Raises `_Failed` with what the platform shows."""
+        import json
+
+        self.write("scoring", SCORING)
+        shutil.copytree(self.root / "predicted", self.root / "res", dirs_exist_ok=True)
+        binds = {
+            "/app/program": (self.root / "scoring", "rw"),
+            "/app/output": (self.root / "scored", "rw"),
+            "/app/input/ref": (self.server.labels, "ro"),
+            "/app/input/res": (self.root / "res", "rw"),
+            "/app/shared": (self.root / "shared", "rw"),
+            "/app/data": (self.root / "data", "ro"),
+        }
+        if self.server.generation == "2026-10":
+            program = self.root / "ingested_program"
+            self.over_the_predictions(program)
+            binds["/app/ingested_program"] = (program, "ro")
+        self.codes["scoring"] = code = self.start("scoring", ["scoring.py"], binds)
+        if code != 0:
+            raise _Failed(NOT_ZERO)
+        self.no_metadata("scored")
+        scores = self.root / "scored" / "scores.json"
+        if not scores.exists():
+            raise _Failed(NO_SCORES)
+        return float(json.loads(scores.read_text())["accuracy"])
+
+    def over_the_predictions(self, program: Path) -> None:
+        """The newer worker's copy of the whole submission; what cannot be copied fails the run."""
+        try:
+            shutil.copytree(program, self.root / "res", dirs_exist_ok=True)
+        except (OSError, shutil.Error) as error:
+            raise _Failed(f"{type(error).__name__}: {error}") from None
+
+    def no_metadata(self, folder: str) -> None:
+        if (self.root / folder / "metadata").exists():
+            raise _Failed(HAS_METADATA)
+
+    def write(self, name: str, text: str) -> None:
+        app = "/app" if self.namespaces else self.root / "app"
+        moves = self.server.working_folder == "submission"
+        held = {name: getattr(self.server, name) for name in ("module", "class_name", "method")}
+        text = text.format(app=app, chdir="os.chdir(SUBMISSION)" if moves else "", **held)
+        (self.root / name / f"{name}.py").write_text(text)
+
+    def start(self, name: str, words: Sequence[str], binds: Mapping[str, tuple[Path, str]], seconds: float | None = None) -> int:  # fmt: skip
+        """Run a program to its end: its exit code. Raises `_Failed` past the limit."""
+        limit = self.server.seconds if seconds is None else seconds
+        command = [self.server.python, *words] if words[0].endswith(".py") else list(words)
+        child = self.popen(name, command, binds, "view")
+        try:
+            return child.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise _Failed(f"Execution Time Limit exceeded. Limit was {limit:g} seconds") from None
+        finally:
+            child.kill()  # with it goes its process namespace
+            child.wait()
+
+    def popen(self, name: str, command: Sequence[str], binds: Mapping[str, tuple[Path, str]], view: str) -> subprocess.Popen[bytes]:  # fmt: skip
+        folder = "/app/program" if binds else "/"
+        memory = str(self.server.memory)
+        if self.namespaces:
+            table = self.root / f"{name}.binds"
+            table.write_text("".join(f"{a}|{to}|{mode}\n" for to, (a, mode) in binds.items()))
+            caps = CAPABILITIES[self.server.generation]
+            before = [*("unshare", "--mount", "--propagation", "private", "--pid", "--fork")]
+            before += ["--kill-child", "bash", "-c", NAMESPACE, "bash"]
+            words = [*before, str(self.root / view), str(table), folder, caps, memory, *command]
+            cwd = self.root
+        else:
+            self.link(binds)
+            words = ["prlimit", f"--as={memory}", "--", *command]
+            cwd = self.root / "app" / "program"
+        environment = {"PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", "HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy": "", "https_proxy": ""}  # fmt: skip
+        with (self.root / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def link(self, binds: Mapping[str, tuple[Path, str]]) -> None:
+        """Without namespaces: links under one folder. Nothing there is read only to its owner."""
+        shutil.rmtree(self.root / "app", ignore_errors=True)
+        for to, (path, _) in binds.items():
+            target = self.root / to.removeprefix("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
