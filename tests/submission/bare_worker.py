@@ -92,7 +92,7 @@ HAS_METADATA = "Error, the output directory already contains a metadata file"
 MOST_MEMORY = 8 << 30  # bytes: the platform has no limit, this machine has
 
 
-class _Failed(Exception):
+class _RunError(Exception):
     """The run fails, with the platform's sentence."""
 
 
@@ -133,11 +133,15 @@ class Server:
 
     def run(self, submission: Path) -> Ending:
         """Everything from the upload to the score."""
-        with tempfile.TemporaryDirectory(prefix="bare-worker-", ignore_cleanup_errors=True) as place:
+        with tempfile.TemporaryDirectory(
+            prefix="bare-worker-", ignore_cleanup_errors=True
+        ) as place:
             return _Job(self, Path(place)).run(submission)
 
 
-def hidden_set(folder: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> tuple[Path, Path]:
+def hidden_set(
+    folder: Path, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> tuple[Path, Path]:
     """Write a hidden set once, for many runs: the folders that hold its images and its labels."""
     for name, array in (("images", images), ("labels", labels)):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -154,7 +158,7 @@ def sees_app() -> bool:
         job = _Job(Server(Path(place), Path(place), "2026-10"), Path(place), namespaces=True)
         try:
             return job.start("probe", ["/bin/true"], {}, 20.0) == 0
-        except _Failed:
+        except _RunError:
             return False
 
 
@@ -174,7 +178,7 @@ class _Job:
             self.unpack(submission)
             self.predict()
             score = self.score()
-        except _Failed as failure:
+        except _RunError as failure:
             message = str(failure)
         logs = {name: self.log(name) for name in ("ingestion", "scoring")}
         status: Literal["Finished", "Failed"] = "Failed" if score is None else "Finished"
@@ -190,9 +194,9 @@ class _Job:
             with zipfile.ZipFile(submission) as file:
                 file.extractall(self.root / "ingested_program")
         except zipfile.BadZipFile:
-            raise _Failed("Bad or empty zip file") from None
+            raise _RunError("Bad or empty zip file") from None
         except Exception as error:  # noqa: BLE001  # the worker's task dies of whatever it is
-            raise _Failed(f"{type(error).__name__}: {error}") from None
+            raise _RunError(f"{type(error).__name__}: {error}") from None
 
     def predict(self) -> None:
         """The first job; that ingestion fails is found out in the second."""
@@ -217,7 +221,9 @@ class _Job:
     def program_of_its_own(self) -> subprocess.Popen[bytes] | None:
         """What the older worker does beside ingestion: copy the submission, or start its command."""
         program = self.root / "ingested_program"
-        told = [program / name for name in ("metadata.yaml", "metadata") if (program / name).exists()]
+        told = [
+            program / name for name in ("metadata.yaml", "metadata") if (program / name).exists()
+        ]
         if not told:
             shutil.copytree(program, self.root / "predicted", dirs_exist_ok=True)
             return None
@@ -231,7 +237,7 @@ class _Job:
         return None
 
     def score(self) -> float:
-        """The second job. Raises `_Failed` with what the platform shows."""
+        """The second job. Raises `_RunError` with what the platform shows."""
         import json
 
         self.write("scoring", SCORING)
@@ -250,11 +256,11 @@ class _Job:
             binds["/app/ingested_program"] = (program, "ro")
         self.codes["scoring"] = code = self.start("scoring", ["scoring.py"], binds)
         if code != 0:
-            raise _Failed(NOT_ZERO)
+            raise _RunError(NOT_ZERO)
         self.no_metadata("scored")
         scores = self.root / "scored" / "scores.json"
         if not scores.exists():
-            raise _Failed(NO_SCORES)
+            raise _RunError(NO_SCORES)
         return float(json.loads(scores.read_text())["accuracy"])
 
     def over_the_predictions(self, program: Path) -> None:
@@ -262,11 +268,11 @@ class _Job:
         try:
             shutil.copytree(program, self.root / "res", dirs_exist_ok=True)
         except (OSError, shutil.Error) as error:
-            raise _Failed(f"{type(error).__name__}: {error}") from None
+            raise _RunError(f"{type(error).__name__}: {error}") from None
 
     def no_metadata(self, folder: str) -> None:
         if (self.root / folder / "metadata").exists():
-            raise _Failed(HAS_METADATA)
+            raise _RunError(HAS_METADATA)
 
     def write(self, name: str, text: str) -> None:
         app = "/app" if self.namespaces else self.root / "app"
@@ -276,14 +282,14 @@ class _Job:
         (self.root / name / f"{name}.py").write_text(text)
 
     def start(self, name: str, words: Sequence[str], binds: Mapping[str, tuple[Path, str]], seconds: float | None = None) -> int:  # fmt: skip
-        """Run a program to its end: its exit code. Raises `_Failed` past the limit."""
+        """Run a program to its end: its exit code. Raises `_RunError` past the limit."""
         limit = self.server.seconds if seconds is None else seconds
         command = [self.server.python, *words] if words[0].endswith(".py") else list(words)
         child = self.popen(name, command, binds, "view")
         try:
             return child.wait(limit)
         except subprocess.TimeoutExpired:
-            raise _Failed(f"Execution Time Limit exceeded. Limit was {limit:g} seconds") from None
+            raise _RunError(f"Execution Time Limit exceeded. Limit was {limit:g} seconds") from None
         finally:
             child.kill()  # with it goes its process namespace
             child.wait()

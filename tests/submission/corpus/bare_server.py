@@ -85,7 +85,11 @@ def _top(kind: str, name: str, top: str, **more: Content) -> Case:
 
 
 def _predicts(kind: str, name: str, before: str, after: str = "", **fields: object) -> Case:
-    predict = f"{before}\n{PREDICT}" if not after else f"{before}\nfound = labels(self.centres, X)\n{after}\nreturn found"
+    predict = (
+        f"{before}\n{PREDICT}"
+        if not after
+        else f"{before}\nfound = labels(self.centres, X)\n{after}\nreturn found"
+    )
     return _row(kind, name, files(page(predict)), **fields)
 
 

@@ -91,8 +91,8 @@ def compiled(name: str = "model.py", magic: bytes | None = None) -> bytes:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / name
         path.write_text(page())
-        out = py_compile.compile(str(path), cfile=str(path) + "c", doraise=True)
-        data = Path(out).read_bytes()
+        py_compile.compile(str(path), cfile=str(path) + "c", doraise=True)
+        data = path.with_suffix(".pyc").read_bytes()
     return (importlib.util.MAGIC_NUMBER if magic is None else magic) + data[4:]
 
 
@@ -140,7 +140,7 @@ CASES: list[Case] = [
     _text("mixed line ends", page().replace("\n", "\r\n", 9)),
     _text("form feeds between the parts", page().replace("\nclass", "\n\f\nclass")),
     _text("tabs throughout", page().replace("    ", "\t")),
-    _text("one line in tabs", page().replace("        return np", "\treturn np")),
+    _text("one line in tabs", page().replace("        return labels", "\treturn labels")),
     _text("a non-breaking space", page().replace("import numpy", "import\u00a0numpy")),
     _text("a zero-width space in a comment", page(top="# a\u200bb")),
     _text("Greek names", page(top="\u03bc, \u03c3 = 0.5, 0.2")),
