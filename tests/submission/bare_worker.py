@@ -8,7 +8,7 @@ neither the checks nor the sandbox, whose verdicts are held against this.
 
 from __future__ import annotations
 
-import contextlib
+import json
 import re
 import shlex
 import shutil
@@ -18,12 +18,22 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.submission.container import (
+    DOCKERS,
+    MOST_MEMORY,
+    NONE,
+    Binds,
+    Container,
+    Mode,
+    ended,
+    sees_app,
+)
 
 Generation = Literal["2026-03", "2026-10"]
 GENERATIONS: tuple[Generation, ...] = ("2026-03", "2026-10")
@@ -60,36 +70,11 @@ from sklearn.metrics import accuracy_score
 with open("{app}/output/scores.json", "w") as file:
     json.dump({{"accuracy": accuracy_score(truth, found)}}, file)
 """
-# What a container sees: the machine as it is, /app, its own processes and Docker's 64 MB of /dev/shm.
-NAMESPACE = """
-set -e
-view="$1"; binds="$2"; folder="$3"; caps="$4"; shift 4
-mount -t tmpfs -o size=1m none "$view"
-for d in /*; do
-    if [ -L "$d" ]; then cp -P "$d" "$view/"; continue; fi
-    [ -d "$d" ] && [ "$d" != /app ] || continue
-    mkdir "$view$d"
-    [ "$d" = /proc ] || mount --rbind "$d" "$view$d"
-done
-mount -t proc proc "$view/proc"
-if [ -d "$view/dev/shm" ]; then mount -t tmpfs -o size=64m none "$view/dev/shm"; fi
-mkdir "$view/app"
-while IFS="|" read -r from to mode; do
-    [ -n "$from" ] || continue
-    mkdir -p "$view$to"
-    mount --bind "$from" "$view$to"
-    [ "$mode" = rw ] || mount -o remount,bind,ro "$view$to"
-done < "$binds"
-cd "$view$folder"
-exec chroot "$view" bash -c 'cd "$0" && exec setpriv --bounding-set="$1" --no-new-privs prlimit --as="$2" --fsize=2147483648 --core=0 -- "${@:3}"' "$folder" "$caps" "$@"
-"""
-DOCKERS = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+setfcap"
-CAPABILITIES: dict[Generation, str] = {"2026-03": DOCKERS, "2026-10": "-all"}
+CAPABILITIES: dict[Generation, str] = {"2026-03": DOCKERS, "2026-10": NONE}
 COMMAND = re.compile(r"^command\s*:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
 NOT_ZERO = "Child task failed or non-zero return code"
 NO_SCORES = "Could not find scores file, did the scoring program output it?"
 HAS_METADATA = "Error, the output directory already contains a metadata file"
-MOST_MEMORY = 8 << 30  # bytes: the platform has no limit, this machine has
 
 
 class _RunError(Exception):
@@ -149,27 +134,21 @@ def hidden_set(
     return folder / "images", folder / "labels"
 
 
-@cache
-def sees_app() -> bool:
-    """Whether processes here can be shown `/app/...`; else plain folders stand for it."""
-    if not all(shutil.which(name) for name in ("unshare", "setpriv", "prlimit", "bash")):
-        return False
-    with tempfile.TemporaryDirectory() as place:
-        job = _Job(Server(Path(place), Path(place), "2026-10"), Path(place), namespaces=True)
-        try:
-            return job.start("probe", ["/bin/true"], {}, 20.0) == 0
-        except _RunError:
-            return False
+def copied(source: Path, target: Path) -> None:
+    """Copy a tree over another one; what cannot be copied fails the run."""
+    try:
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise _RunError(f"{type(error).__name__}: {error}") from None
 
 
 class _Job:
     """One submission on its way: its folders, its processes, their logs."""
 
-    def __init__(self, server: Server, root: Path, *, namespaces: bool | None = None) -> None:
-        self.server, self.root = server, root
-        self.namespaces = sees_app() if namespaces is None else namespaces
+    def __init__(self, server: Server, root: Path) -> None:
+        self.server, self.root, self.shown = server, root, sees_app()
         self.codes: dict[str, int | None] = {}
-        for name in ("ingested_program", "ingestion", "scoring", "predicted", "res", "scored", "shared", "data", "view"):  # fmt: skip
+        for name in ("ingested_program", "ingestion", "scoring", "predicted", "res", "scored", "shared", "data"):  # fmt: skip
             (root / name).mkdir(exist_ok=True)
 
     def run(self, submission: Path) -> Ending:
@@ -202,8 +181,8 @@ class _Job:
         """The first job; that ingestion fails is found out in the second."""
         self.write("ingestion", INGESTION)
         started = self.program_of_its_own() if self.server.generation == "2026-03" else None
-        ours = "ro" if self.server.generation == "2026-10" else "rw"
-        binds = {
+        ours: Mode = "ro" if self.server.generation == "2026-10" else "rw"
+        binds: Binds = {
             "/app/program": (self.root / "ingestion", "rw"),
             "/app/output": (self.root / "predicted", "rw"),
             "/app/input_data": (self.server.images, "ro"),
@@ -211,11 +190,10 @@ class _Job:
             "/app/data": (self.root / "data", "ro"),
         }
         try:
-            self.codes["ingestion"] = self.start("ingestion", ["ingestion.py"], binds)
+            self.codes["ingestion"] = self.start("ingestion", binds)
         finally:
             if started is not None:
-                started.kill()
-                started.wait()
+                ended(started)
         self.no_metadata("predicted")
 
     def program_of_its_own(self) -> subprocess.Popen[bytes] | None:
@@ -225,24 +203,22 @@ class _Job:
             program / name for name in ("metadata.yaml", "metadata") if (program / name).exists()
         ]
         if not told:
-            shutil.copytree(program, self.root / "predicted", dirs_exist_ok=True)
+            copied(program, self.root / "predicted")
             return None
         found = COMMAND.search(told[0].read_text("utf-8", "replace")) if told[0].is_file() else None
         if not found or not found[1]:
             return None
-        binds = {"/app/program": (program, "rw"), "/app/output": (self.root / "predicted", "rw")}
-        (self.root / "view-of-program").mkdir()
-        with contextlib.suppress(OSError):
-            return self.popen("program", shlex.split(found[1]), binds, "view-of-program")
-        return None
+        binds: Binds = {
+            "/app/program": (program, "rw"),
+            "/app/output": (self.root / "predicted", "rw"),
+        }
+        return self.begin("program", shlex.split(found[1]), binds)
 
     def score(self) -> float:
         """The second job. Raises `_RunError` with what the platform shows."""
-        import json
-
         self.write("scoring", SCORING)
-        shutil.copytree(self.root / "predicted", self.root / "res", dirs_exist_ok=True)
-        binds = {
+        copied(self.root / "predicted", self.root / "res")
+        binds: dict[str, tuple[Path, Mode]] = {
             "/app/program": (self.root / "scoring", "rw"),
             "/app/output": (self.root / "scored", "rw"),
             "/app/input/ref": (self.server.labels, "ro"),
@@ -252,9 +228,9 @@ class _Job:
         }
         if self.server.generation == "2026-10":
             program = self.root / "ingested_program"
-            self.over_the_predictions(program)
+            copied(program, self.root / "res")  # over the predictions
             binds["/app/ingested_program"] = (program, "ro")
-        self.codes["scoring"] = code = self.start("scoring", ["scoring.py"], binds)
+        self.codes["scoring"] = code = self.start("scoring", binds)
         if code != 0:
             raise _RunError(NOT_ZERO)
         self.no_metadata("scored")
@@ -263,63 +239,32 @@ class _Job:
             raise _RunError(NO_SCORES)
         return float(json.loads(scores.read_text())["accuracy"])
 
-    def over_the_predictions(self, program: Path) -> None:
-        """The newer worker's copy of the whole submission; what cannot be copied fails the run."""
-        try:
-            shutil.copytree(program, self.root / "res", dirs_exist_ok=True)
-        except (OSError, shutil.Error) as error:
-            raise _RunError(f"{type(error).__name__}: {error}") from None
-
     def no_metadata(self, folder: str) -> None:
         if (self.root / folder / "metadata").exists():
             raise _RunError(HAS_METADATA)
 
     def write(self, name: str, text: str) -> None:
-        app = "/app" if self.namespaces else self.root / "app"
+        app = "/app" if self.shown else self.root / f"container-of-{name}" / "app"
         moves = self.server.working_folder == "submission"
         held = {name: getattr(self.server, name) for name in ("module", "class_name", "method")}
         text = text.format(app=app, chdir="os.chdir(SUBMISSION)" if moves else "", **held)
         (self.root / name / f"{name}.py").write_text(text)
 
-    def start(self, name: str, words: Sequence[str], binds: Mapping[str, tuple[Path, str]], seconds: float | None = None) -> int:  # fmt: skip
+    def start(self, name: str, binds: Binds) -> int:
         """Run a program to its end: its exit code. Raises `_RunError` past the limit."""
-        limit = self.server.seconds if seconds is None else seconds
-        command = [self.server.python, *words] if words[0].endswith(".py") else list(words)
-        child = self.popen(name, command, binds, "view")
+        limit = self.server.seconds
+        child = self.begin(name, [self.server.python, f"{name}.py"], binds)
         try:
             return child.wait(limit)
         except subprocess.TimeoutExpired:
             raise _RunError(f"Execution Time Limit exceeded. Limit was {limit:g} seconds") from None
         finally:
-            child.kill()  # with it goes its process namespace
-            child.wait()
+            ended(child)
 
-    def popen(self, name: str, command: Sequence[str], binds: Mapping[str, tuple[Path, str]], view: str) -> subprocess.Popen[bytes]:  # fmt: skip
-        folder = "/app/program" if binds else "/"
-        memory = str(self.server.memory)
-        if self.namespaces:
-            table = self.root / f"{name}.binds"
-            table.write_text("".join(f"{a}|{to}|{mode}\n" for to, (a, mode) in binds.items()))
-            caps = CAPABILITIES[self.server.generation]
-            before = [*("unshare", "--mount", "--propagation", "private", "--pid", "--fork")]
-            before += ["--kill-child", "bash", "-c", NAMESPACE, "bash"]
-            words = [*before, str(self.root / view), str(table), folder, caps, memory, *command]
-            cwd = self.root
-        else:
-            self.link(binds)
-            words = ["prlimit", f"--as={memory}", "--", *command]
-            cwd = self.root / "app" / "program"
-        environment = {"PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", "HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy": "", "https_proxy": ""}  # fmt: skip
-        with (self.root / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(
-                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-
-    def link(self, binds: Mapping[str, tuple[Path, str]]) -> None:
-        """Without namespaces: links under one folder. Nothing there is read only to its owner."""
-        shutil.rmtree(self.root / "app", ignore_errors=True)
-        for to, (path, _) in binds.items():
-            target = self.root / to.removeprefix("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(path)
+    def begin(self, name: str, command: Sequence[str], binds: Binds) -> subprocess.Popen[bytes]:
+        """Start a program in a container of its own."""
+        place = self.root / f"container-of-{name}"
+        place.mkdir()
+        return Container(
+            place, binds, CAPABILITIES[self.server.generation], self.server.memory, shown=self.shown
+        ).start(command, self.root / f"{name}.log")

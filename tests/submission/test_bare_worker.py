@@ -19,8 +19,8 @@ from tests.submission.bare_worker import (  # fmt: skip
     Generation,
     Server,
     hidden_set,
-    sees_app,
 )
+from tests.submission.container import sees_app
 from tests.submission.corpus.case import INIT, Case, Content, files, page
 from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images, npy
 
@@ -116,6 +116,7 @@ def test_without_namespaces(
     assert ended(FAST[1], "2026-10", hidden, tmp_path).score == 1.0
 
 
+@pytest.mark.slow
 def test_what_is_left_behind_ends_with_it(hidden: tuple[Path, Path], tmp_path: Path) -> None:
     """Else a child of one submission would slow down, or answer for, the next ones."""
     if not sees_app():

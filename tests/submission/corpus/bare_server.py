@@ -161,7 +161,6 @@ CASES: list[Case] = [
     _starts("write", "writes into /app/output", 'Path("/app/output/log.txt").write_text("x")'),
     _starts("write", "writes into /app/output, guarded", 'try:\n    Path("/app/output/log.txt").write_text("x")\nexcept OSError:\n    pass'),
     _starts("write", "writes metadata into /app/output", 'Path("/app/output/metadata").write_text("exitCode: 0")'),
-    _starts("write", "writes into /app/input_data", 'Path("/app/input_data/x.txt").write_text("x")'),
     _starts("write", "a folder for its cache", f'({HERE} / "cache").mkdir(exist_ok=True)'),
     _starts("write", "a log file beside model.py", f'import logging\nlogging.basicConfig(filename={HERE} / "run.log")'),
     _starts("write", "a log file in /tmp", "import logging, tempfile\nlogging.basicConfig(filename=tempfile.mkdtemp() + '/run.log')"),
