@@ -102,7 +102,8 @@ class Server:
 
     images, labels: uint8 (n, h, w, c) as .npy and int (n,) as .npy. working_folder: where the
     ingestion program goes before it imports: "program" (it stays) or "submission". seconds: limit of
-    each step. memory: address space of each process in bytes.
+    each step. memory: address space of each process in bytes. python: runs ingestion; scoring runs
+    under our own, which has scikit-learn.
     """
 
     images: Path
@@ -253,7 +254,8 @@ class _Job:
     def start(self, name: str, binds: Binds) -> int:
         """Run a program to its end: its exit code. Raises `_RunError` past the limit."""
         limit = self.server.seconds
-        child = self.begin(name, [self.server.python, f"{name}.py"], binds)
+        python = self.server.python if name == "ingestion" else sys.executable
+        child = self.begin(name, [python, f"{name}.py"], binds)
         try:
             return child.wait(limit)
         except subprocess.TimeoutExpired:

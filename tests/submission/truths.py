@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -97,7 +98,7 @@ def _hidden() -> tuple[tempfile.TemporaryDirectory[str], Path, Path]:
 _FIRST = threading.Lock()
 
 
-def truth_of(case: Case, path: Path) -> Truth:
+def truth_of(case: Case, path: Path, python: str = sys.executable) -> Truth:
     """Both generations' ends of a built zip, in the working folder that the profile names."""
     with _FIRST:  # the hidden set is made once
         _, images, labels = _hidden()
@@ -107,7 +108,7 @@ def truth_of(case: Case, path: Path) -> Truth:
     for generation in GENERATIONS:
         server = Server(
             images, labels, generation, profile.working_folder, profile.module, profile.class_name,
-            profile.method, seconds=case.seconds or 90.0,
+            profile.method, python=python, seconds=case.seconds or 90.0,
         )  # fmt: skip
         ending = server.run(path)
         scores[generation] = ending.score
@@ -122,19 +123,21 @@ def _last(logs: Mapping[str, str]) -> str:
 
 
 class Truths:
-    """Truths by the zip's hash, in memory and in a file for the next checkout."""
+    """Truths by the zip's hash, in memory and in a file for the next checkout; python runs ingestion."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path, self.lock = path, threading.Lock()
+    def __init__(self, path: Path | None = None, python: str = sys.executable) -> None:
+        self.path, self.python, self.lock = path, python, threading.Lock()
         held = json.loads(path.read_text()) if path and path.exists() else {}
         self.held = {key: Truth(**value) for key, value in held.items()}
 
     def of(self, case: Case, path: Path) -> Truth:
         """The truth of a built zip."""
-        asked = f"{case.seconds} {sorted(case.challenge)} {HIDDEN}".encode()
-        key = hashlib.sha256(path.read_bytes() + asked).hexdigest()
+        asked = f"{case.seconds} {sorted(case.challenge)} {HIDDEN}"
+        if self.python != sys.executable:
+            asked += self.python
+        key = hashlib.sha256(path.read_bytes() + asked.encode()).hexdigest()
         if key not in self.held:
-            truth = truth_of(case, path)
+            truth = truth_of(case, path, self.python)
             with self.lock:
                 self.held[key] = truth
                 if self.path:

@@ -192,10 +192,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kind", action="append", help="only rows of this kind")
     parser.add_argument("--only", action="append", help="only rows whose name has this in it")
     parser.add_argument("--keep", type=Path, help="file of truths, read and written")
+    parser.add_argument("--python", default=sys.executable, help="runs the worker's ingestion")
     parser.add_argument("--json", type=Path, help="write every row there")
     options = parser.parse_args(argv)
     started, rows = time.monotonic(), []
-    for row in measure(chosen(options), Truths(options.keep)):
+    for row in measure(chosen(options), Truths(options.keep, options.python)):
         rows.append(row)
         print(f"{row.judged:<12}{row.truth.kind:<10}{row.said.seconds:6.1f} s  {row.case}", file=sys.stderr)  # fmt: skip
     if options.json:
