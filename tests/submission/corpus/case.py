@@ -33,7 +33,8 @@ class Case:
     images only (`pictures.labelled_images`). server: only the server's versions show it.
     seconds, memory: limits to run it under (s, bytes). spoil: changes the zip's bytes.
     prefix: so many bytes (of a sparse file) stand before the zip.
-    challenge: fields that differ from the built-in challenge.
+    challenge: fields that differ from the built-in challenge. kind: of the rows of `bare_*.py`,
+    which expect nothing: the bare worker says how they end (`verdicts.py`).
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     spoil: Callable[[bytes], bytes] | None = None
     prefix: int = 0
     challenge: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = ""
 
     def __str__(self) -> str:
         return self.name
