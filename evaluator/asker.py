@@ -104,6 +104,7 @@ def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
         method=challenge.method,
         working_folder=challenge.working_folder,
         device=chosen_device(options.device),
+        images=options.hidden_images or challenge.hidden_images,
         limits=replace(
             CEILINGS,
             seconds=options.seconds or challenge.seconds,

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 from sandbox.ingest import Outcome, Progress, Request, Session
+from sandbox.isolation import other_paths
 from sandbox.job import CEILINGS, Limits
 from submission.archive import Archive
 from submission.challenge import Challenge, WorkingFolder
@@ -159,7 +160,7 @@ class _DryRun:
             outcome.versions,
             outcome.result.limits,
             {"start": outcome.start_seconds, "load": outcome.load_seconds, **self.seconds},
-            tuple(self._not_asked(interview)),
+            (*self._not_asked(interview), *filter(None, [other_paths(outcome.result.limits)])),
             tuple(unchecked_cost(cost, self.settings.bounds)),
             scale,
         )

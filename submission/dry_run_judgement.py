@@ -112,7 +112,7 @@ def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
             "S713", f"it wrote files beside model.py: {_some(_plain(seen.added))}", "warning"
         )
     if seen.moved_to:
-        home = seen.moved_to == submission
+        home = seen.moved_to in (".", submission)
         severity: Severity = "note" if home else "warning"
         where = "its own folder" if home else plain(seen.moved_to, 80)
         yield found("S715", f"it changed the working folder to {where}", severity)
