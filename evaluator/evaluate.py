@@ -105,7 +105,7 @@ def _evaluated(
     expected = _expectation(rehearsal, data, store)
     part = _ask(rehearsal, expected)
     outcome = asker.finish()
-    failed = failure(outcome, challenge)
+    failed = failure(outcome, challenge, options.python)
     scores = None if failed else rehearsal.scores(part)
     findings += failed or constant_answers(scores, challenge)
     notes = (
@@ -139,7 +139,12 @@ def begun(
     kept = store if store is not None and store.writable else None
     if kept is not None:
         kept.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
-    run = Run(archive.sha256, environment(options.device), data.fingerprint(), options.seed)
+    run = Run(
+        archive.sha256,
+        environment(options.device, options.python),
+        data.fingerprint(),
+        options.seed,
+    )
     book = Book(plan, run, store)
     name = archive.path.name
     return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 
 from cells import Dataset
@@ -13,6 +16,8 @@ from evaluator.trained_on import shared_training, warning
 from sandbox.ingest import Outcome
 from submission.archive import Archive
 from submission.challenge import Challenge
+from submission.dry_run_packages import with_packages
+from submission.dry_run_places import HERE
 from submission.failures import Failure, explain
 from submission.findings import Finding
 
@@ -43,16 +48,20 @@ def source_of(
         description=plan.shown.preset.description,
         seed=options.seed,
         command=options.command,
+        python=options.python or sys.executable,
     )
 
 
-def failure(outcome: Outcome | None, challenge: Challenge) -> list[Finding]:
-    """Why the submission has no score; nothing where it has one."""
+def failure(
+    outcome: Outcome | None, challenge: Challenge, python: str | None = None
+) -> list[Finding]:
+    """Why the submission has no score; nothing where it has one. python: what ran it, None for ours."""
     if outcome is None or outcome.problem is None:
         return []
     problem = outcome.problem
     failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
-    return [explain(failure, challenge.module, challenge.class_name, challenge.method)]
+    said = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    return with_packages([said], problem, replace(HERE, python=python or sys.executable))
 
 
 def constant_answers(scores: Scores | None, challenge: Challenge) -> list[Finding]:

@@ -84,7 +84,7 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     rehearse = None if options.no_run else _rehearser(options, challenge)
     with Archive(options.check_only) as archive:
         checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
-    _tell(options, checked.lines_of_zip(), checked, [])
+    _tell(options, [*_runs_with(rehearse), *checked.lines_of_zip()], checked, [])
     return checked
 
 
@@ -102,7 +102,7 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     smaller = _smaller(wanted, challenge, rehearse, checking)
     ran = checking.rehearsal is not None
     ending = [*smaller, *end_text(packed, options.out, ran=ran)]
-    _tell(options, packed_text(packed), checked, ending, packed)
+    _tell(options, [*_runs_with(rehearse), *packed_text(packed)], checked, ending, packed)
     return checked
 
 
@@ -127,9 +127,26 @@ def _rehearser(
         hidden_images=options.hidden_images,
         server=options.server,
         docker=options.docker,
+        python=_python(options.python),
+        packages=tuple(options.packages),
         splits=splits if wanted is None else splits or (),
     )
     return Rehearser(wishes, challenge, _say)
+
+
+def _python(given: str | None) -> str:
+    from sandbox.chosen_python import chosen_python
+    from sandbox.job import SandboxError
+
+    try:
+        return chosen_python(given).path
+    except SandboxError as error:
+        raise SubmissionError(f"--python: {error}") from None
+
+
+def _runs_with(rehearse: Rehearser | None) -> list[str]:
+    """The first line: which Python the zip meets here."""
+    return [f"runs with {rehearse.python}"] if rehearse else []
 
 
 def _smaller(

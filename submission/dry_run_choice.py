@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cells import DataError, Dataset, load
+from sandbox.chosen_python import own_python, python_at
 from sandbox.docker import prepare
 from sandbox.job import SandboxError
-from sandbox.server import default_cache
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge
 from submission.dry_run import HIDDEN_IMAGES, Settings, first_answer
@@ -31,10 +29,6 @@ from submission.patience import said_when_slow
 from submission.rehearsal import Rehearsal, rehearse
 
 Say = Callable[[str], None]
-QUESTION = (
-    "Rehearse under the server's own {name} as well? They are installed once, apart from your own "
-    "(about 1.5 GB, a minute or two). [y/N] "
-)
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,9 @@ class Wishes:
     data: labelled images or the file that holds them; None for drawn ones. server: True builds the
     server's versions, None uses them where they are built, False does without. time_limit (s),
     memory_limit (bytes), hidden_images: None for the challenge's own. splits: the `split.json` files
-    that count; None for the one beside the zip.
+    that count; None for the one beside the zip. python: what runs the zip here, a program or an
+    environment's folder; None for our own. packages: what the server has beside its versions, as
+    "scipy==1.13".
     """
 
     data: str | Path | Dataset | None = None
@@ -55,6 +51,8 @@ class Wishes:
     server: bool | None = None
     docker: str | None = None
     splits: Sequence[Path] | None = None
+    python: str | None = None
+    packages: Sequence[str] = ()
 
 
 class Rehearser:
@@ -65,13 +63,18 @@ class Rehearser:
     ) -> None:
         self.wishes, self.challenge, self.say, self.shown = wishes, challenge, say, shown
         self.images: Images | None = None
+        try:
+            self.python = python_at(wishes.python) if wishes.python else own_python()
+        except SandboxError as error:
+            raise SubmissionError(f"python: {error}") from None
+        self._here = replace(HERE, python=self.python.path)
 
     def __call__(self, archive: Archive) -> Rehearsal:
         """The dry runs of one zip, in every place that is wanted."""
         with said_when_slow("reading the images"):
             self.images = self._images(archive.path)
         settings = _settings(self.wishes, self.challenge)
-        places = _places(self.wishes, self.challenge, self.say)
+        places = [self._here, *_others(self.wishes, self.challenge, self.say)]
         try:
             return rehearse(archive, self.challenge, self.images, places, settings, self.shown)
         except SandboxError as error:
@@ -85,7 +88,7 @@ class Rehearser:
         if self.images is None or after is None:
             return ""
         with Archive(before) as archive:
-            was = first_answer(archive, self.challenge, self.images)
+            was = first_answer(archive, self.challenge, self.images, self._here)
         if was is None:
             return "before it was made smaller it did not answer"
         same = f"{int((was == after).sum())} of {len(was)} images keep their label"
@@ -118,8 +121,9 @@ def _settings(wishes: Wishes, challenge: Challenge) -> Settings:
     return Settings(bounds, wishes.hidden_images or hidden, wishes.seed)
 
 
-def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
-    places = [HERE]
+def _others(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
+    """The places beside "here", the server's last."""
+    places = []
     if wishes.docker:
         try:
             prepare(wishes.docker, say)
@@ -131,33 +135,20 @@ def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
 
 
 def _server(wishes: Wishes, challenge: Challenge, say: Say) -> Place | None:
-    """Built before, or asked for now; asked about once, and only on a terminal."""
-    name = server_name(challenge)
-    if wishes.server and not name:
+    """Built before, or wished for now; never asked about: nobody may be there to answer."""
+    if wishes.server and not server_name(challenge):
         raise SubmissionError(
             "--server: this challenge names no versions of TensorFlow or Keras; add them to [server] "
             "in its TOML file."
         )
+    # Who says what the server has beside its versions wants to see it with that.
+    asked = wishes.server or bool(wishes.packages and not wishes.docker)
     try:
-        if found := server_if_built(challenge):
+        if found := server_if_built(challenge, wishes.packages):
             return found
-        if wishes.server or (name and _wants_server(name)):
-            return build_server(challenge, say)
+        return build_server(challenge, say, wishes.packages) if asked else None
     except SandboxError as error:
-        if wishes.server:
+        if asked:
             raise SubmissionError(f"--server: {error}") from None
-        say(f"the server's versions could not be built: {error}")
+        say(f"the server's versions cannot be used: {error}")
     return None
-
-
-def _wants_server(name: str) -> bool:
-    asked = default_cache() / "asked-about-the-server"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or asked.exists():
-        return False
-    sys.stderr.write(QUESTION.format(name=name))
-    sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
-    with contextlib.suppress(OSError):  # then it is asked again next time
-        asked.parent.mkdir(parents=True, exist_ok=True)
-        asked.touch()
-    return answer in ("y", "yes")

@@ -27,8 +27,8 @@ class Rehearsal:
 
     @property
     def place(self) -> Place | None:
-        """Where it ran that says the most."""
-        return self.runs[-1].place if self.runs else None
+        """Where it answered that says the most."""
+        return next((run.place for run in reversed(self.runs) if run.answered), None)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def is_ready(rehearsal: Rehearsal | None, challenge: Challenge) -> bool:
     last = rehearsal.runs[-1]
     pins = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
     seen = [last.versions.get(name, pin) == pin for name, pin in pins.items() if pin]
-    return last.place.is_server and bool(seen) and all(seen)
+    return last.place.is_server and last.answered and bool(seen) and all(seen)
 
 
 def as_document(run: Run) -> dict[str, Any]:
@@ -65,6 +65,7 @@ def as_document(run: Run) -> dict[str, Any]:
     cost = run.cost
     return {
         "place": run.place.name,
+        "python": run.place.python,
         "answered": run.answered,
         "accuracy": run.accuracy,
         "versions": dict(run.versions),

@@ -18,3 +18,10 @@ def own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """No test finds what another one has stored, nor the store of whoever runs the tests."""
     path = tmp_path_factory.getbasetemp() / "stores" / uuid.uuid4().hex / "store.sqlite"
     monkeypatch.setenv("LOCAL_EVAL_STORE", str(path))
+
+
+@pytest.fixture(autouse=True)
+def own_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test runs a submission with the environment of whoever runs the tests."""
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluator.commands.parsers import add_store, expected, say
+from evaluator.commands.parsers import add_store, expected, python_of, say, tell_python
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
-from submission.arguments import add_challenge, check_writable, count, write_or_print
+from submission.arguments import add_challenge, add_python, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
     add_store(parser)
+    add_python(parser)
     add_challenge(parser)
 
 
@@ -69,6 +70,9 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     check_writable(options.json)
     zips, challenge = named_zips(options), load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
+    python = python_of(options)
+    if hasattr(options, "images"):  # else nothing is run
+        tell_python(options, python)
     from cells import load
     from corruptions.compiling import announce_compiling
 
@@ -83,6 +87,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
         split=options.split,
         challenge=options.challenge,
         device=options.device,
+        python=None if python.is_own else python.path,
         store=options.store,
         command=shlex.join(["local-eval", *words]),
     )
