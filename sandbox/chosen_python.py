@@ -154,14 +154,15 @@ def chosen_python(given: str | None) -> Python:
 
 def _program(given: str) -> str:
     """The absolute path, links left as they are: an environment's Python is one."""
-    path = Path(os.path.expanduser(given))  # noqa: PTH111 - leaves "~" as it is where there is no home
+    word = os.path.expanduser(given)  # noqa: PTH111 - leaves "~" as it is where there is no home
+    path = Path(word)
     if path.is_dir():
         programs = (path / "bin" / "python", path / "bin" / "python3")
         inside = next((program for program in programs if program.is_file()), None)
         if inside is None:
             raise SandboxError(f"{given} is a folder without bin/python: {_EXPECTED}")
         return str(inside.absolute())
-    found = shutil.which(path)
+    found = shutil.which(word)  # "./python" is not to be looked for on PATH
     if found is None:
         why = "is no program that may be started" if path.exists() else "is not there"
         raise SandboxError(f"{given} {why}: {_EXPECTED}")

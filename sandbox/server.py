@@ -76,7 +76,7 @@ def checked_requirement(line: str) -> str:
 
     Raises `SandboxError` for all else that an installer would take: options, addresses, paths.
     """
-    plain = "".join(line.split())
+    plain = re.sub(r"[ \t]*([][,=!~<>]+)[ \t]*", r"\1", line.strip())
     if not _REQUIREMENT.fullmatch(plain):
         raise SandboxError(
             f"{line!r}: expected a package with or without a version, such as scipy==1.13"

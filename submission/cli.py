@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from submission.archive import Archive
 from submission.arguments import check_writable, write_or_print
-from submission.challenge import Challenge, load_challenge
+from submission.challenge import DEFAULT, Challenge, load_challenge
 from submission.check_arguments import (
     add_checking,
     ignored_codes,
@@ -84,7 +85,8 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     rehearse = None if options.no_run else _rehearser(options, challenge)
     with Archive(options.check_only) as archive:
         checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
-    _tell(options, [*_runs_with(rehearse), *checked.lines_of_zip()], checked, [])
+    ending = _server_next(options, challenge, checked, options.check_only)
+    _tell(options, [*_runs_with(rehearse), *checked.lines_of_zip()], checked, ending)
     return checked
 
 
@@ -101,7 +103,8 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     checked = checking.result(name, packed.sha256, packed.size, files, findings)
     smaller = _smaller(wanted, challenge, rehearse, checking)
     ran = checking.rehearsal is not None
-    ending = [*smaller, *end_text(packed, options.out, ran=ran)]
+    server = _server_next(options, challenge, checked, str(packed.zip_path or ""))
+    ending = [*smaller, *server, *end_text(packed, options.out, ran=ran)]
     _tell(options, [*_runs_with(rehearse), *packed_text(packed)], checked, ending, packed)
     return checked
 
@@ -147,6 +150,28 @@ def _python(given: str | None) -> str:
 def _runs_with(rehearse: Rehearser | None) -> list[str]:
     """The first line: which Python the zip meets here."""
     return [f"runs with {rehearse.python}"] if rehearse else []
+
+
+def _server_next(
+    options: argparse.Namespace, challenge: Challenge, checked: Checked, zip_name: str
+) -> list[str]:
+    """The command that rehearses under the server's versions, where only this Python has been tried."""
+    known = challenge.tensorflow or challenge.keras
+    if not zip_name or not known or options.server is False or checked.ran_in != "here":
+        return []
+    if len(checked.runs) > 1 or has_errors(checked.findings):
+        return []
+    given = {"--data": options.data, "--python": options.python, "--time-limit": options.time_limit}
+    given |= {"--memory-limit": options.memory_limit, "--hidden-images": options.hidden_images}
+    if options.challenge != DEFAULT:
+        given["--challenge"] = options.challenge
+    words = ["make-submission", "--check-only", zip_name, "--server"]
+    words += [word for name, it in given.items() if it for word in (name, _word(it))]
+    return [f"next: {shlex.join(words)}    (the server's versions, installed once: 1.3 GB)"]
+
+
+def _word(value: float | str) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _smaller(
