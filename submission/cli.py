@@ -167,7 +167,7 @@ def _server_next(
         given["--challenge"] = options.challenge
     words = ["make-submission", "--check-only", zip_name, "--server"]
     words += [word for name, it in given.items() if it for word in (name, _word(it))]
-    return [f"next: {shlex.join(words)}    (the server's versions, installed once: 1.3 GB)"]
+    return [f"next: {shlex.join(words)}"]
 
 
 def _word(value: float | str) -> str:

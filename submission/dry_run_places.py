@@ -65,8 +65,9 @@ def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
 def server_if_built(challenge: Challenge, packages: Sequence[str] = ()) -> Place | None:
     """The server's versions, if they were built before."""
     name = server_name(challenge)
-    python = find(server_pins(challenge, packages), default_cache()) if name else None
-    return _server(name, python) if python else None
+    pins = server_pins(challenge, packages)
+    python = find(pins, default_cache()) if name else None
+    return _server(name, pins, python) if python else None
 
 
 def build_server(
@@ -76,7 +77,8 @@ def build_server(
     name = server_name(challenge)
     if not name:
         return None
-    return _server(name, build(server_pins(challenge, packages), default_cache(), say))
+    pins = server_pins(challenge, packages)
+    return _server(name, pins, build(pins, default_cache(), say))
 
 
 def in_image(image: str) -> Place:
@@ -84,5 +86,6 @@ def in_image(image: str) -> Place:
     return Place(f"in the image {image}", "python3", image, is_server=True)
 
 
-def _server(name: str, python: Path) -> Place:
-    return Place(f"under {name}", str(python), is_server=True)
+def _server(name: str, pins: Pins, python: Path) -> Place:
+    more = f" with {', '.join(pins.extra)}" if pins.extra else ""
+    return Place(f"under {name}{more}", str(python), is_server=True)

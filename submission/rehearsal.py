@@ -89,9 +89,7 @@ def as_document(run: Run) -> dict[str, Any]:
 def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
     """Each thing once; what fails here and not on the server is no error."""
     here = runs[0] if runs else None
-    server = next(
-        (run for run in runs if run.place.is_server and not has_errors(run.findings)), None
-    )
+    server = next((run for run in runs if run.place.is_server and _ran(run)), None)
     for run in runs:
         for finding in run.findings:
             same = here is not None and run is not here and _is_among(finding, here.findings)
@@ -103,6 +101,11 @@ def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
                 yield _placed(finding, run.place)
     if here is not None:
         yield from (f for run in runs[1:] for f in _other_answers(here, run))
+
+
+def _ran(run: Run) -> bool:
+    """Whether it answered, and without an error: a missing package alone may have kept it from both."""
+    return run.answered and not has_errors(run.findings)
 
 
 def _is_among(finding: Finding, others: Sequence[Finding]) -> bool:

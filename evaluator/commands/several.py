@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -127,4 +128,12 @@ def tell_result(
 
         show(Console())
     if options.json:
-        write_or_print(options.json, to_json())
+        write_or_print(options.json, _with_python(to_json(), options))
+
+
+def _with_python(text: str, options: argparse.Namespace) -> str:
+    """The result with what ran the zips, where any may have been run."""
+    if not hasattr(options, "images"):
+        return text
+    document = {**json.loads(text), "python": python_of(options).path}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -33,6 +33,7 @@ from tests.submission.zips import build_zip
 CHALLENGE = load_challenge()
 SERVER = Place("under the server's", sys.executable, is_server=True)
 FAILS = Finding("S603", "error", "Model() failed")
+UNKNOWN = Finding("S601", "warning", "scipy is not in the environment we built")
 LABELS = np.arange(200) % 8
 
 
@@ -58,6 +59,8 @@ MERGED = [
     ([run(HERE), run(SERVER, labels=(LABELS + 1) % 8)], [("S714", "error", "200 of 200")]),
     ([run(HERE), run(SERVER, labels=np.where(np.arange(200) < 1, 7, LABELS))], [("S714", "note", "1 of 200")]),
     ([run(HERE, labels=None), run(SERVER, FAILS, labels=None)], [("S603", "error", "under")]),
+    # Nothing was seen on the server: a package was missing in what we built.
+    ([run(HERE, FAILS, labels=None), run(SERVER, UNKNOWN, labels=None)], [("S603", "error", "Model() failed"), ("S601", "warning", "under")]),
 ]  # fmt: skip
 
 
@@ -78,6 +81,7 @@ READY = [
     ([run(HERE), run(SERVER)], True),  # a submission without TensorFlow
     ([run(HERE), run(SERVER, keras="3.15.1")], False),  # an image with other versions
     ([run(HERE), run(SERVER, FAILS, **RIGHT)], False),
+    ([run(HERE), run(SERVER, UNKNOWN, labels=None, **RIGHT)], False),
     ([], False),
 ]
 
@@ -157,7 +161,7 @@ def test_nothing_is_ever_asked_and_the_next_step_is_told(
     shown = capsys.readouterr()
     assert shown.err == ""
     (line,) = [line for line in shown.out.splitlines() if line.startswith("next: ")]
-    assert line.startswith("next: make-submission --check-only s.zip --server --time-limit 60 ")
+    assert line == "next: make-submission --check-only s.zip --server --time-limit 60"
     assert main(["--check-only", "s.zip", "--no-server"]) == 0
     assert "next: " not in capsys.readouterr().out
 
