@@ -56,7 +56,8 @@ try:
     import numpy
 except Exception as error:
     lacks = "%s: %s" % (type(error).__name__, error)
-print(json.dumps({"version": platform.python_version(), "versions": found, "lacks": lacks}))
+print(json.dumps({"path": sys.executable, "version": platform.python_version(),
+                  "versions": found, "lacks": lacks}))
 """
 
 
@@ -117,6 +118,9 @@ def python_at(given: str) -> Python:
         return own_python()
     _check_is_python(given, path)
     said = _asked(path)
+    path = str(said.get("path") or path)  # a shim of pyenv's starts another one
+    if path == sys.executable:
+        return own_python()
     found = Python(
         path, str(said["version"]), {str(k): str(v) for k, v in said["versions"].items()}
     )

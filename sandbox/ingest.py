@@ -202,7 +202,7 @@ class Session:
     def _renewed(self, first: int, images: int) -> float:
         """A question's own time, where others came `first`; the seconds that it may take beyond."""
         if first:
-            self._running.renew(time=True)
+            self._running.renew_time()
         limit, usual = self.request.limits.seconds, self.request.images
         return max(images / usual - 1, 0.0) * limit if limit and usual else 0.0
 

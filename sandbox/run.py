@@ -74,12 +74,14 @@ class Running:
         """Add to the time limit, for time in which the job could not work."""
         self._allowed += seconds
 
-    def renew(self, *, time: bool = False) -> None:
-        """Let the limits of output and disk count from here on; time: that of time as well."""
+    def renew(self) -> None:
+        """Let the limits of output and disk count from here on."""
         self._log.renew()
         self._watch.renew()
-        if time:
-            self._allowed = max(self._allowed, self.seconds)
+
+    def renew_time(self) -> None:
+        """Let the time limit count from here on."""
+        self._allowed = max(self._allowed, self.seconds)
 
     def poll(self) -> JobResult | None:
         """The result if the job has ended, else None; enforces the limits when called."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from sandbox.chosen_python import python_at
 from sandbox.outcome import Problem
-from submission.checks.packages import OURS, OWN_FILES
+from submission.checks.packages import GONE, GONE_SINCE, OURS, OWN_FILES
 from submission.dry_run_places import HERE, Place
 from submission.findings import Finding
 
@@ -21,17 +21,14 @@ from submission.findings import Finding
 PIP_NAMES = {
     "Bio": "biopython",
     "PIL": "pillow",
-    "albumentations": "albumentations",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
     "dotenv": "python-dotenv",
-    "efficientnet": "efficientnet",
     "faiss": "faiss-cpu",
     "fitz": "pymupdf",
     "git": "gitpython",
-    "google.protobuf": "protobuf",
     "imblearn": "imbalanced-learn",
     "keras_cv": "keras-cv",
     "keras_hub": "keras-hub",
@@ -57,8 +54,8 @@ PIP_NAMES = {
 }
 # Those that pip calls by the same word.
 SAME_NAMES = frozenset((
-    "accelerate", "bm3d", "catboost", "cloudpickle", "cupy", "dask", "datasets", "diffusers",
-    "dill", "einops", "fastai", "flax", "h5py", "huggingface_hub", "imagecorruptions", "imagehash",
+    "accelerate", "albumentations", "bm3d", "catboost", "cloudpickle", "cupy", "dask", "datasets", "diffusers",
+    "dill", "efficientnet", "einops", "fastai", "flax", "h5py", "huggingface_hub", "imagecorruptions", "imagehash",
     "imageio", "imgaug", "jax", "jaxlib", "joblib", "kagglehub", "keras", "keras_tuner", "keras_core",
     "kornia", "lightgbm", "lightning", "lime", "matplotlib", "mahotas", "ml_dtypes", "monai", "mxnet",
     "networkx", "nibabel", "numba", "numexpr", "numpy", "onnx", "onnxruntime", "open_clip", "openpyxl",
@@ -97,7 +94,7 @@ def pip_name(module: str) -> str | None:
     known = spellings.get(module.replace("-", "_").lower())
     if known:
         return PIP_NAMES.get(known, known.replace("_", "-"))
-    if module in sys.stdlib_module_names or module in OWN_FILES | OURS:
+    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE_SINCE | GONE.keys():
         return None
     by_pip = {name.lower() for name in PIP_NAMES.values()}
     if module.lower() in by_pip:

@@ -45,6 +45,7 @@ class Root:
         _bind(SCRATCH / "tmp", TEMPORARY, writable=True)
         Path("/var/tmp").symlink_to(TEMPORARY)  # noqa: S108 - the new root's own
         self._copies: list[Path] = []
+        self._filled: set[str] = set()
 
     def show(self, path: str, place: str = "", *, writable: bool = False) -> None:
         """A file or folder of the old root, at its own path or at another place."""
@@ -67,10 +68,12 @@ class Root:
             with contextlib.suppress(OSError):
                 kernel.mount("overlay", place, "overlay", _QUIET, options + more)
                 return "overlay"
-        with contextlib.suppress(OSError):  # old kernels make overlays for root alone
-            _fill(own / "up", lower)
-            _bind(own / "up", Path(place), writable=True)
-            return "copied"
+        if path not in self._filled:  # the room is for one copy
+            self._filled.add(path)
+            with contextlib.suppress(OSError):  # old kernels make overlays for root alone
+                _fill(own / "up", lower)
+                _bind(own / "up", Path(place), writable=True)
+                return "copied"
         self.show(path, place)
         return "read-only"
 

@@ -241,7 +241,7 @@ def test_what_one_pass_may_do_is_not_summed_over_our_questions(
 
 FLOODS = [
     ("log", "print('x' * 2**23) if self.__dict__.setdefault('n', []) else self.n.append(1)", 1),
-    ("disk", "import os, time; [open(f'{os.environ[\"HOME\"]}/{i}', 'wb').write(bytes(2**22)) for i in range(4)] if self.__dict__.setdefault('n', []) else self.n.append(1); time.sleep(0.5)", 1),
+    ("disk", "import os, time; [open(f'{os.environ[\"HOME\"]}/{i}', 'wb').write(bytes(2**22)) for i in range(8)] if self.__dict__.setdefault('n', []) else self.n.append(1); time.sleep(0.5)", 1),
     ("time", "import time; time.sleep(60) if self.__dict__.setdefault('n', []) else self.n.append(1)", 1),
 ]  # fmt: skip
 
