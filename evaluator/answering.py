@@ -111,7 +111,7 @@ def _sheet(
             rehearsal = begun(asker, plan, data, store, display)
             part = plan.rounds(options)[-1]
             if not rehearsal.ask(part):
-                _refuse(path, failure(asker.finish(), challenge))
+                _refuse(path, failure(asker.finish(), challenge, options.python))
             return rehearsal.sheet("shown", part)
 
 
@@ -123,7 +123,7 @@ def _refuse(path: Path, findings: Sequence[Finding]) -> None:
 
 
 def _book(path: Path, plan: Plan, data: Dataset, options: Options, store: Store) -> Book:
-    where = environment(options.device)
+    where = environment(options.device, options.python)
     return Book(plan, Run(sha256_of(path), where, data.fingerprint(), options.seed), store)
 
 

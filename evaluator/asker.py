@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -101,6 +102,8 @@ def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
         **challenge.asked(),
         working_folder=challenge.working_folder,
         device=chosen_device(options.device),
+        python=options.python or sys.executable,
+        images=options.hidden_images or challenge.hidden_images,
         limits=replace(
             CEILINGS,
             seconds=options.seconds or challenge.seconds,

@@ -110,7 +110,7 @@ def _evaluated(
     complete = rehearsal.is_complete(part)
     meaning = meaningless(rehearsal, part, store) if complete else []
     outcome = asker.finish()
-    failed = [] if complete else failure(outcome, challenge)
+    failed = [] if complete else failure(outcome, challenge, options.python)
     scores = None if failed else rehearsal.scores(part)
     findings = [*refuted_by_answers(findings, failed), *failed, *meaning]
     notes = (
@@ -144,7 +144,12 @@ def begun(
     kept = store if store is not None and store.writable else None
     if kept is not None:
         kept.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
-    run = Run(archive.sha256, environment(options.device), data.fingerprint(), options.seed)
+    run = Run(
+        archive.sha256,
+        environment(options.device, options.python),
+        data.fingerprint(),
+        options.seed,
+    )
     book = Book(plan, run, store)
     name = archive.path.name
     return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display)

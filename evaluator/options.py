@@ -11,6 +11,8 @@ from typing import Literal
 
 from evaluator.errors import EvaluationError
 from evaluator.storing.score_text import read_phase
+from sandbox.chosen_python import python_at
+from sandbox.job import SandboxError
 from submission.challenge import DEFAULT
 
 DEFAULT_IMAGES = 1000
@@ -37,7 +39,8 @@ class Options:
     that phase, None for the challenge's own number. trained_on: damages that the training used,
     None for what the recipe beside the zip says. part: of a data file
     that has several, "train", "val" or "test"; None for val, else test. held_out: none of the images
-    was trained on.
+    was trained on. python: what runs the submission, a program or an environment's folder; None for
+    our own.
     """
 
     corrupt: str = "heavy"
@@ -60,12 +63,13 @@ class Options:
     trained_on: tuple[str, ...] | None = None
     part: str | None = None
     held_out: bool = False
+    python: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""
         for name, least in _LEAST.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
-        for name in ("corrupt", "split", "store"):  # a Path is as good
+        for name in ("corrupt", "split", "store", "python"):  # a Path is as good
             if isinstance(value := getattr(self, name), PathLike):
                 object.__setattr__(self, name, str(value))
         _check(self.tolerance, _is_share, "tolerance: expected 0 to 1")
@@ -74,6 +78,16 @@ class Options:
         _check(self.trained_on, lambda v: not isinstance(v, str), "trained_on: expected a tuple")
         _check(self.phase, lambda v: isinstance(v, str), "phase: expected a name")
         object.__setattr__(self, "phase", read_phase(self.phase))
+        if self.python is not None:
+            object.__setattr__(self, "python", _python(self.python))
+
+
+def _python(given: str) -> str:
+    """Its program's absolute path."""
+    try:
+        return python_at(given).path
+    except SandboxError as error:
+        raise EvaluationError(f"python: {error}") from None
 
 
 def _check(value: object, good: Callable[[object], bool], expected: str) -> None:

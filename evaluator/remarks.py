@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.codes import STEPS, refuted
 from submission.dry_run_judgement import judge_labels
+from submission.dry_run_packages import with_packages
+from submission.dry_run_places import HERE
 from submission.dry_run_scale import Reading, try_readings
 from submission.failures import Failure, explain
 from submission.findings import Finding
@@ -52,16 +55,20 @@ def source_of(
         description=plan.shown.preset.description,
         seed=options.seed,
         command=options.command,
+        python=options.python or sys.executable,
     )
 
 
-def failure(outcome: Outcome | None, challenge: Challenge) -> list[Finding]:
-    """Why the submission has no score; nothing where it has one."""
+def failure(
+    outcome: Outcome | None, challenge: Challenge, python: str | None = None
+) -> list[Finding]:
+    """Why the submission has no score; nothing where it has one. python: what ran it, None for ours."""
     if outcome is None or outcome.problem is None:
         return []
     problem = outcome.problem
     failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
-    return [explain(failure, challenge.module, challenge.class_name, challenge.method)]
+    said = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    return with_packages([said], problem, replace(HERE, python=python or sys.executable))
 
 
 def refuted_by_answers(findings: Sequence[Finding], failed: Sequence[Finding]) -> list[Finding]:

@@ -40,6 +40,7 @@ def _document(report: Report) -> dict[str, Any]:
             "predict_calls": report.blocks,
         },
         "peak_memory_bytes": report.peak_memory_bytes,
+        "python": source.python,
         "versions": dict(report.versions),
         "limits": dict(report.limits),
         "asked": report.asked,

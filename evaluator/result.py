@@ -113,7 +113,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the figures come from: the zip, the images, the benchmark, the machine."""
+    """Where the figures come from: the zip, the images, the benchmark, the machine.
+
+    python: the program that ran the submission.
+    """
 
     path: str
     sha256: str
@@ -129,6 +132,7 @@ class Source:
     description: str
     seed: int
     command: str
+    python: str = ""
 
 
 @dataclass(frozen=True)

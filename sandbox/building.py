@@ -87,11 +87,12 @@ def choose_python(versions: Sequence[str], installer: Installer, workshop: Works
 def fill(
     environment: Environment,
     packages: Sequence[str],
+    tried: int,
     python: Interpreter,
     installer: Installer,
     workshop: Workshop,
 ) -> None:
-    """Make the environment, install, import once what was installed, mark it as finished.
+    """Make the environment, install, import once the first `tried` packages, mark it as finished.
 
     Raises `BuildError`, or OSError where the disk refuses.
     """
@@ -101,7 +102,7 @@ def fill(
     install = installer.install(environment.python, packages)
     workshop.run(install, f"{asked} for Python {python.version}")
     workshop.say("trying it once")
-    environment.seal(packages, python.version, _trial(environment.python, packages))
+    environment.seal(packages, python.version, _trial(environment.python, packages[:tried]))
 
 
 def _trial(python: Path, packages: Sequence[str]) -> dict[str, str]:

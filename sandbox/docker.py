@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from sandbox.job import Job, Limits, SandboxError
+from sandbox.programs.view import filled
 from sandbox.shown import run_shown
 
 GUARD = Path(__file__).parent / "programs" / "docker_guard.py"
@@ -47,10 +48,10 @@ _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 def docker_words(job: Job, name: str) -> list[str]:
     """The command that runs a job with an `image` in a container called `name`.
 
-    The folders have the same paths inside as here, so that the job's words and every message hold
-    on both sides. The first word gives way to the image's own `python3`. An entry point of the
-    image stays, as on the platform. The command needs nothing of the environment.
+    The first word gives way to the image's own `python3`. An entry point of the image stays, as on
+    the platform. The command needs nothing of the environment.
     """
+    inside = job.inside
     return [
         *(sys.executable, "-I", str(GUARD), name),
         *(*_docker(), "run", "--rm", "--interactive", f"--name={name}", "--pull=never"),
@@ -58,12 +59,12 @@ def docker_words(job: Job, name: str) -> list[str]:
         *_confinement(),
         *_limits(job),
         *_mounts(job),
-        f"--workdir={job.folders[job.working_folder]}",
-        *(f"--env={key}={value}" for key, value in job.environment.items()),
+        f"--workdir={inside[job.working_folder]}",
+        *(f"--env={key}={filled(value, inside)}" for key, value in job.environment.items()),
         _checked(job.image or ""),
         *_copying(job),
         "python3",
-        *job.words()[1:],
+        *(filled(word, inside) for word in job.command[1:]),
     ]
 
 
@@ -175,20 +176,21 @@ def _limits(job: Job) -> Iterator[str]:
 def _mounts(job: Job) -> Iterator[str]:
     """The folders: as they are, read-only, or empty in memory with the original beside them."""
     for number, (name, path) in enumerate(job.folders.items()):
+        place = job.inside[name]
         if name in job.copied:
-            if ":" in path:
-                raise SandboxError(f"docker takes no folder with a colon in its path: {path}")
-            yield f"--tmpfs={path}:{_tmpfs(job.limits, _bytes(path))}"
+            if ":" in place:
+                raise SandboxError(f"docker takes no folder with a colon in its path: {place}")
+            yield f"--tmpfs={place}:{_tmpfs(job.limits, _bytes(path))}"
             yield _mount(path, f"{ORIGINALS}/{number}", "readonly")
         else:
-            yield _mount(path, path, *(() if name in job.writable else ("readonly",)))
+            yield _mount(path, place, *(() if name in job.writable else ("readonly",)))
 
 
 def _copying(job: Job) -> list[str]:
     """The words before the command that fill the copies; none where nothing is copied."""
     pairs = [
-        (f"{ORIGINALS}/{number}", path)
-        for number, (name, path) in enumerate(job.folders.items())
+        (f"{ORIGINALS}/{number}", place)
+        for number, (name, place) in enumerate(job.inside.items())
         if name in job.copied
     ]
     return (

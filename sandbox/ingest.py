@@ -26,15 +26,32 @@ PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is
 QUICK_SECONDS = 0.5  # small questions are looked at more often
 LEAVING_SECONDS = 20.0  # for a child that was told that no question follows
+METADATA = ("metadata.yaml", "metadata")
+Worker = Literal["2026-03", "2026-10"]
+# Where Codabench's worker mounts the folders of an ingestion program.
+PLACES = {
+    "program": "/app/program",
+    "input": "/app/input_data",
+    "output": "/app/output",
+    "submission_program": "/app/ingested_program",
+}
 
 
 @dataclass(frozen=True)
 class Request:
     """Which submission to ask, and how.
 
-    submission: the unpacked zip. classes: labels are 0..classes-1. answers: what is taken for them. working_folder: where the
-    platform stands when it imports the submission. python: the interpreter of the child. image:
-    a docker image to run it in, with its own interpreter.
+    submission: the unpacked zip. classes: labels are 0..classes-1. answers: what is taken for them.
+    working_folder: where the platform stands when it imports the submission. python: the interpreter of the child. image:
+    a docker image to run it in, with its own interpreter. worker: the generation of Codabench's
+    worker; the older one lets a submission write beside its module, and copies one without a
+    `metadata` file into /app/output before it starts; the newer one does neither. arguments: of the
+    constructor, "path" for the submission's folder as a str. one_at_a_time: the method is called with
+    one image `(h, w, c)` after the other, and its answers are stacked.
+
+    limits: each call of the method may print and write so much; each question may take so long,
+    the first one with the loading. images: what that time is for, the platform's single pass; a
+    question about more may take longer in proportion. None for any number.
     """
 
     submission: Path
@@ -43,14 +60,15 @@ class Request:
     class_name: str = "Model"
     method: str = "predict"
     answers: Rule = "labels"
-    arguments: tuple[Literal["path"], ...] = ()
-    one_at_a_time: bool = False
-    worker: Literal["2026-03", "2026-10"] = "2026-03"
     working_folder: Literal["submission", "program"] = "submission"
     device: Literal["cpu", "gpu"] = "cpu"
     python: str = sys.executable
     limits: Limits = field(default_factory=Limits)
     image: str | None = None
+    worker: Worker = "2026-03"
+    arguments: tuple[Literal["path"], ...] = ()
+    one_at_a_time: bool = False
+    images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ class Session:
         self.request = request
         self._place = tempfile.TemporaryDirectory(prefix="rehearsal-")
         folders = _lay_out(Path(self._place.name), request)
-        self._input, self._output = Path(folders["input"]), Path(folders["output"])
+        self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._seal = Seal(self._output)
         self._sizes: list[int] = []  # of all blocks given so far
         self._busy_until = 0.0
@@ -107,7 +125,7 @@ class Session:
         the images of a block into uint8 `(n, h, w, channels)`; called in order, in a thread beside
         the child. Raises whatever `fill` raises.
         """
-        self._feed([Block((size, *shape)) for size in sizes], fill, progress, lambda _: True)
+        self.pose([Block((size, *shape)) for size in sizes], fill, progress)
         return self.finish()
 
     def pose(
@@ -126,6 +144,7 @@ class Session:
         first, labels, faults = len(self._sizes), list[Labels](), list[Problem]()
 
         def read(count: int) -> bool:
+            before = len(labels)
             sizes = [block.count for block in blocks[len(labels) : count]]
             if faults or not sizes:
                 return not faults
@@ -140,8 +159,11 @@ class Session:
                 answered(len(labels) - 1, one)
             faults.extend([fault] if fault else [])
             self._fault = self._fault or fault
+            if len(labels) > before:
+                self._running.renew()  # what a call may print and write
             return not faults
 
+        self._running.allow(self._renewed(first, sum(block.count for block in blocks)))
         self._feed(blocks, fill, progress, read)
         sound = read(len(blocks))
         return tuple(labels) if sound and len(labels) == len(blocks) else None
@@ -163,7 +185,8 @@ class Session:
             self._started,
             self.request.answers,
         )
-        return replace(found, problem=found.problem or self._fault)
+        problem = found.problem or self._fault
+        return replace(found, problem=problem and self._by_file(problem))
 
     def allow(self, seconds: float) -> None:
         """Add to the time limit."""
@@ -186,6 +209,20 @@ class Session:
             feeder.end()
         self._busy_until = self._running.seconds
         feeder.raise_error()
+
+    def _renewed(self, first: int, images: int) -> float:
+        """A question's own time, where others came `first`; the seconds that it may take beyond."""
+        if first:
+            self._running.renew_time()
+        limit, usual = self.request.limits.seconds, self.request.images
+        return max(images / usual - 1, 0.0) * limit if limit and usual else 0.0
+
+    def _by_file(self, problem: Problem) -> Problem:
+        """With the submission's own files by their names in the zip, wherever they lay."""
+        trace = problem.trace
+        for folder in (PLACES["submission_program"], str(self.request.submission.resolve())):
+            trace = trace.replace(f'File "{folder}/', 'File "')
+        return replace(problem, trace=trace)
 
     def _resume(self) -> None:
         """Until here the child had nothing to do: that is not its time."""
@@ -220,33 +257,48 @@ class Session:
 
 
 def _lay_out(place: Path, request: Request) -> dict[str, str]:
-    folders = {name: place / name for name in ("input", "output", "program", "home")}
-    for folder in folders.values():
+    submission = request.submission.resolve()
+    made = {name: place / name for name in ("input", "answers", "program", "home", "output")}
+    for folder in made.values():
         folder.mkdir()
     for name in ("ingestion.py", "ingestion_watch.py"):
-        shutil.copy(PROGRAMS / name, folders["program"])
+        shutil.copy(PROGRAMS / name, made["program"])
     names = {"module": request.module, "class": request.class_name, "method": request.method}
-    write_json(folders["input"] / "manifest.json", names)
-    folders["submission_program"] = request.submission.resolve()
+    how = {"arguments": list(request.arguments), "one_at_a_time": request.one_at_a_time}
+    write_json(made["answers"] / "manifest.json", names | how)
+    if request.worker == "2026-03" and not any((submission / name).exists() for name in METADATA):
+        made["output"] = submission  # left out where no mounts can be made: it would not be found
+    folders = {"submission_program": submission, **made}
     return {name: str(folder) for name, folder in folders.items()}
 
 
 def _job(request: Request, folders: Mapping[str, str]) -> Job:
-    home = {"HOME": folders["home"], "TMPDIR": folders["home"]}
+    may_write = request.worker == "2026-03"
+    filled = folders["output"] == folders["submission_program"]
+    copied = {"program": True, "submission_program": may_write, "output": filled}
+    # By the environment: its words would be in sys.argv, which the submission may read.
+    told = {
+        "INGESTION_INPUT": "$input",
+        "INGESTION_ANSWERS": "$answers",
+        "INGESTION_SUBMISSION": "$submission_program",
+    }
     return Job(
-        command=(
-            *(request.python, "-s", "$program/ingestion.py"),
-            *("$input", "$output", "$submission_program"),
-        ),
+        command=(request.python, "-s", "$program/ingestion.py"),
         folders=folders,
         working_folder="submission_program"
         if request.working_folder == "submission"
         else "program",
-        environment={**python_environment(request.device), **home},
+        environment={
+            **python_environment(request.device),
+            **told,
+            "HOME": "$home",
+            "TMPDIR": "$home",
+        },
         limits=request.limits,
-        writable=("output", "home"),
-        copied=("submission_program", "program"),
+        writable=tuple(name for name in ("answers", "home", "output") if not copied.get(name)),
+        copied=tuple(name for name, is_copied in copied.items() if is_copied),
         image=request.image,
+        places=PLACES,
     )
 
 

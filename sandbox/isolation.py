@@ -7,11 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.cgroups import Group
 from sandbox.job import Job, Limits
 from sandbox.places import interpreter_places, our_rooms
+from sandbox.programs.command import Folder, Mode
+from sandbox.programs.view import filled
 
 # The highest level tried; the tests lower it, to see what holds where the kernel refuses more.
 LEVEL: Literal["namespaces", "fences", "none"] = "namespaces"
@@ -21,27 +24,23 @@ THREADS = 192 + 32 * (
 LARGEST_REPORT = 4096  # bytes; a pipe passes so many in one piece
 FILE_MARGIN = 1 << 20  # a single file may pass the limit by this, so that it is seen to
 NOTHING_SET = "no limit was set"
+THEIR_OWN = "not the platform's"  # how the fact "paths" begins where its places could not be had
+_PLATFORMS_OWN = ("program", "output")  # copied folders that are not the submission's
 
 
-def specification(
-    job: Job, words: Sequence[str], groups: Sequence[Group], spare: str, report: int, mark: str
-) -> str:
+def specification(job: Job, groups: Sequence[Group], spare: str, report: int, mark: str) -> str:
     """The argument of `programs/launch.py`, see `Spec` in `programs/command.py`."""
-    limits, paths = job.limits, job.folders
-    readable = [
-        *interpreter_places(words[0]),
-        *job.reads,
-        *(path for name, path in paths.items() if name not in job.writable + job.copied),
-    ]
+    limits, words = job.limits, [_program(job.command[0]), *job.command[1:]]
+    program = filled(words[0], job.folders)
     return json.dumps(
         {
             "parent": os.getpid(),
             "level": LEVEL,
-            "words": list(words),
-            "working_folder": paths[job.working_folder],
-            "writable": [paths[name] for name in job.writable],
-            "copied": [paths[name] for name in job.copied],
-            "readable": readable,
+            "words": words,
+            "environment": dict(job.environment),
+            "folders": [_folder(job, name) for name in job.folders],
+            "working_folder": job.working_folder,
+            "readable": [*interpreter_places(program), *job.reads],
             "covered": list(our_rooms()),
             "network": limits.network,
             "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
@@ -55,6 +54,18 @@ def specification(
             "report": report,
         }
     )
+
+
+def _folder(job: Job, name: str) -> Folder:
+    mode: Mode = "copy" if name in job.copied else "write" if name in job.writable else "read"
+    path = job.folders[name]
+    return {"name": name, "path": path, "place": job.places.get(name, path), "mode": mode}
+
+
+def _program(word: str) -> str:
+    """A program given by a path holds from anywhere; a name is looked for by the child."""
+    is_path = os.sep in word and not word.startswith("$")
+    return str(Path(word).absolute()) if is_path else word
 
 
 def tasks(limits: Limits) -> int | None:
@@ -95,7 +106,7 @@ class Report:
 def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, str]:
     """Limit -> what holds it on this machine."""
     if job.image:
-        return _docker_mechanisms(job.limits)
+        return _docker_mechanisms(job)
     if not facts:
         return {"seconds": _TIME, "all others": "the child ended before any foreign code ran"}
     limits, kinds = job.limits, [group.kind for group in groups]
@@ -108,7 +119,8 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
         "open files": "rlimit" if limits.open_files else NOTHING_SET,
         "network": _network(limits, facts),
         "files": _files(facts),
-        "submission": _copies(job, facts),
+        "paths": _paths(job, facts),
+        "submission": _copies(facts),
         "leftovers": _leftovers(facts),
         "parent's death": "a signal of the kernel (PR_SET_PDEATHSIG)"
         if sys.platform == "linux"
@@ -117,6 +129,15 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
     if facts.get("refused"):
         held["namespaces"] = f"refused here: {'; '.join(facts['refused'])}"
     return held
+
+
+def other_paths(limits: Mapping[str, str]) -> str:
+    """What is not known where the child did not find the platform's folders; "" where it did.
+
+    limits: of a `JobResult`.
+    """
+    _, found, why = limits.get("paths", "").partition(f"{THEIR_OWN}: ")
+    return f"files opened by the platform's paths, folders in /app ({why})" if found else ""
 
 
 _TIME = "watched every 20 ms, then the process tree is ended"
@@ -164,14 +185,27 @@ def _files(facts: Mapping[str, Any]) -> str:
     return f"no mount namespace could be made: not held{_why(facts, 'landlock_refused')}"
 
 
-def _copies(job: Job, facts: Mapping[str, Any]) -> str:
-    if not job.copied:
+def _paths(job: Job, facts: Mapping[str, Any]) -> str:
+    if not job.places:
+        return "the folders' own"
+    if facts["level"] != "namespaces":
+        return f"{THEIR_OWN}: no mount namespace could be made"
+    return f"{THEIR_OWN}: {facts['unplaced']}" if facts["unplaced"] else _the_platforms(job)
+
+
+def _the_platforms(job: Job) -> str:
+    return f"the platform's: {', '.join(job.places.values())}"
+
+
+def _copies(facts: Mapping[str, Any]) -> str:
+    done = [how for name, how in facts["copies"].items() if name not in _PLATFORMS_OWN]
+    if not done:
         return (
             "read-only" if facts["level"] == "namespaces" or facts.get("landlock") else "not held"
         )
-    if "read-only" in facts["copies"]:
+    if "read-only" in done:
         return "read-only: a copy could not be made"
-    return "its own copy (overlay)" if "overlay" in facts["copies"] else "its own copy"
+    return "its own copy (overlay)" if "overlay" in done else "its own copy"
 
 
 def _leftovers(facts: Mapping[str, Any]) -> str:
@@ -180,7 +214,8 @@ def _leftovers(facts: Mapping[str, Any]) -> str:
     return "no process namespace could be made: adopted, or found by a mark in their environment"
 
 
-def _docker_mechanisms(limits: Limits) -> dict[str, str]:
+def _docker_mechanisms(job: Job) -> dict[str, str]:
+    limits = job.limits
     return {
         "seconds": _TIME if limits.seconds else NOTHING_SET,
         "log": "reading stops there" if limits.log_bytes else NOTHING_SET,
@@ -192,6 +227,7 @@ def _docker_mechanisms(limits: Limits) -> dict[str, str]:
         "open files": "docker --ulimit" if limits.open_files else NOTHING_SET,
         "network": "allowed" if limits.network else "docker --network=none",
         "files": "docker: the image and the job's folders alone",
+        "paths": _the_platforms(job) if job.places else "the folders' own",
         "leftovers": "docker rm --force",
     }
 

@@ -40,12 +40,15 @@ CEILINGS = Limits(processes=100, log_bytes=20_000_000, disk_bytes=500_000_000, o
 class Job:
     """A command, the folders it sees, and its limits.
 
-    command: words; `$name` in a word stands for that folder's path, as in Codabench's metadata.
+    command: words; `$name` in a word stands for that folder's path, as in Codabench's metadata; so
+    it does in the environment's values.
     folders: name -> path of an existing folder. working_folder: one of those names.
     environment: the whole environment of the command, apart from what it needs to start.
     writable: names of the folders that it may write. copied: names of those that it may change in
     a copy of its own, which goes when the job ends. All others it can only read. reads: absolute
-    paths of more that it must be able to read. image: a docker image to run it in.
+    paths of more that it must be able to read. image: a docker image to run it in. places: name ->
+    where the command sees that folder, as far as mounts can be made; else at its own path. One path
+    may have several names; without mounts only the first of them counts.
     """
 
     command: tuple[str, ...]
@@ -57,13 +60,12 @@ class Job:
     copied: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     image: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
 
-    def words(self) -> list[str]:
-        """The command with the folders' paths in place of their names."""
-        filled = list(self.command)
-        for name in sorted(self.folders, key=len, reverse=True):  # $abc is not to be read as $ab
-            filled = [word.replace(f"${name}", self.folders[name]) for word in filled]
-        return filled
+    @property
+    def inside(self) -> dict[str, str]:
+        """Folder -> where the command sees it when mounts can be made."""
+        return {**self.folders, **self.places}
 
     def to_json(self) -> str:
         """The job as JSON; `Job.from_json` reads it back."""

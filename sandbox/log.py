@@ -11,14 +11,18 @@ TAIL = 192 * 1024
 
 
 class Log:
-    """Reads a pipe in a thread. limit: bytes after which it reads no more, so that the child waits."""
+    """Reads a pipe in a thread.
+
+    limit: bytes after which it reads no more, so that the child waits; as many again from each
+    `renew` on.
+    """
 
     def __init__(self, pipe: IO[bytes], limit: int | None = None) -> None:
         self._limit = limit
         self._head = bytearray()
         self._tail = bytearray()
         self._dropped = 0
-        self._seen = 0
+        self._seen = self._counted_from = 0
         self._over = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
@@ -28,6 +32,10 @@ class Log:
     def flooded(self) -> bool:
         """Whether more than the limit was printed."""
         return self._over.is_set()
+
+    def renew(self) -> None:
+        """Count from here on; what was a flood before stays one."""
+        self._counted_from = self._seen
 
     def end(self) -> None:
         """The child is dead: let go of the pipe."""
@@ -44,7 +52,7 @@ class Log:
             while chunk := os.read(pipe.fileno(), 65536):
                 self._keep(chunk)
                 self._seen += len(chunk)
-                if self._limit is not None and self._seen > self._limit:
+                if self._limit is not None and self._seen - self._counted_from > self._limit:
                     self._over.set()
                     self._ended.wait()  # a full pipe holds the child back meanwhile
                     return

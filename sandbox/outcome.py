@@ -60,7 +60,8 @@ class Seen:
     """What the ingestion program saw the submission do; its own word, for show only.
 
     threads, processes: left running at the end. hosts: whom it tried to reach. changed, added: its
-    own files that it changed or removed, and new ones. moved_to: its working folder if it left it.
+    own files that it changed or removed, and new ones. moved_to: its working folder if it left it,
+    "." for its own.
     """
 
     threads: tuple[str, ...] = ()

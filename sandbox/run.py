@@ -74,6 +74,15 @@ class Running:
         """Add to the time limit, for time in which the job could not work."""
         self._allowed += seconds
 
+    def renew(self) -> None:
+        """Let the limits of output and disk count from here on."""
+        self._log.renew()
+        self._watch.renew()
+
+    def renew_time(self) -> None:
+        """Let the time limit count from here on."""
+        self._allowed = max(self._allowed, self.seconds)
+
     def poll(self) -> JobResult | None:
         """The result if the job has ended, else None; enforces the limits when called."""
         if self._result is not None:
@@ -116,12 +125,10 @@ class Running:
             os.close(tell)
 
     def _words(self, report: int) -> list[str]:
-        job = self.job
-        if job.image:
-            return docker.docker_words(job, self._mark)
-        first, *rest = job.words()
+        if self.job.image:
+            return docker.docker_words(self.job, self._mark)
         spare = str(self._spare.path)
-        spec = specification(job, [_program(first), *rest], self._groups, spare, report, self._mark)
+        spec = specification(self.job, self._groups, spare, report, self._mark)
         return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
 
     def _reap(self) -> int | None:
@@ -227,11 +234,6 @@ def _groups(job: Job) -> list[Group]:
     wanted = {"memory": job.limits.memory_bytes, "pids": tasks(job.limits)}
     made = [make_group(kind, limit) for kind, limit in wanted.items()]
     return [group for group in made if group is not None]
-
-
-def _program(word: str) -> str:
-    """A program given by a path holds from anywhere; a name is looked for by the child."""
-    return str(Path(word).absolute()) if os.sep in word else word
 
 
 __all__ = ["interpreter_places", "python_environment", "run", "start"]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,14 +24,27 @@ from sandbox.job import SandboxError
 
 # TensorFlow's own docker images have 3.11; 2.17 has wheels for these four.
 PYTHONS = ("3.11", "3.10", "3.12", "3.9")
+_UNRESOLVED = ("No solution found", "No matching distribution", "ResolutionImpossible")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"(?:===?|!=|~=|<=?|>=?)[A-Za-z0-9][A-Za-z0-9.!+*_-]*"
+_REQUIREMENT = re.compile(rf"{_NAME}(?:\[{_NAME}(?:,{_NAME})*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
 
 
 @dataclass(frozen=True)
 class Pins:
-    """What the server has: packages as requirements, and its possible Pythons, the likeliest first."""
+    """What the server has: packages as requirements, and its possible Pythons, the likeliest first.
+
+    extra: packages that it is said to have as well; they are installed, but not tried.
+    """
 
     packages: tuple[str, ...]
     pythons: tuple[str, ...] = PYTHONS
+    extra: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """All that is installed."""
+        return (*self.packages, *self.extra)
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,25 @@ def cpu_tensorflow(version: str) -> str:
     """TensorFlow without the GPU's half, where there is such a package."""
     small = sys.platform == "linux" and platform.machine() in ("x86_64", "AMD64")
     return f"tensorflow-cpu=={version}" if small else f"tensorflow=={version}"
+
+
+def checked_requirement(line: str) -> str:
+    """A plain requirement, such as "scipy==1.13" or "keras_cv>=0.9,<1", without spaces.
+
+    Raises `SandboxError` for all else that an installer would take: options, addresses, paths.
+    """
+    plain = re.sub(r"[ \t]*([][,=!~<>]+)[ \t]*", r"\1", line.strip())
+    if not _REQUIREMENT.fullmatch(plain):
+        raise SandboxError(
+            f"{line!r}: expected a package with or without a version, such as scipy==1.13"
+        )
+    return plain
+
+
+def package_name(requirement: str) -> str:
+    """The package that a requirement is about, in the spelling that package indexes compare."""
+    name = re.split(r"[^A-Za-z0-9._-]", requirement.strip())[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def default_cache() -> Path:
@@ -92,7 +125,19 @@ def build(pins: Pins, cache: Path, say: Callable[[str], None]) -> Path:
         with locked(cache, say) as held:
             return find(pins, cache) or _build(pins, Workshop(cache, held, say))
     except OSError as error:
-        raise refused(error, ", ".join(pins.packages), cache) from error
+        raise refused(error, ", ".join(pins.requirements), cache) from error
+    except BuildError as error:
+        raise _with_extra(error, pins) from error
+
+
+def _with_extra(error: BuildError, pins: Pins) -> BuildError:
+    """What an installer could not bring together, where packages were added to the server's."""
+    said = " ".join(error.detail.split())
+    if not pins.extra or not any(sign in said for sign in _UNRESOLVED):
+        return error
+    why = said.partition("Because ")[2].partition(", we can conclude")[0] or said[-300:].strip()
+    extra, own = ", ".join(pins.extra), ", ".join(pins.packages)
+    return BuildError(f"{extra} cannot be installed beside {own}: {why}", error.detail)
 
 
 def built(cache: Path) -> tuple[Built, ...]:
@@ -128,9 +173,9 @@ def _build(pins: Pins, workshop: Workshop) -> Path:
     _clear_away(pins, workshop)
     installer = workshop.installer()
     python = choose_python(pins.pythons, installer, workshop)
-    environment = _environment(pins.packages, python.minor, workshop.cache)
+    environment = _environment(pins.requirements, python.minor, workshop.cache)
     try:
-        fill(environment, pins.packages, python, installer, workshop)
+        fill(environment, pins.requirements, len(pins.packages), python, installer, workshop)
     except BaseException:  # an interrupt too: gigabytes, and on a full disk the reason itself
         shutil.rmtree(environment.folder, ignore_errors=True)
         raise
@@ -149,7 +194,7 @@ def _clear_away(pins: Pins, workshop: Workshop) -> None:
 def _environments(pins: Pins, cache: Path) -> Iterator[Environment]:
     """Where the environments with these pins are or would be, the likeliest Python first."""
     for version in pins.pythons:
-        yield _environment(pins.packages, version, cache.absolute())
+        yield _environment(pins.requirements, version, cache.absolute())
 
 
 def _environment(packages: Sequence[str], version: str, cache: Path) -> Environment:
@@ -165,9 +210,11 @@ __all__ = [
     "Pins",
     "build",
     "built",
+    "checked_requirement",
     "cpu_tensorflow",
     "default_cache",
     "find",
     "keras_pins",
+    "package_name",
     "remove",
 ]

@@ -14,6 +14,7 @@ from sandbox.job import Ended, Job
 
 POLL_SECONDS = 0.05
 DISK_POLL_SECONDS = 0.1
+MOST_RENEWALS = 8  # of the disk's limit: what is left lying by call after call fills it at last
 LOOKING_SHARE = 0.05  # of the time at most: thousands of threads or files take longer
 GROWTH = 1.02  # sharing is looked at again when the memory has grown by this
 
@@ -23,10 +24,10 @@ class Watch:
 
     def __init__(self, job: Job, groups: Sequence[Group]) -> None:
         self._limits, self._groups = job.limits, groups
-        self._writable = [Path(job.folders[name]) for name in job.writable]
+        writable = [Path(job.folders[name]) for name in job.writable]
         self.peak_bytes = 0
         self._largest_sum = 0
-        self._written = 0
+        self._disk = Disk(self._limits.disk_bytes, writable)
         self._next = self._next_disk = 0.0
 
     def broken(self, pid: int, facts: Mapping[str, Any]) -> Ended | None:
@@ -55,19 +56,20 @@ class Watch:
                 return "memory" if group.kind == "memory" else "processes"
         return None
 
-    def is_disk_over(self, scratch: int = 0) -> bool:
+    def is_disk_over(self) -> bool:
         """Whether more than allowed was written, or lies in the writable folders."""
-        limit = self._limits.disk_bytes
-        if limit is None:
-            return False
-        return self._written > limit or occupied(self._writable, limit - scratch)
+        return self._disk.is_over()
+
+    def renew(self) -> None:
+        """Let the limit of disk count from the next look on."""
+        self._disk.renew()
 
     def _look_at_disk(self, pids: Sequence[int], scratch: int) -> Ended | None:
         now = time.monotonic()
         if now < self._next_disk:
             return None
-        self._written = max(self._written, tree.written_bytes(pids))
-        over = self.is_disk_over(scratch)
+        self._disk.look(tree.written_bytes(pids), scratch)
+        over = self._disk.is_over()
         self._next_disk = _next_look(now, DISK_POLL_SECONDS)
         return "disk" if over else None
 
@@ -86,10 +88,45 @@ class Watch:
         return over
 
 
-def occupied(folders: Sequence[Path], limit: int) -> bool:
-    """Whether the files in these folders hold more than `limit` bytes of disk."""
+class Disk:
+    """Bytes that were written, and bytes that lie in folders, since the last `renew`.
+
+    limit: of each; None for any number.
+    """
+
+    def __init__(self, limit: int | None, folders: Sequence[Path]) -> None:
+        self._limit, self._folders = limit, folders
+        self._written = self._written_before = 0
+        self._scratch = self._lay_before = 0
+        self._renewed = 0  # times, since the last look
+
+    def look(self, written: int, scratch: int) -> None:
+        """Note what the processes have written so far, and what lies in their /tmp in memory."""
+        self._written, self._scratch = max(self._written, written), scratch
+
+    def renew(self) -> None:
+        """Count from the next look on."""
+        self._renewed += 1
+
+    def is_over(self) -> bool:
+        """Whether either exceeds the limit."""
+        if self._limit is None:
+            return False
+        allowed = self._limit * (1 + self._renewed)
+        ceiling = self._limit * MOST_RENEWALS
+        most = self._lay_before + allowed
+        lies = self._scratch + occupied(self._folders, most)
+        over = lies > most or self._written - self._written_before > allowed
+        if self._renewed:
+            self._renewed = 0
+            self._written_before, self._lay_before = self._written, min(lies, ceiling)
+        return over
+
+
+def occupied(folders: Sequence[Path], most: int) -> int:
+    """The bytes of disk that the files in these folders hold; beyond `most` it stops counting."""
     total, waiting = 0, [str(folder) for folder in folders]
-    while waiting and total <= limit:
+    while waiting and total <= most:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
@@ -98,7 +135,7 @@ def occupied(folders: Sequence[Path], limit: int) -> bool:
                         waiting.append(entry.path)
         except OSError:
             continue  # gone meanwhile, or made unreadable: what is written there still counts
-    return total > limit
+    return total
 
 
 def _next_look(began: float, pause: float) -> float:

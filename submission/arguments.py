@@ -47,6 +47,14 @@ def add_part(parser: argparse.ArgumentParser, default: str) -> None:
     )  # fmt: skip
 
 
+def add_python(parser: argparse._ActionsContainer) -> None:
+    """Add --python, the same for every command that runs a zip."""
+    parser.add_argument(
+        "--python", metavar="PATH",
+        help="the Python that runs the zip, or an environment's folder (default: the active one)",
+    )  # fmt: skip
+
+
 def positive(text: str) -> int:
     """An argument type: a whole number above 0."""
     if not text.isdigit() or int(text) == 0:

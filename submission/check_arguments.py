@@ -6,7 +6,15 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
-from submission.arguments import add_challenge, add_images, count, positive, seconds, size
+from submission.arguments import (
+    add_challenge,
+    add_images,
+    add_python,
+    count,
+    positive,
+    seconds,
+    size,
+)
 from submission.challenge import Challenge, SizeLimits
 from submission.checks.registry import all_checks
 from submission.codes import run_codes
@@ -26,6 +34,11 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
         "--server", action=argparse.BooleanOptionalAction,
         help="dry run under the server's own versions too; built at the first use, used ever after",
     )  # fmt: skip
+    group.add_argument(
+        "--with", dest="packages", action="append", default=[], metavar="PACKAGE",
+        help="a package that the server has beside them, as scipy==1.13 (may be repeated)",
+    )  # fmt: skip
+    add_python(group)
     group.add_argument("--docker", metavar="IMAGE", help="dry run in this docker image too")
     group.add_argument(
         "--hidden-images",

@@ -90,7 +90,8 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     rehearse = None if options.no_run else _rehearser(options, challenge)
     with Archive(options.check_only) as archive:
         checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
-    _tell(options, checked.lines_of_zip(), checked, [*next_text(checked, challenge, options)])
+    head = [*_runs_with(rehearse), *checked.lines_of_zip()]
+    _tell(options, head, checked, [*next_text(checked, challenge, options)])
     return checked
 
 
@@ -111,7 +112,7 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
         *end_text(packed, options, ran=ran),
         *next_text(checked, challenge, options),
     ]
-    _tell(options, packed_text(packed), checked, ending, packed)
+    _tell(options, [*_runs_with(rehearse), *packed_text(packed)], checked, ending, packed)
     return checked
 
 
@@ -131,11 +132,28 @@ def _rehearser(
         hidden_images=options.hidden_images,
         server=options.server,
         docker=options.docker,
+        python=_python(options.python),
+        packages=tuple(options.packages),
         splits=splits if wanted is None else splits or (),
         part=options.part,
         held_out=options.held_out,
     )
     return Rehearser(wishes, challenge, _say)
+
+
+def _python(given: str | None) -> str:
+    from sandbox.chosen_python import chosen_python
+    from sandbox.job import SandboxError
+
+    try:
+        return chosen_python(given).path
+    except SandboxError as error:
+        raise SubmissionError(f"--python: {error}") from None
+
+
+def _runs_with(rehearse: Rehearser | None) -> list[str]:
+    """The first line: which Python the zip meets here."""
+    return [f"runs with {rehearse.python}"] if rehearse else []
 
 
 def _smaller(

@@ -17,6 +17,7 @@ import psutil
 from numpy.typing import NDArray
 
 from sandbox.ingest import Outcome, Progress, Request, Session
+from sandbox.isolation import other_paths
 from sandbox.job import CEILINGS, Limits
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
@@ -33,6 +34,7 @@ from submission.dry_run_judgement import (
     judge_worker,
     unchecked_cost,
 )
+from submission.dry_run_packages import unknown_package, with_packages
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_progress import Shown, Tell, silent
 from submission.dry_run_questions import Interview, Labels, Question, ask_everything
@@ -102,9 +104,11 @@ def dry_run(
     return _DryRun(archive, challenge, images, place, settings or Settings(), shown).run()
 
 
-def first_answer(archive: Archive, challenge: Challenge, images: Images) -> Labels | None:
-    """What it says of the images here, and nothing else; None if it fails."""
-    return _DryRun(archive, challenge, images, HERE, Settings(), silent).first_answer()
+def first_answer(
+    archive: Archive, challenge: Challenge, images: Images, place: Place = HERE
+) -> Labels | None:
+    """What it says of the images, and nothing else; None if it fails."""
+    return _DryRun(archive, challenge, images, place, Settings(), silent).first_answer()
 
 
 class _DryRun:
@@ -128,7 +132,8 @@ class _DryRun:
             # The child for the other folder loads beside the first one; it is asked after it.
             other = stack.enter_context(self._other()) if self._has_room() else None
             interview, outcome, scale = self._interview(main)
-            findings = [*judge_failure(interview, outcome, self.challenge, self._guards())]
+            failures = judge_failure(interview, outcome, self.challenge, self._guards())
+            findings = with_packages(failures, outcome.problem, self.place)
             moved = None
             if self._is_worth_moving(outcome):
                 moved = self._move(other or stack.enter_context(self._other()))
@@ -174,7 +179,7 @@ class _DryRun:
             outcome.versions,
             outcome.result.limits,
             {"start": outcome.start_seconds, "load": outcome.load_seconds, **self.seconds},
-            tuple(self._not_asked(interview)),
+            tuple(filter(None, (*self._not_asked(interview), *self._not_seen(outcome)))),
             tuple(unchecked_cost(cost, self.settings.bounds)),
             scale,
             _passed(interview, outcome),
@@ -257,6 +262,11 @@ class _DryRun:
             yield "scale and preprocessing (labelled images would show them: --data FILE)"
         elif interview.failed.startswith("scale "):
             yield "scale and preprocessing in full: float images are not answered"
+
+    def _not_seen(self, outcome: Outcome) -> Iterator[str]:
+        """What this machine or environment does not show; empty lines count for nothing."""
+        yield unknown_package(outcome.problem, self.place)
+        yield other_paths(outcome.result.limits)
 
     def _guards(self) -> dict[str, str]:
         """What ends a child where the platform's own limit is not known."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cells import DataError, Dataset, load
 from cells.keys import TO_REHEARSE
+from sandbox.chosen_python import own_python, python_at
 from sandbox.docker import prepare
 from sandbox.job import SandboxError
 from submission.archive import Archive
@@ -39,7 +40,9 @@ class Wishes:
     server's versions, None uses them where they are built, False does without. time_limit (s),
     memory_limit (bytes), hidden_images: None for the challenge's own. splits: the `split.json` files
     that count; None for the one beside the zip. part: of a data file that has several, None for val,
-    else test. held_out: none of the images was trained on.
+    else test. held_out: none of the images was trained on. python: what runs the zip here, a program
+    or an environment's folder; None for our own. packages: what the server has beside its versions,
+    as "scipy==1.13".
     """
 
     data: str | Path | Dataset | None = None
@@ -52,6 +55,8 @@ class Wishes:
     splits: Sequence[Path] | None = None
     part: str | None = None
     held_out: bool = False
+    python: str | None = None
+    packages: Sequence[str] = ()
 
 
 class Rehearser:
@@ -62,13 +67,18 @@ class Rehearser:
     ) -> None:
         self.wishes, self.challenge, self.say, self.shown = wishes, challenge, say, shown
         self.images: Images | None = None
+        try:
+            self.python = python_at(wishes.python) if wishes.python else own_python()
+        except SandboxError as error:
+            raise SubmissionError(f"python: {error}") from None
+        self._here = replace(HERE, python=self.python.path)
 
     def __call__(self, archive: Archive) -> Rehearsal:
         """The dry runs of one zip, in every place that is wanted."""
         with said_when_slow("reading the images"):
             self.images = self._images(archive.path)
         settings = _settings(self.wishes, self.challenge)
-        places = _places(self.wishes, self.challenge, self.say)
+        places = [self._here, *_others(self.wishes, self.challenge, self.say)]
         try:
             return rehearse(archive, self.challenge, self.images, places, settings, self.shown)
         except SandboxError as error:
@@ -82,7 +92,7 @@ class Rehearser:
         if self.images is None or after is None:
             return ""
         with Archive(before) as archive:
-            was = first_answer(archive, self.challenge, self.images)
+            was = first_answer(archive, self.challenge, self.images, self._here)
         if was is None:
             return "before it was made smaller it did not answer"
         same = f"{int((was == after).sum())} of {len(was)} images keep their label"
@@ -119,8 +129,9 @@ def _settings(wishes: Wishes, challenge: Challenge) -> Settings:
     return Settings(bounds, wishes.hidden_images or challenge.assumed_images, wishes.seed)
 
 
-def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
-    places = [HERE]
+def _others(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
+    """The places beside "here", the server's last."""
+    places = []
     if wishes.docker:
         try:
             prepare(wishes.docker, say)
@@ -132,20 +143,20 @@ def _places(wishes: Wishes, challenge: Challenge, say: Say) -> list[Place]:
 
 
 def _server(wishes: Wishes, challenge: Challenge, say: Say) -> Place | None:
-    """Built before, or asked for now: nobody is ever asked, which would hang a notebook."""
-    name = server_name(challenge)
-    if wishes.server and not name:
+    """Built before, or wished for now; never asked about: nobody may be there to answer."""
+    if wishes.server and not server_name(challenge):
         raise SubmissionError(
             "--server: this challenge names no versions of TensorFlow or Keras; add them to [server] "
             "in its TOML file."
         )
+    # Who says what the server has beside its versions wants to see it with that.
+    asked = wishes.server or bool(wishes.packages and not wishes.docker)
     try:
-        if found := server_if_built(challenge):
+        if found := server_if_built(challenge, wishes.packages):
             return found
-        if wishes.server:
-            return build_server(challenge, say)
+        return build_server(challenge, say, wishes.packages) if asked else None
     except SandboxError as error:
-        if wishes.server:
+        if asked:
             raise SubmissionError(f"--server: {error}") from None
-        say(f"the server's versions could not be built: {error}")
+        say(f"the server's versions cannot be used: {error}")
     return None

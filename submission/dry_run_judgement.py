@@ -178,7 +178,7 @@ def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
     if _ESCAPE.search(outcome.result.log):
         yield found("S712", "its output holds terminal escapes that move, clear or rename")
     if seen.moved_to:
-        home = seen.moved_to == submission
+        home = seen.moved_to in (".", submission)
         where = "its own folder" if home else plain(seen.moved_to, 80)
         message = f"it changed the working folder to {where}"
         yield found("S715", message, "note" if home else "warning")

@@ -28,8 +28,8 @@ class Rehearsal:
 
     @property
     def place(self) -> Place | None:
-        """Where it ran that says the most."""
-        return self.runs[-1].place if self.runs else None
+        """Where it answered that says the most."""
+        return next((run.place for run in reversed(self.runs) if run.answered), None)
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def is_ready(rehearsal: Rehearsal | None, challenge: Challenge) -> bool:
     if rehearsal is None or not rehearsal.runs or has_errors(rehearsal.findings):
         return False
     last = rehearsal.runs[-1]
-    return last.place.is_server and is_servers(last, challenge)
+    return last.place.is_server and last.answered and is_servers(last, challenge)
 
 
 def as_document(run: Run) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def as_document(run: Run) -> dict[str, Any]:
     cost = run.cost
     return {
         "place": run.place.name,
+        "python": run.place.python,
         "answered": run.answered,
         "accuracy": run.accuracy,
         "versions": dict(run.versions),
@@ -103,9 +104,7 @@ def as_document(run: Run) -> dict[str, Any]:
 def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
     """Each thing once; what fails here and not on the server is no error."""
     here = runs[0] if runs else None
-    server = next(
-        (run for run in runs if run.place.is_server and not has_errors(run.findings)), None
-    )
+    server = next((run for run in runs if run.place.is_server and _ran(run)), None)
     for run in runs:
         for finding in run.findings:
             same = here is not None and run is not here and _is_among(finding, here.findings)
@@ -117,6 +116,11 @@ def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
                 yield _placed(finding, run.place)
     if here is not None:
         yield from (f for run in runs[1:] for f in _other_answers(here, run))
+
+
+def _ran(run: Run) -> bool:
+    """Whether it answered, and without an error: a missing package alone may have kept it from both."""
+    return run.answered and not has_errors(run.findings)
 
 
 def _is_among(finding: Finding, others: Sequence[Finding]) -> bool:

@@ -64,3 +64,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     line = skipped_line(re.sub(r"^Skipped(: )?", "", str(one.longrepr[2])) for one in reports)
     if line:
         terminal.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def own_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test runs a submission with the environment of whoever runs the tests."""
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)

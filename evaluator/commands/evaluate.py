@@ -7,7 +7,14 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator.commands.parsers import add_store, expected, new_parser, say
+from evaluator.commands.parsers import (
+    add_store,
+    expected,
+    new_parser,
+    python_of,
+    say,
+    tell_python,
+)
 from evaluator.errors import EvaluationError
 from evaluator.options import NO_STORE, PHASE, Options
 from evaluator.storing.file import may_write
@@ -17,6 +24,7 @@ from sandbox.server import default_cache
 from submission.arguments import (
     add_challenge,
     add_images,
+    add_python,
     check_writable,
     count,
     positive,
@@ -105,8 +113,11 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_store(made)
     made.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
-    made.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole run")
+    made.add_argument(
+        "--time-limit", type=seconds, metavar="S", help="seconds for one pass over the hidden set"
+    )
     made.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
+    add_python(made)
     add_challenge(made)
     return made
 
@@ -120,6 +131,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     challenge = load_challenge(options.challenge)
     if not submission.exists():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
+    python = python_of(options)
+    tell_python(options, python)
     from cells.kept import load_kept
     from cells.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling
@@ -149,6 +162,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         sweep=options.sweep,
         phase=read_phase(options.phase),
         hidden_images=options.hidden_images,
+        python=None if python.is_own else python.path,
         trained_on=tuple(options.trained_on.split(",")) if options.trained_on else None,
         part=options.part,
         held_out=options.held_out,

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from evaluator.errors import EvaluationError
+from sandbox.chosen_python import Python, chosen_python
+from sandbox.job import SandboxError
 
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
@@ -24,6 +26,23 @@ def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentPar
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add `--store`."""
     parser.add_argument("--store", metavar="FILE|FOLDER", help=STORE_HELP)
+
+
+def python_of(options: argparse.Namespace) -> Python:
+    """The Python that runs the zips: that of `--python`, else the active one."""
+    try:
+        return chosen_python(options.python)
+    except SandboxError as error:
+        raise EvaluationError(f"--python: {error}") from None
+
+
+def tell_python(options: argparse.Namespace, python: Python) -> None:
+    """Say so in the first line, or beside JSON on standard output."""
+    line = f"runs with {python}"
+    if options.json == "-":
+        say(line)
+    else:
+        print(line, flush=True)
 
 
 def say(line: str) -> None:

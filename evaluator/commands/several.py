@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,10 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluator.commands.parsers import add_store, expected, say
+from evaluator.commands.parsers import add_store, expected, python_of, say, tell_python
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
-from submission.arguments import add_challenge, add_images, check_writable, count, write_or_print
+from submission.arguments import (
+    add_challenge,
+    add_images,
+    add_python,
+    check_writable,
+    count,
+    write_or_print,
+)
 from submission.challenge import Challenge, load_challenge
 from submission.command import console
 from submission.given import require_zip
@@ -56,6 +64,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
     add_store(parser)
+    add_python(parser)
     add_challenge(parser)
 
 
@@ -75,6 +84,9 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     check_writable(options.json, getattr(options, "plot", None))
     challenge = load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
+    python = python_of(options)
+    if hasattr(options, "images"):  # else nothing is run
+        tell_python(options, python)
     from cells import load
     from cells.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling
@@ -93,6 +105,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
         split=options.split,
         challenge=options.challenge,
         device=options.device,
+        python=None if python.is_own else python.path,
         store=options.store,
         part=options.part,
         held_out=options.held_out,
@@ -148,4 +161,12 @@ def tell_result(
     if options.json != "-":
         show(console())
     if options.json:
-        write_or_print(options.json, to_json())
+        write_or_print(options.json, _with_python(to_json(), options))
+
+
+def _with_python(text: str, options: argparse.Namespace) -> str:
+    """The result with what ran the zips, where any may have been run."""
+    if not hasattr(options, "images"):
+        return text
+    document = {**json.loads(text), "python": python_of(options).path}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -9,7 +9,7 @@ import re
 import resource
 import signal
 from pathlib import Path
-from typing import Any, NoReturn, TypedDict
+from typing import Any, Literal, NoReturn, TypedDict
 
 from sandbox.programs import fences, kernel, view
 
@@ -18,21 +18,36 @@ _CAPABILITIES = 64
 _FILES = (1, 2)  # root reads what belongs to others: the user's environment, say, under sudo
 
 
+Mode = Literal["read", "write", "copy"]
+
+
+class Folder(TypedDict):
+    """A folder of the job. place: where the command sees it; its own path where no mount is made.
+
+    mode: "copy" lets the command change it where no change goes back.
+    """
+
+    name: str
+    path: str
+    place: str
+    mode: Mode
+
+
 class Spec(TypedDict):
     """What the parent wants. Paths are absolute; None means no limit.
 
-    level: the highest to try, namespaces, fences or none. words: the command. writable, copied,
-    readable: files and folders that the command may see, beside the system. covered: folders to hide within those.
-    scratch_bytes: room for /tmp and for changes to copied folders. joins: cgroup files to write
+    level: the highest to try, namespaces, fences or none. words, environment: of the command, `$name`
+    for a folder's place. working_folder: a folder's name. readable: more files and folders that the
+    command may see, beside the system. covered: folders to hide within those. scratch_bytes: room for /tmp and for changes to copied folders. joins: cgroup files to write
     itself into. spare: a folder for copies where there is no other way. mark: put into the environment where no namespace holds the processes. report: an open file.
     """
 
     parent: int
     level: str
     words: list[str]
+    environment: dict[str, str]
+    folders: list[Folder]
     working_folder: str
-    writable: list[str]
-    copied: list[str]
     readable: list[str]
     covered: list[str]
     network: bool
@@ -49,7 +64,8 @@ class Spec(TypedDict):
 
 def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoReturn:
     """Give up what the command must not have, tell the parent what held, and become the command."""
-    words = spec["words"]
+    places = {folder["name"]: folder["place"] for folder in spec["folders"]}
+    words = [view.filled(word, places) for word in spec["words"]]
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for place in joins:
@@ -57,7 +73,9 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
         facts["tasks"] = _set_limits(spec, own_users=bool(facts.get("users")))
         if kernel.LINUX:
             _stay_small(keep=_FILES if facts.get("users") is not True else ())
-        os.chdir(spec["working_folder"])
+        os.chdir(places[spec["working_folder"]])
+        for name, value in spec["environment"].items():
+            os.environ[name] = view.filled(value, places)
         if facts["level"] != "namespaces":
             os.environ["REHEARSAL_RUN"] = spec["mark"]
         if facts["level"] == "fences":
@@ -111,8 +129,10 @@ def _raise_fences(spec: Spec) -> dict[str, Any]:
     devices = view.device_places(accelerators=spec["accelerators"])
     shared = "/dev/shm"  # noqa: S108 - processes share memory there
     readable = [*view.system_places(), *view.library_places(), *spec["readable"], "/proc"]
+    readable += [folder["place"] for folder in spec["folders"]]
+    writable = [folder["place"] for folder in spec["folders"] if folder["mode"] != "read"]
     try:
-        fences.confine_files(readable, [*spec["writable"], *devices, shared, "/proc/self"])
+        fences.confine_files(readable, [*writable, *devices, shared, "/proc/self"])
     except OSError as error:
         held.update(landlock=False, landlock_refused=kernel.reason(error))
     try:

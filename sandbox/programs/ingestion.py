@@ -1,13 +1,15 @@
 """A Codabench ingestion program: imports the submission, asks it for predictions, saves them.
 
-`python ingestion.py INPUT OUTPUT SUBMISSION`, on folders as the platform lays them out.
-INPUT/manifest.json names the module, class and method, INPUT/blocks.json the number of blocks;
-block i is INPUT/block-000i.npy. The count and the blocks may arrive while this runs: they are waited
-for, so that images can be made beside the loading and the prediction. For each, OUTPUT/answers-000i.npy
-is written, and OUTPUT/status.json says how far it got and what was seen. On failure OUTPUT/error.json
-holds stage, type, message and the submission's own traceback, and the exit code is 1.
+The folders INPUT, ANSWERS and SUBMISSION are named by environment variables, INGESTION_INPUT and so
+on, which are gone before the submission is imported: it sees a `sys.argv` of one word.
+ANSWERS/manifest.json names the module, class and method, and how they are called; INPUT/blocks.json
+holds the number of blocks; block i is INPUT/block-000i.npy. The count and the blocks may arrive while
+this runs: they are waited for, so that images can be made beside the loading and the prediction. For
+each, ANSWERS/answers-000i.npy is written, and ANSWERS/status.json says how far it got and what was
+seen. On failure ANSWERS/error.json holds stage, type, message and the submission's own traceback, and
+the exit code is 1.
 
-Where OUTPUT/seal holds a key, it is read and removed before the submission is imported, and the
+Where ANSWERS/seal holds a key, it is read and removed before the submission is imported, and the
 answers' names carry a mark made with it: nothing that the submission writes can pass for an answer.
 
 Imports nothing of the tool that ships it; needs numpy and whatever the submission needs.
@@ -52,6 +54,11 @@ def save_json(path: Path, value: object) -> None:
     part.replace(path)
 
 
+def handed_over(name: str) -> Path:
+    """A folder that the environment names; the submission does not find it there."""
+    return Path(os.environ.pop(f"INGESTION_{name}")).resolve()
+
+
 def take_seal(output: Path) -> Callable[[str], str]:
     """Read and remove the key; returns what makes file names, plain ones where there is no key."""
     path = output / "seal"
@@ -68,7 +75,7 @@ def take_seal(output: Path) -> Callable[[str], str]:
 
 
 class Status:
-    """How far the run got, kept in OUTPUT/status.json."""
+    """How far the run got, kept in ANSWERS/status.json."""
 
     def __init__(self, output: Path, submission: Path) -> None:
         self.path, self.submission = output / "status.json", submission
@@ -101,12 +108,28 @@ def load(manifest: dict[str, Any], submission: Path, status: Status) -> Predict:
     maker = getattr(module, manifest["class"])
     status.at("init")
     started = time.perf_counter()
-    made = maker()
+    values = {"path": str(submission)}
+    made = maker(*(values[name] for name in manifest.get("arguments", [])))
     status.at("method")
     predict: Predict = getattr(made, manifest["method"])
+    if manifest.get("one_at_a_time"):
+        predict = each_by_itself(predict)
     facts = {"load_seconds": time.perf_counter() - started, "loaded_bytes": peak_bytes()}
     status.at("loaded", loaded_at=time.time(), versions=versions(), **facts)
     return predict
+
+
+def each_by_itself(predict: Predict) -> Predict:
+    """A method that takes one image `(h, w, c)`, as one that takes many."""
+
+    def ask(images: Any) -> Any:
+        answers = [np.asarray(predict(image)) for image in images]
+        shapes = sorted({answer.shape for answer in answers})
+        if len(shapes) > 1:
+            raise ValueError(f"the answers to single images have several shapes: {shapes}")
+        return np.stack(answers) if answers else np.zeros(0, np.int64)
+
+    return ask
 
 
 def describe(answer: object) -> dict[str, str]:
@@ -163,13 +186,14 @@ def _is_ours(filename: str) -> bool:
 
 
 def save_error(output: Path, status: Status, error: BaseException) -> None:
-    """Leave what went wrong in OUTPUT/error.json and in the log."""
+    """Leave what went wrong in ANSWERS/error.json and in the log."""
+    own = f'File "{status.submission}{os.sep}'
     facts = {
         "stage": status.stage,
         "block": status.facts["block"],
         "type": type(error).__name__,
         "message": str(error)[:LONGEST_MESSAGE],
-        "traceback": own_frames(error)[-LONGEST_TRACE:],
+        "traceback": own_frames(error).replace(own, 'File "')[-LONGEST_TRACE:],
     }
     save_json(output / "error.json", facts)
     status.at(status.stage)
@@ -179,7 +203,7 @@ def save_error(output: Path, status: Status, error: BaseException) -> None:
 
 def answer_all(source: Path, output: Path, name: Callable[[str], str], status: Status) -> None:
     """Load the submission's own way in, and ask it block after block."""
-    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
     predict = load(manifest, status.submission, status)
     calls: list[list[float]] = []
     index, seconds = 0, 0.0
@@ -216,7 +240,7 @@ def flush() -> None:
 
 def main() -> int:
     """Run the submission over all blocks."""
-    source, output, submission = (Path(path).resolve() for path in sys.argv[1:4])
+    source, output, submission = map(handed_over, ("INPUT", "ANSWERS", "SUBMISSION"))
     status = Status(output, submission)
     code = 0
     try:

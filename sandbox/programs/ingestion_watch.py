@@ -47,7 +47,10 @@ def listing(folder: Path) -> Files:
 
 
 def changes(submission: Path, before: Files, folder: str) -> dict[str, Any]:
-    """Which of the submission's files changed or went, which are new, and where it has moved to."""
+    """Which of the submission's files changed or went, which are new, and where it has moved to.
+
+    moved_to: "." for the submission's own folder, "" where it stayed in `folder`.
+    """
     after = listing(submission)
     try:
         now = str(Path.cwd())
@@ -56,7 +59,7 @@ def changes(submission: Path, before: Files, folder: str) -> dict[str, Any]:
     return {
         "changed": sorted(n for n in before if before[n] != after.get(n))[:MOST_NAMES],
         "added": sorted(n for n in after if n not in before)[:MOST_NAMES],
-        "moved_to": now if now != folder else "",
+        "moved_to": "" if now == folder else "." if now == str(submission) else now,
     }
 
 

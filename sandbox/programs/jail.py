@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sandbox.programs import family, kernel, view
-from sandbox.programs.command import Spec, become_command
+from sandbox.programs.command import Folder, Spec, become_command
 from sandbox.programs.root import Root
 
 NAMESPACES, FENCES = "namespaces", "fences"
@@ -89,8 +89,10 @@ class Warder:
         """Run the command without namespaces."""
         spec, joins = self.spec, [os.open(path, os.O_WRONLY) for path in self.spec["joins"]]
         fenced = spec["level"] in (NAMESPACES, FENCES)
-        facts = {"level": FENCES if fenced else "none", "refused": refused}
-        facts["copies"] = [_copy(spec, path) for path in spec["copied"]]
+        facts: dict[str, Any] = {"level": FENCES if fenced else "none", "refused": refused}
+        _leave_in_place(spec)
+        copied = [folder for folder in _once(spec) if folder["mode"] == "copy"]
+        facts["copies"] = {folder["name"]: _copy(spec, folder["path"]) for folder in copied}
         command = os.fork()
         if command == 0:
             become_command(spec, joins, facts)
@@ -173,43 +175,67 @@ def _map_ids(user: int, group: int) -> None:
 
 def _check_ways(spec: Spec) -> None:
     """Files of users that do not exist in here are closed even to root; then it must go without."""
-    needed = [*spec["writable"], *spec["copied"], *spec["words"][:1]]
-    for path in needed:
+    changed = [folder["place"] for folder in spec["folders"] if folder["mode"] != "read"]
+    for path in (*changed, *spec["words"][:1]):
         if path.startswith("/") and not os.access(path, os.R_OK | os.X_OK):
             raise OSError(f"{path} cannot be used inside")
 
 
 def _copy(spec: Spec, path: str) -> str:
-    """Put a copy of a folder in its place; the job's words and folders then name the copy."""
+    """Put a copy of a folder in its place; the job's words then name the copy."""
     import shutil  # two milliseconds that most starts can save
 
     number = sum(1 for _ in Path(spec["spare"]).iterdir())
     copy = Path(spec["spare"]) / str(number) / Path(path).name
     shutil.copytree(path, copy, symlinks=True)
-    spec["words"] = [_moved(word, path, str(copy)) for word in spec["words"]]
-    spec["working_folder"] = _moved(spec["working_folder"], path, str(copy))
-    spec["writable"].append(str(copy))
+    for folder in spec["folders"]:
+        if folder["path"] == path:
+            folder["place"] = str(copy)
     return "copied"
 
 
-def _moved(word: str, old: str, new: str) -> str:
-    inside = word == old or word.startswith(f"{old}/")
-    return new + word[len(old) :] if inside else word
+def _leave_in_place(spec: Spec) -> None:
+    """Let every folder be seen at its own path."""
+    for folder in spec["folders"]:
+        folder["place"] = folder["path"]
+
+
+def _once(spec: Spec) -> list[Folder]:
+    """The folders by their places: of several names for one, the first."""
+    first = {folder["place"]: folder for folder in reversed(spec["folders"])}
+    return list(reversed(first.values()))
+
+
+def _taken(spec: Spec, shown: list[str]) -> str:
+    """Why the folders cannot have their places, "" where they can: something needed is there."""
+    moved = [folder["place"] for folder in spec["folders"] if folder["place"] != folder["path"]]
+    stays = [folder["path"] for folder in spec["folders"] if folder["place"] == folder["path"]]
+    pairs = ((place, path) for place in moved for path in (*shown, *stays))
+    return next(
+        (f"{path} is needed as it is" for place, path in pairs if view.overlap(place, path)), ""
+    )
 
 
 def _build_root(spec: Spec) -> dict[str, Any]:
     shown = view.outermost([*view.system_places(), *view.library_places(), *spec["readable"]])
     devices = view.device_places(accelerators=spec["accelerators"])
-    folders = [*spec["writable"], *spec["copied"]]
-    root = Root([*shown, *devices, *folders], spec["scratch_bytes"])
+    unplaced = _taken(spec, shown)
+    if unplaced:
+        _leave_in_place(spec)
+    paths = [folder["path"] for folder in spec["folders"]]
+    root = Root([*shown, *devices, *paths], spec["scratch_bytes"])
     root.devices(devices)
     processes = root.processes()
     for path in shown:
         root.show(path)
     for path in spec["covered"]:
         root.cover(path)
-    copies = [root.copy(path) for path in spec["copied"]]
-    for path in spec["writable"]:
-        root.show(path, writable=True)
+    copies = {}
+    for folder in _once(spec):
+        path, place = folder["path"], folder["place"]
+        if folder["mode"] == "copy":
+            copies[folder["name"]] = root.copy(path, place)
+        else:
+            root.show(path, place, writable=folder["mode"] == "write")
     root.close()
-    return {"copies": copies, "processes": processes}
+    return {"copies": copies, "processes": processes, "unplaced": unplaced}

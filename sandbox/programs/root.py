@@ -45,32 +45,36 @@ class Root:
         _bind(SCRATCH / "tmp", TEMPORARY, writable=True)
         Path("/var/tmp").symlink_to(TEMPORARY)  # noqa: S108 - the new root's own
         self._copies: list[Path] = []
+        self._filled: set[str] = set()
 
-    def show(self, path: str, *, writable: bool = False) -> None:
-        """A file or folder of the old root at its own place."""
-        _bind(self._sources[path], Path(path), writable=writable)
+    def show(self, path: str, place: str = "", *, writable: bool = False) -> None:
+        """A file or folder of the old root, at its own path or at another place."""
+        _bind(self._sources[path], Path(place or path), writable=writable)
 
-    def copy(self, path: str) -> str:
+    def copy(self, path: str, place: str = "") -> str:
         """A folder that may be changed, where no change goes back; read-only if there is no room.
 
         Returns how it was done.
         """
+        place = place or path
         lower, own = LOWER / str(len(self._copies)), SCRATCH / str(len(self._copies))
         _bind(self._sources[path], lower, writable=False)
         self._copies.append(lower)
-        for folder in (own, own / "up", own / "work", Path(path)):
+        for folder in (own, own / "up", own / "work", Path(place)):
             folder.mkdir(parents=True, exist_ok=True)
         (own / "up").chmod(lower.stat().st_mode & 0o7777)
         options = f"lowerdir={lower},upperdir={own}/up,workdir={own}/work"
         for more in (",userxattr", ""):  # inside a user namespace; outside of one
             with contextlib.suppress(OSError):
-                kernel.mount("overlay", path, "overlay", _QUIET, options + more)
+                kernel.mount("overlay", place, "overlay", _QUIET, options + more)
                 return "overlay"
-        with contextlib.suppress(OSError):  # old kernels make overlays for root alone
-            _fill(own / "up", lower)
-            _bind(own / "up", Path(path), writable=True)
-            return "copied"
-        self.show(path)
+        if path not in self._filled:  # the room is for one copy
+            self._filled.add(path)
+            with contextlib.suppress(OSError):  # old kernels make overlays for root alone
+                _fill(own / "up", lower)
+                _bind(own / "up", Path(place), writable=True)
+                return "copied"
+        self.show(path, place)
         return "read-only"
 
     def cover(self, path: str) -> None:

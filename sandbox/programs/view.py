@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # /usr is taken in parts: /usr/src may hold a user's own work.
@@ -40,6 +40,18 @@ def library_places() -> list[str]:
     for file in Path("/etc/ld.so.conf.d").glob("*.conf"):
         words += file.read_text(encoding="utf-8", errors="replace").splitlines()
     return [word for word in words if word.startswith("/") and Path(word) != Path("/")]
+
+
+def filled(word: str, folders: Mapping[str, str]) -> str:
+    """A word of a command with the folders' paths in the place of `$name`."""
+    for name in sorted(folders, key=len, reverse=True):  # $abc is not to be read as $ab
+        word = word.replace(f"${name}", folders[name])
+    return word
+
+
+def overlap(one: str, two: str) -> bool:
+    """Whether one of two paths lies in the other, or is the other."""
+    return f"{one}/".startswith(f"{two}/") or f"{two}/".startswith(f"{one}/")
 
 
 def outermost(paths: Iterable[str]) -> list[str]:

@@ -67,7 +67,9 @@ def test_an_unknown_split_is_said_first(here: Path, capsys: pytest.CaptureFixtur
     """Else flattering figures would be compared without a word."""
     (here / "split.json").unlink()
     assert main(["compare", "a.zip", "b.zip", "--corrupt", "fog:3"]) == 0
-    assert capsys.readouterr().out.startswith("†")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith(f"runs with {sys.executable} (Python 3.")
+    assert shown[1].startswith("†")
 
 
 def test_ensemble_runs_nothing(

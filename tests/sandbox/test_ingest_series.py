@@ -22,12 +22,20 @@ class Model:
     def predict(self, X):
         return np.full(len(X), {"uint8": 1, "float32": 2, "float64": 3}[str(X.dtype)] + (X.shape[1] > 4))
 """
-FAKES = """
+# What a submission that wants to cheat can still find out.
+ANSWERS = """
+import os
+from pathlib import Path
+told = Path("/proc/self/environ").read_text().split("\\0")
+output = next(word.split("=")[1] for word in told if word.startswith("INGESTION_ANSWERS="))
+"""
+FAKES = (
+    ANSWERS
+    + """
 import os, sys, json
 import numpy as np
 class Model:
     def predict(self, X):
-        output = sys.argv[2]
         names = [n for n in os.listdir(output) if n.startswith("answers")]
         if len(names) < {real}:
             return np.zeros(len(X), int)
@@ -42,14 +50,18 @@ class Model:
             json.dump({{"stage": "done", "block": 9}}, file)
         os._exit(0)
 """
-LOOKS_FOR_THE_SEAL = """
+)
+LOOKS_FOR_THE_SEAL = (
+    ANSWERS
+    + """
 import os, sys
 import numpy as np
-found = [n for folder in sys.argv[1:] if os.path.isdir(folder) for n in os.listdir(folder) if n == "seal"]
+found = [n for n in os.listdir(output) if n == "seal"] + [n for n in os.environ if "INGESTION" in n]
 class Model:
     def predict(self, X):
         return np.full(len(X), len(found))
 """
+)
 
 
 @contextmanager
@@ -185,8 +197,8 @@ LEFT = [
 @pytest.mark.parametrize("code", LEFT)
 def test_what_is_left_in_the_place_of_notes_does_no_harm(tmp_path: Path, code: str) -> None:
     """Else a pipe or a link among the notes would hang us, or have us read the user's files."""
-    left = f"import os, sys; status = os.path.join(sys.argv[2], 'status.json'); os.unlink(status); {code}; os._exit(0)"
-    with session(tmp_path, body(left)) as asked:
+    left = f"status = os.path.join(output, 'status.json'); os.unlink(status); {code}; os._exit(0)"
+    with session(tmp_path, ANSWERS + body(left)) as asked:
         asked.pose([Block((1, *SMALL))], zeros)
         outcome = asked.finish()
     assert outcome.problem is not None

@@ -54,7 +54,9 @@ FAST = "namespaces and not killed and not threads and not comes_through"
 @pytest.mark.parametrize("chosen", [FAST, pytest.param(f"not ({FAST})", marks=pytest.mark.slow)])
 def test_all_of_it_holds_for_nobody(open_folder: Path, chosen: str) -> None:
     """Else the walls stand for root alone, whom few users are."""
-    files = [str(HERE / f"test_{name}.py") for name in ("limits", "walls", "endings")]
+    files = [
+        str(HERE / f"test_{name}.py") for name in ("limits", "walls", "endings", "platforms_places")
+    ]
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", str(open_folder / "tests")]
     said = as_nobody(open_folder, "-m", "pytest", *options, "-k", chosen, *files)
     assert " passed" in said

@@ -148,8 +148,7 @@ def test_a_submission_changes_only_its_own_copy(tmp_path: Path, level: str) -> N
         (tmp_path / name).mkdir()
     for name in ("sub/model.py", "sub/weights", "in/block"):
         (tmp_path / name).write_text("original", encoding="utf-8")
-    folders = [str(tmp_path / name) for name in ("sub", "in", "out")]
-    result = child(tmp_path, CHANGE, *folders)
+    result = child(tmp_path, CHANGE, "$sub", "$in", "$out")
     assert result.exit_code == 0, result
     assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == ["model.py", "weights"]
     assert (tmp_path / "sub" / "weights").read_text(encoding="utf-8") == "original"

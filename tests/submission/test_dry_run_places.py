@@ -33,6 +33,7 @@ from tests.submission.zips import build_zip
 CHALLENGE = load_challenge()
 SERVER = Place("under the server's", sys.executable, is_server=True)
 FAILS = Finding("S603", "error", "Model() failed")
+UNKNOWN = Finding("S601", "warning", "scipy is not in the environment we built")
 LABELS = np.arange(200) % 8
 
 
@@ -63,6 +64,8 @@ MERGED = [
     ([run(HERE, labels=(LABELS + 1) % 8, truth=LABELS), run(SERVER, truth=LABELS)], [("S714", "warning", "200 of 200")]),
     ([run(HERE), run(SERVER, labels=np.where(np.arange(200) < 1, 7, LABELS))], [("S714", "note", "1 of 200")]),
     ([run(HERE, labels=None), run(SERVER, FAILS, labels=None)], [("S603", "error", "under")]),
+    # Nothing was seen on the server: a package was missing in what we built.
+    ([run(HERE, FAILS, labels=None), run(SERVER, UNKNOWN, labels=None)], [("S603", "error", "Model() failed"), ("S601", "warning", "under")]),
 ]  # fmt: skip
 
 
@@ -83,6 +86,7 @@ READY = [
     ([run(HERE), run(SERVER)], True),  # a submission without TensorFlow
     ([run(HERE), run(SERVER, keras="3.15.1")], False),  # an image with other versions
     ([run(HERE), run(SERVER, FAILS, **RIGHT)], False),
+    ([run(HERE), run(SERVER, UNKNOWN, labels=None, **RIGHT)], False),
     ([], False),
 ]
 
@@ -137,45 +141,34 @@ def test_a_server_that_cannot_be_built_is_one_sentence(
     assert "make-submission: --server: there is no network" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("answer", "built"), [("y\n", 1), ("\n", 0), ("n\n", 0), ("", 0)])
-def test_the_question_is_asked_once(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    answer: str,
-    built: int,
-) -> None:
-    """Else the user would be asked at each packing, or gigabytes be fetched unasked."""
+class Terminal(io.StringIO):
+    """A standard input that looks like a person's."""
 
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+    def isatty(self) -> bool:
+        """As a terminal says."""
+        return True
 
-    def offline(*_: object) -> Path:
-        asked.append(1)
-        raise SandboxError("offline")
-
-    asked: list[int] = []
-    monkeypatch.setattr("submission.rehearsal.dry_run", lambda *_: run(HERE))
-    monkeypatch.setattr("submission.dry_run_places.build", offline)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    checked(tmp_path, monkeypatch, Wishes())
-    assert "Rehearse under the server's own TensorFlow 2.17.0" in capsys.readouterr().err
-    assert len(asked) == built
-    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    checked(tmp_path, monkeypatch, Wishes())
-    assert "Rehearse" not in capsys.readouterr().err
+    def readline(self, *_: object) -> str:  # type: ignore[override]  # the base's own is odd
+        """Nobody may read from it."""
+        raise AssertionError("a question was asked")
 
 
-def test_a_pipe_is_never_asked(
+def test_nothing_is_ever_asked_and_the_next_step_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Else a script would hang on a question that nobody sees."""
+    """Else `!make-submission` waits for ever in a notebook, at a question that nobody can answer."""
     monkeypatch.setattr("submission.rehearsal.dry_run", lambda *_: run(HERE))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.chdir(tmp_path)
     checked(tmp_path, monkeypatch, Wishes())
-    assert capsys.readouterr().err == ""
+    assert main(["--check-only", "s.zip", "--time-limit", "60", "--seed", "1"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("next: ")]
+    assert line == "next: make-submission --check-only s.zip --server --time-limit 60"
+    assert main(["--check-only", "s.zip", "--no-server"]) == 0
+    assert "next: " not in capsys.readouterr().out
 
 
 def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,8 @@ def run(words: list[str]) -> int:
         process = subprocess.Popen(
             [local(word, mounted) for word in words[words.index("an/image:1") + 1 :]],
             cwd=local(values["--workdir"], mounted),
-            env={"PATH": "/usr/bin:/bin", **environment},
+            env={"PATH": "/usr/bin:/bin"}
+            | {name: local(value, mounted) for name, value in environment.items()},
             start_new_session=True,
         )
         (HERE / f"{values['--name']}.pid").write_text(str(process.pid))
