@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-from sandbox.ingest import Outcome, Progress, Request, Session
+from sandbox.ingest import Outcome, Session
 from sandbox.isolation import other_paths
-from sandbox.job import CEILINGS, Limits
 from submission.archive import Archive
-from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
+from submission.challenge import Challenge
 from submission.codes import STEPS, Step, found
-from submission.dry_run_cost import PLATFORMS_SECONDS, Cost, estimate
+from submission.dry_run_children import Children, Settings
+from submission.dry_run_cost import Cost, estimate
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import (
-    Bounds,
     judge_answers,
     judge_cost,
     judge_failure,
@@ -36,26 +29,11 @@ from submission.dry_run_judgement import (
 )
 from submission.dry_run_packages import unknown_package, with_packages
 from submission.dry_run_places import HERE, Place
-from submission.dry_run_progress import Shown, Tell, silent
+from submission.dry_run_progress import Shown, silent
 from submission.dry_run_questions import Interview, Labels, Question, ask_everything
 from submission.dry_run_scale import Difference, ask_readings
-from submission.errors import SubmissionError
 from submission.failures import plain
 from submission.findings import Finding
-
-MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
-MOST_MODULES = 100  # that are searched for a folder's name
-FEW = 8  # images for a question whose answer does not count
-SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
-
-
-@dataclass(frozen=True)
-class Settings:
-    """bounds: the platform's limits, as far as known. hidden_images: how many it will ask."""
-
-    bounds: Bounds = field(default_factory=Bounds)
-    hidden_images: int = ASSUMED_HIDDEN_IMAGES
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,9 +41,10 @@ class Run:
     """What one place showed.
 
     passed: the last step that it passed, None where not even the import. anywhere: whether it
-    answered in both working folders. accuracy: of the first answer on the labelled images, right: on which of them; None without
-    labels. labels: the first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase. unchecked:
-    what it could not tell; unknown_limits: those of the platform, with what would be needed.
+    answered in both working folders. accuracy: of the first answer on the labelled images, right: on
+    which of them; None without labels. labels: the first answer. limits: limit -> the mechanism that
+    held it. seconds: wall time by phase. unchecked: what it could not tell; unknown_limits: those of
+    the platform, with what would be needed.
     """
 
     place: Place
@@ -121,40 +100,40 @@ class _DryRun:
         settings: Settings,
         shown: Shown,
     ) -> None:
-        self.archive, self.challenge, self.images = archive, challenge, images
-        self.place, self.settings, self.shown = place, settings, shown
-        self.seconds: dict[str, float] = {}
+        self.challenge, self.images, self.place = challenge, images, place
+        self.settings, self.shown = settings, shown
+        self.children = Children(archive, challenge, images, place, settings)
+        self.seconds = self.children.seconds
 
     def run(self) -> Run:
+        children = self.children
         with ExitStack() as stack:
-            stood = stack.enter_context(self._unpacked())
-            main = stack.enter_context(Session(self._request(stood, self.challenge.working_folder)))
+            main = stack.enter_context(children.main())
             # The child for the other folder loads beside the first one; it is asked after it.
-            other = stack.enter_context(self._other()) if self._has_room() else None
+            other = stack.enter_context(children.elsewhere()) if children.has_room() else None
             interview, outcome, scale = self._interview(main)
-            failures = judge_failure(interview, outcome, self.challenge, self._guards())
-            findings = with_packages(failures, outcome.problem, self.place)
             moved = None
             if self._is_worth_moving(outcome):
-                moved = self._move(other or stack.enter_context(self._other()))
-                findings += self._moved(moved, outcome)
+                session = other or stack.enter_context(children.elsewhere())
+                moved = children.answer_few(session, "other folder")
+        failures = judge_failure(interview, outcome, self.challenge, children.guards())
         cost = estimate(interview, outcome, self.settings.hidden_images)
-        hidden = self.settings.hidden_images
-        findings += judge_answers(interview, outcome, self.challenge, hidden)
-        findings += judge_meaning(interview, scale, self.challenge)
-        findings += judge_cost(cost, self.settings.bounds) if cost else []
-        findings += judge_traces(outcome, str(stood))
-        findings += judge_worker(outcome, self._under_newer_worker(outcome))
+        findings = [
+            *with_packages(failures, outcome.problem, self.place),
+            *(self._moved(moved, outcome) if moved else ()),
+            *judge_answers(interview, outcome, self.challenge, self.settings.hidden_images),
+            *judge_meaning(interview, scale, self.challenge),
+            *(judge_cost(cost, self.settings.bounds) if cost else ()),
+            *judge_traces(outcome, str(main.request.submission)),
+            *judge_worker(outcome, children.under_newer_worker(outcome)),
+        ]
         run = self._result(interview, outcome, cost, scale, findings)
-        anywhere = moved is not None and moved.problem is None and run.answered
-        return replace(run, anywhere=anywhere)
+        return replace(run, anywhere=bool(moved and not moved.problem and run.answered))
 
     def first_answer(self) -> Labels | None:
         every = np.arange(len(self.images.values))
-        with self._unpacked() as folder:
-            request = self._request(folder, self.challenge.working_folder)
-            with Session(request) as session:
-                answer = Interview(session, self.images).ask(Question("first", [every]))
+        with self.children.main() as session:
+            answer = Interview(session, self.images).ask(Question("first", [every]))
         return None if answer is None else answer.labels
 
     def _result(
@@ -188,25 +167,12 @@ class _DryRun:
     def _interview(self, session: Session) -> tuple[Interview, Outcome, dict[str, Difference]]:
         started = time.monotonic()
         with self.shown(self.place.name) as tell:
-            interview = Interview(session, self.images, self._watched(session, tell))
+            interview = Interview(session, self.images, tell)
             ask_everything(interview, self.settings.hidden_images, self.settings.seed)
             self.seconds["questions"] = time.monotonic() - started
             scale = ask_readings(interview, self.challenge.classes) if self.place == HERE else {}
             self.seconds["scale"] = time.monotonic() - started - self.seconds["questions"]
             return interview, session.finish(), scale
-
-    def _watched(self, session: Session, tell: Tell) -> Tell:
-        """The limit is for one pass over the set; what is asked after the first answer is extra."""
-        allowed = False
-
-        def watch(question: str, progress: Progress) -> None:
-            nonlocal allowed
-            if question != "first" and not allowed:
-                session.allow(4 * self._guard_seconds)
-                allowed = True
-            tell(question, progress)
-
-        return watch
 
     def _is_worth_moving(self, outcome: Outcome) -> bool:
         """Not where it failed for another reason than a file that was not found."""
@@ -217,42 +183,16 @@ class _DryRun:
         signs = ("FileNotFound", "not found", "No such file", "Unable to open")
         return problem is None or any(sign in said for sign in signs)
 
-    def _move(self, other: Session) -> Outcome:
-        """A few images from the working folder that the challenge does not name."""
-        started = time.monotonic()
-        rows = np.arange(min(len(self.images.values), FEW))
-        Interview(other, self.images).ask(Question("first", [rows]))
-        end = other.finish()
-        self.seconds["other folder"] = time.monotonic() - started
-        return end
-
     def _moved(self, end: Outcome, outcome: Outcome) -> Iterator[Finding]:
-        there = "program" if self.challenge.working_folder == "submission" else "submission"
+        there, known = self.children.other_folder, self.challenge.working_folder
         names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
         if outcome.problem is not None and end.problem is None:
-            message = f"it runs in {names[there]} and fails in {names[self.challenge.working_folder]}, where this challenge's server stands"
+            message = f"it runs in {names[there]} and fails in {names[known]}, where this challenge's server stands"
             yield found("S705", message, "error", kind="fails")
         if outcome.problem is None and end.problem is not None:
             said = plain(f"{end.problem.kind}: {end.problem.message}", 200)
             message = f"it fails when the working folder is {names[there]} ({said})"
             yield found("S705", message, detail=end.problem.trace)
-
-    def _under_newer_worker(self, outcome: Outcome) -> Outcome | None:
-        """The same where the submission's folder is read only; only if that may matter."""
-        wrote = bool(outcome.seen.changed or outcome.seen.added)
-        if self.place != HERE or self.challenge.worker or outcome.problem:
-            return None
-        if not wrote and not self.reads_output:
-            return None
-        started = time.monotonic()
-        with self._unpacked() as folder:
-            request = self._request(folder, self.challenge.working_folder, "2026-10")
-            with Session(request) as session:
-                rows = np.arange(min(len(self.images.values), FEW))
-                Interview(session, self.images).ask(Question("first", [rows]))
-                end = session.finish()
-        self.seconds["read only"] = time.monotonic() - started
-        return end
 
     def _not_asked(self, interview: Interview) -> Iterator[str]:
         """What was left out because an earlier question was not answered."""
@@ -267,75 +207,6 @@ class _DryRun:
         """What this machine or environment does not show; empty lines count for nothing."""
         yield unknown_package(outcome.problem, self.place)
         yield other_paths(outcome.result.limits)
-
-    def _guards(self) -> dict[str, str]:
-        """What ends a child where the platform's own limit is not known."""
-        bounds = self.settings.bounds
-        time_guard = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
-        memory_guard = f"{MEMORY_SHARE:.0%} of what was free here, as no memory limit is known"
-        guards = {} if bounds.seconds else {"time": time_guard}
-        return guards | ({} if bounds.memory_bytes else {"memory": memory_guard})
-
-    @property
-    def _guard_seconds(self) -> float:
-        return self.settings.bounds.seconds or PLATFORMS_SECONDS
-
-    def _limits(self) -> Limits:
-        free = int(psutil.virtual_memory().available * MEMORY_SHARE)
-        return replace(
-            CEILINGS,
-            seconds=self._guard_seconds,
-            memory_bytes=min(self.settings.bounds.memory_bytes or free, free),
-        )
-
-    @cached_property
-    def reads_output(self) -> bool:
-        """Whether its code names the folder that only one generation of the worker fills."""
-        names = [name for name in self.archive.names if name.endswith(".py")][:MOST_MODULES]
-        return any(b"/app/output" in self._text(name) for name in names)
-
-    def _text(self, name: str) -> bytes:
-        try:
-            return self.archive.read(name)
-        except SubmissionError:
-            return b""
-
-    def _request(
-        self, folder: Path, working_folder: WorkingFolder, worker: Worker | None = None
-    ) -> Request:
-        return Request(
-            submission=folder,
-            **self.challenge.asked(worker),
-            working_folder=working_folder,
-            python=self.place.python,
-            limits=self._limits(),
-            image=self.place.image,
-        )
-
-    @contextmanager
-    def _other(self) -> Iterator[Session]:
-        there: WorkingFolder = (
-            "program" if self.challenge.working_folder == "submission" else "submission"
-        )
-        with self._unpacked() as folder, Session(self._request(folder, there)) as session:
-            yield session
-
-    def _has_room(self) -> bool:
-        """Whether a second child may load beside the first: not where time is measured to a limit."""
-        room = psutil.virtual_memory().available > SPARE_BYTES + 4 * self.archive.unpacked_bytes
-        spare = (os.cpu_count() or 1) > 1 and self.settings.bounds.seconds is None
-        return self.place == HERE and room and spare
-
-    @contextmanager
-    def _unpacked(self) -> Iterator[Path]:
-        started = time.monotonic()
-        place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
-        try:
-            self.archive.extract(place)
-            self.seconds["unpack"] = time.monotonic() - started
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def _passed(interview: Interview, outcome: Outcome) -> Step | None:

@@ -13,7 +13,8 @@ from sandbox.docker import prepare
 from sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.challenge import Challenge
-from submission.dry_run import Settings, first_answer
+from submission.dry_run import first_answer
+from submission.dry_run_children import Settings
 from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
 from submission.dry_run_judgement import Bounds
 from submission.dry_run_places import (

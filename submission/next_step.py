@@ -22,11 +22,12 @@ CARRIED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "local-eval forget": ("store",),
         "make-submission": (*_IMAGES, *_RUN),
         "make-submission --check-only": (
-            *(*_IMAGES, *_RUN, "seed", "docker", "ignore", "strict"),
+            *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
             *("zip_limit", "unpacked_limit", "file_limit", "quota"),
         ),
     }
 )
+_FLAGS: Mapping[str, str] = MappingProxyType({"packages": "--with"})
 _DEFAULTS: Mapping[str, object] = MappingProxyType(
     {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
 )
@@ -64,7 +65,7 @@ def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:
         value = getattr(options, name, None)
         if value is None or value is False or value == _DEFAULTS.get(name):
             continue
-        flag = f"--{name.replace('_', '-')}"
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
         if value is True:
             yield flag
             continue

@@ -9,7 +9,8 @@ from typing import Any
 from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.codes import found
-from submission.dry_run import Run, Settings, dry_run
+from submission.dry_run import Run, dry_run
+from submission.dry_run_children import Settings
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import TOLERATED
 from submission.dry_run_places import HERE, Place

@@ -165,8 +165,19 @@ def answer_block(predict: Predict, source: Path, part: Path, status: Status) -> 
     seconds = time.perf_counter() - started
     status.at("answer", returned=describe(answer))
     with part.open("wb") as file:
-        np.save(file, np.asarray(answer), allow_pickle=False)
+        np.save(file, as_numbers(answer), allow_pickle=False)
     return seconds
+
+
+def as_numbers(answer: object) -> Any:
+    """The answer as the array that is saved; refuses Python objects in words, not numpy's."""
+    array = np.asarray(answer)
+    if array.dtype.hasobject:
+        name = type(answer).__name__
+        first = type(array.flat[0]).__name__ if array.size and array.ndim else ""
+        held = f", which holds {first} objects" if first else ""
+        raise TypeError(f"expected labels as numbers, received {name}{held}")
+    return array
 
 
 def own_frames(error: BaseException) -> str:

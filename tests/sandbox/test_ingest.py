@@ -87,14 +87,19 @@ FAILURES = [
         "predict",
         "code -11",
     ),
-    (body("return np.eye(8)[X[:, 0, 0, 0]]"), "answer", "shape", "argmax"),
-    (body("return X[:, 0, 0, :1].astype(int)"), "answer", "shape", "reshape"),
-    (body("return X[:, 0, 0, 0].astype(float)"), "answer", "dtype", "float64"),
+    (body("return np.eye(8)[X[:, 0, 0, 0]]"), "answer", "scores", "one-hot"),
+    (body("return X[:, 0, 0, :2].astype(int)"), "answer", "shape", "(5, 2)"),
+    (body("return X[:, 0, 0, 0] / 2"), "answer", "dtype", "0.5, which is no label"),
+    (body("return X[:, 0, 0, 0] / 0"), "answer", "nan", "nan for image 0"),
     (body("return X[1:, 0, 0, 0].astype(int)"), "answer", "length", "4 labels"),
     (body("return X[:, 0, 0, 0].astype(int) + 8"), "answer", "range", "0..7"),
-    (body("return [0] * len(X)"), "answer", "type", "list"),
-    (body("return np.array([{}] * len(X), dtype=object)"), "answer", "ValueError", "Object"),
-    (body("return None"), "answer", "type", "NoneType"),
+    (
+        body("return np.array([{}] * len(X), dtype=object)"),
+        "answer",
+        "TypeError",
+        "ndarray, which holds dict objects",
+    ),
+    (body("return None"), "answer", "TypeError", "received NoneType"),
 ]
 
 

@@ -223,7 +223,7 @@ LISTS = body("return [1] * len(X)")
 def test_answers_of_a_wrong_type_are_not_handed_on(tmp_path: Path) -> None:
     """Else answers that the platform refuses would be stored, and the next run would look right."""
     told: list[int] = []
-    with session(tmp_path, LISTS) as asked:
+    with session(tmp_path, LISTS, answers="strict") as asked:
         answers = asked.pose([Block((3, *SMALL))], zeros, answered=lambda at, _: told.append(at))
         outcome = asked.finish()
     assert answers is None

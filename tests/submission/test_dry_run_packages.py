@@ -128,7 +128,7 @@ def test_the_named_python_runs_the_zip_and_is_told(
     assert main([*words, "--python", "here"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"runs with {program} (Python 3.")
-    assert "--server --python here" in shown
+    assert "next: make-submission --check-only s.zip --python here --server" in shown
     document = json.loads(Path("found.json").read_text())
     assert document["runs"][0]["python"] == str(program)
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "here"))

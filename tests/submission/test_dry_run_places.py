@@ -165,10 +165,10 @@ def test_nothing_is_ever_asked_and_the_next_step_is_told(
     assert main(["--check-only", "s.zip", "--time-limit", "60", "--seed", "1"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
-    (line,) = [line for line in shown.out.splitlines() if line.startswith("next: ")]
-    assert line == "next: make-submission --check-only s.zip --server --time-limit 60"
+    line, _ = [line for line in shown.out.splitlines() if line.startswith("next: ")]
+    assert line == "next: make-submission --check-only s.zip --time-limit 60 --seed 1 --server"
     assert main(["--check-only", "s.zip", "--no-server"]) == 0
-    assert "next: " not in capsys.readouterr().out
+    assert "--server" not in capsys.readouterr().out
 
 
 def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

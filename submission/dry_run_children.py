@@ -1,0 +1,151 @@
+"""The children of a dry run: which folders, limits and rules each is started with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from sandbox.ingest import Outcome, Request, Session
+from sandbox.job import CEILINGS, Limits
+from submission.archive import Archive
+from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
+from submission.dry_run_cost import PLATFORMS_SECONDS
+from submission.dry_run_images import Images
+from submission.dry_run_judgement import Bounds
+from submission.dry_run_places import HERE, Place
+from submission.dry_run_questions import Interview, Question
+from submission.errors import SubmissionError
+
+MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
+MOST_MODULES = 100  # that are searched for a folder's name
+FEW = 8  # images for a question whose answer does not count
+SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
+
+
+@dataclass(frozen=True)
+class Settings:
+    """bounds: the platform's limits, as far as known. hidden_images: how many it will ask."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    hidden_images: int = ASSUMED_HIDDEN_IMAGES
+    seed: int = 0
+
+
+@dataclass(eq=False)
+class Children:
+    """Starts them; each has the zip unpacked anew. seconds: what that took, by phase."""
+
+    archive: Archive
+    challenge: Challenge
+    images: Images
+    place: Place
+    settings: Settings
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def main(self) -> Iterator[Session]:
+        """As the challenge's platform does it."""
+        with self._started(self.challenge.working_folder) as session:
+            yield session
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[Session]:
+        """From the working folder that the challenge does not name."""
+        with self._started(self.other_folder) as session:
+            yield session
+
+    @property
+    def other_folder(self) -> WorkingFolder:
+        """The working folder that the challenge does not name."""
+        return "program" if self.challenge.working_folder == "submission" else "submission"
+
+    def answer_few(self, session: Session, name: str) -> Outcome:
+        """Ask about a few images, and nothing more; name: of the phase."""
+        started = time.monotonic()
+        rows = np.arange(min(len(self.images.values), FEW))
+        Interview(session, self.images).ask(Question("first", [rows]))
+        end = session.finish()
+        self.seconds[name] = time.monotonic() - started
+        return end
+
+    def under_newer_worker(self, outcome: Outcome) -> Outcome | None:
+        """The same where the submission's folder is read only; only if that may matter."""
+        wrote = bool(outcome.seen.changed or outcome.seen.added)
+        if self.place != HERE or self.challenge.worker or outcome.problem:
+            return None
+        if not wrote and not self._reads_output:
+            return None
+        with self._started(self.challenge.working_folder, "2026-10") as session:
+            return self.answer_few(session, "read only")
+
+    def guards(self) -> dict[str, str]:
+        """What ends a child where the platform's own limit is not known."""
+        bounds = self.settings.bounds
+        time_guard = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
+        memory_guard = f"{MEMORY_SHARE:.0%} of what was free here, as no memory limit is known"
+        guards = {} if bounds.seconds else {"time": time_guard}
+        return guards | ({} if bounds.memory_bytes else {"memory": memory_guard})
+
+    def has_room(self) -> bool:
+        """Whether a second child may load beside the first: not where time is measured to a limit."""
+        room = psutil.virtual_memory().available > SPARE_BYTES + 4 * self.archive.unpacked_bytes
+        spare = (os.cpu_count() or 1) > 1 and self.settings.bounds.seconds is None
+        return self.place == HERE and room and spare
+
+    @contextmanager
+    def _started(
+        self, working_folder: WorkingFolder, worker: Worker | None = None
+    ) -> Iterator[Session]:
+        with self._unpacked() as folder:
+            request = Request(
+                submission=folder,
+                **self.challenge.asked(worker),
+                working_folder=working_folder,
+                python=self.place.python,
+                limits=self._limits(),
+                image=self.place.image,
+            )
+            with Session(request) as session:
+                yield session
+
+    def _limits(self) -> Limits:
+        free = int(psutil.virtual_memory().available * MEMORY_SHARE)
+        bounds = self.settings.bounds
+        return replace(
+            CEILINGS,
+            seconds=bounds.seconds or PLATFORMS_SECONDS,
+            memory_bytes=min(bounds.memory_bytes or free, free),
+        )
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[Path]:
+        started = time.monotonic()
+        place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
+        try:
+            self.archive.extract(place)
+            self.seconds["unpack"] = time.monotonic() - started
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    @cached_property
+    def _reads_output(self) -> bool:
+        """Whether its code names the folder that only one generation of the worker fills."""
+        names = [name for name in self.archive.names if name.endswith(".py")][:MOST_MODULES]
+        return any(b"/app/output" in self._text(name) for name in names)
+
+    def _text(self, name: str) -> bytes:
+        try:
+            return self.archive.read(name)
+        except SubmissionError:
+            return b""
