@@ -9,6 +9,8 @@ one. Custom classes are left to the code that comes with the model.
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,22 @@ Node = dict[str, Any]
 
 ACTIVATION_KEYS = frozenset({"activation", "recurrent_activation"})
 DROPPED, RENAMED, REPLACED = "dropped", "renamed", "replaced"
+ENDS = ("input_layers", "output_layers")
+QUANTISED = "quantization_config"
+LONGEST_TOLD = 80
+BARE = "__bare__"  # marks an object of an HDF5 file that did not say its module
+# Layers that also take a list of one, as Keras 3.4.1 makes of a graph's output.
+TAKES_LISTS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity")
+# KerasCV's augmentations: of the size of their input, and for training only. (Its versions from 0.6
+# on forget the latter and augment when they predict, too.)
+GUESTS = frozenset(
+    ("AugMix", "AutoContrast", "ChannelShuffle", "CutMix", "Equalization", "FourierMix", "Grayscale",
+     "GridMask", "MixUp", "Mosaic", "Posterization", "RandAugment", "RandomApply", "RandomAugmentationPipeline",
+     "RandomBrightness", "RandomChannelShift", "RandomChoice", "RandomColorDegeneration", "RandomColorJitter",
+     "RandomContrast", "RandomCutout", "RandomFlip", "RandomGaussianBlur", "RandomHue", "RandomJpegQuality",
+     "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
+     "Solarization")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,16 +88,18 @@ class Rewriter:
             return value
         if isinstance(value.get("class_name"), str) and "config" in value:
             return self._object(value, path, layer)
-        return {k: self.rewrite(v, _join(path, k), layer) for k, v in value.items()}
+        return {k: self.rewrite(v, joined(path, k), layer) for k, v in value.items()}
 
     def _object(self, node: Node, path: str, layer: str) -> Json:
-        layer = _layer_name(node) or layer
+        layer = layer_name(node) or layer
         if node["class_name"] == "__lambda__":
             self._refuse_lambda(path, layer)
         if node["class_name"] == "function":
             self._check_function(node, path, layer)
         if node["class_name"].startswith("__") or not isinstance(node["config"], dict):
             return node
+        if is_guest(node) and all(map(_is_plain_call, node.get("inbound_nodes", []))):
+            return self._identity(node, path, layer, why="")
         if is_custom(node):
             return self._walk(self._without_compile(node, path, layer), path, layer)
         return self._keras_object(self._without_compile(node, path, layer), path, layer)
@@ -101,11 +121,25 @@ class Rewriter:
 
     def _walk(self, node: Node, path: str, layer: str) -> Node:
         """Rewrite what an object holds, then make the names of a graph's layers unique again."""
-        rewritten = {k: self.rewrite(v, _join(path, k), layer) for k, v in node.items()}
+        rewritten = {k: self.rewrite(v, joined(path, k), layer) for k, v in node.items()}
         config = rewritten["config"]
         if isinstance(config.get("layers"), list) and "input_layers" in config:
             rewritten["config"] = self._without_clashes(config, path)
+        elif isinstance(config.get("layers"), list):
+            rewritten["config"] = self._without_lists(config, path)
         return rewritten
+
+    def _without_lists(self, config: Node, path: str) -> Node:
+        """Let graphs in a Sequential model hand on their one output itself: the target makes a list of it."""
+        for name in handed_lists(config):
+            self.changes.append(Change(path, name, ENDS[1], "a list of one", "the one", REPLACED))
+        layers = [
+            {**node, "config": {**node["config"], **{e: _single(node["config"][e]) for e in ENDS}}}
+            if is_graph(node)
+            else node
+            for node in config["layers"]
+        ]
+        return {**config, "layers": layers}
 
     def _without_compile(self, node: Node, path: str, layer: str) -> Node:
         if self.keep_compile or not node.get("compile_config"):
@@ -145,13 +179,14 @@ class Rewriter:
         self.changes.append(Change(path, layer, key, old, "identity", REPLACED))
         kept = {k: v for k, v in node["config"].items() if k in ("name", "trainable", "dtype")}
         # Rescaling rather than Identity: like the augmentations it turns integers into floats.
-        config = self.rewrite({**kept, "scale": 1.0, "offset": 0.0}, _join(path, "config"), layer)
+        config = self.rewrite({**kept, "scale": 1.0, "offset": 0.0}, joined(path, "config"), layer)
         nodes = [{**call, "kwargs": {}} for call in node.get("inbound_nodes", [])]
         inbound = {"inbound_nodes": nodes} if "inbound_nodes" in node else {}
         return {
             **node,
             "module": "keras.layers",
             "class_name": "Rescaling",
+            "registered_name": None,
             "config": config,
         } | inbound
 
@@ -210,8 +245,11 @@ class Rewriter:
 
     def _refuse_key(self, node: Node, key: str, path: str, layer: str) -> None:
         value, name = node["config"][key], full_name(node)
+        if key == QUANTISED:
+            self._refuse_quantised(path, layer, value)
+            return
         known = self.table.defaults.get(name, {}).get(key)
-        why = f"{name} has no argument {key!r} in {self._target}, and here it is {value!r}"
+        why = f"{name} has no argument {key!r} in {self._target}, and here it is {shortened(value)}"
         if not known:
             self._refuse(
                 path, layer, key, value, f"{why}; no Keras that the table was made from writes it."
@@ -222,6 +260,15 @@ class Rewriter:
             "their shapes stay the same, else train it again."
         )
         self._refuse(path, layer, key, value, f"{why}.", advice)
+
+    def _refuse_quantised(self, path: str, layer: str, value: Json) -> None:
+        """Once for the whole model."""
+        if not any(refusal.key == QUANTISED for refusal in self.refusals):
+            self._refuse(
+                path, layer, QUANTISED, value,
+                f"is quantised (model.quantize), which {self._target} stores in another way.",
+                "Pack the model as it was before quantize(); --float16 makes its file smaller.",
+            )  # fmt: skip
 
     def _refuse(
         self, path: str, layer: str, key: str, value: Json, why: str, advice: str = ""
@@ -240,6 +287,66 @@ class Rewriter:
 def is_custom(node: Node) -> bool:
     """Whether the class is the participant's own or another package's."""
     return not _is_keras(node) or ">" in (node.get("registered_name") or "")
+
+
+def is_guest(node: Node) -> bool:
+    """Whether it is one of KerasCV's augmentations, by its module or its registered name."""
+    package = str(node.get("module")).split(".")[0]
+    registered = str(node.get("registered_name"))
+    name = node["class_name"].rpartition(">")[2]
+    known = package == "keras_cv" or "keras_cv>" in f"{registered} {node['class_name']}"
+    return known and name in GUESTS and isinstance(node["config"], dict)
+
+
+def nodes(value: Json) -> Iterator[Node]:
+    """Every object in a config, the outer ones before those inside them."""
+    waiting = deque([value])
+    while waiting:
+        node = waiting.popleft()
+        if isinstance(node, dict):
+            if isinstance(node.get("class_name"), str) and isinstance(node.get("config"), dict):
+                yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+
+
+def guests(config: Json) -> list[str]:
+    """The names of KerasCV's augmentations in a config."""
+    found = {node["class_name"].rpartition(">")[2] for node in nodes(config) if is_guest(node)}
+    return sorted(found)
+
+
+def is_graph(node: Node) -> bool:
+    """Whether it is a functional model."""
+    config = node.get("config")
+    return isinstance(config, dict) and all(isinstance(config.get(end), list) for end in ENDS)
+
+
+def handed_lists(config: Node) -> list[str]:
+    """The graphs in a Sequential model's config whose output, a list, a later layer does not take."""
+    layers = config.get("layers")
+    if not isinstance(layers, list) or "input_layers" in config:
+        return []
+    picky = [place for place, node in enumerate(layers) if node["class_name"] not in TAKES_LISTS]
+    return [
+        layer_name(node)
+        for place, node in enumerate(layers)
+        if is_graph(node) and _single(node["config"][ENDS[1]]) is not node["config"][ENDS[1]] and picky[-1] > place
+    ]  # fmt: skip
+
+
+def _single(ends: Json) -> Json:
+    """A single end by itself, not in a list."""
+    return (
+        ends[0] if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list) else ends
+    )
+
+
+def shortened(value: Json) -> str:
+    """A value as it is told."""
+    told = repr(value)
+    return told if len(told) <= LONGEST_TOLD else f"{told[:LONGEST_TOLD]}..."
 
 
 def full_name(node: Node) -> str:
@@ -302,7 +409,7 @@ def _is_plain_call(call: Node) -> bool:
     )
 
 
-def _layer_name(node: Node) -> str:
+def layer_name(node: Node) -> str:
     """Return the name of a layer: only layers have names of their own to be told by."""
     config = node["config"] if isinstance(node["config"], dict) else {}
     is_layer = "trainable" in config or "batch_shape" in config or "inbound_nodes" in node
@@ -310,5 +417,6 @@ def _layer_name(node: Node) -> str:
     return name if is_layer and isinstance(name, str) else ""
 
 
-def _join(path: str, key: str) -> str:
+def joined(path: str, key: str) -> str:
+    """Return the path of a key inside an object's path."""
     return f"{path}.{key}" if path else key

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from submission.archive import Archive
-from submission.backport import Backport, backport_keras_file
-from submission.backport_table import targets
+from submission.backport import Backport
+from submission.backport_h5 import backport_weights
 from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
@@ -22,6 +22,7 @@ from submission.splits import put_recipe, put_split, read_splits
 from submission.training_folder import Packing
 from submission.zipping import best_level, put
 
+ARRAYS = ".weights.h5"  # these hold no config
 Look = Callable[[Archive, Challenge, str], Sequence[Finding]]
 Rehearse = Callable[[Path], Sequence[Finding]]
 
@@ -130,8 +131,10 @@ class _Builder:
                 data, self.shrunk[name] = shrink(
                     data, state=self.packing.shrink, float16=self.packing.float16
                 )
-            if path.suffix == ".keras" and keras in targets():
-                data, self.backports[name] = backport_keras_file(data, keras)
+            if path.suffix in SUFFIXES and not path.name.endswith(ARRAYS):
+                data, record = backport_weights(data, keras)
+                if record is not None:
+                    self.backports[name] = record
         except SubmissionError as error:
             raise SubmissionError(f"{path}: {error}") from None
         return data
