@@ -97,10 +97,10 @@ def backport_config(
     Newer ones lose what the target does not know, those of Keras 2 become ones of Keras 3; others
     are touched only where Keras does not read back what it wrote. Nodes say where their classes are from (`module`).
     """
-    if not (is_keras_2(saved_with) or is_newer(saved_with, target) or _stumbles(config)):
-        return Backport(target, saved_with, None, (), ())
     rewriter, modern = Rewriter(load_table(target), keep_compile), Moderniser()
     try:
+        if not (is_keras_2(saved_with) or is_newer(saved_with, target) or _stumbles(config)):
+            return Backport(target, saved_with, None, (), ())
         rewritten = modern.rewrite(config) if is_keras_2(saved_with) else config
         rewritten = config if modern.refusals else rewriter.rewrite(rewritten)
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:

@@ -25,6 +25,7 @@ DROPPED, RENAMED, REPLACED = "dropped", "renamed", "replaced"
 ENDS = ("input_layers", "output_layers")
 QUANTISED = "quantization_config"
 LONGEST_TOLD = 80
+GUESTS_IDENTITY = "identity (KerasCV)"
 BARE = "__bare__"  # marks an object of an HDF5 file that did not say its module
 # Layers that also take a list of one, as Keras 3.4.1 makes of a graph's output.
 TAKES_LISTS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity")
@@ -176,7 +177,8 @@ class Rewriter:
         """Return a layer that hands its images on, as the augmentation does when it predicts."""
         key = why or "class_name"
         old = node["config"].get(key, full_name(node))
-        self.changes.append(Change(path, layer, key, old, "identity", REPLACED))
+        new = GUESTS_IDENTITY if is_guest(node) else "identity"
+        self.changes.append(Change(path, layer, key, old, new, REPLACED))
         kept = {k: v for k, v in node["config"].items() if k in ("name", "trainable", "dtype")}
         # Rescaling rather than Identity: like the augmentations it turns integers into floats.
         config = self.rewrite({**kept, "scale": 1.0, "offset": 0.0}, joined(path, "config"), layer)

@@ -16,7 +16,7 @@ from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.included import included, modules, read
 from submission.model_page import model_page
-from submission.packing_rules import assumptions, batch_size, refuse_impossible
+from submission.packing_rules import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
 from submission.splits import put_recipe, put_split, read_splits
 from submission.training_folder import Packing
@@ -125,7 +125,7 @@ class _Builder:
 
     def _weights(self, name: str, path: Path) -> bytes:
         """A weights file's bytes as they ship."""
-        data, keras = read(path), self.challenge.keras
+        data, keras = read(path), server_keras(self.challenge)
         try:
             if (self.packing.shrink or self.packing.float16) and path.suffix in SUFFIXES:
                 data, self.shrunk[name] = shrink(

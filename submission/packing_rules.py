@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from submission.backport import is_newer
 from submission.backport_table import targets
 from submission.challenge import Challenge
 from submission.errors import SubmissionError
@@ -10,6 +11,7 @@ from submission.preprocessing import MODES
 from submission.shrink import SUFFIXES
 from submission.training_folder import Packing
 
+FIRST_WITH_KERAS_3 = "2.16.0"
 BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
 
 
@@ -72,6 +74,13 @@ def _refuse_counts(packing: Packing) -> None:
     scales, modes = packing.each(packing.scale), packing.each(packing.preprocess)
     if any(m and s != "0..255" for s, m in zip(scales, modes, strict=True)):
         raise SubmissionError("scale has to be 0..255 with preprocess, which scales itself.")
+
+
+def server_keras(challenge: Challenge) -> str:
+    """The server's Keras, "" where unknown. TensorFlow up to 2.15 brings one of its own number."""
+    tensorflow = challenge.tensorflow
+    brings = tensorflow and is_newer(FIRST_WITH_KERAS_3, tensorflow)
+    return challenge.keras or (tensorflow if brings else "")
 
 
 def batch_size(packing: Packing) -> int:

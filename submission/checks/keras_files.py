@@ -17,6 +17,7 @@ from submission.errors import SubmissionError
 from submission.windows import opened
 
 HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
+LARGEST_STATISTICS = 1 << 20  # bytes of a mean: one value a channel, or a pixel
 DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError)  # fmt: skip
 
 
@@ -29,6 +30,9 @@ class Arrays:
     optimizer_bytes: int = 0
     attributes: dict[str, str] = field(default_factory=dict)
     unread: tuple[Refusal, ...] = ()
+    statistics: tuple[
+        str, ...
+    ] = ()  # Normalization layers of a whole model with a mean or variance
 
 
 @dataclass(frozen=True)
@@ -127,4 +131,19 @@ def _measured(held: Any, target: str) -> Arrays:
     texts = {key: text(held.attrs[key]) for key in ("keras_version", "model_config") if key in held.attrs}  # fmt: skip
     largest = max((size for _, size in sizes), default=0)
     unread = unread_lists(held, target) if target in targets() else ()
-    return Arrays(total - wasted, largest, wasted, texts, unread)
+    told = _statistics(held, sizes) if "model_config" in texts else ()
+    return Arrays(total - wasted, largest, wasted, texts, unread, told)
+
+
+def _statistics(held: Any, sizes: list[tuple[str, int]]) -> tuple[str, ...]:
+    """The Normalization layers whose mean is not 0 or whose variance is not 1, by the layout of Keras 2 and 3."""
+    paths, found = {path for path, _ in sizes}, []
+    for path, size in sizes:
+        folder, _, name = path.rpartition("/")
+        plain, _, end = name.partition(":")
+        others = {f"{folder}/{other}{':' if end else ''}{end}" for other in ("variance", "count")}
+        if plain == "mean" and others <= paths and size < LARGEST_STATISTICS:
+            variance = held[f"{folder}/variance{':' if end else ''}{end}"][()]
+            if bool((held[path][()] != 0).any() or (variance != 1).any()):
+                found.append(folder.rpartition("/")[2])
+    return tuple(found)

@@ -92,6 +92,9 @@ class Naming:
     def __init__(self, subject: Subject) -> None:
         self.opened = {posixpath.normpath(o.place.path) for o in subject.opened}
         self.texts = {text for text in subject.texts if text}
+        self.texts |= {posixpath.basename(text) for text in self.texts if text.startswith("/")} - {
+            ""
+        }
         text = "\n".join(module.text or "" for module in subject.modules)
         self.searches = bool(
             re.search(r"\b(glob|rglob|iterdir|listdir|scandir|walk|json|yaml)\b", text)

@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from submission.amounts import human_bytes
-from submission.backport import WEIGHTS, Backport, backport_config, is_newer
-from submission.backport_config import REPLACED
+from submission.backport import WEIGHTS, Backport, backport_config, is_newer, written_for
+from submission.backport_config import GUESTS_IDENTITY, REPLACED, guests, nodes, shortened
+from submission.backport_keras2 import FIRST_KERAS_3, is_keras_2
 from submission.backport_table import targets
 from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
@@ -22,7 +23,6 @@ from submission.errors import SubmissionError
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
 TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
 LOADABLE = (".keras", ".h5", ".hdf5")
-FIRST_KERAS_3 = "3.0.0"
 SHOWN = 4  # reasons or changes in one message
 NPY_SIGN = b"\x93NUMPY"
 
@@ -45,7 +45,7 @@ def keras_too_new(subject: Subject) -> Iterator[str]:
 
 @check("S313", "error")
 def hdf5_too_new(subject: Subject) -> Iterator[str]:
-    """Save the model as .keras, and let make-submission rewrite that: an HDF5 file cannot be rewritten."""
+    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
     for weights in _of_kind(subject, "h5"):
         if message := _too_new(subject, weights):
             yield message
@@ -73,20 +73,24 @@ def is_loaded(subject: Subject, name: str) -> bool:
 
 
 def _too_new(subject: Subject, weights: Weights) -> str:
-    server = subject.challenge.keras
-    if server not in targets() or weights.config is None:
+    keras = subject.challenge.keras
+    server = written_for(keras, weights.version) if keras else ""
+    if not server or weights.config is None:
         return ""
     try:
         found = backport_config(weights.config, server, weights.version)
     except SubmissionError as error:
         return f"{weights.name}: {error}"
-    return _refused(weights, found, server) or _changed(weights, found, server)
+    return _refused(subject, weights, found, keras) or _changed(weights, found, keras)
 
 
-def _refused(weights: Weights, found: Backport, server: str) -> str:
+def _refused(subject: Subject, weights: Weights, found: Backport, server: str) -> str:
+    let_in = allows_lambdas(subject)
     refusals = [
-        str(r) for r in found.refusals if r.value != "lambda"
-    ]  # lambdas have their own check
+        str(r)
+        for r in found.refusals
+        if r.value != "lambda" and not (let_in and r.value == "Lambda")  # the former: S307
+    ]
     unread = weights.arrays.unread if weights.arrays and is_newer(weights.version, server) else ()
     reasons = list(dict.fromkeys([*refusals, *map(str, unread)]))
     if not reasons:
@@ -96,37 +100,74 @@ def _refused(weights: Weights, found: Backport, server: str) -> str:
 
 
 def _changed(weights: Weights, found: Backport, server: str) -> str:
-    """What back-porting would do about each thing that the server does not know."""
-    changes = [change for change in found.changes if change.key != "compile_config"]
+    """What back-porting would do about each thing that the server does not take."""
+    changes = [c for c in found.changes if c.key != "compile_config" and c.new != GUESTS_IDENTITY]
     if not changes:
         return ""
     counts = Counter(
-        f"{c.key} {c.how}{f' by {c.new}' if c.how == REPLACED else ''}" for c in changes
+        f"{c.key} {c.how}{f' by {shortened(c.new)}' if c.how == REPLACED else ''}" for c in changes
     )
     told = [what + (f" {count} times" if count > 1 else "") for what, count in counts.items()]
     more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    mends = (
-        "Back-porting would mend it" if weights.kind == "keras" else "As .keras it could be mended"
-    )
     return (
         f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds what "
-        f"Keras {server} does not know ({changes[0].layer or 'the model'}: {changes[0].key}). "
-        f"{mends}: {', '.join(told[:SHOWN])}{more}"
+        f"Keras {server} does not take ({changes[0].layer or 'the model'}: {changes[0].key}). "
+        f"Back-porting would mend it: {', '.join(told[:SHOWN])}{more}"
     )
 
 
 @check("S321", "warning")
-def saved_by_keras_2(subject: Subject) -> Iterator[str]:
-    """Save it again with Keras 3: files of Keras 2 load there in simple cases only."""
-    server = subject.challenge.keras
+def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
+    """Train it with another activation, or compare its answers under both: nothing says so when it loads."""
     for weights in subject.weights:
-        old = (
-            weights.version
-            and not is_newer(weights.version, FIRST_KERAS_3)
-            and weights.version != FIRST_KERAS_3
-        )
-        if old and (not server or is_newer(server, FIRST_KERAS_3)):
-            yield f"{weights.name} was saved by Keras {weights.version}"
+        if is_keras_2(weights.version) and weights.config is not None:
+            for node in nodes(weights.config):
+                if "hard_sigmoid" in map(str, node["config"].values()):
+                    yield (
+                        f"{weights.name} was saved by Keras {weights.version}, whose hard_sigmoid "
+                        f"({node['config'].get('name', 'a layer')}) is 0.2 x + 0.5 and not x / 6 + 0.5 as in Keras 3"
+                    )
+                    break
+
+
+@check("S323", "error")
+def statistics_not_used(subject: Subject) -> Iterator[str]:
+    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
+    yield from _unused_statistics(subject, certain=True)
+
+
+@check("S324", "warning")
+def statistics_perhaps_not_used(subject: Subject) -> Iterator[str]:
+    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
+    yield from _unused_statistics(subject, certain=False)
+
+
+def _unused_statistics(subject: Subject, *, certain: bool) -> Iterator[str]:
+    """Normalization layers that come out of an HDF5 file without effect; certain where the server is known to do it."""
+    keras = subject.challenge.keras
+    if any("finalize_state" in (module.text or "") for module in subject.modules):
+        return
+    for weights in _of_kind(subject, "h5"):
+        told = weights.arrays.statistics if weights.arrays else ()
+        if told and certain == (keras in targets()):
+            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+            which = f"Keras {keras}" if certain else "Keras 3"
+            yield (
+                f"{weights.name} holds mean and variance of the layer {told[0]!r}{more}, and {which} loads "
+                "them from an HDF5 file without using them: silently, other answers"
+            )
+
+
+@check("S325", "warning")
+def guest_augmentation(subject: Subject) -> Iterator[str]:
+    """Let make-submission replace it by a layer that hands images on: make-submission WEIGHTS."""
+    for weights in subject.weights:
+        if weights.config is not None and is_loaded(subject, weights.name):
+            for name in guests(weights.config)[:1]:
+                yield (
+                    f"{weights.name} holds KerasCV's {name}: the server may lack keras_cv, and its newer "
+                    "versions augment when they predict, too"
+                )
 
 
 @check("S304", "note")
@@ -264,6 +305,8 @@ def lambda_layer(subject: Subject) -> Iterator[str]:
 @check("S317", "warning")
 def other_frameworks(subject: Subject) -> Iterator[str]:
     """Convert it to Keras or numpy: a server with TensorFlow has no PyTorch or ONNX."""
+    if not (subject.challenge.keras or subject.challenge.tensorflow):
+        return
     found = [name for name in sorted(subject.archive.names) if name.lower().endswith(TORCH)]
     if found:
         yield f"{found[0]} is a file of another framework"
