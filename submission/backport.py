@@ -15,7 +15,8 @@ import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
-from submission.backport_config import Change, Refusal, Rewriter, guests, handed_lists, nodes
+from submission.backport_config import Change, Refusal, Rewriter
+from submission.backport_graph import guests, handed_lists, nodes
 from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError

@@ -9,36 +9,30 @@ one. Custom classes are left to the code that comes with the model.
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from submission.backport_graph import (
+    ENDS,
+    Json,
+    Node,
+    handed_lists,
+    is_graph,
+    is_guest,
+    joined,
+    layer_name,
+    renamed_layers,
+    single,
+)
 
 if TYPE_CHECKING:
     from submission.backport_table import Table
 
-Json = Any
-Node = dict[str, Any]
-
 ACTIVATION_KEYS = frozenset({"activation", "recurrent_activation"})
 DROPPED, RENAMED, REPLACED = "dropped", "renamed", "replaced"
-ENDS = ("input_layers", "output_layers")
 QUANTISED = "quantization_config"
 LONGEST_TOLD = 80
 GUESTS_IDENTITY = "identity (KerasCV)"
-BARE = "__bare__"  # marks an object of an HDF5 file that did not say its module
-# Layers that also take a list of one, as Keras 3.4.1 makes of a graph's output.
-TAKES_LISTS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity")
-# KerasCV's augmentations: of the size of their input, and for training only. (Its versions from 0.6
-# on forget the latter and augment when they predict, too.)
-GUESTS = frozenset(
-    ("AugMix", "AutoContrast", "ChannelShuffle", "CutMix", "Equalization", "FourierMix", "Grayscale",
-     "GridMask", "MixUp", "Mosaic", "Posterization", "RandAugment", "RandomApply", "RandomAugmentationPipeline",
-     "RandomBrightness", "RandomChannelShift", "RandomChoice", "RandomColorDegeneration", "RandomColorJitter",
-     "RandomContrast", "RandomCutout", "RandomFlip", "RandomGaussianBlur", "RandomHue", "RandomJpegQuality",
-     "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
-     "Solarization")
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,7 +129,7 @@ class Rewriter:
         for name in handed_lists(config):
             self.changes.append(Change(path, name, ENDS[1], "a list of one", "the one", REPLACED))
         layers = [
-            {**node, "config": {**node["config"], **{e: _single(node["config"][e]) for e in ENDS}}}
+            {**node, "config": {**node["config"], **{e: single(node["config"][e]) for e in ENDS}}}
             if is_graph(node)
             else node
             for node in config["layers"]
@@ -291,60 +285,6 @@ def is_custom(node: Node) -> bool:
     return not _is_keras(node) or ">" in (node.get("registered_name") or "")
 
 
-def is_guest(node: Node) -> bool:
-    """Whether it is one of KerasCV's augmentations, by its module or its registered name."""
-    package = str(node.get("module")).split(".")[0]
-    registered = str(node.get("registered_name"))
-    name = node["class_name"].rpartition(">")[2]
-    known = package == "keras_cv" or "keras_cv>" in f"{registered} {node['class_name']}"
-    return known and name in GUESTS and isinstance(node["config"], dict)
-
-
-def nodes(value: Json) -> Iterator[Node]:
-    """Every object in a config, the outer ones before those inside them."""
-    waiting = deque([value])
-    while waiting:
-        node = waiting.popleft()
-        if isinstance(node, dict):
-            if isinstance(node.get("class_name"), str) and isinstance(node.get("config"), dict):
-                yield node
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
-
-
-def guests(config: Json) -> list[str]:
-    """The names of KerasCV's augmentations in a config."""
-    found = {node["class_name"].rpartition(">")[2] for node in nodes(config) if is_guest(node)}
-    return sorted(found)
-
-
-def is_graph(node: Node) -> bool:
-    """Whether it is a functional model."""
-    config = node.get("config")
-    return isinstance(config, dict) and all(isinstance(config.get(end), list) for end in ENDS)
-
-
-def handed_lists(config: Node) -> list[str]:
-    """The graphs in a Sequential model's config whose output, a list, a later layer does not take."""
-    layers = config.get("layers")
-    if not isinstance(layers, list) or "input_layers" in config:
-        return []
-    picky = [place for place, node in enumerate(layers) if node["class_name"] not in TAKES_LISTS]
-    return [
-        layer_name(node)
-        for place, node in enumerate(layers)
-        if is_graph(node) and _single(node["config"][ENDS[1]]) is not node["config"][ENDS[1]] and picky[-1] > place
-    ]  # fmt: skip
-
-
-def _single(ends: Json) -> Json:
-    """A single end by itself, not in a list."""
-    return (
-        ends[0] if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list) else ends
-    )
-
-
 def shortened(value: Json) -> str:
     """A value as it is told."""
     told = repr(value)
@@ -363,37 +303,6 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def renamed_layers(config: Node, names: dict[str, str]) -> Node:
-    """Return a graph's config with its layers renamed, also where nodes refer to them."""
-    layers = []
-    for node in config["layers"]:
-        new = names.get(node["name"], node["name"])
-        inner = {**node["config"], "name": new} if node["name"] in names else node["config"]
-        calls = _with_histories(node["inbound_nodes"], names)
-        layers.append({**node, "name": new, "config": inner, "inbound_nodes": calls})
-    ends = {key: _with_ends(config[key], names) for key in ("input_layers", "output_layers")}
-    return {**config, "layers": layers, **ends}
-
-
-def _with_histories(value: Json, names: dict[str, str]) -> Json:
-    if isinstance(value, list):
-        return [_with_histories(x, names) for x in value]
-    if not isinstance(value, dict):
-        return value
-    if isinstance(history := value.get("keras_history"), list):
-        return {**value, "keras_history": [names.get(history[0], history[0]), *history[1:]]}
-    return {k: _with_histories(v, names) for k, v in value.items()}
-
-
-def _with_ends(value: Json, names: dict[str, str]) -> Json:
-    """Rename in `[name, node, tensor]`, alone or in lists and dicts of them."""
-    if isinstance(value, dict):
-        return {k: _with_ends(v, names) for k, v in value.items()}
-    if value and isinstance(value[0], str):
-        return [names.get(value[0], value[0]), *value[1:]]
-    return [_with_ends(x, names) for x in value]
-
-
 def _is_keras(node: Node) -> bool:
     return (node.get("module") or "").split(".")[0] == "keras"
 
@@ -409,16 +318,3 @@ def _is_plain_call(call: Node) -> bool:
         and isinstance(args[0], dict)
         and "keras_history" in args[0].get("config", {})
     )
-
-
-def layer_name(node: Node) -> str:
-    """Return the name of a layer: only layers have names of their own to be told by."""
-    config = node["config"] if isinstance(node["config"], dict) else {}
-    is_layer = "trainable" in config or "batch_shape" in config or "inbound_nodes" in node
-    name = node.get("name") or config.get("name")
-    return name if is_layer and isinstance(name, str) else ""
-
-
-def joined(path: str, key: str) -> str:
-    """Return the path of a key inside an object's path."""
-    return f"{path}.{key}" if path else key

@@ -25,7 +25,7 @@ from submission.backport import (
     saved_with,
     written_for,
 )
-from submission.backport_config import BARE, Node
+from submission.backport_graph import BARE, Node
 from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError

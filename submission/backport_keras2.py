@@ -13,21 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from submission.backport_config import (
+from submission.backport_config import DROPPED, RENAMED, REPLACED, Change, Refusal
+from submission.backport_graph import (
     BARE,
-    DROPPED,
-    RENAMED,
-    REPLACED,
-    Change,
+    GRAPH,
     Node,
-    Refusal,
     joined,
     layer_name,
+    modern_calls,
     renamed_layers,
 )
 
 FIRST_KERAS_3 = "3.0.0"
-NAMES, GRAPH = "name", "inbound_nodes"
+NAMES = "name"
 
 # Keys that Keras 3 refuses although they mean nothing, or nothing at this value; () is any value.
 _NO_EFFECT: dict[str, tuple[Any, ...]] = {
@@ -287,89 +285,3 @@ def _with_input(layers: list[Node], shape: Any) -> list[Node]:
         if key not in ("class_name", "config", "build_config")
     }
     return [{**bare, "class_name": "InputLayer", "config": config}, *layers]
-
-
-def modern_calls(config: Node) -> tuple[Node, list[str]]:
-    """Write a graph's calls as Keras 3 does; return it with the models whose calls counted from 1."""
-    layers = config["layers"]
-    names = {node["name"] for node in layers}
-    used = list(_references([node[GRAPH] for node in layers], names))
-    used += _references([config["output_layers"]], names)
-    lowest: dict[str, int] = {}
-    for name, index, _ in used:
-        lowest[name] = min(index, lowest.get(name, index))
-    late = {
-        node["name"]: isinstance(node["config"], dict) and "input_layers" in node["config"]
-        for node in layers
-        if lowest.get(node["name"], 0) > 0
-    }
-    calls = [{**node, GRAPH: [_call(c, names, late) for c in node[GRAPH]]} for node in layers]
-    # Where a graph ends, Keras 3 still counts the calls of a functional model from 1.
-    ends = {name for name, is_graph in late.items() if not is_graph}
-    outputs = _shifted(config["output_layers"], ends)
-    asked = [name for name in late if any(n == name for n, _, _ in _references([n[GRAPH] for n in layers], names))]  # fmt: skip
-    return {**config, "layers": calls, "output_layers": outputs}, asked
-
-
-def _references(value: Any, names: set[str]) -> Iterator[tuple[str, int, int]]:
-    """Every `[name, node, tensor]` in lists and dicts of them."""
-    if _is_reference(value, names):
-        yield value[0], value[1], value[2]
-        for inner in value[3:]:
-            yield from _references(inner, names)
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _references(inner, names)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner, names)
-
-
-def _is_reference(value: Any, names: set[str]) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) in (3, 4)
-        and isinstance(value[0], str)
-        and value[0] in names
-        and type(value[1]) is type(value[2]) is int
-    )
-
-
-def _call(call: Any, names: set[str], late: dict[str, bool]) -> Any:
-    """One call: `[[name, node, tensor, kwargs], ...]` as args and kwargs; a newer one as it is."""
-    if isinstance(call, dict) and "args" in call:
-        return call
-    if _is_reference(call, names):
-        call = [call]
-    parts = list(call.values()) if isinstance(call, dict) else call
-    kwargs = parts[-1][3] if parts and len(parts[-1]) > 3 else {}
-    tensors = [_tensor(part, late) for part in parts]
-    if isinstance(call, dict):
-        args: list[Any] = [dict(zip(call, tensors, strict=True))]
-    else:
-        args = tensors if len(tensors) == 1 else [tensors]
-    return {"args": args, "kwargs": _kwargs(kwargs, names, late)}
-
-
-def _kwargs(value: Any, names: set[str], late: dict[str, bool]) -> Any:
-    if _is_reference(value, names):
-        return _tensor(value, late)
-    if isinstance(value, dict):
-        return {key: _kwargs(inner, names, late) for key, inner in value.items()}
-    return [_kwargs(inner, names, late) for inner in value] if isinstance(value, list) else value
-
-
-def _tensor(reference: list[Any], late: dict[str, bool]) -> Node:
-    name, node, tensor = reference[:3]
-    history = [name, node - (name in late), tensor]
-    config = {"shape": [None], "dtype": "float32", "keras_history": history}
-    return {"class_name": "__keras_tensor__", "config": config}
-
-
-def _shifted(value: Any, late: set[str]) -> Any:
-    """The ends of a graph, in lists and dicts, counting from 0."""
-    if isinstance(value, dict):
-        return {key: _shifted(inner, late) for key, inner in value.items()}
-    if value and isinstance(value[0], str):
-        return [value[0], value[1] - (value[0] in late), *value[2:]]
-    return [_shifted(inner, late) for inner in value]

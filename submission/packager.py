@@ -19,7 +19,7 @@ from submission.model_page import model_page
 from submission.packing_rules import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
 from submission.splits import put_recipe, put_split, read_splits
-from submission.training_folder import Packing
+from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
 ARRAYS = ".weights.h5"  # these hold no config
@@ -151,7 +151,8 @@ class _Builder:
             "SCALE": _listed(packing.scale),
             "PREPROCESS": _listed(packing.preprocess),
             "RESIZE": _listed(packing.resize),
-            "OUTPUT": _listed(packing.output),
+            "OUTPUT": _each(packing.output, lambda value: value if value in OUTPUTS else "auto"),
+            "HEAD": _each(packing.output, lambda value: None if value in OUTPUTS else value),
             "NUM_CLASSES": challenge.classes,
             "TTA": _listed(packing.tta),
             "ENSEMBLE": packing.ensemble,
@@ -160,6 +161,11 @@ class _Builder:
         }
         page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
         return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
+
+
+def _each(setting: str | tuple[str, ...], read: Callable[[str], str | None]) -> object:
+    """What one setting of ours says of another one of the page, for all networks or for each."""
+    return [read(value) for value in setting] if isinstance(setting, tuple) else read(setting)
 
 
 def _listed(setting: object) -> object:

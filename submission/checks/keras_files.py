@@ -10,7 +10,8 @@ from typing import IO, Any
 
 from submission.archive import Archive
 from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
-from submission.backport_config import Node, Refusal
+from submission.backport_config import Refusal
+from submission.backport_graph import Node
 from submission.backport_h5 import config_of, text
 from submission.backport_table import targets
 from submission.errors import SubmissionError

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from submission.backport_config import Node, is_custom, is_guest
+from submission.backport_config import is_custom
+from submission.backport_graph import Node, is_guest
 from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
 from submission.checks.keras_files import Weights

@@ -5,16 +5,13 @@ from __future__ import annotations
 import struct
 import zipfile
 from ast import literal_eval
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
 from submission.amounts import human_bytes
-from submission.backport import WEIGHTS, Backport, backport_config, is_newer, written_for
-from submission.backport_config import GUESTS_IDENTITY, REPLACED, guests, nodes, shortened
-from submission.backport_keras2 import FIRST_KERAS_3, is_keras_2
-from submission.backport_table import targets
+from submission.backport import WEIGHTS, is_newer
+from submission.backport_keras2 import FIRST_KERAS_3
 from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
 from submission.checks.registry import Subject, check
@@ -23,7 +20,6 @@ from submission.errors import SubmissionError
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
 TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
 LOADABLE = (".keras", ".h5", ".hdf5")
-SHOWN = 4  # reasons or changes in one message
 NPY_SIGN = b"\x93NUMPY"
 
 
@@ -35,23 +31,7 @@ def no_weights(subject: Subject) -> Iterator[str]:
         yield "the zip holds no weights file"
 
 
-@check("S303", "error")
-def keras_too_new(subject: Subject) -> Iterator[str]:
-    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
-    for weights in _of_kind(subject, "keras"):
-        if message := _too_new(subject, weights):
-            yield message
-
-
-@check("S313", "error")
-def hdf5_too_new(subject: Subject) -> Iterator[str]:
-    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
-    for weights in _of_kind(subject, "h5"):
-        if message := _too_new(subject, weights):
-            yield message
-
-
-def _of_kind(subject: Subject, kind: str) -> Iterator[Weights]:
+def of_kind(subject: Subject, kind: str) -> Iterator[Weights]:
     """The files of a kind that can be read, and that the code loads as a whole model."""
     for weights in subject.weights:
         if weights.kind == kind and not weights.problem and is_loaded(subject, weights.name):
@@ -72,104 +52,6 @@ def is_loaded(subject: Subject, name: str) -> bool:
     )
 
 
-def _too_new(subject: Subject, weights: Weights) -> str:
-    keras = subject.challenge.keras
-    server = written_for(keras, weights.version) if keras else ""
-    if not server or weights.config is None:
-        return ""
-    try:
-        found = backport_config(weights.config, server, weights.version)
-    except SubmissionError as error:
-        return f"{weights.name}: {error}"
-    return _refused(subject, weights, found, keras) or _changed(weights, found, keras)
-
-
-def _refused(subject: Subject, weights: Weights, found: Backport, server: str) -> str:
-    let_in = allows_lambdas(subject)
-    refusals = [
-        str(r)
-        for r in found.refusals
-        if r.value != "lambda" and not (let_in and r.value == "Lambda")  # the former: S307
-    ]
-    unread = weights.arrays.unread if weights.arrays and is_newer(weights.version, server) else ()
-    reasons = list(dict.fromkeys([*refusals, *map(str, unread)]))
-    if not reasons:
-        return ""
-    more = f" And {len(reasons) - SHOWN} more." if len(reasons) > SHOWN else ""
-    return f"{weights.name}: Keras {server} cannot load it, and back-porting cannot help: {' '.join(reasons[:SHOWN])}{more}"
-
-
-def _changed(weights: Weights, found: Backport, server: str) -> str:
-    """What back-porting would do about each thing that the server does not take."""
-    changes = [c for c in found.changes if c.key != "compile_config" and c.new != GUESTS_IDENTITY]
-    if not changes:
-        return ""
-    counts = Counter(
-        f"{c.key} {c.how}{f' by {shortened(c.new)}' if c.how == REPLACED else ''}" for c in changes
-    )
-    told = [what + (f" {count} times" if count > 1 else "") for what, count in counts.items()]
-    more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    return (
-        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds what "
-        f"Keras {server} does not take ({changes[0].layer or 'the model'}: {changes[0].key}). "
-        f"Back-porting would mend it: {', '.join(told[:SHOWN])}{more}"
-    )
-
-
-@check("S321", "warning")
-def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
-    """Train it with another activation, or compare its answers under both: nothing says so when it loads."""
-    for weights in subject.weights:
-        if is_keras_2(weights.version) and weights.config is not None:
-            for node in nodes(weights.config):
-                if "hard_sigmoid" in map(str, node["config"].values()):
-                    yield (
-                        f"{weights.name} was saved by Keras {weights.version}, whose hard_sigmoid "
-                        f"({node['config'].get('name', 'a layer')}) is 0.2 x + 0.5 and not x / 6 + 0.5 as in Keras 3"
-                    )
-                    break
-
-
-@check("S323", "error")
-def statistics_not_used(subject: Subject) -> Iterator[str]:
-    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
-    yield from _unused_statistics(subject, certain=True)
-
-
-@check("S324", "warning")
-def statistics_perhaps_not_used(subject: Subject) -> Iterator[str]:
-    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
-    yield from _unused_statistics(subject, certain=False)
-
-
-def _unused_statistics(subject: Subject, *, certain: bool) -> Iterator[str]:
-    """Normalization layers that come out of an HDF5 file without effect; certain where the server is known to do it."""
-    keras = subject.challenge.keras
-    if any("finalize_state" in (module.text or "") for module in subject.modules):
-        return
-    for weights in _of_kind(subject, "h5"):
-        told = weights.arrays.statistics if weights.arrays else ()
-        if told and certain == (keras in targets()):
-            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
-            which = f"Keras {keras}" if certain else "Keras 3"
-            yield (
-                f"{weights.name} holds mean and variance of the layer {told[0]!r}{more}, and {which} loads "
-                "them from an HDF5 file without using them: silently, other answers"
-            )
-
-
-@check("S325", "warning")
-def guest_augmentation(subject: Subject) -> Iterator[str]:
-    """Let make-submission replace it by a layer that hands images on: make-submission WEIGHTS."""
-    for weights in subject.weights:
-        if weights.config is not None and is_loaded(subject, weights.name):
-            for name in guests(weights.config)[:1]:
-                yield (
-                    f"{weights.name} holds KerasCV's {name}: the server may lack keras_cv, and its newer "
-                    "versions augment when they predict, too"
-                )
-
-
 @check("S304", "note")
 def optimizer_state(subject: Subject) -> Iterator[str]:
     """Save without it: make-submission --shrink, or model.compile(optimizer=None, loss=None) and model.save(...)."""
@@ -186,9 +68,7 @@ def deleted_by_load_model(subject: Subject) -> Iterator[str]:
     for name in sorted(subject.archive.names):
         path = PurePosixPath(name)
         beside = [
-            w.name
-            for w in _of_kind(subject, "keras")
-            if PurePosixPath(w.name).parent == path.parent
+            w.name for w in of_kind(subject, "keras") if PurePosixPath(w.name).parent == path.parent
         ]
         if path.name == WEIGHTS and beside and Naming(subject).has(name):
             yield f"{name} lies beside {beside[0]}, whose loading overwrites and deletes it"
@@ -297,7 +177,7 @@ def lambda_layer(subject: Subject) -> Iterator[str]:
     """Use a layer class or a named function, registered with @keras.saving.register_keras_serializable()."""
     if allows_lambdas(subject):
         return
-    for weights in _of_kind(subject, "keras"):
+    for weights in of_kind(subject, "keras"):
         if weights.config is not None and has_lambda(weights.config):
             yield f"{weights.name} holds a lambda: Keras does not load one in its safe mode"
 

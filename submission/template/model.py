@@ -20,9 +20,7 @@ SCALE = "0..255"  # the values the networks were trained on: "0..255", "0..1" or
 PREPROCESS = None  # in SCALE's place: "caffe", "torch" or "tf", see prepare(); None: SCALE alone
 RESIZE = None  # the side in pixels that images are resized to (bilinear); None: as they come
 OUTPUT = "auto"  # the last layer gives "probabilities" or "logits"; "auto": see probabilities()
-HEAD = (
-    None  # of several outputs the one of this name or number; None: the one with a column a class
-)
+HEAD = None  # of several outputs: which one, by its name or number; None: by NUM_CLASSES
 NUM_CLASSES = None  # checked against what the networks give; None: not checked
 TTA = "none"  # views of each image to average over: "none", "flips" (4), "rot90" (4) or "d4" (8)
 ENSEMBLE = "mean"  # of the networks' probabilities, or a majority "vote"
@@ -164,10 +162,10 @@ def chosen(network, outputs, head):
     """Return one array of what the network gives, and the name of its activation, "" if unknown."""
     named = by_name(network, outputs)
     fits = [n for n in named if np.ndim(named[n]) > 1 and np.shape(named[n])[-1] == NUM_CLASSES]
-    if head is not None:
-        names = [n for place, n in enumerate(named) if str(head) in (n, str(place))][:1]
-    else:
-        names = fits if len(named) > 1 else list(named)
+    names = (
+        fits if head is None else [n for place, n in enumerate(named) if head in (n, str(place))]
+    )
+    names = list(named) if len(named) == 1 else names
     if len(names) != 1:
         told = ", ".join(f"{n or 'its only one'} {np.shape(named[n])}" for n in named)
         raise TypeError(
