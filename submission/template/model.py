@@ -161,7 +161,7 @@ def average(network, images, index):
 def chosen(network, outputs, head):
     """Return one array of what the network gives, and the name of its activation, "" if unknown."""
     named = by_name(network, outputs)
-    fits = [n for n in named if np.ndim(named[n]) > 1 and np.shape(named[n])[-1] == NUM_CLASSES]
+    fits = [n for n in named if np.size(named[n]) == (NUM_CLASSES or 0) * len(named[n])]
     names = (
         fits if head is None else [n for place, n in enumerate(named) if head in (n, str(place))]
     )
