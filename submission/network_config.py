@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from submission.backport import CONFIG, LARGEST_CONFIG, WEIGHTS
-from submission.backport_graph import ENDS, Node, is_graph, is_guest
+from submission.backport_graph import ENDS, GUESTS, Node, is_graph
 from submission.backport_h5 import config_of, text
 
 # Layers that leave the range of values as it is, besides augmentations.
@@ -110,7 +110,7 @@ def _first_to_scale(layers: Iterator[Node]) -> Node | None:
             continue
         if name in _SCALES:
             return node
-        if name not in _PASS_ON and not name.startswith("Random") and not is_guest(node):
+        if name not in (*_PASS_ON, *GUESTS) and not name.startswith("Random"):
             return None
     return None
 
