@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import h5py
 import numpy as np
 import pytest
 
+from submission.archive import Archive
 from submission.challenge import load_challenge
+from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.network_config import outputs_of, read_config, scales_itself
+from submission.packager import pack
 from submission.packing_rules import asks_for_scale, refuse_impossible
 from submission.training_folder import Packing
 from tests.submission.corpus.keras_zip import dense, entry, keras_zip, layer, older_hdf5
 from tests.submission.test_backport import call, graph
+from tests.submission.zips import build_zip
 
 TO_ONE, TO_SIGNS = layer("Rescaling", scale=1 / 255), layer("Rescaling", scale=1 / 127.5, offset=-1)
 MEAN = [120.0, 110.0, 130.0]
@@ -127,3 +132,50 @@ def test_an_unclear_output_is_refused_when_packing(
         return
     with pytest.raises(SubmissionError, match=said):
         refuse_impossible(packing, load_challenge())
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        ("logits", ['OUTPUT = "logits"', "HEAD = None"]),
+        ("cls", ['OUTPUT = "auto"', 'HEAD = "cls"']),
+        (("cls", "logits"), ['OUTPUT = ["auto", "logits"]', 'HEAD = ["cls", None]']),
+    ],
+)
+def test_an_output_is_a_kind_or_a_name(
+    tmp_path: Path, output: str | tuple[str, ...], lines: list[str]
+) -> None:
+    """Else --output NAME is taken for a kind of output, and model.py refuses it."""
+    first = two_headed(tmp_path / "w.keras", (8, 3))
+    (tmp_path / "v.keras").write_bytes(keras_zip())
+    second = () if isinstance(output, str) else (tmp_path / "v.keras",)
+    packing = Packing((first, *second), output=output)
+    pack(packing, load_challenge(), tmp_path / "s.zip", look=lambda *_: [])
+    with Archive(tmp_path / "s.zip") as archive:
+        page = archive.read("model.py").decode().splitlines()
+    for line in lines:
+        assert [found for found in page if found.startswith(f"{line}  # ")]
+
+
+def found_by(code: str, folder: Path, files: dict[str, str | bytes], **challenge: str) -> list[str]:
+    """What one check says of a zip of these files."""
+    build_zip(folder / "z.zip", files)
+    with Archive(folder / "z.zip") as archive:
+        found = examine(archive, replace(load_challenge(), **challenge), only=[code])  # type: ignore[arg-type]  # fields of text
+    return [finding.message for finding in found]
+
+
+def test_a_server_without_keras_gets_no_advice_of_keras(tmp_path: Path) -> None:
+    """Else somebody on a PyTorch server is told to convert to Keras."""
+    files: dict[str, str | bytes] = {"model.py": "import torch\n", "w.pt": b"PK"}
+    assert found_by("S317", tmp_path, files)
+    assert not found_by("S317", tmp_path, files, keras="", tensorflow="")
+
+
+@pytest.mark.parametrize("where", ["/app/output/w.pt", "/app/ingested_program/w.pt", "w.pt"])
+def test_a_file_named_by_the_platforms_path_is_named(tmp_path: Path, where: str) -> None:
+    """Else the user is told to leave out the weights."""
+    init = f'import torch\n        self.net = torch.load("{where}")'
+    page = f"class Model:\n    def __init__(self):\n        {init}\n\n    def predict(self, X):\n        return X\n"
+    assert not found_by("S318", tmp_path, {"model.py": page, "w.pt": b"PK"})
+    assert found_by("S318", tmp_path, {"model.py": page, "v.pt": b"PK", "w.pt": b"PK"})
