@@ -5,6 +5,7 @@ The files lie in `shared/cases` with their right value: 0.9225 on 400 held-out c
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.packager import pack
 from submission.training_folder import Packing
-from tests.submission.server import KERAS, server_python
+from tests.submission.server import KERAS, keras_2_python, server_python
 
 SHARED = Path(__file__).parents[3] / "shared"
 FILES, DATA = SHARED / "cases", SHARED / "data" / "training_set.npz"
@@ -160,3 +161,19 @@ def test_scores_of_all_under_todays_keras(tmp_path: Path) -> None:
 def test_scores_under_the_servers_keras(tmp_path: Path) -> None:
     """Else what is packed fails or scores less on the platform."""
     assert scored(server_python(), tmp_path) == dict.fromkeys(NAMES, RIGHT)
+
+
+@pytest.mark.slow
+def test_networks_of_keras_2_answer_as_they_did(tmp_path: Path) -> None:
+    """Else a file of Keras 2 loads, but with its weights in other places, or not at all."""
+    zoo = str(Path(__file__).parent / "programs" / "keras2_zoo.py")
+    subprocess.run([keras_2_python(), zoo, "save", str(tmp_path)], check=True, capture_output=True)
+    for path in (*tmp_path.glob("*.h5"), *tmp_path.glob("*.keras")):
+        path.write_bytes(backport_weights(path.read_bytes(), KERAS)[0])
+    for python in (server_python(), sys.executable):
+        asked = subprocess.run([python, zoo, "ask", str(tmp_path)], check=True, capture_output=True)
+        found = json.loads(asked.stdout.decode().splitlines()[-1])
+        assert len(found) >= 34
+        wrong = {name: said for name, said in found.items() if isinstance(said, str)}
+        assert not wrong
+        assert not {n: e for n, e in found.items() if e > (0.02 if "mixed" in n else 1e-3)}
