@@ -1,8 +1,9 @@
-"""Makes a `.keras` file of a newer Keras load on the server's older one, or refuses by name.
+"""Makes a `.keras` file of another Keras load on the server's, or refuses by name.
 
-Only `.keras` files carry a config that can be rewritten: a zip with metadata.json, config.json and
-model.weights.h5. The weights are copied as they are. What comes out depends on nothing but what
-went in: entries in a fixed order, stored, dated 1980.
+The config is rewritten (`backport_config`; files of Keras 2 first by `backport_keras2`), the weights
+are copied as they are. A `.keras` file is a zip with metadata.json, config.json and model.weights.h5;
+`.h5` files are `backport_h5`'s. What comes out depends on nothing but what went in: entries in a
+fixed order, stored, dated 1980.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from submission.backport_config import Change, Refusal, Rewriter
-from submission.backport_table import load_table
+from submission.backport_graph import guests, handed_lists, nodes
+from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
+from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -31,7 +34,7 @@ class Backport:
 
     target: str
     saved_with: str  # the version that wrote the file
-    config: dict[str, Any]
+    config: dict[str, Any] | None  # None: it is read as it is
     changes: tuple[Change, ...]
     refusals: tuple[Refusal, ...]
 
@@ -57,13 +60,13 @@ def backport_keras_file(
 ) -> tuple[bytes, Backport]:
     """Return the file as Keras `target` loads it, and the record.
 
-    A file of that version or an older one comes back as it is. Raises BackportError where the
+    A file that it reads comes back as it is. Raises BackportError where the
     model uses what the target lacks, SubmissionError where the bytes are no `.keras` file.
     """
     backport = inspect_keras_file(data, target, keep_compile=keep_compile)
     if backport.refusals:
         raise BackportError(backport)
-    if not is_newer(backport.saved_with, target):
+    if backport.config is None:
         return data, backport
     members = _members(data)
     metadata = {**_parsed(members, METADATA), "keras_version": target}
@@ -72,13 +75,16 @@ def backport_keras_file(
     return _packed(members), backport
 
 
+def saved_with(data: bytes) -> str:
+    """Return the version of Keras that wrote a `.keras` file. Raises SubmissionError for another file."""
+    return str(_parsed(_members(data), METADATA).get("keras_version", ""))
+
+
 def inspect_keras_file(data: bytes, target: str, *, keep_compile: bool = False) -> Backport:
     """Return what rewriting would change and refuse; writes nothing, raises as the other does not."""
     members = _members(data)
-    config, metadata = _parsed(members, CONFIG), _parsed(members, METADATA)
-    backport = backport_config(
-        config, target, str(metadata.get("keras_version", "")), keep_compile=keep_compile
-    )
+    config, version = _parsed(members, CONFIG), _parsed(members, METADATA).get("keras_version", "")
+    backport = backport_config(config, target, str(version), keep_compile=keep_compile)
     if not is_newer(backport.saved_with, target) or WEIGHTS not in members:
         return backport
     return replace(backport, refusals=backport.refusals + unread_weights(members[WEIGHTS], target))
@@ -87,20 +93,46 @@ def inspect_keras_file(data: bytes, target: str, *, keep_compile: bool = False) 
 def backport_config(
     config: dict[str, Any], target: str, saved_with: str, *, keep_compile: bool = False
 ) -> Backport:
-    """Rewrite the config alone; a config of the target's version or older stays as it is."""
-    if not is_newer(saved_with, target):
-        return Backport(target, saved_with, config, (), ())
-    rewriter = Rewriter(load_table(target), keep_compile)
+    """Rewrite the config alone.
+
+    Newer ones lose what the target does not know, those of Keras 2 become ones of Keras 3; others
+    are touched only where Keras does not read back what it wrote. Nodes say where their classes are from (`module`).
+    """
+    rewriter, modern = Rewriter(load_table(target), keep_compile), Moderniser()
     try:
-        rewritten = rewriter.rewrite(config)
+        if not (is_keras_2(saved_with) or is_newer(saved_with, target) or _stumbles(config)):
+            return Backport(target, saved_with, None, (), ())
+        rewritten = modern.rewrite(config) if is_keras_2(saved_with) else config
+        rewritten = config if modern.refusals else rewriter.rewrite(rewritten)
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
         raise SubmissionError(
             f"a .keras file whose {CONFIG} is not laid out as Keras does it ({error!r}). "
             "Save the model again with model.save('model.keras')."
         ) from None
     return Backport(
-        target, saved_with, rewritten, tuple(rewriter.changes), tuple(rewriter.refusals)
+        target,
+        saved_with,
+        rewritten,
+        (*modern.changes, *rewriter.changes),
+        (*modern.refusals, *rewriter.refusals),
     )
+
+
+def _stumbles(config: dict[str, Any]) -> bool:
+    """Whether even the Keras that wrote it does not read it back."""
+    return bool(guests(config)) or any(handed_lists(node["config"]) for node in nodes(config))
+
+
+def written_for(keras: str, saved_with: str) -> str:
+    """The version to rewrite a file for, "" where it has to go as it is.
+
+    keras: the server's, "" where unknown. Where no table says what it reads, files of Keras 2 are
+    still written as the oldest Keras 3 with a table reads them, which all later ones do, too.
+    """
+    if keras in targets():
+        return keras
+    is_three = not keras or is_newer(keras, FIRST_KERAS_3) or keras == FIRST_KERAS_3
+    return targets()[0] if is_three and is_keras_2(saved_with) else ""
 
 
 def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:

@@ -10,16 +10,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from submission.backport_graph import (
+    ENDS,
+    Json,
+    Node,
+    handed_lists,
+    is_graph,
+    is_guest,
+    joined,
+    layer_name,
+    renamed_layers,
+    single,
+)
 
 if TYPE_CHECKING:
     from submission.backport_table import Table
 
-Json = Any
-Node = dict[str, Any]
-
 ACTIVATION_KEYS = frozenset({"activation", "recurrent_activation"})
 DROPPED, RENAMED, REPLACED = "dropped", "renamed", "replaced"
+QUANTISED = "quantization_config"
+LONGEST_TOLD = 80
+GUESTS_IDENTITY = "identity (KerasCV)"
 
 
 @dataclass(frozen=True)
@@ -70,16 +83,18 @@ class Rewriter:
             return value
         if isinstance(value.get("class_name"), str) and "config" in value:
             return self._object(value, path, layer)
-        return {k: self.rewrite(v, _join(path, k), layer) for k, v in value.items()}
+        return {k: self.rewrite(v, joined(path, k), layer) for k, v in value.items()}
 
     def _object(self, node: Node, path: str, layer: str) -> Json:
-        layer = _layer_name(node) or layer
+        layer = layer_name(node) or layer
         if node["class_name"] == "__lambda__":
             self._refuse_lambda(path, layer)
         if node["class_name"] == "function":
             self._check_function(node, path, layer)
         if node["class_name"].startswith("__") or not isinstance(node["config"], dict):
             return node
+        if is_guest(node) and all(map(_is_plain_call, node.get("inbound_nodes", []))):
+            return self._identity(node, path, layer, why="")
         if is_custom(node):
             return self._walk(self._without_compile(node, path, layer), path, layer)
         return self._keras_object(self._without_compile(node, path, layer), path, layer)
@@ -101,11 +116,25 @@ class Rewriter:
 
     def _walk(self, node: Node, path: str, layer: str) -> Node:
         """Rewrite what an object holds, then make the names of a graph's layers unique again."""
-        rewritten = {k: self.rewrite(v, _join(path, k), layer) for k, v in node.items()}
+        rewritten = {k: self.rewrite(v, joined(path, k), layer) for k, v in node.items()}
         config = rewritten["config"]
         if isinstance(config.get("layers"), list) and "input_layers" in config:
             rewritten["config"] = self._without_clashes(config, path)
+        elif isinstance(config.get("layers"), list):
+            rewritten["config"] = self._without_lists(config, path)
         return rewritten
+
+    def _without_lists(self, config: Node, path: str) -> Node:
+        """Let graphs in a Sequential model hand on their one output itself: the target makes a list of it."""
+        for name in handed_lists(config):
+            self.changes.append(Change(path, name, ENDS[1], "a list of one", "the one", REPLACED))
+        layers = [
+            {**node, "config": {**node["config"], **{e: single(node["config"][e]) for e in ENDS}}}
+            if is_graph(node)
+            else node
+            for node in config["layers"]
+        ]
+        return {**config, "layers": layers}
 
     def _without_compile(self, node: Node, path: str, layer: str) -> Node:
         if self.keep_compile or not node.get("compile_config"):
@@ -142,16 +171,18 @@ class Rewriter:
         """Return a layer that hands its images on, as the augmentation does when it predicts."""
         key = why or "class_name"
         old = node["config"].get(key, full_name(node))
-        self.changes.append(Change(path, layer, key, old, "identity", REPLACED))
+        new = GUESTS_IDENTITY if is_guest(node) else "identity"
+        self.changes.append(Change(path, layer, key, old, new, REPLACED))
         kept = {k: v for k, v in node["config"].items() if k in ("name", "trainable", "dtype")}
         # Rescaling rather than Identity: like the augmentations it turns integers into floats.
-        config = self.rewrite({**kept, "scale": 1.0, "offset": 0.0}, _join(path, "config"), layer)
+        config = self.rewrite({**kept, "scale": 1.0, "offset": 0.0}, joined(path, "config"), layer)
         nodes = [{**call, "kwargs": {}} for call in node.get("inbound_nodes", [])]
         inbound = {"inbound_nodes": nodes} if "inbound_nodes" in node else {}
         return {
             **node,
             "module": "keras.layers",
             "class_name": "Rescaling",
+            "registered_name": None,
             "config": config,
         } | inbound
 
@@ -210,8 +241,11 @@ class Rewriter:
 
     def _refuse_key(self, node: Node, key: str, path: str, layer: str) -> None:
         value, name = node["config"][key], full_name(node)
+        if key == QUANTISED:
+            self._refuse_quantised(path, layer, value)
+            return
         known = self.table.defaults.get(name, {}).get(key)
-        why = f"{name} has no argument {key!r} in {self._target}, and here it is {value!r}"
+        why = f"{name} has no argument {key!r} in {self._target}, and here it is {shortened(value)}"
         if not known:
             self._refuse(
                 path, layer, key, value, f"{why}; no Keras that the table was made from writes it."
@@ -222,6 +256,15 @@ class Rewriter:
             "their shapes stay the same, else train it again."
         )
         self._refuse(path, layer, key, value, f"{why}.", advice)
+
+    def _refuse_quantised(self, path: str, layer: str, value: Json) -> None:
+        """Once for the whole model."""
+        if not any(refusal.key == QUANTISED for refusal in self.refusals):
+            self._refuse(
+                path, layer, QUANTISED, value,
+                f"is quantised (model.quantize), which {self._target} stores in another way.",
+                "Pack the model as it was before quantize(); --float16 makes its file smaller.",
+            )  # fmt: skip
 
     def _refuse(
         self, path: str, layer: str, key: str, value: Json, why: str, advice: str = ""
@@ -242,6 +285,12 @@ def is_custom(node: Node) -> bool:
     return not _is_keras(node) or ">" in (node.get("registered_name") or "")
 
 
+def shortened(value: Json) -> str:
+    """A value as it is told."""
+    told = repr(value)
+    return told if len(told) <= LONGEST_TOLD else f"{told[:LONGEST_TOLD]}..."
+
+
 def full_name(node: Node) -> str:
     """Return the name under which tables list the class, as `keras.layers.Dense`."""
     return f"{node.get('module')}.{node['class_name']}"
@@ -252,37 +301,6 @@ def snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def renamed_layers(config: Node, names: dict[str, str]) -> Node:
-    """Return a graph's config with its layers renamed, also where nodes refer to them."""
-    layers = []
-    for node in config["layers"]:
-        new = names.get(node["name"], node["name"])
-        inner = {**node["config"], "name": new} if node["name"] in names else node["config"]
-        calls = _with_histories(node["inbound_nodes"], names)
-        layers.append({**node, "name": new, "config": inner, "inbound_nodes": calls})
-    ends = {key: _with_ends(config[key], names) for key in ("input_layers", "output_layers")}
-    return {**config, "layers": layers, **ends}
-
-
-def _with_histories(value: Json, names: dict[str, str]) -> Json:
-    if isinstance(value, list):
-        return [_with_histories(x, names) for x in value]
-    if not isinstance(value, dict):
-        return value
-    if isinstance(history := value.get("keras_history"), list):
-        return {**value, "keras_history": [names.get(history[0], history[0]), *history[1:]]}
-    return {k: _with_histories(v, names) for k, v in value.items()}
-
-
-def _with_ends(value: Json, names: dict[str, str]) -> Json:
-    """Rename in `[name, node, tensor]`, alone or in lists and dicts of them."""
-    if isinstance(value, dict):
-        return {k: _with_ends(v, names) for k, v in value.items()}
-    if value and isinstance(value[0], str):
-        return [names.get(value[0], value[0]), *value[1:]]
-    return [_with_ends(x, names) for x in value]
 
 
 def _is_keras(node: Node) -> bool:
@@ -300,15 +318,3 @@ def _is_plain_call(call: Node) -> bool:
         and isinstance(args[0], dict)
         and "keras_history" in args[0].get("config", {})
     )
-
-
-def _layer_name(node: Node) -> str:
-    """Return the name of a layer: only layers have names of their own to be told by."""
-    config = node["config"] if isinstance(node["config"], dict) else {}
-    is_layer = "trainable" in config or "batch_shape" in config or "inbound_nodes" in node
-    name = node.get("name") or config.get("name")
-    return name if is_layer and isinstance(name, str) else ""
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

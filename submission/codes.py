@@ -23,17 +23,18 @@ PREDICTS: dict[Step, frozenset[str]] = {
     "init": frozenset(("S203",)),
     "predict": frozenset((
         "S104", "S204", "S208", "S210", "S213", "S226", "S227", "S228", "S301", "S302", "S303", "S305", "S307",
-        "S308", "S309", "S310", "S311", "S313", "S314", "S315", "S319", "S320", "S321", "S322", "S323",
+        "S308", "S309", "S310", "S311", "S313", "S314", "S315", "S319", "S320", "S322", "S326",
     )),
     "answer": frozenset(("S222", "S223", "S224", "S225", "S312")),
 }  # fmt: skip
 # They speak of the server's versions: only a run under those refutes them.
-OF_THE_SERVER = frozenset(("S206", "S207", "S303", "S309", "S313", "S320", "S321"))
+OF_THE_SERVER = frozenset(("S206", "S207", "S303", "S309", "S313", "S320"))
 OF_THE_FOLDER = frozenset(("S306",))  # of the working folder: a run in both refutes them
 # Warnings of static checks by the kind of their verdict; those that are left out are advice.
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("S108", "S222", "S224"), "rules"),
-    **dict.fromkeys(("S112", "S113", "S120", "S207", "S211", "S216", "S228", "S306", "S323", "S405", "S406"), "unknown"),
+    "S323": "scores",
+    **dict.fromkeys(("S112", "S113", "S120", "S207", "S211", "S216", "S228", "S306", "S325", "S326", "S405", "S406"), "unknown"),
 }  # fmt: skip
 # What cannot be unpacked or has no module at all is not run.
 STOPS = frozenset(("S101", "S102", "S105", "S106", "S107", "S115", "S119"))

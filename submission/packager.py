@@ -9,21 +9,22 @@ from pathlib import Path
 
 from submission.archive import Archive
 from submission.arguments import alone_in, draft, written
-from submission.backport import Backport, backport_keras_file
-from submission.backport_table import targets
+from submission.backport import Backport
+from submission.backport_h5 import backport_weights
 from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.included import included, modules, read
 from submission.model_page import model_page
-from submission.packing_rules import assumptions, batch_size, refuse_impossible
+from submission.packing_rules import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
 from submission.splits import put_recipe, put_split, read_splits
-from submission.training_folder import Packing
+from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
 Judge = Callable[[Archive, str], Sequence[Finding]]
+ARRAYS = ".weights.h5"  # these hold no config
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,16 @@ class _Builder:
 
     def _weights(self, name: str, path: Path) -> bytes:
         """A weights file's bytes as they ship."""
-        data, keras = read(path), self.challenge.keras
+        data, keras = read(path), server_keras(self.challenge)
         try:
             if (self.packing.shrink or self.packing.float16) and path.suffix in SUFFIXES:
                 data, self.shrunk[name] = shrink(
                     data, state=self.packing.shrink, float16=self.packing.float16
                 )
-            if path.suffix == ".keras" and keras in targets():
-                data, self.backports[name] = backport_keras_file(data, keras)
+            if path.suffix in SUFFIXES and not path.name.endswith(ARRAYS):
+                data, record = backport_weights(data, keras)
+                if record is not None:
+                    self.backports[name] = record
         except SubmissionError as error:
             raise SubmissionError(f"{path}: {error}") from None
         return data
@@ -152,7 +155,8 @@ class _Builder:
             "SCALE": _listed(packing.scale),
             "PREPROCESS": _listed(packing.preprocess),
             "RESIZE": _listed(packing.resize),
-            "OUTPUT": _listed(packing.output),
+            "OUTPUT": _each(packing.output, lambda value: value if value in OUTPUTS else "auto"),
+            "HEAD": _each(packing.output, lambda value: None if value in OUTPUTS else value),
             "NUM_CLASSES": challenge.classes,
             "TTA": _listed(packing.tta),
             "ENSEMBLE": packing.ensemble,
@@ -161,6 +165,11 @@ class _Builder:
         }
         page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
         return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
+
+
+def _each(setting: str | tuple[str, ...], read: Callable[[str], str | None]) -> object:
+    """What one setting of ours says of another one of the page, for all networks or for each."""
+    return [read(value) for value in setting] if isinstance(setting, tuple) else read(setting)
 
 
 def _listed(setting: object) -> object:

@@ -55,8 +55,10 @@ def add_packing(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--tta", choices=TTAS, help="views of each image to average over")
     group.add_argument(
-        "--output", choices=OUTPUTS, help="what the last layer gives (default: see each answer)"
-    )
+        "--output", metavar="KIND|NAME",
+        help=f"what the last layer gives, {', '.join(OUTPUTS)}; or which of several outputs it is, by its "
+        "name or number (default: see each answer)",
+    )  # fmt: skip
     group.add_argument(
         "--batch-size", type=positive, metavar="N", help="images at a time (default 64)"
     )

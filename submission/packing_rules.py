@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from submission.backport import is_newer
 from submission.backport_table import targets
 from submission.challenge import Challenge
 from submission.errors import SubmissionError
 from submission.findings import Finding
+from submission.network_config import outputs_of, read_config, scales_itself
 from submission.preprocessing import MODES
 from submission.shrink import SUFFIXES
-from submission.training_folder import Packing
+from submission.training_folder import OUTPUTS, Packing
 
+FIRST_WITH_KERAS_3 = "2.16.0"
 BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
 
 
@@ -23,6 +26,7 @@ def refuse_impossible(packing: Packing, challenge: Challenge) -> None:
         _refuse_grey(packing, challenge)
         _refuse_turns(packing, challenge)
         _refuse_counts(packing)
+        _refuse_outputs(packing, challenge)
 
 
 def _refuse_unloadable(packing: Packing) -> None:
@@ -74,6 +78,34 @@ def _refuse_counts(packing: Packing) -> None:
         raise SubmissionError("scale has to be 0..255 with preprocess, which scales itself.")
 
 
+def _refuse_outputs(packing: Packing, challenge: Challenge) -> None:
+    """Of several outputs it has to be clear which one is meant, where the files tell."""
+    for path, output in zip(packing.weights, packing.each(packing.output), strict=True):
+        config = read_config(path)
+        found = outputs_of(config) if config else {}
+        told, columns = ", ".join(found), list(found.values())
+        chosen = output not in OUTPUTS
+        one_fits = None in columns or columns.count(challenge.classes) == 1
+        if not chosen and len(found) > 1 and not one_fits:
+            raise SubmissionError(
+                f"{path} has the outputs {told}, and not one alone of {challenge.classes} columns: "
+                "say which with --output NAME."
+            )
+        known = output in found or (output.isdecimal() and int(output) < len(found))
+        if chosen and found and not known and len(packing.weights) == 1:
+            raise SubmissionError(
+                f"--output {output}: {path} has the outputs {told}; expected one of them, or one of "
+                f"{', '.join(OUTPUTS)}."
+            )
+
+
+def server_keras(challenge: Challenge) -> str:
+    """The server's Keras, "" where unknown. TensorFlow up to 2.15 brings one of its own number."""
+    tensorflow = challenge.tensorflow
+    brings = tensorflow and is_newer(FIRST_WITH_KERAS_3, tensorflow)
+    return challenge.keras or (tensorflow if brings else "")
+
+
 def batch_size(packing: Packing) -> int:
     """Images at a time: as given, else 64, and fewer where `resize` makes them large."""
     sides = [side for side in packing.each(packing.resize) if side is not None]
@@ -86,8 +118,15 @@ def assumptions(packing: Packing, challenge: Challenge) -> list[Finding]:
     return [*_scale(packing), *_keras(packing, challenge), *_split(packing)]
 
 
-def _scale(packing: Packing) -> list[Finding]:
+def asks_for_scale(packing: Packing) -> bool:
+    """Whether nobody said what values the weights take, nor do they bring 0..255 to scale themselves."""
     if packing.scale_given or packing.model is not None:
+        return False
+    return not all(scales_itself(path) for path in packing.weights)
+
+
+def _scale(packing: Packing) -> list[Finding]:
+    if not asks_for_scale(packing):
         return []
     message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
     advice = "Trained on images / 255? Say --scale 0..1; a mismatch is silent on the platform."
@@ -95,7 +134,7 @@ def _scale(packing: Packing) -> list[Finding]:
 
 
 def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
-    keras_files = [path.name for path in packing.weights if path.suffix == ".keras"]
+    keras_files = [path.name for path in packing.weights if path.suffix in SUFFIXES]
     if not keras_files or not challenge.keras or challenge.keras in targets():
         return []
     message = f"no table says what Keras {challenge.keras} reads: {keras_files[0]} goes as it is"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from submission.backport_config import Node
+from submission.backport_graph import Node
 from submission.checks.keras_files import Weights
 from submission.checks.registry import Subject, check
 from submission.checks.weights import is_loaded

@@ -10,12 +10,15 @@ from typing import IO, Any
 
 from submission.archive import Archive
 from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
-from submission.backport_config import Node, Refusal
-from submission.backport_table import load_table, targets
+from submission.backport_config import Refusal
+from submission.backport_graph import Node
+from submission.backport_h5 import config_of, text
+from submission.backport_table import targets
 from submission.errors import SubmissionError
 from submission.windows import opened
 
 HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
+LARGEST_STATISTICS = 1 << 20  # bytes of a mean: one value a channel, or a pixel
 DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError)  # fmt: skip
 
 
@@ -28,6 +31,9 @@ class Arrays:
     optimizer_bytes: int = 0
     attributes: dict[str, str] = field(default_factory=dict)
     unread: tuple[Refusal, ...] = ()
+    statistics: tuple[
+        str, ...
+    ] = ()  # Normalization layers of a whole model with a mean or variance
 
 
 @dataclass(frozen=True)
@@ -95,53 +101,9 @@ def _hdf5(file: IO[bytes], name: str, sign: bytes) -> Weights:
     config, version = None, ""
     if arrays is not None and not problem:
         version = arrays.attributes.get("keras_version", "")
-        config, problem = _model_config(arrays.attributes.get("model_config"))
+        config, problem = config_of(arrays.attributes.get("model_config"))
     kind = "h5" if config is not None or problem or arrays is None else "weights"
     return Weights(name, kind, problem, version, config, arrays)
-
-
-def _model_config(text: str | None) -> tuple[Node | None, str]:
-    """The config of an HDF5 file in the shape that `.keras` files have it."""
-    if text is None:
-        return None, ""
-    try:
-        found = json.loads(text)
-        inner = {"class_name": str(found["class_name"]), "config": dict(found["config"])}
-        return _with_modules(inner, _layer_homes()), ""
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return None, f"its model_config cannot be read ({error!r})"
-
-
-def _layer_homes() -> dict[str, str]:
-    """Class names of Keras -> their modules, which HDF5 files leave out."""
-    tables = [load_table(target) for target in targets()]
-    names = {name for table in tables for name in (*table.accepts, *table.new_classes)}
-    public = sorted(name for name in names if not name.startswith("keras.src."))
-    layers_last = sorted(public, key=lambda name: name.startswith("keras.layers."))
-    homes = {name.rpartition(".")[2]: name.rpartition(".")[0] for name in layers_last}
-    return {**homes, "Functional": "keras.src.models.functional"}
-
-
-def _with_modules(value: Any, homes: dict[str, str]) -> Any:
-    """The same config, its layers saying where they are from; a class of nobody's is the user's own."""
-    if isinstance(value, list):
-        return [_with_modules(part, homes) for part in value]
-    if not isinstance(value, dict):
-        return value
-    own = {key: _with_modules(part, homes) for key, part in value.items()}
-    name = value.get("class_name")
-    if (
-        isinstance(name, str)
-        and not name.startswith("__")
-        and "config" in value
-        and "module" not in value
-    ):
-        own = {
-            **own,
-            "module": homes.get(name, ""),
-            "registered_name": None if name in homes else name,
-        }
-    return own
 
 
 def _arrays(file: IO[bytes], target: str = "") -> tuple[Arrays | None, str]:
@@ -167,11 +129,22 @@ def _measured(held: Any, target: str) -> Arrays:
     held.visititems(visit)
     wasted = sum(size for path, size in sizes if path.startswith(("optimizer/", "optimizer_weights/")))  # fmt: skip
     total = sum(size for _, size in sizes)
-    texts = {key: _text(held.attrs[key]) for key in ("keras_version", "model_config") if key in held.attrs}  # fmt: skip
+    texts = {key: text(held.attrs[key]) for key in ("keras_version", "model_config") if key in held.attrs}  # fmt: skip
     largest = max((size for _, size in sizes), default=0)
     unread = unread_lists(held, target) if target in targets() else ()
-    return Arrays(total - wasted, largest, wasted, texts, unread)
+    told = _statistics(held, sizes) if "model_config" in texts else ()
+    return Arrays(total - wasted, largest, wasted, texts, unread, told)
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _statistics(held: Any, sizes: list[tuple[str, int]]) -> tuple[str, ...]:
+    """The Normalization layers whose mean is not 0 or whose variance is not 1, by the layout of Keras 2 and 3."""
+    paths, found = {path for path, _ in sizes}, []
+    for path, size in sizes:
+        folder, _, name = path.rpartition("/")
+        plain, _, end = name.partition(":")
+        others = {f"{folder}/{other}{':' if end else ''}{end}" for other in ("variance", "count")}
+        if plain == "mean" and others <= paths and size < LARGEST_STATISTICS:
+            variance = held[f"{folder}/variance{':' if end else ''}{end}"][()]
+            if bool((held[path][()] != 0).any() or (variance != 1).any()):
+                found.append(folder.rpartition("/")[2])
+    return tuple(found)

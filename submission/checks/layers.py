@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from submission.backport_config import Node, is_custom
+from submission.backport_config import is_custom
+from submission.backport_graph import Node, is_guest
+from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
 from submission.checks.keras_files import Weights
 from submission.checks.modules import Function, Module, read_module
@@ -58,7 +60,7 @@ def _custom(subject: Subject) -> Iterator[tuple[Custom, str]]:
     """Each custom object once, with where it is found: "given", "module", "perhaps" or "nowhere"."""
     objects, seen = Objects(subject), set()
     for weights in subject.weights:
-        readable = weights.config is not None and not weights.problem and not _is_keras_2(weights)
+        readable = weights.config is not None and not weights.problem and not _is_unknown(weights)
         if readable and is_loaded(subject, weights.name):
             for custom in _asked_for(subject, weights):
                 if (custom.file, custom.key, custom.module) not in seen:
@@ -87,7 +89,7 @@ def _of(file: str, node: Node) -> Custom | None:
     module, registered = str(node.get("module") or ""), node.get("registered_name")
     if name == "function":
         return _of_function(file, str(config), module, str(registered))
-    if not is_custom(node) or "registered_name" not in node:
+    if not is_custom(node) or "registered_name" not in node or is_guest(node) or name in OWN_NAMES:
         return None
     keys = frozenset(config) if isinstance(config, dict) else frozenset()
     return Custom(file, str(registered or name), name, module, is_function=False, keys=keys)
@@ -144,11 +146,9 @@ def _home(subject: Subject, objects: Objects, custom: Custom, weights: Weights) 
     return "perhaps" if unknown or outside else "nowhere"
 
 
-def _is_keras_2(weights: Weights) -> bool:
-    """Whether names in the file may be Keras 2's own, which nobody lists."""
-    return weights.kind == "h5" and (
-        not weights.version or weights.version.startswith(("1.", "2."))
-    )
+def _is_unknown(weights: Weights) -> bool:
+    """Whether names in the file may be those of a Keras that nobody lists: Keras 1, or no version at all."""
+    return weights.kind == "h5" and (not weights.version or weights.version.startswith("1."))
 
 
 def _is_package(subject: Subject, package: str) -> bool:

@@ -60,7 +60,7 @@ def path_of_another_machine(subject: Subject) -> Iterator[str]:
             yield f"{opened.where} opens {place.path or 'a file in the home folder'!r}, a path of another machine"
 
 
-@check("S323", "warning")
+@check("S326", "warning")
 def found_by_one_worker_only(subject: Subject) -> Iterator[Said]:
     """Open it beside the module: Path(__file__).parent / "weights.keras"."""
     for opened in subject.opened:
@@ -105,6 +105,9 @@ class Naming:
     def __init__(self, subject: Subject) -> None:
         self.opened = {posixpath.normpath(o.place.path) for o in subject.opened}
         self.texts = {text for text in subject.texts if text}
+        self.texts |= {posixpath.basename(text) for text in self.texts if text.startswith("/")} - {
+            ""
+        }
         text = "\n".join(module.text or "" for module in subject.modules)
         self.searches = bool(
             re.search(r"\b(glob|rglob|iterdir|listdir|scandir|walk|json|yaml)\b", text)

@@ -16,7 +16,7 @@ from submission.findings import Finding, Said, Severity, known_codes, without
 # In the order of work: unpacking the weights comes before the checksums, which then need not.
 _MODULES = (
     "archive", "names", "source", "versions", "definitions", "calls", "imports", "network",
-    "images", "answers", "opening", "weights", "layers", "fit", "size",
+    "images", "answers", "opening", "weights", "keras_ages", "layers", "fit", "size",
 )  # fmt: skip
 _STATIC = ("S1", "S2", "S3", "S4")
 TOO_MANY = "S105"

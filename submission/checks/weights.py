@@ -5,15 +5,13 @@ from __future__ import annotations
 import struct
 import zipfile
 from ast import literal_eval
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
 from submission.amounts import human_bytes
-from submission.backport import WEIGHTS, Backport, backport_config, is_newer
-from submission.backport_config import REPLACED
-from submission.backport_table import targets
+from submission.backport import WEIGHTS, is_newer
+from submission.backport_keras2 import FIRST_KERAS_3
 from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
 from submission.checks.registry import Subject, check
@@ -22,8 +20,6 @@ from submission.errors import SubmissionError
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
 TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
 LOADABLE = (".keras", ".h5", ".hdf5")
-FIRST_KERAS_3 = "3.0.0"
-SHOWN = 4  # reasons or changes in one message
 NPY_SIGN = b"\x93NUMPY"
 
 
@@ -35,23 +31,7 @@ def no_weights(subject: Subject) -> Iterator[str]:
         yield "the zip holds no weights file"
 
 
-@check("S303", "error")
-def keras_too_new(subject: Subject) -> Iterator[str]:
-    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
-    for weights in _of_kind(subject, "keras"):
-        if message := _too_new(subject, weights):
-            yield message
-
-
-@check("S313", "error")
-def hdf5_too_new(subject: Subject) -> Iterator[str]:
-    """Save the model as .keras, and let make-submission rewrite that: an HDF5 file cannot be rewritten."""
-    for weights in _of_kind(subject, "h5"):
-        if message := _too_new(subject, weights):
-            yield message
-
-
-def _of_kind(subject: Subject, kind: str) -> Iterator[Weights]:
+def of_kind(subject: Subject, kind: str) -> Iterator[Weights]:
     """The files of a kind that can be read, and that the code loads as a whole model."""
     for weights in subject.weights:
         if weights.kind == kind and not weights.problem and is_loaded(subject, weights.name):
@@ -72,63 +52,6 @@ def is_loaded(subject: Subject, name: str) -> bool:
     )
 
 
-def _too_new(subject: Subject, weights: Weights) -> str:
-    server = subject.challenge.keras
-    if server not in targets() or weights.config is None:
-        return ""
-    try:
-        found = backport_config(weights.config, server, weights.version)
-    except SubmissionError as error:
-        return f"{weights.name}: {error}"
-    return _refused(weights, found, server) or _changed(weights, found, server)
-
-
-def _refused(weights: Weights, found: Backport, server: str) -> str:
-    refusals = [
-        str(r) for r in found.refusals if r.value != "lambda"
-    ]  # lambdas have their own check
-    unread = weights.arrays.unread if weights.arrays and is_newer(weights.version, server) else ()
-    reasons = list(dict.fromkeys([*refusals, *map(str, unread)]))
-    if not reasons:
-        return ""
-    more = f" And {len(reasons) - SHOWN} more." if len(reasons) > SHOWN else ""
-    return f"{weights.name}: Keras {server} cannot load it, and back-porting cannot help: {' '.join(reasons[:SHOWN])}{more}"
-
-
-def _changed(weights: Weights, found: Backport, server: str) -> str:
-    """What back-porting would do about each thing that the server does not know."""
-    changes = [change for change in found.changes if change.key != "compile_config"]
-    if not changes:
-        return ""
-    counts = Counter(
-        f"{c.key} {c.how}{f' by {c.new}' if c.how == REPLACED else ''}" for c in changes
-    )
-    told = [what + (f" {count} times" if count > 1 else "") for what, count in counts.items()]
-    more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    mends = (
-        "Back-porting would mend it" if weights.kind == "keras" else "As .keras it could be mended"
-    )
-    return (
-        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds what "
-        f"Keras {server} does not know ({changes[0].layer or 'the model'}: {changes[0].key}). "
-        f"{mends}: {', '.join(told[:SHOWN])}{more}"
-    )
-
-
-@check("S321", "warning")
-def saved_by_keras_2(subject: Subject) -> Iterator[str]:
-    """Save it again with Keras 3: files of Keras 2 load there in simple cases only."""
-    server = subject.challenge.keras
-    for weights in subject.weights:
-        old = (
-            weights.version
-            and not is_newer(weights.version, FIRST_KERAS_3)
-            and weights.version != FIRST_KERAS_3
-        )
-        if old and (not server or is_newer(server, FIRST_KERAS_3)):
-            yield f"{weights.name} was saved by Keras {weights.version}"
-
-
 @check("S304", "note")
 def optimizer_state(subject: Subject) -> Iterator[str]:
     """Save without it: make-submission --shrink, or model.compile(optimizer=None, loss=None) and model.save(...)."""
@@ -145,9 +68,7 @@ def deleted_by_load_model(subject: Subject) -> Iterator[str]:
     for name in sorted(subject.archive.names):
         path = PurePosixPath(name)
         beside = [
-            w.name
-            for w in _of_kind(subject, "keras")
-            if PurePosixPath(w.name).parent == path.parent
+            w.name for w in of_kind(subject, "keras") if PurePosixPath(w.name).parent == path.parent
         ]
         if path.name == WEIGHTS and beside and Naming(subject).has(name):
             yield f"{name} lies beside {beside[0]}, whose loading overwrites and deletes it"
@@ -256,7 +177,7 @@ def lambda_layer(subject: Subject) -> Iterator[str]:
     """Use a layer class or a named function, registered with @keras.saving.register_keras_serializable()."""
     if allows_lambdas(subject):
         return
-    for weights in _of_kind(subject, "keras"):
+    for weights in of_kind(subject, "keras"):
         if weights.config is not None and has_lambda(weights.config):
             yield f"{weights.name} holds a lambda: Keras does not load one in its safe mode"
 
@@ -264,6 +185,8 @@ def lambda_layer(subject: Subject) -> Iterator[str]:
 @check("S317", "warning")
 def other_frameworks(subject: Subject) -> Iterator[str]:
     """Convert it to Keras or numpy: a server with TensorFlow has no PyTorch or ONNX."""
+    if not (subject.challenge.keras or subject.challenge.tensorflow):
+        return
     found = [name for name in sorted(subject.archive.names) if name.lower().endswith(TORCH)]
     if found:
         yield f"{found[0]} is a file of another framework"

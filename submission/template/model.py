@@ -20,6 +20,7 @@ SCALE = "0..255"  # the values the networks were trained on: "0..255", "0..1" or
 PREPROCESS = None  # in SCALE's place: "caffe", "torch" or "tf", see prepare(); None: SCALE alone
 RESIZE = None  # the side in pixels that images are resized to (bilinear); None: as they come
 OUTPUT = "auto"  # the last layer gives "probabilities" or "logits"; "auto": see probabilities()
+HEAD = None  # of several outputs: which one, by its name or number; None: by NUM_CLASSES
 NUM_CLASSES = None  # checked against what the networks give; None: not checked
 TTA = "none"  # views of each image to average over: "none", "flips" (4), "rot90" (4) or "d4" (8)
 ENSEMBLE = "mean"  # of the networks' probabilities, or a majority "vote"
@@ -56,7 +57,9 @@ class Model:
     def __init__(self):
         check_settings()
         folder = Path(__file__).parent  # not the working directory: the server's is another one
-        self.networks = [keras.models.load_model(folder / name, compile=False) for name in WEIGHTS]
+        self.networks = [
+            finalized(keras.models.load_model(folder / name, compile=False)) for name in WEIGHTS
+        ]
 
     def predict(self, X):  # noqa: N803  (the server's name)
         """Return the labels, int64 (n,), of images (n, height, width, channels) in 0..255."""
@@ -78,7 +81,7 @@ class Model:
         for index, network in enumerate(self.networks):
             scale, preprocess, side = own(SCALE, index), own(PREPROCESS, index), own(RESIZE, index)
             images = prepare(batch, scale, preprocess, side)
-            member = average(network, images, own(TTA, index), own(OUTPUT, index))
+            member = average(network, images, index)
             member = votes(member) if ENSEMBLE == "vote" else member
             total = total + own(MEMBER_WEIGHTS or 1, index) * member
         return total
@@ -87,6 +90,28 @@ class Model:
 def own(setting, index):
     """Return a setting's value for one network."""
     return setting[index] if isinstance(setting, list) else setting
+
+
+def finalized(network):
+    """Return the network with its Normalization layers at work.
+
+    An .h5 file brings their mean and variance, but Keras goes on without them until it is told.
+    """
+    for layer in layers_of(network):
+        if hasattr(layer, "finalize_state") and hasattr(layer, "input_mean"):
+            layer.finalize_state()
+    return network
+
+
+def layers_of(network):
+    """Return the network's layers, those inside others too."""
+    found, waiting = {}, [network]
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            waiting += getattr(layer, "_layers", None) or getattr(layer, "layers", None) or []
+    return list(found.values())
 
 
 def check_settings():
@@ -98,6 +123,7 @@ def check_settings():
         ("OUTPUT", OUTPUT, ["auto", "probabilities", "logits"]),
         ("ENSEMBLE", ENSEMBLE, ["mean", "vote"]),
         ("RESIZE", RESIZE, None),
+        ("HEAD", HEAD, None),
         ("MEMBER_WEIGHTS", MEMBER_WEIGHTS, None),
     ]:
         if isinstance(setting, list) and len(setting) != len(WEIGHTS):
@@ -120,33 +146,80 @@ def prepare(batch, scale, preprocess, side):
     return (images / np.float32(divisor) - np.float32(mean)) / np.float32(deviation)
 
 
-def average(network, images, tta, output):
+def average(network, images, index):
     """Return the network's probabilities, averaged over the views, one view at a time."""
     total = 0
-    for turns, flip in VIEWS[tta]:
+    views = VIEWS[own(TTA, index)]
+    for turns, flip in views:
         view = np.rot90(images, turns, axes=(1, 2))
         view = np.ascontiguousarray(view[:, :, ::-1] if flip else view)
-        total = total + probabilities(network.predict_on_batch(view), output)
-    return total / len(VIEWS[tta])
+        outputs, activation = chosen(network, network.predict_on_batch(view), own(HEAD, index))
+        total = total + probabilities(outputs, own(OUTPUT, index), activation)
+    return total / len(views)
 
 
-def probabilities(outputs, output):
+def chosen(network, outputs, head):
+    """Return one array of what the network gives, and the name of its activation, "" if unknown."""
+    named = by_name(network, outputs)
+    fits = [n for n in named if np.size(named[n]) == (NUM_CLASSES or 0) * len(named[n])]
+    names = (
+        fits if head is None else [n for place, n in enumerate(named) if head in (n, str(place))]
+    )
+    names = list(named) if len(named) == 1 else names
+    if len(names) != 1:
+        told = ", ".join(f"{n or 'its only one'} {np.shape(named[n])}" for n in named)
+        raise TypeError(
+            f"the network has several outputs ({told}): make-submission --output NAME says which"
+            if head is None
+            else f"the network has no output {head!r} (--output), but {told}"
+        )
+    return named[names[0]], activation_of(network, names[0])
+
+
+def by_name(network, outputs):
+    """Return the arrays by their names: keys of a dict, layers of a list; "" for a single array."""
+    if isinstance(outputs, dict):
+        return {str(name): array for name, array in outputs.items()}
+    if isinstance(outputs, (list, tuple)):
+        names = list(getattr(network, "output_names", []))
+        names = names if len(outputs) == len(names) == len(set(names)) else range(len(outputs))
+        return {str(names[place]): array for place, array in enumerate(outputs)}
+    return {"": outputs}
+
+
+def activation_of(network, name):
+    """Return the name of the activation of an output's layer, "" where it cannot be told."""
+    layers = getattr(network, "layers", None) or [network]
+    last = [layer for layer in layers if name and getattr(layer, "name", "") == name] or layers
+    if hasattr(last[-1], "layers"):
+        return activation_of(last[-1], "")
+    return getattr(getattr(last[-1], "activation", None), "__name__", "")
+
+
+def probabilities(outputs, output, activation=""):
     """Return probabilities (n, classes) from what the last layer gives.
 
-    "auto" takes rows that are not probabilities for logits. One column is the probability of
-    class 1, or its logit where OUTPUT says so.
+    "auto" takes rows that add up to 1 for probabilities, sigmoids for shares of their sum, and all
+    else for logits. One column is the probability of class 1, or its logit where OUTPUT says so.
     """
-    if isinstance(outputs, (list, tuple, dict)):
-        raise TypeError("the network has several outputs: choose one here, as in outputs[0]")
     scores = np.asarray(outputs).astype("float64").reshape(len(outputs), -1)
     if scores.shape[1] == 1:
         scores = two_columns(scores, output)
-    if output == "logits" or (output == "auto" and not are_probabilities(scores)):
+    if output == "auto" and is_sigmoid(scores, activation):
+        scores = scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-12)
+    elif output == "logits" or (output == "auto" and not are_probabilities(scores)):
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
     if NUM_CLASSES and scores.shape[1] != NUM_CLASSES:
         raise ValueError(f"the network tells {scores.shape[1]} classes, not {NUM_CLASSES}")
     return scores
+
+
+def is_sigmoid(scores, activation):
+    """Whether each column is a probability of its own: by the layer, else by the values."""
+    if activation in ("sigmoid", "softmax", "linear") or are_probabilities(scores):
+        return activation == "sigmoid"
+    return scores.min() >= 0 and scores.max() <= 1
 
 
 def two_columns(scores, output):

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from sandbox.job import SandboxError
-from sandbox.server import build, default_cache, keras_pins
+from sandbox.server import Pins, build, default_cache, keras_pins
 
 KERAS = "3.4.1"
 PINS = keras_pins("2.17.0", KERAS)
@@ -27,3 +27,13 @@ def server_python() -> str:
     if found != KERAS:
         pytest.skip(f"{python} has Keras {found}, not {KERAS}")
     return python
+
+
+@cache
+def keras_2_python() -> str:
+    """A Python with TensorFlow 2.15.1 and Keras 2.15.0, built once; skips where none can be."""
+    pins = Pins(("tensorflow-cpu==2.15.1", "keras==2.15.0"), ("3.11", "3.10", "3.9"))
+    try:
+        return os.environ.get("KERAS_2_PYTHON") or str(build(pins, default_cache(), print))
+    except (OSError, SandboxError) as error:
+        pytest.skip(f"no environment with Keras 2: {error}")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from submission.archive import Archive
-from submission.challenge import Challenge, load_challenge
+from submission.challenge import load_challenge
 from submission.packager import pack
 from submission.packing_arguments import add_packing, packing
 from submission.training_folder import Packing
@@ -153,7 +153,7 @@ def compare(
     call(sys.executable, "answer", str(folder))
     for name, case in named.items():
         wanted = packings.get(case) or case.packing(folder)
-        packed = pack(wanted, challenge(case, python), folder / "s.zip")
+        packed = pack(wanted, CHALLENGE, folder / "s.zip")
         assert packed.zip_path is not None, packed.findings
         with Archive(folder / "s.zip") as archive:
             archive.extract(folder / "zips" / name)
@@ -164,12 +164,6 @@ def compare(
         assert not (here / "error.txt").exists(), (here / "error.txt").read_text()
         assert np.load(here / "labels.npy").tolist() == expected[name].tolist(), asdict(case)
     return {case: expected[name].tolist() for name, case in named.items()}
-
-
-def challenge(case: Case, python: str) -> Challenge:
-    """The challenge; without its old Keras where today's own `.h5` files are asked here."""
-    today = python == sys.executable and case.suffix != ".keras"
-    return replace(CHALLENGE, keras="", tensorflow="") if today else CHALLENGE
 
 
 def blind_spots(labels: Mapping[Case, list[int]]) -> set[frozenset[Any]]:
@@ -243,10 +237,5 @@ def test_every_combination_with_todays_keras(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_combination_on_the_server(tmp_path: Path) -> None:
     """Else a combination that works at home fails or answers otherwise on the platform."""
-    python, old = server_python(), tmp_path / "old"
-    old.mkdir()
-    call(python, "save", str(old))
     call(sys.executable, "save", str(tmp_path))
-    for name in ("a.h5", "c.h5"):  # only .keras files are rewritten for an older Keras
-        shutil.copyfile(old / name, tmp_path / name)
-    compare(tmp_path, FULL, python)
+    compare(tmp_path, FULL, server_python())

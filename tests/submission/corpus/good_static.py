@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.submission.corpus import keras_layers as text
+from tests.submission.corpus import static_ages
 from tests.submission.corpus.case import INIT, PREDICT, Case, Content, files, page
 from tests.submission.corpus.keras_page import INIT as LOAD
 from tests.submission.corpus.keras_page import keras_page
@@ -142,4 +143,5 @@ CASES: list[Case] = [
     Case("Keras known, TensorFlow not", files(page(top="import h5py\nimport keras")), severity="good", challenge={"tensorflow": "", "keras": "3.4.1"}),
     Case("Keras 2 known, TensorFlow not", files(page(top="import keras")), severity="good", challenge={"tensorflow": "", "keras": "2.15.0"}),
     Case("two classes", files(page(f"{PREDICT} // 4", init=INIT)), severity="good", challenge={"label_names": ("a", "b")}),
+    *static_ages.GOOD,
 ]  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -34,7 +35,7 @@ def entry(side: int = 96, channels: int = 3) -> Node:
 
 def dense(units: int = 8, **config: Any) -> Node:
     """The last layer."""
-    return layer("Dense", units=units, activation="softmax", **config)
+    return layer("Dense", **{"units": units, "activation": "softmax", **config})
 
 
 def model_config(*layers: Node, **more: Any) -> Node:
@@ -69,9 +70,13 @@ def hdf5(optimizer: int = 0, values: int = 24, content: bytes = b"") -> bytes:
 
 
 def older_hdf5(
-    layers: Sequence[Node] = (), version: str = SERVER, optimizer: int = 0, **more: Any
+    layers: Sequence[Node] = (),
+    version: str = SERVER,
+    optimizer: int = 0,
+    arrays: Mapping[str, Any] = MappingProxyType({}),
+    **more: Any,
 ) -> bytes:
-    """A whole model as `.h5`."""
+    """A whole model as `.h5`; arrays: those of a layer called normalization."""
     config = model_config(*layers, **more)
     # HDF5 files do not say where classes are from.
     bare = [{key: n[key] for key in ("class_name", "config")} for n in config["config"]["layers"]]
@@ -81,6 +86,8 @@ def older_hdf5(
         file.attrs["keras_version"] = version
         file.attrs["model_config"] = json.dumps(config)
         file["model_weights/dense/kernel"] = np.zeros((3, 8), np.float32)
+        for name, values in arrays.items():
+            file[f"model_weights/normalization/{name}"] = np.asarray(values)
         if optimizer:
             file["optimizer_weights/adam/m"] = np.zeros(optimizer, np.float32)
     return held.getvalue()

@@ -20,10 +20,6 @@ from tests.submission.corpus.keras_zip import (
 from tests.submission.corpus.pictures import CENTRES_NPY
 
 GAIN = layer("Gain", "layers", "Gain", factor=1.0, dtype="float32")
-OLD_DENSE = dense(
-    kernel_initializer={"class_name": "GlorotUniform", "config": {"seed": None}},
-    dtype={"class_name": "Policy", "config": {"name": "float32"}},
-)
 GAIN_REGISTERED = layer("Gain", "layers", "Custom>Gain", factor=1.0, dtype="float32")
 STRICT = layer("Strict", "layers", "Strict", factor=1.0, dtype="float32")
 FORGETS = layer("Forgets", "layers", "Forgets", dtype="float32")
@@ -107,8 +103,6 @@ CASES: list[Case] = [
     _keras("arrays of 2.4 GB", keras_zip(weights=hdf5(values=600_000_000)), "S406", severity="warning"),
     # .h5
     _h5("HDF5 of a newer Keras", "w.h5", older_hdf5([entry(), dense(quantization_config=None)], "3.15.1"), "S313"),
-    _h5("HDF5 of Keras 2", "w.h5", older_hdf5(version="2.12.0"), "S321", severity="warning"),
-    _h5("HDF5 of Keras 2, with its own classes", "w.h5", older_hdf5([entry(), OLD_DENSE], "2.15.0"), "S321", severity="warning"),
     _h5("HDF5 with optimizer state", "w.h5", older_hdf5(optimizer=20_000), "S304", severity="note"),
     _h5("HDF5 with ten classes", "w.h5", older_hdf5([entry(), dense(10)]), "S312", severity="warning"),
     _h5("HDF5 with a custom class", "w.h5", older_hdf5([entry(), GAIN, dense()]), "S308"),
@@ -125,6 +119,6 @@ CASES: list[Case] = [
     Case("a .npy file that is none", {"model.py": page(), "weights.npy": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"}, ("S315",)),
     Case("a .npz file that is none", {"model.py": page(init='self.centres = np.load(Path(__file__).with_name("a.npz"))["x"]'), "a.npz": b"PK\x03\x04"}, ("S315",)),
     _keras("a pointer instead of weights", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "S315"),
-    _loads("path of one worker's output", 'self.centres = np.load("/app/output/weights.npy")', "S323", severity="warning"),
-    Case("path of one worker's output, the other worker", files(page(init='self.centres = np.load("/app/output/weights.npy")')), ("S323",), challenge={"worker": "2026-10"}),
+    _loads("path of one worker's output", 'self.centres = np.load("/app/output/weights.npy")', "S326", severity="warning"),
+    Case("path of one worker's output, the other worker", files(page(init='self.centres = np.load("/app/output/weights.npy")')), ("S326",), challenge={"worker": "2026-10"}),
 ]  # fmt: skip

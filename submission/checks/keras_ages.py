@@ -1,0 +1,121 @@
+"""Checks of what the server's Keras makes of files that another one saved, or that it does not read back itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from submission.backport import Backport, backport_config, is_newer, written_for
+from submission.backport_config import GUESTS_IDENTITY, REPLACED, shortened
+from submission.backport_graph import guests, nodes
+from submission.backport_keras2 import is_keras_2
+from submission.backport_table import targets
+from submission.checks.keras_files import Weights
+from submission.checks.registry import Subject, check
+from submission.checks.weights import allows_lambdas, is_loaded, of_kind
+from submission.errors import SubmissionError
+
+SHOWN = 4  # reasons or changes in one message
+
+
+@check("S303", "error")
+def keras_too_new(subject: Subject) -> Iterator[str]:
+    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
+    for weights in of_kind(subject, "keras"):
+        if message := _too_new(subject, weights):
+            yield message
+
+
+@check("S313", "error")
+def hdf5_too_new(subject: Subject) -> Iterator[str]:
+    """Let make-submission rewrite the file for the server's Keras: make-submission WEIGHTS."""
+    for weights in of_kind(subject, "h5"):
+        if message := _too_new(subject, weights):
+            yield message
+
+
+def _too_new(subject: Subject, weights: Weights) -> str:
+    keras = subject.challenge.keras
+    server = written_for(keras, weights.version) if keras else ""
+    if not server or weights.config is None:
+        return ""
+    try:
+        found = backport_config(weights.config, server, weights.version)
+    except SubmissionError as error:
+        return f"{weights.name}: {error}"
+    return _refused(subject, weights, found, keras) or _changed(weights, found, keras)
+
+
+def _refused(subject: Subject, weights: Weights, found: Backport, server: str) -> str:
+    let_in = allows_lambdas(subject)
+    refusals = [
+        str(r)
+        for r in found.refusals
+        if r.value != "lambda" and not (let_in and r.value == "Lambda")  # the former: S307
+    ]
+    unread = weights.arrays.unread if weights.arrays and is_newer(weights.version, server) else ()
+    reasons = list(dict.fromkeys([*refusals, *map(str, unread)]))
+    if not reasons:
+        return ""
+    more = f" And {len(reasons) - SHOWN} more." if len(reasons) > SHOWN else ""
+    return f"{weights.name}: Keras {server} cannot load it, and back-porting cannot help: {' '.join(reasons[:SHOWN])}{more}"
+
+
+def _changed(weights: Weights, found: Backport, server: str) -> str:
+    """What back-porting would do about each thing that the server does not take."""
+    changes = [c for c in found.changes if c.key != "compile_config" and c.new != GUESTS_IDENTITY]
+    if not changes:
+        return ""
+    counts = Counter(
+        f"{c.key} {c.how}{f' by {shortened(c.new)}' if c.how == REPLACED else ''}" for c in changes
+    )
+    told = [what + (f" {count} times" if count > 1 else "") for what, count in counts.items()]
+    more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return (
+        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds what "
+        f"Keras {server} does not take ({changes[0].layer or 'the model'}: {changes[0].key}). "
+        f"Back-porting would mend it: {', '.join(told[:SHOWN])}{more}"
+    )
+
+
+@check("S321", "warning")
+def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
+    """Train it with another activation, or compare its answers under both: nothing says so when it loads."""
+    for weights in subject.weights:
+        if is_keras_2(weights.version) and weights.config is not None:
+            for node in nodes(weights.config):
+                if "hard_sigmoid" in map(str, node["config"].values()):
+                    yield (
+                        f"{weights.name} was saved by Keras {weights.version}, whose hard_sigmoid "
+                        f"({node['config'].get('name', 'a layer')}) is 0.2 x + 0.5 and not x / 6 + 0.5 as in Keras 3"
+                    )
+                    break
+
+
+@check("S323", "warning")
+def statistics_not_used(subject: Subject) -> Iterator[str]:
+    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
+    if any("finalize_state" in (module.text or "") for module in subject.modules):
+        return
+    keras = subject.challenge.keras
+    which = f"Keras {keras}" if keras in targets() else "Keras 3"
+    for weights in of_kind(subject, "h5"):
+        told = weights.arrays.statistics if weights.arrays else ()
+        if told:
+            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+            yield (
+                f"{weights.name} holds mean and variance of the layer {told[0]!r}{more}, and {which} loads "
+                "them from an HDF5 file without using them: silently, other answers"
+            )
+
+
+@check("S325", "warning")
+def guest_augmentation(subject: Subject) -> Iterator[str]:
+    """Let make-submission replace it by a layer that hands images on: make-submission WEIGHTS."""
+    for weights in subject.weights:
+        if weights.config is not None and is_loaded(subject, weights.name):
+            for name in guests(weights.config)[:1]:
+                yield (
+                    f"{weights.name} holds KerasCV's {name}: the server may lack keras_cv, and its newer "
+                    "versions augment when they predict, too"
+                )
