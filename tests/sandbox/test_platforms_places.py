@@ -213,7 +213,7 @@ MANY_CALLS = [
     ("log", PRINTS, Limits(log_bytes=6 * MIB), 1, 16),
     ("log", PRINTS, Limits(log_bytes=6 * MIB), 16, 1),
     ("disk", WRITES.replace("{{", "{").replace("}}", "}"), Limits(disk_bytes=8 * MIB), 1, 20),
-    ("time", SLEEPS, Limits(seconds=2.0), 10, 1),
+    pytest.param("time", SLEEPS, Limits(seconds=2.0), 10, 1, marks=pytest.mark.slow),
 ]
 
 
@@ -242,7 +242,7 @@ def test_what_one_pass_may_do_is_not_summed_over_our_questions(
 FLOODS = [
     ("log", "print('x' * 2**23) if self.__dict__.setdefault('n', []) else self.n.append(1)", 1),
     ("disk", "import os, time; [open(f'{os.environ[\"HOME\"]}/{i}', 'wb').write(bytes(2**22)) for i in range(8)] if self.__dict__.setdefault('n', []) else self.n.append(1); time.sleep(0.5)", 1),
-    ("time", "import time; time.sleep(60) if self.__dict__.setdefault('n', []) else self.n.append(1)", 1),
+    pytest.param("time", "import time; time.sleep(60) if self.__dict__.setdefault('n', []) else self.n.append(1)", 1, marks=pytest.mark.slow),
 ]  # fmt: skip
 
 
@@ -258,6 +258,7 @@ def test_a_flood_in_one_call_is_stopped(
     assert len(outcome.labels) == answered
 
 
+@pytest.mark.slow
 def test_the_time_is_for_the_platforms_number_of_images(tmp_path: Path) -> None:
     """Else --time-limit 600 is held against four times the images that the platform asks about."""
     predict = textwrap.dedent("import time; time.sleep(0.05 * len(X)); return np.ones(len(X), int)")
