@@ -71,7 +71,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def with_limits(challenge: Challenge, options: argparse.Namespace) -> Challenge:
-    """The challenge with the limits that the options know better."""
+    """The challenge with the limits and packages that the options know better."""
     known = challenge.sizes
     sizes = SizeLimits(
         options.zip_limit or known.zip_bytes,
@@ -79,7 +79,8 @@ def with_limits(challenge: Challenge, options: argparse.Namespace) -> Challenge:
         options.file_limit or known.file_bytes,
         options.quota or known.quota_bytes,
     )
-    return replace(challenge, sizes=sizes)
+    packages = (*challenge.packages, *options.packages)
+    return replace(challenge, sizes=sizes, packages=packages)
 
 
 def ignored_codes(options: argparse.Namespace) -> frozenset[str]:

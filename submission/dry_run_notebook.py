@@ -44,6 +44,7 @@ def check(
         wished = Wishes(data=_data(images, labels, profile.label_names), **wishes)
     except TypeError as error:
         raise SubmissionError(f"unknown option: {error}.") from None
+    profile = replace(profile, packages=(*profile.packages, *wished.packages))
     rehearse = Rehearser(wished, profile, _say, silent) if run else None
     with Archive(zip_path) as archive:
         return Checking(profile, rehearse, ignored).whole(archive)

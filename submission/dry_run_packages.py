@@ -13,45 +13,10 @@ from dataclasses import replace
 
 from sandbox.chosen_python import python_at
 from sandbox.outcome import Problem
-from submission.checks.packages import GONE, GONE_SINCE, OURS, OWN_FILES
+from submission.checks.packages import GONE, GONE_SINCE, OURS, OWN_FILES, PIP_NAMES
 from submission.dry_run_places import HERE, Place
 from submission.findings import Finding
 
-# Import name -> what pip calls it, where that is another word.
-PIP_NAMES = {
-    "Bio": "biopython",
-    "PIL": "pillow",
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python-headless",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "faiss": "faiss-cpu",
-    "fitz": "pymupdf",
-    "git": "gitpython",
-    "imblearn": "imbalanced-learn",
-    "keras_cv": "keras-cv",
-    "keras_hub": "keras-hub",
-    "keras_nlp": "keras-nlp",
-    "mpl_toolkits": "matplotlib",
-    "pkg_resources": "setuptools",
-    "pywt": "pywavelets",
-    "segmentation_models_pytorch": "segmentation-models-pytorch",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "skopt": "scikit-optimize",
-    "tensorflow_addons": "tensorflow-addons",
-    "tensorflow_datasets": "tensorflow-datasets",
-    "tensorflow_hub": "tensorflow-hub",
-    "tensorflow_io": "tensorflow-io",
-    "tensorflow_models": "tf-models-official",
-    "tensorflow_probability": "tensorflow-probability",
-    "tf_keras": "tf-keras",
-    "tflite_runtime": "tflite-runtime",
-    "torch_geometric": "torch-geometric",
-    "umap": "umap-learn",
-    "yaml": "pyyaml",
-}
 # Those that pip calls by the same word.
 SAME_NAMES = frozenset((
     "accelerate", "albumentations", "bm3d", "catboost", "cloudpickle", "cupy", "dask", "datasets", "diffusers",

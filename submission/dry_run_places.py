@@ -50,8 +50,8 @@ def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
     packages: requirements beside the challenge's own, which they replace where both name one. Raises
     `SandboxError` for one that is no plain requirement, or that contradicts the server's versions.
     """
-    known: tuple[str, ...] = getattr(challenge, "packages", ())
-    extra = {package_name(line): checked_requirement(line) for line in (*known, *packages)}
+    known = (*challenge.packages, *packages)
+    extra = {package_name(line): checked_requirement(line) for line in known}
     pins = keras_pins(challenge.tensorflow, challenge.keras, challenge.python)
     for pinned in pins.packages:
         name = package_name(pinned).replace("tensorflow-cpu", "tensorflow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from submission.challenge import Challenge
@@ -29,6 +30,41 @@ OWN_FILES = frozenset((
     "helpers", "layers", "losses", "metrics", "models", "net", "network", "networks",
     "preprocess", "preprocessing", "settings", "train", "training", "tta", "util", "utils",
 ))  # fmt: skip
+# Import name -> what pip calls it, where that is another word.
+PIP_NAMES = {
+    "Bio": "biopython",
+    "PIL": "pillow",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
+    "fitz": "pymupdf",
+    "git": "gitpython",
+    "imblearn": "imbalanced-learn",
+    "keras_cv": "keras-cv",
+    "keras_hub": "keras-hub",
+    "keras_nlp": "keras-nlp",
+    "mpl_toolkits": "matplotlib",
+    "pkg_resources": "setuptools",
+    "pywt": "pywavelets",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "skopt": "scikit-optimize",
+    "tensorflow_addons": "tensorflow-addons",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_hub": "tensorflow-hub",
+    "tensorflow_io": "tensorflow-io",
+    "tensorflow_models": "tf-models-official",
+    "tensorflow_probability": "tensorflow-probability",
+    "tf_keras": "tf-keras",
+    "tflite_runtime": "tflite-runtime",
+    "torch_geometric": "torch-geometric",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
+}
 OLDEST, NEWEST = (3, 9), (3, 12)  # Pythons that TensorFlow 2.17 has wheels for
 # Of the standard library: the first version that has it, and the first that no longer does.
 SINCE = {"tomllib": (3, 11)}
@@ -61,7 +97,17 @@ def is_there(package: str, challenge: Challenge) -> bool:
     standard = (
         package in sys.stdlib_module_names or package in GONE_SINCE or package == "__future__"
     )
-    return standard or package in _installed(challenge)
+    return standard or package in _installed(challenge) or _pip_name(package) in _told(challenge)
+
+
+def _told(challenge: Challenge) -> frozenset[str]:
+    """The packages that the server has by somebody's word, as pip calls them, without versions."""
+    names = (re.split(r"[\s\[<>=!~;]", line.strip(), maxsplit=1)[0] for line in challenge.packages)
+    return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in names)
+
+
+def _pip_name(package: str) -> str:
+    return PIP_NAMES.get(package, package).replace("_", "-").lower()
 
 
 def _installed(challenge: Challenge) -> frozenset[str]:

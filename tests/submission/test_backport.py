@@ -152,6 +152,7 @@ def test_rewriting(config: dict[str, Any], gone: list[str], refused: list[str]) 
     assert [refusal.key for refusal in backport.refusals] == refused
     assert config == before
     if not refused:
+        assert backport.config is not None
         assert not backport_config(backport.config, TARGET, NEWER).changes
 
 
@@ -187,7 +188,9 @@ def test_an_augmentation_becomes_an_identity() -> None:
     node = layer("RandomHue", name="hue", factor=0.1)
     config = graph(layer("InputLayer", name="in"), node, end="hue")
     node["inbound_nodes"] = [call("in", training=True)]
-    rewritten = backport_config(config, TARGET, NEWER).config["config"]["layers"][1]
+    ported = backport_config(config, TARGET, NEWER).config
+    assert ported is not None
+    rewritten = ported["config"]["layers"][1]
     assert (rewritten["class_name"], rewritten["name"]) == ("Rescaling", "hue")
     assert rewritten["config"] == {"name": "hue", "trainable": True, "scale": 1.0, "offset": 0.0}
     assert rewritten["inbound_nodes"] == [call("in")]
@@ -210,7 +213,9 @@ def test_names_stay_unique() -> None:
         layer("Flatten", name="flatten"),
         end="reshape",
     )
-    inner = backport_config(config, TARGET, NEWER).config["config"]
+    ported = backport_config(config, TARGET, NEWER).config
+    assert ported is not None
+    inner = ported["config"]
     assert [node["name"] for node in inner["layers"]] == [
         "in",
         "reshape_layer",
@@ -240,6 +245,7 @@ def test_compile_config_stays_on_request() -> None:
         "config": {"name": "m", "layers": [inner]},
     }
     dropped = backport_config(config, TARGET, NEWER).config
+    assert dropped is not None
     assert "compile_config" not in dropped["config"]["layers"][0]
     assert backport_config(config, TARGET, NEWER, keep_compile=True).config == config
 

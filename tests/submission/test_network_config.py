@@ -150,7 +150,7 @@ def test_an_output_is_a_kind_or_a_name(
     (tmp_path / "v.keras").write_bytes(keras_zip())
     second = () if isinstance(output, str) else (tmp_path / "v.keras",)
     packing = Packing((first, *second), output=output)
-    pack(packing, load_challenge(), tmp_path / "s.zip", look=lambda *_: [])
+    pack(packing, load_challenge(), tmp_path / "s.zip", judge=lambda *_: [])
     with Archive(tmp_path / "s.zip") as archive:
         page = archive.read("model.py").decode().splitlines()
     for line in lines:

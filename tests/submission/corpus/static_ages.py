@@ -84,5 +84,5 @@ GOOD: list[Case] = [
     _keras("Normalization in a .keras file", entry(), NORMALIZATION, dense(), severity="good"),
     _keras("a graph at the end of a row", entry(), graph("head"), layer("Softmax"), severity="good"),
     Case("PyTorch weights on a server of no Keras", {**files(page()), "w.pt": b"PK"}, severity="good", challenge=TORCH),
-    Case("weights by the platform's own path", files(page(init=BY_PLATFORM_PATH)), severity="good"),
+    Case("weights by the platform's own path", files(page(init=BY_PLATFORM_PATH)), severity="good", allowed=frozenset(("S326",))),
 ]  # fmt: skip
