@@ -110,6 +110,26 @@ def test_short_code_costs_little(tmp_path: Path) -> None:
     assert not large
 
 
+LONG = {  # what stands in the whole file, and files beside it
+    "8,000 calls": {"model.py": "def f(a): return a\n" + "f(1)\n" * 8_000},
+    "a million empty lines": {"model.py": "x = 1" + "\n" * 10**6},
+    "a million blanks": {"model.py": "x = 1" + " " * 10**6},
+    "a settings file of empty lines": {"model.py": "", "metadata": "\n" * 10**6},
+}
+
+
+@pytest.mark.parametrize("files", LONG.values(), ids=list(LONG))
+def test_long_files_cost_what_their_length_says(files: dict[str, str], tmp_path: Path) -> None:
+    """Else a generated file, or one of blank lines, takes the check minutes: twice as long, four times."""
+    path = build_zip(tmp_path / "long.zip", files)
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(path)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[1] < 2 * SECONDS
+
+
 FEW = {  # what is still told: the files that the zip lacks
     "np.load(f'{v0}.npy')": 8,
     "np.load('w_' + v0 + '.npy')": 8,
