@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from evaluator.commands.parsers import new_parser
 from submission.arguments import check_writable, write_or_print
 from submission.command import Exit
+from submission.given import require_images
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
     check_writable(options.json, options.out)
+    require_images(options.data)
     from cells import clean, load, save
 
     data = load(options.data)

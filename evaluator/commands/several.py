@@ -15,7 +15,7 @@ from evaluator.options import DEFAULT_IMAGES, Options
 from submission.arguments import add_challenge, check_writable, count, write_or_print
 from submission.challenge import Challenge, load_challenge
 from submission.command import console
-from submission.given import require_zip
+from submission.given import require_images, require_zip
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,6 +73,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     check_writable(options.json, getattr(options, "plot", None))
     challenge = load_challenge(options.challenge)
     file = options.data or expected("training_set.npz", "images: --data FILE")
+    require_images(file)
     from cells import load
     from corruptions.compiling import announce_compiling
 
