@@ -25,7 +25,7 @@ from submission.checking import Checking
 from submission.command import Exit, run_command
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
-from submission.given import require_zip
+from submission.given import require_images, require_zip
 from submission.listing import end_text, next_text, packed_text
 from submission.packager import Packed, pack
 from submission.packing_arguments import add_packing, packing
@@ -78,6 +78,8 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(table_of_checks()))
         return Exit.FINE
     check_writable(options.json)
+    if options.data:
+        require_images(options.data)
     challenge = with_limits(load_challenge(options.challenge), options)
     checked = _check(options, challenge) if options.check_only else _make(options, challenge)
     return _code(checked.findings, strict=options.strict)

@@ -77,6 +77,16 @@ def require_weights(path: Path) -> None:
         )
 
 
+def require_images(path: Path | str) -> None:
+    """Raise `SubmissionError` for a file that is surely something else than images."""
+    path = Path(path)
+    kind = "submission's zip" if _holds(path, "model.py") else kind_of(path)
+    if kind in ("submission's zip", "weights file", "Python file"):
+        raise SubmissionError(
+            f"{path}: expected images with labels (.npz, .npy or a folder), received a {kind}."
+        )
+
+
 def _meant(path: Path, kind: Kind) -> str:
     name = quoted(path)
     commands = {

@@ -20,6 +20,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "local-eval": (*_IMAGES, *_RUN),
         "local-eval record": ("store", "phase"),
         "local-eval forget": ("store",),
+        "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
         "make-submission": (*_IMAGES, *_RUN),
         "make-submission --check-only": (
             *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),

@@ -114,3 +114,20 @@ def test_exactly_one_cv2_is_installed() -> None:
 
     names = {d.metadata["Name"].lower() for d in distributions() if d.metadata["Name"]}
     assert [n for n in sorted(names) if n.startswith("opencv")] == ["opencv-python-headless"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
+    """Else a class called [/red] ends a report with a fault of ours: rich reads orders in brackets."""
+    name = str(path.relative_to(ROOT))
+    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    for call in calls:
+        made = getattr(call.func, "id", "")
+        assert made != "Console" or name == "submission/command.py", (
+            "use submission.command.console"
+        )
+        plain = any(
+            word.arg == "markup" and ast.unparse(word.value) == "False" for word in call.keywords
+        )
+        assert made != "TextColumn" or plain, "say markup=False"
+        assert made != "input", "nobody is asked: a notebook would wait for ever"

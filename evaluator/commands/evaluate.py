@@ -37,7 +37,7 @@ from submission.arguments import (
 from submission.challenge import load_challenge
 from submission.command import Exit, console
 from submission.findings import has_errors
-from submission.given import require_zip
+from submission.given import require_images, require_zip
 from submission.next_step import next_command
 
 EXAMPLES = """\
@@ -128,6 +128,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     require_zip(submission)  # first: who gives a data set here is told so at once
     check_writable(options.html, options.json)
     data_file = options.data or expected("training_set.npz", "images: --data FILE")
+    require_images(data_file)
     challenge = load_challenge(options.challenge)
     if not submission.exists():
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")

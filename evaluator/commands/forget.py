@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from evaluator.commands.known import contents, label, named, only, opened, unknown
-from evaluator.commands.parsers import add_store, new_parser, say
+from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
 from evaluator.history.text import SHORT, plain
 from evaluator.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
@@ -21,9 +20,8 @@ examples:
   local-eval forget submission.zip --answers          ask it anew; its scores stay
   local-eval forget a1b2c3d4                          all of one, by the start of its SHA-256
 
-exit codes: 0 forgotten, 1 nothing was, because you said no, 2 something is to be mended
+exit codes: 0 forgotten, 1 nothing was, for want of --yes, 2 something is to be mended
 """
-YES = ("y", "yes")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,13 +41,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--name-only", action="store_true", help="the one of this name whose zip was never seen"
     )
-    made.add_argument("--yes", action="store_true", help="do not ask")
+    made.add_argument(
+        "--yes", action="store_true", help="forget it; else it is only said what would go"
+    )
     add_store(made)
     return made
 
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
-    """Say what goes, ask, and remove it."""
+    """Say what goes, and remove it where the user said so."""
     if options.phase and not options.score:
         raise EvaluationError("--phase says of which phase a --score is: give both, or neither")
     place = find_store(options.store)
@@ -60,8 +60,9 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     with opened(place) as store:
         what, forget = _chosen(store, options, _submission(store, options))
         print(what, flush=True)
-        if not options.yes and not _agreed():
-            say("nothing was forgotten")
+        if not options.yes:  # nobody is asked: a notebook would wait for ever
+            again = next_command("local-eval forget --yes", [options.submission], options)
+            print(f"Nothing was forgotten yet.\nnext: {again}", flush=True)
             return Exit.FINDINGS
         gone = forget()
     print("Forgotten." if gone else "It was gone already.", flush=True)
@@ -123,12 +124,3 @@ def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[Lea
 
 def _named(scores: Sequence[LeaderboardScore]) -> str:
     return ", ".join(f"{score} ({plain(score.phase)})" for score in scores)
-
-
-def _agreed() -> bool:
-    """Ask once, where somebody can answer. Raises `EvaluationError` elsewhere."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise EvaluationError("nothing was forgotten: nobody can be asked here, so add --yes")
-    sys.stderr.write("Forget it? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().casefold() in YES

@@ -11,6 +11,7 @@ from evaluator.commands.parsers import new_parser
 from submission.arguments import add_part, check_writable, write_or_print
 from submission.challenge import load_challenge
 from submission.command import Exit
+from submission.given import require_images
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
     check_writable(options.json, options.out)
+    require_images(options.data)
     from cells import clean, load, save
     from cells.counting import count_classes
 

@@ -24,7 +24,7 @@ from submission.arguments import (
 )
 from submission.challenge import Challenge, load_challenge
 from submission.command import console
-from submission.given import require_zip
+from submission.given import require_images, require_zip
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,6 +87,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     python = python_of(options)
     if hasattr(options, "images"):  # else nothing is run
         tell_python(options, python)
+    require_images(file)
     from cells import load
     from cells.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling

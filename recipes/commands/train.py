@@ -13,6 +13,7 @@ from recipes.system import RecipeError, System, system_names
 from submission.arguments import add_challenge, add_part, count, factor, positive
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
+from submission.given import require_images
 from submission.next_step import next_command
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     """Train, with a progress bar, and say what came of it."""
     system = named_system(options)
     _check(options, system)
+    require_images(options.data)
     challenge = load_challenge(options.challenge)
     from cells import load
     from corruptions.compiling import announce_compiling

@@ -85,8 +85,7 @@ def _imported_module(subject: Subject, module: Module, name: str) -> Module | No
 
 def _defined(module: Module, name: str) -> tuple[str, str, Signature] | None:
     """A function or class that a module defines once, at its own level."""
-    body = module.tree.body if module.tree else []
-    found = [n for n in body if isinstance(n, Function | ast.ClassDef) and n.name == name]
+    found = module.definitions.get(name, [])
     if len(found) != 1 or module.stores.get(name) != 1:
         return None
     node = found[0]

@@ -51,6 +51,15 @@ class Module:
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     @cached_property
+    def definitions(self) -> dict[str, list[Function | ast.ClassDef]]:
+        """Name -> the functions and classes of that name at the module's own level."""
+        found: dict[str, list[Function | ast.ClassDef]] = {}
+        for node in self.tree.body if self.tree else []:
+            if isinstance(node, Function | ast.ClassDef):
+                found.setdefault(node.name, []).append(node)
+        return found
+
+    @cached_property
     def aliases(self) -> dict[str, str]:
         """Names that imports bind anywhere in the file -> what they stand for, as `np` -> `numpy`."""
         found: dict[str, str] = {}

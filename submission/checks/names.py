@@ -83,7 +83,7 @@ def _changes(subject: Subject, file: str) -> str:
         text = subject.archive.read(file).decode("utf-8", "replace")
     except SubmissionError:
         return "it cannot be read"
-    if re.search(r"^\s*command\s*:\s*\S", text, re.MULTILINE):
+    if re.search(r"^[ \t]*command[ \t]*:\s*\S", text, re.MULTILINE):
         return "its command is started as a program of its own beside ingestion"
     return "the submission is then not copied into the output folder"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from tests.evaluator.history_typed import (
     rehearsed,
     run,
     scores,
-    started,
     work_in,
     zipped,
 )
@@ -84,37 +84,23 @@ def test_the_name_alone_can_be_forgotten(capsys: Heard) -> None:
     assert [row[1] for row in scores()] == [sha256]
 
 
-def test_nothing_is_forgotten_unasked() -> None:
-    """Else a script, or a slip, would throw answers away."""
+def test_nothing_is_forgotten_without_yes_and_the_next_step_does_it() -> None:
+    """Else a slip throws answers away, or a notebook waits for ever at a question."""
     rehearsed("a.zip")
-    done = started(["forget", "a.zip"], "y\n")
-    assert done.returncode == 2
-    assert "add --yes" in done.stderr
-    assert "its 2 answers" in done.stdout
-    with Store.open(PLACE) as store:
-        assert store.submissions()
-
-
-ANSWERS = [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("\x04", 1)]
-
-
-@pytest.mark.parametrize(("typed", "code"), ANSWERS)
-def test_on_a_terminal_it_asks_once(typed: str, code: int) -> None:
-    """Else a person could not change their mind."""
-    rehearsed("a.zip")
-    ours, theirs = pty.openpty()
-    os.write(ours, typed.encode())
+    ours, theirs = pty.openpty()  # a notebook gives one, and nobody types into it
     done = subprocess.run(
-        [PROGRAM, "forget", "a.zip"],
-        stdin=theirs,
-        stderr=theirs,
-        stdout=subprocess.PIPE,
-        check=False,
-        timeout=60,
-    )
+        [PROGRAM, "forget", "a.zip", "--answers"],
+        stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
     os.close(theirs)
-    shown = os.read(ours, 4096).decode()
     os.close(ours)
-    assert (done.returncode, shown.count("[y/N]")) == (code, 1)
+    assert done.returncode == 1
+    assert "its 2 answers go" in done.stdout
     with Store.open(PLACE) as store:
-        assert len(store.submissions()) == code
+        assert {row.answers for row in store.history()} == {2}
+    (step,) = [line for line in done.stdout.splitlines() if line.startswith("next: ")]
+    program, *words = shlex.split(step.removeprefix("next: "))
+    assert program == "local-eval"
+    run(*words)
+    with Store.open(PLACE) as store:
+        assert {row.answers for row in store.history()} <= {0}

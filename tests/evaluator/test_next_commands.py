@@ -119,6 +119,7 @@ def flags(parser: argparse.ArgumentParser) -> set[str]:
 PARSERS = {
     "local-eval": evaluate.parser(),
     **{f"local-eval {word}": importlib.import_module(f"evaluator.commands.{COMMANDS[word]}").parser() for word in ("record", "forget")},
+    "local-eval forget --yes": importlib.import_module("evaluator.commands.forget").parser(),
     "make-submission": new_parser(),
     "make-submission --check-only": new_parser(),
 }  # fmt: skip

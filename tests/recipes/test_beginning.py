@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recipes.beginning import only_training
 from recipes.system import RecipeError, chosen, load_system
 from tests.recipes.test_train import PAIR, Heard, history
 
@@ -84,3 +85,20 @@ def test_a_foreign_file_in_the_checkpoint_harms_nothing(tmp_path: Path) -> None:
     (tmp_path / "checkpoint" / ".DS_Store").touch()
     Heard(tmp_path).train(ONE, epochs=1)
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == [".DS_Store"]
+
+
+def test_a_second_training_into_a_folder_is_refused_while_the_first_goes_on(
+    tmp_path: Path,
+) -> None:
+    """Else two trainings mix their checkpoints, and the weights of one lie beside the other's split."""
+    out = tmp_path / "runs"
+    with only_training(out):
+        with (
+            pytest.raises(RecipeError, match="another training writes there now"),
+            only_training(out),
+        ):
+            pass
+        with only_training(tmp_path / "others"):
+            pass
+    with only_training(out):
+        assert out.is_dir()

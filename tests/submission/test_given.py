@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from submission.errors import SubmissionError
-from submission.given import Kind, kind_of, require_weights, require_zip
+from submission.given import Kind, kind_of, require_images, require_weights, require_zip
 from tests.submission.zips import GOOD, build_zip, keras_file
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)
@@ -126,6 +126,43 @@ def test_what_is_no_weights_file_is_named(
     """Else who checks a zip by its bare name reads which endings weights have."""
     with pytest.raises(SubmissionError, match=said):
         require_weights(make(tmp_path / name))
+
+
+NO_IMAGES = [
+    ("s.zip", lambda path: build_zip(path, GOOD), "a submission's zip"),
+    ("w.keras", written(keras_file("3.4.1", {})), "a weights file"),
+    ("w.h5", written(HDF5), "a weights file"),
+    ("mine.py", written(b""), "a Python file"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "said"), NO_IMAGES, ids=[row[0] for row in NO_IMAGES])
+def test_what_holds_no_images_is_named(
+    name: str, make: Callable[[Path], Path], said: str, tmp_path: Path
+) -> None:
+    """Else who swaps the two files reads which keys an archive of images has."""
+    with pytest.raises(SubmissionError, match=f"expected images .* received {said}"):
+        require_images(make(tmp_path / name))
+
+
+IMAGE_FILES = [
+    ("training_set.npz", written(IMAGES)),
+    ("x.npz", written(npz(weights=np.zeros(3)))),
+    ("cells", folder_of("a/1.png", "b/2.png")),
+    ("empty", folder_of("a/x.txt")),
+    ("runs", folder_of("recipe.json", "a/1.png")),
+    ("cells.zip", lambda path: zipped(path, "a/1.png")),
+    ("nowhere.npz", lambda path: path),
+    ("text.csv", written(b"a,b")),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), IMAGE_FILES, ids=[row[0] for row in IMAGE_FILES])
+def test_what_may_hold_images_goes_on(
+    name: str, make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """Else a data set is turned away by its name, where reading it would say what is wrong."""
+    require_images(make(tmp_path / name))
 
 
 def test_arrays_that_may_be_weights_go_on(tmp_path: Path) -> None:
