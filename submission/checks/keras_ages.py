@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from submission.backport import Backport, backport_config, is_newer, written_for
 from submission.backport_config import GUESTS_IDENTITY, REPLACED, shortened
 from submission.backport_graph import guests, nodes
+from submission.backport_h5 import unread_operations
 from submission.backport_keras2 import is_keras_2
 from submission.backport_table import targets
 from submission.checks.keras_files import Weights
@@ -43,7 +44,22 @@ def _too_new(subject: Subject, weights: Weights) -> str:
         found = backport_config(weights.config, server, weights.version)
     except SubmissionError as error:
         return f"{weights.name}: {error}"
-    return _refused(subject, weights, found, keras) or _changed(weights, found, keras)
+    return (
+        _refused(subject, weights, found, keras)
+        or _changed(weights, found, keras)
+        or _operations(weights)
+    )
+
+
+def _operations(weights: Weights) -> str:
+    names = unread_operations(weights.config) if weights.config else []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return (
+        f"{weights.name} holds the operation {names[0]!r}{more}, as of a + b or x[:, 1:], and no Keras reads "
+        "those back from an HDF5 file. Back-porting would mend it: it is written where they are from"
+        if names
+        else ""
+    )
 
 
 def _refused(subject: Subject, weights: Weights, found: Backport, server: str) -> str:
