@@ -123,7 +123,7 @@ def statistics_perhaps_not_used(subject: Subject) -> Iterator[str]:
 def _unused_statistics(subject: Subject, *, certain: bool) -> Iterator[str]:
     """Normalization layers that come out of an HDF5 file without effect; certain where the server is known to do it."""
     keras = subject.challenge.keras
-    if any("finalize_state" in (module.text or "") for module in subject.modules):
+    if is_keras_2(keras) or any("finalize_state" in (m.text or "") for m in subject.modules):
         return
     for weights in of_kind(subject, "h5"):
         told = weights.arrays.statistics if weights.arrays else ()
