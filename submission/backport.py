@@ -48,9 +48,10 @@ class BackportError(SubmissionError):
     """The model uses what the target lacks; `backport.refusals` says what."""
 
     def __init__(self, backport: Backport) -> None:
+        alone = len(backport.refusals) == 1
         super().__init__(
-            f"saved with Keras {backport.saved_with}, and Keras {backport.target} cannot load it:\n"
-            f"{backport.report}"
+            f"saved with Keras {backport.saved_with}, and Keras {backport.target} cannot load it:"
+            + (f" {backport.refusals[0]}" if alone else f"\n{backport.report}")
         )
         self.backport = backport
 

@@ -25,11 +25,12 @@ from submission.backport import (
     saved_with,
     written_for,
 )
-from submission.backport_graph import BARE, Node
+from submission.backport_graph import BARE, Node, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
 
+SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")
 CONFIG, VERSION = "model_config", "keras_version"
 SIGN = b"\x89HDF"
 _HOMES_OF_MODELS = {
@@ -63,7 +64,7 @@ def backport_h5_file(data: bytes, target: str) -> tuple[bytes, Backport]:
     backport = backport_config(config, target, version)
     if backport.refusals:
         raise BackportError(backport)
-    rewritten = backport.config or (config if _forgets_an_axis(config) else None)
+    rewritten = backport.config or (config if _needs_modules(config) else None)
     if rewritten is None:
         return data, backport
     return _with_config(data, without_marks(rewritten), target), backport
@@ -115,6 +116,13 @@ def _homes() -> dict[str, str]:
     return {**homes, **_HOMES_OF_MODELS}
 
 
+@cache
+def _operations() -> dict[str, str]:
+    """Class names of `keras.ops` -> their modules."""
+    names = sorted(name for target in targets() for name in load_table(target).operations)
+    return {name.rpartition(".")[2]: name.rpartition(".")[0] for name in names}
+
+
 def _with_modules(value: Any, homes: dict[str, str]) -> Any:
     """The same config, its layers saying where they are from; a class of nobody's is the user's own."""
     if isinstance(value, list):
@@ -123,16 +131,25 @@ def _with_modules(value: Any, homes: dict[str, str]) -> Any:
         return value
     own = {key: _with_modules(part, homes) for key, part in value.items()}
     name = value.get("class_name")
-    if (
-        not isinstance(name, str)
-        or name.startswith("__")
-        or "config" not in value
-        or "module" in value
-    ):
+    if not isinstance(name, str) or name.startswith("__") or "config" not in value:
         return own
-    known = name in homes or name in OWN_NAMES
-    registered = None if known else name
-    return {**own, "module": homes.get(name, ""), "registered_name": registered, BARE: True}
+    if "module" in value:
+        return own
+    home = _operations()[name] if _is_operation(value) else homes.get(name, "")
+    registered = None if home or name in OWN_NAMES else name
+    return {**own, "module": home, "registered_name": registered, BARE: True}
+
+
+def _is_operation(node: Node) -> bool:
+    """Whether it is one of `keras.ops` in a graph, `a + b` for one: other than layers, they do not train."""
+    config = node["config"]
+    plain = isinstance(config, dict) and "trainable" not in config
+    return plain and "inbound_nodes" in node and node["class_name"] in _operations()
+
+
+def unread_operations(config: Node) -> list[str]:
+    """The names of operations that no Keras reads back from an HDF5 file, as it takes them for layers."""
+    return [layer_name(node) for node in nodes(config) if BARE in node and _is_operation(node)]
 
 
 def without_marks(value: Any, *, top: bool = True) -> Any:
@@ -142,13 +159,15 @@ def without_marks(value: Any, *, top: bool = True) -> Any:
     if not isinstance(value, dict):
         return value
     own = {key: without_marks(part, top=False) for key, part in value.items() if key != BARE}
-    if BARE in value and (top or not str(value.get("module")).startswith("keras.layers")):
+    if BARE in value and (top or not str(value.get("module")).startswith(SAY_THEIR_MODULE)):
         return {key: part for key, part in own.items() if key not in ("module", "registered_name")}
     return own
 
 
-def _forgets_an_axis(config: Node) -> bool:
-    """Whether a layer has an axis besides the usual last one, and does not say its module."""
+def _needs_modules(config: Node) -> bool:
+    """Whether a layer has an axis besides the usual last one, or an operation could be taken for a layer."""
+    if unread_operations(config):
+        return True
     waiting: list[Any] = [config]
     while waiting:
         node = waiting.pop()

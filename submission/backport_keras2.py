@@ -57,10 +57,11 @@ _OPERATIONS = {
 }  # fmt: skip
 _GONE = (
     "LocallyConnected1D", "LocallyConnected2D", "DenseFeatures", "SequenceFeatures", "CuDNNLSTM",
-    "CuDNNGRU", "LayerScale", "BatchNormalizationV1",
+    "CuDNNGRU", "BatchNormalizationV1", "RandomFourierFeatures",
 )  # fmt: skip
 # Names that no class of the user's own has: checks of custom classes pass them over.
-OWN_NAMES = frozenset((*_POLICIES, *_OPERATIONS, *_GONE, *_IDLE, "ThresholdedReLU", "Model"))
+_EQUALS = ("ThresholdedReLU", "SyncBatchNormalization", "Model")
+OWN_NAMES = frozenset((*_POLICIES, *_OPERATIONS, *_GONE, *_IDLE, *_EQUALS))
 _WAY_OUT = {
     "truediv": "a Rescaling layer", "multiply": "a Rescaling layer", "subtract": "a Rescaling layer",
     "add": "an Add or Rescaling layer", "concat": "a Concatenate layer",
@@ -140,18 +141,22 @@ class Moderniser:
         """The layers that Keras 3 lacks and that another one is exactly the same as."""
         name, config = node["class_name"], node["config"]
         kept = {key: config[key] for key in ("name", "trainable", "dtype") if key in config}
-        if name in _IDLE:
-            self._note(path, layer, "class_name", name, "identity", REPLACED)
-            return {**node, "class_name": "Rescaling", "module": "keras.layers", "registered_name": None, "config": {**kept, "scale": 1.0, "offset": 0.0}}  # fmt: skip
-        if name == "ThresholdedReLU":
-            self._note(path, layer, "class_name", name, "ReLU", REPLACED)
-            values = {
-                "max_value": None,
-                "negative_slope": 0.0,
-                "threshold": config.get("theta", 1.0),
-            }
-            return {**node, "class_name": "ReLU", "module": "keras.layers", "registered_name": None, "config": {**kept, **values}}  # fmt: skip
-        return node
+        threshold = {
+            "max_value": None,
+            "negative_slope": 0.0,
+            "threshold": config.get("theta", 1.0),
+        }
+        same = {
+            "ThresholdedReLU": ("ReLU", {**kept, **threshold}),
+            "SyncBatchNormalization": ("BatchNormalization", config),
+            **{idle: ("Rescaling", {**kept, "scale": 1.0, "offset": 0.0}) for idle in _IDLE},
+        }
+        if name not in same or _is_users(node):
+            return node
+        new, values = same[name]
+        self._note(path, layer, "class_name", name, "identity" if name in _IDLE else new, REPLACED)
+        home = {"module": "keras.layers", "registered_name": None}
+        return {**node, "class_name": new, **home, "config": values}
 
     def _keys(self, node: Node, path: str, layer: str) -> Node:
         """The layer's own keys, less those without effect, under their new names."""

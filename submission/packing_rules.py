@@ -137,7 +137,7 @@ def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
     keras_files = [path.name for path in packing.weights if path.suffix in SUFFIXES]
     if not keras_files or not challenge.keras or challenge.keras in targets():
         return []
-    message = f"no table says what Keras {challenge.keras} reads: {keras_files[0]} goes as it is"
+    message = f"no table says what Keras {challenge.keras} reads: whether {keras_files[0]} loads there is not known"
     advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
     return [Finding("S502", "warning", message, advice)]
 

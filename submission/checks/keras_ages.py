@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from submission.backport import Backport, backport_config, is_newer, written_for
 from submission.backport_config import GUESTS_IDENTITY, REPLACED, shortened
 from submission.backport_graph import guests, nodes
+from submission.backport_h5 import unread_operations
 from submission.backport_keras2 import is_keras_2
 from submission.backport_table import targets
 from submission.checks.keras_files import Weights
@@ -43,7 +44,22 @@ def _too_new(subject: Subject, weights: Weights) -> str:
         found = backport_config(weights.config, server, weights.version)
     except SubmissionError as error:
         return f"{weights.name}: {error}"
-    return _refused(subject, weights, found, keras) or _changed(weights, found, keras)
+    return (
+        _refused(subject, weights, found, keras)
+        or _changed(weights, found, keras)
+        or _operations(weights)
+    )
+
+
+def _operations(weights: Weights) -> str:
+    names = unread_operations(weights.config) if weights.config else []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return (
+        f"{weights.name} holds the operation {names[0]!r}{more}, as of a + b or x[:, 1:], and no Keras reads "
+        "those back from an HDF5 file. Back-porting would mend it: it is written where they are from"
+        if names
+        else ""
+    )
 
 
 def _refused(subject: Subject, weights: Weights, found: Backport, server: str) -> str:
@@ -95,9 +111,9 @@ def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
 @check("S323", "warning")
 def statistics_not_used(subject: Subject) -> Iterator[str]:
     """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
-    if any("finalize_state" in (module.text or "") for module in subject.modules):
-        return
     keras = subject.challenge.keras
+    if is_keras_2(keras) or any("finalize_state" in (m.text or "") for m in subject.modules):
+        return
     which = f"Keras {keras}" if keras in targets() else "Keras 3"
     for weights in of_kind(subject, "h5"):
         told = weights.arrays.statistics if weights.arrays else ()

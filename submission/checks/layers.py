@@ -10,7 +10,7 @@ from functools import cache
 
 from submission.backport_config import is_custom
 from submission.backport_graph import Node, is_guest
-from submission.backport_keras2 import OWN_NAMES
+from submission.backport_keras2 import OWN_NAMES, is_keras_2
 from submission.backport_table import load_table, targets
 from submission.checks.keras_files import Weights
 from submission.checks.modules import Function, Module, read_module
@@ -71,10 +71,12 @@ def _custom(subject: Subject) -> Iterator[tuple[Custom, str]]:
 def _asked_for(subject: Subject, weights: Weights) -> Iterator[Custom]:
     unread = {"build_config"} if _compiles(subject) else {"build_config", "compile_config"}
     waiting: deque[object] = deque([weights.config])
+    old = is_keras_2(weights.version)
     while waiting:
         node = waiting.popleft()
         if isinstance(node, dict):
-            if (found := _of(weights.name, node)) is not None:
+            found = _of(weights.name, node)
+            if found is not None and not (old and found.name in OWN_NAMES):
                 yield found
             waiting += [value for key, value in node.items() if key not in unread]
         elif isinstance(node, list):
@@ -89,7 +91,7 @@ def _of(file: str, node: Node) -> Custom | None:
     module, registered = str(node.get("module") or ""), node.get("registered_name")
     if name == "function":
         return _of_function(file, str(config), module, str(registered))
-    if not is_custom(node) or "registered_name" not in node or is_guest(node) or name in OWN_NAMES:
+    if not is_custom(node) or "registered_name" not in node or is_guest(node):
         return None
     keys = frozenset(config) if isinstance(config, dict) else frozenset()
     return Custom(file, str(registered or name), name, module, is_function=False, keys=keys)

@@ -58,6 +58,7 @@ KEYS: list[tuple[str, Node, Node, list[str]]] = [
     ("an initializer's type", layer("Dense", kernel_initializer={"module": "keras.initializers", "class_name": "Zeros", "config": {"dtype": "float32"}}), {"kernel_initializer": {"module": "keras.initializers", "class_name": "Zeros", "config": {}}}, []),
     ("a wrapped layer", layer("TimeDistributed", layer=layer("DepthwiseConv2D", groups=1)), {}, ["groups"]),
     ("a threshold", layer("ThresholdedReLU", theta=0.5), {"threshold": 0.5, "max_value": None, "theta": None}, ["class_name"]),
+    ("a batch over several devices", layer("SyncBatchNormalization", axis=[3]), {"axis": 3}, ["class_name", "axis"]),
     ("a height", layer("RandomHeight", factor=0.1), {"scale": 1.0, "factor": None}, ["class_name"]),
 ]  # fmt: skip
 

@@ -79,7 +79,8 @@ def older_hdf5(
     """A whole model as `.h5`; arrays: those of a layer called normalization."""
     config = model_config(*layers, **more)
     # HDF5 files do not say where classes are from.
-    bare = [{key: n[key] for key in ("class_name", "config")} for n in config["config"]["layers"]]
+    keys = ("class_name", "config", "name", "inbound_nodes")
+    bare = [{key: n[key] for key in keys if key in n} for n in config["config"]["layers"]]
     config = {"class_name": config["class_name"], "config": {**config["config"], "layers": bare}}
     held = io.BytesIO()
     with h5py.File(held, "w") as file:

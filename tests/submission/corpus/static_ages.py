@@ -29,6 +29,7 @@ INT8 = dense(
 )
 GUEST = layer("RandAugment", "keras_cv.layers", "keras_cv>RandAugment", value_range=[0, 255])
 OLD_ENTRY = layer("InputLayer", batch_input_shape=[None, 96, 96, 3], dtype="float32", sparse=False, ragged=False)  # fmt: skip
+ADDED = {"class_name": "Add", "config": {"name": "add"}, "name": "add", "inbound_nodes": []}
 TORCH = {"keras": "", "tensorflow": ""}
 BY_PLATFORM_PATH = INIT.replace(
     'Path(__file__).parent / "weights.npy"', 'Path("/app/output/weights.npy")'
@@ -68,6 +69,7 @@ CASES: list[Case] = [
     _h5("HDF5 of Keras 2, a layer that is gone", [OLD_ENTRY, layer("LocallyConnected2D", filters=2), dense()], "S313"),
     _h5("HDF5 of Keras 2, a class of nowhere", [OLD_ENTRY, layer("Gain", "layers", "Gain"), dense()], "S308"),
     _h5("HDF5 of Keras 2, another hard_sigmoid", [OLD_ENTRY, dense(activation="hard_sigmoid")], "S321", severity="warning"),
+    _h5("HDF5 with an operation", [{**entry(), "inbound_nodes": []}, ADDED, dense()], "S313", version="3.4.1"),
     _keras("a .keras file of Keras 2", OLD_ENTRY, DEPTHWISE, dense(), version=OLD, codes=("S303",)),
     _keras("quantised to int8", entry(), INT8, version=TODAY, codes=("S303",)),
     _keras("a graph's output in a list", entry(), graph("backbone"), layer("Flatten"), dense(), codes=("S303",)),
