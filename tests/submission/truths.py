@@ -25,7 +25,15 @@ from tests.submission.corpus.pictures import labelled_images
 HIDDEN = 2000  # images; what the tool assumes of a challenge that tells nothing
 EACH = 25  # images of a class in each part of the hidden set
 CHANCE = 0.01  # the p-value above which a score is no better than the best constant answer
-TOO_MUCH = ("bomb", "fork", "flood", "writes without end", "shared memory", "memory grows")
+TOO_MUCH = (
+    "bomb",
+    "fork",
+    "flood",
+    "writes without end",
+    "shared memory",
+    "memory grows",
+    "leaves a thread",
+)
 OUTSIDE = {"S216", "S711", "S404", "S405", "S109", "S401", "S402", "S403", "S407", "S409"}
 NEEDS_KERAS = (b"keras", b"tensorflow", b"import tf", b"torch")
 Class = Literal["right", "one", "hopeless", "wrong"]
@@ -108,7 +116,7 @@ def truth_of(case: Case, path: Path, python: str = sys.executable) -> Truth:
     for generation in GENERATIONS:
         server = Server(
             images, labels, generation, profile.working_folder, profile.module, profile.class_name,
-            profile.method, python=python, seconds=case.seconds or 90.0,
+            profile.method, python=python, seconds=case.seconds or 600.0,
         )  # fmt: skip
         ending = server.run(path)
         scores[generation] = ending.score
