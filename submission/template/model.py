@@ -193,7 +193,9 @@ def activation_of(network, name):
     last = [layer for layer in layers if name and getattr(layer, "name", "") == name] or layers
     if hasattr(last[-1], "layers"):
         return activation_of(last[-1], "")
-    return getattr(getattr(last[-1], "activation", None), "__name__", "")
+    told = getattr(getattr(last[-1], "activation", None), "__name__", "")
+    passes_on = told == "linear" and not hasattr(last[-1], "kernel")  # as at the end of float16
+    return "" if passes_on else told
 
 
 def probabilities(outputs, output, activation=""):

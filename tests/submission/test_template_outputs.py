@@ -31,7 +31,10 @@ class Named(Network):
         super().__init__(function)
         self.output_names = list(names)
         acts = SimpleNamespace(__name__=activation) if activation else None
-        self.layers = [SimpleNamespace(name="last", activation=acts)]
+        last = SimpleNamespace(name="last", activation=acts)
+        if activation == "linear":
+            last.kernel = np.zeros(1)  # a Dense; a layer without one passes on what came before it
+        self.layers = [last]
 
 
 OUTPUTS: list[tuple[str, Scores, tuple[str, ...], str | None]] = [
@@ -97,6 +100,14 @@ def test_logits_between_0_and_1_are_told_by_the_layer(tmp_path: Path) -> None:
     network = Named(lambda x: np.tile(logits, (len(x), 1)), activation="linear")
     scores = load(tmp_path, [network], NUM_CLASSES=3).scores(IMAGES)
     assert np.allclose(scores[0], softmax(logits)[0])
+
+
+def test_a_sigmoid_handed_on_as_float32_is_one(tmp_path: Path) -> None:
+    """Else the usual last layer of mixed precision hides what stands before it."""
+    network = Named(lambda x: np.tile([0.9, 0.9, 0.1], (len(x), 1)))
+    network.layers[0].activation = SimpleNamespace(__name__="linear")
+    scores = load(tmp_path, [network], NUM_CLASSES=3).scores(IMAGES)
+    assert np.allclose(scores[0], np.array([0.9, 0.9, 0.1]) / 1.9)
 
 
 def test_a_sigmoid_that_says_nothing(tmp_path: Path) -> None:
