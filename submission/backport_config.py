@@ -66,17 +66,11 @@ class Refusal:
         return f"{self.layer or 'the model'}: {self.why} {self.advice}"
 
 
-@dataclass
-class Rewriter:
-    """Walks one config and collects what it changes and refuses."""
-
-    table: Table
-    keep_compile: bool = False
-    changes: list[Change] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+class Walk:
+    """Goes through a config; what becomes of a layer or another object is told by `_object`."""
 
     def rewrite(self, value: Json, path: str = "", layer: str = "") -> Json:
-        """Return the value as the target reads it; never changes the one given."""
+        """Return the value as it is to be read; never changes the one given."""
         if isinstance(value, list):
             return [self.rewrite(x, f"{path}[{i}]", layer) for i, x in enumerate(value)]
         if not isinstance(value, dict):
@@ -84,6 +78,19 @@ class Rewriter:
         if isinstance(value.get("class_name"), str) and "config" in value:
             return self._object(value, path, layer)
         return {k: self.rewrite(v, joined(path, k), layer) for k, v in value.items()}
+
+    def _object(self, node: Node, path: str, layer: str) -> Json:
+        raise NotImplementedError
+
+
+@dataclass
+class Rewriter(Walk):
+    """Walks one config and collects what it changes and refuses."""
+
+    table: Table
+    keep_compile: bool = False
+    changes: list[Change] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def _object(self, node: Node, path: str, layer: str) -> Json:
         layer = layer_name(node) or layer

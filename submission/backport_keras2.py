@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from submission.backport_config import DROPPED, RENAMED, REPLACED, Change, Refusal
+from submission.backport_config import DROPPED, RENAMED, REPLACED, Change, Refusal, Walk
 from submission.backport_graph import (
     BARE,
     GRAPH,
@@ -76,7 +76,7 @@ def is_keras_2(version: str) -> bool:
 
 
 @dataclass
-class Moderniser:
+class Moderniser(Walk):
     """Walks one config of Keras 2 and collects what it changes and refuses.
 
     Nodes say where their classes are from (`module`), as in `.keras` files. `changes` has what Keras
@@ -85,16 +85,6 @@ class Moderniser:
 
     changes: list[Change] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-
-    def rewrite(self, value: Any, path: str = "", layer: str = "") -> Any:
-        """Return the value as Keras 3 reads it; never changes the one given."""
-        if isinstance(value, list):
-            return [self.rewrite(x, f"{path}[{i}]", layer) for i, x in enumerate(value)]
-        if not isinstance(value, dict):
-            return value
-        if isinstance(value.get("class_name"), str) and "config" in value:
-            return self._object(value, path, layer)
-        return {k: self.rewrite(v, joined(path, k), layer) for k, v in value.items()}
 
     def _object(self, node: Node, path: str, layer: str) -> Any:
         layer = layer_name(node) or layer

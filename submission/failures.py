@@ -116,7 +116,8 @@ _CAUSES = (
     _Cause("Labels count from 0: return them less 1.", ("counts from 1",), stages=("answer",)),
     _Cause("Return the challenge's own numbers of the classes, counted from 0.", ("range",), stages=("answer",)),
     _Cause("Return one label for every image, in their order.", ("length",), stages=("answer",)),
-    _Cause("Something is divided by zero or overflows: the answers hold NaN or infinity, which no scoring takes.", ("nan",), stages=("answer",)),
+    _Cause("The answers hold NaN or infinity, which no scoring takes: look for a division by zero, or weights that were never set.", ("nan",), stages=("answer",)),
+    _Cause("Return a plain array: np.asarray(labels). np.save, which saves the answers, takes no masked one.", said="MaskedArray", stages=("answer",)),
     _Cause("Add the return statement: what predict computes is lost without it.", said="NoneType", stages=("answer",)),
 )  # fmt: skip
 

@@ -170,8 +170,8 @@ def answer_block(predict: Predict, source: Path, part: Path, status: Status) -> 
 
 
 def as_numbers(answer: object) -> Any:
-    """The answer as the array that is saved; refuses Python objects in words, not numpy's."""
-    array = np.asarray(answer)
+    """The answer as the array that `np.save` makes of it; refuses Python objects in our words."""
+    array = np.asanyarray(answer)
     if array.dtype.hasobject:
         name = type(answer).__name__
         first = type(array.flat[0]).__name__ if array.size and array.ndim else ""
