@@ -70,6 +70,7 @@ class Seen:
     changed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     moved_to: str = ""
+    metadata: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,11 @@ def _seen(status: Mapping[str, Any]) -> Seen:
     keys = ("threads", "processes", "hosts", "changed", "added")
     lists = {key: _names(status.get(key)) for key in keys}
     moved = status.get("moved_to")
-    return Seen(**lists, moved_to=moved[:200] if isinstance(moved, str) else "")
+    return Seen(
+        **lists,
+        moved_to=moved[:200] if isinstance(moved, str) else "",
+        metadata=status.get("metadata") is True,
+    )
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ _TABLE = {line.code: line for line in (
     Code("S715", "warning", "changed the working folder", "Use absolute paths instead of os.chdir: the platform's own program may write its answers relative to where it started.", "unknown"),
     Code("S716", "error", "no better than guessing", "Look at the order of the images, at the weights that are loaded, and at the scale they are fed.", "scores"),
     Code("S717", "warning", "needs what one generation of the worker alone has", "Open files beside model.py, Path(__file__).parent / NAME, and write into tempfile.mkdtemp().", "unknown"),
+    Code("S718", "error", "wrote the platform's own metadata", "Write nothing into /app/output: the platform puts a file `metadata` there itself, and fails where one is.", "fails"),
 )}  # fmt: skip
 
 

@@ -112,10 +112,12 @@ class _DryRun:
             # The child for the other folder loads beside the first one; it is asked after it.
             other = stack.enter_context(children.elsewhere()) if children.has_room() else None
             interview, outcome, scale = self._interview(main)
-            moved = None
+            moved, newer = None, None
             if self._is_worth_moving(outcome):
                 session = other or stack.enter_context(children.elsewhere())
                 moved = children.answer_few(session, "other folder")
+        if moved and not outcome.problem:
+            moved, newer = children.by_difference(moved)
         failures = judge_failure(interview, outcome, self.challenge, children.guards())
         cost = estimate(interview, outcome, self.settings.hidden_images)
         findings = [
@@ -125,7 +127,7 @@ class _DryRun:
             *judge_meaning(interview, scale, self.challenge),
             *(judge_cost(cost, self.settings.bounds) if cost else ()),
             *judge_traces(outcome, str(main.request.submission)),
-            *judge_worker(outcome, children.under_newer_worker(outcome)),
+            *judge_worker(outcome, newer),
         ]
         run = self._result(interview, outcome, cost, scale, findings)
         return replace(run, anywhere=bool(moved and not moved.problem and run.answered))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,8 @@ from submission.dry_run_images import Images
 from submission.dry_run_judgement import Bounds
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_questions import Interview, Question
-from submission.errors import SubmissionError
 
 MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
-MOST_MODULES = 100  # that are searched for a folder's name
 FEW = 8  # images for a question whose answer does not count
 SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
 
@@ -60,8 +57,8 @@ class Children:
 
     @contextmanager
     def elsewhere(self) -> Iterator[Session]:
-        """From the working folder that the challenge does not name."""
-        with self._started(self.other_folder) as session:
+        """From the working folder that the challenge does not name, by the newest worker's rules."""
+        with self._started(self.other_folder, self.challenge.workers[-1]) as session:
             yield session
 
     @property
@@ -78,15 +75,22 @@ class Children:
         self.seconds[name] = time.monotonic() - started
         return end
 
-    def under_newer_worker(self, outcome: Outcome) -> Outcome | None:
-        """The same where the submission's folder is read only; only if that may matter."""
-        wrote = bool(outcome.seen.changed or outcome.seen.added)
-        if self.place != HERE or self.challenge.worker or outcome.problem:
-            return None
-        if not wrote and not self._reads_output:
-            return None
-        with self._started(self.challenge.working_folder, "2026-10") as session:
-            return self.answer_few(session, "read only")
+    def by_difference(self, moved: Outcome) -> tuple[Outcome, Outcome | None]:
+        """What made the child elsewhere fail: the folder, or the newer worker's rules.
+
+        Returns what came of it in the other folder alone, and under the newer rules alone (None
+        where the challenge's worker is known: then no other rules were tried).
+        """
+        if len(self.challenge.workers) == 1:
+            return moved, None
+        if moved.problem is None:
+            return moved, moved
+        with self._started(self.challenge.working_folder, self.challenge.workers[-1]) as session:
+            newer = self.answer_few(session, "newer worker")
+        if newer.problem is None:
+            return moved, newer
+        with self._started(self.other_folder) as session:
+            return self.answer_few(session, "other folder"), newer
 
     def guards(self) -> dict[str, str]:
         """What ends a child where the platform's own limit is not known."""
@@ -137,15 +141,3 @@ class Children:
             yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
-
-    @cached_property
-    def _reads_output(self) -> bool:
-        """Whether its code names the folder that only one generation of the worker fills."""
-        names = [name for name in self.archive.names if name.endswith(".py")][:MOST_MODULES]
-        return any(b"/app/output" in self._text(name) for name in names)
-
-    def _text(self, name: str) -> bytes:
-        try:
-            return self.archive.read(name)
-        except SubmissionError:
-            return b""

@@ -26,6 +26,7 @@ from submission.findings import Finding
 
 TOLERATED = 0.01  # of the images; below it floating point may be the reason
 CONSTANT_SHARE = 0.95
+_READ_ONLY = ("Read-only file system", "Errno 30", "Permission denied", "not writable")
 FEWEST_LABELLED = 100  # images for the verdict that a submission only guesses
 _AS_THE_PLATFORM = ("first", "middle", "large", "")
 _OF_QUESTION = {
@@ -177,6 +178,8 @@ def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
         yield found("S711", f"it tried to reach {_some(_plain(seen.hosts))}")
     if _ESCAPE.search(outcome.result.log):
         yield found("S712", "its output holds terminal escapes that move, clear or rename")
+    if seen.metadata:
+        yield found("S718", "it wrote a file `metadata` into /app/output")
     if seen.moved_to:
         home = seen.moved_to in (".", submission)
         where = "its own folder" if home else plain(seen.moved_to, 80)
@@ -188,21 +191,26 @@ def judge_worker(outcome: Outcome, newer: Outcome | None) -> Iterator[Finding]:
     """What one generation of Codabench's worker alone allows.
 
     outcome: as the worker of 2026-03 runs it, whose submission may write its own folder and finds a
-    copy of itself in /app/output. newer: the same under the rules of 2026-10; None where not asked.
+    copy of itself in /app/output. newer: a few images under the rules of 2026-10; None if not asked.
     """
-    seen = outcome.seen
-    touched = [*_plain(seen.changed), *_plain(seen.added)]
-    code = "S713" if touched else "S717"
-    verb = "changed or removed its own files" if seen.changed else "wrote files beside model.py"
-    what = f"it {verb}: {_some(touched)}" if touched else "it reads what is in /app/output"
+    touched = [*_plain(outcome.seen.changed), *_plain(outcome.seen.added)]
+    verb = (
+        "changed or removed its own files"
+        if outcome.seen.changed
+        else "wrote files beside model.py"
+    )
+    what = f"it {verb}: {_some(touched)}" if touched else ""
     if newer is not None and newer.problem is not None:
-        rules = (
-            "the folder is read only, and /app/output empty, under Codabench's worker of 2026-10"
+        refused = any(sign in newer.problem.message for sign in _READ_ONLY)
+        rules = "under Codabench's worker of 2026-10 the folder is read only and /app/output empty"
+        needs = what or (
+            "it opens its own files for writing" if refused else "it runs by older rules"
         )
-        yield found(code, f"{what}; {rules}, and there it fails: {_said(newer.problem)}")
+        code = "S713" if touched or refused else "S717"
+        yield found(code, f"{needs}; {rules}, and there it fails: {_said(newer.problem)}")
     elif touched:
         held = "" if newer is None else "; it runs where they are read only too"
-        yield found(code, f"{what}{held}", "note", kind="")
+        yield found("S713", f"{what}{held}", "note", kind="")
 
 
 def judge_cost(cost: Cost, bounds: Bounds) -> Iterator[Finding]:

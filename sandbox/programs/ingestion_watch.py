@@ -14,6 +14,7 @@ from typing import Any
 
 LEAVING_SECONDS = 2.0  # for what the submission left running to end by itself
 MOST_NAMES = 20
+METADATA = Path("/app/output/metadata")
 _HERE = ("127.", "::1", "localhost")
 Files = dict[str, tuple[int, int]]
 
@@ -49,7 +50,8 @@ def listing(folder: Path) -> Files:
 def changes(submission: Path, before: Files, folder: str) -> dict[str, Any]:
     """Which of the submission's files changed or went, which are new, and where it has moved to.
 
-    moved_to: "." for the submission's own folder, "" where it stayed in `folder`.
+    moved_to: "." for the submission's own folder, "" where it stayed in `folder`. metadata: whether a
+    file of the name that the platform writes there itself lies in the output.
     """
     after = listing(submission)
     try:
@@ -59,6 +61,7 @@ def changes(submission: Path, before: Files, folder: str) -> dict[str, Any]:
     return {
         "changed": sorted(n for n in before if before[n] != after.get(n))[:MOST_NAMES],
         "added": sorted(n for n in after if n not in before)[:MOST_NAMES],
+        "metadata": METADATA.is_file(),
         "moved_to": "" if now == folder else "." if now == str(submission) else now,
     }
 

@@ -252,6 +252,7 @@ TRACES: list[tuple[Seen, str, list[tuple[str, str]]]] = [
     (Seen(processes=("sleep 9",)), "", [("S710", "warning")]),
     (Seen(hosts=("example.org",)), "", [("S711", "warning")]),
     (Seen(moved_to="/"), "", [("S715", "warning")]),
+    (Seen(metadata=True), "", [("S718", "error")]),
     (Seen(moved_to="/own"), "", [("S715", "note")]),
     (Seen(), "\x1b[1m32/32\x1b[0m \x1b[32m━━━\x1b[0m\x1b[K\n", []),  # Keras's own progress bar
     (Seen(), "\x1b[2J", [("S712", "warning")]),
@@ -275,7 +276,13 @@ WORKERS: list[tuple[Seen, Problem | None, bool, list[tuple[str, str]]]] = [
     (WROTE, None, True, [("S713", "note")]),
     (WROTE, FAILED, True, [("S713", "warning")]),
     (Seen(changed=("model.py",)), FAILED, True, [("S713", "warning")]),
-    (Seen(), FAILED, True, [("S717", "warning")]),
+    (Seen(), FAILED, True, [("S713", "warning")]),
+    (
+        Seen(),
+        Problem("init", "FileNotFoundError", "No such file: '/app/output/w.npy'"),
+        True,
+        [("S717", "warning")],
+    ),
 ]
 
 
