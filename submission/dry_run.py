@@ -117,7 +117,7 @@ class _DryRun:
                 session = other or stack.enter_context(children.elsewhere())
                 moved = children.answer_few(session, "other folder")
         if moved and not outcome.problem:
-            moved, newer = children.by_difference(moved)
+            moved, newer = children.by_difference(moved, outcome)
         failures = judge_failure(interview, outcome, self.challenge, children.guards())
         cost = estimate(interview, outcome, self.settings.hidden_images)
         findings = [

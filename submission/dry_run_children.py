@@ -75,19 +75,19 @@ class Children:
         self.seconds[name] = time.monotonic() - started
         return end
 
-    def by_difference(self, moved: Outcome) -> tuple[Outcome, Outcome | None]:
+    def by_difference(self, moved: Outcome, first: Outcome) -> tuple[Outcome, Outcome | None]:
         """What made the child elsewhere fail: the folder, or the newer worker's rules.
 
-        Returns what came of it in the other folder alone, and under the newer rules alone (None
+        first: what came of it as the challenge's platform does it. Returns what came of it in the other folder alone, and under the newer rules alone (None
         where the challenge's worker is known: then no other rules were tried).
         """
         if len(self.challenge.workers) == 1:
             return moved, None
-        if moved.problem is None:
-            return moved, moved
+        if not (moved.problem or first.seen.changed or first.seen.added):
+            return moved, moved  # what is written by the working folder shows in its own alone
         with self._started(self.challenge.working_folder, self.challenge.workers[-1]) as session:
             newer = self.answer_few(session, "newer worker")
-        if newer.problem is None:
+        if newer.problem is None or moved.problem is None:
             return moved, newer
         with self._started(self.other_folder) as session:
             return self.answer_few(session, "other folder"), newer

@@ -30,12 +30,12 @@ _READ_ONLY = ("Read-only file system", "Errno 30", "Permission denied", "not wri
 FEWEST_LABELLED = 100  # images for the verdict that a submission only guesses
 _AS_THE_PLATFORM = ("first", "middle", "large", "")
 _OF_QUESTION = {
-    "again": ("S701", "answers once and fails the second time"),
-    "order": ("S703", "fails for the same images in another order"),
-    "small": ("S702", "answers all images at once, and fails in small blocks (of {count})"),
-    "float32": ("S704", "answers uint8 images, and fails for the same values as float32"),
-    "float64": ("S704", "answers uint8 images, and fails for the same values as float64"),
-}
+    "again": ("S701", "answers once and fails the second time", "Keep nothing from call to call: the platform asks once, but not everybody does."),
+    "order": ("S703", "fails for the same images in another order", ""),
+    "small": ("S702", "answers all images at once, and fails in small blocks (of {count})", "Take any number of images, one as well: squeeze() without an axis drops the first one. The platform asks for all at once."),
+    "float32": ("S704", "answers uint8 images, and fails for the same values as float32", ""),
+    "float64": ("S704", "answers uint8 images, and fails for the same values as float64", ""),
+}  # fmt: skip
 _DIFFERS = (
     ("order", "S703", "in another order"),
     ("small", "S702", "in blocks of 1, 3 and 7"),
@@ -73,11 +73,11 @@ def judge_failure(
         guard = guards.get(problem.stage)
         yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
         return
-    code, what = _OF_QUESTION[interview.failed]
+    code, what, advice = _OF_QUESTION[interview.failed]
     asked = problem.block - interview.blocks
     count = "images" if not 0 <= asked < len(interview.posed) else f"{interview.posed[asked]}"
     message = f"{challenge.method} {what.format(count=count)}: {_said(problem)}"
-    yield found(code, message, detail=explained.detail)
+    yield found(code, message, advice=advice, detail=explained.detail)
 
 
 def judge_answers(

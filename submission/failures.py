@@ -82,8 +82,8 @@ class _Cause:
 
 # The first that fits counts: the particular before the general.
 _CAUSES = (
-    _Cause("A limit ended it while it loaded: load smaller weights, and nothing that predict does not need.", stages=("time", "memory"), said="while (importing|making|start)"),
-    _Cause("The system's memory killer ended it: predict in batches, and keep labels only.", stages=("exit",), said=r"exit code -9\b"),
+    _Cause("It was still loading then: load smaller weights, and nothing that predict does not need.", stages=("time", "memory"), said="while (importing|making|start)"),
+    _Cause("Signal 9, most often the system's memory killer: predict in batches, and keep labels only.", stages=("exit",), said=r"exit code -9\b"),
     _Cause("Native code crashed (a library, or arrays that it does not expect): the log below may name it.", stages=("exit",), said=r"exit code -(4|6|7|8|11)\b"),
     _Cause("os._exit or exit() ends the platform's own program too: remove it.", stages=("exit",), said=r"exit code [0-9]"),
     _Cause("The platform makes it without arguments: give every argument a default.", ("TypeError",), r"\b{class}(\.__init__)?\(\) (missing|takes)", ("init",)),
@@ -107,6 +107,7 @@ _CAUSES = (
     _Cause("It writes where it may only read: the folder of the submission is read-only on some servers, and here. Write into tempfile.mkdtemp().", said="read-only file system|errno 30"),
     _Cause("Close what you open: with open(...) as file.", said="too many open files"),
     _Cause(_NO_ROOM, said="no space left on device|file too large"),
+    _Cause("That file is not in the zip: put it in (make-submission ... --include FILE), or mend its name.", said="(no such file|file not found|unable to (synchronously )?open file).*/app/ingested_program/"),
     _Cause(_BESIDE, ("FileNotFoundError",)),
     _Cause(_BESIDE, said="no such file|file not found|unable to (synchronously )?open file"),
     _Cause(_FLOATS, ("UFuncTypeError", "_UFuncOutputCastingError")),

@@ -33,6 +33,7 @@ class Case:
     images only (`pictures.labelled_images`). server: only the server's versions show it.
     seconds, memory: limits to run it under (s, bytes). spoil: changes the zip's bytes.
     prefix: so many bytes (of a sparse file) stand before the zip.
+    advice: what the advice of a run's finding must hold, beside the cause that the row stands for.
     challenge: fields that differ from the built-in challenge. kind: of the rows of `bare_*.py`,
     which expect nothing: the bare worker says how they end (`verdicts.py`).
     """
@@ -48,6 +49,7 @@ class Case:
     seconds: float | None = None
     memory: int | None = None
     allowed: frozenset[str] = frozenset()
+    advice: str = ""
     zip_name: str = "submission.zip"
     spoil: Callable[[bytes], bytes] | None = None
     prefix: int = 0
