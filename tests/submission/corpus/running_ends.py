@@ -159,14 +159,14 @@ CASES: list[Case] = [
     _predicts("writes without end", DISK, "S613|S605", seconds=60, advice="Write less"),
     _predicts("fills the shared memory", SHARED_MEMORY, "S613|S605|S608|S609", seconds=60, advice="Write less"),
     # it ends the process
-    _predicts("os._exit(0) in predict", "import os; os._exit(0)", "S609", advice="os"),
-    _imports("os._exit(0) in import", "import os; os._exit(0)", "S609", advice="os"),
+    _predicts("os._exit(0) in predict", "import os; os._exit(0)", "S609", advice="os._exit or exit() ends"),
+    _imports("os._exit(0) in import", "import os; os._exit(0)", "S609", advice="os._exit or exit() ends"),
     _predicts("kills itself", "import os; os.kill(os.getpid(), 9)", "S609", advice="most often the system's memory killer"),
     _predicts("crashes in native code", SEGFAULT, "S609", advice="Native code crashed"),
     _predicts("an alarm ends it", "import signal, time; signal.alarm(1); time.sleep(5)", "S609", advice="Something ended Python itself"),
     _predicts("kills its parent", KILL_PARENT, "S609|S607|S605|S600", seconds=30, advice="Predict in larger batches"),
     _starts("closes every file", "import os; os.closerange(0, 256)", "S609|S603|S605|S606|S600|S615", advice="Leave the streams open"),
-    _predicts("fakes its answers", FAKE, "S609|S606", advice="os"),
+    _predicts("fakes its answers", FAKE, "S609|S606", advice="os._exit or exit() ends"),
     # it leaves something behind, or reaches out
     _starts("leaves a thread", THREAD, "S710", severity="warning", advice="End them before predict returns"),
     _starts("leaves a child process", CHILD, "S710", severity="warning", advice="End them before predict returns"),
