@@ -59,6 +59,14 @@ class Dataset:
         if len(np.unique(self.ids)) != len(self.ids):
             raise DataError("ids must be unique: one row of the uncleaned file each")
 
+    def check_classes(self, classes: int, whose: str) -> None:
+        """Raise DataError unless all labels are in 0..classes-1; whose: the challenge's name."""
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < classes:
+            raise DataError(
+                f"expected labels from 0 to {classes - 1} ({whose}), received "
+                f"{self.labels.min()} to {self.labels.max()} in {self.source}"
+            )
+
     def __len__(self) -> int:
         return len(self.images)
 

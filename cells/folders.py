@@ -85,7 +85,8 @@ def _class_numbers(
     names = sorted({entry.name for one in folders for entry in _entries(one) if entry.is_dir()})
     if not names:
         raise DataError(_no_classes(path))
-    if not all(name.isascii() and name.isdigit() for name in names):
+    exactly = not isinstance(classes, int | None) and set(names) <= set(classes)
+    if exactly or not all(name.isascii() and name.isdigit() for name in names):
         known = numbers_of(names, classes)
         if len(known) == len(names):
             return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)

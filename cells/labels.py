@@ -179,7 +179,8 @@ def _from_texts(
     """Digits, or names of the classes where these are known."""
     texts = np.char.strip(_decoded(column, source))
     digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= _DIGITS)
-    if digits.all():
+    exactly = not isinstance(classes, int | None) and np.isin(texts, list(classes)).all()
+    if digits.all() and not exactly:
         return texts.astype(np.int64), (f"Labels converted from {column.dtype} to integers.",)
     different = np.unique(texts).tolist()
     known = numbers_of(different, classes)

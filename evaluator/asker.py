@@ -103,7 +103,7 @@ def _request(folder: Path, challenge: Challenge, options: Options) -> Request:
         working_folder=challenge.working_folder,
         device=chosen_device(options.device),
         python=options.python or sys.executable,
-        images=options.hidden_images or challenge.hidden_images,
+        images=options.hidden_images or challenge.assumed_images,
         limits=replace(
             CEILINGS,
             seconds=options.seconds or challenge.seconds,

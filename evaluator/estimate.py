@@ -196,7 +196,7 @@ def _chance_above(seen: Gaussians, best: float, decimals: int | None) -> float:
     needed = best + (0.5 * 10.0**-decimals if decimals is not None else 0.0)
     if needed >= 1:
         return 0.0
-    return 1.0 if needed <= 0 else 1 - seen.below(float(logit(needed)))
+    return 1.0 if needed <= 0 else max(0.0, 1 - seen.below(float(logit(needed))))  # of rounding
 
 
 def _share(matched: Match, without: float) -> float:

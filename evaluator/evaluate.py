@@ -248,7 +248,7 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None
     if part is not None and images is not None and not isinstance(images, str | Path):
         raise EvaluationError(f"part={part!r} is for a file: leave it out, or give a file's name")
     if isinstance(images, Dataset):
-        _check_labels(images, challenge)
+        images.check_classes(challenge.classes, challenge.name)
         return images
     shape, classes = challenge.shape, challenge.label_names
     if images is None or isinstance(images, str | Path):
@@ -257,14 +257,6 @@ def _as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None
     if labels is None:
         raise EvaluationError("labels are missing: local_eval(zip, images, labels), or give a file")
     return from_arrays(images, labels, shape=shape, classes=classes)
-
-
-def _check_labels(data: Dataset, challenge: Challenge) -> None:
-    if len(data) and not 0 <= data.labels.min() <= data.labels.max() < challenge.classes:
-        raise EvaluationError(
-            f"expected labels from 0 to {challenge.classes - 1} ({challenge.name}), received "
-            f"{data.labels.min()} to {data.labels.max()} in {data.source}"
-        )
 
 
 def _timing(outcome: Outcome | None, seconds: float, asked: int) -> Timing:

@@ -28,6 +28,7 @@ from submission.failures import Failure, explain
 from submission.findings import Finding
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried
+FEEDS = "1"  # revision of the ways to feed: stored answers are of these
 FED = 200  # images of which they are tried
 
 
@@ -107,7 +108,7 @@ class Fed:
 
     def labels(self, reading: Reading) -> NDArray[np.int64] | None:
         """What is answered when they are fed so; None where it fails."""
-        key = AnswerKey(self.rehearsal.book.run, f"clean, fed {reading.name}")
+        key = AnswerKey(self.rehearsal.book.run, f"clean, fed {reading.name}, {FEEDS}")
         known = self.store.answers(key, self.data.ids) if self.store else None
         if known is not None:
             return known
@@ -117,9 +118,12 @@ class Fed:
             out[:] = reading.fed(self.data.images)
 
         block = Block((len(self.data), *shape), "float32")
-        answered = self.rehearsal.asker.begin().pose([block], fill)
+        asker = self.rehearsal.asker
+        answered = asker.begin().pose([block], fill)
+        asker.calls += 1
         if answered is None:
             return None
+        asker.asked += len(self.data)
         if self.store is not None and self.store.writable:
             self.store.put_block([(key, self.data.ids, answered[0])])
         return answered[0]
@@ -138,7 +142,7 @@ def limits_untried(rehearsal: Rehearsal, part: Round) -> tuple[str, ...]:
     """What to say where a time limit was given, but most answers were there before."""
     seconds, asked = rehearsal.asker.options.seconds, rehearsal.asker.asked
     every = len(rehearsal.plan.wanted(part))
-    if seconds is None or asked >= every:
+    if seconds is None or asked >= every or not rehearsal.is_complete(part):
         return ()
     said = (
         f"The time limit of {seconds:g} s was tried on {asked:,} of {every:,} answers; the others "

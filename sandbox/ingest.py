@@ -240,15 +240,19 @@ class Session:
     ) -> None:
         """Until all blocks are answered, or something is wrong; read(count): reads so many answers."""
         running, stage_seen, stage = self._running, -1.0, "start"
-        began = running.seconds
-        while running.poll() is None and not feeder.failed and feeder.answered < feeder.count:
+        began = looked = running.seconds
+        idle = False
+        while not feeder.failed and feeder.answered < feeder.count:
+            now = running.seconds
+            if idle:  # waiting for images is not the submission's time, however long it took
+                running.allow(now - looked)
+            if running.poll() is not None:
+                break
             feeder.collect()
             if not read(feeder.answered):
                 break
-            quick = running.seconds - began < QUICK_SECONDS
-            pause = LOOK_SECONDS if quick else POLL_SECONDS
-            if feeder.answered == feeder.made < feeder.count:
-                running.allow(pause)  # waiting for images is not the submission's time
+            looked, idle = now, feeder.answered == feeder.made < feeder.count
+            pause = LOOK_SECONDS if now - began < QUICK_SECONDS else POLL_SECONDS
             if running.seconds - stage_seen > STAGE_SECONDS:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
 import zipfile
 import zlib
@@ -87,7 +88,6 @@ class Archive:
                 f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
             ) from None
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
-        self._file: IO[bytes] | None = None  # opened for the first look into a stored file
         self._held: dict[str, IO[bytes]] = {}
         self._sound: set[zipfile.ZipInfo] = set()  # whose checksums were seen to be right
         self.members = tuple(_member(info) for info in infos)
@@ -110,8 +110,6 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         for held in self._held.values():
             held.close()
-        if self._file is not None:
-            self._file.close()
         self._zip.close()
         self._whole.close()
 
@@ -124,7 +122,7 @@ class Archive:
     @property
     def size(self) -> int:
         """The size of the zip in bytes."""
-        return self.path.stat().st_size
+        return os.fstat(self._whole.fileno()).st_size
 
     @property
     def unpacked_bytes(self) -> int:
@@ -157,10 +155,8 @@ class Archive:
             if member.is_bomb or member.size > MOST_TO_UNPACK:
                 raise SubmissionError(f"{name} in {self.path.name} is too large to look into.")
             info = self._infos[name]
-            if self._file is None:
-                self._file = self.path.open("rb")
             try:
-                self._held[name] = opened(self._file, self._zip, info)
+                self._held[name] = opened(self._whole, self._zip, info)
             except DAMAGED as error:
                 raise SubmissionError(
                     f"{name} in {self.path.name} cannot be read: {error}."

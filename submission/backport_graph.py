@@ -117,7 +117,8 @@ def modern_calls(config: Node) -> tuple[Node, list[str]]:
     # Where a graph ends, Keras 3 still counts the calls of a functional model from 1.
     ends = {name for name, is_graph in late.items() if not is_graph}
     outputs = _shifted(config["output_layers"], ends)
-    asked = [name for name in late if any(n == name for n, _, _ in _references([n[GRAPH] for n in layers], names))]  # fmt: skip
+    called = {name for name, _, _ in _references([node[GRAPH] for node in layers], names)}
+    asked = [name for name in late if name in called]
     return {**config, "layers": calls, "output_layers": outputs}, asked
 
 

@@ -16,16 +16,14 @@ from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.codes import STEPS, Step, found
 from submission.dry_run_children import Children, Settings
-from submission.dry_run_cost import Cost, estimate
+from submission.dry_run_cost import Cost, estimate, judge_cost, unchecked_cost
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import (
     judge_answers,
-    judge_cost,
     judge_failure,
     judge_meaning,
     judge_traces,
     judge_worker,
-    unchecked_cost,
 )
 from submission.dry_run_packages import unknown_package, with_packages
 from submission.dry_run_places import HERE, Place

@@ -18,9 +18,8 @@ from sandbox.ingest import Outcome, Request, Session
 from sandbox.job import CEILINGS, Limits
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
-from submission.dry_run_cost import PLATFORMS_SECONDS
+from submission.dry_run_cost import PLATFORMS_SECONDS, Bounds
 from submission.dry_run_images import Images
-from submission.dry_run_judgement import Bounds
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_questions import Interview, Question
 

@@ -15,8 +15,8 @@ from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.dry_run import first_answer
 from submission.dry_run_children import Settings
+from submission.dry_run_cost import Bounds
 from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
-from submission.dry_run_judgement import Bounds
 from submission.dry_run_places import (
     HERE,
     Place,
@@ -118,6 +118,7 @@ class Rehearser:
                 shape, part = challenge.shape, wishes.part
                 names = challenge.label_names
                 data = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=names)
+            data.check_classes(challenge.classes, challenge.name)
             return given_images(data, splits, wishes.seed, held_out=wishes.held_out)
         except DataError as error:
             raise SubmissionError(str(error)) from None

@@ -1,15 +1,26 @@
-"""What the whole hidden set would cost, from one call each of three sizes."""
+"""What the whole hidden set would cost, from one call each of three sizes, and what that means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sandbox.outcome import Call, Outcome
+from submission.amounts import human_bytes
+from submission.codes import found
 from submission.dry_run_questions import Interview
+from submission.findings import Finding
 
 PLATFORMS_SECONDS = 600  # Codabench's default where the organisers set no limit
 _SIZES = ("again", "middle", "large")  # questions, each of one call
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The platform's limits; None where unknown."""
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,3 +92,52 @@ def _forecast(
 
 def _plus(forecast: Range, more: float) -> Range:
     return Range(forecast.likely + more, forecast.low + more, forecast.high + more)
+
+
+def judge_cost(cost: Cost, bounds: Bounds) -> Iterator[Finding]:
+    """Whether the whole hidden set would stay within the limits that are known, or usual."""
+    for_all = f"for {cost.images:,} images (asked at once here: {cost.measured:,})"
+    limit = bounds.seconds or PLATFORMS_SECONDS
+    if cost.seconds.low > limit:
+        needs = _seconds(cost.seconds)
+        if bounds.seconds is not None:
+            yield found("S706", f"it would need {needs} {for_all}; the limit is {limit:g} s")
+        else:
+            message = f"it would need {needs} {for_all}; {limit} s is Codabench's default limit"
+            yield found("S706", message, "warning", kind="unknown")
+    if bounds.memory_bytes is not None and cost.peak_bytes.low > bounds.memory_bytes:
+        needs, most = _bytes(cost.peak_bytes), human_bytes(bounds.memory_bytes)
+        yield found("S707", f"it would need {needs} {for_all}; the limit is {most}")
+
+
+def unchecked_cost(cost: Cost | None, bounds: Bounds) -> Iterator[str]:
+    """The limits that nobody wrote down, or that a forecast may or may not reach."""
+    if bounds.seconds is None:
+        needs = f" (needs {_seconds(cost.seconds)} here for {cost.images:,} images" if cost else ""
+        beyond = cost is not None and cost.seconds.high > PLATFORMS_SECONDS
+        usual = f"; {PLATFORMS_SECONDS} s is Codabench's default" if beyond else ""
+        yield f"time limit{needs}{usual}{')' if cost else ''}"
+    elif cost and cost.seconds.low <= bounds.seconds < cost.seconds.high:
+        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} foretold)"
+    if bounds.memory_bytes is None:
+        needs = f" (needs {_bytes(cost.peak_bytes)} here)" if cost else ""
+        yield f"memory limit{needs}"
+    elif cost and cost.peak_bytes.low <= bounds.memory_bytes < cost.peak_bytes.high:
+        limit = human_bytes(bounds.memory_bytes)
+        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} foretold)"
+
+
+def _seconds(needs: Range) -> str:
+    """As "about 12 s", or "about 700 s, 640 to 980" where the calls do not agree."""
+    likely = max(needs.likely, 1)
+    spread = f", {needs.low:.0f} to {needs.high:.0f}" if _is_wide(needs) else ""
+    return f"about {likely:.0f} s{spread}"
+
+
+def _bytes(needs: Range) -> str:
+    spread = f", {human_bytes(needs.low)} to {human_bytes(needs.high)}" if _is_wide(needs) else ""
+    return f"about {human_bytes(needs.likely)}{spread}"
+
+
+def _is_wide(needs: Range) -> bool:
+    return needs.high > 1.1 * needs.low and needs.high > 1

@@ -21,6 +21,7 @@ from submission.preprocessing import MODES
 ALPHA = 0.01  # that a right submission is blamed, over all readings together
 NEAR = 0.03  # of the best reading's accuracy: as good, so that the simpler one is named
 LEAST_GAIN = 0.02
+DOUBT = 0.05
 FEWEST = 20  # images; of fewer nothing can be said
 Values = NDArray[np.float32]
 Right = NDArray[np.bool_]
@@ -187,26 +188,36 @@ def diagnosis(differences: Sequence[Difference]) -> Difference | None:
     return next((d for d in holding if d.changed >= best - NEAR), None)
 
 
-def guess_level(answers: Labels, truth: Labels) -> str:
-    """Why the labels are no better than guessed, in words; "" where they are.
+@dataclass(frozen=True)
+class Guess:
+    """Why labels are no better than guessed, in words. is_certain: whether that may be an error."""
 
-    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are
-    dealt to them anew (a permutation test), and labels that any constant answer surely beats.
+    words: str
+    is_certain: bool
+
+
+def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> Guess | None:
+    """Whether the labels are no better than guessed; answers, truth: int64 (n,).
+
+    Guessed are labels that fit the images no better than when they are dealt to them anew (a
+    permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is what counts, labels that
+    always answering the commonest class surely beats.
     """
     right, count = int((answers == truth).sum()), len(truth)
-    constant = float(np.bincount(truth).max()) / count
     if count < FEWEST:
-        return ""
-    upper = _clopper_pearson(right, count, 2 * ALPHA)[1]
+        return None
+    constant = float(np.bincount(truth).max()) / count
+    said = f"accuracy is {right / count:.3f} on {count} labelled images"
     dealt = _dealt_anew(answers, truth)
     p = float((1 + (dealt >= right).sum()) / (1 + len(dealt)))
-    lucky = np.quantile(dealt, 1 - ALPHA)
-    if upper > constant and not (p > ALPHA and right <= lucky):
-        return ""
-    return (
-        f"accuracy is {right / count:.3f} on {count} labelled images: no better than guessing (p = "
-        f"{p:.2g}; always answering the commonest class gives {constant:.3f})"
-    )
+    if p > ALPHA and right < count:
+        doubt = "no better than" if p > DOUBT else "hardly better than"
+        words = f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are dealt to the images by chance)"
+        return Guess(words, p > DOUBT)
+    if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
+        words = f"{said}: no better than guessing, as always answering the commonest class gives {constant:.3f} (p < {ALPHA})"
+        return Guess(words, is_certain=True)
+    return None
 
 
 def worse(before: Right, after: Right) -> float:

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluator.commands.parsers import (
     add_store,
@@ -39,6 +40,10 @@ from submission.command import Exit, console
 from submission.findings import has_errors
 from submission.given import require_images, require_zip
 from submission.next_step import next_command
+
+if TYPE_CHECKING:
+    from evaluator.result import Report
+    from sandbox.chosen_python import Python
 
 EXAMPLES = """\
 examples:
@@ -145,7 +150,21 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     data = load_kept(
         data_file, kept, part=options.part, prefer=TO_REHEARSE, shape=shape, classes=classes
     )
-    chosen = Options(
+    chosen = _chosen(options, words, python)
+    announce_compiling(say)
+    try:
+        report = evaluate(submission, data, challenge, chosen, on_terminal)
+    except KeyboardInterrupt:
+        if chosen.store != NO_STORE and may_write(find_store(chosen.store)):
+            say("what was answered so far is kept: the same command goes on from there")
+        raise
+    _tell(report, options)
+    return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
+
+
+def _chosen(options: argparse.Namespace, words: Sequence[str], python: Python) -> Options:
+    """The evaluation's options, from the command's."""
+    return Options(
         corrupt=options.corrupt,
         images=options.images or None,
         seed=options.seed,
@@ -168,13 +187,10 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         part=options.part,
         held_out=options.held_out,
     )
-    announce_compiling(say)
-    try:
-        report = evaluate(submission, data, challenge, chosen, on_terminal)
-    except KeyboardInterrupt:
-        if chosen.store != NO_STORE and may_write(find_store(chosen.store)):
-            say("what was answered so far is kept: the same command goes on from there")
-        raise
+
+
+def _tell(report: Report, options: argparse.Namespace) -> None:
+    """Write and print the report, as the options say."""
     # Files first: who reads the text may leave early.
     if options.html:
         write_text(Path(options.html), report.to_page())
@@ -186,7 +202,6 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         show(report, console())
         if report.estimate is not None:
             print(_after_upload(report.source.path, options))
-    return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
 
 
 def _after_upload(zip_path: str, options: argparse.Namespace) -> str:

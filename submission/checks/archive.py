@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -167,10 +168,16 @@ def cannot_be_unpacked(subject: Subject) -> Iterator[str]:
     for member in subject.archive.members:
         if not member.name:
             yield f"{member.written!r} names no file"
-    folders = {str(up) for name in names for up in PurePosixPath(name).parents if str(up) != "."}
-    for name in sorted(names & (folders | set(subject.archive.folders))):
+    for name in sorted(names & set(subject.archive.folders) | _also_folders(names)):
         if name:
             yield f"{name} is a file and a folder in the zip"
+
+
+def _also_folders(names: set[str]) -> set[str]:
+    """The files that others lie in: in order of their parts, they come right after it."""
+    parted = sorted(name.split("/") for name in names)
+    pairs = itertools.pairwise(parted)
+    return {"/".join(one) for one, other in pairs if other[: len(one)] == one}
 
 
 def _unusable(name: str) -> str:

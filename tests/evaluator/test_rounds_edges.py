@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import evaluator.storing.file
-from cells import Dataset, split
+from cells import DataError, Dataset, split
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import stored_sheets
 from evaluator.options import NO_STORE, Options
@@ -187,7 +187,7 @@ def test_everything_is_every_cell_of_the_preset(tmp_path: Path) -> None:
 def test_labels_of_another_challenge_are_refused(tmp_path: Path) -> None:
     """Else every image of a class that is not there would count as wrong."""
     strange = Dataset(DATA.images, DATA.labels + 8, DATA.ids)
-    with pytest.raises(EvaluationError, match="expected labels from 0 to 7"):
+    with pytest.raises(DataError, match="expected labels from 0 to 7"):
         local_eval(submission(tmp_path), strange, **QUICK)
 
 

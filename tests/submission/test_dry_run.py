@@ -12,16 +12,13 @@ import pytest
 from sandbox.job import JobResult
 from sandbox.outcome import Call, Outcome, Problem, Seen
 from submission.challenge import load_challenge
-from submission.dry_run_cost import Cost, Range, estimate
+from submission.dry_run_cost import Bounds, Cost, Range, estimate, judge_cost, unchecked_cost
 from submission.dry_run_images import Images
 from submission.dry_run_judgement import (
-    Bounds,
     judge_answers,
-    judge_cost,
     judge_meaning,
     judge_traces,
     judge_worker,
-    unchecked_cost,
 )
 from submission.dry_run_questions import Answer, Interview
 from submission.dry_run_scale import guess_level
@@ -126,7 +123,7 @@ def test_chance_is_called_guessing_and_skill_is_not() -> None:
         for _ in range(40):
             knows = draws.random(150) < skill
             answers = np.where(knows, truth, draws.integers(0, 8, 150))
-            called[skill] += bool(guess_level(answers, truth))
+            called[skill] += guess_level(answers, truth) is not None
     assert called[0.0] >= 36
     assert called[0.3] == called[0.9] == 0
 
