@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from evaluator.benchmark import Questions, fill_block
 from evaluator.environment import chosen_device
 from sandbox.ingest import Block, Outcome, Request, Session
 from sandbox.job import CEILINGS
+from sandbox.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,9 +58,9 @@ class Asker:
     def begin(self) -> Session:
         """Start the child if it has not been started."""
         if self._session is None:
-            place = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="submission-"))
-            self.archive.extract(Path(place))
-            request = _request(Path(place), self.challenge, self.options)
+            folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
+            self.archive.extract(folder)
+            request = _request(folder, self.challenge, self.options)
             self._session = self._stack.enter_context(Session(request))
         return self._session
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from sandbox.job import Job, Limits, SandboxError
 from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
 from sandbox.run import POLL_SECONDS, python_environment, start
 from sandbox.seal import Seal
+from sandbox.temporary import TemporaryFolder
 
 PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is
@@ -91,8 +91,8 @@ class Session:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self._place = tempfile.TemporaryDirectory(prefix="rehearsal-")
-        folders = _lay_out(Path(self._place.name), request)
+        self._place = TemporaryFolder()
+        folders = _lay_out(self._place.path, request)
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._seal = Seal(self._output)
         self._sizes: list[int] = []  # of all blocks given so far
@@ -102,7 +102,7 @@ class Session:
         try:
             self._running = start(_job(request, folders))
         except SandboxError:
-            self._place.cleanup()
+            self._place.close()
             raise
 
     def __enter__(self) -> Session:
@@ -110,7 +110,7 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._running.cancel()
-        self._place.cleanup()
+        self._place.close()
 
     def ask(
         self,

@@ -187,11 +187,12 @@ class Archive:
         stays, links become text files. Raises `SubmissionError` for what cannot be unpacked.
         """
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._zip.extractall(folder)
         except OSError as error:
             if error.errno in OURS_TO_MEND:
                 raise SubmissionError(
-                    f"{self.path.name} cannot be unpacked in {folder.parent}: {error.strerror}. "
+                    f"{self.path.name} cannot be unpacked in {folder.parent.parent}: {error.strerror}. "
                     "TMPDIR names another place."
                 ) from None
             raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None

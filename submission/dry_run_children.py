@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ import psutil
 
 from sandbox.ingest import Outcome, Request, Session
 from sandbox.job import CEILINGS, Limits
+from sandbox.temporary import TemporaryFolder
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
 from submission.dry_run_cost import PLATFORMS_SECONDS, Bounds
@@ -133,10 +132,8 @@ class Children:
     @contextmanager
     def _unpacked(self) -> Iterator[Path]:
         started = time.monotonic()
-        place = Path(tempfile.mkdtemp(prefix="rehearsal-"))
-        try:
-            self.archive.extract(place)
+        with TemporaryFolder("zip-") as place:
+            folder = place / "zip"
+            self.archive.extract(folder)
             self.seconds["unpack"] = time.monotonic() - started
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+            yield folder
