@@ -116,7 +116,8 @@ class _DryRun:
                 moved = children.answer_few(session, "other folder")
         if moved and not outcome.problem:
             moved, newer = children.by_difference(moved, outcome)
-        failures = judge_failure(interview, outcome, self.challenge, children.guards())
+        whole = children.whole_set(interview, outcome)
+        failures = judge_failure(interview, outcome, self.challenge, children.guards(), whole)
         cost = estimate(interview, outcome, self.settings.hidden_images)
         findings = [
             *with_packages(failures, outcome.problem, self.place),

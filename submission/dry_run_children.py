@@ -20,7 +20,7 @@ from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, Worki
 from submission.dry_run_cost import PLATFORMS_SECONDS, Bounds
 from submission.dry_run_images import Images
 from submission.dry_run_places import HERE, Place
-from submission.dry_run_questions import Interview, Question
+from submission.dry_run_questions import LARGE_BYTES, Interview, Question
 
 MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
 FEW = 8  # images for a question whose answer does not count
@@ -72,6 +72,22 @@ class Children:
         end = session.finish()
         self.seconds[name] = time.monotonic() - started
         return end
+
+    def whole_set(self, interview: Interview, outcome: Outcome) -> Outcome | None:
+        """What comes of as many images as the hidden set has, where the first few were not answered.
+
+        None where that says nothing more: it failed before it was asked, or ran into a limit.
+        """
+        problem = outcome.problem
+        asked = problem is not None and problem.stage in ("predict", "answer")
+        if interview.failed != "first" or not asked or self.place != HERE:
+            return None
+        rows = np.arange(self.settings.hidden_images) % len(self.images.values)
+        if len(rows) * self.images.values[0].nbytes > LARGE_BYTES:
+            return None
+        with self.main() as session:
+            Interview(session, self.images).ask(Question("first", [rows]))
+            return session.finish()
 
     def by_difference(self, moved: Outcome, first: Outcome) -> tuple[Outcome, Outcome | None]:
         """What made the child elsewhere fail: the folder, or the newer worker's rules.

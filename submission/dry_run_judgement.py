@@ -20,7 +20,7 @@ from submission.codes import found
 from submission.dry_run_questions import Answer, Interview
 from submission.dry_run_scale import Difference, diagnosis, guess_level
 from submission.failures import Failure, explain, plain
-from submission.findings import Finding
+from submission.findings import Finding, Kind
 
 TOLERATED = 0.01  # of the images; below it floating point may be the reason
 CONSTANT_SHARE = 0.95
@@ -42,16 +42,22 @@ _DIFFERS = (
     ("float32", "S704", "fed as float32 of the same values"),
     ("float64", "S704", "fed as float64 of the same values"),
 )
+_INTEGERS = re.compile(r"u?int\d+|[<>=|]?[iu]\d")
 # Colours and erasing to the end of the line are what progress bars print (Keras's own too).
 _ESCAPE = re.compile(r"\x1b(?!\[[0-9;]*[mK])")
 
 
 def judge_failure(
-    interview: Interview, outcome: Outcome, challenge: Challenge, guards: Mapping[str, str]
+    interview: Interview,
+    outcome: Outcome,
+    challenge: Challenge,
+    guards: Mapping[str, str],
+    whole: Outcome | None = None,
 ) -> Iterator[Finding]:
     """The finding for a question that was not answered.
 
     guards: "time", "memory" -> what ended the child where the platform's own limit is not known.
+    whole: what came of as many images as the hidden set has, where a few were not answered.
     """
     problem = outcome.problem
     if problem is None or interview.failed.startswith("scale "):
@@ -59,6 +65,9 @@ def judge_failure(
     failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
     explained = explain(failure, challenge.module, challenge.class_name, challenge.method)
     # Processes that the first pass left behind may be counted when the next question is put.
+    if whole is not None and whole.problem is None:
+        yield _of_some_sizes(explained, interview, challenge)
+        return
     if interview.failed in _AS_THE_PLATFORM or problem.stage == "processes":
         guard = guards.get(problem.stage)
         yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
@@ -68,6 +77,17 @@ def judge_failure(
     count = "images" if not 0 <= asked < len(interview.posed) else f"{interview.posed[asked]}"
     message = f"{challenge.method} {what.format(count=count)}: {_said(problem)}"
     yield found(code, message, advice=advice, detail=explained.detail)
+
+
+def _of_some_sizes(explained: Finding, interview: Interview, challenge: Challenge) -> Finding:
+    """It answers as many images as the hidden set has, and not any number."""
+    known = challenge.hidden_images is not None
+    size = f"{challenge.assumed_images:,}{'' if known else ', as many as we assume'}"
+    asked = sum(interview.posed)
+    message = f"{explained.message} (for {asked:,} images; it answers {size})"
+    advice = "Take any number of images: pad the last batch, or let it be smaller."
+    kind: Kind = "rules" if known else "unknown"
+    return replace(explained, severity="warning", message=message, advice=advice, kind=kind)
 
 
 def judge_answers(
@@ -212,7 +232,7 @@ def _other_type(returned: Mapping[str, str], challenge: Challenge) -> Iterator[F
         what = f"{plain(kind, 60)}, not a numpy array"
     elif "," in shape.rstrip(",)"):
         what = f"an array of shape {plain(shape, 40)}, not (n,)"
-    elif dtype and not dtype.startswith(("int", "uint")):
+    elif dtype and not _INTEGERS.fullmatch(dtype):
         what = f"{plain(dtype, 20)}, not integers"
     else:
         return

@@ -12,7 +12,7 @@ from submission.checks.registry import Subject, check
 MAGIC = re.compile(r"^(\s*)(%{1,2}[A-Za-z].*|![A-Za-z./].*|\?{1,2}[A-Za-z].*|[A-Za-z_][\w.]*\?{1,2})\s*$")  # fmt: skip
 
 Defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-MADE_UP = frozenset(("globals", "vars", "locals", "exec", "setattr", "eval"))
+MADE_UP = frozenset(("globals", "vars", "locals", "exec", "setattr", "eval", "modules"))
 
 
 @check("S201", "error")
@@ -57,7 +57,7 @@ def no_class(subject: Subject) -> Iterator[str]:
         return  # a package stands before the file, which has a check of its own
     name, main = subject.challenge.class_name, subject.main
     stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in main.nodes)
-    made_up = any(isinstance(n, ast.Name) and n.id in MADE_UP for n in main.nodes)
+    made_up = any(getattr(n, "id", getattr(n, "attr", "")) in MADE_UP for n in main.nodes)
     if stars or made_up or any(_bound_outside(main, n) for n in (name, "__getattr__")):
         return  # imported from elsewhere, assigned or made: only a run can tell
     other = sorted(n.name for n in subject.main.tree.body if isinstance(n, Defined))

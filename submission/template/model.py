@@ -229,7 +229,9 @@ def two_columns(scores, output):
     if output == "logits":
         return np.hstack([-scores / 2, scores / 2])
     if scores.min() < 0 or scores.max() > 1:
-        raise ValueError('one column outside 0..1: are these logits? Then say OUTPUT = "logits"')
+        raise ValueError(
+            "one column outside 0..1: are these logits? Then pack with --output logits"
+        )
     return np.hstack([1 - scores, scores])
 
 

@@ -95,6 +95,7 @@ CASES: list[Case] = [
     _answers("lazily made answers", "return map(int, labels(self.centres, X))", "S606", advice="Return a numpy array of n integer labels"),
     Case("tensor-like object", files(page(f"return Answer({PREDICT.removeprefix('return ')})", top=TENSOR_LIKE)), ("S606",), run=True, advice="Return a numpy array of n integer labels"),
     Case("objects with a trap", files(page("return np.array([Trap() for _ in X], dtype=object)", top=PICKLED)), ("S606",), run=True, advice="Return a numpy array of n integer labels"),
+    _after("whole batches of fifty only", "return found[: len(X) // 50 * 50]", "S606", severity="warning", advice="pad the last batch"),
     # labels, but not of these images
     _hopeless("labels by position", "return np.arange(len(X)) % 8", "S716", "S703|S702", advice="order of the images"),
     _hopeless("sorted", f"{FOUND}\nreturn np.sort(found)", "S716", "S703|S702", advice="order of the images"),
