@@ -41,7 +41,8 @@ class Asker:
         self.archive, self.challenge, self.options = archive, challenge, options
         self._stack = ExitStack()
         self._session: Session | None = None
-        self.asked = 0  # questions
+        self.asked = 0  # questions of the benchmark
+        self.fed = 0  # images fed in other ways, to see whether that is better
         self.calls = 0  # of predict
 
     def __enter__(self) -> Asker:

@@ -125,7 +125,7 @@ def _evaluated(
         source_of(archive, challenge, data, plan, options, notes),
         scores,
         tuple(findings),
-        _timing(outcome, time.monotonic() - started, asker.asked),
+        _timing(outcome, time.monotonic() - started, asker.asked + asker.fed),
         outcome.result.peak_memory_bytes if outcome else 0,
         asker.calls,
         outcome.versions if outcome else {},

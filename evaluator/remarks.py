@@ -123,7 +123,7 @@ class Fed:
         asker.calls += 1
         if answered is None:
             return None
-        asker.asked += len(self.data)
+        asker.fed += len(self.data)
         if self.store is not None and self.store.writable:
             self.store.put_block([(key, self.data.ids, answered[0])])
         return answered[0]

@@ -208,6 +208,7 @@ def test_another_reading_is_told_each_time(here: Path, divisor: str, order: str,
         assert len(told) == bool(said)
         assert all(said in message for message in told)
         assert bool(found["asked"]) == asked
+        assert bool(found["timing"]["seconds_per_thousand"]) == asked
         assert bool(found["timing"]["start_seconds"]) == asked
 
 
