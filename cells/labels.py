@@ -61,11 +61,19 @@ def numbers_of(texts: Iterable[str], classes: int | Sequence[str] | None) -> dic
     folded = {_folded(name): number for name, number in exact.items()}
     if len(folded) < len(exact):  # names that differ by their case alone
         return {text: exact[text] for text in texts if text in exact}
-    return {text: folded[_folded(text)] for text in texts if _folded(text) in folded}
+    texts = list(texts)
+    plain = {text: folded[_folded(text)] for text in texts if _folded(text) in folded}
+    # As `3_monocyte`: people number their folders, seldom as the challenge does.
+    named = {text: folded[key] for text in texts if (key := _unnumbered(text)) in folded}
+    return named if not plain and len(named) == len(texts) else plain
 
 
 def _folded(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter not in " _-")
+
+
+def _unnumbered(name: str) -> str:
+    return _folded(name).lstrip("0123456789.()")
 
 
 def _without_axes(array: Array, count: int, source: str) -> tuple[Array, Notes]:

@@ -69,6 +69,20 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """An argument type: a seed, a whole number below 2**32."""
+    if count(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2**32, received {text!r}")
+    return count(text)
+
+
+def memory(text: str) -> int:
+    """An argument type: an amount of memory; nothing runs in less than 1 MB."""
+    if size(text) < 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected an amount such as 8GB, received {text!r}")
+    return size(text)
+
+
 def seconds(text: str) -> float:
     """An argument type: seconds above 0."""
     return _above_zero(text, "seconds")

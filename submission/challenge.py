@@ -134,7 +134,7 @@ def load_challenge(spec: str = DEFAULT) -> Challenge:
             f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file."
         )
     try:
-        return _parse(path.read_text(encoding="utf-8"), spec)
+        return _parse(path.read_text(encoding="utf-8-sig"), spec)
     except UnicodeDecodeError as error:
         raise SubmissionError(f"{spec}: not a text file in UTF-8 ({error.reason}).") from None
 
@@ -171,9 +171,9 @@ def _build(reader: _Reader) -> Challenge:
         title=reader.text(reader.data, "title", default=""),
         shape=reader.shape(images),
         label_names=reader.names(labels),
-        module=reader.text(interface, "module", default="model"),
-        class_name=reader.text(interface, "class", default="Model"),
-        method=reader.text(interface, "method", default="predict"),
+        module=reader.identifier(interface, "module", "model"),
+        class_name=reader.identifier(interface, "class", "Model"),
+        method=reader.identifier(interface, "method", "predict"),
         arguments=reader.texts(interface, "arguments", ("path",)),
         one_at_a_time=reader.choice(interface, "images", ("all", "one"), "all") == "one",
         answers=reader.choice(interface, "answers", get_args(Answers), "labels"),
@@ -221,6 +221,12 @@ class _Reader:
         value = table.get(key, default)
         if not isinstance(value, str):
             raise self.fail(key, "a text in quotes", value)
+        return value
+
+    def identifier(self, table: Mapping[str, Any], key: str, default: str) -> str:
+        value = self.text(table, key, default=default)
+        if not value.isidentifier():
+            raise self.fail(key, "a name as in Python, without an ending", value)
         return value
 
     def choice(

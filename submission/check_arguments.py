@@ -10,9 +10,10 @@ from submission.arguments import (
     add_challenge,
     add_images,
     add_python,
-    count,
+    memory,
     positive,
     seconds,
+    seed,
     size,
 )
 from submission.challenge import Challenge, SizeLimits
@@ -46,7 +47,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="size of the hidden set (default: the challenge's, else 2000)",
     )
-    group.add_argument("--seed", type=count, default=0, help="of the drawn images (default 0)")
+    group.add_argument("--seed", type=seed, default=0, help="of the drawn images (default 0)")
     group.add_argument("--list-checks", action="store_true", help="print all checks and end")
     group.add_argument(
         "--ignore", action="append", default=[], metavar="CODE[,CODE]", help="leave findings out"
@@ -62,7 +63,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the platform is known to allow")
     group.add_argument("--time-limit", type=seconds, metavar="S", help="seconds for the whole set")
-    group.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
+    group.add_argument("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
     for name, what in (("zip", "the zip"), ("unpacked", "the zip unpacked"), ("file", "each file")):
         group.add_argument(
             f"--{name}-limit", type=size, metavar="SIZE", help=f"limit of {what}, as 100MB"

@@ -173,8 +173,15 @@ def _guessed(
         message = f"the answer is {name!r} for every one of the {len(labels)} labelled images"
         yield found("S709", message)
     elif guess := guess_level(labels, truth, challenge.metric):
-        certain = guess.is_certain and len(truth) >= FEWEST_LABELLED
-        yield found("S716", guess.words, "error" if certain else "warning")
+        seen, classes = len(np.unique(truth)), challenge.classes
+        few = 2 * seen <= classes and classes > 2
+        certain = guess.is_certain and len(truth) >= FEWEST_LABELLED and not few
+        said = (
+            f"{guess.words}; the labels given hold {seen} of {classes} classes"
+            if few
+            else guess.words
+        )
+        yield found("S716", said, "error" if certain else "warning")
 
 
 def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:

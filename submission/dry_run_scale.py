@@ -240,8 +240,9 @@ def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Readi
     order, right = _renumbered(answers, truth, classes)
     moves = ", ".join(f"{i}->{k}" for i, k in enumerate(order) if i != k)
     advice = (
-        "The network's classes stand in another order than the challenge's (folders are read in "
-        f"alphabetical order): return np.array({list(map(int, order))})[labels]."
+        "Either the labels of the data or the network's classes stand in another order than the "
+        "challenge's (folders are read in alphabetical order). If it is the network's: return "
+        f"np.array({list(map(int, order))})[labels]."
     )
     renumbered = Reading(f"if the class numbers are renumbered {moves}", advice)
     found = [(less, answers - 1 == truth), (more, answers + 1 == truth)]

@@ -91,7 +91,7 @@ _CAUSES = (
     _Cause("A file of the zip is a Git LFS pointer, not the file itself: run `git lfs pull` and build the zip anew.", said="git-lfs"),
     _Cause("Run `python -m py_compile` on the file; notebook magics are no Python.", ("SyntaxError", "IndentationError", "TabError")),
     _Cause("A name of your notebook is used but never defined or imported in the file.", ("NameError",)),
-    _Cause("Put the module into the zip (make-submission ... --include FILE), or do without the package: the server may lack it.", ("ModuleNotFoundError",)),
+    _Cause("Put the module into the zip (make-submission ... --include FILE), or do without the package: the server may lack it.", ("ModuleNotFoundError",), stages=("import", "init", "predict")),
     _Cause("The installed package has no such name: its version differs from the one the code was written for.", ("ImportError",), "cannot import name"),
     _Cause("A pickle looks for a class of your notebook: save plain arrays, or put the class into a module of the zip.", ("AttributeError",), "Can't get attribute"),
     _Cause("sys.exit() ends the platform's own program: remove it.", ("SystemExit",)),

@@ -55,6 +55,20 @@ def read_config(path: Path) -> Node | None:
         return None
 
 
+def holds_arrays_alone(path: Path) -> bool:
+    """Whether an HDF5 file was written by `save_weights`: it has layers' arrays and no model."""
+    if path.suffix not in (".h5", ".hdf5"):
+        return False
+    try:
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            keys = set(file.attrs)
+            return "model_config" not in keys and ("layer_names" in keys or "layers" in file)
+    except (OSError, RuntimeError, ValueError, ImportError):
+        return False
+
+
 def outputs_of(config: Node) -> dict[str, int | None]:
     """The outputs by name, with their columns where a layer says so; none where it cannot be told.
 

@@ -7,7 +7,7 @@ from submission.backport_table import targets
 from submission.challenge import Challenge
 from submission.errors import SubmissionError
 from submission.findings import Finding
-from submission.network_config import outputs_of, read_config, scales_itself
+from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
 from submission.preprocessing import MODES
 from submission.shrink import SUFFIXES
 from submission.training_folder import OUTPUTS, Packing
@@ -34,11 +34,13 @@ def _refuse_unloadable(packing: Packing) -> None:
     if not packing.weights:
         raise SubmissionError("there are no weights to pack: give them, or --model FILE.py.")
     for path in packing.weights:
-        if path.name.endswith(".weights.h5"):
+        if path.name.endswith(".weights.h5") or holds_arrays_alone(path):
             raise SubmissionError(
                 f"{path} holds weights without the layers they belong to: save the whole model with "
                 "model.save('model.keras'), or give --model FILE.py that builds it."
             )
+        if path.suffix.lower() in SUFFIXES and path.suffix not in SUFFIXES:
+            raise SubmissionError(f"{path}: rename it to end in {path.suffix.lower()}.")
         if path.suffix not in SUFFIXES:
             raise SubmissionError(
                 f"{path}: our model.py loads {', '.join(SUFFIXES)} files. Save the model with "

@@ -108,8 +108,8 @@ def _merged(runs: Sequence[Run]) -> Iterator[Finding]:
     server = next((run for run in runs if run.place.is_server and _ran(run)), None)
     for run in runs:
         for finding in run.findings:
-            same = here is not None and run is not here and _is_among(finding, here.findings)
-            if same:
+            other = here is not None and run is not here
+            if here is not None and other and _is_told(finding, here.findings):
                 continue
             if run is here and server is not None and finding.code.startswith("S60"):
                 yield _only_here(finding, server)
@@ -124,7 +124,10 @@ def _ran(run: Run) -> bool:
     return run.answered and not has_errors(run.findings)
 
 
-def _is_among(finding: Finding, others: Sequence[Finding]) -> bool:
+def _is_told(finding: Finding, others: Sequence[Finding]) -> bool:
+    """Whether others say the same, or name the reading that explains it."""
+    if finding.code in ("S709", "S716") and any(f.code == "S708" for f in others):
+        return True
     return any((f.code, f.severity) == (finding.code, finding.severity) for f in others)
 
 

@@ -28,10 +28,11 @@ from submission.arguments import (
     add_python,
     check_writable,
     count,
+    memory,
     positive,
     seconds,
+    seed,
     share,
-    size,
     write_or_print,
     write_text,
 )
@@ -81,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="at most N images (default 1000, 0: all)",
     )
-    made.add_argument("--seed", type=count, default=0, help="default 0")
+    made.add_argument("--seed", type=seed, default=0, help="default 0")
     made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
     add_images(made)
     made.add_argument(
@@ -121,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--time-limit", type=seconds, metavar="S", help="seconds for one pass over the hidden set"
     )
-    made.add_argument("--memory-limit", type=size, metavar="SIZE", help="such as 8GB")
+    made.add_argument("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
     add_python(made)
     add_challenge(made)
     return made

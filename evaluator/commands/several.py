@@ -20,6 +20,7 @@ from submission.arguments import (
     add_python,
     check_writable,
     count,
+    seed,
     write_or_print,
 )
 from submission.challenge import Challenge, load_challenge
@@ -54,7 +55,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
             "--images", type=count, default=DEFAULT_IMAGES, metavar="N",
             help=f"at most N images (default {DEFAULT_IMAGES}, 0: all)",
         )  # fmt: skip
-    parser.add_argument("--seed", type=count, default=0, help="default 0")
+    parser.add_argument("--seed", type=seed, default=0, help="default 0")
     parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
     add_images(parser)
     parser.add_argument(

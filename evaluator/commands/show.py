@@ -8,7 +8,14 @@ from pathlib import Path
 
 from evaluator.commands.parsers import new_parser, say
 from evaluator.errors import EvaluationError
-from submission.arguments import add_part, check_writable, count, draft, positive, written
+from submission.arguments import (
+    add_part,
+    check_writable,
+    draft,
+    positive,
+    seed,
+    written,
+)
 from submission.command import Exit
 
 _ENDINGS = (".png", ".jpg", ".webp")
@@ -22,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     add_part(made, "train")
     made.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
     made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
-    made.add_argument("--seed", type=count, default=0, help="default 0")
+    made.add_argument("--seed", type=seed, default=0, help="default 0")
     return made
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from recipes.commands.parsers import BACKENDS, loading_keras, new_parser
 from recipes.system import RecipeError
-from submission.arguments import add_challenge, add_part, check_writable, count, positive
+from submission.arguments import (
+    add_challenge,
+    add_part,
+    check_writable,
+    positive,
+    seed,
+)
 from submission.challenge import load_challenge
 from submission.command import Exit
 from submission.training_folder import read_training_folder
@@ -34,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")
     made.add_argument("--corrupt", default="clean", metavar="PRESET", help="default clean")
-    made.add_argument("--seed", type=count, default=0, help="which images (default 0)")
+    made.add_argument("--seed", type=seed, default=0, help="which images (default 0)")
     made.add_argument("--backend", choices=BACKENDS, help="for Keras")
     add_challenge(made)
     return made

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
-from submission.arguments import add_challenge, add_part, count, factor, positive
+from submission.arguments import (
+    add_challenge,
+    add_part,
+    factor,
+    positive,
+    seed,
+)
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
 from submission.given import require_images
@@ -55,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
     )
-    made.add_argument("--seed", type=count, default=0, help="default 0")
+    made.add_argument("--seed", type=seed, default=0, help="default 0")
     made.add_argument("--resume", action="store_true", help="go on where a killed training was")
     made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
     made.add_argument(

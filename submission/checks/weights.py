@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import struct
 import zipfile
 from ast import literal_eval
@@ -16,6 +17,7 @@ from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
 from submission.checks.registry import Subject, check
 from submission.errors import SubmissionError
+from submission.findings import Said
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
 TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
@@ -75,19 +77,28 @@ def deleted_by_load_model(subject: Subject) -> Iterator[str]:
 
 
 @check("S315", "error")
-def unreadable_weights(subject: Subject) -> Iterator[str]:
+def unreadable_weights(subject: Subject) -> Iterator[Said]:
     """Copy the file again, whole, and build the zip anew."""
-    named = Naming(subject)
     for weights in subject.weights:
-        if weights.problem and named.has(weights.name):
-            yield f"{weights.name}: {weights.problem}"
+        if weights.problem:
+            yield from _unreadable(subject, weights.name, weights.problem, ("load_model", "load_weights", "File"))  # fmt: skip
     for member in subject.archive.members:
         is_array = member.name.lower().endswith((".npy", ".npz")) and not member.is_encrypted
-        problem = (
-            _array_problem(subject, member.name) if is_array and named.has(member.name) else ""
-        )
-        if problem:
-            yield f"{member.name}: {problem}"
+        if is_array and (problem := _array_problem(subject, member.name)):
+            yield from _unreadable(subject, member.name, problem, ("load", "memmap", "fromfile"))
+
+
+def _unreadable(
+    subject: Subject, name: str, problem: str, openers: tuple[str, ...]
+) -> Iterator[Said]:
+    """An error where a call that reads such files surely opens it, a warning where something may."""
+    surely = any(
+        opened.opener in openers and posixpath.normpath(opened.place.path) == name
+        for opened in subject.opened
+    )
+    advice = "Give it the ending of what it is: rename it." if problem.startswith("it is ") else ""
+    if surely or Naming(subject).has(name):
+        yield Said(f"{name}: {problem}", None if surely else "warning", advice)
 
 
 def _array_problem(subject: Subject, name: str) -> str:

@@ -204,7 +204,10 @@ def probabilities(outputs, output, activation=""):
     "auto" takes rows that add up to 1 for probabilities, sigmoids for shares of their sum, and all
     else for logits. One column is the probability of class 1, or its logit where OUTPUT says so.
     """
-    scores = np.asarray(outputs).astype("float64").reshape(len(outputs), -1)
+    values = np.asarray(outputs)
+    if values.dtype.kind in "iu" and values.size == len(values):  # argmax is in the network
+        return np.eye(NUM_CLASSES or int(values.max()) + 1)[values.reshape(-1)]
+    scores = values.astype("float64").reshape(len(values), -1)
     if scores.shape[1] == 1:
         scores = two_columns(scores, output)
     if output == "auto" and is_sigmoid(scores, activation):

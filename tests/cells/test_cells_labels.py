@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cells import DataError, Dataset, from_arrays, load
+from cells.labels import numbers_of
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 X = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
@@ -235,3 +236,17 @@ def _refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
         load(path)
     return str(caught.value)
+
+
+NUMBERED = [
+    (["0_platelet", "1_monocyte"], {"0_platelet": 1, "1_monocyte": 0}),
+    (["1. Monocyte", "2. Platelet"], {"1. Monocyte": 0, "2. Platelet": 1}),
+    (["0_platelet", "1_other"], {}),
+    (["platelet", "monocyte"], {"platelet": 1, "monocyte": 0}),
+]
+
+
+@pytest.mark.parametrize(("folders", "numbers"), NUMBERED)
+def test_folders_with_numbers_of_their_own(folders: list[str], numbers: dict[str, int]) -> None:
+    """A right zip is called wrong, since the user's folders are numbered in another order."""
+    assert numbers_of(folders, ("monocyte", "platelet")) == numbers

@@ -66,6 +66,14 @@ MISTAKES = [
     ("zip_bytes = 1000", "zip_byte = 1000", "did you mean 'zip_bytes'"),
     ('name = "grey"', "name = 3", "a text in quotes"),
     ("schema = 1", "schema = ", "not valid TOML"),
+    (
+        "[images]",
+        '[interface]\nmodule = "model.py"\n[images]',
+        "a name as in Python, without an ending",
+    ),
+    ("[images]", '[interface]\narguments = ["folder"]\n[images]', "a list of path"),
+    ("[images]", '[interface]\nanswers = "hard"\n[images]', "one of labels, probabilities, strict"),
+    ("[server]", '[server]\nworker = "2027-01"', "one of 2026-03, 2026-10"),
 ]
 
 
@@ -78,6 +86,34 @@ def test_mistakes_are_named(tmp_path: Path, right: str, wrong: str, said: str) -
         load_challenge(str(path))
     assert said in str(caught.value)
     assert "own.toml" in str(caught.value)
+
+
+def test_a_mark_of_the_editor_is_no_mistake(tmp_path: Path) -> None:
+    """Else a profile that Notepad saved is "not valid TOML: line 1"."""
+    path = tmp_path / "own.toml"
+    path.write_text(f"\ufeff{GREY}", encoding="utf-8")
+    assert load_challenge(str(path)).name == "grey"
+
+
+def test_a_profile_can_say_how_it_asks(tmp_path: Path) -> None:
+    """Else challenges with another interface are rehearsed by the wrong one."""
+    more = '[interface]\narguments = ["path"]\nimages = "one"\nanswers = "strict"\n'
+    server = '[server]\nworker = "2026-10"\npackages = ["scipy==1.13"]\n'
+    path = tmp_path / "own.toml"
+    path.write_text(_merged(GREY, more, server), encoding="utf-8")
+    asked = load_challenge(str(path)).asked()
+    assert (asked["arguments"], asked["one_at_a_time"], asked["answers"]) == (("path",), True, "strict")  # fmt: skip
+    assert asked["worker"] == "2026-10"
+    assert load_challenge().asked()["worker"] == "2026-03"
+    assert load_challenge().workers == ("2026-03", "2026-10")
+
+
+def _merged(text: str, *sections: str) -> str:
+    """A profile with further lines in its sections."""
+    for section in sections:
+        head, _, body = section.partition("\n")
+        text = text.replace(head, f"{head}\n{body}") if head in text else f"{text}\n{section}"
+    return text
 
 
 def test_an_unknown_name_lists_the_known() -> None:

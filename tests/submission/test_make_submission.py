@@ -173,6 +173,19 @@ def test_a_size_that_is_none(size: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "such as 500MB" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("word", "said"), [(f"--seed={9**20}", "below 2**32"), ("--memory-limit=8", "such as 8GB")]
+)
+def test_a_number_that_cannot_be_meant(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a forgotten unit ends the run at 8 bytes, and a long seed in a fault of ours."""
+    with pytest.raises(SystemExit) as caught:
+        main(["weights.keras", word])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_json_for_machines(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Else a script would have to read prose."""
     assert main([*OURS, "--json", "-"]) == 0

@@ -7,13 +7,16 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import pytest
 
 from submission.challenge import SizeLimits, load_challenge
 from submission.errors import SubmissionError
 from submission.packager import pack
 from submission.training_folder import Packing
+from tests.submission.corpus.keras_zip import dense, entry, keras_zip
 from tests.submission.zips import keras_file
 
 CHALLENGE = load_challenge()
@@ -158,6 +161,37 @@ def test_an_assumed_scale_is_a_warning(tmp_path: Path, weights: Path) -> None:
     """Else the commonest silent mistake would stay silent."""
     packed = pack(Packing((weights,), scale_given=False), CHALLENGE, tmp_path / "s.zip")
     assert [(f.code, f.severity) for f in packed.findings] == [("S501", "warning")]
+
+
+UNFIT = [
+    ((entry(128), dense()), {}, "S311", "128 x 128 x 3"),
+    ((entry(128), dense()), {"resize": 128}, "", ""),
+    ((entry(), dense(9)), {}, "S312", "9 classes"),
+    ((entry(), {**entry(), "config": {**entry()["config"], "name": "b"}}, dense()), {}, "S311", "2 inputs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "wishes", "code", "said"), UNFIT)
+def test_what_our_model_py_would_refuse_is_an_error(
+    tmp_path: Path, layers: tuple[Any, ...], wishes: dict[str, Any], code: str, said: str
+) -> None:
+    """Else --no-run says "looks right" of a network that cannot take the challenge's images."""
+    path = tmp_path / "w.keras"
+    path.write_bytes(keras_zip(*layers))
+    packed = pack(Packing((path,), **wishes), CHALLENGE, tmp_path / "s.zip")
+    errors = [f for f in packed.findings if f.severity == "error"]
+    assert [f.code for f in errors] == [code] * bool(code)
+    assert all(said in f.message for f in errors)
+
+
+def test_arrays_without_their_network_are_refused(tmp_path: Path) -> None:
+    """Else Keras 2's save_weights("w.h5") is packed, and fails on the platform."""
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = ["dense"]
+        file.create_group("dense")
+    with pytest.raises(SubmissionError, match="weights without the layers they belong to"):
+        pack(Packing((path,)), CHALLENGE, tmp_path / "s.zip")
 
 
 @pytest.mark.parametrize(

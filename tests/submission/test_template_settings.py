@@ -73,7 +73,7 @@ def test_one_column_of_logits_is_not_guessed(
 ) -> None:
     """Else the threshold is 0.5 where it should be 0, without a word."""
     network = Network(lambda _: np.array(values)[:, None])
-    with pytest.raises(ValueError, match='OUTPUT = "logits"'):
+    with pytest.raises(ValueError, match="--output logits"):
         load(tmp_path, [network], OUTPUT=output, NUM_CLASSES=2).predict(IMAGES[:2])
 
 

@@ -121,4 +121,5 @@ CASES: list[Case] = [
     _keras("a pointer instead of weights", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "S315"),
     _loads("path of one worker's output", 'self.centres = np.load("/app/output/weights.npy")', "S326", severity="warning"),
     Case("path of one worker's output, the other worker", files(page(init='self.centres = np.load("/app/output/weights.npy")')), ("S326",), challenge={"worker": "2026-10"}),
+    Case("a pickle called .keras", files(page(init=f'{INIT}\nimport pickle\nself.more = pickle.loads((Path(__file__).parent / "w.keras").read_bytes())'), **{"w.keras": pickle.dumps(1)}), ("S315",), "warning"),
 ]  # fmt: skip
