@@ -23,6 +23,7 @@ from submission.errors import SubmissionError
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LARGEST_CONFIG = 64 << 20
+SHOWN = 6  # kinds of refusals
 LARGEST_EXPANSION = 50  # Keras stores its files as they are; more is a bomb
 FIRST_WITH_NESTED_LISTS = "3.15.0"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -40,8 +41,16 @@ class Backport:
 
     @property
     def report(self) -> str:
-        """The refusals for people, one a line."""
-        return "\n".join(f"- {refusal}" for refusal in self.refusals)
+        """The refusals for people, one a line; each kind of layer once, the first few."""
+        kinds: dict[str, list[Refusal]] = {}
+        for refusal in self.refusals:
+            kinds.setdefault(f"{refusal.value}: {refusal.advice}", []).append(refusal)
+        lines = [
+            f"- {same[0]}" + (f" ({len(same) - 1} more like it)" if len(same) > 1 else "")
+            for same in kinds.values()
+        ]
+        more = [f"- and {len(lines) - SHOWN} more kinds"] if len(lines) > SHOWN else []
+        return "\n".join([*lines[:SHOWN], *more])
 
 
 class BackportError(SubmissionError):
