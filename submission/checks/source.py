@@ -168,11 +168,21 @@ def another_interface(subject: Subject) -> Iterator[str]:
     found, challenge = subject.model_class, subject.challenge
     if found is None or subject.main is None:
         return
+    if sign := _sign_of_another(subject, found):
+        yield (
+            f"this looks like a submission for another kind of challenge ({found.name} {sign}); "
+            f"{challenge.name} makes {found.name}({', '.join(challenge.arguments)}) and calls {challenge.method}(X)"
+        )
+
+
+def _sign_of_another(subject: Subject, found: ast.ClassDef) -> str:
+    """What the class has that other challenges ask for, "" if nothing: unused methods, more arguments."""
     methods = [n.name for n in found.body if isinstance(n, Function)]
     called = {getattr(n.func, "attr", "") for n in ast.walk(found) if isinstance(n, ast.Call)}
-    odd = [name for name in OTHERS if name in methods and name not in called | {challenge.method}]
+    known = called | {subject.challenge.method}
+    odd = [name for name in OTHERS if name in methods and name not in known]
     if odd:
-        yield (
-            f"this looks like a submission for another kind of challenge ({found.name} has {odd[0]}); "
-            f"{challenge.name} makes {found.name}({', '.join(challenge.arguments)}) and calls {challenge.method}"
-        )
+        return f"has {' and '.join(odd)}"
+    predict = subject.predict
+    needed = needed_arguments(predict)[1:] if predict else []
+    return f"has {subject.challenge.method}({', '.join(needed)})" if len(needed) > 1 else ""

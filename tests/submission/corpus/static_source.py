@@ -92,7 +92,7 @@ CASES: list[Case] = [
     _text("no predict", "class Model:\n    def __init__(self): pass\n", "S204"),
     _text("predict of another name", page().replace("def predict", "def predictions"), "S204"),
     _text("predict without X", "class Model:\n    def predict(self): return 1\n", "S204"),
-    _text("predict with two", "class Model:\n    def predict(self, X, y): return y\n", "S204"),
+    _text("predict with two", "class Model:\n    def predict(self, X, y): return y\n", "S204", "S228"),
     _text("predict without self", "class Model:\n    def predict(X): return X\n", "S204"),
     _text("predict as coroutine", page().replace("def predict", "async def predict"), "S204"),
     _body("predict yields", "for x in X:\n    yield 0", "S204"),
@@ -189,4 +189,5 @@ CASES: list[Case] = [
     _body("asks a person", f"input('continue?')\n{PREDICT}", "S226", severity="warning"),
     _body("a breakpoint", f"breakpoint()\n{PREDICT}", "S226", severity="warning"),
     Case("a submission for another challenge", files(page(end="    def fit(self, X, y):\n        self.seen = len(X)\n")), ("S228",), "warning"),
+    Case("a submission that is trained on the server", files(page().replace("def predict(self, X)", "def predict(self, X_train, y_train, X)")), ("S204", "S228")),
 ]  # fmt: skip
