@@ -33,7 +33,7 @@ class Limits:
 
 
 # Beyond these no honest submission goes, whatever its platform allows.
-CEILINGS = Limits(processes=100, log_bytes=20_000_000, disk_bytes=500_000_000, open_files=4096)
+CEILINGS = Limits(processes=100, log_bytes=20_000_000, disk_bytes=500_000_000, open_files=65_536)
 
 
 @dataclass(frozen=True)

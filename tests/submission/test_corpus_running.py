@@ -31,7 +31,7 @@ WORKERS = 2
 FAST = {
     *("crash in import", "exit in import", "class removed again", "crash in init"),
     *("method removed again", "crash in predict", "exit in predict", "endless recursion"),
-    *("divides whole numbers in place", "squeezes a batch of one", "10,000 open files"),
+    *("divides whole numbers in place", "squeezes a batch of one", "100,000 open files"),
     *(
         "hang in predict",
         "fork bomb",

@@ -49,7 +49,7 @@ try:
 finally:
     os.unlink(name)
 """
-OPEN_FILES = "held = [open('/dev/null') for _ in range(10_000)]"
+OPEN_FILES = "held = [open('/dev/null') for _ in range(100_000)]"
 THREAD = """
 import threading, time
 threading.Thread(target=time.sleep, args=(300,)).start()
@@ -139,7 +139,7 @@ CASES: list[Case] = [
     _predicts("changes directory, then reads", "import os; os.chdir('/')\nopen('weights.npy').close()", "S605", advice="Open the weights beside the file"),
     _predicts("expects one size of batch", "assert len(X) % 32 == 0, 'batches of 32'", "S605|S702", advice="The last line of the traceback says what stopped it"),
     _predicts("squeezes a batch of one", "X = X.squeeze()\nassert X.ndim == 4", "S605|S702", severity="warning", advice="squeeze() without an axis"),
-    _predicts("10,000 open files", OPEN_FILES, "S605", advice="Close what you open"),
+    _predicts("100,000 open files", OPEN_FILES, "S605", advice="Close what you open"),
     # it never comes back
     _imports("hang in import", "while True: pass", "S607", seconds=6, advice="still loading"),
     _starts("hang in init", "import time; time.sleep(1e6)", "S607", seconds=6, advice="still loading"),
