@@ -54,11 +54,19 @@ def read_folder(
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
-    """The folders train, val and test, where there are no others and classes are inside."""
+    """The folders train, val and test with classes inside, where there are no others.
+
+    One of them without classes (Kaggle's test images, which nobody labelled) is no part.
+    """
     folders = [entry for entry in _entries(path) if entry.is_dir()]
     parts = {part: folder for folder in folders if (part := part_of(folder.name))}
-    deeper = all(any(entry.is_dir() for entry in _entries(one)) for one in parts.values())
-    return parts if len(parts) == len(folders) and deeper else {}
+    if len(parts) < len(folders):
+        return {}
+    return {
+        part: folder
+        for part, folder in parts.items()
+        if any(entry.is_dir() for entry in _entries(folder))
+    }
 
 
 def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) -> Raw:
@@ -155,11 +163,14 @@ def _read_image(file: Path) -> NDArray[np.uint8]:
             if image.mode in _GREY:
                 return np.asarray(image.convert("L"))[..., None]
             if image.mode in _COLOUR:
-                return np.asarray(image.convert("RGB"))
+                whole = image.convert("RGBA") if "transparency" in image.info else image
+                return np.asarray(whole.convert("RGB"))
             mode = image.mode
     except _DAMAGE as error:
         raise DataError(f"{file}: expected an image, received a damaged file; remove it") from error
-    raise DataError(f"{file}: expected 8 bits a channel, received mode {mode}; convert it to PNG")
+    raise DataError(
+        f"{file}: expected 8 bits a channel, received mode {mode}; save it as 8-bit PNG"
+    )
 
 
 def _check_sizes(files: list[Path], images: list[NDArray[np.uint8]]) -> None:

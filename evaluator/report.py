@@ -24,8 +24,8 @@ FIRST_LINES = {
     "held-out": "Images: held out, as you say (--held-out); the model has not learnt them.",
     "unknown": (
         f"{UNSEEN} These images may have been trained on: no split is known, so every figure "
-        "marked so may flatter. --held-out if none of them was; else --split FILE, or split.json "
-        "beside the zip."
+        "marked so may flatter. The mark goes with --held-out (none of them was trained on) or with "
+        "--split FILE (split.json beside the zip)."
     ),
 }
 

@@ -51,6 +51,7 @@ examples:
   local-eval                                       submission.zip and training_set.npz, here
   local-eval submission.zip --data training_set.npz --corrupt heavy
   local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
+  local-eval submission.zip --data cells.npz --part test --held-out    images it never learnt
   local-eval submission.zip --html report.html     the page to look at and to pass on
   local-eval record submission.zip --score 0.89    what the leaderboard said: sharpens the estimate
   local-eval rank a.zip b.zip c.zip                which one to submit next

@@ -131,7 +131,7 @@ def seen_in_training(inputs: Inputs) -> list[str]:
     names = ", ".join(unknown)
     said = (
         f"{UNSEEN} No split is known of {names}: trained on these images perhaps, so figures may "
-        "flatter. --held-out if none was; else --split FILE, or split.json beside the zip."
+        "flatter. The mark goes with --held-out (none was) or --split FILE (split.json beside the zip)."
     )
     return [said, *both]
 

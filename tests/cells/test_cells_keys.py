@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, features
 
 from cells import DataError, load
 from cells.folders import suffixes
-from cells.keys import TO_REHEARSE, TO_TRAIN, role_and_part
+from cells.keys import TO_REHEARSE, TO_TRAIN, Header, are_labels, choose_keys, role_and_part
 
 X = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
 Y = np.array([0, 1, 2, 1, 0, 2])
@@ -162,6 +164,37 @@ def test_what_stays_open_is_asked(
         assert one in message
 
 
+NAMES = [name for pair in PAIRS for name in pair] + ["arr_2", "ids", "class_names"]
+SHAPES = [(6,), (6, 1), (6, 8, 8, 3), (6, 8, 8), (6, 192), (5,), ()]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    heads=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SHAPES), max_size=7),
+    part=st.sampled_from([None, *ALL]),
+    prefer=st.sampled_from([TO_TRAIN, TO_REHEARSE]),
+)
+def test_any_keys_are_chosen_or_refused(
+    heads: dict[str, tuple[int, ...]], part: str | None, prefer: tuple[str, ...]
+) -> None:
+    """Some set of keys ends in a traceback, or in images and labels of different parts."""
+    try:
+        found = choose_keys(
+            heads, lambda key: Header(heads[key], np.dtype(np.uint8)), "a.npz", part, prefer
+        )
+    except DataError as error:
+        assert str(error).startswith("a.npz: ")  # noqa: PT017 - many are read
+        return
+    of_images, of_labels = role_and_part(found.images), role_and_part(found.labels)
+    assert of_images is not None
+    assert of_labels is not None
+    assert of_images[1] == of_labels[1]
+    assert part is None or found.part == part
+    if found.images != "arr_1":  # saved the other way round
+        assert are_labels(of_labels[0])
+        assert not are_labels(of_images[0])
+
+
 def test_npy_files_find_their_labels_by_name(tmp_path: Path) -> None:
     """y_train.npy beside x_train.npy is not found, or the test labels are taken."""
     for name, array in {"X_train": X, "y_train": Y, "y_test": Y[:2], "labels": Y[:3]}.items():
@@ -188,6 +221,17 @@ def test_folders_in_parts_number_their_classes_alike(tmp_path: Path) -> None:
     assert load(tmp_path).labels.tolist() == [0, 1, 2]
     assert load(tmp_path, part="val").labels.tolist() == [2]
     assert "it has --part train|val" in _refusal(tmp_path, "test")
+
+
+def test_images_that_nobody_labelled_are_no_part(tmp_path: Path) -> None:
+    """Kaggle's test images are loaded as a class of their own, called test."""
+    for row, name in enumerate(["a", "b"]):
+        _picture(tmp_path / "train" / name / "1.png", row)
+    _picture(tmp_path / "test" / "1.png", 2)
+    found = load(tmp_path, prefer=TO_REHEARSE)
+    assert found.labels.tolist() == [0, 1]
+    assert found.notes[0] == f"Only train of {tmp_path.name}, 2 images."
+    assert "it has --part train" in _refusal(tmp_path, "test")
 
 
 def test_classes_that_are_called_train_and_test_are_classes(tmp_path: Path) -> None:
@@ -243,6 +287,17 @@ def test_folders_hold_whatever_pillow_reads(tmp_path: Path, ending: str) -> None
     assert found.labels.tolist() == [0, 1]
     if ending in (".webp", ".ppm", ".tga", ".png"):  # lossless
         np.testing.assert_array_equal(found.images, X[:2])
+
+
+def test_transparent_pictures_are_read(tmp_path: Path) -> None:
+    """A folder of icons is read with warnings of Pillow's, or not at all."""
+    rgba = np.concatenate([X[0], X[1][..., :1]], axis=2)
+    for name in ("1.webp", "2.png", "3.gif"):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.fromarray(rgba).save(tmp_path / "a" / name, lossless=True)
+    palette = Image.fromarray(X[0]).quantize(16)
+    palette.save(tmp_path / "a" / "4.png", transparency=bytes([0, 9] * 8))
+    assert load(tmp_path).images.shape == (4, 8, 8, 3)
 
 
 def test_endings_are_those_of_images() -> None:

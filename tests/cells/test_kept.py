@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import cells.kept
 from cells import DataError, Dataset, load, synthetic
 from cells.kept import MOST_SETS, load_kept
+from cells.keys import TO_REHEARSE
 
 SHAPE, CLASSES = (96, 96, 3), 8
 
@@ -56,6 +58,20 @@ def test_a_changed_file_is_unpacked_anew(tmp_path: Path) -> None:
     os.utime(path, (1, 1))
     changed = load_kept(path, folder, shape=SHAPE, classes=CLASSES)
     assert same(changed, load(path, shape=SHAPE, classes=CLASSES))
+
+
+def test_each_part_is_kept_for_itself(tmp_path: Path) -> None:
+    """Else a rehearsal on the test part would be shown the kept validation part."""
+    data, path = synthetic(8, seed=0), tmp_path / "a.npz"
+    arrays: dict[str, Any] = {"x_val": data.images[:3], "x_test": data.images[3:]}
+    np.savez_compressed(path, **arrays, y_val=data.labels[:3], y_test=data.labels[3:])
+    for _ in range(2):
+        for part, count in (("val", 3), ("test", 5), (None, 3)):
+            kept = load_kept(
+                path, tmp_path / "kept", part=part, prefer=TO_REHEARSE, shape=SHAPE, classes=CLASSES
+            )
+            assert len(kept) == count
+    assert "--part test for others" in kept.notes[0]
 
 
 def test_a_kept_file_is_called_as_it_is_typed(
