@@ -42,8 +42,8 @@ class Request:
     """Which submission to ask, and how.
 
     submission: the unpacked zip. classes: labels are 0..classes-1. answers: what is taken for them.
-    working_folder: where the platform stands when it imports the submission. python: the interpreter of the child. image:
-    a docker image to run it in, with its own interpreter. worker: the generation of Codabench's
+    working_folder: where the platform stands when it imports the submission. python: the interpreter
+    of the child. image: a docker image to run it in, with its own. worker: the generation of Codabench's
     worker; the older one lets a submission write beside its module, and copies one without a
     `metadata` file into /app/output before it starts; the newer one does neither. arguments: of the
     constructor, "path" for the submission's folder as a str. one_at_a_time: the method is called with
@@ -187,10 +187,6 @@ class Session:
         )
         problem = found.problem or self._fault
         return replace(found, problem=problem and self._by_file(problem))
-
-    def allow(self, seconds: float) -> None:
-        """Add to the time limit."""
-        self._running.allow(seconds)
 
     def _feed(
         self,

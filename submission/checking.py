@@ -89,12 +89,9 @@ class Checking:
     @property
     def scale_is_right(self) -> bool:
         """Whether every way to feed the images was tried on labelled ones, and none was better."""
-        tried = self.rehearsal is not None and bool(self.rehearsal.readings)
-        return tried and not any(f.code == "S708" for f in self._ran_findings)
-
-    @property
-    def _ran_findings(self) -> tuple[Finding, ...]:
-        return self.rehearsal.findings if self.rehearsal else ()
+        ran = self.rehearsal
+        tried = ran is not None and bool(ran.readings)
+        return tried and not any(f.code == "S708" for f in (ran.findings if ran else ()))
 
     def result(
         self,

@@ -92,8 +92,9 @@ class Children:
     def by_difference(self, moved: Outcome, first: Outcome) -> tuple[Outcome, Outcome | None]:
         """What made the child elsewhere fail: the folder, or the newer worker's rules.
 
-        first: what came of it as the challenge's platform does it. Returns what came of it in the other folder alone, and under the newer rules alone (None
-        where the challenge's worker is known: then no other rules were tried).
+        first: what came of it as the challenge's platform does it. Returns what came of it in the
+        other folder alone, and under the newer rules alone (None where the challenge's worker is
+        known: then no other rules were tried).
         """
         if len(self.challenge.workers) == 1:
             return moved, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from submission.backport import is_newer
 from submission.backport_table import targets
 from submission.challenge import Challenge
+from submission.codes import found
 from submission.errors import SubmissionError
 from submission.findings import Finding
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
@@ -131,8 +132,7 @@ def _scale(packing: Packing) -> list[Finding]:
     if not asks_for_scale(packing):
         return []
     message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
-    advice = "Trained on images / 255? Say --scale 0..1; a mismatch is silent on the platform."
-    return [Finding("S501", "warning", message, advice)]
+    return [found("S501", message)]
 
 
 def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
@@ -141,7 +141,7 @@ def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
         return []
     message = f"no table says what Keras {challenge.keras} reads: whether {keras_files[0]} loads there is not known"
     advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
-    return [Finding("S502", "warning", message, advice)]
+    return [found("S502", message, advice=advice)]
 
 
 def _split(packing: Packing) -> list[Finding]:
@@ -149,5 +149,4 @@ def _split(packing: Packing) -> list[Finding]:
         return []
     names = ", ".join(str(path) for path in packing.no_split)
     message = f"no split is put beside the zip: {names} has none, so any image may be learnt"
-    advice = "Put a split.json beside each of the weights; then held-out images are known."
-    return [Finding("S503", "note", message, advice)]
+    return [found("S503", message)]
