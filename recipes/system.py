@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from codabench_rehearsal.console.errors import UserError
+
 Change = Mapping[str, Any]  # field, or "field.key" of a mapping -> its new value
 Chain = tuple[str, ...]  # names of `recipes.augment`, applied one after the other
 Trainable = float | Literal["last"]
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """An unknown recipe or an option that cannot be used; the message says what to do."""
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 _SITES = ("site-packages", "dist-packages")
 _FEW_PARTS = 3  # "/", "usr" or "opt", and a name: nothing shorter is shown as a whole
-OUR_ROOMS = ("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission")
+OUR_ROOMS = (
+    "cells",
+    "codabench_rehearsal",
+    "corruptions",
+    "evaluator",
+    "recipes",
+    "sandbox",
+    "submission",
+)
 
 
 def interpreter_places(python: str) -> tuple[str, ...]:

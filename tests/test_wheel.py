@@ -107,5 +107,13 @@ def test_nothing_but_the_rooms_ships(wheel: Path) -> None:
     """Else tests or data would land in every user's site-packages."""
     with zipfile.ZipFile(wheel) as file:
         top = {name.split("/")[0] for name in file.namelist()}
-    rooms = {"cells", "corruptions", "evaluator", "recipes", "sandbox", "submission"}
+    rooms = {
+        "cells",
+        "codabench_rehearsal",
+        "corruptions",
+        "evaluator",
+        "recipes",
+        "sandbox",
+        "submission",
+    }
     assert {name for name in top if not name.endswith(".dist-info")} == rooms

@@ -1,0 +1,1 @@
+"""What the rooms share; the rooms themselves stand beside it."""
