@@ -17,7 +17,7 @@ from evaluator.book import UNKNOWN, Book
 from evaluator.choice import SplitKind, choose, find_split
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
-from evaluator.evaluate import FATAL, begun, open_store
+from evaluator.evaluate import FATAL, begun, open_store, order_secret
 from evaluator.options import Options
 from evaluator.past import not_trained_on
 from evaluator.plan import Plan, plan_on
@@ -47,6 +47,7 @@ def answered(
     with ExitStack() as stack:
         display = stack.enter_context(shown())
         store = stack.enter_context(opened) if (opened := open_store(options)) else None
+        options = replace(options, order_seed=order_secret(options, store, data))
         return [_sheet(path, plan, data, challenge, options, store, display) for path in zips]
 
 

@@ -36,6 +36,7 @@ from evaluator.remarks import (
 )
 from evaluator.result import Report, Timing
 from evaluator.store import Run, Store, find_store
+from evaluator.storing.answers import drawn_order
 from evaluator.storing.errors import StoreError
 from sandbox.ingest import Outcome
 from sandbox.job import SandboxError
@@ -95,6 +96,13 @@ def open_store(options: Options) -> Store | None:
     return None if options.store == NO_STORE else Store.open(find_store(options.store))
 
 
+def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
+    """The secret of the order: the one given, the store's, or one for this evaluation alone."""
+    if options.order_seed is not None:
+        return options.order_seed
+    return store.order(data.fingerprint(), options.seed) if store else drawn_order()
+
+
 def _evaluated(
     asker: Asker, data: Dataset, store: Store | None, display: Display, started: float
 ) -> Report:
@@ -122,7 +130,10 @@ def _evaluated(
         *(() if failed else _remember(rehearsal, expected, store)),
     )
     report = Report(
-        source_of(archive, challenge, data, plan, options, notes),
+        replace(
+            source_of(archive, challenge, data, plan, options, notes),
+            order_seed=rehearsal.secret,
+        ),
         scores,
         tuple(findings),
         _timing(outcome, time.monotonic() - started, asker.asked + asker.fed),
@@ -151,8 +162,8 @@ def begun(
         options.seed,
     )
     book = Book(plan, run, store)
-    name = archive.path.name
-    return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display)
+    name, secret = archive.path.name, order_secret(options, store, data)
+    return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display, secret)
 
 
 def _expectation(rehearsal: Rehearsal, data: Dataset, store: Store | None) -> Expectation | None:

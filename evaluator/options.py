@@ -20,7 +20,7 @@ NO_STORE = "none"
 PHASE = "dev"
 Device = Literal["cpu", "gpu"]
 _LEAST: Mapping[str, int] = MappingProxyType(
-    {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1}
+    {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
 )
 
 
@@ -29,9 +29,11 @@ class Options:
     """How to evaluate.
 
     corrupt: a preset, a chain such as "fog:3", or a TOML file. images: at most so many base
-    images, None for all. block: images in one predict call, None for as many as memory allows.
+    images, None for all. block: images in one predict call, None for as many as memory allows, and
+    no more than the hidden set has.
     device: None for the GPU where there is one, except in a notebook. seconds, memory_bytes:
-    limits of the child, None for the challenge's own. store: a file or folder, None for the
+    limits of the child, for one pass over the hidden set: None for the challenge's own, else 600 s
+    without an answer and 80 % of the memory that is free. store: a file or folder, None for the
     project's, "none" to keep nothing. estimate: whether to expect a hidden score as well, which
     asks the cells of estimate-v1. tolerance: stop asking when finite local images make up less
     than this share of the estimate's variance. full: every image, every cell. sweep: the 19
@@ -40,7 +42,8 @@ class Options:
     None for what the recipe beside the zip says. part: of a data file
     that has several, "train", "val" or "test"; None for val, else test. held_out: none of the images
     was trained on. python: what runs the submission, a program or an environment's folder; None for
-    our own.
+    our own. order_seed: of the order in which the submission is asked, from 0; None for a secret one, kept
+    in the store. It changes no figure, but of submissions whose answers depend on the order.
     """
 
     corrupt: str = "heavy"
@@ -64,6 +67,7 @@ class Options:
     part: str | None = None
     held_out: bool = False
     python: str | None = None
+    order_seed: int | None = None
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""

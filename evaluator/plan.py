@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,10 +97,13 @@ class Plan:
         every = np.unique(np.concatenate(codes))
         return Questions(every // width, every % width)
 
-    def shuffled(self, questions: Questions) -> Questions:
-        """In one seeded shuffle, images and cells mixed as on the platform."""
-        rng = np.random.default_rng((self.whole.seed, _MIX, len(questions)))
-        order = rng.permutation(len(questions))
+    def shuffled(self, questions: Questions, secret: int) -> Questions:
+        """In one shuffle, images and cells mixed as on the platform.
+
+        secret: from 0; who does not know it learns nothing of an image from its place. The same
+        secret and questions give the same order, other questions one that has nothing to do with it.
+        """
+        order = secret_order(len(questions), secret, questions.rows, questions.cells)
         return Questions(questions.rows[order], questions.cells[order])
 
 
@@ -135,6 +139,13 @@ def plan_on(choice: Choice, options: Options) -> Plan:
     return Plan(choice, shown, estimated, swept, whole, tuple(cells), places)
 
 
+def secret_order(count: int, secret: int, *what: NDArray[np.int64] | bytes) -> NDArray[np.int64]:
+    """A permutation of 0..count-1, int64 `(count,)`, that a secret and what is asked determine."""
+    digest = hashlib.sha256(b"".join(map(bytes, what))).digest()
+    rng = np.random.default_rng((secret, _MIX, int.from_bytes(digest[:16])))
+    return rng.permutation(count)
+
+
 def prefix(benchmark: Benchmark, images: int) -> Benchmark:
     """The benchmark on its first images alone."""
     data = benchmark.data
@@ -166,4 +177,4 @@ def _doubled(first: int, last: int) -> Iterator[int]:
         first *= 2
 
 
-__all__ = ["Plan", "Round", "make_plan", "plan_on", "prefix"]
+__all__ = ["Plan", "Round", "make_plan", "plan_on", "prefix", "secret_order"]

@@ -20,7 +20,10 @@ HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """What belongs together while a submission is asked. name, sha256: of the zip."""
+    """What belongs together while a submission is asked.
+
+    name, sha256: of the zip. secret: of the order in which it is asked.
+    """
 
     name: str
     sha256: str
@@ -29,13 +32,15 @@ class Rehearsal:
     asker: Asker
     challenge: Challenge
     display: Display
+    secret: int
 
     def ask(self, part: Round) -> bool:
         """Ask what is not answered yet up to a round; False when the submission failed."""
         missing = self.book.missing(self.plan.wanted(part))
         if len(missing) == 0:
             return True
-        return self.asker.ask(self.plan, self.plan.shuffled(missing), self.book, self.display)
+        asked = self.plan.shuffled(missing, self.secret)
+        return self.asker.ask(self.plan, asked, self.book, self.display)
 
     def is_complete(self, part: Round) -> bool:
         """Whether everything up to a round is answered."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cells import Dataset
 from evaluator.options import Options
-from evaluator.plan import Plan, Round
+from evaluator.plan import Plan, Round, secret_order
 from evaluator.rehearsal import Rehearsal
 from evaluator.result import Source
 from evaluator.store import AnswerKey, Store
@@ -113,9 +113,10 @@ class Fed:
         if known is not None:
             return known
         shape = self.data.images.shape[1:]
+        order = secret_order(len(self.data), self.rehearsal.secret, reading.name.encode())
 
         def fill(_: int, out: NDArray[np.generic]) -> None:
-            out[:] = reading.fed(self.data.images)
+            out[:] = reading.fed(self.data.images[order])
 
         block = Block((len(self.data), *shape), "float32")
         asker = self.rehearsal.asker
@@ -124,16 +125,19 @@ class Fed:
         if answered is None:
             return None
         asker.fed += len(self.data)
+        labels = np.empty_like(answered[0])
+        labels[order] = answered[0]
         if self.store is not None and self.store.writable:
-            self.store.put_block([(key, self.data.ids, answered[0])])
-        return answered[0]
+            self.store.put_block([(key, self.data.ids, labels)])
+        return labels
 
 
 def contradicted(rehearsal: Rehearsal) -> tuple[str, ...]:
     """What to say where another run has stored other answers meanwhile."""
     count = rehearsal.book.contradicted
     said = (
-        f"{count:,} answers differ from those that another run has stored meanwhile: is it random?"
+        f"{count:,} answers differ from those that another run has stored meanwhile: are they random, or "
+        "do they depend on the order or the block (S701 to S703)?"
     )
     return (said,) if count else ()
 

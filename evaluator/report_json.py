@@ -28,6 +28,7 @@ def _document(report: Report) -> dict[str, Any]:
         "data": {"source": source.data, "fingerprint": source.fingerprint, "notes": source.notes},
         "split": source.split,
         "seed": source.seed,
+        "order_seed": source.order_seed,
         "validation": None,
         "benchmark": {"preset": source.preset, "description": source.description},
         "findings": [vars(finding) for finding in report.findings],

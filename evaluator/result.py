@@ -115,7 +115,8 @@ class Scores:
 class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
-    python: the program that ran the submission.
+    python: the program that ran the submission. order_seed: of the order in which it was asked, None
+    where it was not.
     """
 
     path: str
@@ -133,6 +134,7 @@ class Source:
     seed: int
     command: str
     python: str = ""
+    order_seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,20 @@ class Store:
         with self._speaking():
             return store_answers.cells(self._db, run)
 
+    def order(self, data: str, seed: int) -> int:
+        """The secret that shuffles the questions on a data set under a seed, 0..2**53-1.
+
+        Drawn at the first call, then the same for every process that opens this store, and after
+        an interruption. Where the file may only be read and holds none, drawn at each call.
+        """
+        with self._speaking():
+            found = store_answers.order(self._db, data, seed)
+        if found is None and self.writable:
+            with self._writing():
+                store_answers.add_order(self._db, data, seed)
+                found = store_answers.order(self._db, data, seed)
+        return store_answers.drawn_order() if found is None else found
+
     def record_score(
         self,
         submission: Submission,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluator.commands.parsers import (
+    add_limits,
+    add_order,
     add_store,
     expected,
     new_parser,
@@ -28,9 +30,7 @@ from submission.arguments import (
     add_python,
     check_writable,
     count,
-    memory,
     positive,
-    seconds,
     seed,
     share,
     write_or_print,
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         help="at most N images (default 1000, 0: all)",
     )
     made.add_argument("--seed", type=seed, default=0, help="default 0")
+    add_order(made)
     made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
     add_images(made)
     made.add_argument(
@@ -120,10 +121,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_store(made)
     made.add_argument("--block", type=positive, metavar="N", help="images in one predict call")
-    made.add_argument(
-        "--time-limit", type=seconds, metavar="S", help="seconds for one pass over the hidden set"
-    )
-    made.add_argument("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
+    add_limits(made)
     add_python(made)
     add_challenge(made)
     return made
@@ -170,6 +168,7 @@ def _chosen(options: argparse.Namespace, words: Sequence[str], python: Python) -
         corrupt=options.corrupt,
         images=options.images or None,
         seed=options.seed,
+        order_seed=options.order_seed,
         split=options.split,
         challenge=options.challenge,
         device=options.device,

@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluator.errors import EvaluationError
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
+from submission.arguments import count, memory, seconds
 
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
@@ -26,6 +27,32 @@ def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentPar
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add `--store`."""
     parser.add_argument("--store", metavar="FILE|FOLDER", help=STORE_HELP)
+
+
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """Add `--order-seed`."""
+    parser.add_argument(
+        "--order-seed",
+        type=count,
+        metavar="N",
+        help="ask in this order (the report's order_seed); default: a secret one",
+    )
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add `--time-limit` and `--memory-limit`."""
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        metavar="S",
+        help="seconds for one pass over the hidden set (default 600, Codabench's)",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=memory,
+        metavar="SIZE",
+        help="such as 8GB (default 80%% of what is free)",
+    )
 
 
 def python_of(options: argparse.Namespace) -> Python:

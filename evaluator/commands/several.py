@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluator.commands.parsers import add_store, expected, python_of, say, tell_python
+from evaluator.commands.parsers import (
+    add_limits,
+    add_order,
+    add_store,
+    expected,
+    python_of,
+    say,
+    tell_python,
+)
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
 from submission.arguments import (
@@ -57,6 +65,9 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
         )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=0, help="default 0")
     parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
+    if asks:
+        add_order(parser)
+        add_limits(parser)
     add_images(parser)
     parser.add_argument(
         "--json", metavar="FILE", help="also write the result as JSON (- for standard output)"
@@ -104,6 +115,9 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
         corrupt=options.corrupt,
         images=images or None,
         seed=options.seed,
+        order_seed=getattr(options, "order_seed", None),
+        seconds=getattr(options, "time_limit", None),
+        memory_bytes=getattr(options, "memory_limit", None),
         split=options.split,
         challenge=options.challenge,
         device=options.device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 
 import numpy as np
@@ -13,6 +14,7 @@ from evaluator.storing.rows import AnswerKey, Answers, Run
 
 NONE = Answers(np.zeros(0, np.int64), np.zeros(0, np.int64))
 _LARGEST_LABEL = 2**32 - 1
+_SECRET_BITS = 53  # what every reader of JSON keeps exactly
 
 
 def as_answers(ids: ArrayLike, labels: ArrayLike) -> Answers:
@@ -71,6 +73,24 @@ def cells(db: sqlite3.Connection, run: Run) -> dict[str, int]:
     """How many answers each cell of a run has."""
     query = "SELECT cell, count FROM answers WHERE run = ? ORDER BY id"
     return dict(db.execute(query, (_run_id(db, run),)).fetchall())
+
+
+def drawn_order() -> int:
+    """A new secret for the order of questions, 0..2**53-1."""
+    return secrets.randbits(_SECRET_BITS)
+
+
+def order(db: sqlite3.Connection, data: str, seed: int) -> int | None:
+    """The secret by which questions on a data set under a seed are shuffled; None if there is none."""
+    query = "SELECT secret FROM orders WHERE data = ? AND seed = ?"
+    row = db.execute(query, (data, str(seed))).fetchone()
+    return None if row is None else int(row[0])
+
+
+def add_order(db: sqlite3.Connection, data: str, seed: int) -> None:
+    """Draw that secret unless another process has done so. Inside a transaction."""
+    insert = "INSERT OR IGNORE INTO orders (data, seed, secret) VALUES (?, ?, ?)"
+    db.execute(insert, (data, str(seed), drawn_order()))
 
 
 def _write(db: sqlite3.Connection, key: AnswerKey, answers: Answers) -> None:

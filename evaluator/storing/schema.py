@@ -14,7 +14,8 @@ from evaluator.storing.errors import DamagedStoreError, StoreError
 
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours
 _NEVER = 1000  # no version of ours will be this high: such a number is damage
-TABLES = ("submissions", "runs", "answers", "scores", "predictions")  # a parent before its children
+_FIRST_TABLES = ("submissions", "runs", "answers", "scores", "predictions")
+TABLES = (*_FIRST_TABLES, "orders")  # a parent before its children
 _FIRST = (
     """
 CREATE TABLE submissions (
@@ -73,7 +74,17 @@ CREATE TABLE predictions (
 """,
     "CREATE INDEX predicted ON predictions (submission, phase, made)",
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_ORDERS = (
+    """
+CREATE TABLE orders (
+    id INTEGER PRIMARY KEY,
+    data TEXT NOT NULL,
+    seed TEXT NOT NULL,
+    secret INTEGER NOT NULL CHECK (secret >= 0),
+    UNIQUE (data, seed))
+""",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS)
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -99,7 +110,7 @@ def check_ours(db: sqlite3.Connection, path: Path) -> None:
     if not tables:
         return
     marked, found = _number(db, "application_id") == APPLICATION, version(db)
-    if not marked and not tables.issuperset(TABLES):
+    if not marked and not tables.issuperset(_FIRST_TABLES):
         raise StoreError(
             f"{path}: expected a store of local-eval, received a database of another program; "
             "name another file with --store"
