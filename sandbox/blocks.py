@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.run import POLL_SECONDS
-from sandbox.seal import Seal
 
 BLOCKS_AHEAD = 2
 LOOK_SECONDS = POLL_SECONDS / 5  # between looks at whether a block is answered
@@ -38,9 +37,9 @@ def block_path(folder: Path, index: int) -> Path:
     return folder / f"block-{index:04d}.npy"
 
 
-def answer_path(folder: Path, index: int, seal: Seal) -> Path:
+def answer_path(folder: Path, index: int) -> Path:
     """Where the child puts the answers to block `index`."""
-    return folder / f"{seal.name(f'answers-{index:04d}')}.npy"
+    return folder / f"answers-{index:04d}.npy"
 
 
 def write_json(path: Path, value: object) -> None:
@@ -53,7 +52,8 @@ def write_json(path: Path, value: object) -> None:
 class Feeder:
     """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered.
 
-    first: how many blocks the child was given before these.
+    first: how many blocks the child was given before these. drafts: a folder that the child does not
+    see: a block is filled damage by damage, and who watched would learn which images share one.
     """
 
     def __init__(
@@ -62,10 +62,11 @@ class Feeder:
         blocks: Sequence[Block],
         first: int,
         source: Path,
+        drafts: Path,
         answered: Callable[[int], bool],
     ) -> None:
         self._fill, self._blocks, self._first = fill, blocks, first
-        self._source, self._is_answered = source, answered
+        self._source, self._drafts, self._is_answered = source, drafts, answered
         self.count = len(blocks)
         self.made = 0
         self.answered = 0
@@ -113,7 +114,7 @@ class Feeder:
     def _make(self, index: int, block: Block) -> None:
         """Fill the file in place: a block may be as large as memory allows once, not twice."""
         path = block_path(self._source, self._first + index)
-        part = path.with_suffix(".part")
+        part = self._drafts / path.name
         images = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.dtype(block.dtype), shape=block.shape
         )

@@ -14,12 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from sandbox.allowance import Allowance
 from sandbox.answers import Rule
 from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
 from sandbox.job import Job, Limits, SandboxError
-from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
+from sandbox.outcome import (
+    Labels,
+    Measured,
+    Outcome,
+    Problem,
+    read_labels,
+    read_note,
+    read_outcome,
+)
 from sandbox.run import POLL_SECONDS, python_environment, start
-from sandbox.seal import Seal
 from sandbox.temporary import TemporaryFolder
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -49,9 +57,10 @@ class Request:
     constructor, "path" for the submission's folder as a str. one_at_a_time: the method is called with
     one image `(h, w, c)` after the other, and its answers are stacked.
 
-    limits: each call of the method may print and write so much; each question may take so long,
-    the first one with the loading. images: what that time is for, the platform's single pass; a
-    question about more may take longer in proportion. None for any number.
+    limits: each call of the method may print and write so much; each block may take so long, the
+    first one with what is left of the loading. images: what that time is for, the platform's single
+    pass; a block of more may take longer in proportion. None for any number. paced: the blocks of one
+    question together may take no longer than that either; else the time only ends what hangs.
     """
 
     submission: Path
@@ -69,16 +78,22 @@ class Request:
     arguments: tuple[Literal["path"], ...] = ()
     one_at_a_time: bool = False
     images: int | None = None
+    paced: bool = True
 
 
 @dataclass(frozen=True)
 class Progress:
-    """For a progress display: the child's stage, blocks made, blocks answered, blocks in all."""
+    """For a progress display: the child's stage, blocks made, blocks answered, blocks in all.
+
+    waited: the child's seconds since the last answer. due: after how many it is ended; None for never.
+    """
 
     stage: str
     made: int
     answered: int
     blocks: int
+    waited: float = 0.0
+    due: float | None = None
 
 
 class Session:
@@ -94,16 +109,18 @@ class Session:
         self._place = TemporaryFolder()
         folders = _lay_out(self._place.path, request)
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
-        self._seal = Seal(self._output)
+        self._drafts = self._place.path / "drafts"
         self._sizes: list[int] = []  # of all blocks given so far
-        self._busy_until = 0.0
+        self._measured = Measured()
         self._fault: Problem | None = None  # the first seen; later answers do not undo it
-        self._started = time.time()
+        self._measured.started = time.time()
         try:
             self._running = start(_job(request, folders))
         except SandboxError:
             self._place.close()
             raise
+        limit, usual = request.limits.seconds, request.images
+        self._allowance = Allowance(self._running, limit, usual, paced=request.paced)
 
     def __enter__(self) -> Session:
         return self
@@ -149,9 +166,7 @@ class Session:
             if faults or not sizes:
                 return not faults
             wanted, at = self.request, first + len(labels)
-            found, fault = read_labels(
-                self._output, self._seal, sizes, wanted.classes, at, wanted.answers
-            )
+            found, fault = read_labels(self._output, sizes, wanted.classes, at, wanted.answers)
             if fault and fault.kind == "type":
                 found = []  # right numbers that the platform would not take: they must not count
             for one in found:
@@ -161,9 +176,10 @@ class Session:
             self._fault = self._fault or fault
             if len(labels) > before:
                 self._running.renew()  # what a call may print and write
+                self._allowance.answered(len(labels))
+                self._measured.answered(len(labels) - before, self._running.seconds)
             return not faults
 
-        self._running.allow(self._renewed(first, sum(block.count for block in blocks)))
         self._feed(blocks, fill, progress, read)
         sound = read(len(blocks))
         return tuple(labels) if sound and len(labels) == len(blocks) else None
@@ -171,18 +187,18 @@ class Session:
     def finish(self) -> Outcome:
         """Say that no question follows, and read what came of all of them."""
         write_json(self._input / "blocks.json", {"blocks": len(self._sizes)})
-        self._resume()
+        self._running.grant(2 * LEAVING_SECONDS)  # the loop below is the judge of it
         deadline = time.monotonic() + LEAVING_SECONDS
         while self._running.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         result = self._running.cancel()
+        self._measured.ended(result, in_container=self.request.image is not None)
         found = read_outcome(
             self._output,
-            self._seal,
             self._sizes,
             self.request.classes,
             result,
-            self._started,
+            self._measured,
             self.request.answers,
         )
         problem = found.problem or self._fault
@@ -195,23 +211,17 @@ class Session:
         progress: Callable[[Progress], None],
         read: Callable[[int], bool],
     ) -> None:
-        self._resume()
-        feeder = Feeder(fill, blocks, len(self._sizes), self._input, self._is_answered)
-        self._sizes += [block.count for block in blocks]
+        counts, first = [block.count for block in blocks], len(self._sizes)
+        feeder = Feeder(fill, blocks, first, self._input, self._drafts, self._is_answered)
+        self._sizes += counts
+        self._allowance.begin(counts)
+        self._measured.asked(self._running.seconds)
         feeder.begin()
         try:
             self._watch(feeder, progress, read)
         finally:
             feeder.end()
-        self._busy_until = self._running.seconds
         feeder.raise_error()
-
-    def _renewed(self, first: int, images: int) -> float:
-        """A question's own time, where others came `first`; the seconds that it may take beyond."""
-        if first:
-            self._running.renew_time()
-        limit, usual = self.request.limits.seconds, self.request.images
-        return max(images / usual - 1, 0.0) * limit if limit and usual else 0.0
 
     def _by_file(self, problem: Problem) -> Problem:
         """With the submission's own files by their names in the zip, wherever they lay."""
@@ -220,13 +230,8 @@ class Session:
             trace = trace.replace(f'File "{folder}/', 'File "')
         return replace(problem, trace=trace)
 
-    def _resume(self) -> None:
-        """Until here the child had nothing to do: that is not its time."""
-        self._running.allow(self._running.seconds - self._busy_until)
-        self._busy_until = self._running.seconds
-
     def _is_answered(self, index: int) -> bool:
-        return answer_path(self._output, index, self._seal).exists()
+        return answer_path(self._output, index).exists()
 
     def _watch(
         self,
@@ -235,31 +240,31 @@ class Session:
         read: Callable[[int], bool],
     ) -> None:
         """Until all blocks are answered, or something is wrong; read(count): reads so many answers."""
-        running, stage_seen, stage = self._running, -1.0, "start"
-        began = looked = running.seconds
+        running, allowance, stage_seen, stage = self._running, self._allowance, -1.0, "start"
+        began = running.seconds
         idle = False
         while not feeder.failed and feeder.answered < feeder.count:
             now = running.seconds
-            if idle:  # waiting for images is not the submission's time, however long it took
-                running.allow(now - looked)
+            allowance.look(idle=idle)  # waiting for images is not the submission's time
             if running.poll() is not None:
                 break
             feeder.collect()
             if not read(feeder.answered):
                 break
-            looked, idle = now, feeder.answered == feeder.made < feeder.count
+            idle = feeder.answered == feeder.made < feeder.count
             pause = LOOK_SECONDS if now - began < QUICK_SECONDS else POLL_SECONDS
             if running.seconds - stage_seen > STAGE_SECONDS:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))
-            progress(Progress(stage, feeder.made, feeder.answered, feeder.count))
+            how_far = (feeder.made, feeder.answered, feeder.count)
+            progress(Progress(stage, *how_far, allowance.waited, allowance.due))
             time.sleep(pause)
 
 
 def _lay_out(place: Path, request: Request) -> dict[str, str]:
     submission = request.submission.resolve()
     made = {name: place / name for name in ("input", "answers", "program", "home", "output")}
-    for folder in made.values():
+    for folder in (*made.values(), place / "drafts"):  # drafts: not for the child
         folder.mkdir()
     for name in ("ingestion.py", "ingestion_watch.py"):
         shutil.copy(PROGRAMS / name, made["program"])

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import resource
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from sandbox.answers import Fault, Rule, read_answers
 from sandbox.blocks import answer_path
 from sandbox.job import JobResult
 from sandbox.reading import read_left
-from sandbox.seal import Seal
 
 LARGEST_NOTE_BYTES = 1_000_000
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 MOST_NAMES = 20  # of what the child lists: threads, files, hosts
 Labels = NDArray[np.int64]
 _HELD = ("time", "memory", "processes", "log", "disk")
@@ -94,6 +97,40 @@ class Outcome:
     seen: Seen = Seen()
 
 
+@dataclass
+class Measured:
+    """What the parent's own clock and the kernel saw of a child: no figure of the child's exceeds it.
+
+    started: the wall clock at its start. spans: for each answered block the seconds from its question to
+    its answer. first: seconds from the start to the first answer. seconds: of its life. peak_bytes:
+    no process of it held more.
+    """
+
+    started: float = 0.0
+    spans: list[float] = field(default_factory=list)
+    first: float | None = None
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    _asked: float = 0.0
+
+    def asked(self, at: float) -> None:
+        """A question begins, so many seconds after the start."""
+        self._asked = at
+
+    def answered(self, blocks: int, at: float) -> None:
+        """So many further blocks are answered, so many seconds after the start."""
+        self.spans += [at - self._asked] * blocks
+        self.first = at if self.first is None else self.first
+
+    def ended(self, result: JobResult, *, in_container: bool) -> None:
+        """How it ended. What a container holds is not seen from here, only what the machine has."""
+        self.seconds = result.seconds
+        # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+        whole = psutil.virtual_memory().total
+        self.peak_bytes = whole if in_container else max(result.peak_memory_bytes, ours)
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:
@@ -106,7 +143,6 @@ def read_note(path: Path) -> dict[str, Any]:
 
 def read_labels(
     output: Path,
-    seal: Seal,
     sizes: Sequence[int],
     classes: int,
     first: int = 0,
@@ -115,7 +151,7 @@ def read_labels(
     """The labels of the blocks from `first` on that were answered, and the fault that ends them."""
     labels: list[Labels] = []
     for index, size in enumerate(sizes, start=first):
-        path = answer_path(output, index, seal)
+        path = answer_path(output, index)
         if not path.is_file():
             break
         answer = read_answers(path, size, classes, rule)
@@ -127,28 +163,28 @@ def read_labels(
 
 def read_outcome(
     output: Path,
-    seal: Seal,
     sizes: Sequence[int],
     classes: int,
     result: JobResult,
-    started: float,
+    measured: Measured,
     rule: Rule = "labels",
 ) -> Outcome:
-    """Read the answers to all blocks. started: the wall clock when the child was started."""
-    labels, fault = read_labels(output, seal, sizes, classes, rule=rule)
+    """Read the answers to all blocks. measured: bounds the figures that the child notes itself."""
+    labels, fault = read_labels(output, sizes, classes, rule=rule)
     status = read_note(output / "status.json")
-    complete = len(labels) == len(sizes) and (output / seal.name("done")).is_file()
+    ready = measured.seconds if measured.first is None else measured.first
+    complete = len(labels) == len(sizes) and (output / "done").is_file()
     return Outcome(
         tuple(labels),
         fault or _ending(result, output, len(labels), complete=complete),
         result,
         _texts(status.get("versions")),
         _texts(status.get("returned")),
-        max(0.0, _number(status.get("loaded_at")) - started),
-        _number(status.get("load_seconds")),
-        _number(status.get("predict_seconds")),
-        _calls(status.get("calls")),
-        int(_number(status.get("loaded_bytes"))),
+        max(0.0, _number(status.get("loaded_at"), measured.started + ready) - measured.started),
+        _number(status.get("load_seconds"), ready),
+        _number(status.get("predict_seconds"), measured.seconds),
+        _calls(status.get("calls"), measured),
+        int(_number(status.get("loaded_bytes"), measured.peak_bytes)),
         _seen(status),
     )
 
@@ -198,15 +234,21 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(str(v)[:200] for v in value[:MOST_NAMES]) if isinstance(value, list) else ()
 
 
-def _calls(value: object) -> tuple[Call, ...]:
+def _calls(value: object, measured: Measured) -> tuple[Call, ...]:
     pairs = value if isinstance(value, list) else []
     good = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
-    return tuple(Call(_number(seconds), int(_number(peak))) for seconds, peak in good)
+    return tuple(
+        Call(_number(seconds, span), int(_number(peak, measured.peak_bytes)))
+        for (seconds, peak), span in zip(good, measured.spans, strict=False)
+    )
 
 
 def _texts(value: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else 0.0
+def _number(value: object, most: float) -> float:
+    """A figure of the child's, from 0 to `most`; 0 for what is none."""
+    if not isinstance(value, int | float) or not value > 0:
+        return 0.0
+    return float(min(value, most))

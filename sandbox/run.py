@@ -79,9 +79,9 @@ class Running:
         self._log.renew()
         self._watch.renew()
 
-    def renew_time(self) -> None:
-        """Let the time limit count from here on."""
-        self._allowed = max(self._allowed, self.seconds)
+    def grant(self, seconds: float) -> None:
+        """Let the time limit, where there is one, end so many seconds from here."""
+        self._allowed = self.seconds + seconds - (self.job.limits.seconds or 0.0)
 
     def poll(self) -> JobResult | None:
         """The result if the job has ended, else None; enforces the limits when called."""
