@@ -22,7 +22,7 @@ from evaluator.options import Options
 from evaluator.past import not_trained_on
 from evaluator.plan import Plan, plan_on
 from evaluator.progress import Display, Shown, silent
-from evaluator.remarks import failure
+from evaluator.remarks import ended_by, failure
 from evaluator.sheet import Sheet
 from evaluator.store import Run, Store
 from submission.archive import Archive, sha256_of
@@ -112,7 +112,8 @@ def _sheet(
             rehearsal = begun(asker, plan, data, store, display)
             part = plan.rounds(options)[-1]
             if not rehearsal.ask(part):
-                _refuse(path, failure(asker.finish(), challenge, options.python))
+                ended = ended_by(rehearsal)
+                _refuse(path, failure(asker.finish(), challenge, options.python, ended))
             return rehearsal.sheet("shown", part)
 
 

@@ -23,10 +23,11 @@ from evaluator.expecting import Expectation, expectation
 from evaluator.forecast import as_prediction, figures_of
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
-from evaluator.progress import Display, Shown, silent
+from evaluator.progress import Display, Shown, silent, waits
 from evaluator.rehearsal import Rehearsal
 from evaluator.remarks import (
     contradicted,
+    ended_by,
     failure,
     flattered,
     limits_untried,
@@ -72,7 +73,7 @@ def local_eval(
         raise EvaluationError(f"unknown option: {error}") from None
     challenge = load_challenge(chosen.challenge)
     data = _as_dataset(images, labels, challenge, chosen.part)
-    return evaluate(Path(submission), data, challenge, chosen)
+    return evaluate(Path(submission), data, challenge, chosen, waits)
 
 
 def evaluate(
@@ -118,7 +119,7 @@ def _evaluated(
     complete = rehearsal.is_complete(part)
     meaning = meaningless(rehearsal, part, store) if complete else []
     outcome = asker.finish()
-    failed = [] if complete else failure(outcome, challenge, options.python)
+    failed = [] if complete else failure(outcome, challenge, options.python, ended_by(rehearsal))
     scores = None if failed else rehearsal.scores(part)
     findings = [*refuted_by_answers(findings, failed), *failed, *meaning]
     notes = (

@@ -1,4 +1,4 @@
-"""What is shown while a submission runs: one line on a terminal, nothing elsewhere."""
+"""What is shown while a submission runs: one line on a terminal; elsewhere only that it waits for long."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.ingest import Progress
 from submission.dry_run_progress import LOADING
+from submission.patience import Waiting, say_on_stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -26,29 +27,56 @@ _STAGES = {
 class Display:
     """Told of everything, shows nothing."""
 
-    def begin(self, sizes: Sequence[int]) -> None:
-        """Blocks of so many questions are asked next."""
+    def begin(self, sizes: Sequence[int], name: str) -> None:
+        """Blocks of so many questions are asked next; name: of the zip."""
 
     def tell(self, progress: Progress) -> None:
         """How far the child is with them."""
+        self.wait(progress)
+
+    def wait(self, progress: Progress) -> None:
+        """How long it has not answered, whatever it is asked."""
 
     def say(self, line: str) -> None:
         """A first answer, or what is done beside the submission."""
 
 
-class _OnTerminal(Display):
+class _Waiting(Display):
+    """Says that a zip does not answer, and nothing else."""
+
+    def __init__(self) -> None:
+        self._name, self._waiting = "", Waiting(self._told)
+
+    def begin(self, sizes: Sequence[int], name: str) -> None:  # noqa: ARG002  # a bar needs them
+        if name != self._name:
+            self._name, self._waiting = name, Waiting(self._told)
+
+    def wait(self, progress: Progress) -> None:
+        self._waiting.tell(progress.waited, progress.due)
+
+    def _told(self, line: str) -> None:
+        self._put(f"local-eval: {self._name}: {line}")
+
+    def _put(self, line: str) -> None:
+        say_on_stderr(line)
+
+
+class _OnTerminal(_Waiting):
     def __init__(self, bar: Bar) -> None:
+        super().__init__()
         self._bar = bar
         self._task = bar.add_task("starting Python", total=None)
         self._sizes: list[int] = []
         self._before = 0
 
-    def begin(self, sizes: Sequence[int]) -> None:
+    def begin(self, sizes: Sequence[int], name: str) -> None:
+        super().begin(sizes, name)
         self._before += sum(self._sizes)
         self._sizes = list(sizes)
         self._bar.update(self._task, total=self._before + sum(sizes), completed=self._before)
 
     def tell(self, progress: Progress) -> None:
+        super().tell(progress)
         stage = _STAGES.get(progress.stage, "running")
         call = f" {sum(self._sizes):,} images" if progress.stage == "predict" else ""
         done = self._before + sum(self._sizes[: progress.answered])
@@ -58,6 +86,9 @@ class _OnTerminal(Display):
         if line:
             self._bar.console.print(line)
 
+    def _put(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False)
+
 
 Shown = Callable[[], AbstractContextManager[Display]]
 
@@ -66,6 +97,12 @@ Shown = Callable[[], AbstractContextManager[Display]]
 def silent() -> Iterator[Display]:
     """Show nothing."""
     yield Display()
+
+
+@contextmanager
+def waits() -> Iterator[Display]:
+    """Show nothing but that a submission does not answer, on standard error."""
+    yield _Waiting()
 
 
 @contextmanager
@@ -80,7 +117,7 @@ def on_terminal() -> Iterator[Display]:
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), TimeElapsedColumn())
     if not terminal.is_terminal:
-        yield Display()
+        yield _Waiting()
         return
     with Bar(*columns, console=terminal, transient=True) as bar:
         yield _OnTerminal(bar)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from evaluator.result import Source
 from evaluator.store import AnswerKey, Store
 from evaluator.trained_on import shared_training, warning
 from sandbox.ingest import Block, Outcome
+from submission.amounts import human_bytes
 from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.codes import STEPS, refuted
@@ -61,15 +63,40 @@ def source_of(
 
 
 def failure(
-    outcome: Outcome | None, challenge: Challenge, python: str | None = None
+    outcome: Outcome | None,
+    challenge: Challenge,
+    python: str | None = None,
+    ended: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Finding]:
-    """Why the submission has no score; nothing where it has one. python: what ran it, None for ours."""
+    """Why the submission has no score; nothing where it has one.
+
+    python: what ran it, None for ours. ended: limit -> which it is and how to raise it.
+    """
     if outcome is None or outcome.problem is None:
         return []
     problem = outcome.problem
     failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
     said = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    if problem.stage in ended:
+        said = replace(said, message=f"{said.message} ({ended[problem.stage]})")
     return with_packages([said], problem, replace(HERE, python=python or sys.executable))
+
+
+def ended_by(rehearsal: Rehearsal) -> dict[str, str]:
+    """For time and memory: which limit it is that ends the child, and how to raise it."""
+    asker, challenge = rehearsal.asker, rehearsal.challenge
+    bounds, options = asker.bounds, asker.options
+    own = f"the limit of {challenge.name}"
+    said = {
+        "time": f"{bounds.seconds or 0:g} s for one pass over the hidden set, "
+        + ("as given" if options.seconds else own),
+        "memory": f"{human_bytes(bounds.memory_bytes or 0)}, "
+        + ("as given" if options.memory_bytes else own),
+    }
+    said |= asker.guard.instead if asker.guard else {}
+    kept = "; the answers so far are kept" if asker.asked and rehearsal.book.is_stored else ""
+    more = {"time": "--time-limit S", "memory": "--memory-limit SIZE"}
+    return {limit: f"{said[limit]}; {more[limit]} sets another{kept}" for limit in said}
 
 
 def refuted_by_answers(findings: Sequence[Finding], failed: Sequence[Finding]) -> list[Finding]:
@@ -120,7 +147,8 @@ class Fed:
 
         block = Block((len(self.data), *shape), "float32")
         asker = self.rehearsal.asker
-        answered = asker.begin().pose([block], fill)
+        display = self.rehearsal.display
+        answered = asker.begin().pose([block], fill, display.wait)
         asker.calls += 1
         if answered is None:
             return None

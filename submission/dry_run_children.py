@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import psutil
 
 from sandbox.ingest import Outcome, Request, Session
-from sandbox.job import CEILINGS, Limits
 from sandbox.temporary import TemporaryFolder
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
-from submission.dry_run_cost import PLATFORMS_SECONDS, Bounds
+from submission.dry_run_cost import Bounds, guard
 from submission.dry_run_images import Images
 from submission.dry_run_places import HERE, Place
 from submission.dry_run_questions import LARGE_BYTES, Interview, Question
 
-MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
 FEW = 8  # images for a question whose answer does not count
 SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
 
@@ -107,13 +105,9 @@ class Children:
         with self._started(self.other_folder) as session:
             return self.answer_few(session, "other folder"), newer
 
-    def guards(self) -> dict[str, str]:
+    def guards(self) -> Mapping[str, str]:
         """What ends a child where the platform's own limit is not known."""
-        bounds = self.settings.bounds
-        time_guard = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
-        memory_guard = f"{MEMORY_SHARE:.0%} of what was free here, as no memory limit is known"
-        guards = {} if bounds.seconds else {"time": time_guard}
-        return guards | ({} if bounds.memory_bytes else {"memory": memory_guard})
+        return guard(self.settings.bounds).instead
 
     def has_room(self) -> bool:
         """Whether a second child may load beside the first: not where time is measured to a limit."""
@@ -131,20 +125,11 @@ class Children:
                 **self.challenge.asked(worker),
                 working_folder=working_folder,
                 python=self.place.python,
-                limits=self._limits(),
+                limits=guard(self.settings.bounds).limits,
                 image=self.place.image,
             )
             with Session(request) as session:
                 yield session
-
-    def _limits(self) -> Limits:
-        free = int(psutil.virtual_memory().available * MEMORY_SHARE)
-        bounds = self.settings.bounds
-        return replace(
-            CEILINGS,
-            seconds=bounds.seconds or PLATFORMS_SECONDS,
-            memory_bytes=min(bounds.memory_bytes or free, free),
-        )
 
     @contextmanager
     def _unpacked(self) -> Iterator[Path]:

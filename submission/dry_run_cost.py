@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import psutil
+
+from sandbox.job import CEILINGS, Limits
 from sandbox.outcome import Call, Outcome
 from submission.amounts import human_bytes
 from submission.codes import found
@@ -12,6 +15,7 @@ from submission.dry_run_questions import Interview
 from submission.findings import Finding
 
 PLATFORMS_SECONDS = 600  # Codabench's default where the organisers set no limit
+MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit
 _SIZES = ("again", "middle", "large")  # questions, each of one call
 
 
@@ -21,6 +25,32 @@ class Bounds:
 
     seconds: float | None = None
     memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What ends a child, in every command that starts one. limits: its own.
+
+    instead: "time", "memory" -> in words, what holds in the place of a limit of the platform's that
+    is not known, or that this machine cannot give.
+    """
+
+    limits: Limits
+    instead: Mapping[str, str]
+
+
+def guard(bounds: Bounds) -> Guard:
+    """The platform's limits where they are known; else Codabench's time, and most of the free memory."""
+    free = int(psutil.virtual_memory().available * MEMORY_SHARE)
+    seconds, memory = bounds.seconds or PLATFORMS_SECONDS, min(bounds.memory_bytes or free, free)
+    instead = {}
+    if not bounds.seconds:
+        instead["time"] = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
+    if not bounds.memory_bytes:
+        instead["memory"] = f"{MEMORY_SHARE:.0%} of what was free here, as no memory limit is known"
+    elif memory < bounds.memory_bytes:
+        instead["memory"] = f"{MEMORY_SHARE:.0%} of what was free here, less than the limit given"
+    return Guard(replace(CEILINGS, seconds=seconds, memory_bytes=memory), instead)
 
 
 @dataclass(frozen=True)

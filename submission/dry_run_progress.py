@@ -1,4 +1,4 @@
-"""What is shown while a dry run goes on: one line on a terminal, nothing elsewhere."""
+"""What is shown while a dry run goes on: one line on a terminal; elsewhere only that it waits for long."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from sandbox.ingest import Progress
+from submission.patience import Waiting, say_on_stderr
 
 Tell = Callable[[str, Progress], None]
 Shown = Callable[[str], AbstractContextManager[Tell]]
@@ -37,7 +38,10 @@ def silent(_place: str) -> Iterator[Tell]:
 
 @contextmanager
 def on_terminal(place: str) -> Iterator[Tell]:
-    """A spinner with the question and the time on standard error; gone when it is done."""
+    """A spinner with the question and the time on standard error; gone when it is done.
+
+    A submission that does not answer for long is told in lines that stay, off a terminal too.
+    """
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -48,8 +52,11 @@ def on_terminal(place: str) -> Iterator[Tell]:
     columns = (SpinnerColumn(), words, TimeElapsedColumn())
     with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
         task = bar.add_task(f"dry run {place}: starting Python", total=None)
+        say = bar.console.print if terminal.is_terminal else say_on_stderr
+        waiting = Waiting(lambda line: say(f"dry run {place}: {line}"))
 
         def tell(question: str, progress: Progress) -> None:
+            waiting.tell(progress.waited, progress.due)
             doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
             bar.update(task, description=f"dry run {place}: {doing}")
 
