@@ -37,7 +37,7 @@ from evaluator.remarks import (
 )
 from evaluator.result import Report, Timing
 from evaluator.store import Run, Store, find_store
-from evaluator.storing.answers import drawn_order
+from evaluator.storing import answers as store_answers
 from evaluator.storing.errors import StoreError
 from sandbox.ingest import Outcome
 from sandbox.job import SandboxError
@@ -101,7 +101,7 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
     """The secret of the order: the one given, the store's, or one for this evaluation alone."""
     if options.order_seed is not None:
         return options.order_seed
-    return store.order(data.fingerprint(), options.seed) if store else drawn_order()
+    return store.order(data.fingerprint(), options.seed) if store else store_answers.drawn_order()
 
 
 def _evaluated(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +23,25 @@ _DARK = tuple((factor, 0) for factor in (0.01, 0.2, 0.4, 0.6, 0.75))
 _BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 191), (0.05, 240))
 
 
+def drawn_secret() -> int:
+    """A new secret for an order, from 0."""
+    return secrets.randbits(53)
+
+
 @dataclass(frozen=True)
 class Images:
-    """What is asked. values: uint8 (n, h, w, c), shuffled. odd: rows that are changed copies.
+    """What is asked about. values: uint8 (n, h, w, c). odd: rows that are changed copies.
 
-    labels: int64 (n,) when the images are real and labelled, else None. note: for people.
+    labels: int64 (n,) when the images are real and labelled, else None. note: for people. secret: of
+    the order in which they are asked about, the same in every place; the rows themselves follow a seed
+    and the classes, which are no secret.
     """
 
     values: NDArray[np.uint8]
     odd: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     note: str
+    secret: int = field(default_factory=drawn_secret)
 
     @property
     def plain(self) -> NDArray[np.int64]:

@@ -70,15 +70,18 @@ class Interview:
         if self.failed:
             return None
         shape = self.images.values.shape[1:]
-        blocks = [Block((len(rows), *shape), question.dtype) for rows in question.groups]
+        rows, order = np.concatenate(question.groups), secret_order(question, self.images.secret)
+        ends = np.cumsum([len(group) for group in question.groups])
+        groups = np.split(rows[order], ends[:-1])
+        blocks = [Block((len(group), *shape), question.dtype) for group in groups]
 
         def fill(index: int, out: NDArray[np.generic]) -> None:
-            rows = question.groups[index]
+            rows = groups[index]
             for start in range(0, len(rows), 256):
                 part = slice(start, start + 256)
                 out[part] = question.turn(self.images.values[rows[part]])
 
-        self.posed = [len(rows) for rows in question.groups]
+        self.posed = [len(group) for group in groups]
         started = time.monotonic()
         labels = self.session.pose(blocks, fill, lambda p: self.tell(question.name, p))
         if labels is None:
@@ -86,7 +89,8 @@ class Interview:
             return None
         asked = range(self.blocks, self.blocks + len(blocks))
         self.blocks = asked.stop
-        rows, said = np.concatenate(question.groups), np.concatenate(labels)
+        said = np.empty(len(rows), np.int64)
+        said[order] = np.concatenate(labels)
         answer = Answer(rows, said, asked, time.monotonic() - started)
         self.answers[question.name] = answer
         return answer
@@ -94,6 +98,22 @@ class Interview:
     def known(self, rows: Rows) -> NDArray[np.int64]:
         """What the first answer said of these rows."""
         return self.answers["first"].labels[rows]
+
+
+def secret_order(question: Question, secret: int) -> NDArray[np.int64]:
+    """In which order a question's rows are asked, as places among all of them: int64 (n,).
+
+    Blocks of one size exchange their images, so that neither a place in a block nor the block tells
+    an image. Questions of the same sizes have the same order: "again" is "first" once more.
+    """
+    sizes = np.array([len(group) for group in question.groups])
+    size_of = np.repeat(sizes, sizes)
+    rng = np.random.default_rng((secret, *sizes))
+    order = np.arange(len(size_of))
+    for size in np.unique(sizes):
+        places = np.flatnonzero(size_of == size)
+        order[places] = rng.permutation(places)
+    return order
 
 
 def ask_everything(interview: Interview, hidden: int, seed: int) -> None:

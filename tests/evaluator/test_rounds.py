@@ -32,7 +32,7 @@ CHALLENGE = load_challenge()
 def figures(report: Report) -> dict[str, Any]:
     """The report's figures, without what a clock or a store changes."""
     document = json.loads(report.to_json())
-    for key in ("timing", "peak_memory_bytes", "versions", "limits", "asked"):
+    for key in ("timing", "peak_memory_bytes", "versions", "limits", "asked", "order_seed"):
         document.pop(key)
     document["data"].pop("notes")
     return dict(document)

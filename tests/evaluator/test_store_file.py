@@ -115,7 +115,19 @@ def test_an_older_store_is_brought_up_to_date(
     with Store.open(path) as store:
         assert store.stored(KEY).labels.tolist() == [3]
         assert store._db.execute("SELECT team FROM submissions").fetchall() == [(None,)]
-        assert store_schema.version(store._db) == 2
+        assert store_schema.version(store._db) == len(steps)
+
+
+def test_a_store_without_orders_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a store of last month could not be used with questions in a secret order."""
+    path = tmp_path / "s.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(store_schema, "MIGRATIONS", store_schema.MIGRATIONS[:1])
+        with store_at(path) as store:
+            store.put_answers(KEY, [1], [3])
+    with Store.open(path) as store:
+        assert store.stored(KEY).labels.tolist() == [3]
+        assert store.order("f", 0) == store.order("f", 0)
 
 
 def test_a_migration_that_fails_changes_nothing(

@@ -48,3 +48,21 @@ def test_long_races_lose_nothing(tmp_path: Path, journal: str) -> None:
     for number in range(10):
         path = tmp_path / f"{number}.sqlite"
         run_rounds(f"race({str(path)!r}, {journal!r}, 4, 40)")
+
+
+DRAWS = """
+import sys
+from evaluator.store import Store
+with Store.open(sys.argv[1]) as store:
+    print(store.order("f" * 32, 2**70), store.order("f" * 32, 1))
+"""
+
+
+def test_processes_that_draw_an_order_at_once_get_the_same(tmp_path: Path) -> None:
+    """Else two runs at once, or one that is resumed, would ask in different orders."""
+    started = [child(DRAWS, tmp_path / "s.sqlite") for _ in range(3)]
+    shown = {run.communicate(timeout=60)[0] for run in started}
+    (line,) = shown
+    one, other = map(int, line.split())
+    assert one != other
+    assert 0 <= min(one, other) <= max(one, other) < 2**53

@@ -142,6 +142,93 @@ LEFT = [
 ]
 
 
+# In the same process, so it can say anything of itself.
+LIES = """
+import sys
+import numpy as np
+run = sys.modules["__main__"]
+true = run.Status.at
+def at(self, stage, **facts):
+    lies = {"loaded_at": FIGURE, "load_seconds": FIGURE, "predict_seconds": FIGURE, "loaded_bytes": FIGURE}
+    true(self, stage, **{**facts, **lies, "calls": [[FIGURE, FIGURE]] * 50})
+run.Status.at = at
+class Model:
+    def predict(self, X):
+        return np.zeros(len(X), int)
+"""
+
+
+@pytest.mark.parametrize("figure", ["99999998204134224", "-5", "10**400", "1e300", "True"])
+def test_what_a_child_says_of_itself_is_bounded_by_our_clock(tmp_path: Path, figure: str) -> None:
+    """Else a start of three thousand million years would be shown, and reckoned with."""
+    began = time.monotonic()
+    with session(tmp_path, LIES.replace("FIGURE", figure)) as asked:
+        asked.pose([Block((1, *SMALL))], zeros)
+        asked.pose([Block((1, *SMALL))], zeros)
+        outcome = asked.finish()
+    most = time.monotonic() - began
+    assert outcome.problem is None
+    assert len(outcome.calls) == 2
+    spent = [outcome.start_seconds, outcome.load_seconds, outcome.predict_seconds]
+    assert all(0 <= seconds <= most for seconds in spent)
+    assert sum(call.seconds for call in outcome.calls) <= most
+    held = [outcome.loaded_bytes, *(call.peak_bytes for call in outcome.calls)]
+    assert all(0 <= size < 100_000_000_000 for size in held)
+
+
+LOOKS_ON = """
+import os, time
+import numpy as np
+from pathlib import Path
+told = Path("/proc/self/environ").read_text().split("\\0")
+given = next(word.split("=")[1] for word in told if word.startswith("INGESTION_INPUT="))
+class Model:
+    def predict(self, X):
+        seen, end = set(), time.monotonic() + 0.4
+        while time.monotonic() < end:
+            seen |= set(os.listdir(given))
+        return np.full(len(X), sum(not n.startswith("block-") or not n.endswith(".npy") for n in seen))
+"""
+
+
+def test_a_block_is_seen_only_when_it_is_whole(tmp_path: Path) -> None:
+    """Else a submission could watch it being filled, and learn which images share a damage."""
+
+    def slowly(_index: int, out: NDArray[Any]) -> None:
+        for row in out:
+            row[:] = 0
+            time.sleep(0.1)
+
+    with session(tmp_path, LOOKS_ON) as asked:
+        answers = asked.pose([Block((2, *SMALL)), Block((4, *SMALL))], slowly)
+    assert answers is not None
+    assert answers[0].tolist() == [0, 0]
+
+
+SLOW = "import time; time.sleep(2.0 if len(X) > 2 else 0.6); return np.zeros(len(X), int)"
+PACES: list[Any] = [
+    # seconds of the limit, images of a pass, paced, images of each block -> whether it is ended
+    (0.4, 4, False, [4], "time"),
+    pytest.param(2.0, 4, False, [2] * 4, None, marks=pytest.mark.slow),  # slow, and does not hang
+    pytest.param(1.0, 4, True, [2] * 4, "time", marks=pytest.mark.slow),  # 2.4 s where 2 are due
+    pytest.param(1.5, 2, False, [4], None, marks=pytest.mark.slow),  # twice a pass, twice the time
+    pytest.param(1.5, 4, False, [4], "time", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("limit", "usual", "paced", "counts", "ended"), PACES)
+def test_time_is_counted_by_block(
+    tmp_path: Path, limit: float, usual: int, paced: bool, counts: list[int], ended: str | None
+) -> None:
+    """Else what hangs is waited for as long as all blocks may take, or what is slow is killed."""
+    how: dict[str, Any] = {"limits": Limits(seconds=limit), "images": usual, "paced": paced}
+    with session(tmp_path, body(SLOW), **how) as asked:
+        time.sleep(0.5)  # to load
+        asked.pose([Block((count, *SMALL)) for count in counts], zeros)
+        problem = asked.finish().problem
+    assert (problem and problem.stage) == ended
+
+
 @pytest.mark.parametrize("code", LEFT)
 def test_what_is_left_in_the_place_of_notes_does_no_harm(tmp_path: Path, code: str) -> None:
     """Else a pipe or a link among the notes would hang us, or have us read the user's files."""

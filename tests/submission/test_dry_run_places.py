@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cells import synthetic
 from sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.challenge import WorkingFolder, load_challenge
 from submission.checked import Checked
 from submission.checking import Checking
 from submission.cli import main
-from submission.dry_run import Run
+from submission.dry_run import Run, first_answer
 from submission.dry_run_choice import Rehearser, Wishes
-from submission.dry_run_images import drawn_images
+from submission.dry_run_images import drawn_images, given_images
 from submission.dry_run_places import HERE, Place, in_image, server_name, server_pins
 from submission.dry_run_progress import silent
+from submission.dry_run_questions import Question, secret_order, small_groups
 from submission.findings import Finding
 from submission.rehearsal import Rehearsal, is_ready, rehearse
 from tests.submission.corpus.case import files, page
@@ -235,3 +237,53 @@ def test_the_folder_that_the_challenge_names_decides(tmp_path: Path) -> None:
         severity = "error" if folder == "program" else "warning"
         assert [f.severity for f in found if f.code == "S705"] == [severity]
         assert "platform's program folder" in next(f.message for f in found if f.code == "S705")
+
+
+BY_PLACE = """
+import numpy as np
+LABELS = {labels}
+class Model:
+    def predict(self, X):
+        return np.resize(LABELS, len(X))
+"""
+
+
+def test_the_dry_runs_order_tells_no_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a zip that reads no pixel passes for a good one: the rows follow a seed and the classes."""
+    chosen = given_images(synthetic(240, seed=2), (), seed=0)
+    assert chosen.labels is not None
+    path = tmp_path / "submission.zip"
+    build_zip(path, {"model.py": BY_PLACE.format(labels=chosen.labels.tolist())})
+    right = []
+    for secret in (1, 2, 3):
+        images = replace(chosen, secret=secret)
+        with Archive(path) as archive:
+            answers = first_answer(archive, CHALLENGE, images)
+        assert answers is not None
+        right.append((answers == chosen.labels).mean())
+    assert max(right) < 0.3  # eight classes: 0.125 by chance, 8 standard deviations below 0.3
+    monkeypatch.undo()
+    assert drawn_images(CHALLENGE, 0).secret != drawn_images(CHALLENGE, 0).secret
+
+
+def test_no_question_of_the_dry_run_has_a_place_for_an_image() -> None:
+    """Else a zip knows an image by its place in a small block or in a large one."""
+    rows = np.arange(60)
+    every = {
+        "first": [rows],
+        "large": [np.arange(200) % 60],
+        "small": small_groups(rows[50:], rows),
+    }
+    for name, groups in every.items():
+        question, sizes = Question(name, groups), [len(group) for group in groups]
+        flat = np.concatenate(groups)
+        orders = np.array([flat[secret_order(question, secret)] for secret in range(300)])
+        assert (np.sort(orders) == np.sort(flat)).all()
+        for place, size in enumerate(np.repeat(sizes, sizes)):
+            alike = int(np.sum(np.repeat(sizes, sizes) == size))
+            often = np.bincount(orders[:, place]).max() / 300
+            assert often < (flat[:1] == flat).sum() * 1.5 / alike + 0.12, name
+    first, again = Question("first", [rows]), Question("again", [rows])
+    assert (secret_order(first, 5) == secret_order(again, 5)).all()

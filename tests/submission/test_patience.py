@@ -1,4 +1,4 @@
-"""What takes long is said, once, and only on a terminal."""
+"""What takes long is said, and not too often."""
 
 from __future__ import annotations
 
@@ -29,3 +29,24 @@ def test_only_what_takes_long_is_said(
     with patience.said_when_slow("reading"):
         time.sleep(pause)
     assert stream.getvalue() == said
+
+
+SAID = [
+    ([10.0, 59.0], 600.0, []),
+    ([60.1, 61.0, 119.0], 600.0, ["no answer for 60 s; ended at 600 s"]),
+    ([61.0, 121.0, 300.0, 599.0], 600.0, [f"no answer for {s} s; ended at 600 s" for s in (61, 121, 300)]),
+    ([65.0, 0.0, 65.0, 0.0, 65.0], 600.0, ["no answer for 65 s; ended at 600 s"]),
+    ([700.0, 1199.0, 1201.0], None, ["no answer for 700 s", "no answer for 1201 s"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("waited", "due", "said"), SAID)
+def test_waiting_is_told_at_sensible_times(
+    waited: list[float], due: float | None, said: list[str]
+) -> None:
+    """Else a run that hangs is silent for ten minutes, or a slow one fills the log."""
+    lines: list[str] = []
+    waiting = patience.Waiting(lines.append)
+    for seconds in waited:
+        waiting.tell(seconds, due)
+    assert lines == said
