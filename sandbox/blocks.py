@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,10 @@ class Feeder:
         first: int,
         source: Path,
         drafts: Path,
-        answered: Callable[[int], bool],
+        answers: Path,
     ) -> None:
         self._fill, self._blocks, self._first = fill, blocks, first
-        self._source, self._drafts, self._is_answered = source, drafts, answered
+        self._source, self._drafts, self._answers = source, drafts, answers
         self.count = len(blocks)
         self.made = 0
         self.answered = 0
@@ -95,9 +96,12 @@ class Feeder:
 
     def collect(self) -> None:
         """Count the answers that have come, and remove the blocks they answer."""
-        while self.answered < self.made and self._is_answered(self._first + self.answered):
+        while self.answered < self.made and self._is_answered(self.answered):
             block_path(self._source, self._first + self.answered).unlink(missing_ok=True)
             self.answered += 1
+
+    def _is_answered(self, index: int) -> bool:
+        return answer_path(self._answers, self._first + index).exists()
 
     def _run(self) -> None:
         try:
@@ -121,4 +125,6 @@ class Feeder:
         self._fill(index, images)
         images.flush()
         del images
+        with suppress(OSError):  # what lies there before its question is put is no answer
+            answer_path(self._answers, self._first + index).unlink()
         part.replace(path)

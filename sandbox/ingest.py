@@ -16,7 +16,7 @@ from typing import Literal
 
 from sandbox.allowance import Allowance
 from sandbox.answers import Rule
-from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
+from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, write_json
 from sandbox.job import Job, Limits, SandboxError
 from sandbox.outcome import (
     Labels,
@@ -212,7 +212,7 @@ class Session:
         read: Callable[[int], bool],
     ) -> None:
         counts, first = [block.count for block in blocks], len(self._sizes)
-        feeder = Feeder(fill, blocks, first, self._input, self._drafts, self._is_answered)
+        feeder = Feeder(fill, blocks, first, self._input, self._drafts, self._output)
         self._sizes += counts
         self._allowance.begin(counts)
         self._measured.asked(self._running.seconds)
@@ -229,9 +229,6 @@ class Session:
         for folder in (PLACES["submission_program"], str(self.request.submission.resolve())):
             trace = trace.replace(f'File "{folder}/', 'File "')
         return replace(problem, trace=trace)
-
-    def _is_answered(self, index: int) -> bool:
-        return answer_path(self._output, index).exists()
 
     def _watch(
         self,

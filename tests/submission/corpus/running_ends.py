@@ -75,8 +75,7 @@ SEGFAULT = "import ctypes; ctypes.string_at(0)"
 KILL_PARENT = "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(30)"
 FAKE = """
 import json, os
-told = open("/proc/self/environ").read().split("\\0") if os.path.exists("/proc/self/environ") else []
-for folder in {a.partition("=")[2] for a in told if a.startswith("INGESTION_")} | {"/app/output", "output", "."}:
+for folder in ("/app/output", "output", "."):
     try:
         for i in range(8):
             np.save(os.path.join(folder, f"answers-{i:04d}.npy"), np.zeros(len(X), dtype="int64"))
