@@ -183,7 +183,13 @@ class Model:
 """
 
 
-@pytest.mark.parametrize("figure", ["99999998204134224", "-5", "10**400", "1e300", "True"])
+FIGURES: list[Any] = [
+    "99999998204134224",
+    *(pytest.param(one, marks=pytest.mark.slow) for one in ("-5", "10**400", "1e300", "True")),
+]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 def test_what_a_child_says_of_itself_is_bounded_by_our_clock(tmp_path: Path, figure: str) -> None:
     """Else a start of three thousand million years would be shown, and reckoned with."""
     began = time.monotonic()

@@ -256,14 +256,10 @@ def test_the_dry_runs_order_tells_no_labels(
     assert chosen.labels is not None
     path = tmp_path / "submission.zip"
     build_zip(path, {"model.py": BY_PLACE.format(labels=chosen.labels.tolist())})
-    right = []
-    for secret in (1, 2, 3):
-        images = replace(chosen, secret=secret)
-        with Archive(path) as archive:
-            answers = first_answer(archive, CHALLENGE, images)
-        assert answers is not None
-        right.append((answers == chosen.labels).mean())
-    assert max(right) < 0.3  # eight classes: 0.125 by chance, 8 standard deviations below 0.3
+    with Archive(path) as archive:
+        answers = first_answer(archive, CHALLENGE, chosen)
+    assert answers is not None
+    assert (answers == chosen.labels).mean() < 0.3  # 0.125 by chance; 0.3 is 7 deviations above
     monkeypatch.undo()
     assert drawn_images(CHALLENGE, 0).secret != drawn_images(CHALLENGE, 0).secret
 
