@@ -178,11 +178,11 @@ def test_the_order_changes_no_honest_figure(
     """Else figures of last month and today's would not compare."""
     path = submission(tmp_path, 12)
     how: dict[str, Any] = {"corrupt": "fog:3", "estimate": False, "store": NO_STORE}
-    orders = [local_eval(path, DATA, **how, order_seed=seed) for seed in (1, 2)]
+    now = local_eval(path, DATA, **how, order_seed=1)
     monkeypatch.setattr(Plan, "shuffled", lambda plan, asked, _secret: before(plan, asked))
     then = local_eval(path, DATA, **how)
-    assert figures(orders[0]) == figures(orders[1]) == figures(then)
-    assert [report.source.order_seed for report in orders] == [1, 2]
+    assert figures(now) == figures(then)
+    assert now.source.order_seed == 1
 
 
 def placed(plan: Plan, asked: Questions, secret: int) -> NDArray[np.int64]:

@@ -109,11 +109,17 @@ def test_comparing_and_the_command_have_the_same_limits(
     assert "0.8 s for one pass over the hidden set, as given" in capsys.readouterr().err
 
 
-BOUNDS: list[tuple[dict[str, Any], float, bool, str]] = [
+BOUNDS: list[Any] = [
     ({}, 1, False, "memory: 80% of what was free here, as no memory limit is known"),
-    ({"seconds": 7.0}, 7, True, "time: 7 s for one pass"),
+    pytest.param({"seconds": 7.0}, 7, True, "time: 7 s for one pass", marks=pytest.mark.slow),
     ({"memory_bytes": 1_000_000_000}, 1, False, "memory: 1.00 GB, as given"),
-    ({"memory_bytes": 10**15}, 1, False, "memory: 80% of what was free here, less than the limit"),
+    pytest.param(
+        {"memory_bytes": 10**15},
+        1,
+        False,
+        "memory: 80% of what was free here, less than the limit",
+        marks=pytest.mark.slow,
+    ),
 ]
 
 

@@ -159,6 +159,7 @@ class Model:
 """
 
 
+@pytest.mark.slow
 def test_what_lies_there_before_its_question_is_no_answer(tmp_path: Path) -> None:
     """Else what an earlier call left behind would be taken for what this one says."""
     with session(tmp_path, LEAVES_STALE) as asked:
