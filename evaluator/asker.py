@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from evaluator.benchmark import Questions, fill_block
 from evaluator.environment import chosen_device
 from sandbox.ingest import Block, Outcome, Request, Session
 from sandbox.job import CEILINGS
-from sandbox.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

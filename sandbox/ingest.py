@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from codabench_rehearsal.console.room import room_for
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox.answers import Rule
 from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
-from sandbox.job import Job, Limits, SandboxError
+from sandbox.job import Job, Limits
 from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
 from sandbox.run import POLL_SECONDS, python_environment, start
 from sandbox.seal import Seal
-from sandbox.temporary import TemporaryFolder
 
 PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is
@@ -92,6 +93,14 @@ class Session:
     def __init__(self, request: Request) -> None:
         self.request = request
         self._place = TemporaryFolder()
+        try:
+            with room_for(self._place.path):
+                self._begin(request)
+        except BaseException:
+            self._place.close()
+            raise
+
+    def _begin(self, request: Request) -> None:
         folders = _lay_out(self._place.path, request)
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._seal = Seal(self._output)
@@ -99,11 +108,7 @@ class Session:
         self._busy_until = 0.0
         self._fault: Problem | None = None  # the first seen; later answers do not undo it
         self._started = time.time()
-        try:
-            self._running = start(_job(request, folders))
-        except SandboxError:
-            self._place.close()
-            raise
+        self._running = start(_job(request, folders))
 
     def __enter__(self) -> Session:
         return self

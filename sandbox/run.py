@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox import docker, tree
 from sandbox.cgroups import Group, make_group
 from sandbox.isolation import Report, mechanisms, specification, tasks
 from sandbox.job import Ended, Job, JobResult, SandboxError
 from sandbox.log import Log
 from sandbox.places import interpreter_places
-from sandbox.temporary import TemporaryFolder
 from sandbox.watch import Watch
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
