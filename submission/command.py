@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.room import FULL, is_full, no_room
+from codabench_rehearsal.console.room import FULL, full_temporary, no_room
 from codabench_rehearsal.console.signals import Ended, Signals
 from codabench_rehearsal.console.temporary import remove_leftovers
 
@@ -208,9 +208,8 @@ def _of_the_machine(error: Exception) -> str:
         return ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT) and isinstance(error.filename2, str):
         place = error.filename2  # a copy's target
-    nameless = "" if place else tempfile.gettempdir()  # or it was standard output
-    if error.errno in FULL and place != _OUTPUT and (place or is_full(nameless)):
-        return f"{no_room(Path(place or nameless))}."
+    if error.errno in FULL and place != _OUTPUT and (ours := full_temporary(place)):
+        return f"{no_room(ours)}."
     where = f"{place[:200]}: " if place else "a temporary folder or standard output: "
     return f"{where}{error.strerror}. What to do: {_ADVICE[error.errno]}."
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.temporary import PREFIX
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # some file systems
@@ -64,9 +65,12 @@ def no_room(place: Path, size: int | None = None, way_out: str = "") -> str:
     return f"{place} has {has}{needs}: make room there, or {way_out or other}"
 
 
-def is_full(place: str | Path) -> bool:
-    """Whether hardly anything can be written there."""
-    return _free(Path(place)) < len(_ZEROS)
+def full_temporary(place: str) -> Path | None:
+    """The temporary folder, where a write that failed at `place` was ours in it; "": nobody knows where."""
+    if place:
+        return _temporary(Path(place))
+    folder = Path(tempfile.gettempdir())
+    return folder if _free(folder) < len(_ZEROS) else None  # or it was standard output
 
 
 def amount(count: int) -> str:
@@ -87,8 +91,9 @@ def _free(place: Path) -> int:
 
 
 def _temporary(place: Path) -> Path | None:
-    """The system's temporary folder, where the place lies in it."""
-    with suppress(OSError):
+    """The system's temporary folder, where the place is it or ours in it."""
+    with suppress(OSError, ValueError):
         folder = Path(tempfile.gettempdir())
-        return folder if place.absolute().is_relative_to(folder) else None
+        below = place.absolute().relative_to(folder).parts
+        return folder if not below or below[0].startswith(PREFIX) else None
     return None
