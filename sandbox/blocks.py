@@ -18,6 +18,7 @@ from sandbox.run import POLL_SECONDS
 from sandbox.seal import Seal
 
 BLOCKS_AHEAD = 2
+SPARE_BYTES = 1 << 20  # beside a block: for the answers to it, and for what the child notes
 LOOK_SECONDS = POLL_SECONDS / 5  # between looks at whether a block is answered
 Fill = Callable[[int, NDArray[Any]], None]
 
@@ -65,11 +66,12 @@ def mapped(path: Path, block: Block) -> np.memmap[Any, np.dtype[Any]]:
     """
     dtype = np.dtype(block.dtype)
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
-    with path.open("xb") as file, room_for(path.parent, block.bytes):
+    with path.open("xb") as file, room_for(path.parent, block.bytes + SPARE_BYTES):
         np.lib.format.write_array_header_1_0(file, {**facts, "shape": block.shape})
         file.flush()
         start = file.tell()
-        allocate(file.fileno(), start + block.bytes)
+        allocate(file.fileno(), start + block.bytes + SPARE_BYTES)
+        file.truncate(start + block.bytes)
     return np.memmap(path, dtype, "r+", start, block.shape)
 
 

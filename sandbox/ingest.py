@@ -14,12 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from codabench_rehearsal.console.room import room_for
+from codabench_rehearsal.console.room import NoRoomError, full_temporary, no_room, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox.answers import Rule
-from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, answer_path, write_json
+from sandbox.blocks import LOOK_SECONDS, SPARE_BYTES, Block, Feeder, Fill, answer_path, write_json
 from sandbox.job import Job, Limits
-from sandbox.outcome import Labels, Outcome, Problem, read_labels, read_note, read_outcome
+from sandbox.outcome import (
+    Labels,
+    Outcome,
+    Problem,
+    is_for_want_of_room,
+    read_labels,
+    read_note,
+    read_outcome,
+)
 from sandbox.run import POLL_SECONDS, python_environment, start
 from sandbox.seal import Seal
 
@@ -191,6 +199,12 @@ class Session:
             self.request.answers,
         )
         problem = found.problem or self._fault
+        if (
+            problem
+            and is_for_want_of_room(problem)
+            and full_temporary(str(self._place.path), SPARE_BYTES // 4)
+        ):
+            raise NoRoomError(f"{no_room(self._place.path)}. The submission ran out of room there")
         return replace(found, problem=problem and self._by_file(problem))
 
     def _feed(

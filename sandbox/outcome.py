@@ -94,6 +94,12 @@ class Outcome:
     seen: Seen = Seen()
 
 
+def is_for_want_of_room(problem: Problem) -> bool:
+    """Whether a full disk explains it: the child says so, or could not even say what it met."""
+    said = "No space left" in problem.message + problem.trace
+    return said or (problem.stage in ("start", "exit") and not problem.trace)
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:

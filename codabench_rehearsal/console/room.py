@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,20 +66,23 @@ def no_room(place: Path, size: int | None = None, way_out: str = "") -> str:
     return f"{place} has {has}{needs}: make room there, or {way_out or other}"
 
 
-def full_temporary(place: str) -> Path | None:
-    """The temporary folder, where a write that failed at `place` was ours in it; "": nobody knows where."""
-    if place:
-        return _temporary(Path(place))
-    folder = Path(tempfile.gettempdir())
-    return folder if _free(folder) < len(_ZEROS) else None  # or it was standard output
+def full_temporary(place: str, below: int = 0) -> Path | None:
+    """The temporary folder, where a write that failed at `place` was ours in it, else None.
+
+    place: "" where nobody knows it. below: a folder with more free bytes is not to blame (0: any room,
+    as the write failed; but hardly any where it may have been somewhere else).
+    """
+    folder = _temporary(Path(place)) if place else Path(tempfile.gettempdir())
+    below = below or (sys.maxsize if place else len(_ZEROS))
+    return folder if folder and _free(folder) < below else None
 
 
 def amount(count: int) -> str:
-    """A number of bytes for people: 4,096 bytes, 3.2 MB."""
+    """A number of bytes for people: 812 bytes, 65.5 kB, 3.2 MB."""
     size, unit = float(count), 0
-    while size >= 10_000 and unit < len(_UNITS) - 1:
+    while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
-    return f"{count:,} bytes" if unit == 0 else f"{size:,.1f} {_UNITS[unit]}"
+    return f"{count:,} bytes" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
 
 
 def _free(place: Path) -> int:

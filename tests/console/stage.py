@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cells import save, split, synthetic
+from cells import from_arrays, save, split
 from tests.submission.corpus.case import page
-from tests.submission.corpus.pictures import CENTRES_NPY
+from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images
 
 BIN = Path(sys.executable).parent
 PACK = "make-submission --model mine.py --include weights.npy --data set.npz --out out/made.zip"
@@ -95,7 +95,7 @@ def stage(folder: Path, images: int = 96) -> Stage:
     made = Stage(folder)
     for name in ("tmp", "cache", "store", "out"):
         (folder / name).mkdir(parents=True)
-    cells = synthetic(images, seed=1)
+    cells = from_arrays(*labelled_images(images // 8))
     save(cells, folder / "set.npz")
     split(cells).save(folder / "split.json")
     (folder / "mine.py").write_text(page(), encoding="utf-8")
