@@ -39,12 +39,15 @@ class TemporaryFolder:
     """A folder of our own that is removed on `close`, or by a later run if we are killed.
 
     Use as a context manager, or call `close`. label: for people who look. within: where it is made,
-    None for the system's temporary folder. Raises `OSError` where none can be made.
+    None for the system's temporary folder. prefix, suffix: of its name. Raises `OSError` where none
+    can be made.
     """
 
-    def __init__(self, label: str = "", within: Path | None = None) -> None:
+    def __init__(
+        self, label: str = "", within: Path | None = None, *, prefix: str = PREFIX, suffix: str = ""
+    ) -> None:
         place = Path(tempfile.gettempdir()) if within is None else within
-        self.path = place / f"{PREFIX}{label}{owner_mark()}"
+        self.path = place / f"{prefix}{label}{owner_mark()}{suffix}"
         self._lock = -1
         try:
             self.path.mkdir(mode=0o700)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from submission.arguments import (
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
 from submission.given import require_images
-from submission.next_step import next_command
+from submission.next_step import next_command, quoted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     )
     out = Path(options.out)
     announce_compiling(say)
-    with _progress() as tell:
+    with _going_on(options), _progress() as tell:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
@@ -110,6 +110,33 @@ def run(options: argparse.Namespace) -> int:
         )
     )
     return Exit.FINE
+
+
+@contextmanager
+def _going_on(options: argparse.Namespace) -> Iterator[None]:
+    """Where the training is interrupted, say what is kept and the command that goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _is_cut_off(Path(options.out), searching=bool(options.search)):
+            command = resuming_command(options.words, resume=options.resume)
+            say(f"what was trained so far is kept; to go on: {command}")
+        else:
+            say("interrupted before anything was worth keeping: the same command begins anew")
+        raise
+
+
+def resuming_command(words: Sequence[str], *, resume: bool) -> str:
+    """The command that was typed, with --resume, as a shell takes it."""
+    end = words.index("--") if "--" in words else len(words)
+    further = [] if resume else ["--resume"]
+    every = [*words[:end], *further, *words[end:]]
+    return " ".join(["train-recipe", *map(quoted, every)])
+
+
+def _is_cut_off(out: Path, *, searching: bool) -> bool:
+    begun = any((out / "checkpoint").glob("*/state.json")) and not (out / "trained.json").exists()
+    return begun or (searching and (out / "search").is_dir())
 
 
 def _check(options: argparse.Namespace, system: System) -> None:
