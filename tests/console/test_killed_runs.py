@@ -1,0 +1,79 @@
+"""Runs that are killed leave at most what the next run of any command removes, and spoil no result."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.console.stage import COMMANDS, Stage, stage
+
+POLITE = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+SWEEPER = "local-eval import scores.csv --dry-run"  # a short command of another kind
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """One stage for all kills of a module."""
+    return stage(tmp_path_factory.mktemp("killed"))
+
+
+def figures(place: Stage) -> Any:
+    """What an evaluation found, without what differs from run to run."""
+    document = json.loads((place.folder / "out" / "r.json").read_text(encoding="utf-8"))
+    return document["scores"] if "scores" in document else document["accuracy"]
+
+
+def test_what_three_killed_runs_left_the_next_removes(place: Stage) -> None:
+    """Else every kill costs the disk a copy of the weights, for ever."""
+    seen = 0
+    for after in (0.5, 0.8, 1.1):
+        place.kill(COMMANDS["pack"], after)
+        seen += len(place.left())
+    assert seen, "no kill met anything"
+    assert place.run(SWEEPER).returncode == 0
+    drafts = [name for name in place.left() if name.startswith("out/")]
+    assert place.left() == drafts  # beside an output: removed by whoever writes there next
+
+
+def test_a_polite_end_leaves_nothing(place: Stage) -> None:
+    """Else a batch system's SIGTERM is as bad as a kill."""
+    place.run(COMMANDS["import"])
+    done = place.kill(COMMANDS["pack"], 0.9, signal.SIGTERM)
+    assert done.returncode in (0, 143)
+    assert "Traceback" not in done.stderr
+    assert [name for name in place.left() if name.startswith("tmp/")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "hows", [(signal.SIGKILL,), (signal.SIGKILL, *POLITE)], ids=["kill", "mixed"]
+)
+@pytest.mark.parametrize("word", COMMANDS)
+def test_fifty_random_kills(tmp_path: Path, word: str, hows: tuple[signal.Signals, ...]) -> None:
+    """Else there is a moment at which a kill leaves what nothing removes, or spoils the next result."""
+    own = stage(tmp_path / "stage")
+    own.run(COMMANDS[word])  # compiles what has to be
+    began = time.monotonic()
+    undisturbed = own.run(COMMANDS[word])
+    span = time.monotonic() - began
+    (own.folder / "store" / "store.sqlite").unlink(missing_ok=True)
+    draws = random.Random(f"{word} {len(hows)}")
+    for _ in range(50 if span < 3 else 25):
+        how = draws.choice(hows)
+        done = own.kill(COMMANDS[word], draws.uniform(0.05, 1.0) * span, how)
+        assert done.returncode in (undisturbed.returncode, -how, 128 + how), done.stderr
+        assert "Traceback" not in done.stderr, (how, done.stderr)
+    again = own.run(COMMANDS[word])
+    assert again.returncode == undisturbed.returncode, again.stderr
+    assert own.left() == []
+    if word == "evaluate":
+        found = figures(own)
+        (own.folder / "store" / "store.sqlite").unlink()
+        own.run(COMMANDS[word])
+        assert figures(own) == found
