@@ -52,7 +52,7 @@ def works(place: Path, cleaning: float = 0.0, before: str = "") -> subprocess.Po
     return child
 
 
-@pytest.mark.parametrize(("number", "code", "line"), ENDS, ids=lambda one: str(one))
+@pytest.mark.parametrize(("number", "code", "line"), ENDS, ids=str)
 def test_a_signal_ends_a_command_in_order(
     number: signal.Signals, code: int, line: str, tmp_path: Path
 ) -> None:
