@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cells.errors import DataError
+from codabench_rehearsal.console.room import FULL
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
@@ -114,15 +116,19 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _going_on(options: argparse.Namespace) -> Iterator[None]:
-    """Where the training is interrupted, say what is kept and the command that goes on from there."""
+    """Where it is interrupted, or the disk is full, say what is kept and the command that goes on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DataError) as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        if not stopped and getattr(error.__cause__, "errno", None) not in FULL:
+            raise
         if _is_cut_off(Path(options.out), searching=bool(options.search)):
             command = resuming_command(options.words, resume=options.resume)
-            say(f"what was trained so far is kept; to go on: {command}")
-        else:
-            say("interrupted before anything was worth keeping: the same command begins anew")
+            room = "" if stopped else ", once there is room"
+            say(f"what was trained so far is kept; to go on{room}: {command}")
+        elif stopped:
+            say("ended before the first epoch was kept: the same command begins anew")
         raise
 
 

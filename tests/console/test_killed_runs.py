@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from recipes.commands import train
 from tests.console.stage import COMMANDS, Stage, stage
+from tests.sandbox.children import wait_until
 
 HOWS = (*(signal.SIGKILL,) * 3, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 SWEEPER = "local-eval import scores.csv --dry-run"  # a short command of another kind
@@ -74,3 +77,61 @@ def test_fifty_random_kills(tmp_path: Path, word: str) -> None:
         (own.folder / "store" / "store.sqlite").unlink()
         own.run(COMMANDS[word])
         assert figures(own) == found
+
+
+TYPED = [  # words typed, and the command that goes on
+    ("baseline --data d.npz --out o", "train-recipe baseline --data d.npz --out o --resume"),
+    (
+        "baseline --data d.npz --out o --resume",
+        "train-recipe baseline --data d.npz --out o --resume",
+    ),
+    (
+        "--data=d.npz --out o --res -- baseline",
+        "train-recipe --data=d.npz --out o --res -- baseline",
+    ),
+    ("--data d.npz --out o -- baseline", "train-recipe --data d.npz --out o --resume -- baseline"),
+]
+
+
+@pytest.mark.parametrize(("typed", "printed"), TYPED)
+def test_the_command_that_goes_on_is_one(typed: str, printed: str) -> None:
+    """Else whoever copies the printed command meets a usage error, or a training from the start."""
+    read = train.parser().parse_intermixed_args
+    words = typed.split()
+    line = train.resuming_command(words, resume=read(words).resume)
+    assert line == printed
+    again = read(shlex.split(line)[1:])
+    assert again.resume
+    assert vars(again) == {**vars(read(words)), "resume": True}
+
+
+def test_the_command_that_goes_on_may_be_copied() -> None:
+    """Else a folder with a blank in its name cannot be typed."""
+    words = ["baseline", "--data", "my set.npz", "--out", "a'b"]
+    line = train.resuming_command(words, resume=False)
+    assert shlex.split(line) == ["train-recipe", *words, "--resume"]
+
+
+@pytest.mark.slow
+@pytest.mark.keras
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_training_that_was_ended_goes_on_as_printed(place: Stage, how: signal.Signals) -> None:
+    """Else hours of training are lost to a batch system's limit, for want of the right words."""
+    out = place.folder / f"trained-{how}"
+    with place.start(f"train-recipe baseline --epochs 2 --data set.npz --out {out}") as child:
+        assert wait_until(lambda: any(out.glob("checkpoint/*/state.json")), seconds=200)
+        child.send_signal(how)
+        _, heard = child.communicate(timeout=60)
+    command = f"train-recipe baseline --epochs 2 --data set.npz --out {out} --resume"
+    if how != signal.SIGKILL:
+        assert child.returncode == 128 + how
+        assert heard.splitlines()[-2].endswith(f"to go on: {command}")
+    done = place.run(command)
+    assert done.returncode == 0, done.stderr
+    assert not (out / "checkpoint").exists()
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    (step,) = (line for line in done.stdout.splitlines() if line.startswith("next: "))
+    assert (
+        place.run(f"{step.removeprefix('next: ')} --no-run --out out/trained.zip").returncode == 0
+    )
+    assert [name for name in place.left() if not name.startswith("out/.")] == []
