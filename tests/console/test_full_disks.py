@@ -104,6 +104,20 @@ def test_no_room_for_what_the_child_writes(place: Stage, word: str) -> None:
         assert code in (0, 2)
 
 
+@needs_mounts
+@pytest.mark.slow
+def test_no_room_for_compiled_kernels(place: Stage) -> None:
+    """Else what only saves time next time ends the run this time."""
+    folder = place.folder / "cache"
+    name, *words = COMMANDS["show"].split()
+    environment = place.environment(NUMBA_CACHE_DIR=str(folder / "numba"))
+    for left in (0, 100_000):
+        code, _, heard, _ = on_a_small_disk(
+            [str(BIN / name), *words], folder, DISK_BYTES, left, place.folder, environment
+        )  # fmt: skip
+        assert code == 0, heard
+
+
 def test_room_is_taken_before_it_is_mapped(tmp_path: Path) -> None:
     """Else filling a block on a full disk ends the process by a signal."""
     images = mapped(tmp_path / "block.npy", Block((3, 5, 7, 3)))
