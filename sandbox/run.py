@@ -42,8 +42,8 @@ class Running:
         self._starters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
         self._result: JobResult | None = None
         self._mark = f"rehearsal-{secrets.token_hex(16)}"
+        self._spare = TemporaryFolder("copies-")  # first: on a full disk there is none
         self._groups = _groups(job)
-        self._spare = TemporaryFolder("copies-")
         self._watch = Watch(job, self._groups)
         try:
             self._process = self._spawn()

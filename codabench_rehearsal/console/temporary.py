@@ -8,6 +8,7 @@ folder from another namespace (a container with the same /tmp), where numbers sa
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import os
@@ -35,6 +36,9 @@ _UNKNOWN = "000000"
 _ELSEWHERE_SECONDS = 60.0  # another namespace's folder may not have its lock yet
 
 
+_OPEN: dict[Path, int] = {}  # folders in use, and the process that made them
+
+
 class TemporaryFolder:
     """A folder of our own that is removed on `close`, or by a later run if we are killed.
 
@@ -49,6 +53,7 @@ class TemporaryFolder:
         place = Path(tempfile.gettempdir()) if within is None else within
         self.path = place / f"{prefix}{label}{owner_mark()}{suffix}"
         self._lock = -1
+        _OPEN[self.path] = os.getpid()
         try:
             self.path.mkdir(mode=0o700)
             self._lock = _held(self.path / _LOCK)
@@ -76,10 +81,18 @@ class TemporaryFolder:
     def close(self) -> None:
         """Remove the folder; what foreign code made unreadable in it is made readable first."""
         remove(self.path)
+        _OPEN.pop(self.path, None)
         if self._lock >= 0:
             with suppress(OSError):
                 os.close(self._lock)
             self._lock = -1
+
+
+@atexit.register
+def _remove_open() -> None:
+    """What an interrupt has come between, before anybody held it; never a parent's, after a fork."""
+    for path in [path for path, pid in _OPEN.items() if pid == os.getpid()]:
+        remove(path)
 
 
 def owner_mark() -> str:

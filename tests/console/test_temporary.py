@@ -149,3 +149,12 @@ def test_a_disk_without_locks_serves_too(tmp_path: Path, monkeypatch: pytest.Mon
         remove_abandoned([tmp_path])
         assert folder.is_dir()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_nobody_closed_goes_with_the_process(tmp_path: Path) -> None:
+    """Else an interrupt between making a folder and holding it leaves it for the next run."""
+    forks = MAKES + "pid = os.fork(); pid or sys.exit(); os.waitpid(pid, 0); print(t.path.exists())"
+    words = [sys.executable, "-c", forks, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"  # a child of ours took nothing away
+    assert not list(tmp_path.iterdir())
