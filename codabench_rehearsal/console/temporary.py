@@ -53,6 +53,8 @@ class TemporaryFolder:
         place = Path(tempfile.gettempdir()) if within is None else within
         self.path = place / f"{prefix}{label}{owner_mark()}{suffix}"
         self._lock = -1
+        if within is None:
+            remove_abandoned([place])  # for notebooks, which call no command
         _OPEN[self.path] = os.getpid()
         try:
             self.path.mkdir(mode=0o700)
