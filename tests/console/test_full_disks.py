@@ -73,7 +73,7 @@ def test_a_full_disk_is_one_line(place: Stage, word: str, disk: str, left: int, 
     assert said in heard
 
 
-STEPS = (0, 4096, 16_384, 65_536, 262_144, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 6 << 20, 12 << 20)
+STEPS = (0, 4096, 16_384, 65_536, 262_144, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 8 << 20, 24 << 20)
 WRITES = [
     *(("tmp", word) for word in COMMANDS),
     *(("out", word) for word in COMMANDS if word != "import"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -158,3 +159,22 @@ def test_what_nobody_closed_goes_with_the_process(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True"  # a child of ours took nothing away
     assert not list(tmp_path.iterdir())
+
+
+ROOT = Path(__file__).parent.parent.parent
+ROOMS = ("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission")
+# Without a name, so gone with the process; and the file that a user is to send us.
+NAMELESS = {"gettempdir", "TemporaryFile", "SpooledTemporaryFile"}
+ALLOWED = {"submission/command.py": {"NamedTemporaryFile"}}
+
+
+def test_nothing_temporary_is_without_an_owner() -> None:
+    """Else a new kind of temporary folder stays for ever after a kill, or a map of a full disk kills."""
+    for path in [found for room in ROOMS for found in (ROOT / room).rglob("*.py")]:
+        name = str(path.relative_to(ROOT))
+        if name.startswith(("sandbox/programs/", "submission/template/")):
+            continue
+        text = path.read_text(encoding="utf-8")
+        used = set(re.findall(r"\btempfile\.(\w+)\(", text))
+        assert used <= NAMELESS | ALLOWED.get(name, set()), f"{name}: take TemporaryFolder"
+        assert "open_memmap" not in text, f"{name}: take sandbox.blocks.mapped"
