@@ -17,7 +17,7 @@ from tests.console.disks import can_mount, on_a_small_disk
 from tests.console.stage import BIN, COMMANDS, Stage, stage
 
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="needs root, for a small disk")
-DISK_BYTES = 40 << 20
+DISK_BYTES = 128 << 20
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_full_disk_is_one_line(place: Stage, word: str, disk: str, left: int, 
     assert said in heard
 
 
-STEPS = (0, 4096, 16_384, 65_536, 262_144, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 8 << 20, 24 << 20)
+STEPS = (0, 4096, 16_384, 65_536, 262_144, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 8 << 20, 120 << 20)
 WRITES = [
     *(("tmp", word) for word in COMMANDS),
     *(("out", word) for word in COMMANDS if word != "import"),

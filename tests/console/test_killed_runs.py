@@ -68,7 +68,9 @@ def test_fifty_random_kills(tmp_path: Path, word: str) -> None:
         how = draws.choice(HOWS)
         done = own.kill(COMMANDS[word], draws.uniform(0.05, 1.0) * span, how)
         assert done.returncode in (undisturbed.returncode, -how, 128 + how), done.stderr
-        assert "Traceback" not in done.stderr, (how, done.stderr)
+        # While Python still loads the command, Ctrl-C is Python's own; nothing is made by then.
+        loading = how == signal.SIGINT and ", in run_command" not in done.stderr
+        assert loading or "Traceback" not in done.stderr, (how, done.stderr)
     again = own.run(COMMANDS[word])
     assert again.returncode == undisturbed.returncode, again.stderr
     assert own.left() == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import os
-import re
 import subprocess
 import sys
 import time
@@ -175,6 +175,7 @@ def test_nothing_temporary_is_without_an_owner() -> None:
         if name.startswith(("sandbox/programs/", "submission/template/")):
             continue
         text = path.read_text(encoding="utf-8")
-        used = set(re.findall(r"\btempfile\.(\w+)\(", text))
+        calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+        used = {call[9:] for call in map(ast.unparse, calls) if call.startswith("tempfile.")}
         assert used <= NAMELESS | ALLOWED.get(name, set()), f"{name}: take TemporaryFolder"
         assert "open_memmap" not in text, f"{name}: take sandbox.blocks.mapped"
