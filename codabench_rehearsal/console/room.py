@@ -58,7 +58,7 @@ def no_room(place: Path, size: int | None = None, way_out: str = "") -> str:
     other = "choose another place"
     if temporary := _temporary(place):
         place, other = temporary, "set TMPDIR to a folder on another disk"
-    free = _free(place)
+    free = free_bytes(place)
     has = f"{amount(free)} free" if free else "no room left"
     if free and size is not None and free >= size:  # a quota, or room that came since
         has += ", but the system allows no more"
@@ -74,7 +74,7 @@ def full_temporary(place: str, below: int = 0) -> Path | None:
     """
     folder = _temporary(Path(place)) if place else Path(tempfile.gettempdir())
     below = below or (sys.maxsize if place else len(_ZEROS))
-    return folder if folder and _free(folder) < below else None
+    return folder if folder and free_bytes(folder) < below else None
 
 
 def amount(count: int) -> str:
@@ -85,7 +85,7 @@ def amount(count: int) -> str:
     return f"{count:,} bytes" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
 
 
-def _free(place: Path) -> int:
+def free_bytes(place: Path) -> int:
     """Bytes that this user may still write there, 0 where nobody knows."""
     for folder in (place, *place.parents):
         with suppress(OSError):
