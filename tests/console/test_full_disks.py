@@ -59,7 +59,7 @@ def check(place: Stage, word: str, disk: str, left: int) -> tuple[int, str]:
 ROWS = [  # command, disk, bytes left, what is said
     ("pack", "tmp", 60_000, "set TMPDIR to a folder on another disk"),
     ("evaluate", "tmp", 1_500_000, "are needed: make room there, or set TMPDIR"),
-    ("evaluate", "store", 0, "store.sqlite: the disk is full: make room"),
+    ("import", "store", 16_384, "store.sqlite: the disk is full: make room"),
     ("inspect", "out", 65_536, "No space left on device"),
 ]
 

@@ -44,6 +44,7 @@ def test_what_three_killed_runs_left_the_next_removes(place: Stage) -> None:
     assert place.left() == drafts  # beside an output: removed by whoever writes there next
 
 
+@pytest.mark.slow
 def test_a_polite_end_leaves_nothing(place: Stage) -> None:
     """Else a batch system's SIGTERM is as bad as a kill."""
     place.run(COMMANDS["import"])
