@@ -35,8 +35,13 @@ def figures(place: Stage) -> Any:
 def test_what_three_killed_runs_left_the_next_removes(place: Stage) -> None:
     """Else every kill costs the disk a copy of the weights, for ever."""
     seen = 0
-    for after in (0.5, 0.8, 1.1):
-        place.kill(COMMANDS["pack"], after)
+    for after in (0.0, 0.15, 0.3):
+        with place.start(COMMANDS["pack"]) as child:
+            before = set(place.left())
+            assert wait_until(lambda before=before: set(place.left()) - before, seconds=30)
+            time.sleep(after)
+            child.kill()
+            child.communicate()
         seen += len(place.left())
     assert seen, "no kill met anything"
     assert place.run(SWEEPER).returncode == 0
