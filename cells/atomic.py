@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from cells.errors import DataError
+from codabench_rehearsal.console.temporary import owner_mark, remove_abandoned
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +21,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises DataError where the system refuses (no such folder, no permission, disk full).
     """
     target = Path(path)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    draft = target.with_name(f".{target.name[:32]}.{owner_mark()}.tmp")
+    remove_abandoned([target.absolute().parent])  # drafts of killed runs
     try:
         with draft.open("xb") as file:
             yield file

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,6 +16,7 @@ import numpy as np
 
 from cells.dataset import Dataset, load
 from cells.keys import TO_TRAIN
+from codabench_rehearsal.console.temporary import PREFIX, TemporaryFolder
 
 SMALLEST_BYTES = 20_000_000  # of a file: smaller ones are unpacked at once
 MOST_SETS = 3
@@ -85,17 +85,15 @@ def _read(place: Path, source: str) -> Dataset | None:
 def _write(dataset: Dataset, place: Path) -> None:
     """In one step: a reader, or a kill, never meets half of it."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))
-    try:
+    made = TemporaryFolder("part-", within=place.parent)
+    with made as part:
         for name in ("images", "labels", "ids"):
             np.save(part / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
         facts = {"notes": dataset.notes}
         text = json.dumps({**facts, "fingerprints": dataset.fingerprints()})
         (part / "facts.json").write_text(text, encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        part.replace(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    sets = sorted(place.parent.iterdir(), key=lambda one: one.stat().st_mtime)
+        made.become(place)
+    whole = (one for one in place.parent.iterdir() if not one.name.startswith(PREFIX))
+    sets = sorted(whole, key=lambda one: one.stat().st_mtime)
     for old in sets[:-MOST_SETS]:
         shutil.rmtree(old, ignore_errors=True)

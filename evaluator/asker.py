@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from evaluator.benchmark import Questions, fill_block
 from evaluator.environment import chosen_device
 from sandbox.ingest import Block, Outcome, Request, Session
-from sandbox.temporary import TemporaryFolder
 from submission.dry_run_cost import Bounds, Guard, guard
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
@@ -40,7 +43,22 @@ def _read_and_run(words: list[str]) -> int:
     module = COMMANDS[words[0]] if named else "evaluate"
     command = importlib.import_module(f"evaluator.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
-    return int(command.run(options, words))
+    try:
+        return int(command.run(options, words))
+    except KeyboardInterrupt:
+        if module in ASKING:
+            _tell_kept(options)
+        raise
+
+
+def _tell_kept(options: argparse.Namespace) -> None:
+    from evaluator.commands.parsers import say
+    from evaluator.options import NO_STORE
+    from evaluator.storing.file import may_write
+    from evaluator.storing.place import find_store
+
+    if options.store != NO_STORE and may_write(find_store(options.store)):
+        say("what was answered so far is kept: the same command goes on from there")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.room import allocate, room_for
 from sandbox.run import POLL_SECONDS
 
 BLOCKS_AHEAD = 2
+SPARE_BYTES = 1 << 20  # beside a block: for the answers to it, and for what the child notes
 LOOK_SECONDS = POLL_SECONDS / 5  # between looks at whether a block is answered
 Fill = Callable[[int, NDArray[Any]], None]
 
@@ -32,6 +35,11 @@ class Block:
         """The number of images."""
         return self.shape[0]
 
+    @property
+    def bytes(self) -> int:
+        """What its values take on disk."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
 
 def block_path(folder: Path, index: int) -> Path:
     """Where block `index` is put for the child."""
@@ -46,8 +54,25 @@ def answer_path(folder: Path, index: int) -> Path:
 def write_json(path: Path, value: object) -> None:
     """Write JSON in one step: the child must never see half of it."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(value), encoding="utf-8")
+    with room_for(path.parent):
+        part.write_text(json.dumps(value), encoding="utf-8")
     part.replace(path)
+
+
+def mapped(path: Path, block: Block) -> np.memmap[Any, np.dtype[Any]]:
+    """A new `.npy` file as an array that may be filled: its room is taken before it is mapped.
+
+    Raises `NoRoomError` where the disk has not so much.
+    """
+    dtype = np.dtype(block.dtype)
+    facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+    with path.open("xb") as file, room_for(path.parent, block.bytes + SPARE_BYTES):
+        np.lib.format.write_array_header_1_0(file, {**facts, "shape": block.shape})
+        file.flush()
+        start = file.tell()
+        allocate(file.fileno(), start + block.bytes + SPARE_BYTES)
+        file.truncate(start + block.bytes)
+    return np.memmap(path, dtype, "r+", start, block.shape)
 
 
 class Feeder:
@@ -119,9 +144,7 @@ class Feeder:
         """Fill the file in place: a block may be as large as memory allows once, not twice."""
         path = block_path(self._source, self._first + index)
         part = self._drafts / path.name
-        images = np.lib.format.open_memmap(
-            part, mode="w+", dtype=np.dtype(block.dtype), shape=block.shape
-        )
+        images = mapped(part, block)
         self._fill(index, images)
         images.flush()
         del images

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.room import FULL, no_room
+from codabench_rehearsal.console.temporary import BUILDING, CACHE_VARIABLE, TemporaryFolder
 from sandbox.environments import Environment
 from sandbox.installers import (
-    CACHE_VARIABLE,
     BuildError,
     Installer,
     Workshop,
@@ -49,7 +50,7 @@ def locked(cache: Path, say: Callable[[str], None]) -> Iterator[int]:
     The kernel frees it when its holders have ended, however they end. Raises OSError.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "server.lock").open("a") as file:
+    with (cache / BUILDING).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,8 +109,8 @@ def fill(
 def _trial(python: Path, packages: Sequence[str]) -> dict[str, str]:
     """Import every package that was asked for: package -> version."""
     names = [re.split(r"[^A-Za-z0-9._-]", package.strip())[0] for package in packages]
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as home:  # Keras writes into it
-        own = {"PATH": os.environ.get("PATH", ""), "HOME": home, **python_environment()}
+    with _home() as home:
+        own = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), **python_environment()}
         try:
             done = subprocess.run(  # noqa: S603 - the Python that was just made
                 [python, "-IB", "-c", TRIAL, *names],
@@ -128,6 +129,20 @@ def _trial(python: Path, packages: Sequence[str]) -> dict[str, str]:
         except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
             raise BuildError(f"what was installed does not start: {error}") from error
     return {str(name): str(version) for name, version in seen.items()}
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A folder for what Keras writes as it starts. Raises `BuildError` where there is no room for it."""
+    place = Path(tempfile.gettempdir())
+    try:
+        made = TemporaryFolder("trial-", place)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise BuildError(no_room(place)) from error
+    with made as home:
+        yield home
 
 
 def _does_not_start(code: int, said: str) -> BuildError:

@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.temporary import BUILT
+
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-MARKER = "complete.json"
 SCHEMA = 1
 BIGGEST = 5  # files of each package whose size is noted, beside its list and its __init__.py
 
@@ -72,7 +73,7 @@ class Environment:
     def contents(self) -> Contents | None:
         """What `complete.json` says; None where it is missing or damaged."""
         try:
-            return Contents.from_json((self.folder / MARKER).read_text(encoding="utf-8"))
+            return Contents.from_json((self.folder / BUILT).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -99,10 +100,10 @@ class Environment:
         place = self.folder / site
         stamps = {"pyvenv.cfg": _size(self.folder / "pyvenv.cfg"), **_stamps(self.folder, place)}
         contents = Contents(tuple(packages), python, versions, site, _installed(place), stamps)
-        part = self.folder / f"{MARKER}.part"
+        part = self.folder / f"{BUILT}.part"
         text = json.dumps({"schema": SCHEMA, **asdict(contents)}, indent=1, sort_keys=True)
         part.write_text(text, encoding="utf-8")
-        part.replace(self.folder / MARKER)
+        part.replace(self.folder / BUILT)
 
     def size(self) -> int:
         """Bytes on disk; files that uv's own cache shares with it count in full."""

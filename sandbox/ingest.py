@@ -14,21 +14,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from codabench_rehearsal.console.room import NoRoomError, full_temporary, no_room, room_for
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox.allowance import Allowance
 from sandbox.answers import Rule
-from sandbox.blocks import LOOK_SECONDS, Block, Feeder, Fill, write_json
-from sandbox.job import Job, Limits, SandboxError
+from sandbox.blocks import LOOK_SECONDS, SPARE_BYTES, Block, Feeder, Fill, write_json
+from sandbox.job import Job, Limits
 from sandbox.outcome import (
     Labels,
     Measured,
     Outcome,
     Problem,
+    is_for_want_of_room,
     read_labels,
     read_note,
     read_outcome,
 )
 from sandbox.run import POLL_SECONDS, python_environment, start
-from sandbox.temporary import TemporaryFolder
 
 PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is
@@ -107,6 +109,14 @@ class Session:
     def __init__(self, request: Request) -> None:
         self.request = request
         self._place = TemporaryFolder()
+        try:
+            with room_for(self._place.path):
+                self._begin(request)
+        except BaseException:
+            self._place.close()
+            raise
+
+    def _begin(self, request: Request) -> None:
         folders = _lay_out(self._place.path, request)
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._drafts = self._place.path / "drafts"
@@ -114,11 +124,7 @@ class Session:
         self._measured = Measured()
         self._fault: Problem | None = None  # the first seen; later answers do not undo it
         self._measured.started = time.time()
-        try:
-            self._running = start(_job(request, folders))
-        except SandboxError:
-            self._place.close()
-            raise
+        self._running = start(_job(request, folders))
         limit, usual = request.limits.seconds, request.images
         self._allowance = Allowance(self._running, limit, usual, paced=request.paced)
 
@@ -202,6 +208,12 @@ class Session:
             self.request.answers,
         )
         problem = found.problem or self._fault
+        if (
+            problem
+            and is_for_want_of_room(problem)
+            and full_temporary(str(self._place.path), SPARE_BYTES // 4)
+        ):
+            raise NoRoomError(f"{no_room(self._place.path)}. The submission ran out of room there")
         return replace(found, problem=problem and self._by_file(problem))
 
     def _feed(

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from codabench_rehearsal.console.temporary import CACHE_VARIABLE
 from sandbox.job import SandboxError
 from sandbox.shown import run_shown
 
-CACHE_VARIABLE = "CODABENCH_REHEARSAL_CACHE"
 # Settings of the shell that would lead an installer or its Python astray.
 _ASTRAY = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_USER")
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--retries", "1")

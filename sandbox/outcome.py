@@ -131,6 +131,12 @@ class Measured:
         self.peak_bytes = whole if in_container else max(result.peak_memory_bytes, ours)
 
 
+def is_for_want_of_room(problem: Problem) -> bool:
+    """Whether a full disk explains it: the child says so, or could not even say what it met."""
+    said = "No space left" in problem.message + problem.trace
+    return said or (problem.stage in ("start", "exit") and not problem.trace)
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:

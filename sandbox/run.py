@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox import docker, tree
 from sandbox.cgroups import Group, make_group
 from sandbox.isolation import Report, mechanisms, specification, tasks
 from sandbox.job import Ended, Job, JobResult, SandboxError
 from sandbox.log import Log
 from sandbox.places import interpreter_places
-from sandbox.temporary import TemporaryFolder
 from sandbox.watch import Watch
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
@@ -42,8 +42,8 @@ class Running:
         self._starters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
         self._result: JobResult | None = None
         self._mark = f"rehearsal-{secrets.token_hex(16)}"
+        self._spare = TemporaryFolder("copies-")  # first: on a full disk there is none
         self._groups = _groups(job)
-        self._spare = TemporaryFolder("copies-")
         self._watch = Watch(job, self._groups)
         try:
             self._process = self._spawn()

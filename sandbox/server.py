@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 import shutil
@@ -17,9 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.console.temporary import CACHE_VARIABLE, cache_folder
 from sandbox.building import choose_python, fill, locked, refused
 from sandbox.environments import Environment
-from sandbox.installers import CACHE_VARIABLE, BuildError, Workshop, machine
+from sandbox.installers import BuildError, Workshop, machine
 from sandbox.job import SandboxError
 
 # TensorFlow's own docker images have 3.11; 2.17 has wheels for these four.
@@ -92,17 +92,12 @@ def package_name(requirement: str) -> str:
 
 def default_cache() -> Path:
     """$CODABENCH_REHEARSAL_CACHE, else a folder of ours in the user's cache."""
-    if own := os.environ.get(CACHE_VARIABLE):
-        return Path(own).absolute()
-    shared = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        # The specification says to ignore a relative one.
-        base = Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache"
+        return cache_folder()
     except RuntimeError as error:
         raise SandboxError(
             f"there is no home folder to keep the server's versions in: set {CACHE_VARIABLE}"
         ) from error
-    return base / "codabench-rehearsal"
 
 
 def find(pins: Pins, cache: Path) -> Path | None:

@@ -14,6 +14,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
 from submission.errors import SubmissionError
 from submission.windows import opened
 
@@ -24,7 +25,7 @@ LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code st
 SUSPECT_BYTES = 100 << 20
 MOST_FILES = 20_000
 # What unpacking fails for on this machine, and not on the platform.
-OURS_TO_MEND = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE)
+OURS_TO_MEND = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE)
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 # What zipfile raises for a file that it cannot read whole.
 DAMAGED = (
@@ -190,6 +191,8 @@ class Archive:
             folder.mkdir(parents=True, exist_ok=True)
             self._zip.extractall(folder)
         except OSError as error:
+            if error.errno in FULL:
+                raise NoRoomError(no_room(folder, self.unpacked_bytes)) from None
             if error.errno in OURS_TO_MEND:
                 raise SubmissionError(
                     f"{self.path.name} cannot be unpacked in {folder.parent.parent}: {error.strerror}. "

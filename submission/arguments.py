@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import glob
 import os
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
 from submission.amounts import parse_bytes
 from submission.challenge import DEFAULT
 from submission.command import is_closed
 from submission.errors import SubmissionError
 
 _DRAFT = ".draft"
-_YOUNG_SECONDS = 60.0  # a draft without a lock may be one that is just being made
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:
@@ -165,15 +161,12 @@ def draft(target: Path) -> Iterator[Path]:
     removed by the next. Raises `SubmissionError` where no file can be.
     """
     _check_place(target)
-    _remove_abandoned(target)
+    beside = target.absolute().parent
+    remove_abandoned([beside])
     with written(target):
-        made = tempfile.mkdtemp(_DRAFT, _draft_prefix(target), target.absolute().parent)
-    folder = target.with_name(Path(made).name)
-    try:
-        with _locked(folder, fcntl.LOCK_EX):
-            yield folder / target.name
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        made = TemporaryFolder(target.name[:32] + ".", beside, prefix=".", suffix=_DRAFT)
+    with made:
+        yield target.with_name(made.path.name) / target.name
 
 
 @contextmanager
@@ -201,19 +194,6 @@ def _locked(folder: Path, how: int) -> Iterator[bool | None]:
         yield held
     finally:
         os.close(number)
-
-
-def _draft_prefix(target: Path) -> str:
-    return f".{target.name[:32]}."
-
-
-def _remove_abandoned(target: Path) -> None:
-    """Remove drafts whose run was killed: nobody holds their lock, and they are not new."""
-    beside = target.absolute().parent
-    for path in beside.glob(f"{glob.escape(_draft_prefix(target))}*{_DRAFT}"):
-        with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
-            if held and time.time() - path.stat().st_mtime > _YOUNG_SECONDS:
-                shutil.rmtree(path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from submission.archive import Archive
 from submission.arguments import check_writable, write_or_print
 from submission.challenge import Challenge, load_challenge
@@ -164,9 +164,9 @@ def _smaller(
     """What --shrink and --float16 changed in the answers, by the same zip without them."""
     if rehearse is None or checking.rehearsal is None or not (wanted.shrink or wanted.float16):
         return []
-    with tempfile.TemporaryDirectory(prefix="make-submission-") as place:
+    with TemporaryFolder("compare-") as place:
         whole = replace(wanted, shrink=False, float16=False, split=None)
-        before = pack(whole, challenge, Path(place) / "before.zip").zip_path
+        before = pack(whole, challenge, place / "before.zip").zip_path
         line = rehearse.compare(before, checking.rehearsal) if before else ""
     return [line] if line else []
 

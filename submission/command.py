@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -19,6 +20,11 @@ from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+
+from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.room import FULL, full_temporary, no_room
+from codabench_rehearsal.console.signals import Ended, Signals
+from codabench_rehearsal.console.temporary import remove_leftovers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,16 +81,28 @@ def run_command(
     """
     steady_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    with Signals(last=argv is None):
+        try:
+            return _run(name, words, body, mistakes)
+        except KeyboardInterrupt as error:
+            return _interrupted(name, error)
+
+
+def _run(
+    name: str,
+    words: list[str],
+    body: Callable[[list[str]], int],
+    mistakes: tuple[type[Exception], ...],
+) -> int:
+    mended: tuple[type[Exception], ...] = (UserError, *mistakes)
     try:
         _refuse_no_text(words)
+        remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault
-    except mistakes as error:
+    except mended as error:
         _tell(f"{name}: {error}")
         return Exit.USAGE
-    except KeyboardInterrupt:
-        _tell(f"\n{name}: interrupted")
-        return Exit.INTERRUPTED
     except BrokenPipeError:
         _drop_output()  # the reader left; so do we
         return Exit.FINE
@@ -93,6 +111,15 @@ def run_command(
     if is_closed(sys.stdout):
         _tell(f"{name}: {CLOSED}")
     return code
+
+
+def _interrupted(name: str, error: KeyboardInterrupt) -> int:
+    """One line, and the exit code that a shell expects of a command ended by that signal."""
+    if isinstance(error, Ended) and error.number != signal.SIGINT:
+        _tell(f"{name}: ended by {error}")
+        return error.code
+    _tell(f"\n{name}: interrupted")
+    return Exit.INTERRUPTED
 
 
 def console(**options: Any) -> Console:
@@ -181,6 +208,8 @@ def _of_the_machine(error: Exception) -> str:
         return ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT) and isinstance(error.filename2, str):
         place = error.filename2  # a copy's target
+    if error.errno in FULL and place != _OUTPUT and (ours := full_temporary(place)):
+        return f"{no_room(ours)}."
     where = f"{place[:200]}: " if place else "a temporary folder or standard output: "
     return f"{where}{error.strerror}. What to do: {_ADVICE[error.errno]}."
 

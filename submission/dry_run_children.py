@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox.ingest import Outcome, Request, Session
-from sandbox.temporary import TemporaryFolder
 from submission.archive import Archive
 from submission.challenge import ASSUMED_HIDDEN_IMAGES, Challenge, Worker, WorkingFolder
 from submission.dry_run_cost import Bounds, guard

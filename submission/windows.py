@@ -8,6 +8,8 @@ import tempfile
 import zipfile
 from typing import IO
 
+from codabench_rehearsal.console.temporary import PREFIX, owner_mark
+
 CHUNK = 1 << 20
 IN_MEMORY = 64 << 20
 _LOCAL = struct.Struct("<4s22xHH")  # of a local header: sign, lengths of name and extra field
@@ -69,7 +71,9 @@ def opened(file: IO[bytes], archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
 
 def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """One member in a temporary file, which is in memory while it is small."""
-    held: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the caller closes it
+    held: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  the caller closes it
+        IN_MEMORY, prefix=f"{PREFIX}{owner_mark()}"
+    )
     try:
         with archive.open(info) as source:
             while chunk := source.read(CHUNK):

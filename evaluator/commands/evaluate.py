@@ -19,9 +19,7 @@ from evaluator.commands.parsers import (
     tell_python,
 )
 from evaluator.errors import EvaluationError
-from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.storing.file import may_write
-from evaluator.storing.place import find_store
+from evaluator.options import PHASE, Options
 from evaluator.storing.score_text import read_phase
 from sandbox.server import default_cache
 from submission.arguments import (
@@ -152,12 +150,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     )
     chosen = _chosen(options, words, python)
     announce_compiling(say)
-    try:
-        report = evaluate(submission, data, challenge, chosen, on_terminal)
-    except KeyboardInterrupt:
-        if chosen.store != NO_STORE and may_write(find_store(chosen.store)):
-            say("what was answered so far is kept: the same command goes on from there")
-        raise
+    report = evaluate(submission, data, challenge, chosen, on_terminal)
     _tell(report, options)
     return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
 

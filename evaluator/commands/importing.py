@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
@@ -72,8 +72,8 @@ def _check_readable(path: Path) -> None:
 @contextmanager
 def _copy(place: Path) -> Iterator[Store]:
     """A passing copy of the store: what an import would do is found by doing it there."""
-    with tempfile.TemporaryDirectory(prefix="local-eval-") as folder:
-        copy = Path(folder) / "store.sqlite"
+    with TemporaryFolder("import-") as folder:
+        copy = folder / "store.sqlite"
         if place.exists():
             with (
                 opened(place),

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.room import free_bytes
 from evaluator.errors import EvaluationError
 
 BUSY_SECONDS = 30.0
+_FULL_BYTES = 65_536  # a disk with less free is full
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _ELSEWHERE = "or keep the store elsewhere (--store FILE, or $LOCAL_EVAL_STORE)"
 _SENTENCES = {
@@ -66,6 +68,8 @@ def _sentence(path: Path, error: sqlite3.Error) -> StoreError:
     if is_damage(error):
         return DamagedStoreError(path, str(error))
     name = error_name(error)
+    if name.startswith("SQLITE_IOERR") and free_bytes(path.parent) < _FULL_BYTES:
+        name = "SQLITE_FULL"  # it found no room for its shared memory, and says no more than that
     for start, sentence in _SENTENCES.items():
         if name.startswith(start):
             return StoreError(f"{path}: {sentence}")

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from codabench_rehearsal.console.temporary import PREFIX, owner_mark
 from recipes.system import RecipeError, System, chosen, load_system
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -69,7 +70,7 @@ def loading_keras(backend: str | None) -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel("ERROR")  # each new phase is a new function to it
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
+    with tempfile.TemporaryFile(prefix=f"{PREFIX}{owner_mark()}") as chatter:
         os.dup2(chatter.fileno(), 2)
         try:
             yield

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cells.errors import DataError
+from codabench_rehearsal.console.room import FULL
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
@@ -20,7 +22,7 @@ from submission.arguments import (
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
 from submission.given import require_images
-from submission.next_step import next_command
+from submission.next_step import next_command, quoted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -100,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     )
     out = Path(options.out)
     announce_compiling(say)
-    with _progress() as tell:
+    with _going_on(options), _progress() as tell:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
@@ -110,6 +112,37 @@ def run(options: argparse.Namespace) -> int:
         )
     )
     return Exit.FINE
+
+
+@contextmanager
+def _going_on(options: argparse.Namespace) -> Iterator[None]:
+    """Where it is interrupted, or the disk is full, say what is kept and the command that goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, DataError) as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        if not stopped and getattr(error.__cause__, "errno", None) not in FULL:
+            raise
+        if _is_cut_off(Path(options.out), searching=bool(options.search)):
+            command = resuming_command(options.words, resume=options.resume)
+            room = "" if stopped else ", once there is room"
+            say(f"what was trained so far is kept; to go on{room}: {command}")
+        elif stopped:
+            say("ended before the first epoch was kept: the same command begins anew")
+        raise
+
+
+def resuming_command(words: Sequence[str], *, resume: bool) -> str:
+    """The command that was typed, with --resume, as a shell takes it."""
+    end = words.index("--") if "--" in words else len(words)
+    further = [] if resume else ["--resume"]
+    every = [*words[:end], *further, *words[end:]]
+    return " ".join(["train-recipe", *map(quoted, every)])
+
+
+def _is_cut_off(out: Path, *, searching: bool) -> bool:
+    begun = any((out / "checkpoint").glob("*/state.json")) and not (out / "trained.json").exists()
+    return begun or (searching and (out / "search").is_dir())
 
 
 def _check(options: argparse.Namespace, system: System) -> None:

@@ -7,14 +7,13 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox.cgroups import make_group
-from sandbox.temporary import TemporaryFolder, remove_abandoned
 from tests.sandbox.children import (
     LEVELS,
     at_level,
@@ -160,22 +159,6 @@ def test_control_groups_of_the_dead_are_removed(tmp_path: Path, groups: Path) ->
     left.mkdir()
     child(tmp_path, "pass", processes=50)
     assert not left.exists()
-
-
-def test_folders_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else killed runs would fill the disk, a copy of the weights each."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("sandbox.temporary._YOUNG_SECONDS", -1.0)
-    code = "from sandbox.temporary import TemporaryFolder as T; import os; t = T('test-'); print(t.path, flush=True); os.kill(os.getpid(), 9)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    abandoned = Path(done.stdout.strip())
-    assert abandoned.is_dir()
-    with TemporaryFolder("test-") as alive:
-        remove_abandoned()
-        assert alive.is_dir()
-    assert not abandoned.exists()
-    assert not alive.exists()
 
 
 def test_a_folder_made_unreadable_is_removed_too() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environments import MARKER
+from codabench_rehearsal.console.temporary import BUILT
 from sandbox.server import (
     Pins,
     build,
@@ -76,7 +76,7 @@ def test_what_was_built_runs_and_is_found(tmp_path: Path) -> None:
     )
     assert seen.stdout.strip() == "1.0"
     assert find(PINS, tmp_path / "cache") == python
-    note = json.loads((python.parent.parent / MARKER).read_text(encoding="utf-8"))
+    note = json.loads((python.parent.parent / BUILT).read_text(encoding="utf-8"))
     assert note["versions"] == {"tinypin": "1.0"}
     assert said[0].startswith("building tinypin==1.0 on Python 3.")
     assert "Resolved 1 package in 1ms" in said
@@ -147,13 +147,13 @@ def package_added(folder: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "half-built": (lose(MARKER), "never finished"),
-    "marker empty": (write(MARKER, ""), "never finished"),
-    "marker cut": (write(MARKER, '{"schema": 1, "packages": ["tin'), "never finished"),
-    "marker a list": (write(MARKER, "[]"), "never finished"),
-    "marker null": (write(MARKER, "null"), "never finished"),
-    "marker of a later schema": (write(MARKER, '{"schema": 99}'), "never finished"),
-    "marker without stamps": (write(MARKER, '{"schema": 1, "packages": []}'), "never finished"),
+    "half-built": (lose(BUILT), "never finished"),
+    "marker empty": (write(BUILT, ""), "never finished"),
+    "marker cut": (write(BUILT, '{"schema": 1, "packages": ["tin'), "never finished"),
+    "marker a list": (write(BUILT, "[]"), "never finished"),
+    "marker null": (write(BUILT, "null"), "never finished"),
+    "marker of a later schema": (write(BUILT, '{"schema": 99}'), "never finished"),
+    "marker without stamps": (write(BUILT, '{"schema": 1, "packages": []}'), "never finished"),
     "base Python gone": (base_gone, "Python that it was built on is gone"),
     "file lost": (lose(in_site("tinypin/__init__.py")), "__init__.py is missing or was changed"),
     "file cut": (write(in_site("tinypin/__init__.py"), ""), "__init__.py is missing"),

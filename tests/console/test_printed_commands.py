@@ -1,0 +1,101 @@
+"""Every command that a message, an example or a page of docs prints is one that exists, with its options."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from evaluator.cli import COMMANDS as EVALUATION
+from recipes.cli import COMMANDS as TRAINING
+from submission.cli import new_parser
+
+ROOT = Path(__file__).parent.parent.parent
+ROOMS = (
+    "cells",
+    "codabench_rehearsal",
+    "corruptions",
+    "evaluator",
+    "recipes",
+    "sandbox",
+    "submission",
+)
+_COMMAND = re.compile(r"\b(make-submission|local-eval|train-recipe)(?: ([a-z]+))?\b([^;|`\n]*)")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+@cache
+def parser(name: str, word: str) -> argparse.ArgumentParser:
+    """The parser of a command; the word behind its name may be a subcommand."""
+    if name == "make-submission":
+        return new_parser()
+    rooms = {
+        "local-eval": (EVALUATION, "evaluator", "evaluate"),
+        "train-recipe": (TRAINING, "recipes", "train"),
+    }
+    known, room, usual = rooms[name]
+    made: argparse.ArgumentParser = importlib.import_module(
+        f"{room}.commands.{known.get(word, usual)}"
+    ).parser()
+    return made
+
+
+def printed() -> Iterator[tuple[str, str]]:
+    """Where a text of ours stands, and the text."""
+    for path in [found for room in ROOMS for found in sorted((ROOT / room).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for code in re.findall(r"`([^`]+)`", line) or (
+                [line] if line.startswith("    ") else []
+            ):
+                yield f"{path.relative_to(ROOT)}:{number}", code
+
+
+def test_every_option_that_a_text_names_behind_a_command_is_known() -> None:
+    """Else a user types what we printed, and meets "unrecognized arguments"."""
+    unknown, seen = [], 0
+    for place, text in printed():
+        for name, word, rest in _COMMAND.findall(text):
+            known = {
+                flag for action in parser(name, word)._actions for flag in action.option_strings
+            }
+            for option in _OPTION.findall(rest.split("  ")[0]):
+                seen += 1
+                if option not in known:
+                    unknown.append(f"{place}: {name} {word} {option}")
+    assert seen > 50
+    assert not unknown, "\n".join(unknown)
+
+
+EXAMPLES = [
+    line.split("  ")[0].split(" | ")[0]
+    for module in [
+        *(f"evaluator.commands.{one}" for one in ("evaluate", *EVALUATION.values())),
+        *(f"recipes.commands.{one}" for one in ("train", *TRAINING.values())),
+        "submission.cli",
+    ]
+    for line in map(
+        str.strip, getattr(importlib.import_module(module), "EXAMPLES", "").splitlines()
+    )
+    if line.startswith(("local-eval", "make-submission", "train-recipe"))
+    and ":" not in line.split()[0]
+]
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_can_be_read(line: str) -> None:
+    """Else the first thing that a newcomer copies is refused."""
+    name, *words = shlex.split(line.replace("...", "x"))
+    word = words[0] if words else ""
+    named = word in (EVALUATION if name == "local-eval" else TRAINING) and name != "make-submission"
+    parser(name, word if named else "").parse_intermixed_args(words[1:] if named else words)
