@@ -21,8 +21,8 @@ from pathlib import Path
 from submission.command import run_command
 def body(words):
     with TemporaryFolder("test-", Path(words[0])):
-        print("works", flush=True)
         try:
+            print("works", flush=True)
             time.sleep(60)
         finally:
             print("puts away", flush=True)
