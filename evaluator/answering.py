@@ -19,7 +19,7 @@ from evaluator.environment import environment
 from evaluator.errors import EvaluationError
 from evaluator.evaluate import FATAL, begun, open_store
 from evaluator.options import Options
-from evaluator.past import not_trained_on
+from evaluator.past import Untrained
 from evaluator.plan import Plan, plan_on
 from evaluator.progress import Display, Shown, silent
 from evaluator.remarks import failure
@@ -81,8 +81,9 @@ def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
     splits = [find_split(path, options.split) for path in zips]
     new = np.ones(len(data), bool)
     if options.split != "none":
+        untrained = Untrained(data, options.split)
         for path in zips:
-            new &= not_trained_on(path, data, options.split)
+            new &= untrained.of(path)
     if not new.any():
         raise EvaluationError(
             "each of the images was trained on by one of the submissions at least: give images "

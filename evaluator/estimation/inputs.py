@@ -57,9 +57,7 @@ class Target:
     decimals: int | None = None
 
 
-def check_past(
-    library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target
-) -> None:
+def check_past(library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target) -> None:
     """Raises `EvaluationError` for anything that cannot be estimated from."""
     _check_library(library)
     _check_shown(target.decimals, target.hidden, "the score to predict")
