@@ -10,6 +10,7 @@ from evaluator.plan import Plan
 from evaluator.store import AnswerKey, Run, RunAnswers, Store
 
 UNKNOWN = -1
+_DENSE = 10_000_000
 
 
 class Book:
@@ -70,12 +71,22 @@ def placed(plan: Plan, stored: RunAnswers) -> tuple[Questions, NDArray[np.int64]
     """Those of a run's answers that belong to the plan: questions, with cells of `whole`, and labels."""
     places = {text: place for place, text in enumerate(plan.texts)}
     cells = np.array([places.get(text, UNKNOWN) for text in stored.cells], np.int64)
-    order = np.argsort(plan.data.ids)
-    found = np.searchsorted(plan.data.ids, stored.answers.ids, sorter=order)
-    rows = order[np.minimum(found, len(order) - 1)]
+    rows = _rows(plan.data.ids, stored.answers.ids)
     asked = np.repeat(cells, stored.counts)
     known = (asked != UNKNOWN) & (plan.data.ids[rows] == stored.answers.ids)
     return Questions(rows[known], asked[known]), stored.answers.labels[known]
+
+
+def _rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each wanted id stands among `ids`, if it does: the caller looks."""
+    largest = int(ids.max())
+    if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
+        table = np.zeros(largest + 1, np.int64)
+        table[ids] = np.arange(len(ids))
+        return table[np.minimum(wanted, largest)]
+    order = np.argsort(ids)
+    found = np.searchsorted(ids, wanted, sorter=order)
+    return order[np.minimum(found, len(order) - 1)]
 
 
 __all__ = ["UNKNOWN", "Book", "placed"]
