@@ -60,7 +60,7 @@ def measure(count: int, cells: int) -> dict[str, float]:
         def begin(self) -> Any:
             """Nothing is started."""
 
-        def ask(self, plan: Any, questions: Any, book: Any, display: Any) -> bool:
+        def ask(self, plan: Any, questions: Any, book: Any, _display: Any) -> bool:
             """Draw an answer to every question, block by block."""
             rng = np.random.default_rng(0)
             for block in questions.blocks(self._block_size(book)):
@@ -82,8 +82,7 @@ def measure(count: int, cells: int) -> dict[str, float]:
         options = Options(
             corrupt=preset(folder, cells), full=True, estimate=False, store=str(folder / "s.sqlite")
         )
-        module.Asker = Drawn  # type: ignore[misc]
-        module.meaningless = lambda *_: []  # type: ignore[assignment]  # it would ask again
+        vars(module).update(Asker=Drawn, meaningless=lambda *_: [])  # the latter would ask again
         before = status("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # VmHWM starts anew
         used = resource.getrusage(resource.RUSAGE_SELF)

@@ -137,6 +137,8 @@ def plan_on(choice: Choice, options: Options) -> Plan:
 def prefix(benchmark: Benchmark, images: int) -> Benchmark:
     """The benchmark on its first images alone."""
     data = benchmark.data
+    if images == len(data):
+        return benchmark
     first = Dataset(
         data.images[:images], data.labels[:images], data.ids[:images], data.notes, data.source
     )

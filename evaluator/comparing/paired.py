@@ -133,10 +133,12 @@ def sign_flips(shares: Floats, seed: int) -> Floats:
     return np.asarray((1 + beyond) / (1 + FLIPS))
 
 
-def side_score(side: Side, draws: NDArray[np.uint8]) -> Score:
-    """A side's accuracy with its interval; draws: how often each image is in each resample."""
-    (drawn,) = _ratios([side], draws)
-    return interval(side.accuracy, drawn, int((side.asked > 0).sum()))
+def side_scores(sides: Sequence[Side], draws: NDArray[np.uint8]) -> list[Score]:
+    """The sides' accuracies with intervals; draws: how often each image is in each resample."""
+    return [
+        interval(side.accuracy, drawn, int((side.asked > 0).sum()))
+        for side, drawn in zip(sides, _ratios(sides, draws), strict=True)
+    ]
 
 
 def _difference(contrast: Contrast, drawn: Floats, p: float) -> Difference:
