@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from evaluator.estimation.conditioning import condition
+from evaluator.estimation.conditioning import Dense, Evidence, LowRank, condition
 from evaluator.estimation.gaussians import Gaussians
 from evaluator.estimation.shift_matching import prior_of
 
@@ -110,3 +110,19 @@ def test_one_gaussian_is_a_gaussian() -> None:
     one = Gaussians(np.ones(1), np.array([1.0]), np.array([4.0]))
     assert one.quantile(0.95) == pytest.approx(norm(1, 2).ppf(0.95))
     assert one.density(0.3) == pytest.approx(norm(1, 2).pdf(0.3))
+
+
+def test_many_scores_are_conditioned_on_through_the_unknowns_alike() -> None:
+    """Else an estimate jumps when there are more past scores than unknowns."""
+    rng = np.random.default_rng(2)
+    loadings, diagonal = rng.normal(size=(40, 5)), rng.uniform(0.01, 1, (3, 40))
+    roots, residual = rng.normal(size=(3, 5, 5)), rng.normal(size=40)
+    signal = loadings @ roots @ roots.transpose(0, 2, 1) @ loadings.T
+    dense = Evidence.of(Dense(signal + diagonal[:, :, None] * np.eye(40)), residual)
+    thin = Evidence.of(LowRank(loadings, roots, diagonal), residual)
+    across, variances = signal[:, 0], signal[:, 0, 0] + 1
+    for name in ("weights", "means", "variances"):
+        one, other = (getattr(e.given(across, variances), name) for e in (dense, thin))
+        assert one == pytest.approx(other)
+        for left, right in zip(dense.left_out(), thin.left_out(), strict=True):
+            assert getattr(left, name) == pytest.approx(getattr(right, name))
