@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial
-from evaluator.estimation.gaussians import Gaussians, condition
+from evaluator.estimation.conditioning import condition
+from evaluator.estimation.gaussians import Gaussians
 from evaluator.estimation.shift_matching import EDGE, prior_of
 from evaluator.estimation.simplex import shares
 

@@ -19,7 +19,7 @@ from bench.estimation_worlds import HIDDEN_IMAGES, Trial, scenarios
 from bench.report import console
 from evaluator.estimate import STRENGTHS, widening
 from evaluator.estimation.gaussians import Gaussians
-from evaluator.estimation.shift_matching import Problem, Strengths, match, prior_of
+from evaluator.estimation.shift_matching import Matching, Scored, Strengths, Wanted, prior_of
 
 SEED = 777
 TRIALS = 100
@@ -43,17 +43,16 @@ def ours(strengths: Strengths) -> Predict:
     """Our estimate with these strengths, on the logit scale."""
 
     def predict(trial: Trial, past: int) -> Gaussians:
-        rows = [*range(past), len(trial.library) - 1]
         shown = (trial.scores[:past] * HIDDEN_IMAGES + 0.5) / (HIDDEN_IMAGES + 1)
-        problem = Problem(
-            trial.library[rows],
-            np.zeros((past + 1, len(trial.cells))),
+        scored = Scored(
+            trial.library[:past],
+            np.zeros((past, len(trial.cells))),
             shown,
             shown * (1 - shown) / HIDDEN_IMAGES,
-            HIDDEN_IMAGES,
         )
         prior = prior_of([c.family for c in trial.cells], [c.severity for c in trial.cells])
-        found = match(problem, prior, strengths)
+        wanted = Wanted(trial.library[-1], np.zeros(len(trial.cells)), HIDDEN_IMAGES)
+        found = Matching(scored, prior, strengths).match(wanted)
         errors = [
             float((seen - guess.mean) / np.sqrt(guess.variance))
             for seen, guess in zip(found.observed, found.left_out, strict=True)

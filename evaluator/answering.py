@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cells import Dataset
 from corruptions.presets import resolve
@@ -19,7 +20,7 @@ from evaluator.environment import environment
 from evaluator.errors import EvaluationError
 from evaluator.evaluate import FATAL, begun, open_store, order_secret
 from evaluator.options import Options
-from evaluator.past import not_trained_on
+from evaluator.past import Untrained
 from evaluator.plan import Plan, plan_on
 from evaluator.progress import Display, Shown, silent
 from evaluator.remarks import ended_by, failure
@@ -73,7 +74,7 @@ def stored_sheets(zips: Sequence[Path], data: Dataset, options: Options) -> list
             f"{options.corrupt!r}. Run local-eval on each of them first, with the same --data, "
             "--corrupt and --seed."
         )
-    return [_stored(path, plan, book, known) for path, book in zip(zips, books, strict=True)]
+    return _sheets(zips, books, plan, known)
 
 
 def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
@@ -82,8 +83,9 @@ def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
     splits = [find_split(path, options.split) for path in zips]
     new = np.ones(len(data), bool)
     if options.split != "none":
+        untrained = Untrained(data, options.split)
         for path in zips:
-            new &= not_trained_on(path, data, options.split)
+            new &= untrained.of(path)
     if not new.any():
         raise EvaluationError(
             "each of the images was trained on by one of the submissions at least: give images "
@@ -129,14 +131,17 @@ def _book(path: Path, plan: Plan, data: Dataset, options: Options, store: Store)
     return Book(plan, Run(sha256_of(path), where, data.fingerprint(), options.seed), store)
 
 
-def _stored(
-    path: Path, plan: Plan, book: Book, known: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-) -> Sheet:
-    """The sheet of what is known, on the images concerned."""
-    images = np.flatnonzero(known.any(axis=1))
-    data = plan.data.subset(images)
-    shown = known[np.ix_(images, plan.places["shown"])]
-    rows, cells = np.nonzero(shown)
-    labels = book.labels[images][:, plan.places["shown"]][rows, cells].astype(np.int64)
-    benchmark = replace(plan.shown, data=data, dealt=plan.shown.dealt[images])
-    return Sheet(path.name, book.run.submission, benchmark, Questions(rows, cells), labels)
+def _sheets(
+    zips: Sequence[Path], books: Sequence[Book], plan: Plan, known: NDArray[np.bool_]
+) -> list[Sheet]:
+    """The sheets of what is known, on the images concerned, which all of them share."""
+    images, places = np.flatnonzero(known.any(axis=1)), plan.places["shown"]
+    rows, cells = np.nonzero(known[np.ix_(images, places)])
+    questions, at = Questions(rows, cells), (images[rows], places[cells])
+    benchmark = replace(plan.shown, data=plan.data.subset(images), dealt=plan.shown.dealt[images])
+    return [
+        Sheet(
+            path.name, book.run.submission, benchmark, questions, book.labels[at].astype(np.int64)
+        )
+        for path, book in zip(zips, books, strict=True)
+    ]

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from evaluator.benchmark import Questions
 from evaluator.plan import Plan
-from evaluator.store import AnswerKey, Run, Store
+from evaluator.store import AnswerKey, Run, RunAnswers, Store
 
 UNKNOWN = -1
+_DENSE = 10_000_000
 
 
 class Book:
@@ -62,21 +63,30 @@ class Book:
         return Questions(rows, cells), labels[rows, cells].astype(np.int64)
 
     def _read(self, store: Store, run: Run) -> None:
-        known = store.cells(run)
-        ids = self._plan.data.ids
-        for place, text in enumerate(self._plan.texts):
-            if text in known:
-                self.labels[:, place] = _found(store, AnswerKey(run, text), ids)
+        questions, labels = placed(self._plan, store.run_answers(run))
+        self.labels[questions.rows, questions.cells] = labels
 
 
-def _found(store: Store, key: AnswerKey, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The stored labels of these images, `UNKNOWN` where there is none."""
-    stored = store.stored(key)
-    places = np.searchsorted(stored.ids, ids)
-    places[places == len(stored)] = 0
-    if len(stored) == 0:
-        return np.full(len(ids), UNKNOWN)
-    return np.where(stored.ids[places] == ids, stored.labels[places], UNKNOWN)
+def placed(plan: Plan, stored: RunAnswers) -> tuple[Questions, NDArray[np.int64]]:
+    """Those of a run's answers that belong to the plan: questions, with cells of `whole`, and labels."""
+    places = {text: place for place, text in enumerate(plan.texts)}
+    cells = np.array([places.get(text, UNKNOWN) for text in stored.cells], np.int64)
+    rows = _rows(plan.data.ids, stored.answers.ids)
+    asked = np.repeat(cells, stored.counts)
+    known = (asked != UNKNOWN) & (plan.data.ids[rows] == stored.answers.ids)
+    return Questions(rows[known], asked[known]), stored.answers.labels[known]
 
 
-__all__ = ["UNKNOWN", "Book"]
+def _rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each wanted id stands among `ids`, if it does: the caller looks."""
+    largest = int(ids.max())
+    if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
+        table = np.zeros(largest + 1, np.int64)
+        table[ids] = np.arange(len(ids))
+        return table[np.minimum(wanted, largest)]
+    order = np.argsort(ids)
+    found = np.searchsorted(ids, wanted, sorter=order)
+    return order[np.minimum(found, len(order) - 1)]
+
+
+__all__ = ["UNKNOWN", "Book", "placed"]

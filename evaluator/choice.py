@@ -49,14 +49,24 @@ def choose(
 
     held_out: the user says that none of them was trained on; a split is believed before that. Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
     """
-    kind, kept, notes = _as_told(data, split) if held_out else _by_split(data, split)
+    faint = _without_pixels(data)
+    kind, kept, notes = _as_told(faint, split) if held_out else _by_split(faint, split)
     cleaned, report = clean(kept, near_threshold=None)
     if report.dropped:
         notes.append(f"{len(report.dropped):,} duplicate, conflicting or blended images left out")
     if len(cleaned) == 0:
         raise EvaluationError(f"no images left to evaluate in {data.source}")
-    order = prefix_order(cleaned, seed)[:count]
-    return Choice(cleaned.subset(order), kind, tuple(notes))
+    chosen = cleaned.ids[prefix_order(cleaned, seed)[:count]]
+    place = np.argsort(data.ids)
+    rows = place[np.searchsorted(data.ids, chosen, sorter=place)]
+    return Choice(data.subset(rows), kind, tuple(notes))
+
+
+def _without_pixels(data: Dataset) -> Dataset:
+    """The same data for all that goes by hashes, labels and ids: copies of it take no room."""
+    faint = Dataset(data.images[:, :1, :1], data.labels, data.ids, data.notes, data.source)
+    faint.__dict__["_fingerprints"] = data.fingerprints()
+    return faint
 
 
 def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, list[str]]:

@@ -22,9 +22,10 @@ from evaluator.comparing.paired import (
     Side,
     judged_together,
     measure,
-    side_score,
+    side_scores,
 )
 from evaluator.errors import EvaluationError
+from evaluator.one_thread import one_thread
 from evaluator.result import Score
 from evaluator.scores import answer_weights, resamples
 from evaluator.sheet import Sheet
@@ -141,6 +142,7 @@ class Common:
         return Side(right.astype(np.float64), asked.astype(np.float64))
 
 
+@one_thread()
 def compare(sheets: Sequence[Sheet], notes: Sequence[str] = ()) -> Comparison:
     """Hold every other sheet against the first. One sheet alone: its benchmark against its clean images.
 
@@ -210,11 +212,15 @@ def _standings(
     gaps = measure(
         [Contrast("gap", one.clean, one.benchmark) for one in counted], common.truth, seed
     )
+    clean, benchmark = (
+        side_scores(sides, draws)
+        for sides in ([one.clean for one in counted], [one.benchmark for one in counted])
+    )
     return tuple(
-        Standing(
-            name, sheet.sha256, side_score(one.clean, draws), side_score(one.benchmark, draws), gap
+        Standing(name, sheet.sha256, own, damaged, gap)
+        for sheet, name, own, damaged, gap in zip(
+            sheets, names, clean, benchmark, gaps, strict=True
         )
-        for sheet, name, one, gap in zip(sheets, names, counted, gaps, strict=True)
     )
 
 

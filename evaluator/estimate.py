@@ -10,15 +10,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from evaluator.estimation.beliefs import Belief, beliefs
 from evaluator.estimation.gaussians import Floats, Gaussians
-from evaluator.estimation.inputs import MATCHING, Figures, LibraryCell, PastScore, Target, check
+from evaluator.estimation.inputs import (
+    MATCHING,
+    Figures,
+    LibraryCell,
+    PastScore,
+    Target,
+    check_figures,
+    check_past,
+)
 from evaluator.estimation.logits import expit, logit
-from evaluator.estimation.shift_matching import Match, Problem, Strengths, match, prior_of
+from evaluator.estimation.shift_matching import (
+    Match,
+    Matching,
+    Scored,
+    Strengths,
+    Wanted,
+    prior_of,
+)
+from evaluator.one_thread import one_thread
 from submission.challenge import ASSUMED_HIDDEN_IMAGES
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
@@ -83,6 +100,56 @@ class Estimate:
     assumed: tuple[str, ...]
 
 
+class Estimator:
+    """Estimates from the same past scores, which are looked into once.
+
+    library, past and target as in `estimate`. Raises `EvaluationError`, as `estimate` does.
+    """
+
+    def __init__(
+        self, library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target
+    ) -> None:
+        check_past(library, past, target)
+        self._library, self._past, self._target = library, past, target
+        self._used = [score for score in past if score.phase == target.phase]
+        self._prior = prior_of([c.family for c in library], [c.severity for c in library])
+        strengths = STRENGTHS if self._used else ALONE
+        self._matching = Matching(_scored(self._used, target, len(library)), self._prior, strengths)
+        self._best = max((score.value for score in self._used), default=None)
+
+    @one_thread()
+    def estimate(self, figures: Figures) -> Estimate:
+        """The hidden score of the submission with these local figures."""
+        check_figures(figures, self._library)
+        matched = self._matching.match(_wanted(figures, self._target))
+        left_out, widened = self._judged
+        seen = matched.predicted.stretched(widened)
+        low, median, high = (float(expit(seen.quantile(share))) for share in (LOW, 0.5, HIGH))
+        best, used = self._best, self._used
+        return Estimate(
+            median,
+            low,
+            high,
+            len(used),
+            regime_of(len(used)),
+            _mean_error(left_out),
+            widened,
+            left_out,
+            best,
+            None if best is None else _chance_above(seen, best, self._target.decimals),
+            beliefs(self._library, self._prior, matched.weights) if used else (),
+            _share(matched, matched.exact),
+            _share(matched, matched.own_exact),
+            _assumed(self._library, self._past, used, self._target),
+        )
+
+    @cached_property
+    def _judged(self) -> tuple[tuple[LeaveOneOut, ...], float]:
+        """The leave-one-out errors of the past scores, and by how much they widen the interval."""
+        left_out = _left_out(self._matching, self._used)
+        return left_out, widening([one.z for one in left_out])
+
+
 def estimate(
     library: Sequence[LibraryCell],
     figures: Figures,
@@ -94,32 +161,7 @@ def estimate(
     figures and past hold accuracies in the order of `library`; past scores of other phases than
     the target's are left aside. Raises `EvaluationError`.
     """
-    aim = target or Target()
-    check(library, figures, past, aim)
-    used = [score for score in past if score.phase == aim.phase]
-    prior = prior_of([c.family for c in library], [c.severity for c in library])
-    matched = match(_problem(figures, used, aim), prior, STRENGTHS if used else ALONE)
-    left_out = _left_out(matched, used)
-    widened = widening([one.z for one in left_out])
-    seen = matched.predicted.stretched(widened)
-    low, median, high = (float(expit(seen.quantile(share))) for share in (LOW, 0.5, HIGH))
-    best = max((score.value for score in used), default=None)
-    return Estimate(
-        median,
-        low,
-        high,
-        len(used),
-        regime_of(len(used)),
-        _mean_error(left_out),
-        widened,
-        left_out,
-        best,
-        None if best is None else _chance_above(seen, best, aim.decimals),
-        beliefs(library, prior, matched.weights) if used else (),
-        _share(matched, matched.exact),
-        _share(matched, matched.own_exact),
-        _assumed(library, past, used, aim),
-    )
+    return Estimator(library, past, target or Target()).estimate(figures)
 
 
 def regime_of(past: int) -> Regime:
@@ -129,17 +171,23 @@ def regime_of(past: int) -> Regime:
     return "shift matching" if past >= MATCHING else "offset"
 
 
-def _problem(figures: Figures, used: Sequence[PastScore], aim: Target) -> Problem:
-    everyone = [*(score.figures for score in used), figures]
+def _scored(used: Sequence[PastScore], aim: Target, cells: int) -> Scored:
     sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
     shown = np.array([score.value for score in used], float)
     scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
     rounding = np.array([_rounding(score.decimals) for score in used])
-    return Problem(
-        np.array([one.accuracies for one in everyone], float),
-        np.array([_local_variance(one) for one in everyone]),
+    return Scored(
+        np.array([score.figures.accuracies for score in used], float).reshape(-1, cells),
+        np.array([_local_variance(score.figures) for score in used]).reshape(-1, cells),
         scores,
         scores * (1 - scores) / sizes + rounding,
+    )
+
+
+def _wanted(figures: Figures, aim: Target) -> Wanted:
+    return Wanted(
+        np.array(figures.accuracies, float),
+        _local_variance(figures),
         aim.hidden or ASSUMED_HIDDEN_IMAGES,
         _rounding(aim.decimals),
     )
@@ -160,7 +208,7 @@ def _rounding(decimals: int | None) -> float:
     return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)
 
 
-def _left_out(matched: Match, used: Sequence[PastScore]) -> tuple[LeaveOneOut, ...]:
+def _left_out(matching: Matching, used: Sequence[PastScore]) -> tuple[LeaveOneOut, ...]:
     if len(used) < 2:
         return ()
     return tuple(
@@ -170,7 +218,7 @@ def _left_out(matched: Match, used: Sequence[PastScore]) -> tuple[LeaveOneOut, .
             float(expit(guess.mean)),
             float((seen - guess.mean) / math.sqrt(guess.variance)),
         )
-        for score, guess, seen in zip(used, matched.left_out, matched.observed, strict=True)
+        for score, guess, seen in zip(used, matching.left_out, matching.observed, strict=True)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cells import Dataset
-from evaluator.estimate import Estimate, estimate
+from evaluator.estimate import Estimate, Estimator
 from evaluator.estimation.inputs import Target
 from evaluator.forecast import figures_of, library_cells
 from evaluator.options import Options
@@ -25,13 +25,16 @@ class Expectation:
     target: Target
     tolerance: float
     estimate: Estimate | None = field(default=None)
+    _estimator: Estimator | None = field(default=None, repr=False)
 
     def renew(self, rehearsal: Rehearsal, part: Round) -> None:
         """Estimate from the answers up to a round."""
         figures = figures_of(rehearsal.plan, rehearsal.book, rehearsal.name, part)
         if figures is not None:
-            cells = library_cells(rehearsal.plan)
-            self.estimate = estimate(cells, figures, self.past.scores, self.target)
+            if self._estimator is None:  # what the past scores say stays the same in every round
+                cells = library_cells(rehearsal.plan)
+                self._estimator = Estimator(cells, self.past.scores, self.target)
+            self.estimate = self._estimator.estimate(figures)
 
     @property
     def is_settled(self) -> bool:

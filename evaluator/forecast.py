@@ -33,29 +33,38 @@ def library_cells(plan: Plan) -> tuple[LibraryCell, ...]:
     return described(plan.library.cells) if plan.library is not None else ()
 
 
-def figures_of(
-    plan: Plan, book: Book, name: str, part: Round | None = None, kept: Mask | None = None
-) -> Figures | None:
+def figures_of(plan: Plan, book: Book, name: str, part: Round | None = None) -> Figures | None:
     """A submission's accuracy on every cell of the library; None while a cell lacks an answer.
 
     part: only the answers up to this round count, so that figures do not depend on what else was
-    asked at other times; all when left out. kept: bool `(n,)`, which of the plan's images count.
+    asked at other times; all when left out.
     """
     if part is None:
         questions, labels = book.everything("library")
     else:
         questions = plan.questions("library", part)
         labels = book.answers("library", questions)
-    asked, right = tally(plan, questions, labels, len(library_cells(plan)), kept)
+    return figures_from(name, *tally(plan, questions, labels, len(library_cells(plan))))
+
+
+def figures_from(name: str, asked: NDArray[np.int64], right: NDArray[np.int64]) -> Figures | None:
+    """Of answers counted by the library's cells, `(cells,)`; None while a cell lacks an answer."""
     if (asked == 0).any():
         return None
-    return Figures(name, tuple(map(float, right / asked)), tuple(map(int, asked)))
+    return Figures(name, tuple((right / asked).tolist()), tuple(asked.tolist()))
 
 
 def tally(
-    plan: Plan, questions: Questions, labels: NDArray[np.int64], cells: int, kept: Mask | None
+    plan: Plan,
+    questions: Questions,
+    labels: NDArray[np.int64],
+    cells: int,
+    kept: Mask | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Answers by cell that count, and how many of them are right, `(cells,)` each."""
+    """Answers by cell that count, and how many of them are right, `(cells,)` each.
+
+    kept: bool `(n,)`, which of the plan's images count; all when left out.
+    """
     counted = np.ones(len(labels), bool) if kept is None else kept[questions.rows]
     right = counted & (labels == plan.data.labels[questions.rows])
     asked = np.bincount(questions.cells[counted], minlength=cells)

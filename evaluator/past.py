@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cells import Dataset, read_split
 from cells.errors import DataError
-from evaluator.book import Book
+from evaluator.book import placed
 from evaluator.choice import Choice, find_split
 from evaluator.estimation.inputs import Figures, PastScore
-from evaluator.forecast import figures_of, tally
+from evaluator.forecast import figures_from, tally
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
@@ -59,12 +59,12 @@ def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up:
     notes = _by_name_only(store, options.phase)
     if not others:
         return Past((), (), tuple(notes))
-    plan = plan_on(Choice(data, "all", ()), options)
+    plan, untrained = plan_on(Choice(data, "all", ()), options), Untrained(data)
     predicted = {row.score.id: row.prediction for row in store.history() if row.score}
     scores, lines, used = [], [], []
     for found in others:
         try:
-            answers, wrong = _answers(store, run, plan, found, top_up)
+            answers, wrong = _answers(store, run, plan, found, untrained, top_up)
         except (DataError, OSError) as error:  # its split, or its zip
             answers, wrong = None, str(error)
         if answers is None:
@@ -110,9 +110,14 @@ def _latest(store: Store, phase: str, own: str) -> list[LeaderboardScore]:
 
 
 def _answers(
-    store: Store, run: Run, plan: Plan, score: LeaderboardScore, top_up: TopUp
+    store: Store,
+    run: Run,
+    plan: Plan,
+    score: LeaderboardScore,
+    untrained: Untrained,
+    top_up: TopUp,
 ) -> tuple[_Answers | None, str]:
-    found = _stored(store, run, plan, score)
+    found = _stored(store, run, plan, score, untrained)
     if found is not None:
         return found, ""
     path = Path(score.submission.path) if score.submission.path else None
@@ -123,33 +128,47 @@ def _answers(
     if not store.writable:
         return None, "its answers are not in the store, which may only be read"
     wrong = top_up(path)
-    found = None if wrong else _stored(store, run, plan, score)
+    found = None if wrong else _stored(store, run, plan, score, untrained)
     return found, wrong or "some cells have no answer yet"
 
 
-def _stored(store: Store, run: Run, plan: Plan, score: LeaderboardScore) -> _Answers | None:
+def _stored(
+    store: Store, run: Run, plan: Plan, score: LeaderboardScore, untrained: Untrained
+) -> _Answers | None:
     """Out of the run with the same images and seed, in this environment before any other."""
     sha256, name = score.submission.sha256, score.submission.name
     wanted = (run.data, run.seed, run.dtype)
     runs = [r for r in store.runs(sha256) if (r.data, r.seed, r.dtype) == wanted]
-    kept = not_trained_on(Path(score.submission.path), plan.data)
+    kept = untrained.of(Path(score.submission.path))
     for one in sorted(runs, key=lambda r: r.environment != run.environment):
-        book = Book(plan, one, store)
-        figures = figures_of(plan, book, name, kept=kept)
+        questions, labels = placed(plan, store.run_answers(one))
+        asked, right = tally(plan, questions, labels, len(plan.texts), kept)
+        library = plan.places["library"]
+        figures = figures_from(name, asked[library], right[library])
         if figures is not None:
-            return _Answers(figures, _shown(plan, book, kept))
+            shown = plan.places["shown"]
+            return _Answers(figures, _shown(plan, asked[shown[1:]], right[shown[1:]]))
     return None
 
 
-def not_trained_on(submission: Path, data: Dataset, given: str | None = None) -> NDArray[np.bool_]:
-    """Which images a submission has not been trained on, as far as a split tells, bool `(n,)`.
+class Untrained:
+    """Which images a submission has not been trained on, as far as a split tells.
 
-    given: the split's file; the one beside the zip when left out.
+    given: the split's file; the one beside each zip when left out. Each split is read once.
     """
-    split = find_split(submission, given) if submission.name else None
-    if split is None:
-        return np.ones(len(data), bool)
-    return np.asarray(read_split(split).side(data) != "train")
+
+    def __init__(self, data: Dataset, given: str | None = None) -> None:
+        self._data, self._given = data, given
+        self._known: dict[Path, NDArray[np.bool_]] = {}
+
+    def of(self, submission: Path) -> NDArray[np.bool_]:
+        """Bool `(n,)`. Raises `DataError` for a broken split."""
+        split = find_split(submission, self._given) if submission.name else None
+        if split is None:
+            return np.ones(len(self._data), bool)
+        if split not in self._known:
+            self._known[split] = np.asarray(read_split(split).side(self._data) != "train")
+        return self._known[split]
 
 
 def _line(answers: _Answers, score: LeaderboardScore, predicted: Prediction | None) -> PastLine:
@@ -160,13 +179,11 @@ def _line(answers: _Answers, score: LeaderboardScore, predicted: Prediction | No
     return PastLine(name, clean, answers.shown, value, decimals, score.phase, predicted)
 
 
-def _shown(plan: Plan, book: Book, kept: NDArray[np.bool_]) -> Score | None:
+def _shown(plan: Plan, asked: NDArray[np.int64], right: NDArray[np.int64]) -> Score | None:
     """Accuracy under the shown preset, with the interval that its cells' images give.
 
     None while one of its cells has no answer: a mean over the others is another benchmark's.
     """
-    cells = len(plan.shown.cells)
-    asked, right = (found[1:] for found in tally(plan, *book.everything("shown"), cells, kept))
     if (asked == 0).any():
         return None
     weights = np.array([cell.weight for cell in plan.shown.preset.cells])

@@ -90,12 +90,11 @@ class Plan:
 
     def wanted(self, part: Round) -> Questions:
         """All questions up to a round, each once, with cells of `whole`, in no special order."""
-        width, codes = len(self.whole.cells), []
+        asked = np.zeros((part.images, len(self.whole.cells)), bool)
         for name, _ in self.benchmarks():
-            asked = self.questions(name, part)
-            codes.append(asked.rows * width + self.places[name][asked.cells])
-        every = np.unique(np.concatenate(codes))
-        return Questions(every // width, every % width)
+            questions = self.questions(name, part)
+            asked[questions.rows, self.places[name][questions.cells]] = True
+        return Questions(*np.nonzero(asked))
 
     def shuffled(self, questions: Questions, secret: int) -> Questions:
         """In one shuffle, images and cells mixed as on the platform.
@@ -149,6 +148,8 @@ def secret_order(count: int, secret: int, *what: NDArray[np.int64] | bytes) -> N
 def prefix(benchmark: Benchmark, images: int) -> Benchmark:
     """The benchmark on its first images alone."""
     data = benchmark.data
+    if images == len(data):
+        return benchmark
     first = Dataset(
         data.images[:images], data.labels[:images], data.ids[:images], data.notes, data.source
     )

@@ -17,6 +17,7 @@ from evaluator.result import CellScore, Group, Loss, Part, Score, Scores
 from submission.challenge import Metric
 
 RESAMPLES = 2000
+AT_ONCE = 250  # resamples in memory
 LEVEL = 0.95
 _Z = 1.959964
 Floats = NDArray[np.float64]
@@ -131,23 +132,27 @@ def _total(part: Tally) -> Tally:
     return Tally(part.right.sum(0), part.given.sum(0), part.true.sum(0))
 
 
-def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
     """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
     rng = np.random.default_rng((seed, 3))
-    drawn = np.zeros((RESAMPLES, len(truth)), np.float32)
-    first = np.arange(RESAMPLES, dtype=np.int64)[:, None]
+    drawn = np.zeros((RESAMPLES, len(truth)), np.uint8)  # no image is drawn 256 times
     for label in np.unique(truth):
         rows = np.flatnonzero(truth == label)
         n = len(rows)
-        picks = rng.integers(0, n, (RESAMPLES, n)) + first * n
-        drawn[:, rows] = np.bincount(picks.ravel(), minlength=RESAMPLES * n).reshape(-1, n)
+        for first in range(0, RESAMPLES, AT_ONCE):
+            count = min(AT_ONCE, RESAMPLES - first)
+            picks = rng.integers(0, n, (count, n)) + np.arange(count, dtype=np.int64)[:, None] * n
+            counts = np.bincount(picks.ravel(), minlength=count * n).reshape(-1, n)
+            drawn[first : first + count, rows] = counts
     return drawn
 
 
-def _resampled(part: Tally, draws: NDArray[np.float32]) -> Tally:
-    """One product in single precision: the three counts stay equal where they are equal."""
+def _resampled(part: Tally, draws: NDArray[np.uint8]) -> Tally:
+    """In single precision: the three counts stay equal where they are equal."""
     counts = np.hstack([part.right, part.given, part.true]).astype(np.float32)
-    return Tally(*np.hsplit((draws @ counts).astype(np.float64), 3))
+    portions = (draws[first : first + AT_ONCE] for first in range(0, len(draws), AT_ONCE))
+    found = np.concatenate([drawn.astype(np.float32) @ counts for drawn in portions])
+    return Tally(*np.hsplit(found.astype(np.float64), 3))
 
 
 def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:

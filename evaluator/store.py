@@ -29,6 +29,7 @@ from evaluator.storing.rows import (
     LeaderboardScore,
     Prediction,
     Run,
+    RunAnswers,
     Submission,
     cell_text,
     environment_text,
@@ -124,6 +125,11 @@ class Store:
         """All answers of a cell, by ascending image id."""
         with self._speaking():
             return store_answers.read(self._db, key)
+
+    def run_answers(self, run: Run) -> RunAnswers:
+        """All answers of a run, cell after cell."""
+        with self._speaking():
+            return store_answers.read_run(self._db, run)
 
     def answers(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64] | None:
         """The labels of these images in this order, int64 `(n,)`; None unless all are stored."""
@@ -245,6 +251,7 @@ __all__ = [
     "LeaderboardScore",
     "Prediction",
     "Run",
+    "RunAnswers",
     "Store",
     "StoreError",
     "Submission",

@@ -133,10 +133,12 @@ def sign_flips(shares: Floats, seed: int) -> Floats:
     return np.asarray((1 + beyond) / (1 + FLIPS))
 
 
-def side_score(side: Side, draws: NDArray[np.float32]) -> Score:
-    """A side's accuracy with its interval; draws: how often each image is in each resample."""
-    (drawn,) = _ratios([side], draws)
-    return interval(side.accuracy, drawn, int((side.asked > 0).sum()))
+def side_scores(sides: Sequence[Side], draws: NDArray[np.uint8]) -> list[Score]:
+    """The sides' accuracies with intervals; draws: how often each image is in each resample."""
+    return [
+        interval(side.accuracy, drawn, int((side.asked > 0).sum()))
+        for side, drawn in zip(sides, _ratios(sides, draws), strict=True)
+    ]
 
 
 def _difference(contrast: Contrast, drawn: Floats, p: float) -> Difference:
@@ -153,14 +155,14 @@ def _difference(contrast: Contrast, drawn: Floats, p: float) -> Difference:
     return Difference(contrast.name, base.accuracy, other.accuracy, figure, p, p, detectable)
 
 
-def _resampled(contrasts: Sequence[Contrast], draws: NDArray[np.float32]) -> Floats:
+def _resampled(contrasts: Sequence[Contrast], draws: NDArray[np.uint8]) -> Floats:
     """Each contrast's change in each resample, `(c, resamples)`."""
     base = _ratios([c.base for c in contrasts], draws)
     other = _ratios([c.other for c in contrasts], draws)
     return np.asarray(other - base)
 
 
-def _ratios(sides: Sequence[Side], draws: NDArray[np.float32]) -> Floats:
+def _ratios(sides: Sequence[Side], draws: NDArray[np.uint8]) -> Floats:
     """Each side's accuracy in each resample; where none of its images was drawn, its own."""
     right = np.stack([side.right for side in sides], axis=1)
     asked = np.stack([side.asked for side in sides], axis=1)

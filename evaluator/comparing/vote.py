@@ -18,11 +18,13 @@ from evaluator.benchmark import Questions
 from evaluator.compare import Pair, check_same, compare, titles
 from evaluator.comparing.paired import Floats
 from evaluator.errors import EvaluationError
+from evaluator.one_thread import one_thread
 from evaluator.result import Score
 from evaluator.scores import answer_weights
 from evaluator.sheet import Sheet
 
 MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
+PAIRED = 20  # candidates of which every pair is tried: of 500 there are 124,750
 _HALVE = 7  # what a random generator is for, beside the seed
 Labels = NDArray[np.int64]
 
@@ -54,10 +56,12 @@ class Vote:
     gain: Pair
 
 
+@one_thread()
 def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
     """Begin with the best submission, and add whichever one or two more help the vote most.
 
-    Two at once because a second voice alone never outvotes the first. It ends when nothing helps on
+    Two at once because a second voice alone never outvotes the first; of many candidates, pairs of
+    the `PAIRED` that each help most. It ends when nothing helps on
     the choosing half, or at `most` members. Raises `EvaluationError` for fewer than two
     submissions, and unless all answer the same questions.
     """
@@ -114,21 +118,33 @@ class _Ballots:
     """Votes by question and label. A voter counts 1 and a bit, half the bit of the one before."""
 
     def __init__(self, questions: int, classes: int) -> None:
-        self.votes: Floats = np.zeros((questions, classes))
-        self.rows = np.arange(questions)
-        self.voters = 0
+        self._votes: Floats = np.zeros((questions, classes))
+        self._rows = np.arange(questions)
+        self._voters = 0
+        self._leader: Labels = np.zeros(questions, np.int64)
+        self._most: Floats = np.zeros(questions)
 
     def add(self, labels: Labels) -> None:
         """Count one more voter."""
-        self.votes[self.rows, labels] += 1 + 2.0 ** -(self.voters + 2)
-        self.voters += 1
+        self._votes[self._rows, labels] += self._weight(0)
+        self._voters += 1
+        self._leader = np.asarray(self._votes.argmax(axis=1), np.int64)
+        self._most = self._votes.max(axis=1)
 
     def winner(self, more: Sequence[Labels] = ()) -> Labels:
-        """Who would win with these voters added last."""
-        votes = self.votes.copy() if more else self.votes
-        for place, labels in enumerate(more, start=self.voters + 2):
-            votes[self.rows, labels] += 1 + 2.0**-place
-        return np.asarray(votes.argmax(axis=1), np.int64)
+        """Who would win with these voters, at most two, added last. No two labels have equal votes."""
+        leader, most = self._leader, self._most
+        for place, labels in enumerate(more):
+            votes = self._votes[self._rows, labels] + self._weight(place)
+            if place:
+                votes += np.where(more[0] == labels, self._weight(0), 0.0)
+            leads = votes > most
+            leader, most = np.where(leads, labels, leader), np.where(leads, votes, most)
+        return leader
+
+    def _weight(self, place: int) -> float:
+        """Of the voter that comes after so many more."""
+        return float(1 + 2.0 ** -(self._voters + place + 2))
 
 
 def _covered(sheet: Sheet) -> float:
@@ -165,20 +181,22 @@ def _best_addition(
     truth: Labels,
 ) -> tuple[list[int], float]:
     """The one or two that help most, and the weight of right answers with them."""
-    best: tuple[list[int], float] = ([], -1.0)
-    for added in _additions(len(labels), members, most):
-        right = float(weights @ (ballots.winner([labels[i] for i in added]) == truth))
-        if right > best[1] + 1e-12:
-            best = (list(added), right)
-    return best
 
+    def right(added: Sequence[int]) -> float:
+        won = ballots.winner([labels[i] for i in added]) == truth
+        return float(weights[won].sum())
 
-def _additions(count: int, members: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:
-    left = [i for i in range(count) if i not in members]
-    if len(members) < most:
-        yield from combinations(left, 1)
+    left = [i for i in range(len(labels)) if i not in members]
+    alone = {i: right([i]) for i in left}
+    found = [([i], alone[i]) for i in left if len(members) < most]
     if members and len(members) + 2 <= most:
-        yield from combinations(left, 2)
+        paired = sorted(sorted(left, key=lambda i: -alone[i])[:PAIRED])
+        found += [(list(pair), right(pair)) for pair in combinations(paired, 2)]
+    best: tuple[list[int], float] = ([], -1.0)
+    for added, worth in found:
+        if worth > best[1] + 1e-12:
+            best = (added, worth)
+    return best
 
 
 def _votes(voters: Sequence[Sheet]) -> list[Sheet]:

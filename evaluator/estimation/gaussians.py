@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians, and conditioning many at once."""
+"""Mixtures of Gaussians."""
 
 from __future__ import annotations
 
@@ -65,49 +65,3 @@ class Gaussians:
     def reweighted(self, weights: Floats) -> Gaussians:
         """The same Gaussians with other weights."""
         return Gaussians(weights, self.means, self.variances)
-
-
-@dataclass(frozen=True)
-class Conditioned:
-    """The last variable given the others, under G covariances weighted by their evidence.
-
-    solved: `(G, K)`, inverse covariance times residual. left_out: each other variable given the
-    rest of them.
-    """
-
-    target: Gaussians
-    left_out: tuple[Gaussians, ...]
-    solved: Floats
-
-
-def condition(covariance: Floats, noise: Floats, residual: Floats) -> Conditioned:
-    """covariance: `(G, K + 1, K + 1)` before noise `(K,)` of what was seen; means are zero."""
-    count = len(residual)
-    seen = covariance[:, :count, :count] + np.diag(noise)
-    inverse = np.linalg.inv(seen).astype(np.float64)
-    solved = np.asarray(inverse @ residual)
-    log_evidence = np.asarray(-0.5 * (solved @ residual + np.linalg.slogdet(seen)[1]))
-    across = covariance[:, :count, count]
-    means = np.sum(across * solved, axis=1)
-    explained = np.einsum("gi,gij,gj->g", across, inverse, across)
-    variances = np.maximum(covariance[:, count, count] - explained, 1e-12)
-    target = Gaussians(_shares(log_evidence), means, variances)
-    return Conditioned(target, _left_out(inverse, solved, log_evidence, residual), solved)
-
-
-def _left_out(
-    inverse: Floats, solved: Floats, log_evidence: Floats, residual: Floats
-) -> tuple[Gaussians, ...]:
-    """In closed form; each left-out value has no say in the weights of its own prediction."""
-    precision = np.einsum("gii->gi", inverse)
-    errors, variances = solved / precision, 1 / precision
-    alone = log_evidence[:, None] + 0.5 * (errors**2 / variances + np.log(variances))
-    return tuple(
-        Gaussians(_shares(alone[:, i]), residual[i] - errors[:, i], variances[:, i])
-        for i in range(len(residual))
-    )
-
-
-def _shares(logs: Floats) -> Floats:
-    heights = np.exp(logs - logs.max())
-    return np.asarray(heights / heights.sum())

@@ -57,15 +57,12 @@ class Target:
     decimals: int | None = None
 
 
-def check(
-    library: Sequence[LibraryCell], figures: Figures, past: Sequence[PastScore], target: Target
-) -> None:
+def check_past(library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target) -> None:
     """Raises `EvaluationError` for anything that cannot be estimated from."""
     _check_library(library)
-    _check_figures(figures, library)
     _check_shown(target.decimals, target.hidden, "the score to predict")
     for score in past:
-        _check_figures(score.figures, library)
+        check_figures(score.figures, library)
         where = f"the past score of {score.figures.name!r}"
         _check_share(score.value, where, "Write 0.89, not 89.")
         _check_shown(score.decimals, score.hidden, where)
@@ -80,7 +77,8 @@ def _check_library(library: Sequence[LibraryCell]) -> None:
         raise EvaluationError(f"Expected cells of different names, received {twice!r} twice.")
 
 
-def _check_figures(figures: Figures, library: Sequence[LibraryCell]) -> None:
+def check_figures(figures: Figures, library: Sequence[LibraryCell]) -> None:
+    """Raises `EvaluationError` for local figures that cannot be estimated from."""
     _check_length(figures.accuracies, "accuracies", figures, library)
     for cell, accuracy in zip(library, figures.accuracies, strict=True):
         _check_share(accuracy, f"{figures.name!r} on {cell.name!r}", "Evaluate it again.")

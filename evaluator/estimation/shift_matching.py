@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.estimation.gaussians import Conditioned, Gaussians, condition
+from evaluator.estimation.conditioning import Dense, Evidence, Inverse, LowRank
+from evaluator.estimation.gaussians import Gaussians
 from evaluator.estimation.logits import expit, logit
 from evaluator.estimation.simplex import shares
 
@@ -30,23 +32,18 @@ HALF = 0.5  # of the way to the simplex
 STEEPEST = 1e-3  # the same for single cells, where 0 and 1 are common
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """One way to group the cells. members: `(C, groups)`, each cell's share of its group."""
 
     members: Floats
     shares: Floats  # each group's share of the whole
 
-    def covariance(self, accuracies: Floats) -> Floats:
-        """Of scores `(k, k)` if the shares are one draw of a very wide Dirichlet."""
-        means = accuracies @ self.members
-        whole = means @ self.shares
-        return np.asarray((means * self.shares) @ means.T - np.outer(whole, whole))
-
-    def weights(self, direction: Floats) -> Floats:
-        """The same covariance between every cell's weight and a score of accuracies `(C,)`."""
-        means = direction @ self.members
-        return np.asarray(self.members @ (self.shares * (means - means @ self.shares)))
+    @cached_property
+    def matrix(self) -> Floats:
+        """Covariance of the cells' weights, `(C, C)`, if the shares are one draw of a very wide Dirichlet."""
+        whole = self.members @ self.shares
+        return np.asarray((self.members * self.shares) @ self.members.T - np.outer(whole, whole))
 
     def variances(self) -> Floats:
         """Of every cell's weight, `(C,)`."""
@@ -104,34 +101,45 @@ class Strengths:
         return cls(np.array(list(choices), dtype=np.float64))
 
     def coefficients(self) -> Floats:
-        """What the covariances of `_parts` are multiplied with, `(G, 6)`."""
+        """What the covariances are multiplied with, `(G, 6)`."""
         return np.hstack([self.values[:, :3], self.values[:, 3:] ** 2])
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Everything the mathematics needs, as arrays. The target is the last row of `accuracies`.
+class Scored:
+    """Past submissions with their scores, as arrays.
 
-    accuracies: `(K + 1, C)`, 0..1. noise: variance of each of them, same shape (finite local images).
+    accuracies: `(K, C)`, 0..1. noise: variance of each of them, same shape (finite local images).
     scores: `(K,)`, 0 < score < 1. score_noise: `(K,)`, their variance (sampling and rounding).
-    hidden: images of the hidden set. rounding: variance of how the target's score will be shown.
     """
 
     accuracies: Floats
     noise: Floats
     scores: Floats
     score_noise: Floats
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The submission to predict.
+
+    accuracies, noise: `(C,)`, as those of `Scored`. hidden: images of the hidden set. rounding:
+    variance of how its score will be shown.
+    """
+
+    accuracies: Floats
+    noise: Floats
     hidden: int
     rounding: float = 0.0
 
 
 @dataclass(frozen=True)
 class Match:
-    """What the past scores say about the target, on the logit scale.
+    """What the past scores say about a submission, on the logit scale.
 
-    predicted: the target's shown score. left_out: for every past score, its prediction from the
+    predicted: its shown score. left_out: for every past score, its prediction from the
     others, by the closed form alone. exact: variance of `predicted` had the local figures no noise.
-    own_exact: had those of the target none. weights: expected `(C,)`.
+    own_exact: had those of the submission none. weights: expected `(C,)`.
     """
 
     predicted: Gaussians
@@ -142,80 +150,156 @@ class Match:
     weights: Floats
 
 
-def match(problem: Problem, prior: Prior, strengths: Strengths) -> Match:
-    """Condition the target's score on the past ones."""
-    means = np.clip(problem.accuracies @ prior.mean, EDGE, 1 - EDGE)
-    centre, scale = np.asarray(logit(means)), 1 / (means * (1 - means))
-    signal = np.tensordot(strengths.coefficients(), _parts(problem, prior, centre, scale), 1)
-    local = _local_noise(problem, prior, strengths, scale)
-    past = problem.scores * (1 - problem.scores)
-    observed = np.asarray(logit(problem.scores))
-    residual = observed - centre[:-1]
-    noise = problem.score_noise / past**2
-    diagonal = np.eye(len(centre))
-    found = condition(signal + local[:, :, None] * diagonal, noise, residual)
-    predicted = _shown(found, centre[-1], problem)
+@dataclass(frozen=True, eq=False)
+class _Logits:
+    """k models' logit scores as far as they are known before any mixture is.
 
-    def variance(remaining: Floats) -> float:
-        without = condition(signal + remaining[:, :, None] * diagonal, noise, residual)
-        shown = _shown(without, centre[-1], problem)
-        return shown.reweighted(predicted.weights).variance
+    centre: `(k,)`, under the mean mixture. slopes: `(k, C)`, how the logit score moves with a
+    cell's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the mean
+    weights. local: `(G, k)`, variance through finite local images.
+    """
 
-    others = np.concatenate([local[:, :-1], np.zeros((len(local), 1))], axis=1)
-    exactly = (variance(np.zeros_like(local)), variance(others))
-    left_out = tuple(one.moved(c) for one, c in zip(found.left_out, centre, strict=False))
-    weights = _expected_weights(problem, prior, strengths, found, scale)
-    if not len(observed):
-        return Match(predicted, left_out, observed, *exactly, weights)
-    simplex = shares(problem.accuracies[:-1], problem.scores, prior.mean)
-    there = logit(np.clip(problem.accuracies[-1] @ simplex, EDGE, 1 - EDGE))
-    moved = predicted.moved(HALF * float(there - predicted.quantile(0.5)))
-    return Match(moved, left_out, observed, *exactly, weights + HALF * (simplex - weights))
+    centre: Floats
+    slopes: Floats
+    profile: Floats
+    local: Floats
 
+    @classmethod
+    def of(cls, accuracies: Floats, noise: Floats, prior: Prior, strengths: Strengths) -> _Logits:
+        means = np.clip(accuracies @ prior.mean, EDGE, 1 - EDGE)
+        centre, scale = np.asarray(logit(means)), 1 / (means * (1 - means))
+        slopes = (accuracies - means[:, None]) * scale[:, None]  # weights move by 0 together
+        profile = _apart(accuracies, noise, centre) * np.sqrt(prior.mean)
+        local = (_squares(prior, strengths) @ noise.T) * scale**2
+        return cls(centre, slopes, profile, np.asarray(local))
 
-def _parts(problem: Problem, prior: Prior, centre: Floats, scale: Floats) -> Floats:
-    """Covariances of the logit scores, `(6, K + 1, K + 1)`, each before its strength."""
-    slopes = np.outer(scale, scale)
-    levels = [level.covariance(problem.accuracies) * slopes for level in prior.levels]
-    apart = _apart(problem, centre)
-    profile = (apart * prior.mean) @ apart.T
-    return np.stack([*levels, np.ones_like(slopes), profile, np.eye(len(centre))])
+    def covariances(self, other: _Logits, prior: Prior) -> Floats:
+        """With another's logit scores, `(5, k, other k)`, each before its strength; own not among them."""
+        levels = [self.slopes @ level.matrix @ other.slopes.T for level in prior.levels]
+        profile = self.profile @ other.profile.T
+        return np.stack([*levels, np.ones_like(profile), profile])
 
 
-def _apart(problem: Problem, centre: Floats) -> Floats:
-    """Logit accuracies less the model's own mean, `(K + 1, C)`; the less certain, the nearer to it.
+class Matching:
+    """The past scores, conditioned upon once; then `match` predicts any submission from them.
+
+    With more scores than unknowns (two a cell, and the offset) it works with the unknowns, which
+    gives the same in less time and memory.
+    """
+
+    def __init__(self, scored: Scored, prior: Prior, strengths: Strengths) -> None:
+        self.observed: Floats = np.asarray(logit(scored.scores))
+        self._scored, self._prior, self._strengths = scored, prior, strengths
+        self._past = _Logits.of(scored.accuracies, scored.noise, prior, strengths)
+        self._factors = strengths.coefficients()
+
+    def match(self, wanted: Wanted) -> Match:
+        """Condition its score on the past ones."""
+        own = _Logits.of(wanted.accuracies[None], wanted.noise[None], self._prior, self._strengths)
+        signal = own.covariances(own, self._prior)[:, 0, 0]
+        variances = self._factors[:, :5] @ signal + self._factors[:, 5]
+        across = self._factors[:, :5] @ self._past.covariances(own, self._prior)[:, :, 0]
+
+        def shown(seen: Evidence, variances: Floats) -> Gaussians:
+            return _shown(seen.given(across, variances), float(own.centre[0]), wanted)
+
+        predicted = shown(self._seen, variances + own.local[:, 0])
+        without = (shown(self._seen_exactly, variances), shown(self._seen, variances))
+        exact, own_exact = (one.reweighted(predicted.weights).variance for one in without)
+        if len(self.observed):
+            there = logit(np.clip(wanted.accuracies @ self._simplex, EDGE, 1 - EDGE))
+            predicted = predicted.moved(HALF * float(there - predicted.quantile(0.5)))
+        return Match(predicted, self.left_out, self.observed, exact, own_exact, self._weights)
+
+    @cached_property
+    def _seen(self) -> Evidence:
+        return self._evidence(self._past.local)
+
+    @cached_property
+    def _seen_exactly(self) -> Evidence:
+        """Had the local figures of past submissions no noise."""
+        if not self._scored.noise.any():
+            return self._seen
+        return self._evidence(np.zeros_like(self._past.local))
+
+    def _evidence(self, local: Floats) -> Evidence:
+        steepness = self._scored.scores * (1 - self._scored.scores)
+        noise = local + self._scored.score_noise / steepness**2
+        diagonal = noise + self._factors[:, 5:]
+        return Evidence.of(self._inverse(diagonal), self.observed - self._past.centre)
+
+    def _inverse(self, diagonal: Floats) -> Inverse:
+        count, cells = self._past.slopes.shape
+        if count > 2 * cells + 1:
+            ones = np.ones((count, 1))
+            loadings = np.hstack([self._past.slopes, ones, self._past.profile])
+            return LowRank(loadings, self._roots(), diagonal)
+        parts = self._past.covariances(self._past, self._prior)
+        signal = np.tensordot(self._factors[:, :5], parts, 1)
+        return Dense(signal + diagonal[:, :, None] * np.eye(count))
+
+    def _roots(self) -> Floats:
+        """Of the covariance of all unknowns, `(G, R, R)`: weights, offset, profile's weights."""
+        cells = len(self._prior.mean)
+        roots = np.zeros((len(self._factors), 2 * cells + 1, 2 * cells + 1))
+        for root, factors in zip(roots, self._factors, strict=True):
+            matrices = (level.matrix for level in self._prior.levels)
+            mixed = sum(f * matrix for f, matrix in zip(factors[:3], matrices, strict=True))
+            root[:cells, :cells] = _root(np.asarray(mixed))
+            root[cells, cells] = np.sqrt(factors[3])
+            root[cells + 1 :, cells + 1 :] = np.sqrt(factors[4]) * np.eye(cells)
+        return roots
+
+    @cached_property
+    def left_out(self) -> tuple[Gaussians, ...]:
+        """Each past score predicted from the others, on the logit scale, by the closed form alone."""
+        each = zip(self._seen.left_out(), self._past.centre, strict=True)
+        return tuple(one.moved(float(centre)) for one, centre in each)
+
+    @cached_property
+    def _simplex(self) -> Floats:
+        return shares(self._scored.accuracies, self._scored.scores, self._prior.mean)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        """Of the cells given the past scores; they may leave 0..1 a little."""
+        if not len(self.observed):
+            return self._prior.mean
+        pull = (self._seen.weights[:, None] * self._factors[:, :3]).T @ self._seen.solved
+        moves = [
+            level.matrix @ (self._past.slopes.T @ pulls)
+            for level, pulls in zip(self._prior.levels, pull, strict=True)
+        ]
+        weights = self._prior.mean + sum(moves)
+        return np.asarray(weights + HALF * (self._simplex - weights))
+
+
+def _apart(accuracies: Floats, noise: Floats, centre: Floats) -> Floats:
+    """Logit accuracies less the model's own mean, `(k, C)`; the less certain, the nearer to it.
 
     Unshrunk, a few images would look like a profile full of contrasts, and widen everything.
     """
-    clipped = np.clip(problem.accuracies, STEEPEST, 1 - STEEPEST)
-    uncertain = problem.noise / (clipped * (1 - clipped)) ** 2
+    clipped = np.clip(accuracies, STEEPEST, 1 - STEEPEST)
+    uncertain = noise / (clipped * (1 - clipped)) ** 2
     return np.asarray((logit(clipped) - centre[:, None]) / (1 + uncertain))
 
 
-def _local_noise(problem: Problem, prior: Prior, strengths: Strengths, scale: Floats) -> Floats:
-    """Variance of every model's logit score due to finite local images, `(G, K + 1)`."""
+def _squares(prior: Prior, strengths: Strengths) -> Floats:
+    """Of the cells' weights, expected, `(G, C)`."""
     variances = np.stack([level.variances() for level in prior.levels])
-    squares = prior.mean**2 + strengths.values[:, :3] @ variances
-    return np.asarray((squares @ problem.noise.T) * scale**2)
+    return np.asarray(prior.mean**2 + strengths.values[:, :3] @ variances)
 
 
-def _shown(found: Conditioned, centre: float, problem: Problem) -> Gaussians:
+def _root(covariance: Floats) -> Floats:
+    """A matrix whose product with its transpose is a covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def _shown(target: Gaussians, centre: float, wanted: Wanted) -> Gaussians:
     """Add what lies between the true accuracy and the score on the leaderboard."""
-    target = found.target.moved(centre)
-    accuracy = np.clip(expit(target.means), EDGE, 1 - EDGE)
+    moved = target.moved(centre)
+    accuracy = np.clip(expit(moved.means), EDGE, 1 - EDGE)
     width = accuracy * (1 - accuracy)
-    shown = 1 / (problem.hidden * width) + problem.rounding / width**2
-    return Gaussians(target.weights, target.means, target.variances + shown)
-
-
-def _expected_weights(
-    problem: Problem, prior: Prior, strengths: Strengths, found: Conditioned, scale: Floats
-) -> Floats:
-    """Weights of the cells given the past scores; they may leave 0..1 a little."""
-    pull = found.target.weights[:, None] * strengths.values[:, :3]
-    by_level = (pull.T @ found.solved) * scale[:-1]
-    moves = [
-        level.weights(pulls @ problem.accuracies[:-1])
-        for level, pulls in zip(prior.levels, by_level, strict=True)
-    ]
-    return np.asarray(prior.mean + sum(moves))
+    shown = 1 / (wanted.hidden * width) + wanted.rounding / width**2
+    return replace(moved, variances=moved.variances + shown)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.storing.rows import Answers
 
+Whole = NDArray[np.unsignedinteger]
+_NOTHING: Whole = np.zeros(0, np.uint8)
 _HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
 
 
@@ -27,6 +30,36 @@ def pack(answers: Answers) -> bytes:
 
 def unpack(packed: bytes) -> Answers:
     """The reverse of `pack`. Raises `BrokenLabelsError`."""
+    steps, labels = _read(packed)
+    return Answers(np.cumsum(steps, dtype=np.int64), labels.astype(np.int64))
+
+
+def unpack_all(packed: Sequence[object]) -> tuple[Answers, NDArray[np.int64]]:
+    """Many at once, one after the other, and how many answers each has, int64 `(m,)`.
+
+    Ids ascend within each. What is broken has none.
+    """
+    parts = [_parts(one) for one in packed]
+    counts = np.array([len(steps) for steps, _ in parts], np.int64)
+    if counts.sum() == 0:
+        return Answers(np.zeros(0, np.int64), np.zeros(0, np.int64)), counts
+    steps = np.concatenate([steps for steps, _ in parts], dtype=np.int64, casting="unsafe")
+    labels = np.concatenate([labels for _, labels in parts], dtype=np.int64, casting="unsafe")
+    ids = np.cumsum(steps)
+    ends = np.cumsum(counts)
+    before = np.where(ends > counts, ids[ends - counts - 1], 0)  # the first begins at none
+    return Answers(ids - np.repeat(before, counts), labels), counts
+
+
+def _parts(packed: object) -> tuple[Whole, Whole]:
+    """Steps and labels; nothing of what is broken."""
+    try:
+        return _read(packed) if isinstance(packed, bytes) else (_NOTHING, _NOTHING)
+    except BrokenLabelsError:
+        return _NOTHING, _NOTHING
+
+
+def _read(packed: bytes) -> tuple[Whole, Whole]:
     try:
         content = zlib.decompress(packed)
         count, step, label = _HEAD.unpack_from(content)
@@ -34,7 +67,7 @@ def unpack(packed: bytes) -> Answers:
         labels = np.frombuffer(content, f"<u{label}", count, _HEAD.size + count * step)
     except (zlib.error, struct.error, TypeError, ValueError) as error:
         raise BrokenLabelsError(str(error)) from error
-    return Answers(np.cumsum(steps, dtype=np.int64), labels.astype(np.int64))
+    return steps, labels
 
 
 def _narrow(values: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:

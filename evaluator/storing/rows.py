@@ -63,6 +63,18 @@ class Answers:
         return len(self.ids)
 
 
+@dataclass(frozen=True, eq=False)
+class RunAnswers:
+    """All answers of a run, cell after cell. cells: as texts. counts: answers of each, int64 `(m,)`.
+
+    answers: of all cells together; ids ascend within a cell.
+    """
+
+    cells: tuple[str, ...]
+    counts: NDArray[np.int64]
+    answers: Answers
+
+
 @dataclass(frozen=True)
 class LeaderboardScore:
     """A score as the platform showed it.

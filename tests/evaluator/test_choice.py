@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cells import DataError, Dataset, split
+from cells import DataError, Dataset, from_arrays, split
 from cells.splitting import Split
 from evaluator.choice import choose, find_split
 from evaluator.errors import EvaluationError
@@ -126,3 +127,17 @@ def test_the_split_is_looked_for(
         (tmp_path / name).touch()
     path = find_split(tmp_path / "a.zip", given)
     assert (path.name if path else None) == found
+
+
+def test_the_images_are_copied_once() -> None:
+    """Else 20,000 images take three times their own room."""
+    images = np.random.default_rng(0).integers(0, 256, (400, 64, 64, 3), np.uint8)
+    data = from_arrays(images, np.arange(400) % 4)
+    tracemalloc.start()
+    try:
+        chosen = choose(data, None, None, 0).data
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (chosen.images[0] == data.images[chosen.ids[0]]).all()
+    assert peak < 1.3 * images.nbytes

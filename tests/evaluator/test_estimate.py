@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.errors import EvaluationError
-from evaluator.estimate import Estimate, estimate, widening
+from evaluator.estimate import Estimate, Estimator, estimate, widening
 from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
 
 FAMILIES = ("noise", "blur", "weather", "color")
@@ -307,3 +307,37 @@ def test_few_images_are_no_profile() -> None:
     )
     assert width(unsure) < 2 * width(sure)
     assert unsure.finite_share > 0.1
+
+
+def many(scores: int, zips: int, cells: int = 100) -> tuple[list[LibraryCell], list[PastScore]]:
+    """So many scores of so many submissions, each scored again and again with some contradiction."""
+    rng = np.random.default_rng(scores)
+    library = [LibraryCell(f"c{i}", f"f{i % 9}", 1 + i % 5, composite=i > 50) for i in range(cells)]
+    rows = [tuple(row.tolist()) for row in rng.uniform(0.2, 0.99, (zips, cells))]
+    made = [Figures(f"m{i}", row, (64,) * cells) for i, row in enumerate(rows)]
+    values = [float(np.clip(np.mean(made[i % zips].accuracies) + 0.05 * rng.normal(), 0, 1))
+              for i in range(scores)]  # fmt: skip
+    return library, [PastScore(made[i % zips], v, 2, 2000) for i, v in enumerate(values)]
+
+
+@pytest.mark.parametrize(("scores", "zips"), [(10, 1), (30, 3), (250, 3), (250, 250)])
+def test_repeated_and_contradictory_scores_give_a_sound_estimate(scores: int, zips: int) -> None:
+    """Else the same zip scored ten times breaks the estimate, or makes it too sure."""
+    library, past = many(scores, zips)
+    found = estimate(library, past[0].figures, past, Target(hidden=2000))
+    assert 0 < found.low < found.median < found.high < 1
+    own = np.mean([p.value for p in past if p.figures is past[0].figures])
+    assert found.low < own < found.high
+    assert all(np.isfinite(one.z) for one in found.left_out)
+    again = Estimator(library, past, Target(hidden=2000))
+    assert [again.estimate(past[i].figures) for i in (-1, 0)][1] == found
+
+
+def test_a_thousand_past_scores_take_seconds_for_all_rounds() -> None:
+    """Else a team's whole history makes every rehearsal hang, as 450 scores did."""
+    library, past = many(1000, 1000)
+    started = time.process_time()
+    estimator = Estimator(library, past, Target(hidden=2000))
+    rounds = [estimator.estimate(replace(past[0].figures, images=(n,) * 100)) for n in (8, 64, 512)]
+    assert time.process_time() - started < 3
+    assert len({one.median for one in rounds}) == 3

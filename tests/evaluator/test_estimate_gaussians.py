@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from evaluator.estimation.gaussians import Gaussians, condition
+from evaluator.estimation.conditioning import Dense, Evidence, LowRank, condition
+from evaluator.estimation.gaussians import Gaussians
 from evaluator.estimation.shift_matching import prior_of
 
 MIXED = Gaussians(np.array([0.3, 0.7]), np.array([-1.0, 2.0]), np.array([0.5, 2.0]))
@@ -90,22 +91,18 @@ def test_levels_are_dirichlet_moments() -> None:
     rng = np.random.default_rng(0)
     concentration = 4.0
     cells = rng.dirichlet(concentration * prior.mean, 400_000) @ accuracies.T
-    wanted = prior.levels[2].covariance(accuracies) / (1 + concentration)
+    wanted = accuracies @ prior.levels[2].matrix @ accuracies.T / (1 + concentration)
     assert np.cov(cells.T) == pytest.approx(wanted, rel=0.02)
     shares = rng.dirichlet(np.full(3, concentration / 3), 400_000)
     means = np.array([accuracies[:, :3].mean(1), accuracies[:, 3:5].mean(1), accuracies[:, 5]])
-    wanted = prior.levels[0].covariance(accuracies) / (1 + concentration)
+    wanted = accuracies @ prior.levels[0].matrix @ accuracies.T / (1 + concentration)
     assert np.cov((shares @ means).T) == pytest.approx(wanted, rel=0.02)
 
 
-def test_variances_and_weights_agree_with_the_covariance() -> None:
-    """Else beliefs and the noise of local figures follow another prior than the prediction."""
-    prior = prior_of(["a", "a", "b"], [1, 3, 3])
-    for level in prior.levels:
-        each = level.covariance(np.eye(3))
-        assert level.variances() == pytest.approx(np.diag(each))
-        direction = np.array([0.3, 0.5, 0.9])
-        assert level.weights(direction) == pytest.approx(each @ direction)
+def test_variances_agree_with_the_covariance() -> None:
+    """Else the noise of local figures follows another prior than the prediction."""
+    for level in prior_of(["a", "a", "b"], [1, 3, 3]).levels:
+        assert level.variances() == pytest.approx(np.diag(level.matrix))
 
 
 def test_one_gaussian_is_a_gaussian() -> None:
@@ -113,3 +110,19 @@ def test_one_gaussian_is_a_gaussian() -> None:
     one = Gaussians(np.ones(1), np.array([1.0]), np.array([4.0]))
     assert one.quantile(0.95) == pytest.approx(norm(1, 2).ppf(0.95))
     assert one.density(0.3) == pytest.approx(norm(1, 2).pdf(0.3))
+
+
+def test_many_scores_are_conditioned_on_through_the_unknowns_alike() -> None:
+    """Else an estimate jumps when there are more past scores than unknowns."""
+    rng = np.random.default_rng(2)
+    loadings, diagonal = rng.normal(size=(40, 5)), rng.uniform(0.01, 1, (3, 40))
+    roots, residual = rng.normal(size=(3, 5, 5)), rng.normal(size=40)
+    signal = loadings @ roots @ roots.transpose(0, 2, 1) @ loadings.T
+    dense = Evidence.of(Dense(signal + diagonal[:, :, None] * np.eye(40)), residual)
+    thin = Evidence.of(LowRank(loadings, roots, diagonal), residual)
+    across, variances = signal[:, 0], signal[:, 0, 0] + 1
+    for name in ("weights", "means", "variances"):
+        one, other = (getattr(e.given(across, variances), name) for e in (dense, thin))
+        assert one == pytest.approx(other)
+        for left, right in zip(dense.left_out(), thin.left_out(), strict=True):
+            assert getattr(left, name) == pytest.approx(getattr(right, name))

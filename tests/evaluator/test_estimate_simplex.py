@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
-from evaluator.estimation.simplex import shares
+from evaluator.estimation.simplex import RIDGE, shares
 
 EXPECTED = np.array([0.5, 0.3, 0.2])
 
@@ -30,3 +31,14 @@ def test_a_mixture_is_found() -> None:
     accuracies = rng.uniform(0, 1, (40, 3))
     mixture = np.array([0.1, 0.2, 0.7])
     assert shares(accuracies, accuracies @ mixture, EXPECTED) == pytest.approx(mixture, abs=0.01)
+
+
+@pytest.mark.parametrize("scores", [1, 7, 60])
+def test_they_are_those_of_least_squares(scores: int) -> None:
+    """Else predictions differ from those that the study has judged."""
+    rng = np.random.default_rng(scores)
+    expected = np.full(30, 1 / 30)
+    accuracies, wanted = rng.uniform(0, 1, (scores, 30)), rng.uniform(0, 1, scores)
+    rows = np.vstack([accuracies, np.sqrt(RIDGE) * np.eye(30), np.full((1, 30), 100.0)])
+    weights = nnls(rows, np.concatenate([wanted, np.sqrt(RIDGE) * expected, [100.0]]))[0]
+    assert shares(accuracies, wanted, expected) == pytest.approx(weights / weights.sum(), abs=1e-8)

@@ -188,3 +188,21 @@ def test_runs_and_cells_of_nobody_are_empty(tmp_path: Path) -> None:
         assert store.cells(Run(SHA, "", "", 0)) == {}
         assert store.answers(KEY, [1]) is None
         assert store.answers(KEY, []) is not None
+
+
+def test_a_run_is_read_at_once_as_it_is_cell_by_cell(tmp_path: Path) -> None:
+    """Else past submissions would be counted by other answers than were stored."""
+    with store_at(tmp_path / "s") as store:
+        wanted = {"a": ([5, 900, 70_000], [1, 0, 7]), "b": ([], []), "c": ([0, 3], [300, 2])}
+        for cell, (ids, labels) in wanted.items():
+            store.put_answers(AnswerKey(RUN, cell), np.array(ids, int), np.array(labels, int))
+        store.put_answers(AnswerKey(RUN, "broken"), [1, 2], [3, 4])
+        store._db.execute("UPDATE answers SET labels = x'00' WHERE cell = 'broken'")
+        found = store.run_answers(RUN)
+        assert dict(zip(found.cells, found.counts.tolist(), strict=True)) == {
+            cell: len(store.stored(AnswerKey(RUN, cell))) for cell in store.cells(RUN)
+        }
+        each = [store.stored(AnswerKey(RUN, cell)) for cell in found.cells]
+        assert found.answers.ids.tolist() == [i for one in each for i in one.ids.tolist()]
+        assert found.answers.labels.tolist() == [i for one in each for i in one.labels.tolist()]
+        assert len(store.run_answers(Run(SHA, "", "", 0)).answers) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.benchmark import Benchmark, Questions
-from evaluator.comparing.vote import greedy_vote, halves, majority
+from evaluator.comparing.vote import _Ballots, _best_addition, greedy_vote, halves, majority
 from evaluator.comparing.vote_text import next_step, to_json
 from evaluator.errors import EvaluationError
+from evaluator.one_thread import one_thread
 from evaluator.sheet import Sheet
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 
@@ -147,3 +149,33 @@ def test_the_json_and_the_command_name_the_members() -> None:
     assert document["gain"]["benchmark"]["change"] == found.gain.benchmark.change.value
     command = next_step(found)
     assert all(f"FOLDER_OF_{name}" in command for name in "abc")
+
+
+def test_two_more_voters_are_counted_as_if_they_had_been_added() -> None:
+    """Else the vote that is chosen is not the one that is scored."""
+    rng = np.random.default_rng(0)
+    voters = rng.integers(0, 4, (5, 300))
+    for count in range(4):
+        ballots = _Ballots(300, 4)
+        for voter in voters[:count]:
+            ballots.add(voter)
+        for more in (1, 2):
+            added = list(voters[count : count + more])
+            if len(added) == more and (count or more == 1):
+                wanted = majority(list(voters[: count + more]), 4)
+                assert ballots.winner(added).tolist() == wanted.tolist()
+
+
+def test_many_candidates_are_voted_on_in_time() -> None:
+    """Else trying every pair of hundreds of submissions never ends."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 8, 500)
+    labels = [np.where(rng.random(500) < 0.6, truth, rng.integers(0, 8, 500)) for _ in range(120)]
+    ballots = _Ballots(500, 8)
+    ballots.add(labels[0])
+    with one_thread():
+        started = time.process_time()
+        found, worth = _best_addition(ballots, labels, [0], 7, np.ones(500), truth)
+        assert time.process_time() - started < 1
+    assert len(found) in (1, 2)
+    assert worth > (labels[0] == truth).sum()

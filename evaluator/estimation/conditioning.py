@@ -1,0 +1,136 @@
+"""Conditioning many Gaussians at once on the same scores: one for every choice of strengths.
+
+What has been seen has a covariance `(K, K)`, signal and noise, under each of G choices. `Dense`
+inverts it. `LowRank` knows the signal as R loadings of every score and inverts `(R, R)` matrices
+instead: by Woodbury's identity that is the same, no approximation, and K may be thousands. Either is made once;
+each further variable that is predicted from the scores costs products with vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from evaluator.estimation.gaussians import Floats, Gaussians
+
+_LEAST = 1e-12  # of a variance: rounding may leave less than nothing
+
+
+class Inverse(Protocol):
+    """The inverse covariance of what was seen, under every choice.
+
+    precision: its diagonal, `(G, K)`. log_det: of the covariance, `(G,)`.
+    """
+
+    precision: Floats
+    log_det: Floats
+
+    def solve(self, vectors: Floats) -> Floats:
+        """The inverse times one vector for every choice, `(G, K)`."""
+
+
+class Dense:
+    """An `Inverse` of covariances `(G, K, K)`."""
+
+    def __init__(self, covariance: Floats) -> None:
+        self._inverse = np.linalg.inv(covariance).astype(np.float64)
+        self.precision: Floats = np.einsum("gii->gi", self._inverse)
+        self.log_det = np.asarray(np.linalg.slogdet(covariance)[1], np.float64)
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        return np.asarray((self._inverse @ vectors[:, :, None])[:, :, 0])
+
+
+class LowRank:
+    """An `Inverse` of `loadings root root' loadings' + diagonal`.
+
+    loadings: `(K, R)`, the same under every choice. roots: `(G, R, R)`. diagonal: `(G, K)`, above 0;
+    choices with the same one share most of the work.
+    """
+
+    def __init__(self, loadings: Floats, roots: Floats, diagonal: Floats) -> None:
+        self._loadings, self._diagonal = loadings, diagonal
+        self._cores = np.empty_like(roots)
+        self.precision, self.log_det = np.empty_like(diagonal), np.empty(len(diagonal))
+        squares: dict[bytes, Floats] = {}
+        for choice, (root, own) in enumerate(zip(roots, diagonal, strict=True)):
+            if own.tobytes() not in squares:
+                squares[own.tobytes()] = (loadings.T / own) @ loadings
+            inner = np.eye(len(root)) + root.T @ squares[own.tobytes()] @ root
+            self._cores[choice] = root @ np.linalg.inv(inner) @ root.T
+            taken = ((loadings @ self._cores[choice]) * loadings).sum(1) / own
+            self.precision[choice] = (1 - taken) / own
+            self.log_det[choice] = np.log(own).sum() + np.linalg.slogdet(inner)[1]
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        scaled = vectors / self._diagonal
+        seen = self._cores @ (scaled @ self._loadings)[:, :, None]
+        return np.asarray(scaled - (seen[:, :, 0] @ self._loadings.T) / self._diagonal)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What was seen, less its expectation, under every choice.
+
+    residual: `(K,)`. solved: `(G, K)`, inverse covariance times residual. weights: `(G,)`, of the
+    choices by how well they explain it. log: the same, unnormalised.
+    """
+
+    inverse: Inverse
+    residual: Floats
+    solved: Floats
+    log: Floats
+
+    @classmethod
+    def of(cls, inverse: Inverse, residual: Floats) -> Evidence:
+        """Under every choice that the inverse was made for."""
+        solved = inverse.solve(np.tile(residual, (len(inverse.log_det), 1)))
+        return cls(inverse, residual, solved, -0.5 * (solved @ residual + inverse.log_det))
+
+    @property
+    def weights(self) -> Floats:
+        """Sum to 1."""
+        return _shares(self.log)
+
+    def given(self, across: Floats, variances: Floats) -> Gaussians:
+        """A variable with covariances `across`, `(G, K)`, to what was seen and `variances` `(G,)`."""
+        means = np.sum(across * self.solved, axis=1)
+        explained = np.sum(across * self.inverse.solve(across), axis=1)
+        return Gaussians(self.weights, means, np.maximum(variances - explained, _LEAST))
+
+    def left_out(self) -> tuple[Gaussians, ...]:
+        """Each that was seen given the others, in closed form.
+
+        It has no say in the weights of its own prediction.
+        """
+        errors, variances = self.solved / self.inverse.precision, 1 / self.inverse.precision
+        alone = self.log[:, None] + 0.5 * (errors**2 / variances + np.log(variances))
+        return tuple(
+            Gaussians(_shares(alone[:, i]), seen - errors[:, i], variances[:, i])
+            for i, seen in enumerate(self.residual)
+        )
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """The last variable given the others; left_out: each other one given the rest of them."""
+
+    target: Gaussians
+    left_out: tuple[Gaussians, ...]
+
+
+def condition(covariance: Floats, noise: Floats, residual: Floats) -> Conditioned:
+    """covariance: `(G, K + 1, K + 1)` before noise `(K,)` of what was seen; means are zero."""
+    count = len(residual)
+    seen = Evidence.of(Dense(covariance[:, :count, :count] + np.diag(noise)), residual)
+    target = seen.given(covariance[:, :count, count], covariance[:, count, count])
+    return Conditioned(target, seen.left_out())
+
+
+def _shares(logs: Floats) -> Floats:
+    heights = np.exp(logs - logs.max())
+    return np.asarray(heights / heights.sum())
