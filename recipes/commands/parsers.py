@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from recipes.system import RecipeError, System, chosen, load_system
+from submission.command import console
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -57,6 +59,22 @@ def say(line: str) -> None:
 
 
 @contextmanager
+def working(line: str, terminal: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """A terminal shows what is done and for how long; files and pipes nothing. Yields its next words.
+
+    terminal: None for standard error.
+    """
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    shown = console(file=terminal) if terminal else console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    hidden = not shown.is_terminal
+    with Progress(*columns, console=shown, disable=hidden, transient=True) as progress:
+        task = progress.add_task(line, total=None)
+        yield lambda words: progress.update(task, description=words)
+
+
+@contextmanager
 def loading_keras(backend: str | None) -> Iterator[None]:
     """Import Keras inside: with that backend, without what TensorFlow writes past every log level."""
     wanted = backend or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
@@ -69,7 +87,11 @@ def loading_keras(backend: str | None) -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel("ERROR")  # each new phase is a new function to it
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
+    with (
+        tempfile.TemporaryFile() as chatter,
+        os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace") as terminal,
+        working(f"loading Keras ({wanted})", terminal),
+    ):
         os.dup2(chatter.fileno(), 2)
         try:
             yield
