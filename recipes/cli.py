@@ -29,6 +29,7 @@ def _read_and_run(words: list[str]) -> int:
     module = COMMANDS[words[0]] if named else "train"
     command = importlib.import_module(f"recipes.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
+    options.words = words
     return int(command.run(options))
 
 

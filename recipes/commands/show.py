@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import fields
 
-from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, working
+from recipes.commands.parsers import add_recipe, named_system, new_parser
+from recipes.loading import loading_keras, working
 from recipes.system import Phase, System
 from submission.arguments import add_challenge, positive
 from submission.challenge import load_challenge

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
+from codabench_rehearsal.console.errors import UserError
+from recipes.commands.parsers import add_recipe, named_system, new_parser, say
+from recipes.loading import PROMISE, loading_keras
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
     add_challenge,
@@ -20,7 +22,7 @@ from submission.arguments import (
 from submission.challenge import Challenge, load_challenge
 from submission.command import Exit, console
 from submission.given import require_images
-from submission.next_step import next_command
+from submission.next_step import next_command, quoted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -61,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
     )
-    made.add_argument("--seed", type=seed, default=0, help="default 0")
+    made.add_argument("--seed", type=seed, default=0, help=f"default 0; {PROMISE}")
     made.add_argument("--resume", action="store_true", help="go on where a killed training was")
     made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
     made.add_argument(
@@ -100,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     )
     out = Path(options.out)
     announce_compiling(say)
-    with _progress() as tell:
+    with _naming_resume(out, options.words), _progress() as tell:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
@@ -110,6 +112,35 @@ def run(options: argparse.Namespace) -> int:
         )
     )
     return Exit.FINE
+
+
+@contextmanager
+def _naming_resume(out: Path, words: Sequence[str]) -> Iterator[None]:
+    """Where a training ends before its end, say what is kept and the command that goes on.
+
+    Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
+    same command would end there again.
+    """
+    from recipes.beginning import kept
+
+    try:
+        yield
+    except RecipeError:
+        raise
+    except BaseException as error:
+        found = kept(out)
+        if found or not isinstance(error, UserError):
+            say(_to_go_on(out, words, found))
+        raise
+
+
+def _to_go_on(out: Path, words: Sequence[str], found: str) -> str:
+    """The command that was typed, with --resume where there is something to go on from."""
+    more = ["--resume"] if found and "--resume" not in words else []
+    command = " ".join(map(quoted, ["train-recipe", *words, *more]))
+    if found:
+        return f"{found} kept in {out}; to go on: {command}"
+    return f"no epoch had ended, so nothing is kept; to begin again: {command}"
 
 
 def _check(options: argparse.Namespace, system: System) -> None:
