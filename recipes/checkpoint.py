@@ -22,8 +22,9 @@ from recipes.system import RecipeError, System
 
 SCHEMA = 1
 # These say something to people or are resolved before a training begins; they change no weight.
+# The name is the part "recipe" of an identity.
 _SAID = frozenset(
-    {*("summary", "source", "reported", "cost"), *("miniature", "options", "fast", "tta")}
+    {*("name", "summary", "source", "reported", "cost"), *("miniature", "options", "fast", "tta")}
     | {"ensemble", "benchmark"}
 )
 _MOST = 4  # differences that a line can bear

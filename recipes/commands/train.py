@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.errors import UserError
 from recipes.commands.parsers import add_recipe, named_system, new_parser, say
-from recipes.loading import PROMISE, loading_keras
+from recipes.loading import PROMISE, loading_keras, working
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
     add_challenge,
@@ -80,14 +80,18 @@ def run(options: argparse.Namespace) -> int:
     _check(options, system)
     require_images(options.data)
     challenge = load_challenge(options.challenge)
-    from cells import load
-    from corruptions.compiling import announce_compiling
-
     shape, classes = challenge.shape, challenge.label_names
-    data = load(options.data, part=options.part, shape=shape, classes=classes)
+    with working(f"reading {options.data}"):
+        from cells import load
+        from corruptions.compiling import announce_compiling
+
+        data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)
-    print(f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})")
+    print(
+        f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})",
+        flush=True,
+    )
     if options.fast:
         print(f"the miniature: {system.miniature}")
     with loading_keras(options.backend):
