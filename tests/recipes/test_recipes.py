@@ -87,9 +87,10 @@ def test_an_unknown_backend_is_one_line(
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_show_prints_the_recipe_the_network_and_the_cost(here: Path) -> None:
     """Else nobody would know what a recipe is before a night is spent on it."""
-    said = typed(here, "train-recipe", "show", "madapenguins", "--fast", "--layers")
+    said = typed(here, "train-recipe", "show", "madapenguins", "--fast", "--layers", "--measure")
     for word in (
         *("AN2DL 2024/25", "Codabench 0.51", "phase head: epochs 4", "class_weights: True"),
         *("--set backbone=ResNet50|Xception", "--fast (shown)", "parameters", "on this machine"),
