@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-import os
-import resource
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,7 +164,10 @@ TRACED = [
     *(pytest.param(one, id=one.name, marks=pytest.mark.slow) for one in small()[1:]),
     *(
         pytest.param(frozen_in_part(name, share), id=f"{name} {share}", marks=pytest.mark.slow)
-        for name in ("hidden_players", "overfitting_gods", "reluctant_learners")
+        for name in (
+            "hidden_players",
+            "reluctant_learners",
+        )  # not ConvNeXt's: compiled out of sight
         for share in (0.0, 0.3, 1.0)
     ),
 ]
@@ -194,25 +195,28 @@ def test_equal_members_are_counted_once_and_added_up() -> None:
     assert three.macs == 3 * one.macs
 
 
+# In a process between, because a child's peak begins at the size of the process that starts it.
+MEASURING = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([done.returncode, done.stdout, used.ru_maxrss, used.ru_utime + used.ru_stime]))
+"""
+
+
 def test_the_largest_is_shown_in_seconds_and_little_memory() -> None:
     """Else a table costs minutes and ten gigabytes, without a word until it is there."""
     words = ("show", "overfitting_gods", "--set", "backbone=ConvNeXtXLarge", "--layers")
-    with tempfile.TemporaryFile("w+") as shown:
-        command = [sys.executable, "-W", "ignore", "-m", "recipes.cli", *words]
-        child = subprocess.Popen(command, cwd=ROOT, stdout=shown, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        shown.seek(0)
-        said = shown.read()
-    assert child.returncode == 0
+    command = [sys.executable, "-W", "ignore", "-m", "recipes.cli", *words]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURING, *command], cwd=ROOT, check=True, capture_output=True
+    )
+    code, said, kilobytes, seconds = json.loads(done.stdout)
+    assert code == 0
     for word in (
         *("AN2DL 2024/25", "Codabench 0.96", "phase head: epochs 30", "--set mask=yes", "--fast: "),
         *("349,217,672 parameters", "head: ", "floating-point operations", "head_answers"),
     ):
         assert word in said
-    assert _gigabytes(used) < 1.5
-    assert used.ru_utime + used.ru_stime < 15, "5 s alone on two cores"
-
-
-def _gigabytes(used: resource.struct_rusage) -> float:
-    return used.ru_maxrss * 1024 / 1e9
+    assert kilobytes * 1024 < 1.5e9
+    assert seconds < 15, "of processors; 5 s on two that are idle"
