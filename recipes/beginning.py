@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from recipes.folder import FINISHED, finished
 from recipes.progress import Say
 from recipes.system import RecipeError
 from submission.arguments import alone_in
+
+SEARCH = "search"  # the folder of the trials of `recipes.search`
 
 
 def begin(
@@ -62,6 +65,21 @@ def refuse_cut_off(out: Path, *, resume: bool) -> None:
             f"{out} holds a training that was cut off: go on with it by --resume, or choose "
             "another --out."
         )
+
+
+def kept(out: Path) -> str:
+    """What of a training cut off lies in a folder, in words; "" where nothing does."""
+    epochs = folds = 0
+    begun = _begun(out)
+    for folder in begun:
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"]
+            epochs, folds = epochs + state["epochs"], folds + len(state["folds"])
+    counts = ((epochs, "epoch"), (folds, "fold"))
+    said = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
+    if not begun and (out / SEARCH).is_dir() and not (out / FINISHED).exists():
+        said = ["the search's trials are"]
+    return " and ".join(said)
 
 
 def make_folder(out: Path) -> None:

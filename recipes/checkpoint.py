@@ -6,7 +6,6 @@ in one step after they are written: a kill at any moment leaves the last whole s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +22,12 @@ from recipes.system import RecipeError, System
 
 SCHEMA = 1
 # These say something to people or are resolved before a training begins; they change no weight.
+# The name is the part "recipe" of an identity.
 _SAID = frozenset(
-    {*("summary", "source", "reported", "cost"), *("miniature", "options", "fast", "tta")}
+    {*("name", "summary", "source", "reported", "cost"), *("miniature", "options", "fast", "tta")}
     | {"ensemble", "benchmark"}
 )
+_MOST = 4  # differences that a line can bear
 Arrays = Sequence[NDArray[Any]]
 
 
@@ -60,29 +61,38 @@ class Saved:
 def identity(
     system: System, fingerprint: str, *, classes: int, seed: int, weights: str, precision: str
 ) -> dict[str, str]:
-    """What a training is of: a checkpoint is only of use to the same one."""
+    """What a training is of, value by value: a checkpoint is only of use to the same one."""
     resolved = {
-        one.name: getattr(system, one.name) for one in fields(system) if one.name not in _SAID
+        one.name: _plain(getattr(system, one.name))
+        for one in fields(system)
+        if one.name not in _SAID
     }
-    text = json.dumps(_plain(resolved), sort_keys=True)
+    phases = enumerate(resolved.pop("phases"), start=1)
+    named = {f"phase {number}": phase for number, phase in phases}
     return {
-        "recipe": f"{system.name} {hashlib.sha256(text.encode()).hexdigest()[:16]}",
+        "recipe": system.name,
         "data": fingerprint,
         "classes": str(classes),
         "seed": str(seed),
         "weights": weights,
         "precision": precision,
+        **dict(_flat({**resolved, "phases": len(named), **named})),
     }
 
 
 def require_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, str]) -> None:
-    """Raise `RecipeError` if what lies in a folder is of another training; it says which part."""
-    for part, value in wanted.items():
-        if found.get(part) != value:
-            raise RecipeError(
-                f"{folder} holds a training with another {part} ({found.get(part)}, not {value}). "
-                "Repeat the command that began it, or choose another --out; nothing was changed."
-            )
+    """Raise `RecipeError` if what lies in a folder is of another training; it says what differs."""
+    parts = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    if not parts:
+        return
+    said = [
+        f"{one} ({_short(found, one)} there, {_short(wanted, one)} now)" for one in parts[:_MOST]
+    ]
+    more = f" and {len(parts) - _MOST} more" if len(parts) > _MOST else ""
+    raise RecipeError(
+        f"{folder} holds another training; what differs: {', '.join(said)}{more}. "
+        "Repeat the command that began it, or choose another --out; nothing was changed."
+    )
 
 
 class Checkpoint:
@@ -210,6 +220,22 @@ class Checkpoint:
 
 def _trained(state: State) -> int:
     return 0 if state.schedule is None else int(state.schedule["epochs"])
+
+
+def _flat(value: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
+    """Every value as text, with the names that lead to it."""
+    for name, one in value.items():
+        path = f"{under}{name}"
+        if isinstance(one, Mapping):
+            yield from _flat(one, f"{path}: ")
+        else:
+            yield path, one if isinstance(one, str) else json.dumps(one)
+
+
+def _short(values: Mapping[str, Any], name: str) -> str:
+    """A value as a line can bear it."""
+    text = str(values.get(name, "none"))
+    return text if len(text) <= 40 else f"{text[:36]} ..."
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from cells.atomic import replacing
 from cells.splitting import Split
 from recipes.augment import recorded
 from recipes.backbones import preprocessing
+from recipes.loading import repeats
 from recipes.system import RecipeError, System
 from submission.arguments import draft, write_text
 
@@ -95,6 +96,7 @@ def recipe_json(
         "classes": facts.classes,
         "seed": facts.seed,
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
+        "note": f"trained again with this data and seed: equal {repeats()}",
     }
 
 

@@ -51,8 +51,8 @@ class Task:
 def learn(task: Task, checkpoint: Checkpoint) -> tuple[Any, State]:
     """Return the trained network and the state it ended in, saved after every epoch and fold.
 
-    Seeded: on one machine and one thread the same task ends in the same weights, whether or not
-    it was cut off and went on.
+    Seeded: the same task ends in the same weights as far as `recipes.loading.PROMISE` says,
+    whether or not it was cut off and went on.
     """
     keras.utils.set_random_seed(task.seed)
     model = task.build()

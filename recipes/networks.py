@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +28,21 @@ def network(
     if system.backbone is not None:
         options["weights"] = weights
     return getattr(models, system.model)(shape, classes, **options)
+
+
+def without_weights(system: System, shape: tuple[int, int, int], classes: int) -> Any:
+    """The same network with every shape and no values: nothing is drawn, allocated or computed.
+
+    Only good for looking at; a thread of its own, because Keras remembers weights without values
+    for each thread, and the next one would draw them all.
+    """
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return network(system, shape, classes)
+
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(build).result()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Any
 
 from cells import Dataset
 from recipes import models
-from recipes.beginning import make_folder, refuse_cut_off
+from recipes.beginning import SEARCH, make_folder, refuse_cut_off
 from recipes.checkpoint import require_same
 from recipes.fitting import DivergedError
 from recipes.progress import Progress, Say, Tell
@@ -141,7 +141,7 @@ def _tried(
     system: System, data: Dataset, out: Path, classes: int, run: TrainingRun, tell: Tell
 ) -> float:
     """The validation accuracy of a trial, 0 if its loss diverges; leaves nothing behind."""
-    folder = out / "search" / "trial"
+    folder = out / SEARCH / "trial"
     shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     settings = replace(run, epochs=None, resume=False)
     try:
@@ -191,7 +191,7 @@ def _search(
             max_trials=trials,
             seed=run.seed,
             directory=str(out),
-            project_name="search",
+            project_name=SEARCH,
             overwrite=not run.resume,
             max_consecutive_failed_trials=1,
         )

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from codabench_rehearsal.console.temporary import PREFIX, owner_mark
+from recipes.loading import BACKENDS
 from recipes.system import RecipeError, System, chosen, load_system
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
@@ -55,31 +48,3 @@ def named_system(options: argparse.Namespace) -> System:
 def say(line: str) -> None:
     """Tell the user something beside the result."""
     sys.stderr.write(f"train-recipe: {line}\n")
-
-
-@contextmanager
-def loading_keras(backend: str | None) -> Iterator[None]:
-    """Import Keras inside: with that backend, without what TensorFlow writes past every log level."""
-    wanted = backend or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    if wanted not in BACKENDS:
-        raise RecipeError(
-            f"KERAS_BACKEND is {wanted!r}: expected {', '.join(BACKENDS)}. Set it, or say --backend."
-        )
-    if backend is not None:
-        os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel("ERROR")  # each new phase is a new function to it
-    kept = os.dup(2)
-    with tempfile.TemporaryFile(prefix=f"{PREFIX}{owner_mark()}") as chatter:
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield
-        except ImportError as error:
-            missing = error.name or str(error)
-            raise RecipeError(
-                f"Keras cannot be loaded: {missing} is not installed here. "
-                f"pip install {'tensorflow' if missing == 'keras' else missing}"
-            ) from None
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from recipes.commands.parsers import BACKENDS, loading_keras, new_parser
+from recipes.commands.parsers import new_parser
+from recipes.loading import BACKENDS, loading_keras
 from recipes.system import RecipeError
 from submission.arguments import (
     add_challenge,

@@ -1,4 +1,4 @@
-"""`train-recipe show NAME`: the resolved recipe, its network, and what training costs."""
+"""`train-recipe show NAME`: the resolved recipe, its network, and what training computes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import fields
 
-from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser
+from recipes.commands.parsers import add_recipe, named_system, new_parser
+from recipes.loading import loading_keras, working
 from recipes.system import Phase, System
 from submission.arguments import add_challenge, positive
 from submission.challenge import load_challenge
@@ -19,6 +20,10 @@ examples:
   train-recipe show overfitting_gods
   train-recipe show reluctant_learners --set backbone=MobileNetV3Small --images 4000
   train-recipe show madapenguins --fast --layers
+  train-recipe show madapenguins --fast --measure
+
+Parameters and operations are counted without training or drawing a weight, for the default --weights.
+--measure builds the whole network and times a few steps: minutes and gigabytes for the largest.
 """
 _IMAGES = 10_000  # about what the challenge's file holds to train on
 _HIDDEN = ("name", "summary", "source", "reported", "cost", "options", "fast", "miniature")
@@ -29,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made = new_parser("train-recipe show", "Show a recipe, its network and its cost.", EXAMPLES)
     add_recipe(made, "a recipe (train-recipe list)")
     made.add_argument("--layers", action="store_true", help="every layer of the network too")
+    made.add_argument(
+        "--measure", action="store_true", help="time a few steps here too, and reckon the whole"
+    )
     made.add_argument(
         "--images", type=positive, default=_IMAGES, metavar="N",
         help=f"training images to reckon with (default {_IMAGES:,})",
@@ -45,12 +53,16 @@ def run(options: argparse.Namespace) -> int:
     print("\n".join(_values(system)))
     print("\n".join(_options(system, fast=options.fast)))
     with loading_keras(options.backend):
-        from recipes.cost import cost, layers
-    height, width, channels = challenge.shape
-    shape = (system.side or height, system.side or width, channels)
+        from recipes.cost import counted, lines, table, timed
+    with working(f"counting what {system.name} computes"):
+        costs = counted(system, challenge.shape, challenge.classes)
     if options.layers:
-        print("\n".join(layers(system, shape, challenge.classes)))
-    print("\n".join(cost(system, shape, challenge.classes, options.images)))
+        print("\n\n".join("\n".join(table(cost)) for cost in costs), end="\n\n")
+    print("\n".join(lines(costs, options.images)), flush=True)
+    if options.measure:
+        with working("timing") as begins:
+            said = list(timed(costs, challenge.classes, options.images, begins))
+        print("\n".join(said))
     return Exit.FINE
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cells.errors import DataError
-from codabench_rehearsal.console.room import FULL
-from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
+from codabench_rehearsal.console.errors import UserError
+from recipes.commands.parsers import add_recipe, named_system, new_parser, say
+from recipes.loading import PROMISE, loading_keras, working
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
     add_challenge,
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
     )
-    made.add_argument("--seed", type=seed, default=0, help="default 0")
+    made.add_argument("--seed", type=seed, default=0, help=f"default 0; {PROMISE}")
     made.add_argument("--resume", action="store_true", help="go on where a killed training was")
     made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
     made.add_argument(
@@ -80,14 +80,18 @@ def run(options: argparse.Namespace) -> int:
     _check(options, system)
     require_images(options.data)
     challenge = load_challenge(options.challenge)
-    from cells import load
-    from corruptions.compiling import announce_compiling
-
     shape, classes = challenge.shape, challenge.label_names
-    data = load(options.data, part=options.part, shape=shape, classes=classes)
+    with working(f"reading {options.data}"):
+        from cells import load
+        from corruptions.compiling import announce_compiling
+
+        data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)
-    print(f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})")
+    print(
+        f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})",
+        flush=True,
+    )
     if options.fast:
         print(f"the miniature: {system.miniature}")
     with loading_keras(options.backend):
@@ -102,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     )
     out = Path(options.out)
     announce_compiling(say)
-    with _going_on(options), _progress() as tell:
+    with _naming_resume(options), _progress() as tell:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
@@ -115,34 +119,39 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _going_on(options: argparse.Namespace) -> Iterator[None]:
-    """Where it is interrupted, or the disk is full, say what is kept and the command that goes on."""
+def _naming_resume(options: argparse.Namespace) -> Iterator[None]:
+    """Where a training ends before its end, say what is kept and the command that goes on.
+
+    Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
+    same command would end there again.
+    """
+    from recipes.beginning import kept
+
     try:
         yield
-    except (KeyboardInterrupt, DataError) as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        if not stopped and getattr(error.__cause__, "errno", None) not in FULL:
-            raise
-        if _is_cut_off(Path(options.out), searching=bool(options.search)):
-            command = resuming_command(options.words, resume=options.resume)
-            room = "" if stopped else ", once there is room"
-            say(f"what was trained so far is kept; to go on{room}: {command}")
-        elif stopped:
-            say("ended before the first epoch was kept: the same command begins anew")
+    except RecipeError:
+        raise
+    except BaseException as error:
+        found = kept(Path(options.out))
+        if found or not isinstance(error, UserError):
+            say(_to_go_on(options, found))
         raise
 
 
+def _to_go_on(options: argparse.Namespace, found: str) -> str:
+    """The command that was typed, with --resume where there is something to go on from."""
+    again = resuming_command(options.words, resume=options.resume or not found)
+    if found:
+        return f"{found} kept in {options.out}; to go on: {again}"
+    return f"no epoch had ended, so nothing is kept; to begin again: {again}"
+
+
 def resuming_command(words: Sequence[str], *, resume: bool) -> str:
-    """The command that was typed, with --resume, as a shell takes it."""
+    """The command that was typed, with --resume unless it is there (or not wanted), as a shell takes it."""
     end = words.index("--") if "--" in words else len(words)
     further = [] if resume else ["--resume"]
     every = [*words[:end], *further, *words[end:]]
     return " ".join(["train-recipe", *map(quoted, every)])
-
-
-def _is_cut_off(out: Path, *, searching: bool) -> bool:
-    begun = any((out / "checkpoint").glob("*/state.json")) and not (out / "trained.json").exists()
-    return begun or (searching and (out / "search").is_dir())
 
 
 def _check(options: argparse.Namespace, system: System) -> None:

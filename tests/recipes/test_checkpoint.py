@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def test_a_kill_at_any_write_leaves_the_last_whole_state(
 def test_another_training_is_refused_and_kept(tmp_path: Path, part: str) -> None:
     """Else weights of one recipe go on under another, or are overwritten."""
     Checkpoint(tmp_path / "c", BELONGS).save(state(2), arrays(2))
-    with pytest.raises(RecipeError, match=rf"another {part} .*nothing was changed"):
+    with pytest.raises(
+        RecipeError, match=rf"what differs: {part} \(.* there, other now\).*nothing was changed"
+    ):
         Checkpoint(tmp_path / "c", {**BELONGS, part: "other"}).load()
     assert Checkpoint(tmp_path / "c", BELONGS).load() is not None
 
@@ -158,7 +161,19 @@ def test_the_identity_follows_what_trains(name: str) -> None:
         replace(system, copies=(*system.copies, ("flips",))),
         replace(system, batch=system.batch + 1),
     ):
-        assert of(changed)["recipe"] != of(system)["recipe"]
+        assert of(changed) != of(system)
+
+
+def test_many_differences_are_a_line() -> None:
+    """Else two recipes that share nothing are told apart on a page."""
+    recipes = [of(load_system(name)) for name in ("baseline", "overfitting_gods")]
+    with pytest.raises(RecipeError) as caught:
+        require_same(Path("out"), *recipes)
+    said = str(caught.value)
+    assert "what differs: recipe (baseline there, overfitting_gods now)" in said
+    assert re.search(r" and \d+ more\. Repeat the command", said)
+    assert len(said) < 500
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize(
@@ -168,5 +183,5 @@ def test_the_run_is_part_of_the_identity(other: dict[str, Any]) -> None:
     """Else --resume with another seed goes on as if it were the same training."""
     system = replace(load_system("baseline"), phases=(Phase("p", 1, 1e-3),))
     (part,) = other
-    with pytest.raises(RecipeError, match=f"another {part}"):
+    with pytest.raises(RecipeError, match=f"what differs: {part} "):
         require_same(Path("out"), of(system), of(system, **other))

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-ROOT = Path(__file__).parents[2]
 SYSTEM = replace(
     load_system("baseline"),
     model_options={"widths": (4, 8)},
@@ -94,6 +87,12 @@ def weights(out: Path, name: str = "weights.keras") -> list[Any]:
     import keras
 
     return [np.asarray(one) for one in keras.models.load_model(out / name).get_weights()]
+
+
+def same_weights(out: Path, other: Path) -> bool:
+    """Whether two trainings ended in the same weights, bit for bit."""
+    both = zip(weights(out), weights(other), strict=True)
+    return all(one.tobytes() == two.tobytes() for one, two in both)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +164,7 @@ def test_a_finished_training_is_left_alone(pair: tuple[Heard, Any]) -> None:
     again = Heard(heard.out)
     assert again.train(PAIR, epochs=2, resume=True) == done
     assert "is finished; nothing was done" in again.said[-1]
-    with pytest.raises(RecipeError, match="another seed"):
+    with pytest.raises(RecipeError, match=r"seed \(0 there, 1 now\)"):
         again.train(PAIR, epochs=2, resume=True, seed=1)
     assert {path: path.read_bytes() for path in heard.out.iterdir()} == before
 
@@ -196,30 +195,21 @@ def test_resumed_is_as_if_never_cut_off(tmp_path: Path, whole: Heard, where: str
     resumed = Heard(heard.out)
     resumed.train(SYSTEM, resume=True)
     assert [line for line in resumed.said if line.startswith("Going on after epoch")]
-    compare(history(heard.out), history(whole.out))
-    for one, other in zip(weights(heard.out), weights(whole.out), strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-4)  # several threads add up
+    assert history(heard.out) == history(whole.out)
+    assert same_weights(heard.out, whole.out)
     lefts = [one.seconds_left for one in resumed.told]
     assert not lefts or lefts[-1] == 0
-
-
-def compare(rows: list[dict[str, str]], others: list[dict[str, str]]) -> None:
-    """The same epochs, phases and rates, and the same figures but for rounding."""
-    for row, other in zip(rows, others, strict=True):
-        for name, value in row.items():
-            if name == "phase" or "" in (value, other[name]):
-                assert value == other[name]
-            else:
-                assert float(value) == pytest.approx(float(other[name]), rel=5e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("changes", "run", "said"),
     [
-        ({"batch": 8}, {}, "another recipe"),
-        ({}, {"seed": 5}, "another seed"),
-        ({}, {"weights": "imagenet"}, "another weights"),
-        ({}, {"data": 1}, "another data"),
+        ({"batch": 8}, {}, "batch (16 there, 8 now)"),
+        ({"name": "other"}, {}, "recipe (baseline there, other now)"),
+        ({}, {"rate": 0.5}, "phase 1: learning_rate (0.001 there, 0.0005 now)"),
+        ({}, {"seed": 5}, "seed (0 there, 5 now)"),
+        ({}, {"weights": "imagenet"}, "weights (none there, imagenet now)"),
+        ({}, {"data": 1}, "data ("),
     ],
 )
 def test_another_training_is_not_resumed(
@@ -228,7 +218,7 @@ def test_another_training_is_not_resumed(
     """Else weights go on under a recipe that they were not trained by."""
     data = synthetic(80, seed=4, size=32) if run.pop("data", 0) else None
     before = (cut_off / "checkpoint/1/state.json").read_bytes()
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=rf"what differs: {re.escape(said)}[^)]*\)?\. Repeat"):
         Heard(cut_off).train(replace(PAIR, **changes), data, resume=True, **run)
     assert (cut_off / "checkpoint/1/state.json").read_bytes() == before
 
@@ -280,48 +270,3 @@ def test_mistakes_are_sentences(
     """Else a mistake in a recipe shows as a traceback of Keras."""
     with pytest.raises(RecipeError, match=re.escape(said)):
         Heard(tmp_path / "out").train(replace(PAIR, **changes), **run)
-
-
-CHILD = """
-import sys
-sys.path[:0] = [{root!r}, {tests!r}]
-import test_train
-test_train.Heard(__import__("pathlib").Path(sys.argv[1])).train(
-    test_train.SYSTEM, resume="--resume" in sys.argv
-)
-"""
-
-
-def start(out: Path, *words: str) -> subprocess.Popen[bytes]:
-    """Train in a process of its own, on one thread, so that sums have one order."""
-    threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    code = CHILD.format(root=str(ROOT), tests=str(Path(__file__).parent))
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(out), *words],
-        env={**os.environ, **dict.fromkeys(threads, "1"), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def reached(out: Path, child: subprocess.Popen[bytes], epochs: int) -> None:
-    """Wait until a checkpoint of so many epochs lies there."""
-    index = out / "checkpoint" / "1" / "state.json"
-    while not index.is_file() or json.loads(index.read_text())["state"]["epochs"] < epochs:
-        assert child.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_ends_in_the_same_weights(tmp_path: Path) -> None:
-    """Else a machine that is taken away costs the training, or gives another network."""
-    assert start(tmp_path / "whole").wait() == 0
-    for epochs in (1, 3):
-        child = start(tmp_path / "cut", *(["--resume"] if epochs > 1 else []))
-        reached(tmp_path / "cut", child, epochs)
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
-    assert start(tmp_path / "cut", "--resume").wait() == 0
-    compare(history(tmp_path / "cut"), history(tmp_path / "whole"))
-    for one, other in zip(weights(tmp_path / "cut"), weights(tmp_path / "whole"), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    assert not (tmp_path / "cut" / "checkpoint").exists()
