@@ -49,6 +49,7 @@ def specification(job: Job, groups: Sequence[Group], spare: str, report: int, ma
             "open_files": limits.open_files,
             "tasks": tasks(limits),
             "joins": [str(group.door) for group in groups],
+            "counted": any("memory" in group.kinds for group in groups),
             "spare": spare,
             "mark": mark,
             "report": report,
@@ -109,7 +110,7 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
         return _docker_mechanisms(job)
     if not facts:
         return {"seconds": _TIME, "all others": "the child ended before any foreign code ran"}
-    limits, kinds = job.limits, [group.kind for group in groups]
+    limits, kinds = job.limits, [kind for group in groups for kind in group.kinds]
     held = {
         "seconds": _TIME if limits.seconds else NOTHING_SET,
         "memory": _memory(limits, kinds),

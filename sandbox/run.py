@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sandbox import docker, tree
-from sandbox.cgroups import Group, make_group
+from sandbox.cgroups import Group, make_groups
 from sandbox.isolation import Report, mechanisms, specification, tasks
 from sandbox.job import Ended, Job, JobResult, SandboxError
 from sandbox.log import Log
@@ -231,9 +231,7 @@ def python_environment(device: str = "cpu") -> dict[str, str]:
 def _groups(job: Job) -> list[Group]:
     if job.image:
         return []
-    wanted = {"memory": job.limits.memory_bytes, "pids": tasks(job.limits)}
-    made = [make_group(kind, limit) for kind, limit in wanted.items()]
-    return [group for group in made if group is not None]
+    return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})
 
 
 __all__ = ["interpreter_places", "python_environment", "run", "start"]

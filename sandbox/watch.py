@@ -52,8 +52,8 @@ class Watch:
     def held_by_kernel(self) -> Ended | None:
         """The limit at which the kernel had to kill or to refuse, if any."""
         for group in self._groups:
-            if group.ran_out():
-                return "memory" if group.kind == "memory" else "processes"
+            if kind := group.ran_out():
+                return "memory" if kind == "memory" else "processes"
         return None
 
     def is_disk_over(self) -> bool:

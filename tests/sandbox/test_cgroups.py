@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cgroups import Group, make_group
+from sandbox.cgroups import Group, make_groups
 
 
 def lay_out(place: Path, groups: str, mounts: dict[str, str], files: dict[str, str]) -> Path:
@@ -37,6 +37,11 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> None:
             (path / "cgroup.procs").touch()
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
+
+
+def make_group(kind: str, limit: int, proc: Path) -> Group | None:
+    """A group for one kind of limit."""
+    return next(iter(make_groups({kind: limit}, proc)), None)
 
 
 def limit_of(group: Group | None, name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cgroups import make_group
+from sandbox.cgroups import make_groups
 from sandbox.temporary import TemporaryFolder, remove_abandoned
 from tests.sandbox.children import (
     LEVELS,
@@ -138,9 +138,10 @@ def test_all_end_when_we_are_killed(
 @pytest.fixture
 def groups() -> Path:
     """The folder in which our control groups are made."""
-    probe = make_group("pids", 10_000)
-    if probe is None:
+    found = make_groups({"pids": 10_000})
+    if not found:
         pytest.skip("no control groups of our own here")
+    probe = found[0]
     probe.close()
     return probe.path.parent
 
