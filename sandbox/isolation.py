@@ -23,6 +23,7 @@ THREADS = 192 + 32 * (
 )  # room for them where the kernel counts them as processes
 LARGEST_REPORT = 4096  # bytes; a pipe passes so many in one piece
 FILE_MARGIN = 1 << 20  # a single file may pass the limit by this, so that it is seen to
+MOST_FILES = 100_000  # that lie in what it may write; no submission makes so many
 NOTHING_SET = "no limit was set"
 THEIR_OWN = "not the platform's"  # how the fact "paths" begins where its places could not be had
 _PLATFORMS_OWN = ("program", "output")  # copied folders that are not the submission's
@@ -45,6 +46,7 @@ def specification(job: Job, groups: Sequence[Group], spare: str, report: int, ma
             "network": limits.network,
             "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
             "scratch_bytes": limits.disk_bytes,
+            "scratch_files": limits.disk_bytes and MOST_FILES,
             "file_bytes": limits.disk_bytes and limits.disk_bytes + FILE_MARGIN,
             "open_files": limits.open_files,
             "tasks": tasks(limits),

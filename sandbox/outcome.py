@@ -160,6 +160,8 @@ def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -
     if result.ended in _HELD:
         doing = _STAGES.get(stage, stage)
         message = f"stopped after {result.seconds:.1f} s, while {doing}"
+        if result.stopped:
+            message += "; all its processes stood still by a signal (SIGSTOP) that it sent itself"
         return Problem(result.ended, result.ended, message, result.log, answered)
     error = read_note(output / "error.json")
     if error:

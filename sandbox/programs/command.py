@@ -39,7 +39,8 @@ class Spec(TypedDict):
 
     level: the highest to try, namespaces, fences or none. words, environment: of the command, `$name`
     for a folder's place. working_folder: a folder's name. readable: more files and folders that the
-    command may see, beside the system. covered: folders to hide within those. scratch_bytes: room for /tmp and for changes to copied folders. joins: cgroup files to write
+    command may see, beside the system. covered: folders to hide within those. scratch_bytes, scratch_files: room for /tmp and
+    for changes to copied folders. joins: cgroup files to write
     itself into. counted: one of them holds the memory, System V's included. spare: a folder for copies
     where there is no other way. mark: put into the environment where no namespace holds the processes.
     report: an open file.
@@ -56,6 +57,7 @@ class Spec(TypedDict):
     network: bool
     accelerators: bool
     scratch_bytes: int | None
+    scratch_files: int | None
     file_bytes: int | None
     open_files: int | None
     tasks: int | None
@@ -142,7 +144,7 @@ def _raise_fences(spec: Spec) -> dict[str, Any]:
     except OSError as error:
         held.update(landlock=False, landlock_refused=kernel.reason(error))
     # A local socket reaches the user's session, and docker's daemon: whoever may talk to them is out.
-    families = (calls.LOCAL,) if held.get("sockets") else ()
+    families: tuple[int, ...] = (calls.LOCAL,) if held.get("sockets") else ()
     families += calls.INTERNET if spec["network"] else ()
     return held | _refuse_calls(families, shared=True, outside=True)
 

@@ -24,10 +24,14 @@ _QUIET = kernel.NO_SUID | kernel.NO_DEV
 class Root:
     """The new root while it is built.
 
-    paths: all that will be shown or copied. scratch_bytes: room in memory for /tmp and changes.
+    paths: all that will be shown or copied. scratch_bytes, scratch_files: room in memory for /tmp
+    and changes.
     """
 
-    def __init__(self, paths: Iterable[str], scratch_bytes: int | None) -> None:
+    def __init__(
+        self, paths: Iterable[str], scratch_bytes: int | None, scratch_files: int | None
+    ) -> None:
+        self._files = scratch_files
         # Links lead elsewhere once the root is another: they are followed now.
         self._sources = {path: Path(f"{OLD}{Path(path).resolve()}") for path in paths}
         kernel.mount("none", "/", flags=kernel.RECURSIVE | kernel.PRIVATE)
@@ -39,7 +43,7 @@ class Root:
         os.chdir("/")
         for folder in (SCRATCH, LOWER, Path("/dev"), Path("/proc"), Path("/var")):
             folder.mkdir()
-        _tmpfs(SCRATCH, scratch_bytes, "755")
+        _tmpfs(SCRATCH, scratch_bytes, "755", scratch_files)
         (SCRATCH / "tmp").mkdir()
         (SCRATCH / "tmp").chmod(0o1777)
         _bind(SCRATCH / "tmp", TEMPORARY, writable=True)
@@ -90,7 +94,7 @@ class Root:
             Path(f"/dev/{name}").symlink_to(f"/proc/self/fd{number}")
         shared = Path("/dev/shm")  # noqa: S108 - the new root's own
         shared.mkdir()
-        _tmpfs(shared, SHARED_MEMORY_BYTES, "1777")
+        _tmpfs(shared, SHARED_MEMORY_BYTES, "1777", self._files)
 
     def processes(self) -> str:
         """/proc, without the switches of the kernel; returns whose processes it shows."""
@@ -134,7 +138,6 @@ def _bind(source: Path, target: Path, *, writable: bool) -> None:
     kernel.seal(str(target), writable=writable)
 
 
-def _tmpfs(target: Path, size: int | None, mode: str) -> None:
-    kernel.mount(
-        "none", str(target), "tmpfs", _QUIET, f"mode={mode}" + (f",size={size}" if size else "")
-    )
+def _tmpfs(target: Path, size: int | None, mode: str, files: int | None = None) -> None:
+    room = (f",size={size}" if size else "") + (f",nr_inodes={files}" if files else "")
+    kernel.mount("none", str(target), "tmpfs", _QUIET, f"mode={mode}{room}")
