@@ -15,7 +15,10 @@ PROC = Path("/proc")
 PREFIX = "rehearsal-"
 # The first file of each must take the limit; the others where the kernel has them.
 _LIMIT_FILES = {
-    ("memory", 1): ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+    ("memory", 1): (
+        *("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+        "memory.kmem.tcp.limit_in_bytes",  # apart from all others in this version
+    ),
     ("memory", 2): ("memory.max", "memory.swap.max", "memory.oom.group"),
     ("pids", 1): ("pids.max",),
     ("pids", 2): ("pids.max",),

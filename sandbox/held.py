@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import tree
-from sandbox.programs.root import TEMPORARY
+from sandbox.programs.root import BUFFER_BYTES, TEMPORARY
 
 PROC = Path("/proc")
 SHARED = Path("/dev/shm")  # noqa: S108 - memory with names, for all processes of the machine
-_FREE_ENDS = 1000  # sockets, and pipes, that count nothing: no honest program has more
-_SOCKET_BYTES, _PIPE_BYTES = 212_992, 8192  # the kernel's; a user's many pipes are made small
+_FREE_ENDS = 200  # sockets, and pipes, that count nothing: few honest programs have more
+_SOCKET_BYTES, _PIPE_BYTES = BUFFER_BYTES, 8192  # a user's many pipes are made small
 _GONE = " (deleted)"
 _IN_MEMORY = ("/memfd:", "/SYSV", "/dev/zero", f"{SHARED}/")
 Key = tuple[int, int]  # device, inode

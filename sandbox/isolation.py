@@ -204,9 +204,10 @@ def _calls(facts: Mapping[str, Any], *, counted: bool) -> str:
     if not facts.get("seccomp"):
         return f"not held{_why(facts, 'seccomp_refused')}"
     shared = (
-        "" if facts["level"] == "namespaces" and counted else "; System V's and POSIX queues too"
+        "" if facts["level"] == "namespaces" and counted else "; System V's memory and queues too"
     )
-    return f"a seccomp filter refuses what Docker's does{shared}"
+    refused = "tracing, namespaces, mounts, keys, bpf, io_uring and the like"
+    return f"a seccomp filter refuses {refused}{shared}"
 
 
 def _open(facts: Mapping[str, Any], *, counted: bool) -> str:

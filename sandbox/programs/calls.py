@@ -1,7 +1,7 @@
 """A seccomp filter: the system calls and kinds of socket that foreign code goes without.
 
-What Docker's own filter refuses is refused everywhere, so nothing that works on the platform stops
-working here. Outside of namespaces of its own a child also loses what reaches other processes of this
+No more is refused everywhere than Docker's own filter refuses, and tracing: what works on the platform
+works here. Outside of namespaces of its own a child also loses what reaches other processes of this
 machine. A filter needs only that the process gave up gaining privileges; it holds for all its children.
 """
 
@@ -60,18 +60,26 @@ _SHARED = {
     "mq_unlink": (241, 181),
 }
 _SOCKET, _CLONE, _CLONE3, _PRCTL, _KILL = (41, 198), (56, 220), (435, 435), (157, 167), (62, 129)
+_SETSOCKOPT, _SOL_SOCKET, _BUFFER_SIZES = (54, 208), 1, (7, 8)
 LOCAL, INTERNET, NETLINK = 1, (2, 10), 16
 _NEW_SPACES = 0x7E020000  # every kind of namespace that clone can make
 _ALL_PROCESSES = 0xFFFFFFFF  # -1
 _SET_DUMPABLE = 4
 _OTHER_CALLS = 0x40000000  # x32: the same calls under other numbers
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24  # where they lie in seccomp's data
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND, _THIRD = (
+    0,
+    4,
+    16,
+    24,
+    32,
+)  # where they lie in seccomp's data
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 _ENDS = {
     "allow": _ALLOW,
     "forbid": _REFUSE | errno.EPERM,
     "absent": _REFUSE | errno.ENOSYS,
+    "done": _REFUSE,  # nothing happens, and no error is told
     "no socket": _REFUSE | errno.EACCES,
     "no family": _REFUSE | errno.EAFNOSUPPORT,
 }
@@ -89,7 +97,8 @@ class _Step(NamedTuple):
 def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
     """From now on: only these families of sockets, and none of the calls above.
 
-    shared: System V's and POSIX's named objects are refused. outside: other processes of this
+    shared: System V's and POSIX's named objects are refused, and larger buffers of sockets not given:
+    memory that belongs to no process. outside: other processes of this
     machine are in sight, so signals to all are refused. Raises OSError where it cannot be had.
     """
     if kernel.MACHINE not in kernel.AUDIT_ARCH or not kernel.LINUX:
@@ -106,6 +115,7 @@ def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
         *_when(_CLONE[at], [_Step(_LOAD, _FIRST), _Step(_ANY_BIT, _NEW_SPACES, "forbid", "allow")]),
         *_when(_PRCTL[at], _stay_readable()),
         *(_when(_KILL[at], _kill_all()) if outside else ()),
+        *(_when(_SETSOCKOPT[at], _keep_buffers()) if shared else ()),
         *_when(_SOCKET[at], _sockets(families)),
         _Step(_RETURN, _ALLOW),
     ]
@@ -129,6 +139,17 @@ def _stay_readable() -> list[_Step]:
 
 def _kill_all() -> list[_Step]:
     return [_Step(_LOAD, _FIRST), _Step(_EQUAL, _ALL_PROCESSES, "forbid", "allow")]
+
+
+def _keep_buffers() -> list[_Step]:
+    """The kernel, too, gives less than was asked for without a word."""
+    return [
+        _Step(_LOAD, _SECOND),
+        _Step(_EQUAL, _SOL_SOCKET, "", "allow"),
+        _Step(_LOAD, _THIRD),
+        *(_Step(_EQUAL, option, "done") for option in _BUFFER_SIZES),
+        _Step(_RETURN, _ALLOW),
+    ]
 
 
 def _sockets(families: tuple[int, ...]) -> list[_Step]:

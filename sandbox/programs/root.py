@@ -17,6 +17,8 @@ OLD, SCRATCH, LOWER = Path("/.old"), Path("/.scratch"), Path("/.lower")
 TEMPORARY = Path("/tmp")  # noqa: S108 - the new root's own
 BASES = (TEMPORARY, Path("/run"), Path("/usr"))  # any folder does: something is mounted on it
 SHARED_MEMORY_BYTES = 64 << 20  # as Docker's
+BUFFER_BYTES = 256 << 10  # of a socket at most; the kernel's own default is a little less
+_TCP = ("tcp_rmem", "tcp_wmem")  # least, first and most; of this network alone
 _PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr")
 _QUIET = kernel.NO_SUID | kernel.NO_DEV
 
@@ -96,14 +98,21 @@ class Root:
         shared.mkdir()
         _tmpfs(shared, SHARED_MEMORY_BYTES, "1777", self._files)
 
-    def processes(self) -> str:
-        """/proc, without the switches of the kernel; returns whose processes it shows."""
+    def processes(self, *, own_network: bool) -> str:
+        """/proc, without the switches of the kernel; returns whose processes it shows.
+
+        own_network: it is no other's, so that its buffers may be made small.
+        """
         shown = "its own"
         try:
             kernel.mount("proc", "/proc", "proc", _QUIET | kernel.NO_EXEC)
         except OSError:  # in a container that hides parts of /proc
             kernel.mount(f"{OLD}/proc", "/proc", flags=kernel.BIND | kernel.RECURSIVE)
             shown = "the machine's"
+        for name in _TCP if own_network else ():
+            with contextlib.suppress(OSError):
+                sizes = f"4096 65536 {BUFFER_BYTES}"
+                Path(f"/proc/sys/net/ipv4/{name}").write_text(sizes, encoding="ascii")
         for path in (Path("/proc") / name for name in _PROC_READ_ONLY):
             if path.exists():
                 _bind(path, path, writable=False)

@@ -95,6 +95,27 @@ def test_families_of_sockets(tmp_path: Path, level: str, network: bool) -> None:
     assert found == dict.fromkeys(found, 97), level
 
 
+LARGER = """
+import socket
+pair = socket.socketpair()
+sizes = [end.getsockopt(1, option) for end in pair for option in (7, 8)]
+for end in pair:
+    end.setsockopt(1, 7, 1 << 22)
+    end.setsockopt(1, 8, 1 << 22)
+    end.setsockopt(1, 9, 1)
+print(sizes == [end.getsockopt(1, option) for end in pair for option in (7, 8)], pair[0].getsockopt(1, 9))
+"""
+
+
+@pytest.mark.slow
+def test_buffers_are_not_made_larger(
+    tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each socket is megabytes that belong to no process; an error would end honest programs."""
+    monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+    assert child(tmp_path, LARGER).log == "True 1\n", level
+
+
 REACH = """
 import os, signal, socket, sys
 path, pid = sys.argv[1:]
