@@ -162,6 +162,12 @@ class Named:
             if int(place.name) not in inside.pids:
                 with contextlib.suppress(OSError):
                     text = (place / "maps").read_text(errors="replace")
-                    links = {os.readlink(file) for file in (place / "fd").iterdir()}  # noqa: PTH115
+                    links = {_leads_to(file) for file in (place / "fd").iterdir()}
                     found |= {path for path in paths if path in links or path in text}
         return found
+
+
+def _leads_to(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return str(file.readlink())
+    return ""  # closed meanwhile
