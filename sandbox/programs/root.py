@@ -111,8 +111,8 @@ class Root:
             shown = "the machine's"
         for name in _TCP if own_network else ():
             with contextlib.suppress(OSError):
-                sizes = f"4096 65536 {BUFFER_BYTES}"
-                Path(f"/proc/sys/net/ipv4/{name}").write_text(sizes, encoding="ascii")
+                # As bytes: an encoding could not be imported from here.
+                Path(f"/proc/sys/net/ipv4/{name}").write_bytes(b"4096 65536 %d" % BUFFER_BYTES)
         for path in (Path("/proc") / name for name in _PROC_READ_ONLY):
             if path.exists():
                 _bind(path, path, writable=False)
