@@ -202,7 +202,8 @@ def runs(tmp_path: Path, code: str) -> bool:
     )
     (tmp_path / "sub" / "program.py").write_text(code, encoding="utf-8")
     words = (sys.executable, "$sub/program.py")
-    result = run.run(replace(asked, command=words, environment=run.python_environment()))
+    environment = {**run.python_environment(), "HOME": "$out"}  # a user's has a Keras of its own
+    result = run.run(replace(asked, command=words, environment=environment))
     return result.exit_code == 0 and result.log.split()[-1:] == ["36"]
 
 
