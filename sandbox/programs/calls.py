@@ -63,6 +63,7 @@ _SOCKET, _CLONE, _CLONE3, _PRCTL, _KILL = (41, 198), (56, 220), (435, 435), (157
 _SETSOCKOPT, _SOL_SOCKET, _BUFFER_SIZES = (54, 208), 1, (7, 8)
 LOCAL, INTERNET, NETLINK = 1, (2, 10), 16
 _NEW_SPACES = 0x7E020000  # every kind of namespace that clone can make
+_A_THREAD, _SAME_FILES = 0x10000, 0x400
 _ALL_PROCESSES = 0xFFFFFFFF  # -1
 _SET_DUMPABLE = 4
 _OTHER_CALLS = 0x40000000  # x32: the same calls under other numbers
@@ -112,7 +113,7 @@ def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
         _Step(_AT_LEAST, _OTHER_CALLS, "forbid"),
         *(_Step(_EQUAL, numbers[at], "forbid") for numbers in calls.values()),
         _Step(_EQUAL, _CLONE3[at], "absent"),  # its flags are out of sight; glibc then takes clone
-        *_when(_CLONE[at], [_Step(_LOAD, _FIRST), _Step(_ANY_BIT, _NEW_SPACES, "forbid", "allow")]),
+        *_when(_CLONE[at], _clone()),
         *_when(_PRCTL[at], _stay_readable()),
         *(_when(_KILL[at], _kill_all()) if outside else ()),
         *(_when(_SETSOCKOPT[at], _keep_buffers()) if shared else ()),
@@ -125,6 +126,16 @@ def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
 def _when(number: int, steps: list[_Step]) -> list[_Step]:
     """Steps for one call alone; each way through them must come to an end."""
     return [_Step(_EQUAL, number, "", len(steps)), *steps]
+
+
+def _clone() -> list[_Step]:
+    """No new namespaces, and no thread whose open files nobody would look for."""
+    return [
+        _Step(_LOAD, _FIRST),
+        _Step(_ANY_BIT, _NEW_SPACES, "forbid"),
+        _Step(_ANY_BIT, _A_THREAD, "", "allow"),
+        _Step(_ANY_BIT, _SAME_FILES, "allow", "forbid"),
+    ]
 
 
 def _stay_readable() -> list[_Step]:

@@ -135,7 +135,7 @@ def test_memory_that_no_page_shows_is_held(
 
 
 @pytest.mark.parametrize("level", ["namespaces"], indirect=True)  # elsewhere /tmp is on a disk
-@pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])
+@pytest.mark.parametrize("place", ["/tmp", pytest.param("/dev/shm", marks=pytest.mark.slow)])
 def test_files_without_a_name_in_memory_count(
     tmp_path: Path, level: str, groups: str, place: str
 ) -> None:
@@ -173,6 +173,7 @@ def test_buffers_of_the_loopback_are_small(tmp_path: Path, level: str, groups: s
     assert filled - idle < 60, (level, groups)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["namespaces"], indirect=True)
 def test_a_mapped_file_counts_once(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
@@ -242,7 +243,10 @@ except OSError as error:
 
 
 @pytest.mark.parametrize("folder", ["$out", pytest.param("$sub", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("attack", [FORKED, EMPTY], ids=["forked", "empty"])
+@pytest.mark.parametrize(
+    "attack",
+    [pytest.param(FORKED, id="forked"), pytest.param(EMPTY, id="empty", marks=pytest.mark.slow)],
+)
 def test_disk_that_no_walk_shows_is_held(
     tmp_path: Path, level: str, attack: str, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +284,7 @@ def test_what_stops_itself_is_ended_in_time(tmp_path: Path, level: str, attack: 
     assert time.monotonic() - started < 0.8 + 1
 
 
+@pytest.mark.slow
 def test_what_is_slow_is_not_said_to_be_stopped(tmp_path: Path, level: str) -> None:
     """Else an endless loop is told as a signal that nobody sent."""
     result = child(tmp_path, "while True: pass", seconds=0.5)
