@@ -61,7 +61,8 @@ try:
     for _ in range(300):
         file.write(b"x" * (1 << 20))
 except OSError as error:
-    print("refused", error)
+    print("refused", error, flush=True)
+    time.sleep(0.5)  # to be looked at
 else:
     time.sleep(10)
 """
