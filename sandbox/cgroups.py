@@ -7,17 +7,23 @@ import itertools
 import os
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 PREFIX = "rehearsal-"
+# The first file of each must take the limit; the others where the kernel has them.
 _LIMIT_FILES = {
-    ("memory", 1): ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
-    ("memory", 2): ("memory.max", "memory.swap.max"),
+    ("memory", 1): (
+        *("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+        "memory.kmem.tcp.limit_in_bytes",  # apart from all others in this version
+    ),
+    ("memory", 2): ("memory.max", "memory.swap.max", "memory.oom.group"),
     ("pids", 1): ("pids.max",),
     ("pids", 2): ("pids.max",),
 }
+_FIXED = {"memory.swap.max": "0", "memory.oom.group": "1"}
 _EVENTS = {
     ("memory", 1): ("memory.oom_control", "oom_kill"),
     ("memory", 2): ("memory.events", "oom_kill"),
@@ -30,10 +36,10 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Group:
-    """One control group that we made. kind: memory or pids; version: of control groups."""
+    """One control group that we made. kinds: memory, pids or both; version: of control groups."""
 
     path: Path
-    kind: str
+    kinds: tuple[str, ...]
     version: int
 
     @property
@@ -41,10 +47,13 @@ class Group:
         """The file into which a process writes itself."""
         return self.path / "cgroup.procs"
 
-    def ran_out(self) -> bool:
-        """Whether the kernel killed a process for want of memory, or refused a new one."""
-        name, key = _EVENTS[self.kind, self.version]
-        return _count(self.path / name, key) > 0
+    def ran_out(self) -> str:
+        """The kind for want of which the kernel killed a process or refused a new one, or ""."""
+        for kind in self.kinds:
+            name, key = _EVENTS[kind, self.version]
+            if _count(self.path / name, key) > 0:
+                return kind
+        return ""
 
     def members(self) -> list[int]:
         """The processes in it, wherever they went."""
@@ -69,28 +78,46 @@ class Group:
                 return
 
 
-def make_group(kind: str, limit: int | None, proc: Path = PROC) -> Group | None:
-    """A new group with this limit, or None: no limit is wanted, or this machine does not let us."""
-    found = _home(kind, proc) if limit is not None else None
-    if found is None:
-        return None
-    home, version = found
+def make_groups(limits: Mapping[str, int | None], proc: Path = PROC) -> list[Group]:
+    """New groups with these limits by kind; what is not wanted, or not let us, is in none.
+
+    In version 2 a process is in one group alone, so that one group holds all kinds.
+    """
+    homes: dict[tuple[Path, int], list[str]] = {}
+    for kind, limit in limits.items():
+        found = _home(kind, proc) if limit is not None else None
+        if found is not None:
+            homes.setdefault(found, []).append(kind)
+    made = [_make(home, version, kinds, limits) for (home, version), kinds in homes.items()]
+    return [group for group in made if group is not None]
+
+
+def _make(
+    home: Path, version: int, kinds: Sequence[str], limits: Mapping[str, int | None]
+) -> Group | None:
+    """A new group in a home; None where it is not let us after all."""
     _remove_abandoned(home)
-    group = Group(home / f"{PREFIX}{os.getpid()}-{next(_numbers)}", kind, version)
-    first, *more = _LIMIT_FILES[kind, version]
+    group = Group(home / f"{PREFIX}{os.getpid()}-{next(_numbers)}", tuple(kinds), version)
     try:
         group.path.mkdir()
-        (group.path / first).write_text(str(limit), encoding="ascii")
-        if not os.access(group.door, os.W_OK):
+        for kind in kinds:
+            _limit(group.path, _LIMIT_FILES[kind, version], str(limits[kind]))
+        # In version 2 a process comes in only from below a group that we may change as well.
+        doors = [group.door, home / group.door.name][:version]
+        if not all(os.access(door, os.W_OK) for door in doors):
             raise PermissionError(group.door)
     except OSError:
         group.close()
         return None
+    return group
+
+
+def _limit(group: Path, names: Sequence[str], text: str) -> None:
+    first, *more = names
+    (group / first).write_text(text, encoding="ascii")
     for name in more:  # swap counts too, where the kernel counts it
         with contextlib.suppress(OSError):
-            text = "0" if version == 2 else str(limit)
-            (group.path / name).write_text(text, encoding="ascii")
-    return group
+            (group / name).write_text(_FIXED.get(name, text), encoding="ascii")
 
 
 def _home(kind: str, proc: Path) -> tuple[Path, int] | None:
@@ -135,15 +162,33 @@ def _below(mounted: Path, root: str, inside: str) -> Path:
 
 
 def _delegated(kind: str, own: Path, top: Path) -> Path | None:
-    """Version 2: the nearest group above, itself included, that passes this limit on to new ones."""
+    """Version 2: the nearest group above, itself included, that passes this limit on to new ones.
+
+    systemd gives a user's manager such a tree (`user@1000.service`, with all that a desktop starts);
+    a group that holds processes passes nothing on, and is left as it is.
+    """
     for place in (own, *own.parents):
-        with contextlib.suppress(OSError):
-            text = (place / "cgroup.subtree_control").read_text(encoding="ascii")
-            if kind in text.split() and os.access(place, os.W_OK):
-                return place
+        if os.access(place, os.W_OK) and _passes_on(place, kind):
+            return place
         if place == top:
             break
     return None
+
+
+def _passes_on(place: Path, kind: str) -> bool:
+    """Whether new groups in this one get the limit; it is asked for where nothing forbids it."""
+    switch = place / "cgroup.subtree_control"
+    with contextlib.suppress(OSError):
+        if kind in _words(switch):
+            return True
+        if kind in _words(place / "cgroup.controllers") and not _words(place / "cgroup.procs"):
+            switch.write_text(f"+{kind}", encoding="ascii")
+            return kind in _words(switch)
+    return False
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_text(encoding="ascii").split()
 
 
 def _remove_abandoned(home: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from sandbox.job import Job, Limits, SandboxError
+from sandbox.programs.root import SHARED_MEMORY_BYTES
 from sandbox.programs.view import filled
 from sandbox.shown import run_shown
 
@@ -133,6 +134,7 @@ def _confinement() -> list[str]:
     """A file system that cannot be written, no privileges, no log that fills the daemon's disk."""
     return [
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+        *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
         "--security-opt=label=disable",  # SELinux would else keep the container from our folders
         "--log-driver=none",
         *_user(),

@@ -23,7 +23,9 @@ THREADS = 192 + 32 * (
 )  # room for them where the kernel counts them as processes
 LARGEST_REPORT = 4096  # bytes; a pipe passes so many in one piece
 FILE_MARGIN = 1 << 20  # a single file may pass the limit by this, so that it is seen to
+MOST_FILES = 100_000  # that lie in what it may write; no submission makes so many
 NOTHING_SET = "no limit was set"
+LOCAL_REFUSED = "local sockets are refused"
 THEIR_OWN = "not the platform's"  # how the fact "paths" begins where its places could not be had
 _PLATFORMS_OWN = ("program", "output")  # copied folders that are not the submission's
 
@@ -45,10 +47,12 @@ def specification(job: Job, groups: Sequence[Group], spare: str, report: int, ma
             "network": limits.network,
             "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
             "scratch_bytes": limits.disk_bytes,
+            "scratch_files": limits.disk_bytes and MOST_FILES,
             "file_bytes": limits.disk_bytes and limits.disk_bytes + FILE_MARGIN,
             "open_files": limits.open_files,
             "tasks": tasks(limits),
             "joins": [str(group.door) for group in groups],
+            "counted": any("memory" in group.kinds for group in groups),
             "spare": spare,
             "mark": mark,
             "report": report,
@@ -109,7 +113,7 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
         return _docker_mechanisms(job)
     if not facts:
         return {"seconds": _TIME, "all others": "the child ended before any foreign code ran"}
-    limits, kinds = job.limits, [group.kind for group in groups]
+    limits, kinds = job.limits, [kind for group in groups for kind in group.kinds]
     held = {
         "seconds": _TIME if limits.seconds else NOTHING_SET,
         "memory": _memory(limits, kinds),
@@ -118,6 +122,8 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
         "disk": _disk(limits, facts),
         "open files": "rlimit" if limits.open_files else NOTHING_SET,
         "network": _network(limits, facts),
+        "sockets": _sockets(facts),
+        "system calls": _calls(facts, counted="memory" in kinds),
         "files": _files(facts),
         "paths": _paths(job, facts),
         "submission": _copies(facts),
@@ -126,6 +132,8 @@ def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> d
         if sys.platform == "linux"
         else "looked for every 50 ms",
     }
+    if left := _open(facts, counted="memory" in kinds):
+        held["stays open"] = left
     if facts.get("refused"):
         held["namespaces"] = f"refused here: {'; '.join(facts['refused'])}"
     return held
@@ -147,7 +155,9 @@ def _memory(limits: Limits, kinds: Sequence[str]) -> str:
     if limits.memory_bytes is None:
         return NOTHING_SET
     watched = "resident memory of the process tree, watched every 50 ms"
-    return f"control group; {watched}" if "memory" in kinds else watched
+    if "memory" in kinds:
+        return f"control group, which counts all that the kernel holds for it; {watched}"
+    return f"no control group: {watched}, with files in memory, memfds and buffers of sockets"
 
 
 def _processes(limits: Limits, kinds: Sequence[str], facts: Mapping[str, Any]) -> str:
@@ -163,7 +173,10 @@ def _processes(limits: Limits, kinds: Sequence[str], facts: Mapping[str, Any]) -
 def _disk(limits: Limits, facts: Mapping[str, Any]) -> str:
     if limits.disk_bytes is None:
         return NOTHING_SET
-    watched = "rlimit for each file; folders and bytes written watched every 100 ms"
+    watched = (
+        f"rlimit for each file; folders, nameless files, {MOST_FILES:,} files and bytes written "
+        "watched every 100 ms"
+    )
     return f"sized /tmp in memory; {watched}" if facts["level"] == "namespaces" else watched
 
 
@@ -175,6 +188,40 @@ def _network(limits: Limits, facts: Mapping[str, Any]) -> str:
     if facts.get("seccomp"):
         return "no network namespace could be made: a seccomp filter refuses sockets"
     return f"no network namespace could be made: not held{_why(facts, 'seccomp_refused')}"
+
+
+def _sockets(facts: Mapping[str, Any]) -> str:
+    if not facts.get("seccomp"):
+        return f"not held{_why(facts, 'seccomp_refused')}"
+    if facts["level"] == "namespaces":
+        return "a seccomp filter leaves local, internet and netlink sockets"
+    if facts.get("sockets"):
+        return "Landlock: local sockets reach its own processes alone"
+    return f"{LOCAL_REFUSED} (pairs work): Landlock here is too old to keep them inside"
+
+
+def _calls(facts: Mapping[str, Any], *, counted: bool) -> str:
+    if not facts.get("seccomp"):
+        return f"not held{_why(facts, 'seccomp_refused')}"
+    shared = (
+        "" if facts["level"] == "namespaces" and counted else "; System V's memory and queues too"
+    )
+    refused = "tracing, namespaces, mounts, keys, bpf, io_uring and the like"
+    return f"a seccomp filter refuses {refused}{shared}"
+
+
+def _open(facts: Mapping[str, Any], *, counted: bool) -> str:
+    """What the walls of this level leave open; "" for nothing known."""
+    found = []
+    if facts["level"] == "namespaces" and facts.get("processes") == "the machine's":
+        found.append("the command lines of the machine's processes")
+    if facts["level"] != "namespaces":
+        found.append("the command lines of the machine's processes; files of /dev/shm by name")
+        if not facts.get("signals"):
+            found.append("signals to the user's other processes")
+    if not counted:
+        found.append("memory sent into a socket and not yet received")
+    return "; ".join(found)
 
 
 def _files(facts: Mapping[str, Any]) -> str:

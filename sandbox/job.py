@@ -89,6 +89,7 @@ class JobResult:
     exit_code: negative for a signal, as in `subprocess`. log: standard output and error, the
     middle cut out when long. seconds: wall time. peak_memory_bytes: the highest resident memory
     seen of the process tree. limits: limit -> the mechanism that holds it on this machine.
+    stopped: all its processes were stopped by a signal (SIGSTOP) when the limit ended it.
     """
 
     ended: Ended
@@ -98,6 +99,7 @@ class JobResult:
     cpu_seconds: float
     peak_memory_bytes: int
     limits: Mapping[str, str]
+    stopped: bool = False
 
     def to_json(self) -> str:
         """The result as JSON; `JobResult.from_json` reads it back."""

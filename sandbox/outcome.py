@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import sys
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from sandbox.answers import Fault, Rule, read_answers
 from sandbox.blocks import answer_path
+from sandbox.isolation import LOCAL_REFUSED
 from sandbox.job import JobResult
 from sandbox.reading import read_left
 
@@ -202,17 +204,28 @@ def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -
     if result.ended in _HELD:
         doing = _STAGES.get(stage, stage)
         message = f"stopped after {result.seconds:.1f} s, while {doing}"
+        if result.stopped:
+            message += "; all its processes stood still by a signal (SIGSTOP) that it sent itself"
         return Problem(result.ended, result.ended, message, result.log, answered)
     error = read_note(output / "error.json")
+    refused = _refused_here(result, str(error.get("traceback", "")))
     if error:
         texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
         return Problem(
-            texts["stage"], texts["type"], texts["message"], texts["traceback"], answered
+            texts["stage"], texts["type"], texts["message"] + refused, texts["traceback"], answered
         )
     ended = f"the process ended with exit code {result.exit_code}"
     if result.ended == "cancelled":
         ended = "the process did not end after its last answer"
-    return Problem("exit", stage, ended, result.log, answered)
+    return Problem("exit", stage, ended + refused, result.log, answered)
+
+
+def _refused_here(result: JobResult, trace: str) -> str:
+    """A hint where it may have failed for a wall that the platform does not have, else ""."""
+    refused = f"[Errno {errno.EAFNOSUPPORT}]" in trace + result.log
+    if not (refused and result.limits.get("sockets", "").startswith(LOCAL_REFUSED)):
+        return ""
+    return " (local sockets, such as multiprocessing.Manager's, are refused on this machine and not on the platform; where user namespaces are allowed they work)"
 
 
 def _wrong_type(output: Path, block: int) -> Problem | None:

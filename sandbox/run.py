@@ -15,7 +15,8 @@ from types import TracebackType
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from sandbox import docker, tree
-from sandbox.cgroups import Group, make_group
+from sandbox.cgroups import Group, make_groups
+from sandbox.held import look_inside
 from sandbox.isolation import Report, mechanisms, specification, tasks
 from sandbox.job import Ended, Job, JobResult, SandboxError
 from sandbox.log import Log
@@ -25,6 +26,7 @@ from sandbox.watch import Watch
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
 POLL_SECONDS = 0.02
 KILL_SECONDS = 8.0  # for the launcher to end the tree; then we do it
+STOPPED_SECONDS = 0.5  # the same for one that foreign code has stopped, and stops again
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
@@ -44,7 +46,7 @@ class Running:
         self._mark = f"rehearsal-{secrets.token_hex(16)}"
         self._spare = TemporaryFolder("copies-")  # first: on a full disk there is none
         self._groups = _groups(job)
-        self._watch = Watch(job, self._groups)
+        self._watch = Watch(job, self._groups, self._spare.path)
         try:
             self._process = self._spawn()
         except BaseException:
@@ -161,15 +163,19 @@ class Running:
     def _kill(self, why: Ended) -> JobResult:
         if self.job.image:
             docker.stop(self._mark)
-        tree.send(self._process.pid, signal.SIGTERM)  # the launcher ends the tree and then itself
-        deadline = time.monotonic() + KILL_SECONDS
+        launcher = self._process.pid
+        stopped = tree.are_stopped(look_inside(launcher, self._report.facts).pids)
+        was_stopped = tree.are_stopped([launcher])
+        tree.send(launcher, signal.SIGTERM)  # the launcher ends the tree and then itself
+        deadline = time.monotonic() + (STOPPED_SECONDS if was_stopped else KILL_SECONDS)
         while (code := self._reap()) is None:
+            tree.send(launcher, signal.SIGCONT)
             if time.monotonic() > deadline:
-                tree.kill(self._process.pid)
+                tree.kill(launcher)
             time.sleep(POLL_SECONDS / 10)
-        return self._finish(why, code)
+        return self._finish(why, code, stopped=stopped)
 
-    def _finish(self, ended: Ended, code: int) -> JobResult:
+    def _finish(self, ended: Ended, code: int, *, stopped: bool = False) -> JobResult:
         seconds, facts = self.seconds, self._report.facts
         tree.kill_group(self._process.pid)
         if facts and facts["level"] != "namespaces":
@@ -184,6 +190,7 @@ class Running:
             self._cpu,
             max(self._watch.peak_bytes, self._largest),
             mechanisms(self.job, facts, self._groups),
+            stopped,
         )
         return self._result
 
@@ -231,9 +238,7 @@ def python_environment(device: str = "cpu") -> dict[str, str]:
 def _groups(job: Job) -> list[Group]:
     if job.image:
         return []
-    wanted = {"memory": job.limits.memory_bytes, "pids": tasks(job.limits)}
-    made = [make_group(kind, limit) for kind, limit in wanted.items()]
-    return [group for group in made if group is not None]
+    return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})
 
 
 __all__ = ["interpreter_places", "python_environment", "run", "start"]

@@ -40,15 +40,20 @@ def own_bytes(pids: Iterable[int]) -> int:
     return sum(_proportional(pid) for pid in pids)
 
 
-def written_bytes(pids: Iterable[int]) -> int:
-    """What they have written to disks since they began, also into files that are gone again."""
-    total = 0
+def written_bytes(pids: Iterable[int]) -> dict[int, int]:
+    """What each has written to disks since it began, also into files that are gone again."""
+    written = {}
     for pid in pids:
         with contextlib.suppress(OSError, ValueError, IndexError):
             lines = (PROC / str(pid) / "io").read_text(encoding="ascii").splitlines()
             found = dict(line.split(": ") for line in lines)
-            total += int(found["write_bytes"]) - int(found["cancelled_write_bytes"])
-    return max(total, 0)
+            written[pid] = int(found["write_bytes"]) - int(found["cancelled_write_bytes"])
+    return written
+
+
+def are_stopped(pids: Iterable[int]) -> bool:
+    """Whether there are processes, and a signal (SIGSTOP) keeps all of them from running."""
+    return set(map(family.state, pids)) == {"T"}
 
 
 def marked(word: str) -> list[int]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sandbox import tree
 from sandbox.cgroups import Group
+from sandbox.held import Held, Inside, Named, look_inside, mapped_bytes, open_files
+from sandbox.isolation import MOST_FILES
 from sandbox.job import Ended, Job
 
 POLL_SECONDS = 0.05
@@ -20,13 +22,19 @@ GROWTH = 1.02  # sharing is looked at again when the memory has grown by this
 
 
 class Watch:
-    """The limits of one job. Call `broken` often; it looks as often as is worth it."""
+    """The limits of one job. Call `broken` often; it looks as often as is worth it.
 
-    def __init__(self, job: Job, groups: Sequence[Group]) -> None:
+    copies: the folder that holds the job's copied folders where no mount could be made.
+    """
+
+    def __init__(self, job: Job, groups: Sequence[Group], copies: Path) -> None:
         self._limits, self._groups = job.limits, groups
+        self._copies, self._copied = copies, [Path(job.folders[name]) for name in job.copied]
+        self._is_counted = any("memory" in group.kinds for group in groups)
         writable = [Path(job.folders[name]) for name in job.writable]
         self.peak_bytes = 0
         self._largest_sum = 0
+        self._named = Named()
         self._disk = Disk(self._limits.disk_bytes, writable)
         self._next = self._next_disk = 0.0
 
@@ -38,22 +46,24 @@ class Watch:
         now = time.monotonic()
         if now < self._next:
             return None
-        pids, scratch = _inside(pid, facts)
-        over = self._is_memory_over(pids, scratch)
+        inside = look_inside(pid, facts)
+        wants_disk = self._limits.disk_bytes is not None and now >= self._next_disk
+        held = open_files(inside) if wants_disk or not self._is_counted else Held()
+        over = self._is_memory_over(inside, held, own_root=facts.get("level") == "namespaces")
         self._next = _next_look(now, POLL_SECONDS)
         if over:
             return "memory"
-        if held := self.held_by_kernel():
-            return held
-        if self._limits.processes is not None and len(pids) > self._limits.processes:
+        if ended := self.held_by_kernel():
+            return ended
+        if self._limits.processes is not None and len(inside.pids) > self._limits.processes:
             return "processes"
-        return self._look_at_disk(pids, scratch)
+        return self._look_at_disk(inside, held, facts) if wants_disk else None
 
     def held_by_kernel(self) -> Ended | None:
         """The limit at which the kernel had to kill or to refuse, if any."""
         for group in self._groups:
-            if group.ran_out():
-                return "memory" if group.kind == "memory" else "processes"
+            if kind := group.ran_out():
+                return "memory" if kind == "memory" else "processes"
         return None
 
     def is_disk_over(self) -> bool:
@@ -64,92 +74,104 @@ class Watch:
         """Let the limit of disk count from the next look on."""
         self._disk.renew()
 
-    def _look_at_disk(self, pids: Sequence[int], scratch: int) -> Ended | None:
+    def _look_at_disk(self, inside: Inside, held: Held, facts: Mapping[str, Any]) -> Ended | None:
         now = time.monotonic()
-        if now < self._next_disk:
-            return None
-        self._disk.look(tree.written_bytes(pids), scratch)
+        if facts.get("level", "namespaces") != "namespaces":
+            self._disk.add(self._copies, self._copied)
+        nameless = held.disk_bytes + inside.scratch_bytes
+        self._disk.look(tree.written_bytes(inside.pids), nameless, inside.scratch_files)
         over = self._disk.is_over()
         self._next_disk = _next_look(now, DISK_POLL_SECONDS)
         return "disk" if over else None
 
-    def _is_memory_over(self, pids: Sequence[int], scratch: int) -> bool:
-        each = tree.resident_bytes(pids)
-        limit, total = self._limits.memory_bytes, sum(each) + scratch
+    def _is_memory_over(self, inside: Inside, held: Held, *, own_root: bool) -> bool:
+        each, limit = tree.resident_bytes(inside.pids), self._limits.memory_bytes
+        beside = inside.scratch_bytes + inside.shared_bytes
+        beside += 0 if self._is_counted else held.memory_bytes
+        total = sum(each) + beside
         if total > self._largest_sum * GROWTH:
             self._largest_sum = total
-            shared = len(pids) > 1  # only then may pages be counted twice
-            own = tree.own_bytes(pids) + scratch if shared else total
+            shared = len(inside.pids) > 1  # only then may pages be counted twice
+            own = tree.own_bytes(inside.pids) + beside if shared else total
             # Shares of processes that begin or end meanwhile are lost: no less than the largest.
             self.peak_bytes = max(self.peak_bytes, own, max(each, default=0))
-        over = limit is not None and total > limit
-        if over and len(pids) > 1:
-            over = tree.own_bytes(pids) + scratch > (limit or 0)
-        return over
+        named = {} if own_root or self._is_counted else self._named.new(held)
+        if limit is None or total + sum(named.values()) <= limit:
+            return False
+        others = self._named.held_by_others(named, inside) if named else ()
+        beside += sum(size for path, size in named.items() if path not in others)
+        own = tree.own_bytes(inside.pids) if len(inside.pids) > 1 else sum(each)
+        if beside:
+            own -= mapped_bytes(inside.pids, held.shared, inside.devices)
+        return own + beside > limit
 
 
 class Disk:
-    """Bytes that were written, and bytes that lie in folders, since the last `renew`.
+    """Bytes that were written, and bytes and files that lie in folders, since the last `renew`.
 
-    limit: of each; None for any number.
+    limit: of each kind of bytes; None for any number.
     """
 
     def __init__(self, limit: int | None, folders: Sequence[Path]) -> None:
-        self._limit, self._folders = limit, folders
-        self._written = self._written_before = 0
-        self._scratch = self._lay_before = 0
+        self._limit, self._folders = limit, list(folders)
+        self._by_process: dict[int, int] = {}
+        self._given = (0, 0)  # bytes and files that lay there at first
+        self._written_before = self._lay_before = 0
+        self._elsewhere = self._files_elsewhere = 0
         self._renewed = 0  # times, since the last look
 
-    def look(self, written: int, scratch: int) -> None:
-        """Note what the processes have written so far, and what lies in their /tmp in memory."""
-        self._written, self._scratch = max(self._written, written), scratch
+    @property
+    def _written(self) -> int:
+        return max(sum(self._by_process.values()), 0)
+
+    def add(self, folder: Path, sources: Sequence[Path]) -> None:
+        """Count in one more folder, which holds copies of others at first."""
+        if folder not in self._folders and self._limit is not None:
+            self._folders.append(folder)
+            self._given = occupied(sources, self._limit * MOST_RENEWALS)
+
+    def look(self, written: Mapping[int, int], elsewhere: int, files: int) -> None:
+        """Note what was written so far by process, and bytes and files that no folder shows."""
+        for pid, count in written.items():  # that of processes that ended stays counted
+            self._by_process[pid] = max(count, self._by_process.get(pid, 0))
+        self._elsewhere, self._files_elsewhere = elsewhere, files
 
     def renew(self) -> None:
         """Count from the next look on."""
         self._renewed += 1
 
     def is_over(self) -> bool:
-        """Whether either exceeds the limit."""
+        """Whether any exceeds the limit, or there are more files than anything needs."""
         if self._limit is None:
             return False
         allowed = self._limit * (1 + self._renewed)
         ceiling = self._limit * MOST_RENEWALS
+        given, given_files = self._given
         most = self._lay_before + allowed
-        lies = self._scratch + occupied(self._folders, most)
+        lies, files = occupied(self._folders, most + given, MOST_FILES + given_files)
+        lies += self._elsewhere - given
         over = lies > most or self._written - self._written_before > allowed
         if self._renewed:
             self._renewed = 0
-            self._written_before, self._lay_before = self._written, min(lies, ceiling)
-        return over
+            self._written_before, self._lay_before = self._written, max(0, min(lies, ceiling))
+        return over or max(files - given_files, self._files_elsewhere) >= MOST_FILES
 
 
-def occupied(folders: Sequence[Path], most: int) -> int:
-    """The bytes of disk that the files in these folders hold; beyond `most` it stops counting."""
-    total, waiting = 0, [str(folder) for folder in folders]
-    while waiting and total <= most:
+def occupied(folders: Sequence[Path], most: int, most_files: int = MOST_FILES) -> tuple[int, int]:
+    """Bytes of disk and number of files in these folders; beyond `most` it stops counting."""
+    total, files, waiting = 0, 0, [str(folder) for folder in folders]
+    while waiting and total <= most and files <= most_files:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
+                    files += 1
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError:
             continue  # gone meanwhile, or made unreadable: what is written there still counts
-    return total
+    return total, files
 
 
 def _next_look(began: float, pause: float) -> float:
     return began + max(pause, (time.monotonic() - began) / LOOKING_SHARE)
-
-
-def _inside(pid: int, facts: Mapping[str, Any]) -> tuple[list[int], int]:
-    """The foreign processes, and the bytes in their /tmp that is kept in memory."""
-    pids = tree.members(pid)[1:]
-    if facts.get("level") != "namespaces" or not pids:
-        return pids, 0
-    first = tree.children(pid)[:1]
-    try:
-        used = os.statvfs(f"/proc/{first[0]}/root/tmp")
-        return [p for p in pids if p not in first], (used.f_blocks - used.f_bfree) * used.f_frsize
-    except (OSError, IndexError):
-        return [p for p in pids if p not in first], 0

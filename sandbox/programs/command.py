@@ -11,10 +11,11 @@ import signal
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypedDict
 
-from sandbox.programs import fences, kernel, view
+from sandbox.programs import calls, fences, kernel, view
 
 NOT_STARTED = 127  # as a shell's
 _CAPABILITIES = 64
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - processes share memory there
 _FILES = (1, 2)  # root reads what belongs to others: the user's environment, say, under sudo
 
 
@@ -38,8 +39,11 @@ class Spec(TypedDict):
 
     level: the highest to try, namespaces, fences or none. words, environment: of the command, `$name`
     for a folder's place. working_folder: a folder's name. readable: more files and folders that the
-    command may see, beside the system. covered: folders to hide within those. scratch_bytes: room for /tmp and for changes to copied folders. joins: cgroup files to write
-    itself into. spare: a folder for copies where there is no other way. mark: put into the environment where no namespace holds the processes. report: an open file.
+    command may see, beside the system. covered: folders to hide within those. scratch_bytes, scratch_files: room for /tmp and
+    for changes to copied folders. joins: cgroup files to write
+    itself into. counted: one of them holds the memory, System V's included. spare: a folder for copies
+    where there is no other way. mark: put into the environment where no namespace holds the processes.
+    report: an open file.
     """
 
     parent: int
@@ -53,10 +57,12 @@ class Spec(TypedDict):
     network: bool
     accelerators: bool
     scratch_bytes: int | None
+    scratch_files: int | None
     file_bytes: int | None
     open_files: int | None
     tasks: int | None
     joins: list[str]
+    counted: bool
     spare: str
     mark: str
     report: int
@@ -73,12 +79,15 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
         facts["tasks"] = _set_limits(spec, own_users=bool(facts.get("users")))
         if kernel.LINUX:
             _stay_small(keep=_FILES if facts.get("users") is not True else ())
+            os.setsid()  # what it does to its group is not to reach the launcher
         os.chdir(places[spec["working_folder"]])
         for name, value in spec["environment"].items():
             os.environ[name] = view.filled(value, places)
         if facts["level"] != "namespaces":
             os.environ["REHEARSAL_RUN"] = spec["mark"]
-        if facts["level"] == "fences":
+        if facts["level"] == "namespaces":
+            facts.update(_refuse_calls((calls.LOCAL, *calls.INTERNET), shared=not spec["counted"]))
+        elif facts["level"] == "fences":
             facts.update(_raise_fences(spec))
         os.write(spec["report"], json.dumps(facts).encode() + b"\n")
         os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
@@ -125,19 +134,26 @@ def _stay_small(keep: tuple[int, ...]) -> None:
 
 def _raise_fences(spec: Spec) -> dict[str, Any]:
     """Landlock and seccomp; each that cannot be had is left out and told."""
-    held: dict[str, Any] = {"landlock": True, "seccomp": not spec["network"]}
+    held: dict[str, Any] = {"landlock": True}
     devices = view.device_places(accelerators=spec["accelerators"])
-    shared = "/dev/shm"  # noqa: S108 - processes share memory there
     readable = [*view.system_places(), *view.library_places(), *spec["readable"], "/proc"]
     readable += [folder["place"] for folder in spec["folders"]]
     writable = [folder["place"] for folder in spec["folders"] if folder["mode"] != "read"]
     try:
-        fences.confine_files(readable, [*writable, *devices, shared, "/proc/self"])
+        held |= fences.confine(readable, [*writable, *devices, "/proc/self"], _SHARED_MEMORY)
     except OSError as error:
         held.update(landlock=False, landlock_refused=kernel.reason(error))
+    # A local socket reaches the user's session, and docker's daemon: whoever may talk to them is out.
+    families: tuple[int, ...] = (calls.LOCAL,) if held.get("sockets") else ()
+    families += calls.INTERNET if spec["network"] else ()
+    return held | _refuse_calls(families, shared=True, outside=True)
+
+
+def _refuse_calls(
+    families: tuple[int, ...], *, shared: bool, outside: bool = False
+) -> dict[str, Any]:
     try:
-        if not spec["network"]:
-            fences.refuse_network()
+        calls.refuse(families=(*families, calls.NETLINK), shared=shared, outside=outside)
     except OSError as error:
-        held.update(seccomp=False, seccomp_refused=kernel.reason(error))
-    return held
+        return {"seccomp": False, "seccomp_refused": kernel.reason(error)}
+    return {"seccomp": True}

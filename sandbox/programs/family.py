@@ -49,9 +49,14 @@ def _kill_descendants() -> bool:
     return bool(alive)
 
 
+def state(pid: int) -> str:
+    """The letter that the kernel gives: R, S, D, T (stopped), Z ...; "" where it is gone."""
+    return "".join(_stat(pid)[:1])
+
+
 def _is_dead(pid: int) -> bool:
     """Whether it is gone, or only waits for its parent to notice."""
-    return _stat(pid)[:1] in ([], ["Z"], ["X"])
+    return state(pid) in ("", "Z", "X")
 
 
 def _parents() -> list[tuple[int, int]]:

@@ -1,62 +1,27 @@
-"""Walls that need no namespace: a seccomp filter for the network, Landlock for the files.
+"""Walls that need no namespace: Landlock for the files, for signals and for local sockets.
 
-Used where namespaces are refused (most containers, Ubuntu since 24.04). Both need only that the process
-gave up gaining privileges, hold for all its children, and cannot be taken down again.
+Used where namespaces are refused (most containers, Ubuntu since 24.04). It needs only that the process
+gave up gaining privileges, holds for all its children, and cannot be taken down again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import os
 import struct
 from collections.abc import Iterable
 
 from sandbox.programs import kernel
 
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EACCES
-_IO_URING_SETUP = 425  # it makes sockets past the filter
-_OTHER_CALLS = 0x40000000  # x32: the same calls under other numbers
-_UNIX, _NETLINK = 1, 16  # sockets that reach this machine's own processes and kernel only
-
 _EXECUTE, _WRITE, _READ, _LIST = 1, 2, 4, 8
-_TRUNCATE = 1 << 14
+_REMOVE_FILE, _MAKE_FILE, _TRUNCATE, _RESOLVE_SOCKET = 1 << 5, 1 << 8, 1 << 14, 1 << 16
 _ON_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE
 _VIEW = _EXECUTE | _READ | _LIST
+_BY_NAME = _READ | _WRITE | _TRUNCATE | _MAKE_FILE | _REMOVE_FILE
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}  # by version of Landlock
-_SCOPED = 3  # no signals to, no abstract sockets of processes outside
-
-
-def refuse_network() -> None:
-    """From now on: no sockets but local ones, no io_uring, no reading of other processes' memory."""
-    numbers = kernel.NUMBERS
-    if not numbers:
-        raise OSError(f"no seccomp filter is known for {kernel.MACHINE}")
-    steps = [
-        (_LOAD, 4, "", ""),
-        (_EQUAL, kernel.AUDIT_ARCH[kernel.MACHINE], "", "no"),
-        (_LOAD, 0, "", ""),
-        (_AT_LEAST, _OTHER_CALLS, "no", ""),
-        *((_EQUAL, n, "no", "") for n in (_IO_URING_SETUP, numbers["ptrace"])),
-        *((_EQUAL, numbers["readv"] + n, "no", "") for n in (0, 1)),  # process_vm_readv, _writev
-        (_EQUAL, numbers["socket"], "", "yes"),
-        (_LOAD, 16, "", ""),
-        *((_EQUAL, family, "yes", "") for family in (_UNIX, _NETLINK)),
-    ]
-    ends = {"no": len(steps), "yes": len(steps) + 1, "": -1}
-    code = b"".join(_step(at, step, ends) for at, step in enumerate(steps))
-    code += struct.pack("HBBI", _RETURN, 0, 0, _REFUSE) + struct.pack("HBBI", _RETURN, 0, 0, _ALLOW)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
-    kernel.prctl(kernel.PR_SECCOMP, 2, ctypes.c_char_p(program))
-
-
-def _step(at: int, step: tuple[int, int, str, str], ends: dict[str, int]) -> bytes:
-    kind, value, true, false = step
-    jumps = [ends[name] - at - 1 if name else 0 for name in (true, false)]
-    return struct.pack("HBBI", kind, *jumps, value)
+_SCOPED, _SCOPED_SINCE = 3, 6  # no signals to, no abstract sockets of processes outside
+_SOCKETS_SINCE = 9  # sockets that are files are found only where this domain made them
+_LENGTHS = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16}  # of the kernel's structure
 
 
 def landlock_version() -> int:
@@ -66,23 +31,34 @@ def landlock_version() -> int:
     return kernel.call(kernel.LANDLOCK_CREATE, None, 0, 1)
 
 
-def confine_files(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """From now on: nothing but these files and folders, and those to read only."""
+def confine(readable: Iterable[str], writable: Iterable[str], by_name: str) -> dict[str, bool]:
+    """From now on: nothing but these files and folders, and those to read only.
+
+    by_name: a folder shared with others, where files are made and opened and never listed.
+    Returns what else holds: "signals" stay inside, "sockets" reach none outside.
+    """
     version = landlock_version()
-    handled = _RIGHTS[min(version, 3)]
-    scoped = _SCOPED if version >= 6 else 0
-    wanted = struct.pack("QQQ", handled, 0, scoped)[
-        : {1: 8, 2: 8, 3: 8, 4: 16, 5: 16}.get(version, 24)
-    ]
-    rules = kernel.call(kernel.LANDLOCK_CREATE, wanted, len(wanted), 0)
+    handled, scoped = _RIGHTS[min(version, 3)], _SCOPED if version >= _SCOPED_SINCE else 0
+    sockets = version >= _SOCKETS_SINCE
     try:
-        for path in readable:
-            _allow(rules, path, _VIEW & handled)
-        for path in writable:
-            _allow(rules, path, handled)
+        rules = _rules(handled | (_RESOLVE_SOCKET if sockets else 0), scoped, version)
+    except OSError:
+        if not sockets:
+            raise
+        sockets, rules = False, _rules(handled, scoped, version)
+    try:
+        for paths, rights in ((readable, _VIEW), (writable, handled), ([by_name], _BY_NAME)):
+            for path in paths:
+                _allow(rules, path, rights & handled)
         kernel.call(kernel.LANDLOCK_RESTRICT, rules, 0)
     finally:
         os.close(rules)
+    return {"signals": bool(scoped), "sockets": sockets}
+
+
+def _rules(handled: int, scoped: int, version: int) -> int:
+    wanted = struct.pack("QQQ", handled, 0, scoped)[: _LENGTHS.get(version, 24)]
+    return kernel.call(kernel.LANDLOCK_CREATE, wanted, len(wanted), 0)
 
 
 def _allow(rules: int, path: str, rights: int) -> None:

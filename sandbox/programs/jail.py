@@ -223,9 +223,9 @@ def _build_root(spec: Spec) -> dict[str, Any]:
     if unplaced:
         _leave_in_place(spec)
     paths = [folder["path"] for folder in spec["folders"]]
-    root = Root([*shown, *devices, *paths], spec["scratch_bytes"])
+    root = Root([*shown, *devices, *paths], spec["scratch_bytes"], spec["scratch_files"])
     root.devices(devices)
-    processes = root.processes()
+    processes = root.processes(own_network=not spec["network"])
     for path in shown:
         root.show(path)
     for path in spec["covered"]:

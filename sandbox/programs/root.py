@@ -17,6 +17,8 @@ OLD, SCRATCH, LOWER = Path("/.old"), Path("/.scratch"), Path("/.lower")
 TEMPORARY = Path("/tmp")  # noqa: S108 - the new root's own
 BASES = (TEMPORARY, Path("/run"), Path("/usr"))  # any folder does: something is mounted on it
 SHARED_MEMORY_BYTES = 64 << 20  # as Docker's
+BUFFER_BYTES = 256 << 10  # of a socket at most; the kernel's own default is a little less
+_TCP = ("tcp_rmem", "tcp_wmem")  # least, first and most; of this network alone
 _PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr")
 _QUIET = kernel.NO_SUID | kernel.NO_DEV
 
@@ -24,10 +26,14 @@ _QUIET = kernel.NO_SUID | kernel.NO_DEV
 class Root:
     """The new root while it is built.
 
-    paths: all that will be shown or copied. scratch_bytes: room in memory for /tmp and changes.
+    paths: all that will be shown or copied. scratch_bytes, scratch_files: room in memory for /tmp
+    and changes.
     """
 
-    def __init__(self, paths: Iterable[str], scratch_bytes: int | None) -> None:
+    def __init__(
+        self, paths: Iterable[str], scratch_bytes: int | None, scratch_files: int | None
+    ) -> None:
+        self._files = scratch_files
         # Links lead elsewhere once the root is another: they are followed now.
         self._sources = {path: Path(f"{OLD}{Path(path).resolve()}") for path in paths}
         kernel.mount("none", "/", flags=kernel.RECURSIVE | kernel.PRIVATE)
@@ -39,7 +45,7 @@ class Root:
         os.chdir("/")
         for folder in (SCRATCH, LOWER, Path("/dev"), Path("/proc"), Path("/var")):
             folder.mkdir()
-        _tmpfs(SCRATCH, scratch_bytes, "755")
+        _tmpfs(SCRATCH, scratch_bytes, "755", scratch_files)
         (SCRATCH / "tmp").mkdir()
         (SCRATCH / "tmp").chmod(0o1777)
         _bind(SCRATCH / "tmp", TEMPORARY, writable=True)
@@ -90,16 +96,23 @@ class Root:
             Path(f"/dev/{name}").symlink_to(f"/proc/self/fd{number}")
         shared = Path("/dev/shm")  # noqa: S108 - the new root's own
         shared.mkdir()
-        _tmpfs(shared, SHARED_MEMORY_BYTES, "1777")
+        _tmpfs(shared, SHARED_MEMORY_BYTES, "1777", self._files)
 
-    def processes(self) -> str:
-        """/proc, without the switches of the kernel; returns whose processes it shows."""
+    def processes(self, *, own_network: bool) -> str:
+        """/proc, without the switches of the kernel; returns whose processes it shows.
+
+        own_network: it is no other's, so that its buffers may be made small.
+        """
         shown = "its own"
         try:
             kernel.mount("proc", "/proc", "proc", _QUIET | kernel.NO_EXEC)
         except OSError:  # in a container that hides parts of /proc
             kernel.mount(f"{OLD}/proc", "/proc", flags=kernel.BIND | kernel.RECURSIVE)
             shown = "the machine's"
+        for name in _TCP if own_network else ():
+            with contextlib.suppress(OSError):
+                # As bytes: an encoding could not be imported from here.
+                Path(f"/proc/sys/net/ipv4/{name}").write_bytes(b"4096 65536 %d" % BUFFER_BYTES)
         for path in (Path("/proc") / name for name in _PROC_READ_ONLY):
             if path.exists():
                 _bind(path, path, writable=False)
@@ -134,7 +147,6 @@ def _bind(source: Path, target: Path, *, writable: bool) -> None:
     kernel.seal(str(target), writable=writable)
 
 
-def _tmpfs(target: Path, size: int | None, mode: str) -> None:
-    kernel.mount(
-        "none", str(target), "tmpfs", _QUIET, f"mode={mode}" + (f",size={size}" if size else "")
-    )
+def _tmpfs(target: Path, size: int | None, mode: str, files: int | None = None) -> None:
+    room = (f",size={size}" if size else "") + (f",nr_inodes={files}" if files else "")
+    kernel.mount("none", str(target), "tmpfs", _QUIET, f"mode={mode}{room}")

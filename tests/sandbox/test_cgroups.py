@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.cgroups import Group, make_group
+from sandbox.cgroups import Group, make_groups
 
 
 def lay_out(place: Path, groups: str, mounts: dict[str, str], files: dict[str, str]) -> Path:
@@ -39,6 +40,11 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "mkdir", mkdir)
 
 
+def make_group(kind: str, limit: int, proc: Path) -> Group | None:
+    """A group for one kind of limit."""
+    return next(iter(make_groups({kind: limit}, proc)), None)
+
+
 def limit_of(group: Group | None, name: str) -> str:
     """What stands in one of the group's files."""
     assert group is not None
@@ -60,22 +66,51 @@ def test_version_1_is_used_below_our_own_group(tmp_path: Path) -> None:
     assert memory.path.parent == tmp_path / "m" / "user" / "a"
 
 
-def test_version_2_is_used_where_the_controller_is_passed_on(tmp_path: Path) -> None:
-    """Else no modern system would hold the memory."""
-    proc = lay_out(
-        tmp_path,
-        "0::/user.slice/session\n",
-        {"u": "cgroup2 rw"},
-        {
-            "u/user.slice/cgroup.subtree_control": "cpu memory pids",
-            "u/user.slice/session/cgroup.subtree_control": "",
-        },
-    )
-    group = make_group("memory", 1000, proc)
-    assert limit_of(group, "memory.max") == "1000"
-    assert limit_of(group, "memory.swap.max") == "0"
-    assert group is not None
-    assert group.path.parent == tmp_path / "u" / "user.slice"
+USERS_MANAGER = {
+    "u/user@1.service/app.slice/cgroup.subtree_control": "cpu memory pids",
+    "u/user@1.service/app.slice/cgroup.procs": "",
+    "u/user@1.service/app.slice/terminal.scope/cgroup.subtree_control": "",
+}
+LEFT_OFF = {
+    **USERS_MANAGER,
+    "u/user@1.service/app.slice/cgroup.subtree_control": "",
+    "u/user@1.service/app.slice/cgroup.controllers": "cpu memory pids",
+}
+IN_USE = {**LEFT_OFF, "u/user@1.service/app.slice/cgroup.procs": "17\n"}
+TERMINAL = "0::/user@1.service/app.slice/terminal.scope\n"
+
+
+def test_version_2_holds_both_limits_in_one_group(tmp_path: Path) -> None:
+    """Else the second group takes the process out of the first, and the memory is not held."""
+    proc = lay_out(tmp_path, TERMINAL, {"u": "cgroup2 rw"}, USERS_MANAGER)
+    (group,) = make_groups({"memory": 1000, "pids": 20}, proc)
+    assert group.path.parent == tmp_path / "u" / "user@1.service" / "app.slice"
+    limits = {"memory.max": "1000", "pids.max": "20"}
+    limits |= {"memory.swap.max": "0", "memory.oom.group": "1"}
+    assert {name: limit_of(group, name) for name in limits} == limits
+
+
+@pytest.mark.parametrize(
+    ("files", "switch"),
+    [(LEFT_OFF, "+memory"), (IN_USE, "")],
+    ids=["not switched on", "holds processes"],
+)
+def test_a_controller_is_switched_on_where_that_may_be(
+    tmp_path: Path, files: dict[str, str], switch: str
+) -> None:
+    """Else a limit is missing that could be had, or the user's own processes are in the way."""
+    proc = lay_out(tmp_path, TERMINAL, {"u": "cgroup2 rw"}, files)
+    make_groups({"memory": 1000}, proc)
+    asked = tmp_path / "u" / "user@1.service" / "app.slice" / "cgroup.subtree_control"
+    assert asked.read_text(encoding="ascii") == switch  # a kernel would answer "memory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_group_whose_parent_is_closed_is_not_used(tmp_path: Path) -> None:
+    """Else the child could not enter its group, and would not start."""
+    proc = lay_out(tmp_path, TERMINAL, {"u": "cgroup2 rw"}, USERS_MANAGER)
+    (tmp_path / "u" / "user@1.service" / "app.slice" / "cgroup.procs").chmod(0o400)
+    assert make_groups({"memory": 1000}, proc) == []
 
 
 @pytest.mark.parametrize(
@@ -98,18 +133,18 @@ def test_without_groups_there_is_none(
 @pytest.mark.parametrize(
     ("version", "name", "text", "ran_out"),
     [
-        (1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", True),
-        (1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n", False),
-        (2, "memory.events", "low 0\nmax 9\noom 1\noom_kill 1\n", True),
-        (2, "memory.events", "low 0\nmax 9\noom 0\noom_kill 0\n", False),
-        (2, "memory.other", "", False),
-        (1, "pids.events", "max 3\n", True),
-        (2, "pids.events", "max 0\n", False),
+        (1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "memory"),
+        (1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n", ""),
+        (2, "memory.events", "low 0\nmax 9\noom 1\noom_kill 1\n", "memory"),
+        (2, "memory.events", "low 0\nmax 9\noom 0\noom_kill 0\n", ""),
+        (2, "memory.other", "", ""),
+        (1, "pids.events", "max 3\n", "pids"),
+        (2, "pids.events", "max 0\n", ""),
     ],
 )
 def test_what_the_kernel_did_is_seen(
-    tmp_path: Path, version: int, name: str, text: str, ran_out: bool
+    tmp_path: Path, version: int, name: str, text: str, ran_out: str
 ) -> None:
     """Else a memory death would be told as a riddle: exit code -9."""
     (tmp_path / name).write_text(text, encoding="ascii")
-    assert Group(tmp_path, name.split(".")[0], version).ran_out() == ran_out
+    assert Group(tmp_path, (name.split(".")[0],), version).ran_out() == ran_out

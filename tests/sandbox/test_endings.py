@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from sandbox.cgroups import make_group
+from sandbox.cgroups import make_groups
 from tests.sandbox.children import (
     LEVELS,
     at_level,
@@ -137,9 +137,10 @@ def test_all_end_when_we_are_killed(
 @pytest.fixture
 def groups() -> Path:
     """The folder in which our control groups are made."""
-    probe = make_group("pids", 10_000)
-    if probe is None:
+    found = make_groups({"pids": 10_000})
+    if not found:
         pytest.skip("no control groups of our own here")
+    probe = found[0]
     probe.close()
     return probe.path.parent
 

@@ -51,12 +51,20 @@ def as_nobody(folder: Path, *words: str) -> str:
 FAST = "namespaces and not killed and not threads and not comes_through"
 
 
-@pytest.mark.parametrize("chosen", [FAST, pytest.param(f"not ({FAST})", marks=pytest.mark.slow)])
-def test_all_of_it_holds_for_nobody(open_folder: Path, chosen: str) -> None:
+OLDER, NEWER = ("limits", "walls", "endings", "platforms_places"), ("unseen", "calls")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (OLDER, FAST),
+        pytest.param(OLDER, f"not ({FAST})", marks=pytest.mark.slow),
+        pytest.param(NEWER, "not keras and not numba", marks=pytest.mark.slow),
+    ],
+)
+def test_all_of_it_holds_for_nobody(open_folder: Path, names: tuple[str, ...], chosen: str) -> None:
     """Else the walls stand for root alone, whom few users are."""
-    files = [
-        str(HERE / f"test_{name}.py") for name in ("limits", "walls", "endings", "platforms_places")
-    ]
+    files = [str(HERE / f"test_{name}.py") for name in names]
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", str(open_folder / "tests")]
     said = as_nobody(open_folder, "-m", "pytest", *options, "-k", chosen, *files)
     assert " passed" in said
