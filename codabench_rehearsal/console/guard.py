@@ -142,9 +142,16 @@ def _of_training(path: Path) -> Iterator[Path]:
         yield path.with_name("split.json")
 
 
+def _trained(path: Path) -> Iterator[Path]:
+    """What is read to look into a trained network."""
+    yield from _of_training(path)
+    yield from path.glob("*.keras")
+
+
 DATA = Reads("the data", beside=_labels, images=True)
 ZIP = Reads("the zip", beside=_companions)
 WEIGHTS = Reads("the weights", beside=_of_training)
+TRAINED = Reads("the training folder", beside=_trained)
 BACKBONE = Reads("the weights", words=("imagenet", "none"))
 SPLIT = Reads("the split", words=("none",))
 PRESET = Reads("the preset", ending=".toml")
@@ -155,7 +162,7 @@ HISTORY = Reads("the table of scores")
 PYTHON = Reads("the Python that runs it")
 
 
-def add_force(parser: argparse.ArgumentParser) -> None:
+def add_force(parser: argparse._ActionsContainer) -> None:
     """Add --force, the same for every command that writes files."""
     parser.add_argument(
         "--force", action="store_true",

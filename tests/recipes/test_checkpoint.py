@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells.atomic import replacing
+from codabench_rehearsal.console.files import replacing
 from recipes import checkpoint as module
 from recipes.checkpoint import Checkpoint, State, identity, require_same
 from recipes.system import Phase, RecipeError, load_system, system_names
