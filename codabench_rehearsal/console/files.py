@@ -65,7 +65,10 @@ def is_stream(target: Target) -> bool:
     """Whether this is a pipe, a character device or an open descriptor: written into, never replaced."""
     if _descriptor(target) is not None:
         return True
-    mode = _mode(target)
+    try:
+        mode = _mode(target)
+    except OSError:  # links in a circle, a file for a folder: said where it is written
+        return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
