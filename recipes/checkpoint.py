@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.console.files import remove_drafts, replacing, write_text
+from codabench_rehearsal.console.files import remove_drafts, replacing
 from recipes.system import RecipeError, System
 
 SCHEMA = 1
@@ -186,7 +186,8 @@ class Checkpoint:
             "arrays": main,
             "variables": variables,
         }
-        write_text(self._index, json.dumps(content, indent=1))
+        with replacing(self._index) as file:
+            file.write(json.dumps(content, indent=1).encode())
 
     def _write(self, name: str, arrays: Arrays) -> None:
         with replacing(self._folder / name) as file:

@@ -76,7 +76,7 @@ def pack(
     with written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with draft(out) as part:
-        with written(out, sum(path.stat().st_size for path in packing.weights)):
+        with written(out, _bytes_of(packing)):
             built = _Builder(packing, challenge).build(part)
         with Archive(part) as archive:
             found = judge(archive, out.name) if judge else examine(archive, challenge, out.name)
@@ -102,6 +102,12 @@ def read_for(packing: Packing) -> list[Input]:
     module = () if packing.model is None else (packing.model,)
     several = ((WEIGHTS, packing.weights), (INCLUDED, packing.include), (MODULE, module), (SPLIT, splits))  # fmt: skip
     return [Input(str(path), role) for role, paths in several for path in paths]
+
+
+def _bytes_of(packing: Packing) -> int:
+    """About how large the zip will be."""
+    files = (*packing.weights, *packing.include)
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def beside(packing: Packing, out: Path) -> dict[str, Output]:

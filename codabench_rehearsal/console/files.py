@@ -299,7 +299,7 @@ def _make_alike(part: Path, old: os.stat_result) -> None:
 def _refused(path: Path, error: OSError, needed: int) -> str:
     why = error.strerror or str(error)
     if error.errno in _FULL:
-        much = f" ({needed / 1e6:,.1f} MB are needed)" if needed else ""
+        much = f" ({max(needed, 100_000) / 1e6:,.1f} MB are needed)" if needed else ""
         return (
             f"{path} cannot be written: {why}{much}. Make room in {place_of(path).parent}, or name a "
             "place that has it."

@@ -129,9 +129,9 @@ def _labels(path: Path) -> Iterator[Path]:
 
 def _companions(path: Path) -> Iterator[Path]:
     """What is read beside a zip."""
-    yield path.with_name("split.json")
+    yield path.parent / "split.json"
     for name in ("split", "recipe"):
-        yield path.with_name(f"{path.stem}.{name}.json")
+        yield path.parent / f"{path.stem}.{name}.json"
 
 
 def _of_training(path: Path) -> Iterator[Path]:
@@ -139,7 +139,7 @@ def _of_training(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield from (path / "recipe.json", path / "split.json")
     else:
-        yield path.with_name("split.json")
+        yield path.parent / "split.json"
 
 
 def _trained(path: Path) -> Iterator[Path]:
@@ -241,16 +241,23 @@ def _files_of(out: Output) -> Iterator[Path]:
 
 def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
     """The files that are read for an input. walk: those of a folder of images too."""
-    path = Path(given).expanduser()
+    path = _path(given)
     yield path
     yield from given.role.beside(path)
     if walk and given.role.images and path.is_dir():
         yield from islice(path.rglob("*"), MOST_FILES)
 
 
+def _path(given: Input) -> Path:
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(given)
+
+
 def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
     """Raise for a picture, or a folder, that would be read as an image or a class of the data."""
-    path = Path(given).expanduser()
+    path = _path(given)
     if not given.role.images or not path.is_dir():
         return
     for option, out in outputs.items():

@@ -276,9 +276,10 @@ STRICT = [
 ]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("typed", "endings"), STRICT)
 def test_formats_that_the_ending_chooses_are_told_before(
-    here: Path, capsys: pytest.CaptureFixture[str], typed: str, endings: str
+    capsys: pytest.CaptureFixture[str], typed: str, endings: str
 ) -> None:
     """Else a run ends after minutes with a format that nobody knows."""
     name, *words = typed.split()
@@ -446,8 +447,9 @@ STREAMS = [
 ]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("typed", STREAMS)
-def test_pipes_and_devices_stay_what_they_are(here: Path, typed: str) -> None:
+def test_pipes_and_devices_stay_what_they_are(typed: str) -> None:
     """Else a reader waits for ever, or root replaces a device by a file."""
     os.mkfifo("pipe")
     heard: list[str] = []
@@ -464,8 +466,9 @@ def test_pipes_and_devices_stay_what_they_are(here: Path, typed: str) -> None:
         assert stat.S_ISCHR(Path("null").stat().st_mode)
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("out", STORED, ids=str)
-def test_no_socket_is_replaced(here: Path, capsys: pytest.CaptureFixture[str], out: Pair) -> None:
+def test_no_socket_is_replaced(capsys: pytest.CaptureFixture[str], out: Pair) -> None:
     """Else a program loses its door to a report."""
     kind = out.out.type.kind if isinstance(out.out.type, Writes) else roles.JSON
     name = f"door{(*kind.endings, '')[0]}"

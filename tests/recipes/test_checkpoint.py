@@ -76,7 +76,7 @@ def test_a_kill_at_any_write_leaves_the_last_whole_state(
         nonlocal left
         left -= 1
         if left < 0:
-            path.with_name(f".{path.name}.dead.tmp").write_bytes(b"half")  # a draft that stays
+            path.with_name(f".{path.name}.dead.draft").mkdir()  # a draft that stays
             raise Killed
         return real(path)
 
