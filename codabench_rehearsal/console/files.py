@@ -196,8 +196,9 @@ def _own_folder(target: Path, place: Path) -> Iterator[Path]:
     with ExitStack() as held:
         made = None
         while made is None or not made.is_dir():
-            with written(target), suppress(FileNotFoundError):
+            with written(target):
                 made = Path(tempfile.mkdtemp(_DRAFT, f".{place.name[:32]}.", place.parent))
+            with suppress(FileNotFoundError):
                 held.enter_context(_locked(made, fcntl.LOCK_EX))
         yield made
 

@@ -10,7 +10,7 @@ import re
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -52,18 +52,17 @@ NO_FILE = {  # options of free text that never name a file
     *("output", "packages", "docker", "ignore", "trained_on", "phase", "score", "date"),
     *("hidden_images", "note", "name", "choices"),
 }
-PARSERS = {
+MODULES: dict[tuple[str, ...], str] = {
+    ("local-eval",): "evaluator.commands.evaluate",
+    ("train-recipe",): "recipes.commands.train",
+    **{("local-eval", word): f"evaluator.commands.{name}" for word, name in OF_LOCAL_EVAL.items()},
+    **{
+        ("train-recipe", word): f"recipes.commands.{name}" for word, name in OF_TRAIN_RECIPE.items()
+    },
+}
+PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("make-submission",): new_parser,
-    ("local-eval",): importlib.import_module("evaluator.commands.evaluate").parser,
-    ("train-recipe",): importlib.import_module("recipes.commands.train").parser,
-    **{
-        ("local-eval", word): importlib.import_module(f"evaluator.commands.{module}").parser
-        for word, module in OF_LOCAL_EVAL.items()
-    },
-    **{
-        ("train-recipe", word): importlib.import_module(f"recipes.commands.{module}").parser
-        for word, module in OF_TRAIN_RECIPE.items()
-    },
+    **{words: importlib.import_module(module).parser for words, module in MODULES.items()},
 }
 ACTIONS = {words: made()._actions for words, made in PARSERS.items()}
 
