@@ -21,8 +21,10 @@ MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 _ENDINGS: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys((".npz", ".npy"), "arrays"),
-        **dict.fromkeys((".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "weights"),
+        **dict.fromkeys((".npz", ".npy"), "an array file"),
+        **dict.fromkeys(
+            (".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "a weights file"
+        ),
         **dict.fromkeys((".sqlite", ".sqlite3", ".db"), "a store"),
         **dict.fromkeys((".html", ".htm"), "a page"),
         **dict.fromkeys((".csv", ".tsv"), "a table"),
@@ -32,7 +34,7 @@ _ENDINGS: Mapping[str, str] = MappingProxyType(
         ".py": "a program",
         ".ipynb": "a notebook",
         ".xlsx": "a spreadsheet",
-        ".json": "JSON",
+        ".json": "a JSON file",
         ".pdf": "a document",
     }
 )  # what surely is of some kind; other endings, and none, go with everything
@@ -58,7 +60,7 @@ PAGE = Kind("a page", (".html", ".htm"))
 JSON = Kind("JSON", (".json",))
 TABLE = Kind("a table", (".csv", ".tsv"))
 SPREADSHEET = Kind("a spreadsheet", (".xlsx",))
-ARRAYS = Kind("arrays", (".npz",), only=True)
+ARRAYS = Kind("an array file", (".npz",), only=True)
 ARCHIVE = Kind("a zip", (".zip",), streams=False, makes_folder=True)
 STORE = Kind("the store")
 
@@ -216,8 +218,8 @@ def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
             if key is not None and key in taken:
                 option, place = taken[key]
                 raise FileError(
-                    f"{option} {place} is {given.role.what} of this command ({path}), which would be "
-                    "overwritten: name another file."
+                    f"{option} {place} would overwrite {given.role.what} ({path}), which this command "
+                    "reads: name another file."
                 )
 
 

@@ -14,6 +14,7 @@ from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
 
 DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
+_OF_SQLITE = ("wal", "shm", "journal")
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
 
@@ -47,8 +48,8 @@ def _store_files(options: argparse.Namespace) -> dict[str, Output]:
         return {}
     store = find_store(options.store)
     return {
-        f"the store{tail}": Output(f"{store}{tail}", STORE)
-        for tail in ("", "-wal", "-shm", "-journal")
+        f"the store{what}": Output(f"{store}{tail}", STORE)
+        for what, tail in (("", ""), *((f"'s {name}", f"-{name}") for name in _OF_SQLITE))
     }
 
 
