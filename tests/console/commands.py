@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from codabench_rehearsal.console import guard as roles
 from codabench_rehearsal.console.guard import Reads, Writes
 from evaluator.cli import COMMANDS as OF_LOCAL_EVAL
@@ -20,7 +17,6 @@ from recipes.cli import COMMANDS as OF_TRAIN_RECIPE
 from recipes.cli import main as train_recipe
 from submission.cli import main as make_submission
 from submission.cli import new_parser
-from tests.submission.zips import GOOD, build_zip
 
 MAIN = {
     "make-submission": make_submission,
@@ -108,20 +104,6 @@ def line(pair: Pair, target: str, other: str) -> list[str]:
             words += [*action.option_strings[-1:], usual]
     words += ["--no-run"] if pair.words == ("make-submission",) else []
     return [*words, flag(pair.out), target]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file for every role."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "trained").mkdir()
-    for name in FILES.values():
-        (tmp_path / name).write_bytes(f"this is {name}".encode())
-    build_zip(tmp_path / "s.zip", GOOD)
-    images = np.random.default_rng(0).integers(0, 256, (16, 96, 96, 3), dtype=np.uint8)
-    np.savez(tmp_path / "cells.npz", images=images, labels=np.arange(16) % 8)
-    return tmp_path
 
 
 def state(folder: Path) -> dict[str, bytes]:
