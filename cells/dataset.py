@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cells.arrays import as_ids, as_images
-from cells.atomic import replacing
 from cells.errors import DataError
 from cells.files import read
 from cells.keys import TO_TRAIN
 from cells.labels import as_labels
+from codabench_rehearsal.console.files import replacing
 
 if TYPE_CHECKING:
     import os
@@ -184,13 +184,14 @@ def save(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     """Write an uncompressed `.npz` that `load` reads back, atomically.
 
     Keys: images uint8 (n, h, w, c); labels uint8 (n, 1) like the challenge's file, int64 if a
-    label exceeds 255; ids int64 (n,). Raises DataError where the file cannot be written.
+    label exceeds 255; ids int64 (n,). Raises DataError for another ending, `FileError` where the
+    file cannot be written.
     """
     if Path(path).suffix != ".npz":
         raise DataError(f"{path}: the name must end in .npz, the only format written here")
     small = len(dataset) == 0 or (dataset.labels.min() >= 0 and dataset.labels.max() <= 255)
     column = dataset.labels[:, None].astype(np.uint8 if small else np.int64)
-    with replacing(path) as file:
+    with replacing(path, dataset.images.nbytes + column.nbytes + dataset.ids.nbytes) as file:
         np.savez(file, images=dataset.images, labels=column, ids=dataset.ids)
 
 

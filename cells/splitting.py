@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cells.atomic import replacing
 from cells.errors import DataError
+from codabench_rehearsal.console.files import write_text
 
 if TYPE_CHECKING:
     import os
@@ -48,8 +48,7 @@ class Split:
             "train": sorted(set(self.train.fingerprints())),
             "validation": sorted(set(self.validation.fingerprints())),
         }
-        with replacing(path) as file:
-            file.write(json.dumps(content, indent=1).encode() + b"\n")
+        write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from cells.errors import DataError
-from corruptions.errors import CorruptionError
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import UserError
+from evaluator.commands.parsers import guarded
 from sandbox.job import SandboxError
 from submission.command import run_command
-from submission.errors import SubmissionError
 
-MISTAKES = (DataError, CorruptionError, EvaluationError, SubmissionError, SandboxError)
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in evaluator.commands
         "compare": "compare",
@@ -35,7 +32,7 @@ ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("local-eval", argv, _read_and_run, MISTAKES)
+    return run_command("local-eval", argv, _read_and_run, (UserError, SandboxError))
 
 
 def _read_and_run(words: list[str]) -> int:
@@ -43,6 +40,7 @@ def _read_and_run(words: list[str]) -> int:
     module = COMMANDS[words[0]] if named else "evaluate"
     command = importlib.import_module(f"evaluator.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
+    guarded(options)
     try:
         return int(command.run(options, words))
     except KeyboardInterrupt:

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.files import alone_in
 from recipes.checkpoint import Checkpoint, require_same
 from recipes.folder import FINISHED, finished
 from recipes.progress import Say
 from recipes.system import RecipeError
-from submission.arguments import alone_in
 
 SEARCH = "search"  # the folder of the trials of `recipes.search`
 

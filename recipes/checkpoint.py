@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cells.atomic import replacing
+from codabench_rehearsal.console.files import remove_drafts, replacing
 from recipes.system import RecipeError, System
 
 SCHEMA = 1
@@ -112,7 +112,7 @@ class Checkpoint:
         return self._folder / "state.json"
 
     def save(self, state: State, variables: Arrays, optimizer: Arrays = ()) -> None:
-        """Replace what is there. Raises `cells.DataError` where it cannot be written."""
+        """Replace what is there. Raises `FileError` where it cannot be written."""
         self._make_folder()
         main = f"epoch-{state.phase}-{state.epochs}-{len(state.folds)}.npz"
         self._write(main, [*variables, *optimizer])
@@ -212,10 +212,10 @@ class Checkpoint:
 
     def _tidy(self, needed: set[str]) -> None:
         """Delete what no index names: older states, and drafts of a killed run."""
-        for pattern in ("*.npz", ".*.tmp"):
-            for path in self._folder.glob(pattern):
-                if path.name not in needed:
-                    path.unlink(missing_ok=True)
+        for path in self._folder.glob("*.npz"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+        remove_drafts(self._folder)
 
 
 def _trained(state: State) -> int:

@@ -7,13 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from cells import DataError
-from corruptions import CorruptionError
-from recipes.system import RecipeError
+from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.guard import guard
 from submission.command import run_command
-from submission.errors import SubmissionError
 
-MISTAKES = (RecipeError, DataError, CorruptionError, SubmissionError)
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {"list": "listing", "show": "show", "picture": "picture"}  # word: module in recipes.commands
 )
@@ -21,7 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("train-recipe", argv, _read_and_run, MISTAKES)
+    return run_command("train-recipe", argv, _read_and_run, (UserError,))
 
 
 def _read_and_run(words: list[str]) -> int:
@@ -30,6 +27,7 @@ def _read_and_run(words: list[str]) -> int:
     command = importlib.import_module(f"recipes.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
     options.words = words  # an interrupted training says how to go on
+    guard(options)
     return int(command.run(options))
 
 

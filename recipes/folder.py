@@ -17,13 +17,12 @@ from typing import Any
 
 import keras
 
-from cells.atomic import replacing
 from cells.splitting import Split
+from codabench_rehearsal.console.files import draft, publish, replacing, write_text
 from recipes.augment import recorded
 from recipes.backbones import preprocessing
 from recipes.loading import repeats
 from recipes.system import RecipeError, System
-from submission.arguments import draft, write_text
 
 RECIPE_SCHEMA = 1
 LAYERS = "recipe_layers.py"
@@ -137,7 +136,7 @@ def save_model(model: Any, path: Path) -> None:
     try:
         with draft(path) as part:  # of the same name: Keras looks at its end
             bare.save(part)
-            part.replace(path)
+            publish(part, path)
     except OSError as error:
         raise RecipeError(
             f"{path} cannot be written ({error.strerror or error}). Make room, then --resume."

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import recipes.layers  # noqa: F401  registers the layer that a network may hold
 from cells import Dataset, load, prefix_order, read_split
-from cells.atomic import replacing
 from cells.keys import TO_REHEARSE
+from codabench_rehearsal.console.files import write_bytes
 from corruptions import corrupt_mixed
 from corruptions.presets import CLEAN, resolve
 from recipes.activation import activation_picture
@@ -64,9 +64,7 @@ def draw(
         challenge.label_names,
         feed=lambda given: _fed(given, packing),
     )
-    encoded = cv2.imencode(".png", picture[..., ::-1])[1]
-    with replacing(out) as file:
-        file.write(encoded.tobytes())
+    write_bytes(out, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
 def _loaded(weights: Path) -> Any:

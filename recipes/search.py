@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import Dataset
+from codabench_rehearsal.console.files import write_text
 from recipes import models
 from recipes.beginning import SEARCH, make_folder, refuse_cut_off
 from recipes.checkpoint import require_same
@@ -26,7 +27,6 @@ from recipes.fitting import DivergedError
 from recipes.progress import Progress, Say, Tell
 from recipes.system import Change, RecipeError, System, changed
 from recipes.train import TrainingRun, belonging, train
-from submission.arguments import write_text
 
 MISSING = (
     "The search needs Keras Tuner, which is not installed: pip install "

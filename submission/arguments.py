@@ -1,29 +1,20 @@
-"""What our commands share in reading arguments and writing files."""
+"""What our commands share in reading arguments."""
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 
-from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
+from codabench_rehearsal.console.guard import PROFILE, PYTHON
 from submission.amounts import parse_bytes
 from submission.challenge import DEFAULT
-from submission.command import is_closed
-from submission.errors import SubmissionError
-
-_DRAFT = ".draft"
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:
     """Add --challenge, the same for every command."""
     parser.add_argument(
-        "--challenge", default=DEFAULT, metavar="NAME|FILE.toml", help=f"default {DEFAULT}"
-    )
+        "--challenge", type=PROFILE, default=DEFAULT, metavar="NAME|FILE.toml",
+        help=f"default {DEFAULT}",
+    )  # fmt: skip
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +37,7 @@ def add_part(parser: argparse.ArgumentParser, default: str) -> None:
 def add_python(parser: argparse._ActionsContainer) -> None:
     """Add --python, the same for every command that runs a zip."""
     parser.add_argument(
-        "--python", metavar="PATH",
+        "--python", type=PYTHON, metavar="PATH",
         help="the Python that runs the zip, or an environment's folder (default: the active one)",
     )  # fmt: skip
 
@@ -116,101 +107,3 @@ def size(text: str) -> int:
         return parse_bytes(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def check_writable(*targets: str | None) -> None:
-    """Raise `SubmissionError` for a file that cannot be written, before anything long begins."""
-    for target in targets:
-        if target == "-":
-            if is_closed(sys.stdout):
-                raise SubmissionError("- stands for standard output, which is closed: name a file.")
-        elif target:
-            _check_place(Path(target))
-
-
-def _check_place(path: Path) -> None:
-    with written(path):
-        folder = path.absolute().parent
-        if path.is_dir():
-            raise SubmissionError(f"{path}: expected a file to write, received a folder.")
-        if not folder.is_dir():
-            raise SubmissionError(f"{path} cannot be written: there is no folder {folder}.")
-        if not os.access(folder, os.W_OK):
-            raise SubmissionError(f"{path} cannot be written: {folder} may only be read.")
-
-
-@contextmanager
-def written(target: Path) -> Iterator[None]:
-    """Say what the system refuses inside as `SubmissionError` about this file."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise SubmissionError(
-            f"{target} cannot be written: {why}. Choose a place that exists, may be written to "
-            "and has room."
-        ) from None
-
-
-@contextmanager
-def draft(target: Path) -> Iterator[Path]:
-    """A place for a file of the target's name, in a new folder beside it that nobody else knows.
-
-    The block moves the file to the target (`Path.replace`), or leaves it to be removed. Several runs
-    may write one target at once: the last to move its draft wins whole. What killed runs left is
-    removed by the next. Raises `SubmissionError` where no file can be.
-    """
-    _check_place(target)
-    beside = target.absolute().parent
-    remove_abandoned([beside])
-    with written(target):
-        made = TemporaryFolder(target.name[:32] + ".", beside, prefix=".", suffix=_DRAFT)
-    with made:
-        yield target.with_name(made.path.name) / target.name
-
-
-@contextmanager
-def alone_in(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold other runs of ours off while several files that belong together are put into a folder.
-
-    wait: until the other is done; else yields False where there is one.
-    """
-    with _locked(folder, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
-        yield held is not False
-
-
-@contextmanager
-def _locked(folder: Path, how: int) -> Iterator[bool | None]:
-    """Hold a folder's lock; yields whether it is held, None where the disk has no locks (some NFS)."""
-    number = os.open(folder, os.O_RDONLY)
-    held: bool | None = None
-    try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(number, how)
-                held = True
-            except BlockingIOError:
-                held = False
-        yield held
-    finally:
-        os.close(number)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one step: a reader, or a kill, never meets half of it."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one step. Raises `SubmissionError` where it cannot be written."""
-    with draft(path) as part, written(path):
-        part.write_bytes(content)
-        part.replace(path)
-
-
-def write_or_print(target: str, text: str) -> None:
-    """Write to a file, or to standard output for "-"."""
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(Path(target), text)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
+from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
 from submission.arguments import (
     add_challenge,
     add_images,
@@ -25,11 +26,14 @@ from submission.findings import known_codes
 def add_checking(parser: argparse.ArgumentParser) -> None:
     """Add all options of checking."""
     group = parser.add_argument_group("checking")
-    group.add_argument("--check-only", metavar="ZIP", help="check this zip, build nothing")
+    group.add_argument(
+        "--check-only", type=ZIP, metavar="ZIP", help="check this zip, build nothing"
+    )
     group.add_argument("--no-run", action="store_true", help="look into the zip, do not run it")
     group.add_argument(
-        "--data", metavar="FILE", help="labelled images for the dry run: .npz, .npy or a folder"
-    )
+        "--data", type=DATA, metavar="FILE",
+        help="labelled images for the dry run: .npz, .npy or a folder",
+    )  # fmt: skip
     add_images(parser)
     group.add_argument(
         "--server", action=argparse.BooleanOptionalAction,
@@ -54,8 +58,10 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--strict", action="store_true", help="warnings count as errors")
     group.add_argument(
-        "--json", metavar="FILE", help="write what was found as JSON (- for standard output)"
-    )
+        "--json", type=Writes(JSON), metavar="FILE",
+        help="write what was found as JSON (- for standard output)",
+    )  # fmt: skip
+    add_force(group)
     _add_limits(parser)
     add_challenge(parser)
 

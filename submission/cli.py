@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.files import write_or_print
+from codabench_rehearsal.console.guard import ARCHIVE, Writes, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from submission.archive import Archive
-from submission.arguments import check_writable, write_or_print
 from submission.challenge import Challenge, load_challenge
 from submission.check_arguments import (
     add_checking,
@@ -27,7 +29,7 @@ from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.given import require_images, require_zip
 from submission.listing import end_text, next_text, packed_text
-from submission.packager import Packed, pack
+from submission.packager import Packed, beside, pack, read_for
 from submission.packing_arguments import add_packing, packing
 from submission.training_folder import Packing
 
@@ -50,7 +52,7 @@ server's own versions too. Rehearse it on bad images with: local-eval submission
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("make-submission", argv, _read_and_run, (SubmissionError,))
+    return run_command("make-submission", argv, _read_and_run, (UserError,))
 
 
 def _read_and_run(words: list[str]) -> int:
@@ -66,8 +68,9 @@ def new_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--out", default="submission.zip", metavar="ZIP", help="default submission.zip"
-    )
+        "--out", type=Writes(ARCHIVE), default="submission.zip", metavar="ZIP",
+        help="default submission.zip",
+    )  # fmt: skip
     add_packing(parser)
     add_checking(parser)
     return parser
@@ -77,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.list_checks:
         print("\n".join(table_of_checks()))
         return Exit.FINE
-    check_writable(options.json)
+    guard(options, unused=("out",) if options.check_only else ())
     if options.data:
         require_images(options.data)
     challenge = with_limits(load_challenge(options.challenge), options)
@@ -100,6 +103,7 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
 def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     """Build the zip beside its place; it gets there when neither the checks nor a run find errors."""
     wanted, out = packing(options), Path(options.out)
+    guard(options, inputs=read_for(wanted), outputs=beside(wanted, out))
     rehearse = None if options.no_run else _rehearser(options, challenge, wanted)
     checking = Checking(challenge, rehearse, ignored_codes(options))
     packed = pack(wanted, challenge, out, judge=checking.findings)

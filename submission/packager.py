@@ -7,8 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from codabench_rehearsal.console.files import alone_in, draft, publish, written
+from codabench_rehearsal.console.guard import (
+    ARCHIVE,
+    INCLUDED,
+    JSON,
+    MODULE,
+    SPLIT,
+    WEIGHTS,
+    Input,
+    Output,
+    refuse_same,
+)
 from submission.archive import Archive
-from submission.arguments import alone_in, draft, written
 from submission.backport import Backport
 from submission.backport_h5 import backport_weights
 from submission.challenge import Challenge
@@ -19,7 +30,7 @@ from submission.included import included, modules, read
 from submission.model_page import model_page
 from submission.packing_rules import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
-from submission.splits import put_recipe, put_split, read_splits
+from submission.splits import put_recipe, put_split, read_splits, recipe_place, split_place
 from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
@@ -60,18 +71,19 @@ def pack(
     for files that cannot be used; an older zip stays then, as it does after an error.
     """
     refuse_impossible(packing, challenge)
+    refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
     split = read_splits(packing.split)
     with written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with draft(out) as part:
-        with written(out):
+        with written(out, _bytes_of(packing)):
             built = _Builder(packing, challenge).build(part)
         with Archive(part) as archive:
             found = judge(archive, out.name) if judge else examine(archive, challenge, out.name)
             sha256, size = archive.sha256, archive.size
         findings = [*assumptions(packing, challenge), *found]
         fine = not has_errors(findings)
-        beside = _put_in_place(packing, part, out, split) if fine else None
+        split_beside = _put_in_place(packing, part, out, split) if fine else None
     return Packed(
         zip_path=out if fine else None,
         sha256=sha256,
@@ -79,16 +91,36 @@ def pack(
         files=built.files,
         backports=built.backports,
         findings=tuple(findings),
-        split=beside,
+        split=split_beside,
         shrunk=built.shrunk,
     )
+
+
+def read_for(packing: Packing) -> list[Input]:
+    """The files that go into a zip, or beside it."""
+    splits = (packing.split,) if isinstance(packing.split, Path) else packing.split or ()
+    module = () if packing.model is None else (packing.model,)
+    several = ((WEIGHTS, packing.weights), (INCLUDED, packing.include), (MODULE, module), (SPLIT, splits))  # fmt: skip
+    return [Input(str(path), role) for role, paths in several for path in paths]
+
+
+def _bytes_of(packing: Packing) -> int:
+    """About how large the zip will be."""
+    files = (*packing.weights, *packing.include)
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def beside(packing: Packing, out: Path) -> dict[str, Output]:
+    """The files that are written beside a zip, by what messages call them."""
+    made = {"the split beside the zip": (packing.split, split_place(out)),
+            "the recipe beside the zip": (packing.augmentation, recipe_place(out))}  # fmt: skip
+    return {name: Output(str(place), JSON) for name, (given, place) in made.items() if given}
 
 
 def _put_in_place(packing: Packing, part: Path, out: Path, split: bytes | None) -> Path | None:
     """The zip and what belongs beside it, together; returns the split's place."""
     with alone_in(out.absolute().parent):
-        with written(out):
-            part.replace(out)
+        publish(part, out)
         put_recipe(packing.augmentation, out)
         return put_split(split, out)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.guard import INCLUDED, MODULE, WEIGHTS
 from submission.arguments import positive
 from submission.errors import SubmissionError
 from submission.given import require_weights
@@ -32,7 +33,7 @@ _OF_OURS = (
 def add_packing(parser: argparse.ArgumentParser) -> None:
     """Add the weights and all options of packing; read them with `packing`."""
     parser.add_argument(
-        "weights", nargs="*", metavar="WEIGHTS|DIR",
+        "weights", nargs="*", type=WEIGHTS, metavar="WEIGHTS|DIR",
         help="saved weights or training folders; several make an ensemble",
     )  # fmt: skip
     group = parser.add_argument_group("packing")
@@ -62,9 +63,11 @@ def add_packing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--batch-size", type=positive, metavar="N", help="images at a time (default 64)"
     )
-    group.add_argument("--model", metavar="FILE.py", help="your own model.py instead of ours")
     group.add_argument(
-        "--include", action="append", default=[], metavar="FILE",
+        "--model", type=MODULE, metavar="FILE.py", help="your own model.py instead of ours"
+    )
+    group.add_argument(
+        "--include", type=INCLUDED, action="append", default=[], metavar="FILE",
         help="a further file; Python files are imported before the weights are loaded",
     )  # fmt: skip
     group.add_argument(

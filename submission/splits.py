@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from submission.arguments import write_bytes
+from codabench_rehearsal.console.files import write_bytes, written
 from submission.errors import SubmissionError
 from submission.included import read
 
@@ -29,19 +29,29 @@ def put_split(split: bytes | None, zip_path: Path) -> Path | None:
 
     Returns its path, or None without a split; an older zip's split goes then.
     """
-    return _put(split, zip_path.with_name(f"{zip_path.stem}.split.json"))
+    return _put(split, split_place(zip_path))
 
 
 def put_recipe(augmentation: tuple[str, ...], zip_path: Path) -> Path | None:
     """Write `NAME.recipe.json` beside the zip: a benchmark of what the training used flatters."""
     text = json.dumps({"schema": SCHEMA, "augmentation": augmentation}, indent=1) + "\n"
-    target = zip_path.with_name(f"{zip_path.stem}.recipe.json")
-    return _put(text.encode() if augmentation else None, target)
+    return _put(text.encode() if augmentation else None, recipe_place(zip_path))
+
+
+def split_place(zip_path: Path) -> Path:
+    """Where a zip's split lies."""
+    return zip_path.with_name(f"{zip_path.stem}.split.json")
+
+
+def recipe_place(zip_path: Path) -> Path:
+    """Where a zip's record of augmentation lies."""
+    return zip_path.with_name(f"{zip_path.stem}.recipe.json")
 
 
 def _put(content: bytes | None, target: Path) -> Path | None:
     if content is None:
-        target.unlink(missing_ok=True)  # an older zip's would now be wrong
+        with written(target):
+            target.unlink(missing_ok=True)  # an older zip's would now be wrong
         return None
     write_bytes(target, content)
     return target

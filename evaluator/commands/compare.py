@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from codabench_rehearsal.console.guard import Kind, Writes
 from evaluator.commands.parsers import new_parser
 from evaluator.commands.several import (
     Inputs,
@@ -27,6 +28,7 @@ examples:
 
 The first zip is the one that the others are held against. What is stored is not asked again.
 """
+_PLOT = Kind("a plot", (".png", ".svg", ".pdf"), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
         EXAMPLES,
     )
     add_inputs(made, asks=True)
-    made.add_argument("--plot", type=Path, metavar="FILE", help="a forest plot: .png, .svg or .pdf")
+    made.add_argument(
+        "--plot", type=Writes(_PLOT), metavar="FILE", help="a forest plot: .png, .svg or .pdf"
+    )
     made.add_argument(
         "--trained-on", action="append", default=[], metavar="[ZIP=]NAMES",
         help="augmentation used in training, as fog,rand_augment (default: recipe.json beside the zip)",
@@ -61,7 +65,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.plot:
         from evaluator.comparing.forest import save_plot
 
-        save_plot(comparison, options.plot)
+        save_plot(comparison, Path(options.plot))
     return Exit.FINE
 
 
@@ -71,7 +75,7 @@ def _check_plot(options: argparse.Namespace) -> None:
         return
     from evaluator.comparing.forest import check_plot
 
-    check_plot(options.plot, len(options.zips))
+    check_plot(Path(options.plot), len(options.zips))
 
 
 def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:

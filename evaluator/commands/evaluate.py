@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.files import write_or_print, write_text
+from codabench_rehearsal.console.guard import (
+    DATA,
+    JSON,
+    PAGE,
+    PRESET,
+    SPLIT,
+    ZIP,
+    Writes,
+    add_force,
+)
 from evaluator.commands.parsers import (
+    DEFAULT_DATA,
+    DEFAULT_ZIP,
     add_limits,
     add_order,
     add_store,
@@ -26,13 +39,10 @@ from submission.arguments import (
     add_challenge,
     add_images,
     add_python,
-    check_writable,
     count,
     positive,
     seed,
     share,
-    write_or_print,
-    write_text,
 )
 from submission.challenge import load_challenge
 from submission.command import Exit, console
@@ -71,9 +81,13 @@ def parser() -> argparse.ArgumentParser:
         "Run a submission as the platform would, on clean and on corrupted images.",
         EXAMPLES,
     )
-    made.add_argument("submission", nargs="?", metavar="submission.zip")
-    made.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
-    made.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
+    made.add_argument("submission", nargs="?", type=ZIP, metavar="submission.zip")
+    made.add_argument(
+        "--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder"
+    )
+    made.add_argument(
+        "--corrupt", type=PRESET, default="heavy", metavar="PRESET", help="default heavy"
+    )
     made.add_argument(
         "--images",
         type=count,
@@ -83,14 +97,19 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--seed", type=seed, default=0, help="default 0")
     add_order(made)
-    made.add_argument("--split", metavar="FILE|none", help="default: split.json beside the zip")
+    made.add_argument(
+        "--split", type=SPLIT, metavar="FILE|none", help="default: split.json beside the zip"
+    )
     add_images(made)
     made.add_argument(
-        "--json", metavar="FILE", help="also write the report as JSON (- for standard output)"
-    )
+        "--json", type=Writes(JSON), metavar="FILE",
+        help="also write the report as JSON (- for standard output)",
+    )  # fmt: skip
     made.add_argument(
-        "--html", metavar="FILE", help="also write the report as a page (report.html)"
-    )
+        "--html", type=Writes(PAGE), metavar="FILE",
+        help="also write the report as a page (report.html)",
+    )  # fmt: skip
+    add_force(made)
     made.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
@@ -127,10 +146,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
-    submission = Path(options.submission or expected("submission.zip", "a zip: local-eval ZIP"))
+    submission = Path(options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP"))
     require_zip(submission)  # first: who gives a data set here is told so at once
-    check_writable(options.html, options.json)
-    data_file = options.data or expected("training_set.npz", "images: --data FILE")
+    data_file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(data_file)
     challenge = load_challenge(options.challenge)
     if not submission.exists():
@@ -187,7 +205,7 @@ def _tell(report: Report, options: argparse.Namespace) -> None:
     """Write and print the report, as the options say."""
     # Files first: who reads the text may leave early.
     if options.html:
-        write_text(Path(options.html), report.to_page())
+        write_text(options.html, report.to_page())
     if options.json:
         write_or_print(options.json, report.to_json())
     if options.json != "-":

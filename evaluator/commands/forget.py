@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
+from codabench_rehearsal.console.guard import ZIP
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
@@ -32,8 +33,9 @@ def parser() -> argparse.ArgumentParser:
         EXAMPLES,
     )
     made.add_argument(
-        "submission", metavar="submission.zip", help="the zip, or how the store knows it"
-    )
+        "submission", type=ZIP, metavar="submission.zip",
+        help="the zip, or how the store knows it",
+    )  # fmt: skip
     part = made.add_mutually_exclusive_group()
     part.add_argument("--score", metavar="FIGURE", help="only this score")
     part.add_argument("--answers", action="store_true", help="only its answers")

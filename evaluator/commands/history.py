@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cells.atomic import replacing
+from codabench_rehearsal.console.files import write_text
+from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, add_force
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
@@ -15,7 +16,6 @@ from evaluator.history.export import csv_text, export_xlsx
 from evaluator.history.text import LEGEND, lines, plain, progress, table, to_json
 from evaluator.store import HistoryRow, find_store
 from evaluator.storing.score_text import read_phase
-from submission.arguments import check_writable
 from submission.command import Exit, console
 
 EXAMPLES = """\
@@ -40,9 +40,17 @@ def parser() -> argparse.ArgumentParser:
         EXAMPLES,
     )
     made.add_argument("--phase", help="only this phase, such as dev")
-    made.add_argument("--csv", metavar="FILE", help="also as CSV (- for standard output)")
-    made.add_argument("--xlsx", metavar="FILE", help="also as a spreadsheet (needs openpyxl)")
-    made.add_argument("--json", metavar="FILE", help="also as JSON (- for standard output)")
+    made.add_argument(
+        "--csv", type=Writes(TABLE), metavar="FILE", help="also as CSV (- for standard output)"
+    )
+    made.add_argument(
+        "--xlsx", type=Writes(SPREADSHEET), metavar="FILE",
+        help="also as a spreadsheet (needs openpyxl)",
+    )  # fmt: skip
+    made.add_argument(
+        "--json", type=Writes(JSON), metavar="FILE", help="also as JSON (- for standard output)"
+    )
+    add_force(made)
     add_store(made)
     return made
 
@@ -54,7 +62,6 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         raise EvaluationError(
             "standard output (-) takes one of --csv and --json; give the others a file's name"
         )
-    check_writable(*targets)
     phase = None if options.phase is None else read_phase(options.phase)
     place = find_store(options.store)
     everything = _read(place)
@@ -90,9 +97,8 @@ def _phase(row: HistoryRow) -> str | None:
 def _put(target: str, text: str) -> None:
     if target == "-":
         print(text, end="", flush=True)
-        return
-    with replacing(target) as file:
-        file.write(text.encode())
+    else:
+        write_text(target, text)
 
 
 def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser
@@ -36,7 +37,7 @@ _SHOWN = 20  # lines of each list
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES)
-    made.add_argument("history", metavar="history.csv")
+    made.add_argument("history", type=HISTORY, metavar="history.csv")
     made.add_argument(
         "--phase", default=NO_PHASE, help=f"of rows that name none (default {NO_PHASE})"
     )

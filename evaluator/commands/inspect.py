@@ -7,8 +7,10 @@ import json
 import sys
 from collections.abc import Sequence
 
+from codabench_rehearsal.console.files import write_or_print
+from codabench_rehearsal.console.guard import ARRAYS, DATA, JSON, PROFILE, Writes, add_force
 from evaluator.commands.parsers import new_parser
-from submission.arguments import add_part, check_writable, write_or_print
+from submission.arguments import add_part
 from submission.challenge import load_challenge
 from submission.command import Exit
 from submission.given import require_images
@@ -20,15 +22,20 @@ def parser() -> argparse.ArgumentParser:
         "local-eval inspect",
         "Count the classes; find stray labels, duplicates, label conflicts and blended outliers.",
     )
-    made.add_argument("data", metavar="FILE")
+    made.add_argument("data", type=DATA, metavar="FILE")
     add_part(made, "train")
     made.add_argument(
-        "--challenge", metavar="NAME|FILE.toml", help="whose classes these are (default: unknown)"
-    )
-    made.add_argument("--out", metavar="FILE.npz", help="write the cleaned data")
+        "--challenge", type=PROFILE, metavar="NAME|FILE.toml",
+        help="whose classes these are (default: unknown)",
+    )  # fmt: skip
     made.add_argument(
-        "--json", metavar="FILE", help="write what was found as JSON (- for standard output)"
+        "--out", type=Writes(ARRAYS), metavar="FILE.npz", help="write the cleaned data"
     )
+    made.add_argument(
+        "--json", type=Writes(JSON), metavar="FILE",
+        help="write what was found as JSON (- for standard output)",
+    )  # fmt: skip
+    add_force(made)
     made.add_argument(
         "--isolation", type=float, default=0.0, metavar="SHARE",
         help="also drop this share of odd single images, by isolation forest (default 0: off)",
@@ -38,7 +45,6 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
-    check_writable(options.json, options.out)
     require_images(options.data)
     from cells import clean, load, save
     from cells.counting import count_classes

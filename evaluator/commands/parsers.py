@@ -6,11 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, Writes, guard
 from evaluator.errors import EvaluationError
+from evaluator.options import NO_STORE
+from evaluator.storing.place import find_store
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
 from submission.arguments import count, memory, seconds
 
+DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
+_OF_SQLITE = ("wal", "shm", "journal")
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
 
@@ -26,7 +31,27 @@ def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentPar
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add `--store`."""
-    parser.add_argument("--store", metavar="FILE|FOLDER", help=STORE_HELP)
+    parser.add_argument("--store", type=Writes(STORE), metavar="FILE|FOLDER", help=STORE_HELP)
+
+
+def guarded(options: argparse.Namespace) -> None:
+    """Raise `FileError` for options that would write over the store, or over what is read."""
+    usual = (("submission", DEFAULT_ZIP, ZIP), ("data", DEFAULT_DATA, DATA))
+    inputs = [
+        Input(name, role) for option, name, role in usual if getattr(options, option, name) is None
+    ]
+    guard(options, inputs=inputs, outputs=_store_files(options), unused=("store",))
+
+
+def _store_files(options: argparse.Namespace) -> dict[str, Output]:
+    """The store with what SQLite keeps beside it; none of a command without."""
+    if getattr(options, "store", NO_STORE) == NO_STORE:
+        return {}
+    store = find_store(options.store)
+    return {
+        f"the store{what}": Output(f"{store}{tail}", STORE)
+        for what, tail in (("", ""), *((f"'s {name}", f"-{name}") for name in _OF_SQLITE))
+    }
 
 
 def add_order(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.console.guard import ZIP
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
@@ -46,8 +47,9 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser("local-eval record", "Keep what the leaderboard showed.", EXAMPLES)
     made.add_argument(
-        "submission", metavar="submission.zip", help="the zip, or how the store knows it"
-    )
+        "submission", type=ZIP, metavar="submission.zip",
+        help="the zip, or how the store knows it",
+    )  # fmt: skip
     made.add_argument("--score", required=True, metavar="FIGURE", help="0.89, 0,89 or 89%%")
     made.add_argument(
         "--phase", default="dev", help="default dev; each phase is a target of its own"

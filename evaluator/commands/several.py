@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.files import write_or_print
+from codabench_rehearsal.console.guard import DATA, JSON, PRESET, SPLIT, ZIP, Writes, add_force
 from evaluator.commands.parsers import (
+    DEFAULT_DATA,
     add_limits,
     add_order,
     add_store,
@@ -26,10 +29,8 @@ from submission.arguments import (
     add_challenge,
     add_images,
     add_python,
-    check_writable,
     count,
     seed,
-    write_or_print,
 )
 from submission.challenge import Challenge, load_challenge
 from submission.command import console
@@ -55,23 +56,31 @@ class Inputs:
 
 def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
     """Add the zips and the options of their evaluation; asks: whether any of them may be run."""
-    parser.add_argument("zips", nargs="+", metavar="submission.zip")
-    parser.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
-    parser.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
+    parser.add_argument("zips", nargs="+", type=ZIP, metavar="submission.zip")
+    parser.add_argument(
+        "--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder"
+    )
+    parser.add_argument(
+        "--corrupt", type=PRESET, default="heavy", metavar="PRESET", help="default heavy"
+    )
     if asks:
         parser.add_argument(
             "--images", type=count, default=DEFAULT_IMAGES, metavar="N",
             help=f"at most N images (default {DEFAULT_IMAGES}, 0: all)",
         )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=0, help="default 0")
-    parser.add_argument("--split", metavar="FILE|none", help="default: split.json beside each zip")
+    parser.add_argument(
+        "--split", type=SPLIT, metavar="FILE|none", help="default: split.json beside each zip"
+    )
     if asks:
         add_order(parser)
         add_limits(parser)
     add_images(parser)
     parser.add_argument(
-        "--json", metavar="FILE", help="also write the result as JSON (- for standard output)"
-    )
+        "--json", type=Writes(JSON), metavar="FILE",
+        help="also write the result as JSON (- for standard output)",
+    )  # fmt: skip
+    add_force(parser)
     parser.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the GPU where there is one"
     )
@@ -93,9 +102,8 @@ def named_zips(options: argparse.Namespace) -> list[Path]:
 def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Options) -> Inputs:
     """Load what the options name; chosen: what the command itself decides of the evaluation."""
     zips = named_zips(options)
-    check_writable(options.json, getattr(options, "plot", None))
     challenge = load_challenge(options.challenge)
-    file = options.data or expected("training_set.npz", "images: --data FILE")
+    file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     python = python_of(options)
     if hasattr(options, "images"):  # else nothing is run
         tell_python(options, python)

@@ -6,28 +6,29 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from codabench_rehearsal.console.files import replacing
+from codabench_rehearsal.console.guard import DATA, PRESET, Kind, Writes, add_force
 from evaluator.commands.parsers import new_parser, say
-from evaluator.errors import EvaluationError
-from submission.arguments import (
-    add_part,
-    check_writable,
-    draft,
-    positive,
-    seed,
-    written,
-)
+from submission.arguments import add_part, positive, seed
 from submission.command import Exit
 
-_ENDINGS = (".png", ".jpg", ".webp")
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
+_PICTURE = Kind("a picture", tuple(_FORMATS), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser("local-eval show", "Draw a contact sheet of what a preset does.")
-    made.add_argument("--corrupt", default="heavy", metavar="PRESET", help="default heavy")
-    made.add_argument("--data", metavar="FILE", help="default: drawn cells")
+    made.add_argument(
+        "--corrupt", type=PRESET, default="heavy", metavar="PRESET", help="default heavy"
+    )
+    made.add_argument("--data", type=DATA, metavar="FILE", help="default: drawn cells")
     add_part(made, "train")
-    made.add_argument("--out", default="sheet.png", metavar="FILE.png", help="default sheet.png")
+    made.add_argument(
+        "--out", type=Writes(_PICTURE), default="sheet.png", metavar="FILE.png",
+        help="default sheet.png",
+    )  # fmt: skip
+    add_force(made)
     made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
     made.add_argument("--seed", type=seed, default=0, help="default 0")
     return made
@@ -35,11 +36,6 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
-    if Path(options.out).suffix.lower() not in _ENDINGS:
-        raise EvaluationError(
-            f"{options.out}: expected a name that ends in {' or '.join(_ENDINGS)}"
-        )
-    check_writable(options.out)
     from cells import load, prefix_order, synthetic
     from corruptions.arguments import prepared
     from corruptions.chain import validate
@@ -58,9 +54,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         data = synthetic(max(options.images, 8), options.seed)
     rows = prefix_order(data, options.seed)[: options.images]
     sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
-    out = Path(options.out)
-    with draft(out) as part, written(out):
-        sheet.save(part)
-        part.replace(out)
+    with replacing(options.out) as file:
+        sheet.save(file, _FORMATS[Path(options.out).suffix.lower()])
     print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
     return Exit.FINE

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.console.files import check_place, replacing
 from evaluator.compare import Comparison, Pair
 from evaluator.comparing.paired import Difference, Verdict
 from evaluator.errors import EvaluationError
@@ -29,13 +30,12 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 
 
 def check_plot(path: Path, submissions: int) -> None:
-    """Raise `EvaluationError` where no plot could be made, before anything long begins."""
+    """Raise `EvaluationError` or `FileError` where no plot could be made, before anything long begins."""
     if submissions < 2:
         raise EvaluationError("A forest plot needs at least two submissions.")
     if path.suffix.lower() not in SUFFIXES:
         raise EvaluationError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}.")
-    if not path.absolute().parent.is_dir():
-        raise EvaluationError(f"{path}: there is no folder {path.absolute().parent}.")
+    check_place(path)
     if importlib.util.find_spec("matplotlib") is None:
         raise EvaluationError(
             "a plot needs matplotlib: pip install 'codabench-rehearsal[plots]' (or matplotlib)."
@@ -43,7 +43,7 @@ def check_plot(path: Path, submissions: int) -> None:
 
 
 def save_plot(comparison: Comparison, path: Path) -> None:
-    """Write the forest plot. Raises `EvaluationError`: see `check_plot`."""
+    """Write the forest plot. Raises `EvaluationError` or `FileError`: see `check_plot`."""
     check_plot(path, len(comparison.standings))
     from matplotlib import rc_context
 
@@ -53,11 +53,10 @@ def save_plot(comparison: Comparison, path: Path) -> None:
     settings: dict[Any, Any] = {"svg.hashsalt": "forest", "svg.fonttype": "none", "font.size": 10}
     with rc_context({**settings, "font.family": fonts()}):
         figure = forest(comparison)
-        dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        try:
-            figure.savefig(path, dpi=DPI, metadata=dated.get(path.suffix.lower()))
-        except OSError as error:
-            raise EvaluationError(f"{path} cannot be written: {error.strerror}.") from None
+        dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        kind = path.suffix.lower()[1:]
+        with replacing(path) as file:
+            figure.savefig(file, format=kind, dpi=DPI, metadata=dated.get(kind))
 
 
 def forest(comparison: Comparison) -> Figure:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cells.atomic import replacing
+from codabench_rehearsal.console.files import replacing, write_text
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow
 
@@ -52,15 +52,14 @@ def csv_text(rows: Iterable[HistoryRow]) -> str:
 
 
 def export_csv(rows: Iterable[HistoryRow], path: str | Path) -> None:
-    """Write `csv_text`, UTF-8, atomically. Raises `DataError` where the system refuses."""
-    with replacing(path) as file:
-        file.write(csv_text(rows).encode())
+    """Write `csv_text`, UTF-8, atomically. Raises `FileError` where the system refuses."""
+    write_text(path, csv_text(rows))
 
 
 def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
     """Write the history as a spreadsheet: figures as figures, shown with their decimals, and a filter.
 
-    Raises `StoreError` without openpyxl, `DataError` where the system refuses.
+    Raises `StoreError` without openpyxl, `FileError` where the system refuses.
     """
     try:
         openpyxl: Any = importlib.import_module("openpyxl")  # an extra: imported where it is needed

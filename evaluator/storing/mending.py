@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from codabench_rehearsal.console.files import place_of
 from evaluator.storing.errors import DamagedStoreError, StoreError, said
 from evaluator.storing.file import check, connect, may_write
 from evaluator.storing.label_code import BrokenLabelsError, unpack
@@ -33,6 +34,7 @@ def mend(path: Path) -> str:
     Returns a sentence for the user, "" if the file is found sound (another run has mended it).
     Raises `StoreError` where the file may be no store at all, or cannot be renamed.
     """
+    path = place_of(path)  # a link stays, and SQLite keeps its log beside what it leads to
     if not may_write(path):
         raise StoreError(
             f"{path}: the store is damaged, and cannot be set aside in a folder that may only be read: "

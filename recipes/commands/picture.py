@@ -5,16 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Kind, Writes, add_force
 from recipes.commands.parsers import new_parser
 from recipes.loading import BACKENDS, loading_keras
-from recipes.system import RecipeError
-from submission.arguments import (
-    add_challenge,
-    add_part,
-    check_writable,
-    positive,
-    seed,
-)
+from submission.arguments import add_challenge, add_part, positive, seed
 from submission.challenge import load_challenge
 from submission.command import Exit
 from submission.training_folder import read_training_folder
@@ -24,6 +18,7 @@ examples:
   train-recipe picture runs/gods --data training_set.npz --out where.png
   train-recipe picture runs/gods --data training_set.npz --corrupt an2dl-2024 --images 12
 """
+_PICTURE = Kind("a picture", (".png",), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,16 +28,20 @@ def parser() -> argparse.ArgumentParser:
         "Draw class activation maps: which parts of an image speak for the answer.",
         EXAMPLES,
     )
-    made.add_argument("folder", metavar="DIR", help="a training folder")
-    made.add_argument("--data", metavar="FILE", required=True, help="images and labels")
+    made.add_argument("folder", type=TRAINED, metavar="DIR", help="a training folder")
+    made.add_argument("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "val, else test")
     made.add_argument(
-        "--out", metavar="FILE.png", default="picture.png", help="default picture.png"
-    )
+        "--out", type=Writes(_PICTURE), metavar="FILE.png", default="picture.png",
+        help="default picture.png",
+    )  # fmt: skip
     made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")
-    made.add_argument("--corrupt", default="clean", metavar="PRESET", help="default clean")
+    made.add_argument(
+        "--corrupt", type=PRESET, default="clean", metavar="PRESET", help="default clean"
+    )
     made.add_argument("--seed", type=seed, default=0, help="which images (default 0)")
     made.add_argument("--backend", choices=BACKENDS, help="for Keras")
+    add_force(made)
     add_challenge(made)
     return made
 
@@ -50,9 +49,6 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Choose validation images of every class, damage them if asked, and draw."""
     out = Path(options.out)
-    if out.suffix.lower() != ".png":
-        raise RecipeError(f"{out}: expected a name that ends in .png.")
-    check_writable(options.out)
     read_training_folder(Path(options.folder))  # a wrong name is told before Keras is loaded
     challenge = load_challenge(options.challenge)
     with loading_keras(options.backend):

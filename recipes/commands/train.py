@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
 from recipes.commands.parsers import add_recipe, named_system, new_parser, say
 from recipes.loading import PROMISE, loading_keras, working
 from recipes.system import RecipeError, System, system_names
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
     from recipes.progress import Progress, Tell
     from recipes.train import Trained, TrainingRun
 
+FOLDER = Kind(
+    "a training folder",
+    makes_folder=True,
+    folder=(
+        *("weights*.keras", "recipe.json", "split.json", "history.csv", "history.png"),
+        *("recipe_layers.py", "trained.json", "search.csv", "search.json", "search", "checkpoint"),
+    ),
+)
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 EXAMPLES = """\
 examples:
@@ -52,11 +61,15 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
     add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
-    made.add_argument("--data", metavar="FILE", help="images and labels: .npz, .npy or a folder")
-    add_part(made, "train")
-    made.add_argument("--out", metavar="DIR", help="the training folder to write")
     made.add_argument(
-        "--weights", metavar="imagenet|none|FILE",
+        "--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder"
+    )
+    add_part(made, "train")
+    made.add_argument(
+        "--out", type=Writes(FOLDER), metavar="DIR", help="the training folder to write"
+    )
+    made.add_argument(
+        "--weights", type=BACKBONE, metavar="imagenet|none|FILE",
         help="where the backbone begins (default imagenet; with --fast none)",
     )  # fmt: skip
     made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cells import DataError, load, save, synthetic
+from codabench_rehearsal.console.files import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +223,8 @@ def test_cut_images_in_a_folder(tmp_path: Path) -> None:
 def test_saving_where_it_cannot_be(tmp_path: Path, drawn: Dataset) -> None:
     """Saving to a wrong place shows a traceback, or writes under another name."""
     assert ".npz" in _refusal(lambda: save(drawn, tmp_path / "a.csv"))
-    assert "choose a folder" in _refusal(lambda: save(drawn, tmp_path / "nowhere" / "a.npz"))
+    with pytest.raises(FileError, match="there is no folder"):
+        save(drawn, tmp_path / "nowhere" / "a.npz")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
+from codabench_rehearsal.console.errors import UserError
 from evaluator.compare import Comparison, compare
 from evaluator.comparing.forest import check_plot, save_plot
 from evaluator.errors import EvaluationError
@@ -137,7 +138,7 @@ def test_a_plot_that_cannot_be_is_told_before_anything_runs(
     tmp_path: Path, name: str, submissions: int, said: str
 ) -> None:
     """Else minutes of evaluation would end in an error."""
-    with pytest.raises(EvaluationError, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         check_plot(tmp_path / name, submissions)
 
 

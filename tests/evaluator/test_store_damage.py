@@ -137,6 +137,21 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path, content: bytes) -
     assert path.read_bytes() == content
 
 
+def test_a_link_to_a_damaged_store_stays(whole: Path, tmp_path: Path) -> None:
+    """Else a team's shared store stays damaged, and one of them goes on with another."""
+    (tmp_path / "shared").mkdir()
+    path = damaged(whole, tmp_path / "shared", 0, bytes(PAGE))
+    before = path.read_bytes()
+    link = tmp_path / "store.sqlite"
+    link.symlink_to(path)
+    with Store.open(link) as store:
+        store.add_submission(SHA, "submission.zip")
+    assert link.is_symlink()
+    assert [kept.read_bytes() for kept in set_aside(path)] == [before]
+    with Store.open(path) as store:
+        assert [one.sha256 for one in store.submissions()] == [SHA]
+
+
 def test_damage_met_in_mid_run_is_set_aside_too(whole: Path, tmp_path: Path) -> None:
     """Else every further command would meet the same error."""
     path = damaged(whole, tmp_path, 0, b"")

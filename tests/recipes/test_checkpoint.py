@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells.atomic import replacing
+from codabench_rehearsal.console.files import replacing
 from recipes import checkpoint as module
 from recipes.checkpoint import Checkpoint, State, identity, require_same
 from recipes.system import Phase, RecipeError, load_system, system_names
@@ -77,7 +77,7 @@ def test_a_kill_at_any_write_leaves_the_last_whole_state(
         nonlocal left
         left -= 1
         if left < 0:
-            path.with_name(f".{path.name}.dead.tmp").write_bytes(b"half")  # a draft that stays
+            path.with_name(f".{path.name}.dead.draft").mkdir()  # a draft that stays
             raise Killed
         return real(path)
 

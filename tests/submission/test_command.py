@@ -74,7 +74,7 @@ MISTAKES = [  # what is typed, and what the one line says
     ("local-eval weights.npy", "received a data set"),
     ("local-eval folder", "received a folder"),
     ("local-eval history --csv folder", "expected a file to write, received a folder"),
-    ("local-eval history --csv /proc/x.csv", "cannot write /proc/x.csv"),
+    ("local-eval history --csv /proc/x.csv", "/proc/x.csv cannot be written"),
     ("local-eval show --corrupt nested.toml --out x.png", "nested.toml: is not TOML"),
     ("local-eval show --out x.txt", "expected a name that ends in .png"),
     ("train-recipe picture nowhere --data x.npz", "no such f"),

@@ -1,0 +1,321 @@
+"""Nothing that a command reads is overwritten by what it writes.
+
+Each option says in its parser what it is: `type=DATA` is read, `type=Writes(PAGE)` is written. After
+parsing, `guard` holds all of them against each other, before anything runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import stat
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+
+from codabench_rehearsal.console.files import STDOUT, FileError, check_place, place_of
+
+MOST_FILES = 200_000  # of a folder of images that are held against an output
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+_ENDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys((".npz", ".npy"), "an array file"),
+        **dict.fromkeys(
+            (".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "a weights file"
+        ),
+        **dict.fromkeys((".sqlite", ".sqlite3", ".db"), "a store"),
+        **dict.fromkeys((".html", ".htm"), "a page"),
+        **dict.fromkeys((".csv", ".tsv"), "a table"),
+        **dict.fromkeys((*PICTURES, ".svg"), "a picture"),
+        ".zip": "a zip",
+        ".toml": "a TOML file",
+        ".py": "a program",
+        ".ipynb": "a notebook",
+        ".xlsx": "a spreadsheet",
+        ".json": "a JSON file",
+        ".pdf": "a document",
+    }
+)  # what surely is of some kind; other endings, and none, go with everything
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an output holds. endings: those that go with it. only: whether it must have one of them.
+
+    streams: whether it may go into a pipe. makes_folder: whether missing folders are made. folder:
+    for an output that is a folder, the names of the files that are put there.
+    """
+
+    name: str
+    endings: tuple[str, ...] = ()
+    only: bool = False
+    streams: bool = True
+    makes_folder: bool = False
+    folder: tuple[str, ...] = ()
+
+
+PAGE = Kind("a page", (".html", ".htm"))
+JSON = Kind("JSON", (".json",))
+TABLE = Kind("a table", (".csv", ".tsv"))
+SPREADSHEET = Kind("a spreadsheet", (".xlsx",))
+ARRAYS = Kind("an array file", (".npz",), only=True)
+ARCHIVE = Kind("a zip", (".zip",), streams=False, makes_folder=True)
+STORE = Kind("the store")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """An argument type: a file or folder that is read, and never written.
+
+    what: as messages call it. words: values that are no file. ending: other values are no file.
+    beside: further files that are read with it. images: whether a folder of it is one of images.
+    """
+
+    what: str
+    words: tuple[str, ...] = ()
+    ending: str = ""
+    beside: Callable[[Path], Iterable[Path]] = lambda _: ()
+    images: bool = False
+
+    def __call__(self, text: str) -> Input:
+        """The option's value."""
+        return Input(text, self)
+
+    def is_file(self, text: str) -> bool:
+        """Whether a value names a file at all."""
+        return text not in self.words and text.endswith(self.ending)
+
+
+@dataclass(frozen=True)
+class Writes:
+    """An argument type: a file that is written."""
+
+    kind: Kind
+
+    def __call__(self, text: str) -> Output:
+        """The option's value."""
+        return Output(text, self.kind)
+
+
+class Input(str):
+    """The name of what is read, which knows so."""
+
+    role: Reads
+
+    def __new__(cls, text: str, role: Reads) -> Input:
+        """A text that is no different elsewhere."""
+        made = super().__new__(cls, text)
+        made.role = role
+        return made
+
+
+class Output(str):
+    """The name of what is written, which knows so."""
+
+    kind: Kind
+
+    def __new__(cls, text: str, kind: Kind) -> Output:
+        """A text that is no different elsewhere."""
+        made = super().__new__(cls, text)
+        made.kind = kind
+        return made
+
+
+def _labels(path: Path) -> Iterator[Path]:
+    """An .npy of images is read with another of labels beside it."""
+    if path.suffix == ".npy":
+        yield from path.parent.glob("*.npy")
+
+
+def _companions(path: Path) -> Iterator[Path]:
+    """What is read beside a zip."""
+    yield path.parent / "split.json"
+    for name in ("split", "recipe"):
+        yield path.parent / f"{path.stem}.{name}.json"
+
+
+def _of_training(path: Path) -> Iterator[Path]:
+    """What is read of a training folder, or beside weights."""
+    if path.is_dir():
+        yield from (path / "recipe.json", path / "split.json")
+    else:
+        yield path.parent / "split.json"
+
+
+def _trained(path: Path) -> Iterator[Path]:
+    """What is read to look into a trained network."""
+    yield from _of_training(path)
+    yield from path.glob("*.keras")
+
+
+DATA = Reads("the data", beside=_labels, images=True)
+ZIP = Reads("the zip", beside=_companions)
+WEIGHTS = Reads("the weights", beside=_of_training)
+TRAINED = Reads("the training folder", beside=_trained)
+BACKBONE = Reads("the weights", words=("imagenet", "none"))
+SPLIT = Reads("the split", words=("none",))
+PRESET = Reads("the preset", ending=".toml")
+PROFILE = Reads("the challenge's profile", ending=".toml")
+MODULE = Reads("your model.py")
+INCLUDED = Reads("a file for the zip")
+HISTORY = Reads("the table of scores")
+PYTHON = Reads("the Python that runs it")
+
+
+def add_force(parser: argparse._ActionsContainer) -> None:
+    """Add --force, the same for every command that writes files."""
+    parser.add_argument(
+        "--force", action="store_true",
+        help="write a file although its ending belongs to another kind (never over what is read)",
+    )  # fmt: skip
+
+
+def guard(
+    options: argparse.Namespace,
+    *,
+    inputs: Iterable[Input] = (),
+    outputs: Mapping[str, Output] = MappingProxyType({}),
+    unused: Collection[str] = (),
+) -> None:
+    """Raise `FileError` for an output that would spoil an input or another output, or cannot be.
+
+    inputs, outputs: those that no option names; outputs by what messages call them. unused: options
+    that write nothing this time.
+    """
+    read = [one for one in _values(options, Input) if one.role.is_file(one)] + list(inputs)
+    named = {
+        f"--{name.replace('_', '-')}": value
+        for name, value in vars(options).items()
+        if isinstance(value, Output) and value and name not in unused
+    }
+    writes = {**named, **outputs}
+    refuse_same(writes, read)
+    for option, out in writes.items():
+        if out.kind is not STORE and out != STDOUT:
+            _check_ending(option, out, force=getattr(options, "force", False))
+    for out in writes.values():
+        if out.kind is not STORE and not out.kind.folder:
+            check_place(out, streams=out.kind.streams, makes_folder=out.kind.makes_folder)
+
+
+def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
+    """Raise `FileError` for an output that is an input's file, through whatever links, or another's."""
+    taken: dict[Hashable, tuple[str, Path]] = {}
+    for option, out in outputs.items():
+        for path in _files_of(out):
+            key = _key(path)
+            if key is not None and taken.setdefault(key, (option, path))[0] != option:
+                raise FileError(
+                    f"{taken[key][0]} and {option} name one file, {path}: give each its own."
+                )
+    walk = any(path.is_file() for _, path in taken.values())
+    for given in inputs:
+        _refuse_inside(outputs, given)
+        for path in _read_with(given, walk=walk):
+            key = _key(path)
+            if key is not None and key in taken:
+                option, place = taken[key]
+                raise FileError(
+                    f"{option} {place} would overwrite {given.role.what} ({path}), which this command "
+                    "reads: name another file."
+                )
+
+
+def _values(options: argparse.Namespace, kind: type[Input]) -> list[Input]:
+    """All inputs among the options' values, in lists too."""
+    values = vars(options).values()
+    several = (value if isinstance(value, list | tuple) else [value] for value in values)
+    return [one for some in several for one in some if isinstance(one, kind)]
+
+
+def _files_of(out: Output) -> Iterator[Path]:
+    """The files that an output may write over."""
+    if not out.kind.folder:
+        yield from () if out == STDOUT else (Path(out),)
+        return
+    for path in Path(out).rglob("*"):
+        first = path.relative_to(out).parts[0]
+        if any(fnmatchcase(first, name) for name in out.kind.folder) and not path.is_dir():
+            yield path
+
+
+def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
+    """The files that are read for an input. walk: those of a folder of images too."""
+    path = _path(given)
+    yield path
+    yield from given.role.beside(path)
+    if walk and given.role.images and path.is_dir():
+        yield from islice(path.rglob("*"), MOST_FILES)
+
+
+def _path(given: Input) -> Path:
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(given)
+
+
+def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
+    """Raise for a picture, or a folder, that would be read as an image or a class of the data."""
+    path = _path(given)
+    if not given.role.images or not path.is_dir():
+        return
+    for option, out in outputs.items():
+        if out != STDOUT and _would_be_read(place_of(out), path, out.kind):
+            raise FileError(
+                f"{option} {out} is in the folder of images {given}, and would be read as one of them "
+                "from then on: choose a place outside."
+            )
+
+
+def _would_be_read(out: Path, data: Path, kind: Kind) -> bool:
+    root = next((one for one in (out, *out.parents) if _same_folder(one, data)), None)
+    if root is None:
+        return False
+    if kind.folder or not out.parent.is_dir():
+        return kind.folder != () or kind.makes_folder  # a new folder is a new class
+    if root == out.parent or out.suffix.lower() not in PICTURES:
+        return False
+    return not any(one.is_dir() for one in out.parent.iterdir())  # else a part, not a class
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _key(path: Path) -> Hashable:
+    """What tells files apart whatever they are called; None of what is there and no plain file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return _key_of_place(place_of(path))
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else str(place_of(path))
+
+
+def _key_of_place(place: Path) -> Hashable:
+    """Of a file that is not there yet: its folder and name."""
+    try:
+        folder = place.parent.stat()
+    except OSError:
+        return str(place)
+    return (folder.st_dev, folder.st_ino, place.name)
+
+
+def _check_ending(option: str, out: Output, *, force: bool) -> None:
+    ending, kind = Path(out).suffix.lower(), out.kind
+    if kind.folder or ending in kind.endings:
+        return
+    if kind.only:
+        raise FileError(f"{option} {out}: expected a name that ends in {', '.join(kind.endings)}.")
+    if ending in _ENDINGS and not force:
+        raise FileError(
+            f"{option} {out} has the ending of {_ENDINGS[ending]}, but {kind.name} would be written "
+            "there: choose another name, or say --force."
+        )

@@ -1,0 +1,25 @@
+"""What the tests of outputs work in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.console.commands import FILES
+from tests.submission.zips import GOOD, build_zip
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a file for every role."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "trained").mkdir()
+    for name in FILES.values():
+        (tmp_path / name).write_bytes(f"this is {name}".encode())
+    build_zip(tmp_path / "s.zip", GOOD)
+    images = np.random.default_rng(0).integers(0, 256, (16, 96, 96, 3), dtype=np.uint8)
+    np.savez(tmp_path / "cells.npz", images=images, labels=np.arange(16) % 8)
+    return tmp_path
