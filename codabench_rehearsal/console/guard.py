@@ -139,21 +139,15 @@ def _companions(path: Path) -> Iterator[Path]:
 def _of_training(path: Path) -> Iterator[Path]:
     """What is read of a training folder, or beside weights."""
     if path.is_dir():
-        yield from (path / "recipe.json", path / "split.json")
+        yield from (path / "recipe.json", path / "split.json", *path.glob("*.keras"))
     else:
         yield path.parent / "split.json"
-
-
-def _trained(path: Path) -> Iterator[Path]:
-    """What is read to look into a trained network."""
-    yield from _of_training(path)
-    yield from path.glob("*.keras")
 
 
 DATA = Reads("the data", beside=_labels, images=True)
 ZIP = Reads("the zip", beside=_companions)
 WEIGHTS = Reads("the weights", beside=_of_training)
-TRAINED = Reads("the training folder", beside=_trained)
+TRAINED = Reads("the training folder", beside=_of_training)
 BACKBONE = Reads("the weights", words=("imagenet", "none"))
 SPLIT = Reads("the split", words=("none",))
 PRESET = Reads("the preset", ending=".toml")
@@ -184,7 +178,7 @@ def guard(
     inputs, outputs: those that no option names; outputs by what messages call them. unused: options
     that write nothing this time.
     """
-    read = [one for one in _values(options, Input) if one.role.is_file(one)] + list(inputs)
+    read = [one for one in _inputs(options) if one.role.is_file(one)] + list(inputs)
     named = {
         f"--{name.replace('_', '-')}": value
         for name, value in vars(options).items()
@@ -223,11 +217,11 @@ def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
                 )
 
 
-def _values(options: argparse.Namespace, kind: type[Input]) -> list[Input]:
+def _inputs(options: argparse.Namespace) -> list[Input]:
     """All inputs among the options' values, in lists too."""
     values = vars(options).values()
     several = (value if isinstance(value, list | tuple) else [value] for value in values)
-    return [one for some in several for one in some if isinstance(one, kind)]
+    return [one for some in several for one in some if isinstance(one, Input)]
 
 
 def _files_of(out: Output) -> Iterator[Path]:
@@ -247,7 +241,21 @@ def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
     yield path
     yield from given.role.beside(path)
     if walk and given.role.images and path.is_dir():
-        yield from islice(path.rglob("*"), MOST_FILES)
+        yield from islice(_images(path), MOST_FILES)
+
+
+def _images(folder: Path, depth: int = 2) -> Iterator[Path]:
+    """The pictures in class folders, which hold no further ones; those of a train, val or test are inside."""
+    inside = _folders(folder)
+    if not inside:
+        yield from (path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    elif depth:
+        for one in inside:
+            yield from _images(one, depth - 1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
 
 
 def _path(given: Input) -> Path:
@@ -278,7 +286,7 @@ def _would_be_read(out: Path, data: Path, kind: Kind) -> bool:
         return kind.folder != () or kind.makes_folder  # a new folder is a new class
     if root == out.parent or out.suffix.lower() not in PICTURES:
         return False
-    return not any(one.is_dir() for one in out.parent.iterdir())  # else a part, not a class
+    return not _folders(out.parent)  # else a part, not a class
 
 
 def _same_folder(one: Path, other: Path) -> bool:

@@ -107,6 +107,10 @@ def images(here: Path) -> Path:
         (here / place / "a.png").write_bytes(b"an image")
         (here / place / "b.npz").write_bytes(b"no image")
     (here / "far").symlink_to("set/1")
+    (here / "link.json").symlink_to("set/0/a.png")
+    (here / "linked").mkdir()
+    for name in "01":
+        (here / f"linked/{name}").symlink_to(f"../set/{name}")
     return here
 
 
@@ -115,6 +119,8 @@ INTO = [  # an output, and whether it would spoil the data
     ("local-eval show --data set --out far/sheet.png", True),
     ("local-eval show --data parts --out parts/train/0/sheet.webp", True),
     ("local-eval inspect set --json set/0/a.png --force", True),
+    ("local-eval inspect set --json link.json", True),
+    ("local-eval inspect linked --json set/1/a.png --force", True),
     ("train-recipe baseline --data set --out set", True),
     ("train-recipe baseline --data set --out set/run", True),
     ("train-recipe baseline --data . --out runs/new", True),
@@ -139,11 +145,13 @@ def test_nothing_is_put_among_the_images(
     given = options().parse_intermixed_args(words[1:] if (name, words[0]) in PARSERS else words)
     if not spoils:
         guard(given)
+        if "make-submission" in typed or "local-eval" in typed:
+            Path(words[-1]).write_bytes(b"of an earlier run")
+        guard(given)
         return
     assert MAIN[name](words) == Exit.USAGE
-    assert any(
-        said in capsys.readouterr().err for said in ("choose a place outside", "would overwrite")
-    )
+    said = capsys.readouterr().err
+    assert "choose a place outside" in said or "would overwrite the data" in said
     assert state(images) == before
 
 
