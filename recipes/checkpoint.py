@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.console.files import remove_drafts, replacing
+from codabench_rehearsal.console.files import replacing
+from codabench_rehearsal.console.temporary import remove_abandoned
 from recipes.system import RecipeError, System
 
 SCHEMA = 1
@@ -215,7 +216,7 @@ class Checkpoint:
         for path in self._folder.glob("*.npz"):
             if path.name not in needed:
                 path.unlink(missing_ok=True)
-        remove_drafts(self._folder)
+        remove_abandoned([self._folder])
 
 
 def _trained(state: State) -> int:

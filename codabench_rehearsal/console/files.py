@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import os
 import re
 import shutil
@@ -18,11 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
 
 Target = str | os.PathLike[str]
 STDOUT = "-"
@@ -106,12 +106,11 @@ def draft(target: Target) -> Iterator[Path]:
     """
     check_place(target, streams=False)
     place = place_of(target)
-    remove_drafts(place.parent, f".{place.name[:32]}.")
-    with _own_folder(Path(target), place) as folder:
-        try:
-            yield folder / Path(target).name
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    remove_abandoned([place.parent])
+    with written(target):
+        made = TemporaryFolder(f"{place.name[:32]}.", place.parent, prefix=".", suffix=_DRAFT)
+    with made as folder:
+        yield folder / Path(target).name
 
 
 def publish(part: Path, target: Target) -> None:
@@ -155,14 +154,6 @@ def written(target: Target, needed: int = 0) -> Iterator[None]:
         raise FileError(_refused(Path(target), error, needed)) from None
 
 
-def remove_drafts(folder: Path, prefix: str = ".") -> None:
-    """Remove the drafts of killed runs whose names begin so: nobody holds their lock."""
-    for path in folder.glob(f"{glob.escape(prefix)}*{_DRAFT}"):
-        with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
-            if held:
-                shutil.rmtree(path)
-
-
 @contextmanager
 def alone_in(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold other runs of ours off while several files that belong together are put into a folder.
@@ -188,19 +179,6 @@ def _locked(folder: Path, how: int) -> Iterator[bool | None]:
         yield held
     finally:
         os.close(number)
-
-
-@contextmanager
-def _own_folder(target: Path, place: Path) -> Iterator[Path]:
-    """A new folder beside a place, held; until it is, another run may take it for abandoned."""
-    with ExitStack() as held:
-        made = None
-        while made is None or not made.is_dir():
-            with written(target):
-                made = Path(tempfile.mkdtemp(_DRAFT, f".{place.name[:32]}.", place.parent))
-            with suppress(FileNotFoundError):
-                held.enter_context(_locked(made, fcntl.LOCK_EX))
-        yield made
 
 
 def _check_stream(path: Path, *, streams: bool) -> None:

@@ -19,12 +19,12 @@ from codabench_rehearsal.console.files import (
     check_place,
     draft,
     publish,
-    remove_drafts,
     replacing,
     write_bytes,
     write_or_print,
     write_text,
 )
+from codabench_rehearsal.console.temporary import remove_abandoned
 
 ROOT = os.geteuid() == 0
 
@@ -186,7 +186,7 @@ def test_drafts_of_killed_runs_go_at_once_and_living_ones_stay() -> None:
         living.write_text("living", encoding="utf-8")
         assert len(names()) == 1
         write_text("x", "another")
-        remove_drafts(Path())
+        remove_abandoned([Path()])
         publish(living, "x")
     assert names() == ["x"]
     assert Path("x").read_text() == "living"
