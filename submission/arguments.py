@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from submission.amounts import parse_bytes
+from codabench_rehearsal.console.words import parse_bytes
 from submission.challenge import DEFAULT
 from submission.command import is_closed
 from submission.errors import SubmissionError

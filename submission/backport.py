@@ -54,7 +54,9 @@ class Backport:
 
 
 class BackportError(SubmissionError):
-    """The model uses what the target lacks; `backport.refusals` says what."""
+    """The model uses what the target lacks; `backport.refusals` says what, one a line."""
+
+    keeps_lines = True
 
     def __init__(self, backport: Backport) -> None:
         alone = len(backport.refusals) == 1

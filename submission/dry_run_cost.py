@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from codabench_rehearsal.console.words import human_bytes
 from sandbox.outcome import Call, Outcome
-from submission.amounts import human_bytes
 from submission.codes import found
 from submission.dry_run_questions import Interview
 from submission.findings import Finding

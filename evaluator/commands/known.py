@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.parsers import say
 from evaluator.errors import EvaluationError
-from evaluator.history.text import SHORT, label, plain
+from evaluator.history.text import SHORT, label
 from evaluator.store import Store, Submission
 from submission.archive import sha256_of
 from submission.given import require_zip
@@ -70,8 +71,8 @@ def unknown(store: Store | None, word: str) -> str:
 
 def _listed(found: Sequence[Submission]) -> str:
     """The newest ones, by what tells them apart."""
-    shown = ", ".join(f"{plain(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
-    return shown + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    newest = ", ".join(f"{shown(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
+    return newest + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 
 def _sign(one: Submission) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from evaluator.errors import EvaluationError
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
+from submission.command import print_lines, tell
 
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
@@ -42,12 +42,12 @@ def tell_python(options: argparse.Namespace, python: Python) -> None:
     if options.json == "-":
         say(line)
     else:
-        print(line, flush=True)
+        print_lines([line])
 
 
 def say(line: str) -> None:
     """Tell the user something beside the result."""
-    sys.stderr.write(f"local-eval: {line}\n")
+    tell("local-eval", line)
 
 
 def expected(name: str, otherwise: str) -> str:

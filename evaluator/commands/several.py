@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.words import as_json
 from evaluator.commands.parsers import add_store, expected, python_of, say, tell_python
 from evaluator.errors import EvaluationError
 from evaluator.options import DEFAULT_IMAGES, Options
@@ -24,7 +25,7 @@ from submission.arguments import (
     write_or_print,
 )
 from submission.challenge import Challenge, load_challenge
-from submission.command import console
+from submission.command import console, print_lines
 from submission.given import require_images, require_zip
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:
         if options.json == "-":
             say(line)
         else:
-            print(line)
+            print_lines([line])
 
 
 def tell_result(
@@ -171,4 +172,4 @@ def _with_python(text: str, options: argparse.Namespace) -> str:
     if not hasattr(options, "images"):
         return text
     document = {**json.loads(text), "python": python_of(options).path}
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)

@@ -16,7 +16,7 @@ from submission.arguments import (
     seed,
     written,
 )
-from submission.command import Exit
+from submission.command import Exit, print_lines
 
 _ENDINGS = (".png", ".jpg", ".webp")
 
@@ -62,5 +62,5 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     with draft(out) as part, written(out):
         sheet.save(part)
         part.replace(out)
-    print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
+    print_lines([f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images"])
     return Exit.FINE

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recipes.system import RecipeError, System, chosen, load_system
+from submission.command import tell
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -53,7 +53,7 @@ def named_system(options: argparse.Namespace) -> System:
 
 def say(line: str) -> None:
     """Tell the user something beside the result."""
-    sys.stderr.write(f"train-recipe: {line}\n")
+    tell("train-recipe", line)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from submission.arguments import (
     seed,
 )
 from submission.challenge import Challenge, load_challenge
-from submission.command import Exit, console
+from submission.command import Exit, console, print_lines
 from submission.given import require_images
 from submission.next_step import next_command
 
@@ -85,7 +85,9 @@ def run(options: argparse.Namespace) -> int:
     data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)
-    print(f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})")
+    print_lines(
+        [f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})"]
+    )
     if options.fast:
         print(f"the miniature: {system.miniature}")
     with loading_keras(options.backend):
@@ -104,11 +106,7 @@ def run(options: argparse.Namespace) -> int:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
-    print(
-        "\n".join(
-            (*_said(done), f"next: {next_command('make-submission', [done.folder], options)}")
-        )
-    )
+    print_lines((*_said(done), f"next: {next_command('make-submission', [done.folder], options)}"))
     return Exit.FINE
 
 
