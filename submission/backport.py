@@ -15,6 +15,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.backport_config import Change, Refusal, Rewriter
 from submission.backport_graph import guests, handed_lists, nodes
 from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
@@ -244,8 +245,8 @@ def _parsed(members: dict[str, bytes], name: str) -> dict[str, Any]:
     try:
         if len(members[name]) > LARGEST_CONFIG:
             raise SubmissionError(f"a .keras file whose {name} has {len(members[name]):,} bytes.")
-        parsed = json.loads(members[name])
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        parsed = parse_json(members[name])
+    except ValueError as error:
         raise SubmissionError(f"a .keras file whose {name} is no JSON ({error}).") from None
     if not isinstance(parsed, dict):
         raise SubmissionError(f"a .keras file whose {name} holds no object.")

@@ -16,6 +16,7 @@ import json
 from functools import cache
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.backport import (
     LARGEST_CONFIG,
     Backport,
@@ -93,10 +94,10 @@ def config_of(found: str | None) -> tuple[Node | None, str]:
     try:
         if len(found) > LARGEST_CONFIG:
             raise ValueError(f"{len(found):,} characters")  # noqa: TRY301  told like the rest
-        config = json.loads(found)
+        config = parse_json(found)
         inner = {"class_name": str(config["class_name"]), "config": dict(config["config"])}
         return _with_modules(inner, _homes()), ""
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         return None, f"its {CONFIG} cannot be read ({error!r})"
 
 

@@ -6,12 +6,12 @@ the run.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json, special_kind
 from submission.backport import CONFIG, LARGEST_CONFIG, WEIGHTS
 from submission.backport_graph import ENDS, GUESTS, Node, is_graph
 from submission.backport_h5 import config_of, text
@@ -31,12 +31,14 @@ DEEPEST, MOST_MEANS = 20, 1 << 18
 
 def read_config(path: Path) -> Node | None:
     """The config of a `.keras` or whole-model `.h5` file; None where there is none to be read."""
+    if special_kind(path):
+        return None
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as file:
                 if file.getinfo(CONFIG).file_size > LARGEST_CONFIG:
                     return None
-                found = json.loads(file.read(CONFIG))
+                found = parse_json(file.read(CONFIG))
             return found if isinstance(found, dict) else None
         import h5py
 

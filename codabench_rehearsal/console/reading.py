@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ LARGEST_SETTINGS = 4 << 20  # bytes of what people write by hand: TOML, a recipe
 MOST_VALUES = 2_000_000  # of one JSON text; each takes up to 250 bytes once read
 DEEPEST = 200  # a saved network has about 5 a model within a model
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_DOTTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++\s*+\.\s*+){200}""")
+_DIGITS = "a number in it has thousands of digits"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -85,7 +88,12 @@ def parse_json(text: str | bytes, *, deepest: int = DEEPEST, most: int = MOST_VA
     if text.count(",") + text.count("[") + text.count("{") > most:
         raise TooMuchError(f"it holds more than {most:,} values")
     _check_depth(text, deepest)
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's own limit of digits
+        raise TooMuchError(_DIGITS) from None
 
 
 def read_json(path: Path, limit: int = LARGEST_JSON, wrong: type[UserError] = UserError) -> Any:
@@ -106,3 +114,17 @@ def _check_depth(text: str, deepest: int) -> None:
                 raise TooMuchError(f"it is nested more than {deepest} deep")
         elif sign in "]}":
             depth -= 1
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a foreign TOML text holds. Raises `ValueError` for what is none, `TooMuchError` as `parse_json`."""
+    if _DOTTED.search(text):  # each dot is a table within a table, and takes the longer the deeper
+        raise TooMuchError(f"it is nested more than {DEEPEST} deep")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise TooMuchError("it is nested too deeply") from None
+    except ValueError:  # Python's own limit of digits
+        raise TooMuchError(_DIGITS) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import shown
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 def _check_readable(path: Path) -> None:
     """A wrong name is to leave no empty store behind. Raises `EvaluationError`."""
+    require_file(path, EvaluationError)
     try:
         path.open("rb").close()
     except OSError as error:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.reading import require_file
 from recipes.commands.parsers import add_recipe, loading_keras, named_system, new_parser, say
 from recipes.system import RecipeError, System, system_names
 from submission.arguments import (
@@ -118,6 +119,8 @@ def _check(options: argparse.Namespace, system: System) -> None:
             )
     if options.weights not in (None, "none") and system.backbone is None:
         raise RecipeError(f"{system.name} has no backbone that --weights could begin.")
+    if options.weights not in (None, "none", "imagenet"):
+        require_file(options.weights, RecipeError)
     if options.weights == "imagenet" and options.fast:
         raise RecipeError(
             "--fast trains a miniature, which has no ImageNet weights: leave one out."

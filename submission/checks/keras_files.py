@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.archive import Archive
 from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
 from submission.backport_config import Refusal
@@ -85,10 +85,7 @@ def _keras(file: IO[bytes], name: str, sign: bytes, target: str) -> Weights:
 def _json(inner: zipfile.ZipFile, name: str) -> Node:
     if inner.getinfo(name).file_size > LARGEST_CONFIG:
         raise ValueError(f"{name} has {inner.getinfo(name).file_size:,} bytes")
-    try:
-        value = json.loads(inner.read(name))
-    except RecursionError:
-        raise ValueError(f"{name} is nested too deeply") from None
+    value = parse_json(inner.read(name))
     if not isinstance(value, dict):
         raise ValueError(f"{name} holds no object")  # noqa: TRY004  damaged like the rest
     return value
