@@ -21,6 +21,7 @@ from submission.backport_graph import guests, handed_lists, nodes
 from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
+from submission.h5_reading import opened_h5
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LARGEST_CONFIG = 64 << 20
@@ -156,10 +157,9 @@ def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:
     """
     if not needs_flat_lists(target):
         return ()
-    import h5py
 
     try:
-        with h5py.File(io.BytesIO(weights), "r") as file:
+        with opened_h5(io.BytesIO(weights)) as file:
             return unread_lists(file, target)
     except OSError as error:
         raise SubmissionError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.console.words import shown
+from codabench_rehearsal.console.words import cleaned, shown
 from evaluator.commands.parsers import say
 from evaluator.errors import EvaluationError
 from evaluator.history.text import SHORT, label
@@ -48,7 +48,9 @@ def named(store: Store, word: str, *, name_only: bool = False) -> tuple[Submissi
     name_only: the one of this whole name whose zip was never seen.
     """
     if name_only:
-        return tuple(one for one in store.find(word) if one.name == word and not one.sha256)
+        return tuple(
+            one for one in store.find(word) if one.name == cleaned(word) and not one.sha256
+        )
     return store.find(word) or store.find(str(Path(word).absolute()))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from codabench_rehearsal.console.words import cleaned
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.storing.score_text import MOST_DECIMALS, read_date, read_phase
@@ -32,7 +33,7 @@ def add_submission(
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
     values = {"sha256": sha256 or None}
-    values |= {"name": _writable(name), "path": _writable(path), "note": _writable(note)}
+    values |= {"name": cleaned(name), "path": _writable(path), "note": cleaned(note, keep="\n")}
     update = (
         "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "
         "note = CASE WHEN :note = '' THEN note ELSE :note END "
@@ -63,10 +64,11 @@ def submissions(
 def named(db: sqlite3.Connection, word: str, *, starts: bool) -> tuple[Submission, ...]:
     """Those of that name (`.zip` or not) or path; starts: also whose SHA-256 begins so."""
     values: dict[str, str | int | None] = {"word": _writable(word), "starts": int(starts)}
+    values["name"] = cleaned(word)
     values["sha"] = _writable(word.lower())
     return submissions(
         db,
-        "name = :word OR name = :word || '.zip' OR path = :word "
+        "name = :name OR name = :name || '.zip' OR path = :word "
         "OR (:starts AND substr(sha256, 1, length(:sha)) = :sha)",
         values,
     )
@@ -114,7 +116,7 @@ def checked_score(
     if hidden_images is not None and hidden_images < 1:
         raise StoreError(f"expected a number of hidden images, received {hidden_images}")
     day = read_date(date)
-    figure, words = float(value), _writable(note)
+    figure, words = float(value), cleaned(note, keep="\n")
     return LeaderboardScore(
         0, submission, read_phase(phase), figure, decimals, day, hidden_images, words, now()
     )
