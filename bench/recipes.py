@@ -27,8 +27,8 @@ from bench.crew import ROOT
 from bench.demonstration_report import put_into
 from bench.report import console, machine, write_json
 from cells import Dataset, load
+from codabench_rehearsal.console.words import percent
 from evaluator.answering import answered
-from evaluator.card import percent
 from evaluator.compare import Comparison, Standing, compare
 from evaluator.options import Options
 from evaluator.result import Score

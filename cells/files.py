@@ -15,6 +15,7 @@ import numpy as np
 
 from cells.errors import DataError
 from cells.keys import PARTS, TO_TRAIN, Header, are_labels, choose_keys, role_and_part
+from codabench_rehearsal.console.reading import require_file
 
 if TYPE_CHECKING:
     import os
@@ -72,6 +73,7 @@ def read(
         raise DataError(f"part must be one of {', '.join(PARTS)}, received {part!r}")
     if not path.exists():
         raise DataError(_missing(path))
+    require_file(path, DataError, or_folder=True)
     if path.is_dir():
         from cells.folders import read_folder
 
@@ -160,6 +162,7 @@ def _read_pair(path: Path, labels: str | os.PathLike[str] | None) -> Raw:
     beside = _labels_beside(path) if labels is None else Path(labels).expanduser()
     if not beside.exists():
         raise DataError(_missing(beside))
+    require_file(beside, DataError)
     source = f"{path} with {beside.name}"
     return Raw(_read_npy(path, "images"), _read_npy(beside, "labels"), None, (), source)
 

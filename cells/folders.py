@@ -13,6 +13,7 @@ from cells.errors import DataError
 from cells.files import Raw, part_note
 from cells.keys import PARTS, part_of, pick_part
 from cells.labels import numbers_of
+from codabench_rehearsal.console.reading import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,6 +159,7 @@ def _no_images(path: Path, names: list[str]) -> str:
 
 
 def _read_image(file: Path) -> NDArray[np.uint8]:
+    require_file(file, DataError)
     try:
         with Image.open(file) as image:
             if image.mode in _GREY:

@@ -17,6 +17,7 @@ import numpy as np
 
 from cells.errors import DataError
 from codabench_rehearsal.console.files import write_text
+from codabench_rehearsal.console.reading import read_json
 
 if TYPE_CHECKING:
     import os
@@ -95,10 +96,12 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
     """Read a `split.json`. Raises DataError if it is missing or broken."""
     file = Path(path)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file, wrong=DataError)
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except DataError:
+        raise
+    except ValueError as error:
         raise DataError(f"{file}: expected JSON, received something else ({error})") from None
     _check_schema(content, file)
     train, validation = (_hashes(content, side, file) for side in ("train", "validation"))
@@ -107,7 +110,7 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
         train,
         validation - train,
         seed if isinstance(seed, int) else None,
-        float(fraction) if isinstance(fraction, int | float) else None,
+        float(fraction) if isinstance(fraction, int | float) and abs(fraction) <= 1 else None,
         _on_both(len(train & validation), file.name),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.reading import require_file
 from corruptions._cv import cv2
 from corruptions.errors import CorruptionError
 from corruptions.kernels.compiled import kernel
@@ -82,6 +83,7 @@ def pictures_revision(folder: str) -> str:
     """A short hash of the folder's pictures, bytes and names: answers depend on them."""
     digest = hashlib.blake2b(digest_size=8)
     for path in picture_files(folder):
+        require_file(path, CorruptionError)
         digest.update(path.name.encode() + b"\0" + hashlib.blake2b(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -102,6 +104,7 @@ def _read(stamps: tuple[tuple[str, int, int], ...], size: tuple[int, int]) -> Im
 def _read_one(path: str, size: tuple[int, int]) -> Images:
     from PIL import Image, UnidentifiedImageError
 
+    require_file(path, CorruptionError)
     try:
         with Image.open(path) as picture:
             resized = picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BOX)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.reading import LARGEST_SETTINGS, parse_toml, read_limited
 from corruptions.errors import CorruptionError
 
 DEFAULT_TABLE = "imagecorruptions"
@@ -91,10 +91,12 @@ def resolve(spec: str) -> Preset:
 def read(path: Path) -> Preset:
     """A preset from a TOML file; its name is the file's. Raises `CorruptionError`."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = parse_toml(read_limited(path, LARGEST_SETTINGS, CorruptionError).decode("utf-8-sig"))
     except OSError as error:
         raise CorruptionError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except CorruptionError:
+        raise
+    except ValueError as error:
         raise CorruptionError(f"{path}: is not TOML: {error}.") from error
     top = _Table(data, str(path), "", path.parent)
     top.allow(_PRESET_KEYS)

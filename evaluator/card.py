@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codabench_rehearsal.console.words import percent
 from evaluator.estimate import TOLERANCE, Estimate
 
 
@@ -21,11 +22,6 @@ def chance(share: float) -> str:
     if share < 0.01:
         return "under 1 %"
     return "over 99 %" if share > 0.99 else percent(share)
-
-
-def percent(share: float) -> str:
-    """A share as 87 %."""
-    return f"{share:.0%}".replace("%", " %")
 
 
 def explained(made: Estimate, *, more: bool = True) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cells import Dataset
+from codabench_rehearsal.console.words import human_bytes
 from evaluator.options import Options
 from evaluator.plan import Plan, Round, secret_order
 from evaluator.rehearsal import Rehearsal
@@ -18,7 +19,6 @@ from evaluator.result import Source
 from evaluator.store import AnswerKey, Store
 from evaluator.trained_on import shared_training, warning
 from sandbox.ingest import Block, Outcome
-from submission.amounts import human_bytes
 from submission.archive import Archive
 from submission.challenge import Challenge
 from submission.codes import STEPS, refuted

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.words import human_bytes
 from evaluator.card import explained, headline
 from evaluator.result import Report, Score, Scores
-from submission.amounts import human_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

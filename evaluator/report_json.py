@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any
 
 import numpy as np
 
+from codabench_rehearsal.console.words import as_json
 from evaluator.estimate import HIGH, LOW, Estimate
 from evaluator.result import SCHEMA, Part, PastLine, Report, Score, Scores
 from evaluator.scores import wilson
@@ -16,7 +15,7 @@ from evaluator.sheet import Sheet
 
 def to_json(report: Report) -> str:
     """The report as JSON; NaN becomes null."""
-    return json.dumps(_plain(_document(report)), indent=1, allow_nan=False) + "\n"
+    return as_json(_document(report))
 
 
 def _document(report: Report) -> dict[str, Any]:
@@ -149,16 +148,3 @@ def _part_document(part: Part, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _score_document(score: Score) -> dict[str, Any]:
     return {"accuracy": score.value, "interval": [score.low, score.high], "n": score.n}
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, NaN as null: what JSON has."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case float():
-            return value if math.isfinite(value) else None
-        case _:
-            return value

@@ -16,6 +16,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from codabench_rehearsal.console.reading import require_file
 from evaluator.storing import answers as store_answers
 from evaluator.storing import scores as store_scores
 from evaluator.storing.errors import DamagedStoreError, StoreError, said
@@ -61,6 +62,7 @@ class Store:
         A damaged one is set aside, and what can be read of it is in the new one: see `notes`.
         """
         place = Path(path).absolute()
+        require_file(place, StoreError)
         try:
             return cls(place, open_file(place), ())
         except DamagedStoreError:
@@ -99,13 +101,8 @@ class Store:
 
     def find(self, word: str) -> tuple[Submission, ...]:
         """The submissions that a user may mean: by name (`.zip` or not), path, or start of SHA-256."""
-        long_enough = len(word) >= _SHORTEST_SHA
-        return tuple(
-            found
-            for found in self.submissions()
-            if word in (found.name, found.name.removesuffix(".zip"), found.path)
-            or (long_enough and found.sha256.startswith(word.lower()))
-        )
+        with self._speaking():
+            return store_scores.named(self._db, word, starts=len(word) >= _SHORTEST_SHA)
 
     def put_answers(self, key: AnswerKey, ids: ArrayLike, labels: ArrayLike) -> int:
         """Keep the labels, from 0, of some images under one cell, beside those already stored.

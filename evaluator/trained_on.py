@@ -8,11 +8,11 @@ says it by hand (`--trained-on`).
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from codabench_rehearsal.console.reading import read_json
 from corruptions.presets import NAMES, Preset, resolve
 from evaluator.errors import EvaluationError
 
@@ -50,8 +50,10 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        recipe = read_json(path, wrong=EvaluationError)
+    except EvaluationError:
+        raise
+    except (OSError, ValueError) as error:
         raise EvaluationError(
             f"{path} cannot be read ({error}): mend it, or move it away from the zip."
         ) from None

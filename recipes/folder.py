@@ -19,6 +19,7 @@ import keras
 
 from cells.splitting import Split
 from codabench_rehearsal.console.files import draft, publish, replacing, write_text
+from codabench_rehearsal.console.reading import read_json
 from recipes.augment import recorded
 from recipes.backbones import preprocessing
 from recipes.loading import repeats
@@ -167,9 +168,9 @@ def finished(out: Path) -> Mapping[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, wrong=RecipeError)
         known: Mapping[str, Any] = {name: content[name] for name in ("belongs", "figures")}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise RecipeError(f"{path} cannot be read. Delete it to train anew.") from None
     return known
 

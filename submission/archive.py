@@ -14,6 +14,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
 from submission.errors import SubmissionError
 from submission.windows import opened
@@ -78,6 +79,7 @@ class Archive:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        require_file(self.path, SubmissionError)
         if not self.path.is_file():
             raise SubmissionError(f"{self.path}: no such file. Build one: make-submission WEIGHTS.")
         self._whole = self._opened()  # one open file: the zip may be rebuilt meanwhile
@@ -227,7 +229,8 @@ def _member(info: zipfile.ZipInfo) -> Member:
 
 
 def sha256_of(path: Path) -> str:
-    """A file's content hash, 64 hex digits. Raises `OSError`."""
+    """A file's content hash, 64 hex digits. Raises `SubmissionError` for what is no file, `OSError`."""
+    require_file(path, SubmissionError)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

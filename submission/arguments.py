@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from codabench_rehearsal.console.guard import PROFILE, PYTHON
-from submission.amounts import parse_bytes
+from codabench_rehearsal.console.words import parse_bytes
 from submission.challenge import DEFAULT
 
 

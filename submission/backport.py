@@ -15,11 +15,13 @@ import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.backport_config import Change, Refusal, Rewriter
 from submission.backport_graph import guests, handed_lists, nodes
 from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
+from submission.h5_reading import opened_h5
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LARGEST_CONFIG = 64 << 20
@@ -54,7 +56,9 @@ class Backport:
 
 
 class BackportError(SubmissionError):
-    """The model uses what the target lacks; `backport.refusals` says what."""
+    """The model uses what the target lacks; `backport.refusals` says what, one a line."""
+
+    keeps_lines = True
 
     def __init__(self, backport: Backport) -> None:
         alone = len(backport.refusals) == 1
@@ -153,10 +157,9 @@ def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:
     """
     if not needs_flat_lists(target):
         return ()
-    import h5py
 
     try:
-        with h5py.File(io.BytesIO(weights), "r") as file:
+        with opened_h5(io.BytesIO(weights)) as file:
             return unread_lists(file, target)
     except OSError as error:
         raise SubmissionError(
@@ -242,8 +245,8 @@ def _parsed(members: dict[str, bytes], name: str) -> dict[str, Any]:
     try:
         if len(members[name]) > LARGEST_CONFIG:
             raise SubmissionError(f"a .keras file whose {name} has {len(members[name]):,} bytes.")
-        parsed = json.loads(members[name])
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        parsed = parse_json(members[name])
+    except ValueError as error:
         raise SubmissionError(f"a .keras file whose {name} is no JSON ({error}).") from None
     if not isinstance(parsed, dict):
         raise SubmissionError(f"a .keras file whose {name} holds no object.")

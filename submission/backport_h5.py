@@ -16,6 +16,7 @@ import json
 from functools import cache
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.backport import (
     LARGEST_CONFIG,
     Backport,
@@ -29,6 +30,7 @@ from submission.backport_graph import BARE, Node, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
 from submission.errors import SubmissionError
+from submission.h5_reading import opened_h5
 
 SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")
 CONFIG, VERSION = "model_config", "keras_version"
@@ -72,9 +74,9 @@ def backport_h5_file(data: bytes, target: str) -> tuple[bytes, Backport]:
 
 def read_h5_config(data: bytes) -> tuple[Node | None, str]:
     """The model's config, with modules, and the version that wrote it; None where there is no model."""
-    h5py = _h5py()
+    _h5py()
     try:
-        with h5py.File(io.BytesIO(data), "r") as file:
+        with opened_h5(io.BytesIO(data)) as file:
             found, version = file.attrs.get(CONFIG), text(file.attrs.get(VERSION, ""))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise SubmissionError(
@@ -93,10 +95,10 @@ def config_of(found: str | None) -> tuple[Node | None, str]:
     try:
         if len(found) > LARGEST_CONFIG:
             raise ValueError(f"{len(found):,} characters")  # noqa: TRY301  told like the rest
-        config = json.loads(found)
+        config = parse_json(found)
         inner = {"class_name": str(config["class_name"]), "config": dict(config["config"])}
         return _with_modules(inner, _homes()), ""
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         return None, f"its {CONFIG} cannot be read ({error!r})"
 
 
@@ -188,7 +190,7 @@ def _with_config(data: bytes, config: Node, target: str) -> bytes:
     held = io.BytesIO(data)
     with _h5py().File(held, "r+") as file:
         for name, value in ((CONFIG, json.dumps(config)), (VERSION, target)):
-            del file.attrs[name]
+            file.attrs.pop(name, None)
             file.attrs[name] = value
     return held.getvalue()
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from codabench_rehearsal.console.reading import (
+    LARGEST_SETTINGS,
+    parse_toml,
+    read_limited,
+    require_file,
+)
+from codabench_rehearsal.console.words import LONGEST_NAME, one_line
 from submission.errors import SubmissionError
 
 Metric = Literal["accuracy", "balanced accuracy", "macro-F1"]
@@ -128,24 +134,24 @@ def load_challenge(spec: str = DEFAULT) -> Challenge:
         text = (files("submission") / "challenges" / f"{spec}.toml").read_text(encoding="utf-8")
         return _parse(text, spec)
     path = Path(spec)
+    require_file(path, SubmissionError)
     if not path.is_file():
         known = ", ".join(built_in())
         raise SubmissionError(
             f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file."
         )
     try:
-        return _parse(path.read_text(encoding="utf-8-sig"), spec)
+        content = read_limited(path, LARGEST_SETTINGS, SubmissionError)
+        return _parse(content.decode("utf-8-sig"), spec)
     except UnicodeDecodeError as error:
         raise SubmissionError(f"{spec}: not a text file in UTF-8 ({error.reason}).") from None
 
 
 def _parse(text: str, source: str) -> Challenge:
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = parse_toml(text)
+    except ValueError as error:
         raise SubmissionError(f"{source}: not valid TOML: {error}.") from None
-    except RecursionError:
-        raise SubmissionError(f"{source}: not valid TOML: nested too deeply.") from None
     reader = _Reader(source, data)
     reader.only(data, "", _SECTIONS)
     if data.get("schema") != 1:
@@ -201,7 +207,8 @@ class _Reader:
         self.source, self.data = source, data
 
     def fail(self, key: str, expected: str, received: object) -> SubmissionError:
-        return SubmissionError(f"{self.source}: {key}: expected {expected}, received {received!r}.")
+        said = one_line(repr(received), LONGEST_NAME)
+        return SubmissionError(f"{self.source}: {key}: expected {expected}, received {said}.")
 
     def only(self, table: Mapping[str, Any], where: str, known: tuple[str, ...]) -> None:
         for key in table:

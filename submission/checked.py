@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from codabench_rehearsal.console.words import as_json
 from submission.challenge import Challenge
 from submission.checked_text import as_html, as_lines, files_text
 from submission.findings import Finding, has_errors
@@ -74,7 +74,7 @@ class Checked:
 
     def to_json(self) -> str:
         """`document()` as JSON text."""
-        return json.dumps(self.document(), indent=1) + "\n"
+        return as_json(self.document())
 
     def lines_of_zip(self) -> list[str]:
         """Its size and its largest files."""

@@ -6,13 +6,14 @@ import html
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from submission.amounts import human_bytes
+from codabench_rehearsal.console.words import human_bytes, marked, several_lines, shown
 from submission.findings import Finding
 
 if TYPE_CHECKING:
     from submission.checked import Checked
 
 LARGEST = 5
+TRACE = "         | "  # before each line that the submission wrote
 _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 _STYLE = (
     "<style>.submission{font:14px system-ui,sans-serif}.submission .error{color:#c62828;"
@@ -24,7 +25,7 @@ _STYLE = (
 def files_text(size: int, files: Mapping[str, int]) -> list[str]:
     """The zip's size and its largest files."""
     largest = sorted(files.items(), key=lambda item: -item[1])[:LARGEST]
-    lines = [f"  {human_bytes(bytes_):>10}  {name}" for name, bytes_ in largest]
+    lines = [f"  {human_bytes(bytes_):>10}  {shown(member)}" for member, bytes_ in largest]
     return [f"zip {human_bytes(size)}, {len(files)} files; the largest:", *lines]
 
 
@@ -35,8 +36,7 @@ def findings_text(findings: Iterable[Finding], *, details: bool = False) -> list
         mark = "unknown" if finding.is_unknown else _MARKS[finding.severity]
         lines.append(f"{mark} {finding.code}: {finding.message}")
         lines += [f"         {finding.advice}"] if finding.advice else []
-        trace = finding.detail.splitlines() if details else []
-        lines += [f"         | {line}" for line in trace]
+        lines += marked(finding.detail, TRACE) if details and finding.detail else []
     return lines
 
 
@@ -72,7 +72,7 @@ def runs_text(checked: Checked) -> Iterator[str]:
 def verdict_text(checked: Checked) -> str:
     """The last line: one of three verdicts, and "ready" for the highest alone."""
     end = ": ready to upload" if checked.ready else ""
-    return f"{checked.zip_name} {checked.verdict}{end} (sha256 {checked.sha256[:12]})."
+    return f"{shown(checked.zip_name)} {checked.verdict}{end} (sha256 {checked.sha256[:12]})."
 
 
 def as_html(checked: Checked) -> str:
@@ -106,4 +106,4 @@ def _run_text(run: Mapping[str, Any]) -> str:
 
 
 def _text(value: str) -> str:
-    return html.escape(value)
+    return html.escape(several_lines(value))

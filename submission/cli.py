@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARCHIVE, Writes, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
+from codabench_rehearsal.console.words import as_json
 from submission.archive import Archive
 from submission.challenge import Challenge, load_challenge
 from submission.check_arguments import (
@@ -23,8 +23,9 @@ from submission.check_arguments import (
     with_limits,
 )
 from submission.checked import Checked
+from submission.checked_text import as_lines
 from submission.checking import Checking
-from submission.command import Exit, run_command
+from submission.command import Exit, print_lines, run_command, tell
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.given import require_images, require_zip
@@ -78,7 +79,7 @@ def new_parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     if options.list_checks:
-        print("\n".join(table_of_checks()))
+        print_lines(table_of_checks())
         return Exit.FINE
     guard(options, unused=("out",) if options.check_only else ())
     if options.data:
@@ -183,10 +184,10 @@ def _tell(
     packed: Packed | None = None,
 ) -> None:
     if options.json != "-":
-        print("\n".join([*head, str(checked), *tail]))
+        print_lines([*head, *as_lines(checked), *tail])
     if options.json:
         document = checked.document() | _about_packing(packed)
-        write_or_print(options.json, json.dumps(document, indent=1) + "\n")
+        write_or_print(options.json, as_json(document))
 
 
 def _about_packing(packed: Packed | None) -> dict[str, object]:
@@ -206,7 +207,7 @@ def _about_packing(packed: Packed | None) -> dict[str, object]:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"make-submission: {line}\n")
+    tell("make-submission", line)
 
 
 def _code(findings: Sequence[Finding], *, strict: bool) -> int:

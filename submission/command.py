@@ -10,12 +10,11 @@ import codecs
 import errno
 import io
 import os
-import re
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -25,6 +24,7 @@ from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.room import FULL, full_temporary, no_room
 from codabench_rehearsal.console.signals import Ended, Signals
 from codabench_rehearsal.console.temporary import remove_leftovers
+from codabench_rehearsal.console.words import cleaned, one_line, ours, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,6 @@ CLOSED = "standard output is closed: nothing is shown"
 _OUTPUT = "standard output"
 _ERRORS = "plain-signs"  # our handler of signs that an encoding lacks
 _SIGNS = {"†": "(!)", "±": "+-", "…": "...", "→": "->", "←": "<-", "×": "x", "–": "-", "—": "-"}  # noqa: RUF001  the signs themselves
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _OURS = Path(__file__).resolve().parent.parent  # the rooms' folder
 _ADVICE = {
     errno.ENOSPC: "make room there, or choose another place",
@@ -94,14 +93,16 @@ def _run(
     body: Callable[[list[str]], int],
     mistakes: tuple[type[Exception], ...],
 ) -> int:
-    mended: tuple[type[Exception], ...] = (UserError, *mistakes)
+    expected: tuple[type[Exception], ...] = (UserError, *mistakes)
     try:
         _refuse_no_text(words)
         remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault
-    except mended as error:
-        _tell(f"{name}: {error}")
+    except expected as error:
+        whole = getattr(error, "keeps_lines", not isinstance(error, UserError))
+        said = str(error) if whole else one_line(error)
+        _tell(f"{name}: {said}")
         return Exit.USAGE
     except BrokenPipeError:
         _drop_output()  # the reader left; so do we
@@ -123,10 +124,30 @@ def _interrupted(name: str, error: KeyboardInterrupt) -> int:
 
 
 def console(**options: Any) -> Console:
-    """A terminal that shows foreign text as it is: "[/red]" and ":smile:" are no orders to it."""
-    from rich.console import Console
+    """A terminal that shows foreign text as it is: "[/red]" and ":smile:" are no orders to it.
 
-    return Console(markup=False, emoji=False, highlight=False, **options)
+    Nor are escape sequences: what is to be shown is cleaned once more as it is drawn.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Plain(Console):
+        def render(self, *given: Any, **how: Any) -> Iterable[Segment]:
+            for segment in super().render(*given, **how):
+                text, style, control = segment
+                yield segment if control else Segment(cleaned(text, keep="\n"), style)
+
+    return Plain(markup=False, emoji=False, highlight=False, **options)
+
+
+def tell(name: str, line: str) -> None:
+    """Tell the user something beside the result, on standard error, as the command of that name."""
+    _tell(f"{name}: {line}")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of ours on standard output: a newline in a foreign name begins none of its own."""
+    print("\n".join(map(cleaned, lines)), flush=True)
 
 
 def is_closed(stream: IO[str]) -> bool:
@@ -196,21 +217,31 @@ def _of_the_machine(error: Exception) -> str:
     """What the system refused, where and what to do; "" where that is not to blame."""
     if isinstance(error, MemoryError):
         return "there is not enough memory here for this: end some programs, or take fewer images."
+    if isinstance(error, RecursionError):
+        return "something that was given is nested too deeply to be read: is it the right file?"
     if not isinstance(error, OSError):
         return ""
     if error.errno == errno.EILSEQ:
         return f"{error.strerror} {error.filename}: leave such signs out."
     if "temporary directory" in (error.strerror or ""):
         return "no temporary folder can be written to: make room in /tmp, or set TMPDIR to another."
-    place = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename or "")
+    return _refused(error, _place_of(error))
+
+
+def _place_of(error: OSError) -> str:
+    """The file that an error is about, "" where it names none."""
+    if error.errno in FULL and isinstance(error.filename2, str):
+        return error.filename2  # a copy's target
+    return error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename or "")
+
+
+def _refused(error: OSError, place: str) -> str:
     missing = error.errno == errno.ENOENT and (not place or _OURS in Path(place).parents)
     if error.errno not in _ADVICE or missing:
         return ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) and isinstance(error.filename2, str):
-        place = error.filename2  # a copy's target
-    if error.errno in FULL and place != _OUTPUT and (ours := full_temporary(place)):
-        return f"{no_room(ours)}."
-    where = f"{place[:200]}: " if place else "a temporary folder or standard output: "
+    if error.errno in FULL and place != _OUTPUT and (full := full_temporary(place)):
+        return f"{no_room(full)}."
+    where = f"{shown(place)}: " if place else "a temporary folder or standard output: "
     return f"{where}{error.strerror}. What to do: {_ADVICE[error.errno]}."
 
 
@@ -232,9 +263,9 @@ def _drop_output() -> None:
 
 def _tell(line: str) -> None:
     """One message on standard error, without orders to the terminal in foreign names."""
-    plain = _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], line)
+    begin = "\n" if line.startswith("\n") else ""  # after the ^C that the terminal shows
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"{plain}\n")
+        sys.stderr.write(f"{begin}{ours(line.removeprefix(begin))}\n")
         sys.stderr.flush()
 
 

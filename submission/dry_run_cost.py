@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import psutil
 
+from codabench_rehearsal.console.words import human_bytes
 from sandbox.job import CEILINGS, Limits
 from sandbox.outcome import Call, Outcome
-from submission.amounts import human_bytes
 from submission.codes import found
 from submission.dry_run_questions import Interview
 from submission.findings import Finding

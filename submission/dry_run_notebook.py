@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from submission.challenge import DEFAULT, load_challenge
 from submission.check_arguments import known_to_us
 from submission.checked import Checked
 from submission.checking import Checking
+from submission.command import tell
 from submission.dry_run_choice import Rehearser, Wishes
 from submission.dry_run_progress import silent
 from submission.errors import SubmissionError
@@ -63,4 +63,4 @@ def _data(images: Any, labels: Any, classes: tuple[str, ...]) -> Any:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"check: {line}\n")
+    tell("check", line)

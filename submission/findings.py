@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from codabench_rehearsal.console.words import one_line, several_lines
 from submission.errors import SubmissionError
 
 Severity = Literal["error", "warning", "note"]
 Kind = Literal["fails", "unknown", "rules", "scores", ""]
+LONGEST_MESSAGE = 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Finding:
     or costs score, "note" is waste, or was read and refuted by a run. message: what was found.
     advice: what to do about it. detail: a trimmed traceback or log, when there is one. kind: of the
     verdict, see above; "" for what is none.
+
+    Names and texts from files are cleaned here, on their way in (`console.words`): message and advice
+    are one line each, detail keeps its lines.
     """
 
     code: str
@@ -35,6 +40,11 @@ class Finding:
     advice: str = ""
     detail: str = ""
     kind: Kind = ""
+
+    def __post_init__(self) -> None:
+        for name in ("message", "advice"):
+            object.__setattr__(self, name, one_line(getattr(self, name), LONGEST_MESSAGE))
+        object.__setattr__(self, "detail", several_lines(self.detail))
 
     @property
     def is_unknown(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from codabench_rehearsal.console.reading import require_file, special_kind
 from submission.errors import SubmissionError
 from submission.next_step import quoted
 
@@ -35,6 +36,8 @@ def kind_of(path: Path) -> Kind:
     """What a file or folder is, by its contents first; "" where that cannot be told."""
     if path.is_dir():
         return _kind_of_folder(path)
+    if special_kind(path):
+        return ""
     try:
         with path.open("rb") as file:
             begin = file.read(8)
@@ -52,6 +55,8 @@ def require_zip(path: Path, module: str = "model") -> None:
     A zip without its module passes: the checks say more about it. module: what the challenge
     imports; a zip that holds it is a submission, whatever it is called.
     """
+    if not path.is_dir():
+        require_file(path, SubmissionError)
     kind = "" if not path.exists() or _holds(path, f"{module}.py") else kind_of(path)
     if kind and kind != "zip":
         raise SubmissionError(f"{path}: expected a submission's zip, {_meant(path, kind)}")
@@ -59,6 +64,7 @@ def require_zip(path: Path, module: str = "model") -> None:
 
 def require_weights(path: Path) -> None:
     """Raise `SubmissionError` for a file that is surely something else than weights."""
+    require_file(path, SubmissionError, or_folder=True)
     name = quoted(path)
     if path.is_file() and _holds(path, "model.py"):
         raise SubmissionError(
@@ -80,6 +86,7 @@ def require_weights(path: Path) -> None:
 def require_images(path: Path | str) -> None:
     """Raise `SubmissionError` for a file that is surely something else than images."""
     path = Path(path)
+    require_file(path, SubmissionError, or_folder=True)
     kind = "submission's zip" if _holds(path, "model.py") else kind_of(path)
     if kind in ("submission's zip", "weights file", "Python file"):
         raise SubmissionError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from submission.errors import SubmissionError
+from submission.h5_reading import address, check_size, hard_names, opened_h5
 
 LARGEST_FLOAT16 = 65504.0
 TRAINING = "training_config"
@@ -34,7 +35,7 @@ def copy_h5(data: bytes, notes: Notes, *, state: bool, float16: bool) -> bytes:
     """
     h5py, held = _h5py(), io.BytesIO()
     try:
-        with h5py.File(io.BytesIO(data), "r") as source:
+        with opened_h5(io.BytesIO(data)) as source:
             optimizers = _optimizers(source, h5py)
             compiled = state and TRAINING in source.attrs
             notes.compiled |= compiled
@@ -105,14 +106,19 @@ class _Copy:
     ) -> None:
         self.optimizers, self.notes, self.h5py = optimizers, notes, h5py
         self.state, self.float16 = state, float16
+        self.copied: dict[int, Any] = {}
 
     def group(self, source: Any, target: Any) -> None:
         """Copy a group's attributes and what it holds."""
         for name in source.attrs:
             if not (self.state and source.name == "/" and name == TRAINING):
                 _copy_attribute(source, target, name)
-        for name, item in source.items():
-            if item.name in self.optimizers:
+        self.copied[address(source)] = target
+        for name in hard_names(source):
+            item = source[name]
+            if isinstance(item, self.h5py.Group) and address(item) in self.copied:
+                target[name] = self.copied[address(item)]  # a group under a second name
+            elif item.name in self.optimizers:
                 self.optimizer(item, target, name)
             elif isinstance(item, self.h5py.Group):
                 self.group(item, target.create_group(name))
@@ -130,6 +136,7 @@ class _Copy:
 
     def halved(self, item: Any, target: Any, name: str) -> None:
         """Copy an array in half precision, and note the largest change."""
+        check_size(item)
         values = item[()]
         largest = float(abs(values).max()) if values.size else 0.0
         if not largest <= LARGEST_FLOAT16:  # also where it is no number

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from codabench_rehearsal.console.reading import require_file
 from submission.errors import SubmissionError
 
 REGISTER = "register_keras_serializable"
@@ -39,6 +40,7 @@ def modules(names: Iterable[str]) -> list[str]:
 
 def read(path: Path) -> bytes:
     """A file's bytes, or a `SubmissionError` in people's words."""
+    require_file(path, SubmissionError)
     try:
         return path.read_bytes()
     except OSError as error:

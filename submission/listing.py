@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from submission.amounts import human_bytes
+from codabench_rehearsal.console.words import human_bytes
 from submission.challenge import Challenge
 from submission.checked import Checked
 from submission.checked_text import files_text

@@ -6,15 +6,16 @@ the run.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json, special_kind
 from submission.backport import CONFIG, LARGEST_CONFIG, WEIGHTS
 from submission.backport_graph import ENDS, GUESTS, Node, is_graph
 from submission.backport_h5 import config_of, text
+from submission.h5_reading import opened_h5
 
 # Layers that leave the range of values as it is, besides augmentations.
 _PASS_ON = (
@@ -31,16 +32,16 @@ DEEPEST, MOST_MEANS = 20, 1 << 18
 
 def read_config(path: Path) -> Node | None:
     """The config of a `.keras` or whole-model `.h5` file; None where there is none to be read."""
+    if special_kind(path):
+        return None
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as file:
                 if file.getinfo(CONFIG).file_size > LARGEST_CONFIG:
                     return None
-                found = json.loads(file.read(CONFIG))
+                found = parse_json(file.read(CONFIG))
             return found if isinstance(found, dict) else None
-        import h5py
-
-        with h5py.File(path, "r") as file:
+        with opened_h5(path) as file:
             attribute = file.attrs.get("model_config")
         return config_of(None if attribute is None else text(attribute))[0]
     except (
@@ -60,9 +61,7 @@ def holds_arrays_alone(path: Path) -> bool:
     if path.suffix not in (".h5", ".hdf5"):
         return False
     try:
-        import h5py
-
-        with h5py.File(path, "r") as file:
+        with opened_h5(path) as file:
             keys = set(file.attrs)
             return "model_config" not in keys and ("layer_names" in keys or "layers" in file)
     except (OSError, RuntimeError, ValueError, ImportError):
@@ -74,6 +73,13 @@ def outputs_of(config: Node) -> dict[str, int | None]:
 
     Names are those that Keras gives: keys of a dict, else the names of layers.
     """
+    try:
+        return _outputs_of(config)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return {}  # not laid out as Keras does it: packing says so
+
+
+def _outputs_of(config: Node) -> dict[str, int | None]:
     inner = config.get("config")
     if not is_graph(config) and not isinstance((inner or {}).get(ENDS[1]), dict):
         return {}
@@ -132,15 +138,13 @@ def _first_to_scale(layers: Iterator[Node]) -> Node | None:
 def adapted_means(path: Path) -> list[float]:
     """The means that Normalization layers of the file learnt, all of them together."""
     try:
-        import h5py
-
         if path.suffix != ".keras":
-            with h5py.File(path, "r") as held:
+            with opened_h5(path) as held:
                 return _means(held)
         with (
             zipfile.ZipFile(path) as file,
             file.open(WEIGHTS) as inner,
-            h5py.File(inner, "r") as held,
+            opened_h5(inner) as held,
         ):
             return _means(held)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, zipfile.BadZipFile):

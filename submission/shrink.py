@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.backport import CONFIG, LARGEST_EXPANSION, METADATA, WEIGHTS
 from submission.errors import SubmissionError
 from submission.h5_copy import Notes, copy_h5
@@ -113,9 +114,9 @@ def _zipped(members: Mapping[str, bytes]) -> bytes:
 def _without_compile(config: bytes, notes: Notes) -> bytes:
     """The config without compile settings: they may name losses that the server cannot import."""
     try:
-        parsed = json.loads(config)
+        parsed = parse_json(config)
         found = _drop_compile(parsed)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SubmissionError(
             f"a .keras file whose {CONFIG} cannot be read ({error}). {_SAVE_AGAIN}"
         ) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.console.files import write_bytes, written
+from codabench_rehearsal.console.reading import parse_json
 from submission.errors import SubmissionError
 from submission.included import read
 
@@ -67,9 +68,9 @@ def _merged(splits: tuple[Path, ...]) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[set[str], set[str]]:
     try:
-        content = json.loads(read(path))
+        content = parse_json(read(path))
         train, validation = (set(map(str, content[side])) for side in ("train", "validation"))
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise SubmissionError(
             f"{path}: expected a split with the lists train and validation, as "
             "docs/training_folder.md has it."

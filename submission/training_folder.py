@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from codabench_rehearsal.console.reading import LARGEST_SETTINGS, read_json, require_file
+from codabench_rehearsal.console.words import LONGEST_NAME, one_line
 from submission.errors import SubmissionError
 from submission.preprocessing import mode_of
 
@@ -73,6 +75,7 @@ def read_training_folder(folder: Path) -> Packing:
         )
     if not folder.is_dir():
         raise SubmissionError(f"{folder}: there is no such folder.")
+    require_file(path, SubmissionError)
     if not path.is_file():
         raise SubmissionError(
             f"{folder} has no recipe.json, so it is no training folder. Give the weights file "
@@ -104,10 +107,12 @@ def _a_weights_file(folder: Path) -> Path:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, LARGEST_SETTINGS, SubmissionError)
     except OSError as error:
         raise SubmissionError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
+    except SubmissionError:
+        raise
+    except ValueError as error:
         raise SubmissionError(f"{path}: not valid JSON ({error}).") from None
     if not isinstance(data, dict):
         raise SubmissionError(
@@ -123,7 +128,7 @@ class _Recipe:
         self.path, self.data = path, data
 
     def fail(self, key: str, expected: str) -> SubmissionError:
-        received = json.dumps(self.data.get(key))
+        received = one_line(json.dumps(self.data.get(key)), LONGEST_NAME)
         return SubmissionError(f"{self.path}: {key}: expected {expected}, received {received}.")
 
     def check_keys(self) -> None:

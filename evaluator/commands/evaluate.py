@@ -45,7 +45,7 @@ from submission.arguments import (
     share,
 )
 from submission.challenge import load_challenge
-from submission.command import Exit, console
+from submission.command import Exit, console, print_lines
 from submission.findings import has_errors
 from submission.given import require_images, require_zip
 from submission.next_step import next_command
@@ -213,7 +213,7 @@ def _tell(report: Report, options: argparse.Namespace) -> None:
 
         show(report, console())
         if report.estimate is not None:
-            print(_after_upload(report.source.path, options))
+            print_lines([_after_upload(report.source.path, options)])
 
 
 def _after_upload(zip_path: str, options: argparse.Namespace) -> str:

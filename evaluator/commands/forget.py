@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
-from evaluator.history.text import SHORT, plain
+from evaluator.history.text import SHORT
 from evaluator.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
 from evaluator.storing.score_text import read_phase, read_score
-from submission.command import Exit
+from submission.command import Exit, print_lines
 from submission.next_step import next_command
 
 EXAMPLES = """\
@@ -61,10 +62,10 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         )
     with opened(place) as store:
         what, forget = _chosen(store, options, _submission(store, options))
-        print(what, flush=True)
+        print_lines([what])
         if not options.yes:  # nobody is asked: a notebook would wait for ever
             again = next_command("local-eval forget --yes", [options.submission], options)
-            print(f"Nothing was forgotten yet.\nnext: {again}", flush=True)
+            print_lines(["Nothing was forgotten yet.", f"next: {again}"])
             return Exit.FINDINGS
         gone = forget()
     print("Forgotten." if gone else "It was gone already.", flush=True)
@@ -125,4 +126,4 @@ def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[Lea
 
 
 def _named(scores: Sequence[LeaderboardScore]) -> str:
-    return ", ".join(f"{score} ({plain(score.phase)})" for score in scores)
+    return ", ".join(f"{score} ({shown(score.phase)})" for score in scores)

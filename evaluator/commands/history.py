@@ -9,14 +9,15 @@ from pathlib import Path
 
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, add_force
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
 from evaluator.history.export import csv_text, export_xlsx
-from evaluator.history.text import LEGEND, lines, plain, progress, table, to_json
+from evaluator.history.text import LEGEND, lines, progress, table, to_json
 from evaluator.store import HistoryRow, find_store
 from evaluator.storing.score_text import read_phase
-from submission.command import Exit, console
+from submission.command import Exit, console, print_lines
 
 EXAMPLES = """\
 examples:
@@ -103,11 +104,13 @@ def _put(target: str, text: str) -> None:
 
 def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: Path) -> None:
     if not everything:
-        print(BEGIN.format(place=place))
+        print_lines(BEGIN.format(place=shown(place)).splitlines())
         return
     if not rows:
-        phases = sorted({plain(phase) for row in everything if (phase := _phase(row))})
-        print(f"Nothing of that phase in {place}. It knows: {', '.join(phases) or 'no phase yet'}.")
+        phases = sorted({shown(phase) for row in everything if (phase := _phase(row))})
+        print_lines(
+            [f"Nothing of that phase in {place}. It knows: {', '.join(phases) or 'no phase yet'}."]
+        )
         return
     from rich.text import Text
 

@@ -9,16 +9,18 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from codabench_rehearsal.console.guard import HISTORY
+from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.known import opened
 from evaluator.commands.parsers import add_store, new_parser
 from evaluator.errors import EvaluationError
 from evaluator.history.importing import NO_PHASE, Imported, import_csv
-from evaluator.history.text import label, plain, progress
+from evaluator.history.text import label, progress
 from evaluator.store import LeaderboardScore, Store, find_store
 from evaluator.storing.errors import said
 from evaluator.storing.score_text import read_phase
-from submission.command import Exit
+from submission.command import Exit, print_lines
 
 EXAMPLES = """\
 examples:
@@ -56,12 +58,13 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         done = import_csv(store, options.history, phase)
         taken = [score for score in store.scores() if score.id not in known]
         rows = store.history()
-    print("\n".join((*_said(done, taken, dry_run=options.dry_run), *progress(rows))), flush=True)
+    print_lines((*_said(done, taken, dry_run=options.dry_run), *progress(rows)))
     return Exit.FINDINGS if done.refused else Exit.FINE
 
 
 def _check_readable(path: Path) -> None:
     """A wrong name is to leave no empty store behind. Raises `EvaluationError`."""
+    require_file(path, EvaluationError)
     try:
         path.open("rb").close()
     except OSError as error:
@@ -92,16 +95,16 @@ def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -
         f"{'Dry run, nothing is kept. ' if dry_run else ''}Scores recorded: {done.added}; known "
         f"already: {done.known}; rows without a score: {done.unscored}; left out: {len(done.refused)}."
     )
-    yield from _few([f"  {label(s.submission)}: {s}, phase {plain(s.phase)}" for s in taken])
+    yield from _few([f"  {label(s.submission)}: {s}, phase {shown(s.phase)}" for s in taken])
     if done.refused:
         yield "Left out:"
-        yield from _few([f"  {plain(reason)}" for reason in done.refused])
+        yield from _few([f"  {shown(reason)}" for reason in done.refused])
     if done.by_name:
         yield (
             "Known by name only, so that the estimate cannot use them: their zips are neither beside "
             "the file nor in this folder, or one name stands for several scores."
         )
-        yield from _few([f"  {plain(name)}" for name in done.by_name])
+        yield from _few([f"  {shown(name)}" for name in done.by_name])
 
 
 def _few(lines: Sequence[str]) -> Iterator[str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARRAYS, DATA, JSON, PROFILE, Writes, add_force
-from evaluator.commands.parsers import new_parser
+from codabench_rehearsal.console.words import as_json
+from evaluator.commands.parsers import new_parser, say
 from submission.arguments import add_part
 from submission.challenge import load_challenge
-from submission.command import Exit
+from submission.command import Exit, print_lines
 from submission.given import require_images
 
 
@@ -55,10 +54,10 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     cleaned, report = clean(data, isolation=options.isolation)
     if options.json:
         found = {**report.to_json(), "classes": classes.to_json()}
-        write_or_print(options.json, json.dumps(found, indent=1) + "\n")
+        write_or_print(options.json, as_json(found))
     if options.json != "-":
-        print("\n".join([*data.notes, *classes.lines(), *report.lines()]))
+        print_lines([*data.notes, *classes.lines(), *report.lines()])
     if options.out:
         save(cleaned, options.out)
-        sys.stderr.write(f"{len(cleaned):,} images written to {options.out}\n")
+        say(f"{len(cleaned):,} images written to {options.out}")
     return Exit.FINDINGS if report.dropped or classes.wrong else Exit.FINE

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.words import cleaned, shown
 from evaluator.commands.parsers import say
 from evaluator.errors import EvaluationError
-from evaluator.history.text import SHORT, label, plain
+from evaluator.history.text import SHORT, label
 from evaluator.store import Store, Submission
 from submission.archive import sha256_of
 from submission.given import require_zip
@@ -47,7 +48,9 @@ def named(store: Store, word: str, *, name_only: bool = False) -> tuple[Submissi
     name_only: the one of this whole name whose zip was never seen.
     """
     if name_only:
-        return tuple(one for one in store.find(word) if one.name == word and not one.sha256)
+        return tuple(
+            one for one in store.find(word) if one.name == cleaned(word) and not one.sha256
+        )
     return store.find(word) or store.find(str(Path(word).absolute()))
 
 
@@ -70,8 +73,8 @@ def unknown(store: Store | None, word: str) -> str:
 
 def _listed(found: Sequence[Submission]) -> str:
     """The newest ones, by what tells them apart."""
-    shown = ", ".join(f"{plain(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
-    return shown + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    newest = ", ".join(f"{shown(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
+    return newest + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 
 def _sign(one: Submission) -> str:

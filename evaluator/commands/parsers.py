@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, Writes, guard
@@ -13,6 +12,7 @@ from evaluator.storing.place import find_store
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
 from submission.arguments import count, memory, seconds
+from submission.command import print_lines, tell
 
 DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
 _OF_SQLITE = ("wal", "shm", "journal")
@@ -94,12 +94,12 @@ def tell_python(options: argparse.Namespace, python: Python) -> None:
     if options.json == "-":
         say(line)
     else:
-        print(line, flush=True)
+        print_lines([line])
 
 
 def say(line: str) -> None:
     """Tell the user something beside the result."""
-    sys.stderr.write(f"local-eval: {line}\n")
+    tell("local-eval", line)
 
 
 def expected(name: str, otherwise: str) -> str:

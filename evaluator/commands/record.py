@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.known import contents, label, named, only, opened, unknown
 from evaluator.commands.parsers import add_store, new_parser, say
 from evaluator.errors import EvaluationError
-from evaluator.history.text import SHORT, compared, plain, progress
+from evaluator.history.text import SHORT, compared, progress
 from evaluator.store import HistoryRow, Store, Submission, find_store
 from evaluator.storing.score_text import read_date, read_images, read_phase, read_score
-from submission.command import Exit
+from submission.command import Exit, print_lines
 from submission.next_step import next_command, quoted
 
 EXAMPLES = """\
@@ -93,7 +94,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         history = store.history()
     rows = [row for row in history if row.submission.id == submission.id]
     in_phase = [row for row in history if row.score and row.score.phase == typed.phase]
-    print("\n".join((*_said(_row(rows, typed), new=new), *progress(in_phase))), flush=True)
+    print_lines((*_said(_row(rows, typed), new=new), *progress(in_phase)))
     for doubt in _doubts(rows, typed, options):
         say(doubt)
     return Exit.FINE
@@ -125,7 +126,7 @@ def _rebuilt(store: Store, path: Path, sha256: str, options: argparse.Namespace)
         score = ("--score", quoted(options.score))
         again = next_command("local-eval record", [known[-1].sha256[:SHORT]], options, *score)
         yield (
-            f"this {plain(path.name)} is new here; the store knows another of that name, "
+            f"this {shown(path.name)} is new here; the store knows another of that name, "
             f"{label(known[-1])}. If the score is that one's, mend it: {forget}, then {again}"
         )
 
@@ -136,7 +137,7 @@ def _twins(store: Store, path: Path, options: argparse.Namespace) -> Iterator[st
         if named(store, name, name_only=True):
             forget = next_command("local-eval forget", [name], options, "--name-only")
             yield (
-                f"scores of {plain(name)} are also kept by its name alone; if they are this zip's, "
+                f"scores of {shown(name)} are also kept by its name alone; if they are this zip's, "
                 f"record them for it, then: {forget}"
             )
 
@@ -155,7 +156,7 @@ def _row(rows: Sequence[HistoryRow], typed: Typed) -> HistoryRow:
 
 def _said(row: HistoryRow, *, new: bool) -> Iterator[str]:
     own, score = row.submission, row.score
-    phase = plain(score.phase) if score else ""
+    phase = shown(score.phase) if score else ""
     done = "recorded" if new else "was known already"
     yield f"{label(own)}: {score} {done}, phase {phase}."
     if row.prediction is not None:
@@ -171,7 +172,7 @@ def _said(row: HistoryRow, *, new: bool) -> Iterator[str]:
 def _source(own: Submission) -> str:
     """Where answers can come from, the end of a sentence."""
     if own.path and Path(own.path).is_file():
-        return f": the next estimate asks it first, so leave {plain(own.path)} there."
+        return f": the next estimate asks it first, so leave {shown(own.path)} there."
     return ", and its zip is gone: the estimate cannot use the score."
 
 

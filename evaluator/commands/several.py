@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import DATA, JSON, PRESET, SPLIT, ZIP, Writes, add_force
+from codabench_rehearsal.console.words import as_json
 from evaluator.commands.parsers import (
     DEFAULT_DATA,
     add_limits,
@@ -33,7 +34,7 @@ from submission.arguments import (
     seed,
 )
 from submission.challenge import Challenge, load_challenge
-from submission.command import console
+from submission.command import console, print_lines
 from submission.given import require_images, require_zip
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:
         if options.json == "-":
             say(line)
         else:
-            print(line)
+            print_lines([line])
 
 
 def tell_result(
@@ -193,4 +194,4 @@ def _with_python(text: str, options: argparse.Namespace) -> str:
     if not hasattr(options, "images"):
         return text
     document = {**json.loads(text), "python": python_of(options).path}
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)

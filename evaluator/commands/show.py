@@ -10,7 +10,7 @@ from codabench_rehearsal.console.files import replacing
 from codabench_rehearsal.console.guard import DATA, PRESET, Kind, Writes, add_force
 from evaluator.commands.parsers import new_parser, say
 from submission.arguments import add_part, positive, seed
-from submission.command import Exit
+from submission.command import Exit, print_lines
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
 _PICTURE = Kind("a picture", tuple(_FORMATS), only=True)
@@ -56,5 +56,5 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
     with replacing(options.out) as file:
         sheet.save(file, _FORMATS[Path(options.out).suffix.lower()])
-    print(f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images")
+    print_lines([f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images"])
     return Exit.FINE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.console.words import as_json
 from evaluator.card import chance
 from evaluator.comparing.ranking import Entry, Ranking, Uploads
 
@@ -41,7 +41,7 @@ def to_json(ranking: Ranking) -> str:
         "uploads": {"allowed": uploads.allowed, "used": uploads.used, "left": uploads.left},
         "submissions": [_document(one) for one in ranking.entries],
     }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)
 
 
 def uploads_text(uploads: Uploads, phase: str) -> str:

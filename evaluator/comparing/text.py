@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import io
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.console.words import as_json, cleaned
 from evaluator.compare import Comparison, Pair, Standing
 from evaluator.comparing.paired import ALPHA, Difference
 from evaluator.result import Score
@@ -54,7 +54,7 @@ def to_json(comparison: Comparison) -> str:
         "pairs": [_pair_document(pair) for pair in comparison.pairs],
         "notes": list(comparison.notes),
     }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)
 
 
 def to_html(comparison: Comparison) -> str:
@@ -205,16 +205,16 @@ def difference_document(one: Difference) -> dict[str, Any]:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{html.escape(cleaned(text))}</p>"
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterator[list[str]]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+    head = "".join(f'<th scope="col">{html.escape(cleaned(name))}</th>' for name in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows
     )
-    return f"<table><caption>{html.escape(title)}</caption><tr>{head}</tr>{body}</table>"
+    return f"<table><caption>{html.escape(cleaned(title))}</caption><tr>{head}</tr>{body}</table>"
 
 
 def _cell(value: str) -> str:
-    return html.escape(value).replace("\n", "<br>")
+    return html.escape(cleaned(value, keep="\n")).replace("\n", "<br>")

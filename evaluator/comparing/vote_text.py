@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from evaluator.card import percent
+from codabench_rehearsal.console.words import as_json, percent
 from evaluator.comparing.text import difference_document, score_document, sentence
 from evaluator.comparing.vote import Vote
 from evaluator.result import Score
@@ -50,7 +49,7 @@ def to_json(vote: Vote) -> str:
             "clean": difference_document(vote.gain.clean),
         },
     }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)
 
 
 def next_step(vote: Vote) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import importlib
 import io
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.console.files import replacing, write_text
+from codabench_rehearsal.console.words import cell as as_cell
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow
 
@@ -34,20 +34,22 @@ COLUMNS = (
     "cells",
     "answers",
 )
-_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # a spreadsheet's file cannot hold them
 _WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
 Value = str | int | float | None
 
 
 def csv_text(rows: Iterable[HistoryRow]) -> str:
-    """The history as CSV with a header; `import_csv` reads it back."""
+    """The history as CSV with a header; `import_csv` reads it back.
+
+    A foreign text that a spreadsheet would take for a formula has `'` before it, in .xlsx too.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
         figures = _values(row)
         figures["score"] = _shown(row)
-        writer.writerow(["" if value is None else value for value in figures.values()])
+        writer.writerow([as_cell(v) if isinstance(v, str) else v for v in figures.values()])
     return out.getvalue()
 
 
@@ -79,7 +81,7 @@ def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
     for number, row in enumerate(rows, 2):
         for column, value in enumerate(_values(row).values(), 1):
             cell = sheet.cell(number, column)
-            cell.value = _NOT_IN_XML.sub("", value) if isinstance(value, str) else value
+            cell.value = as_cell(value) if isinstance(value, str) else value
             if isinstance(value, str):
                 cell.data_type = "s"  # a name that begins with "=" is no formula
         if row.score is not None and row.score.decimals:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from codabench_rehearsal.console.reading import read_limited
+from codabench_rehearsal.console.words import from_cell, shown
 from evaluator.store import Store
 from evaluator.storing.errors import StoreError, said
 from evaluator.storing.rows import Submission
@@ -35,7 +37,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 NO_PHASE = "dev"
+LARGEST = 16 << 20  # bytes of a file
+MOST_ROWS = 10_000
 _HEADER_LINES = 10  # a title or two may stand above the header
+_MOST_DIGITS = 3
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Key = tuple[str, str]  # a name and a phase
 
@@ -107,6 +112,10 @@ def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Importe
 
 def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
     lines = _table(_text(path))
+    if len(lines) > MOST_ROWS:
+        raise StoreError(
+            f"{path}: expected at most {MOST_ROWS:,} rows, received {len(lines):,}; is it a list of scores?"
+        )
     top, columns = _header(lines, path)
     percent = "%" in lines[top][columns["score"]]
     rows, refused = [], []
@@ -117,14 +126,14 @@ def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
         try:
             rows.append(_row(cells, phase, percent=percent))
         except StoreError as error:
-            refused.append(f"{path.name}, row {number}: {error}")
+            refused.append(f"{shown(path.name)}, row {number}: {error}")
     return rows, refused
 
 
 def _text(path: Path) -> str:
     """The file's text: UTF-8, else what a Windows spreadsheet writes."""
     with said(path):
-        content = path.read_bytes()
+        content = read_limited(path, LARGEST, StoreError)
     if content.startswith(b"PK\x03\x04"):
         raise StoreError(f"{path}: expected CSV, received a spreadsheet: save it as CSV first")
     for encoding in ("utf-8-sig", "cp1252"):
@@ -153,7 +162,7 @@ def _header(lines: list[list[str]], path: Path) -> tuple[int, dict[str, int]]:
     first = next((line for line in lines if any(line)), [])
     raise StoreError(
         f"{path}: expected a header with a submission and a score, such as "
-        f"'submission,score,phase,date', received {', '.join(first)[:200] or 'nothing'!r}"
+        f"'submission,score,phase,date', received {', '.join(first[:20])[:200] or 'nothing'!r}"
     )
 
 
@@ -172,14 +181,15 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def _cell(line: Sequence[str], place: int) -> str:
-    return line[place].strip() if place < len(line) else ""
+    """A cell's text, without the sign that our own export puts before what looks like a formula."""
+    return from_cell(line[place].strip()).strip() if place < len(line) else ""
 
 
 def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
     get = cells.get
     sha256 = get("sha256", "").lower()
     if sha256 and not _SHA256.fullmatch(sha256):
-        raise StoreError(f"expected a SHA-256 of 64 hex digits, received {sha256!r}")
+        raise StoreError(f"expected a SHA-256 of 64 hex digits, received {shown(sha256)!r}")
     name = get("name", "") or sha256[:12]
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
@@ -199,7 +209,9 @@ def _score(text: str, decimals: str, *, percent: bool) -> tuple[float, int] | No
     if not text:
         return None
     value, counted = read_score(text, percent=percent)
-    return value, int(decimals) if decimals.isdecimal() else counted
+    return value, int(decimals) if decimals.isdecimal() and len(
+        decimals
+    ) <= _MOST_DIGITS else counted
 
 
 def _several(rows: Sequence[_Row]) -> set[Key]:

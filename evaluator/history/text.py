@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
+from codabench_rehearsal.console.words import as_json, counted, shown
 from evaluator.estimation.inputs import MATCHING
 from evaluator.history.figures import Summary, summary, usable, verdict
 from evaluator.storing.rows import HistoryRow, Prediction, Submission
@@ -25,15 +25,10 @@ NO_PAST = "without past scores"
 _LEFT = ("submission", "phase", "date", "held")
 
 
-def plain(text: str) -> str:
-    """Foreign text without what would move the cursor or colour the terminal."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
 def label(submission: Submission) -> str:
     """A submission's name, with the start of its SHA-256."""
     known = submission.sha256[:SHORT] or "known by name only"
-    return f"{plain(submission.name)} ({known})"
+    return f"{shown(submission.name)} ({known})"
 
 
 def table(rows: Sequence[HistoryRow]) -> Table:
@@ -74,7 +69,7 @@ def lines(rows: Sequence[HistoryRow]) -> list[str]:
 def compared(prediction: Prediction, row: HistoryRow) -> str:
     """What had been predicted, and how far off it was."""
     seen = verdict(row)
-    past = f"from {_counted(prediction.known, 'past score')}" if prediction.known else NO_PAST
+    past = f"from {counted(prediction.known, 'past score')}" if prediction.known else NO_PAST
     said = (
         f"Predicted: {prediction.value:.3f} ({prediction.level:.0%} between {prediction.low:.3f} "
         f"and {prediction.high:.3f}, {past})"
@@ -105,11 +100,11 @@ def to_json(rows: Sequence[HistoryRow]) -> str:
         "rows": [_document(row) for row in rows],
         "summary": None if seen is None else _summary_document(seen),
     }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return as_json(document)
 
 
 def _progress(known: int, phase: str) -> str:
-    where = f"in phase {plain(phase)}"
+    where = f"in phase {shown(phase)}"
     if known == 0:
         return f"No score {where} that the estimate can use: it needs the zips they belong to."
     if known < MATCHING:
@@ -128,8 +123,8 @@ def _cells(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
     known = score or expected
     return (
         ((score.date or score.recorded) if score else own.first_seen)[:10],
-        label(own) if own.name in twins else plain(own.name),
-        plain(known.phase) if known else "",
+        label(own) if own.name in twins else shown(own.name),
+        shown(known.phase) if known else "",
         str(score or ""),
         *(("", "", "") if expected is None else _expected(expected, levels=levels)),
         *_judged(row),
@@ -158,13 +153,9 @@ def _in_words(seen: Summary) -> str:
     """The mean error with its standard error, and the intervals against what they promise."""
     spread = "" if seen.standard_error is None else f" (standard error {seen.standard_error:.1f})"
     return (
-        f"{_counted(seen.count, 'score')}, mean absolute error {seen.error:.1f} points{spread}; "
+        f"{counted(seen.count, 'score')}, mean absolute error {seen.error:.1f} points{spread}; "
         f"{seen.held} of {seen.count} intervals held the score, {seen.expected:.1f} should have."
     )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _document(row: HistoryRow) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from codabench_rehearsal.console.words import counted
 from evaluator.card import chance
 from evaluator.estimate import Estimate
 from evaluator.estimation.beliefs import Belief
@@ -12,7 +13,7 @@ from evaluator.page.axes import Scale, below
 from evaluator.page.lettering import QUIET, width_of
 from evaluator.page.marks import Mark, across, diamond, disc, square, tick
 from evaluator.page.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.page.words import counted, decimals_for, mark, span, with_range
+from evaluator.page.words import decimals_for, mark, span, with_range
 from evaluator.result import Report
 
 _WIDTH = 400

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+from codabench_rehearsal.console.words import listed
 from evaluator.page.axes import Scale, share_text
 from evaluator.page.colors import error_step, heat_step
 from evaluator.page.lettering import LEADING, QUIET, Names, fitted
 from evaluator.page.losses import losses
 from evaluator.page.marks import across, disc, legend, square
 from evaluator.page.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.page.words import listed, mark, points, span, with_range
+from evaluator.page.words import mark, points, span, with_range
 from evaluator.result import Report
 from evaluator.scores import answer_weights
 from evaluator.tallies import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import groupby
 
+from codabench_rehearsal.console.words import listed
 from evaluator.page.axes import Scale, share_text
 from evaluator.page.colors import STEPS, heat_step
 from evaluator.page.lettering import Names, fitted
@@ -20,7 +21,7 @@ from evaluator.page.tags import (
     tag,
     text,
 )
-from evaluator.page.words import listed, mark, span
+from evaluator.page.words import mark, span
 from evaluator.result import Report, Score
 from evaluator.tallies_grid import SEVERITIES, Row, curves, grid
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codabench_rehearsal.console.words import counted
 from evaluator.page.axes import Scale
 from evaluator.page.marks import across, diamond, legend, tick
 from evaluator.page.tags import Node, Tag, line, paragraph, section, svg, table
-from evaluator.page.words import counted, points, span
+from evaluator.page.words import points, span
 from evaluator.result import Report
 from evaluator.storing.rows import HistoryRow
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codabench_rehearsal.console.words import listed
 from evaluator.advice import AFTERWARDS, advise
 from evaluator.page.axes import Scale
 from evaluator.page.lettering import Names, fitted
@@ -16,7 +17,7 @@ from evaluator.page.tags import (
     tag,
     text,
 )
-from evaluator.page.words import listed, mark, points_with_range, span
+from evaluator.page.words import mark, points_with_range, span
 from evaluator.result import Report
 from evaluator.tallies import FamilyLoss, family_losses
 

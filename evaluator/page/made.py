@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.page.tags import Node, Tag, paragraph, section, tag
-from evaluator.page.words import counted
 from evaluator.result import Report
 from evaluator.sheet import Sheet
-from submission.amounts import human_bytes
 from submission.findings import Finding
 
 _BADGES = {"error": "error", "warning": "warning", "note": "note"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from codabench_rehearsal.console.words import human_bytes
 from evaluator.page.card import basis, card
 from evaluator.page.classes import classes
 from evaluator.page.gallery import gallery
@@ -16,7 +17,6 @@ from evaluator.page.style import page_style
 from evaluator.page.tags import Node, Tag, paragraph, tag
 from evaluator.report import FIRST_LINES
 from evaluator.result import Report
-from submission.amounts import human_bytes
 
 
 def to_page(report: Report) -> str:

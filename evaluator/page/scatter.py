@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from codabench_rehearsal.console.words import counted, listed
 from evaluator.page.axes import Scale, around, below, beside
 from evaluator.page.marks import across, diamond, disc, legend, square, upright
 from evaluator.page.tags import Node, Tag, line, paragraph, section, svg, tag, text
-from evaluator.page.words import counted, listed, mark, points, span
+from evaluator.page.words import mark, points, span
 from evaluator.result import Report, Score
 
 _WIDTH, _HEIGHT = 392, 362

@@ -6,13 +6,13 @@ What comes out is well-formed XML as well as HTML, which tests can check.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from codabench_rehearsal.console.words import cleaned
+
 Value = str | int | float
 _VOID = ("br", "img", "meta", "link", "hr", "wbr")
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def escaped(value: Value) -> str:
     """Foreign text, or a number to at most two decimals, as markup may hold it."""
     if not isinstance(value, str):
         return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return html.escape(_NO_XML.sub("\ufffd", value))
+    return html.escape(cleaned(value, keep="\n\t"))
 
 
 def svg(width: float, height: float, said: str, *children: Node, class_: str = "figure") -> Tag:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from evaluator.report import UNSEEN
 from evaluator.result import Report, Score
 
@@ -42,13 +40,3 @@ def decimals_for(low: float, high: float) -> int:
 def mark(report: Report) -> str:
     """What follows the headings of figures on images that may have been trained on."""
     return f" {UNSEEN}" if report.source.split == "unknown" else ""
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """1 image, 2 images."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -8,8 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from codabench_rehearsal.console.words import cleaned
 from evaluator.storing.errors import StoreError
 
+_MOST_DIGITS = 12
 MOST_DECIMALS = 17  # a float64 has no more
 _FIGURE = re.compile(r"([0-9]*)(?:[.,]([0-9]*))?\s*(%?)")
 _DAY_FIRST = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})\b.*")
@@ -44,7 +46,7 @@ def read_score(text: str, *, percent: bool = False) -> tuple[float, int]:
 
 def read_phase(text: str) -> str:
     """The phase's name in one spelling: "Development phase" is "dev"; others in small letters."""
-    name = " ".join(text.casefold().split())
+    name = cleaned(" ".join(text.casefold().split()))
     if not name:
         raise StoreError("expected the name of a phase, such as dev or final, received nothing")
     return _PHASES.get(name, name)
@@ -72,7 +74,7 @@ def read_images(text: str) -> int | None:
     digits = re.sub(r"[.,'\s](?=\d{3}\b)", "", text.strip())
     if not digits:
         return None
-    if not (digits.isascii() and digits.isdigit()) or int(digits) < 1:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _MOST_DIGITS or int(digits) < 1:
         raise StoreError(f"expected a number of hidden images, received {text!r}")
     return int(digits)
 

@@ -6,13 +6,17 @@ import math
 import re
 import sqlite3
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
+from codabench_rehearsal.console.words import cleaned
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.storing.score_text import MOST_DECIMALS, read_date, read_phase
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NONE: Mapping[str, str | int | None] = MappingProxyType({})
 
 
 def now() -> str:
@@ -29,7 +33,7 @@ def add_submission(
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
     values = {"sha256": sha256 or None}
-    values |= {"name": _writable(name), "path": _writable(path), "note": _writable(note)}
+    values |= {"name": cleaned(name), "path": _writable(path), "note": cleaned(note, keep="\n")}
     update = (
         "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "
         "note = CASE WHEN :note = '' THEN note ELSE :note END "
@@ -41,17 +45,32 @@ def add_submission(
             "VALUES (:sha256, :name, :path, :note, :now)"
         )
         db.execute(insert, {**values, "now": now()})
-    own = (
-        s for s in submissions(db) if s.sha256 == sha256 and (sha256 or s.name == values["name"])
-    )
-    return next(own)
+    own = "sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name)"
+    return submissions(db, own, values)[0]
 
 
-def submissions(db: sqlite3.Connection) -> tuple[Submission, ...]:
-    """All submissions, in the order in which they were first seen."""
-    query = "SELECT id, sha256, name, path, first_seen, note FROM submissions ORDER BY id"
+def submissions(
+    db: sqlite3.Connection, where: str = "1", values: Mapping[str, str | int | None] = _NONE
+) -> tuple[Submission, ...]:
+    """Those submissions, all of them if not said, in the order in which they were first seen."""
+    columns = "id, sha256, name, path, first_seen, note"
+    query = f"SELECT {columns} FROM submissions WHERE {where} ORDER BY id"  # noqa: S608  ours
     return tuple(
-        Submission(number, sha or "", *rest) for number, sha, *rest in db.execute(query).fetchall()
+        Submission(number, sha or "", *rest)
+        for number, sha, *rest in db.execute(query, dict(values)).fetchall()
+    )
+
+
+def named(db: sqlite3.Connection, word: str, *, starts: bool) -> tuple[Submission, ...]:
+    """Those of that name (`.zip` or not) or path; starts: also whose SHA-256 begins so."""
+    values: dict[str, str | int | None] = {"word": _writable(word), "starts": int(starts)}
+    values["name"] = cleaned(word)
+    values["sha"] = _writable(word.lower())
+    return submissions(
+        db,
+        "name = :name OR name = :name || '.zip' OR path = :word "
+        "OR (:starts AND substr(sha256, 1, length(:sha)) = :sha)",
+        values,
     )
 
 
@@ -97,7 +116,7 @@ def checked_score(
     if hidden_images is not None and hidden_images < 1:
         raise StoreError(f"expected a number of hidden images, received {hidden_images}")
     day = read_date(date)
-    figure, words = float(value), _writable(note)
+    figure, words = float(value), cleaned(note, keep="\n")
     return LeaderboardScore(
         0, submission, read_phase(phase), figure, decimals, day, hidden_images, words, now()
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from recipes.loading import BACKENDS
 from recipes.system import RecipeError, System, chosen, load_system
+from submission.command import tell
 
 
 def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
@@ -47,4 +47,4 @@ def named_system(options: argparse.Namespace) -> System:
 
 def say(line: str) -> None:
     """Tell the user something beside the result."""
-    sys.stderr.write(f"train-recipe: {line}\n")
+    tell("train-recipe", line)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
+from codabench_rehearsal.console.reading import require_file
 from recipes.commands.parsers import add_recipe, named_system, new_parser, say
 from recipes.loading import PROMISE, loading_keras, working
 from recipes.system import RecipeError, System, system_names
@@ -21,7 +22,7 @@ from submission.arguments import (
     seed,
 )
 from submission.challenge import Challenge, load_challenge
-from submission.command import Exit, console
+from submission.command import Exit, console, print_lines
 from submission.given import require_images
 from submission.next_step import next_command, quoted
 
@@ -101,9 +102,8 @@ def run(options: argparse.Namespace) -> int:
         data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:
         say(note)
-    print(
-        f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})",
-        flush=True,
+    print_lines(
+        [f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})"]
     )
     if options.fast:
         print(f"the miniature: {system.miniature}")
@@ -123,11 +123,7 @@ def run(options: argparse.Namespace) -> int:
         if options.search:
             system = _searched(system, data, out, challenge, settings, options.search, tell)
         done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
-    print(
-        "\n".join(
-            (*_said(done), f"next: {next_command('make-submission', [done.folder], options)}")
-        )
-    )
+    print_lines((*_said(done), f"next: {next_command('make-submission', [done.folder], options)}"))
     return Exit.FINE
 
 
@@ -175,6 +171,8 @@ def _check(options: argparse.Namespace, system: System) -> None:
             )
     if options.weights not in (None, "none") and system.backbone is None:
         raise RecipeError(f"{system.name} has no backbone that --weights could begin.")
+    if options.weights not in (None, "none", "imagenet"):
+        require_file(options.weights, RecipeError)
     if options.weights == "imagenet" and options.fast:
         raise RecipeError(
             "--fast trains a miniature, which has no ImageNet weights: leave one out."

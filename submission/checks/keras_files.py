@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from codabench_rehearsal.console.reading import parse_json
 from submission.archive import Archive
 from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
 from submission.backport_config import Refusal
@@ -15,6 +15,7 @@ from submission.backport_graph import Node
 from submission.backport_h5 import config_of, text
 from submission.backport_table import targets
 from submission.errors import SubmissionError
+from submission.h5_reading import opened_h5
 from submission.windows import opened
 
 HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
@@ -85,10 +86,7 @@ def _keras(file: IO[bytes], name: str, sign: bytes, target: str) -> Weights:
 def _json(inner: zipfile.ZipFile, name: str) -> Node:
     if inner.getinfo(name).file_size > LARGEST_CONFIG:
         raise ValueError(f"{name} has {inner.getinfo(name).file_size:,} bytes")
-    try:
-        value = json.loads(inner.read(name))
-    except RecursionError:
-        raise ValueError(f"{name} is nested too deeply") from None
+    value = parse_json(inner.read(name))
     if not isinstance(value, dict):
         raise ValueError(f"{name} holds no object")  # noqa: TRY004  damaged like the rest
     return value
@@ -109,11 +107,11 @@ def _hdf5(file: IO[bytes], name: str, sign: bytes) -> Weights:
 def _arrays(file: IO[bytes], target: str = "") -> tuple[Arrays | None, str]:
     """The arrays of an HDF5 file, or why it cannot be read; None where h5py is not installed."""
     try:
-        import h5py
+        import h5py  # noqa: F401  asked for here, opened elsewhere
     except ImportError:
         return None, ""
     try:
-        with h5py.File(file, "r") as held:
+        with opened_h5(file) as held:
             return _measured(held, target), ""
     except DAMAGED as error:
         return None, f"its arrays are cut short or damaged ({error})"
@@ -138,7 +136,7 @@ def _measured(held: Any, target: str) -> Arrays:
 
 def _statistics(held: Any, sizes: list[tuple[str, int]]) -> tuple[str, ...]:
     """The Normalization layers whose mean is not 0 or whose variance is not 1, by the layout of Keras 2 and 3."""
-    paths, found = {path for path, _ in sizes}, []
+    paths, found = {path for path, size in sizes if size < LARGEST_STATISTICS}, []
     for path, size in sizes:
         folder, _, name = path.rpartition("/")
         plain, _, end = name.partition(":")

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from submission.amounts import human_bytes
+from codabench_rehearsal.console.words import human_bytes
 from submission.archive import Member
 from submission.checks.packages import SHIPPED
 from submission.checks.registry import Subject, check

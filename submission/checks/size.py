@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from submission.amounts import human_bytes
+from codabench_rehearsal.console.words import human_bytes
 from submission.archive import Member
 from submission.checks.registry import Subject, check
 from submission.errors import SubmissionError

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
-from submission.amounts import human_bytes
+from codabench_rehearsal.console.words import human_bytes
 from submission.backport import WEIGHTS, is_newer
 from submission.backport_keras2 import FIRST_KERAS_3
 from submission.checks.keras_files import Weights

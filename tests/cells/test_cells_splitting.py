@@ -213,5 +213,5 @@ def test_missing_file(tmp_path: Path) -> None:
     """A missing split.json shows a traceback."""
     with pytest.raises(DataError, match="cannot be read"):
         read_split(tmp_path / "split.json")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="received a folder"):
         read_split(tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.history.text import plain
+from codabench_rehearsal.console.words import shown as plain
 from tests.evaluator.history_typed import (
     EXPECTED,
     PLACE,

@@ -268,5 +268,5 @@ def test_a_store_removed_while_open_is_said(
 
 def test_a_folder_in_the_files_place_is_said(tmp_path: Path) -> None:
     """Else the user would meet a traceback."""
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match="received a folder"):
         Store.open(tmp_path)

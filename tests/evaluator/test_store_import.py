@@ -192,7 +192,7 @@ def test_the_csv_tells_predicted_against_actual(tmp_path: Path) -> None:
     with filled(tmp_path / "s.sqlite") as store:
         rows = list(csv.DictReader(io.StringIO(csv_text(store.history()))))
     assert tuple(rows[0]) == COLUMNS
-    assert [row["submission"] for row in rows] == ["=1+1.zip", "b.zip"]
+    assert [row["submission"] for row in rows] == ["'=1+1.zip", "b.zip"]
     shown = {name: rows[0][name] for name in ("score", "predicted", "predicted_low", "answers")}
     assert shown == {"score": "0.90", "predicted": "0.87", "predicted_low": "0.84", "answers": "2"}
     assert rows[1]["score"] == ""
@@ -206,9 +206,9 @@ def test_a_spreadsheet_holds_figures_and_no_formulas(tmp_path: Path) -> None:
         export_xlsx(store.history(), path)
     sheet = openpyxl.load_workbook(path).active
     cells = dict(zip(COLUMNS, sheet[2], strict=True))
-    assert (cells["submission"].value, cells["submission"].data_type) == ("=1+1.zip", "s")
+    assert (cells["submission"].value, cells["submission"].data_type) == ("'=1+1.zip", "s")
     assert (cells["score"].value, cells["score"].number_format) == (0.9, "0.00")
-    assert cells["note"].value == "bell"
+    assert cells["note"].value == "bell\\x07"
     assert (sheet.freeze_panes, sheet.max_row) == ("B2", 3)
 
 
