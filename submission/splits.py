@@ -6,6 +6,7 @@ An ensemble's networks may come with one each.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def read_splits(splits: Path | tuple[Path, ...] | None) -> bytes | None:
 def put_split(split: bytes | None, zip_path: Path) -> Path | None:
     """Write `NAME.split.json` beside the zip, never into it: it tells nothing there and costs bytes.
 
-    Returns its path, or None without a split; an older zip's split goes then.
+    Returns its path, or None without a split; an older zip's split is then put aside as
+    `NAME.split.json.old`, for somebody may have written it by hand.
     """
     return _put(split, split_place(zip_path))
 
@@ -52,10 +54,16 @@ def recipe_place(zip_path: Path) -> Path:
 def _put(content: bytes | None, target: Path) -> Path | None:
     if content is None:
         with written(target):
-            target.unlink(missing_ok=True)  # an older zip's would now be wrong
+            _put_aside(target)  # an older zip's would now be wrong
         return None
     write_bytes(target, content)
     return target
+
+
+def _put_aside(target: Path) -> None:
+    """Give a file another name, where there is one."""
+    with suppress(FileNotFoundError):
+        target.replace(target.with_name(f"{target.name}.old"))
 
 
 def _merged(splits: tuple[Path, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.console.files import replacing, write_text
+from codabench_rehearsal.console.files import write_bytes, write_text
 from codabench_rehearsal.console.words import cell as as_cell
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow
@@ -71,8 +71,9 @@ def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
         ) from None
     book = openpyxl.Workbook()
     _fill(book.active, list(rows))
-    with replacing(path) as file:
-        book.save(file)
+    whole = io.BytesIO()  # its zip would complain of a full disk a second time
+    book.save(whole)
+    write_bytes(path, whole.getvalue())
 
 
 def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
