@@ -137,4 +137,6 @@ def _stored(
     rows, cells = np.nonzero(shown)
     labels = book.labels[images][:, plan.places["shown"]][rows, cells].astype(np.int64)
     benchmark = replace(plan.shown, data=data, dealt=plan.shown.dealt[images])
-    return Sheet(path.name, book.run.submission, benchmark, Questions(rows, cells), labels)
+    return Sheet(
+        shown_name(path.name), book.run.submission, benchmark, Questions(rows, cells), labels
+    )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import human_bytes
+from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.card import explained, headline
 from evaluator.result import Report, Score, Scores
 
@@ -89,7 +89,7 @@ def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{report.source.path} under {report.source.preset!r}{mark}")  # no markup
+    title = Text(f"{shown(report.source.path)} under {report.source.preset!r}{mark}")  # no markup
     table = Table(title=title, title_justify="left")
     for name in ("", "accuracy", "95 % interval", "macro-F1", "images"):
         table.add_column(name, justify="left" if name == "" else "right")
@@ -100,8 +100,10 @@ def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
         )
     table.add_row("gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", "")
     if report.source.metric != "accuracy":
-        shown = (scores.validation.score.value, scores.benchmark.score.value)
-        table.caption = f"{report.source.metric}: {shown[0]:.3f} clean, {shown[1]:.3f} benchmark"
+        figures = (scores.validation.score.value, scores.benchmark.score.value)
+        table.caption = (
+            f"{report.source.metric}: {figures[0]:.3f} clean, {figures[1]:.3f} benchmark"
+        )
     return table
 
 
