@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cells import Dataset
+from codabench_rehearsal.console.words import shown as shown_name
 from corruptions.presets import resolve
 from evaluator.asker import Asker
 from evaluator.benchmark import Questions
