@@ -51,8 +51,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     yield Text(
         FIRST_LINES[report.source.split], "yellow" if report.source.split == "unknown" else ""
     )
-    for note in report.source.notes:
-        yield Text(f"  {note}", "dim")
+    if report.source.notes:
+        yield _hanging([("  ", note) for note in report.source.notes], "dim")
     if report.scores is None:
         yield Text("\nNo score: the submission did not answer.", "bold red")
     else:
@@ -156,15 +156,26 @@ def _classes(report: Report, scores: Scores, mark: str) -> RenderableType:
 
 
 def _findings(report: Report) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     for finding in report.findings:
         style = _STYLES[finding.severity]
-        yield Text(f"{finding.severity} {finding.code}: {finding.message}", style)
+        yield _hanging([(f"{finding.severity} {finding.code}: ", finding.message)], style)
         if finding.advice:
-            yield Text(f"    {finding.advice}")
+            yield _hanging([("    ", finding.advice)], "")
         if finding.detail:
-            yield Text("\n".join(f"    | {line}" for line in finding.detail.splitlines()), "dim")
+            yield _hanging([("    | ", line) for line in finding.detail.split("\n")], "dim")
+
+
+def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
+    """Foreign text behind words of ours: where it is broken, it goes on below itself, not below us."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for head, text in rows:
+        grid.add_row(Text(head, style), Text(text, style))
+    return grid
 
 
 def _how(report: Report) -> str:
