@@ -9,6 +9,7 @@ import unicodedata
 import warnings
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,17 @@ def test_members_of_a_zip(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--check-only", path, "--no-run", "--json", "found.json"]
     assert said(make_submission.main, words, capsys)[0] == 1
     checked_json(Path("found.json").read_text("ascii"))
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_usage_repeats_no_orders(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else `local-eval *.zip` in a folder of somebody's clears the terminal."""
+    for main in (local_eval.main, make_submission.main):
+        with suppress(SystemExit):  # with a space in it, argparse takes it for a file
+            assert main(["a.zip", f"--{name}"]) == 2
+        err = capsys.readouterr().err
+        check(err)
+        assert len(err.splitlines()[-1]) < 5000
 
 
 @pytest.mark.parametrize("name", NASTY)

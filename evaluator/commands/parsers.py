@@ -8,14 +8,14 @@ from pathlib import Path
 from evaluator.errors import EvaluationError
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
-from submission.command import print_lines, tell
+from submission.command import Parser, print_lines, tell
 
 STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
 
 def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentParser:
     """A parser whose examples keep their lines."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=name,
         description=what,
         epilog=examples or None,

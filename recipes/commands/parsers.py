@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recipes.system import RecipeError, System, chosen, load_system
-from submission.command import tell
+from submission.command import Parser, tell
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose examples keep their lines."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=name,
         description=what,
         epilog=examples,
