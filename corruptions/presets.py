@@ -101,11 +101,11 @@ def read(path: Path) -> Preset:
         raise CorruptionError(f"{path}: is not TOML: {error}.") from error
     top = _Table(data, str(path), "", path.parent)
     top.allow(_PRESET_KEYS)
-    cells = _weighted(_families(top))
-    if len(cells) > MOST_CELLS:
-        raise CorruptionError(
-            f"{path}: expected at most {MOST_CELLS:,} cells, received {len(cells):,}."
-        )
+    families = _families(top)
+    count = sum(len(found) for _, found in families)
+    if count > MOST_CELLS:
+        raise CorruptionError(f"{path}: expected at most {MOST_CELLS:,} cells, received {count:,}.")
+    cells = _weighted(families)
     _check_unique((cell.name for cell in cells), str(path))
     draws = top.whole("draws", DEFAULT_DRAWS)
     return Preset(path.stem, cells, draws, " ".join(top.text("description", "").split()))
