@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cells.labels import UNLABELLED
+from codabench_rehearsal.console.words import counted, few, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,12 +66,12 @@ class ClassCounts:
     def _odd(self) -> Iterable[str]:
         for label in self.strays[:MOST_STRAYS_SHOWN]:
             yield (
-                f"label {label} stands alone ({_images(self.images[label])}): "
+                f"label {label} stands alone ({counted(self.images[label], 'image')}): "
                 f"{_meaning(label)}; leave these images out, or give them their class"
             )
         if len(self.strays) > MOST_STRAYS_SHOWN:
             more = [str(label) for label in self.strays[MOST_STRAYS_SHOWN:]]
-            yield f"so do {len(more):,} more labels: {_some(more)}"
+            yield f"so do {len(more):,} more labels: {few(more, 10)}"
         if self.from_one:
             yield (
                 "no image has label 0: if the classes were counted from 1, subtract 1 from every "
@@ -78,14 +79,14 @@ class ClassCounts:
             )
         if self.missing:
             hint = " (counted from 1? then subtract 1)" if self._perhaps_from_one() else ""
-            yield f"never occurs: {_some([self._name(label) for label in self.missing])}{hint}"
+            yield f"never occurs: {few([self._name(label) for label in self.missing], 10)}{hint}"
 
     def _perhaps_from_one(self) -> bool:
         return not self.names and self.missing[0] == 0 and 1 in self.images
 
     def _name(self, label: int) -> str:
         known = label < len(self.names)
-        return f"class {label} ({self.names[label]})" if known else f"class {label}"
+        return f"class {label} ({shown(self.names[label])})" if known else f"class {label}"
 
 
 def count_classes(dataset: Dataset, names: Sequence[str] = ()) -> ClassCounts:
@@ -119,10 +120,10 @@ def _strays(labels: Sequence[int], classes: int) -> list[int]:
     """Labels, ascending, beyond the known classes; else one or two far above all others."""
     if classes:
         return [label for label in labels if label >= classes]
-    for few in range(1, min(MOST_STRAYS, len(labels) - 1) + 1):
-        below, above = labels[-few - 1], labels[-few]
-        if above - below > max(FAR, len(labels) - few):
-            return list(labels[-few:])
+    for alone in range(1, min(MOST_STRAYS, len(labels) - 1) + 1):
+        below, above = labels[-alone - 1], labels[-alone]
+        if above - below > max(FAR, len(labels) - alone):
+            return list(labels[-alone:])
     return []
 
 
@@ -130,12 +131,3 @@ def _meaning(label: int) -> str:
     if label == UNLABELLED:
         return "255 is how images without a label are often marked"
     return "a mark for images without a label, perhaps, or a slip"
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
-    return ", ".join(names[:10]) + more

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cells.errors import DataError
+from codabench_rehearsal.console.words import few, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -169,7 +170,7 @@ def _pair(found: _Found, header: Callable[[str], Header | None], source: str) ->
     if len(together) == 1:
         return together[0]
     raise DataError(
-        f"{source}: expected images and labels once, received {_listed((*images, *labels))}; "
+        f"{source}: expected images and labels once, received {few((*images, *labels))}; "
         "save the pair that you mean alone, with numpy.savez(path, images=..., labels=...)"
     )
 
@@ -191,7 +192,7 @@ def _may_be_labels(head: Header | None, counts: set[int]) -> bool:
 
 
 def _no_pair(source: str, names: Sequence[str], found: dict[Part, _Found], part: Part) -> str:
-    received = _listed(sorted(names)) or "none"
+    received = few(sorted(names)) or "none"
     if sum(bool(_UNNAMED.fullmatch(name)) for name in names) > 1:
         return (
             f"{source}: expected two arrays without a name, images and then labels, received "
@@ -203,7 +204,7 @@ def _no_pair(source: str, names: Sequence[str], found: dict[Part, _Found], part:
         wanted = f"{part}_images and {part}_labels (or x_{part} and y_{part})"
     advice = "save with numpy.savez(path, images=..., labels=...)"
     if alone:
-        advice = f"{alone[0]} has no partner; {advice}"
+        advice = f"{shown(alone[0])} has no partner; {advice}"
     return f"{source}: expected the keys {wanted}, received {received}; {advice}"
 
 
@@ -212,10 +213,5 @@ def _no_part(source: str, part: str, parts: Sequence[str], names: Iterable[str])
     advice = f"it has --part {there}" if parts else f"it has no parts: leave out {part!r}"
     return (
         f"{source}: expected the part {part!r} ({part}_images and {part}_labels, or x_{part} and "
-        f"y_{part}), received {_listed(sorted(names))}; {advice}"
+        f"y_{part}), received {few(sorted(names))}; {advice}"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cells.errors import DataError
+from codabench_rehearsal.console.words import few, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 Notes = tuple[str, ...]
 
+MOST_NAMES = 20  # that a message lists
 UNLABELLED = 255  # how a byte says "none" where labels are written with -1 or as masks
 _DIGITS = 18  # of a number that surely fits into int64
 _LARGEST = 2.0**63  # floats from here on are no int64
@@ -198,7 +200,7 @@ def _from_texts(
     unknown = ~(np.isin(texts, list(known)) if known else digits)
     row = int(unknown.argmax())
     names = classes if classes is not None and not isinstance(classes, int) else ()
-    wanted = f"as whole numbers from 0 or as names ({', '.join(names)})" if names else ""
+    wanted = f"as whole numbers from 0 or as names ({few(names, MOST_NAMES)})" if names else ""
     raise DataError(
         f"{source}: expected labels {wanted or 'as whole numbers from 0'}, received "
         f"{column.dtype} such as {_short(texts[row])} in row {row}; save the class numbers that the "
@@ -273,5 +275,4 @@ def _name_of(value: Any) -> str:
 
 
 def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return one_line(value, 40)

@@ -14,6 +14,7 @@ from corruptions.errors import CorruptionError
 
 DEFAULT_TABLE = "imagecorruptions"
 DEFAULT_DRAWS = 4
+MOST_CELLS, MOST_STEPS = 1000, 20
 CLEAN = "clean"  # the chain without a step
 BLENDS = ("blend_convex", "blend_multiplicative")  # the corruptions that take `pictures`
 _DATA = Path(__file__).parent / "preset_data"
@@ -100,7 +101,11 @@ def read(path: Path) -> Preset:
         raise CorruptionError(f"{path}: is not TOML: {error}.") from error
     top = _Table(data, str(path), "", path.parent)
     top.allow(_PRESET_KEYS)
-    cells = _weighted(_families(top))
+    families = _families(top)
+    count = sum(len(found) for _, found in families)
+    if count > MOST_CELLS:
+        raise CorruptionError(f"{path}: expected at most {MOST_CELLS:,} cells, received {count:,}.")
+    cells = _weighted(families)
     _check_unique((cell.name for cell in cells), str(path))
     draws = top.whole("draws", DEFAULT_DRAWS)
     return Preset(path.stem, cells, draws, " ".join(top.text("description", "").split()))
@@ -213,7 +218,12 @@ def _weighted(families: list[tuple[float, list[Cell]]]) -> tuple[Cell, ...]:
 def _chain(text: str, where: str) -> tuple[Step, ...]:
     if text.strip() == CLEAN:
         return ()
-    return tuple(_step(part, text, where) for part in text.split("+"))
+    parts = text.split("+")
+    if len(parts) > MOST_STEPS:
+        raise CorruptionError(
+            f"{where}: expected at most {MOST_STEPS} steps in a chain, received {len(parts):,}."
+        )
+    return tuple(_step(part, text, where) for part in parts)
 
 
 def _step(part: str, text: str, where: str) -> Step:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cells import Dataset
+from codabench_rehearsal.console.words import shown as shown_name
 from corruptions.presets import resolve
 from evaluator.asker import Asker
 from evaluator.benchmark import Questions
@@ -141,7 +142,11 @@ def _sheets(
     benchmark = replace(plan.shown, data=plan.data.subset(images), dealt=plan.shown.dealt[images])
     return [
         Sheet(
-            path.name, book.run.submission, benchmark, questions, book.labels[at].astype(np.int64)
+            shown_name(path.name),
+            book.run.submission,
+            benchmark,
+            questions,
+            book.labels[at].astype(np.int64),
         )
         for path, book in zip(zips, books, strict=True)
     ]

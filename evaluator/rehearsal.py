@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codabench_rehearsal.console.words import shown
 from evaluator.asker import Asker
 from evaluator.book import Book
 from evaluator.plan import Plan, Round, prefix
@@ -66,4 +67,4 @@ class Rehearsal:
         questions = self.plan.questions(name, part)
         benchmark = prefix(getattr(self.plan, name), part.images)
         labels = self.book.answers(name, questions)
-        return Sheet(self.name, self.sha256, benchmark, questions, labels)
+        return Sheet(shown(self.name), self.sha256, benchmark, questions, labels)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import human_bytes
+from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.card import explained, headline
 from evaluator.result import Report, Score, Scores
 
@@ -51,8 +51,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     yield Text(
         FIRST_LINES[report.source.split], "yellow" if report.source.split == "unknown" else ""
     )
-    for note in report.source.notes:
-        yield Text(f"  {note}", "dim")
+    if report.source.notes:
+        yield _hanging([("  ", note) for note in report.source.notes], "dim")
     if report.scores is None:
         yield Text("\nNo score: the submission did not answer.", "bold red")
     else:
@@ -89,7 +89,7 @@ def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{report.source.path} under {report.source.preset!r}{mark}")  # no markup
+    title = Text(f"{shown(report.source.path)} under {report.source.preset!r}{mark}")  # no markup
     table = Table(title=title, title_justify="left")
     for name in ("", "accuracy", "95 % interval", "macro-F1", "images"):
         table.add_column(name, justify="left" if name == "" else "right")
@@ -100,8 +100,10 @@ def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
         )
     table.add_row("gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", "")
     if report.source.metric != "accuracy":
-        shown = (scores.validation.score.value, scores.benchmark.score.value)
-        table.caption = f"{report.source.metric}: {shown[0]:.3f} clean, {shown[1]:.3f} benchmark"
+        figures = (scores.validation.score.value, scores.benchmark.score.value)
+        table.caption = (
+            f"{report.source.metric}: {figures[0]:.3f} clean, {figures[1]:.3f} benchmark"
+        )
     return table
 
 
@@ -154,15 +156,26 @@ def _classes(report: Report, scores: Scores, mark: str) -> RenderableType:
 
 
 def _findings(report: Report) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     for finding in report.findings:
         style = _STYLES[finding.severity]
-        yield Text(f"{finding.severity} {finding.code}: {finding.message}", style)
+        yield _hanging([(f"{finding.severity} {finding.code}: ", finding.message)], style)
         if finding.advice:
-            yield Text(f"    {finding.advice}")
+            yield _hanging([("    ", finding.advice)], "")
         if finding.detail:
-            yield Text("\n".join(f"    | {line}" for line in finding.detail.splitlines()), "dim")
+            yield _hanging([("    | ", line) for line in finding.detail.split("\n")], "dim")
+
+
+def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
+    """Foreign text behind words of ours: where it is broken, it goes on below itself, not below us."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for head, text in rows:
+        grid.add_row(Text(head, style), Text(text, style))
+    return grid
 
 
 def _how(report: Report) -> str:

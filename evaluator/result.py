@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.words import one_line, shown
 from evaluator.choice import SplitKind
 from submission.findings import Finding
 
@@ -136,6 +137,13 @@ class Source:
     python: str = ""
     order_seed: int | None = None
 
+    def __post_init__(self) -> None:
+        """Clean what comes from files, on its way in; the zip's path stays what it can be found by."""
+        for field in ("challenge", "data", "preset", "description"):
+            object.__setattr__(self, field, one_line(getattr(self, field)))
+        object.__setattr__(self, "label_names", tuple(map(shown, self.label_names)))
+        object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
+
 
 @dataclass(frozen=True)
 class PastLine:
@@ -180,6 +188,12 @@ class Report:
     estimate: Estimate | None = None
     past: tuple[PastLine, ...] = ()
     history: tuple[HistoryRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Clean what the child said of itself, on its way in."""
+        for field in ("versions", "limits"):
+            known = {shown(k): shown(v) for k, v in getattr(self, field).items()}
+            object.__setattr__(self, field, known)
 
     def to_json(self) -> str:
         """The report as JSON (docs/report.md)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.system import RecipeError
+from submission.h5_reading import opened_h5
 
 # The deviations of ImageNet's colours, which Keras's EfficientNet files hold in a variance's place.
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -95,7 +96,7 @@ def _shapes(path: Path) -> list[tuple[int, ...]]:
             found.append(tuple(item.shape))
 
     try:
-        with h5py.File(_hdf5(path), "r") as file:
+        with opened_h5(_hdf5(path)) as file:
             file.visititems(visit)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise RecipeError(f"{path} is no readable weights file ({error}).") from None

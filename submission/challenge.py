@@ -24,6 +24,7 @@ Answers = Literal["labels", "probabilities", "strict"]
 Worker = Literal["2026-03", "2026-10"]
 WORKERS: tuple[Worker, ...] = get_args(Worker)
 DEFAULT = "an2dl-2024"
+MOST_CLASSES = 2000  # each table of answers holds the square of it
 ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
 _SECTIONS = (
     "schema",
@@ -278,4 +279,6 @@ class _Reader:
         good = isinstance(value, list) and len(value) > 1 and all(isinstance(n, str) for n in value)
         if not good or value is None or len(set(value)) != len(value):
             raise self.fail("labels.names", "at least two different names", value)
+        if len(value) > MOST_CLASSES:
+            raise self.fail("labels.names", f"at most {MOST_CLASSES:,} names", len(value))
         return tuple(value)

@@ -25,7 +25,7 @@ from submission.check_arguments import (
 from submission.checked import Checked
 from submission.checked_text import as_lines
 from submission.checking import Checking
-from submission.command import Exit, print_lines, run_command, tell
+from submission.command import Exit, Parser, print_lines, run_command, tell
 from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.given import require_images, require_zip
@@ -62,7 +62,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def new_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="make-submission",
         description="Build the zip that the platform wants, and find what it would punish.",
         epilog=EXAMPLES,

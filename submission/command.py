@@ -6,6 +6,7 @@ that; "a fault of ours" stays for what nobody but us can mend.
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import errno
 import io
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.room import FULL, full_temporary, no_room
@@ -138,6 +139,15 @@ def console(**options: Any) -> Console:
                 yield segment if control else Segment(cleaned(text, keep="\n"), style)
 
     return Plain(markup=False, emoji=False, highlight=False, **options)
+
+
+class Parser(argparse.ArgumentParser):
+    """As argparse's, with its words about what was typed, or what `*` stood for, on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and end with code 2."""
+        self.print_usage(sys.stderr)
+        self.exit(Exit.USAGE, f"{self.prog}: error: {one_line(message)}\n")
 
 
 def tell(name: str, line: str) -> None:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from codabench_rehearsal.console.words import cleaned, uncoloured
 from submission.codes import found
 from submission.findings import Finding
 
 LONGEST_TRACE = 30
 _LIMITS = ("time", "memory", "processes", "log", "disk")
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[^\[]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ def _advice(failure: Failure, names: Mapping[str, str]) -> str:
 
 def plain(text: str, longest: int) -> str:
     """Foreign text on one line: no terminal escapes or control characters, cut to a length."""
-    line = " ".join(_CONTROL.sub("", text.replace("\n", " ")).split())
+    line = cleaned(" ".join(uncoloured(text[: 50 * longest]).split()))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def trim(trace: str) -> str:
     """The end of a traceback or log, without terminal escapes."""
-    lines = [_CONTROL.sub("", line)[:300] for line in trace.rstrip().splitlines()]
+    lines = [cleaned(line[:300], "\t") for line in uncoloured(trace).rstrip().split("\n")]
     if len(lines) > LONGEST_TRACE:
         lines = [f"[... {len(lines) - LONGEST_TRACE} lines cut ...]", *lines[-LONGEST_TRACE:]]
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from submission.errors import SubmissionError
 from submission.preprocessing import mode_of
 
 SCHEMA = 1
+LARGEST_SIDE = 10_000  # pixels
 SCALES = ("0..255", "0..1", "-1..1")
 ENSEMBLES = ("mean", "vote")
 TTAS = ("none", "flips", "rot90", "d4")
@@ -208,7 +209,7 @@ class _Recipe:
         return tuple(value)
 
     def side(self, key: str, value: Any) -> int | None:
-        if value is not None and (type(value) is not int or value < 1):
+        if value is not None and (type(value) is not int or not 1 <= value <= LARGEST_SIDE):
             raise self.fail(key, "a side in pixels, or null")
         return None if value is None else int(value)
 

@@ -133,3 +133,23 @@ def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
         )
         assert made != "TextColumn" or plain, "say markup=False"
         assert made != "input", "nobody is asked: a notebook would wait for ever"
+
+
+OWN_TEXTS = {  # which read back what we wrote ourselves
+    *("cells/kept.py", "recipes/checkpoint.py", "recipes/search.py"),
+    *("evaluator/commands/several.py", "submission/backport_table.py"),
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_foreign_files_come_in_by_one_door(path: Path) -> None:
+    """Else one reader waits for ever for a pipe, or breaks on a hundred thousand brackets."""
+    name = str(path.relative_to(ROOT))
+    if name.startswith(("sandbox/", "codabench_rehearsal/console/")) or name in OWN_TEXTS:
+        return
+    calls = {ast.unparse(n.func) for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)}
+    assert not calls & {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}, (
+        "use codabench_rehearsal.console.reading"
+    )
+    written = ("submission/h5_reading.py", "submission/h5_copy.py", "submission/backport_h5.py")
+    assert "h5py.File" not in calls or name in written, "use submission.h5_reading"

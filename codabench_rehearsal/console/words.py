@@ -27,8 +27,9 @@ MARK = "    | "  # stands before every line that is not ours
 _SUSPECT = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_DRAWING = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x08+")
 _TAGS = "\U000e0020-\U000e007e"
 _FLAG = re.compile(f"\U0001f3f4[{_TAGS}]{{4,6}}\U000e007f")  # the flags of England, Scotland, Wales
 _FLAGS = ("gbeng", "gbsct", "gbwls")
@@ -51,6 +52,11 @@ def cleaned(text: str, keep: str = "") -> str:
     flags = [flag if _is_flag(flag) else _by_number(flag, keep) for flag in _FLAG.findall(text)]
     parts = (_by_number(part, keep) for part in found)
     return "".join(part + flag for part, flag in zip(parts, (*flags, ""), strict=True))
+
+
+def uncoloured(text: str) -> str:
+    """A log without what honest programs write to colour it and to draw their progress."""
+    return _DRAWING.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def one_line(text: object, longest: int = LONGEST_LINE) -> str:

@@ -12,7 +12,7 @@ from evaluator.storing.place import find_store
 from sandbox.chosen_python import Python, chosen_python
 from sandbox.job import SandboxError
 from submission.arguments import count, memory, seconds
-from submission.command import print_lines, tell
+from submission.command import Parser, print_lines, tell
 
 DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
 _OF_SQLITE = ("wal", "shm", "journal")
@@ -21,7 +21,7 @@ STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL
 
 def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentParser:
     """A parser whose examples keep their lines."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=name,
         description=what,
         epilog=examples or None,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.words import shown
 from evaluator.commands.parsers import new_parser, say
 from evaluator.commands.several import Inputs, add_inputs, read_inputs, tell_result, tell_unseen
 from evaluator.errors import EvaluationError
@@ -94,7 +95,7 @@ def _entries(
             say(f"{path.name} is left out: {error}")
             found.append(None)
             continue
-        found.append(_entry(path.name, report, known, options))
+        found.append(_entry(shown(path.name), report, known, options))
     if not any(found):
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
     return found

@@ -46,7 +46,7 @@ def read_score(text: str, *, percent: bool = False) -> tuple[float, int]:
 
 def read_phase(text: str) -> str:
     """The phase's name in one spelling: "Development phase" is "dev"; others in small letters."""
-    name = cleaned(" ".join(text.casefold().split()))
+    name = cleaned(" ".join(text.split())).casefold()
     if not name:
         raise StoreError("expected the name of a phase, such as dev or final, received nothing")
     return _PHASES.get(name, name)

@@ -6,12 +6,12 @@ import argparse
 
 from recipes.loading import BACKENDS
 from recipes.system import RecipeError, System, chosen, load_system
-from submission.command import tell
+from submission.command import Parser, tell
 
 
 def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose examples keep their lines."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=name,
         description=what,
         epilog=examples,

@@ -167,7 +167,7 @@ def test_stored_weights_are_not_read_whole(tmp_path: Path, monkeypatch: pytest.M
         file.writestr("w.keras", keras_zip(weights=weights))
     with Archive(path) as archive:
         assert examine(archive, CHALLENGE) == []
-    assert 0 < sum(read) < len(weights) / 10
+    assert 0 < sum(read) < len(weights) / 8  # some windows of 64 KiB, however large it is
 
 
 def test_a_long_module_is_read_in_time(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def test_the_challenges_own_names_are_used() -> None:
     [
         ("a\x1b[31mred\x1b[0m", "ared"),
         ("one\ntwo\r\n three", "one two three"),
-        ("\x1b]0;title\x07x", "0;titlex"),
-        ("bell\x07 \x9b31m", "bell 31m"),
+        ("\x1b]0;title\x07x", r"\x1b]0;title\x07x"),
+        ("bell\x07 \x9b31m", r"bell\x07 \x9b31m"),
         ("y" * 50, "y" * 19 + "…"),
     ],
 )
