@@ -68,11 +68,20 @@ class Dataset:
             )
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.images.shape[1:]))
+        shape = "x".join(map(str, self.image_shape))
         return f"Dataset({len(self)} images {shape}, source={self.source!r})"
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self.images.shape[1:]
+
+    def pictures(self, rows: int | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return the images of some rows, uint8 (m, h, w, c), or of one, (h, w, c)."""
+        return np.asarray(self.images[rows], np.uint8)
 
     def subset(self, rows: ArrayLike) -> Dataset:
         """Return the given rows (integers or a boolean mask (n,)), in the given order.
@@ -80,11 +89,20 @@ class Dataset:
         Ids travel along. Raises DataError for rows that do not exist.
         """
         index = self._index(np.asarray(rows))
-        chosen = Dataset(
-            self.images[index], self.labels[index], self.ids[index], self.notes, self.source
+        labels, ids = self.labels[index], self.ids[index]
+        return self._known(
+            Dataset(self.pictures(index), labels, ids, self.notes, self.source), index
         )
+
+    def view(self, rows: ArrayLike) -> Dataset:
+        """As `subset`, without a copy of the images: they are read here, by `pictures`."""
+        index = self._index(np.asarray(rows))
+        return self._known(_View(self, index), index)
+
+    def _known(self, chosen: Dataset, index: NDArray[np.int64]) -> Dataset:
+        """With the fingerprints, if they have been computed here."""
         if "_fingerprints" in self.__dict__:
-            known = tuple(self._fingerprints[row] for row in index)
+            known = tuple(self._fingerprints[row] for row in index.tolist())
             chosen.__dict__["_fingerprints"] = known
         return chosen
 
@@ -102,8 +120,8 @@ class Dataset:
 
     @cached_property
     def _fingerprints(self) -> tuple[str, ...]:
-        shape = repr(self.images.shape[1:]).encode()
-        return tuple(_hash(shape, image) for image in self.images)
+        shape = repr(self.image_shape).encode()
+        return tuple(_hash(shape, self.pictures(row)) for row in range(len(self)))
 
     def _index(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
         if rows.dtype == np.bool_:
@@ -120,6 +138,43 @@ class Dataset:
                 f"rows must lie in 0..{len(self) - 1}, received {index.min()}..{index.max()}"
             )
         return index
+
+
+class _View(Dataset):
+    """Rows of another data set, whose images are not copied; `images` is a new copy each time."""
+
+    _whole: NDArray[np.uint8]
+    _rows: NDArray[np.int64]
+
+    def __init__(self, whole: Dataset, rows: NDArray[np.int64]) -> None:
+        nested = whole if isinstance(whole, _View) else None
+        parts = {
+            "_whole": nested._whole if nested is not None else whole.images,
+            "_rows": nested._rows[rows] if nested is not None else rows,
+            "labels": _frozen("labels", whole.labels[rows], np.int64),
+            "ids": _frozen("ids", whole.ids[rows], np.int64),
+            "notes": whole.notes,
+            "source": whole.source,
+        }
+        self.__dict__.update(parts)
+        if len(np.unique(self.ids)) != len(self.ids):
+            raise DataError("rows must be named once each")
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """Return a copy of all of them."""
+        copied = self.pictures(np.arange(len(self)))
+        copied.flags.writeable = False
+        return copied
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self._whole.shape[1:]
+
+    def pictures(self, rows: int | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return the images of some rows, read from where they are."""
+        return np.asarray(self._whole[self._rows[rows]], np.uint8)
 
 
 def load(

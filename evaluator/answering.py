@@ -93,7 +93,7 @@ def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
             "that are new to all of them (--data)"
         )
     count = None if options.full else options.images
-    choice = choose(data.subset(new), None, count, options.seed)
+    choice = choose(data.view(new), None, count, options.seed)
     split: SplitKind = "unknown" if None in splits else "validation"
     if options.held_out:
         split = "held-out"
@@ -139,7 +139,7 @@ def _sheets(
     images, places = np.flatnonzero(known.any(axis=1)), plan.places["shown"]
     rows, cells = np.nonzero(known[np.ix_(images, places)])
     questions, at = Questions(rows, cells), (images[rows], places[cells])
-    benchmark = replace(plan.shown, data=plan.data.subset(images), dealt=plan.shown.dealt[images])
+    benchmark = replace(plan.shown, data=plan.data.view(images), dealt=plan.shown.dealt[images])
     return [
         Sheet(
             shown_name(path.name),

@@ -86,7 +86,7 @@ class Asker:
             book.keep(blocks[index], labels)
             self.asked += len(labels)
 
-        shape = plan.data.images.shape[1:]
+        shape = plan.data.image_shape
         display.begin([len(block) for block in blocks], self.archive.path.name)
         shapes = [Block((len(block), *shape)) for block in blocks]
         complete = self.begin().pose(shapes, fill, display.tell, answered)

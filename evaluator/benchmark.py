@@ -33,7 +33,7 @@ class Benchmark:
     def images(self, cell: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The images of some rows, damaged by one cell: uint8 `(len(rows), h, w, c)`."""
         damage = self.cells[cell]
-        pictures = self.data.images[rows]
+        pictures = self.data.pictures(rows)
         if not damage.steps:
             return pictures
         return corrupt_cell(pictures, damage, self.seed, self.data.ids[rows])

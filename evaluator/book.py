@@ -25,6 +25,7 @@ class Book:
         self._plan, self.run, self._store = plan, run, store
         self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
         self.contradicted = 0
+        self._known = 0  # answers of the run, in the plan or not, that this process has seen
         if store is not None:
             self._read(store, run)
         self.stored = int((self.labels != UNKNOWN).sum())
@@ -49,7 +50,8 @@ class Book:
             asked = questions.cells == cell
             key = AnswerKey(self.run, self._plan.texts[cell])
             block.append((key, ids[questions.rows[asked]], labels[asked]))
-        self.contradicted += self._store.put_block(block)
+        self.contradicted += self._store.put_block(block, self._known)
+        self._known += len(labels)
 
     def answers(self, name: str, questions: Questions) -> NDArray[np.int64]:
         """The labels given to questions of one of the plan's benchmarks, int64 `(m,)`; -1: unknown."""
@@ -63,7 +65,9 @@ class Book:
         return Questions(rows, cells), labels[rows, cells].astype(np.int64)
 
     def _read(self, store: Store, run: Run) -> None:
-        questions, labels = placed(self._plan, store.run_answers(run))
+        stored = store.run_answers(run)
+        self._known = stored.total
+        questions, labels = placed(self._plan, stored)
         self.labels[questions.rows, questions.cells] = labels
 
 

@@ -136,7 +136,7 @@ class _Exam:
     """The damaged images with their labels, and how much each one counts."""
 
     def __init__(self, benchmark: Benchmark, questions: Questions) -> None:
-        shape = (len(questions), *benchmark.data.images.shape[1:])
+        shape = (len(questions), *benchmark.data.image_shape)
         self.images = np.empty(shape, np.uint8)
         fill_block(benchmark, questions, self.images, 1)  # Keras's own threads are waiting
         self._truth = benchmark.data.labels[questions.rows]

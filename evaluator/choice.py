@@ -59,12 +59,14 @@ def choose(
     chosen = cleaned.ids[prefix_order(cleaned, seed)[:count]]
     place = np.argsort(data.ids)
     rows = place[np.searchsorted(data.ids, chosen, sorter=place)]
-    return Choice(data.subset(rows), kind, tuple(notes))
+    return Choice(data.view(rows), kind, tuple(notes))
 
 
 def _without_pixels(data: Dataset) -> Dataset:
     """The same data for all that goes by hashes, labels and ids: copies of it take no room."""
-    faint = Dataset(data.images[:, :1, :1], data.labels, data.ids, data.notes, data.source)
+    black = np.zeros((1, 1, 1, data.image_shape[2]), np.uint8)
+    dots = np.broadcast_to(black, (len(data), 1, 1, data.image_shape[2]))
+    faint = Dataset(dots, data.labels, data.ids, data.notes, data.source)
     faint.__dict__["_fingerprints"] = data.fingerprints()
     return faint
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -116,6 +117,29 @@ class Estimator:
         strengths = STRENGTHS if self._used else ALONE
         self._matching = Matching(_scored(self._used, target, len(library)), self._prior, strengths)
         self._best = max((score.value for score in self._used), default=None)
+
+    def rests_on(self, past: Sequence[PastScore], target: Target) -> bool:
+        """Whether it was made of these very scores, for a target of the same phase and size."""
+        same = (target.phase, target.hidden) == (self._target.phase, self._target.hidden)
+        return same and [*map(id, past)] == [*map(id, self._past)]
+
+    def aimed(self, target: Target) -> Estimator:
+        """The same for another target of this phase and size."""
+        made = copy(self)
+        made._target = target
+        return made
+
+    @one_thread()
+    def without(self, place: int, target: Target) -> Estimator:
+        """As `aimed`, with one of the phase's past scores left out, not the only one."""
+        made = copy(self)
+        made.__dict__.pop("_judged", None)
+        made._past = [score for score in self._past if score is not self._used[place]]
+        made._used = [*self._used[:place], *self._used[place + 1 :]]
+        made._target = target
+        made._best = max((score.value for score in made._used), default=None)
+        made._matching = self._matching.without(place)
+        return made
 
     @one_thread()
     def estimate(self, figures: Figures) -> Estimate:

@@ -19,7 +19,7 @@ from evaluator.asker import Asker
 from evaluator.book import Book
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
-from evaluator.expecting import Expectation, expectation
+from evaluator.expecting import Expectation
 from evaluator.forecast import as_prediction, figures_of
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
@@ -36,6 +36,7 @@ from evaluator.remarks import (
     source_of,
 )
 from evaluator.result import Report, Timing
+from evaluator.series import Series
 from evaluator.store import Run, Store, find_store
 from evaluator.storing import answers as store_answers
 from evaluator.storing.errors import StoreError
@@ -77,9 +78,17 @@ def local_eval(
 
 
 def evaluate(
-    zip_path: Path, data: Dataset, challenge: Challenge, options: Options, shown: Shown = silent
+    zip_path: Path,
+    data: Dataset,
+    challenge: Challenge,
+    options: Options,
+    shown: Shown = silent,
+    series: Series | None = None,
 ) -> Report:
-    """Evaluate one zip on one data set; see `local_eval`. `shown` is told of the progress."""
+    """Evaluate one zip on one data set; see `local_eval`. `shown` is told of the progress.
+
+    series: of this data and these options, where several are evaluated one after the other.
+    """
     started = time.monotonic()
     resolve(options.corrupt)  # a wrong name is told before anything is started
     with Archive(zip_path) as archive:
@@ -87,9 +96,11 @@ def evaluate(
             return _not_run(archive, challenge, data, options, started)
         with ExitStack() as stack:
             display = stack.enter_context(shown())
-            store = stack.enter_context(opened) if (opened := open_store(options)) else None
+            if series is None:
+                store = stack.enter_context(opened) if (opened := open_store(options)) else None
+                series = Series(store, data, options)
             asker = stack.enter_context(Asker(archive, challenge, options))
-            return _evaluated(asker, data, store, display, started)
+            return _evaluated(asker, data, series, display, started)
 
 
 def open_store(options: Options) -> Store | None:
@@ -105,19 +116,20 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
 
 
 def _evaluated(
-    asker: Asker, data: Dataset, store: Store | None, display: Display, started: float
+    asker: Asker, data: Dataset, series: Series, display: Display, started: float
 ) -> Report:
     archive, challenge, options = asker.archive, asker.challenge, asker.options
+    store = series.store
     if store is None or not (store.runs(archive.sha256) or store.scores(options.phase)):
         asker.begin()  # there is something to ask for certain: it loads while the rest is prepared
     findings = examine(archive, challenge, ignored=FATAL)
-    plan = make_plan(archive.path, data, options)
+    plan = series.plan(archive.path)
     flattering = flattered(archive, plan, options)  # a misspelt name is told before it runs
     rehearsal = begun(asker, plan, data, store, display)
-    expected = _expectation(rehearsal, data, store)
+    expected = _expectation(rehearsal, data, series)
     part = _ask(rehearsal, expected)
     complete = rehearsal.is_complete(part)
-    meaning = meaningless(rehearsal, part, store) if complete else []
+    meaning = meaningless(rehearsal, part, store) if complete and not series.several else []
     outcome = asker.finish()
     failed = [] if complete else failure(outcome, challenge, options.python, ended_by(rehearsal))
     scores = None if failed else rehearsal.scores(part)
@@ -145,7 +157,11 @@ def _evaluated(
         asker.asked,
         options.full,
     )
-    return report if failed else _with_answers(report, rehearsal, part, expected, store)
+    if failed:
+        return report
+    if series.several:
+        return replace(report, estimate=expected.estimate if expected else None)
+    return _with_answers(report, rehearsal, part, expected, store)
 
 
 def begun(
@@ -167,13 +183,13 @@ def begun(
     return Rehearsal(name, archive.sha256, plan, book, asker, asker.challenge, display, secret)
 
 
-def _expectation(rehearsal: Rehearsal, data: Dataset, store: Store | None) -> Expectation | None:
+def _expectation(rehearsal: Rehearsal, data: Dataset, series: Series) -> Expectation | None:
     asker = rehearsal.asker
     if not asker.options.estimate:
         return None
-    top_up = partial(_top_up, data=data, rehearsal=rehearsal, store=store)
+    top_up = partial(_top_up, data=data, rehearsal=rehearsal, store=series.store)
     hidden = rehearsal.challenge.hidden_images
-    return expectation(store, rehearsal.book.run, data, asker.options, hidden, top_up)
+    return series.expectation(rehearsal.book.run, hidden, top_up)
 
 
 def _top_up(path: Path, *, data: Dataset, rehearsal: Rehearsal, store: Store | None) -> str:

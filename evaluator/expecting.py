@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from cells import Dataset
 from evaluator.estimate import Estimate, Estimator
 from evaluator.estimation.inputs import Target
 from evaluator.forecast import figures_of, library_cells
-from evaluator.options import Options
-from evaluator.past import NOTHING, Past, past_scores
+from evaluator.past import Past
 from evaluator.plan import Round
 from evaluator.rehearsal import Rehearsal
-from evaluator.store import Run, Store
 
 
 @dataclass
 class Expectation:
-    """The estimate so far; None until every cell has an answer."""
+    """The estimate so far; None until every cell has an answer.
+
+    make: an estimator of cells, past scores and target, as `Estimator`.
+    """
 
     past: Past
     target: Target
     tolerance: float
     estimate: Estimate | None = field(default=None)
+    make: Callable[..., Estimator] = field(default=Estimator, repr=False)
     _estimator: Estimator | None = field(default=None, repr=False)
 
     def renew(self, rehearsal: Rehearsal, part: Round) -> None:
@@ -33,7 +33,7 @@ class Expectation:
         if figures is not None:
             if self._estimator is None:  # what the past scores say stays the same in every round
                 cells = library_cells(rehearsal.plan)
-                self._estimator = Estimator(cells, self.past.scores, self.target)
+                self._estimator = self.make(cells, self.past.scores, self.target)
             self.estimate = self._estimator.estimate(figures)
 
     @property
@@ -50,18 +50,3 @@ class Expectation:
             f"after {images:,} images: expected hidden score {made.median:.2f}, "
             f"90 % between {made.low:.2f} and {made.high:.2f}"
         )
-
-
-def expectation(
-    store: Store | None,
-    run: Run,
-    data: Dataset,
-    options: Options,
-    hidden_images: int | None,
-    top_up: Callable[[Path], str],
-) -> Expectation:
-    """Gather the past scores of the phase; see `past_scores` for `top_up`."""
-    past = past_scores(store, run, data, options, top_up) if store is not None else NOTHING
-    decimals = max((score.decimals or 0 for score in past.scores), default=None)
-    target = Target(options.phase, options.hidden_images or hidden_images, decimals)
-    return Expectation(past, target, options.tolerance)

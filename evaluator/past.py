@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from evaluator.forecast import figures_from, tally
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
-from evaluator.store import LeaderboardScore, Prediction, Run, Store, Submission
+from evaluator.store import LeaderboardScore, Prediction, Run, Store
 from submission.archive import sha256_of
 
 if TYPE_CHECKING:
@@ -46,39 +47,89 @@ class _Answers:
     shown: Score | None
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A past submission that counts. unsplit: no split is known of it."""
+
+    score: PastScore
+    line: PastLine
+    unsplit: bool
+
+
 NOTHING = Past((), (), ())
 
 
-def past_scores(store: Store, run: Run, data: Dataset, options: Options, top_up: TopUp) -> Past:
-    """The scores of the phase with local figures of the same images, seed and cells.
+class PastReader:
+    """Reads the past submissions of a store, each once, whatever submissions they are past ones of.
 
-    The submission of `run` itself is no past one of its own. A submission without answers is asked
-    anew where its zip is still to be found.
+    run: of any of these; their data, seed and environment are the same.
     """
-    others = _latest(store, options.phase, run.submission)
-    notes = _by_name_only(store, options.phase)
-    if not others:
-        return Past((), (), tuple(notes))
-    plan, untrained = plan_on(Choice(data, "all", ()), options), Untrained(data)
-    predicted = {row.score.id: row.prediction for row in store.history() if row.score}
-    scores, lines, used = [], [], []
-    for found in others:
+
+    def __init__(self, store: Store, run: Run, data: Dataset, options: Options) -> None:
+        self._store, self._run, self._data, self._options = store, run, data, options
+        self._latest = _latest(store, options.phase)
+        self._by_name = _by_name_only(store, options.phase)
+        self._found: dict[str, _Entry] = {}
+
+    def past(self, own: str, top_up: TopUp) -> Past:
+        """The scores of the phase with local figures of the same images, seed and cells.
+
+        own: SHA-256 of the submission to predict, which is no past one of its own. A submission
+        without answers is asked anew where its zip is still to be found.
+        """
+        used, notes = [], [*self._by_name]
+        for score in self._latest:
+            if (sha256 := score.submission.sha256) == own:
+                continue
+            if sha256 not in self._found:
+                wrong = self._read(score, top_up)
+                if wrong:
+                    notes.append(f"{score.submission.name}, scored {score}, is left out: {wrong}")
+                    continue
+            used.append(self._found[sha256])
+        unsplit = [] if self._options.held_out else [one.line.name for one in used if one.unsplit]
+        scores, lines = tuple(one.score for one in used), tuple(one.line for one in used)
+        return Past(scores, lines, (*notes, *_without_split(unsplit)))
+
+    def everyone(self, own: str) -> tuple[PastScore, ...]:
+        """The scores of all that have been read, and of this submission if it has one."""
+        for score in self._latest:
+            if score.submission.sha256 == own and own not in self._found:
+                self._read(score, lambda _: "not now")
+        known = (self._found.get(score.submission.sha256) for score in self._latest)
+        return tuple(entry.score for entry in known if entry is not None)
+
+    def _read(self, score: LeaderboardScore, top_up: TopUp) -> str:
+        """What is wrong with it, or ""."""
         try:
-            answers, wrong = _answers(store, run, plan, found, untrained, top_up)
-        except (DataError, OSError) as error:  # its split, or its zip
-            answers, wrong = None, str(error)
-        if answers is None:
-            notes.append(f"{found.submission.name}, scored {found}, is left out: {wrong}")
-            continue
-        scores.append(
-            PastScore(
-                answers.figures, found.value, found.decimals, found.hidden_images, found.phase
+            answers, wrong = _answers(
+                self._store, self._run, self._plan, score, self._untrained, top_up
             )
+        except (DataError, OSError) as error:  # its split, or its zip
+            return str(error)
+        if answers is None:
+            return wrong
+        path = score.submission.path
+        self._found[score.submission.sha256] = _Entry(
+            PastScore(
+                answers.figures, score.value, score.decimals, score.hidden_images, score.phase
+            ),
+            _line(answers, score, self._predicted.get(score.id)),
+            not path or find_split(Path(path), None) is None,
         )
-        lines.append(_line(answers, found, predicted.get(found.id)))
-        used.append(found.submission)
-    unsaid = () if options.held_out else _without_split(used)
-    return Past(tuple(scores), tuple(lines), (*notes, *unsaid))
+        return ""
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return plan_on(Choice(self._data, "all", ()), self._options)
+
+    @cached_property
+    def _untrained(self) -> Untrained:
+        return Untrained(self._data)
+
+    @cached_property
+    def _predicted(self) -> dict[int, Prediction | None]:
+        return {row.score.id: row.prediction for row in self._store.history() if row.score}
 
 
 def _by_name_only(store: Store, phase: str) -> list[str]:
@@ -91,9 +142,8 @@ def _by_name_only(store: Store, phase: str) -> list[str]:
     return [f"{left_out}: record the zip itself (local-eval record ZIP --score ...)."]
 
 
-def _without_split(used: Sequence[Submission]) -> list[str]:
+def _without_split(names: Sequence[str]) -> list[str]:
     """Their local figures may rest on images that they have learnt, which bends the estimate."""
-    names = [s.name for s in used if not s.path or find_split(Path(s.path), None) is None]
     if not names:
         return []
     said = (
@@ -103,10 +153,10 @@ def _without_split(used: Sequence[Submission]) -> list[str]:
     return [said]
 
 
-def _latest(store: Store, phase: str, own: str) -> list[LeaderboardScore]:
-    """One score a submission, the last recorded; of those whose zip is known, and not our own."""
+def _latest(store: Store, phase: str) -> list[LeaderboardScore]:
+    """One score a submission, the last recorded; of those whose zip is known."""
     scores = {score.submission.sha256: score for score in store.scores(phase)}
-    return [score for sha256, score in scores.items() if sha256 not in ("", own)]
+    return [score for sha256, score in scores.items() if sha256]
 
 
 def _answers(

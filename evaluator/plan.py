@@ -150,10 +150,7 @@ def prefix(benchmark: Benchmark, images: int) -> Benchmark:
     data = benchmark.data
     if images == len(data):
         return benchmark
-    first = Dataset(
-        data.images[:images], data.labels[:images], data.ids[:images], data.notes, data.source
-    )
-    return replace(benchmark, data=first, dealt=benchmark.dealt[:images])
+    return replace(benchmark, data=data.view(np.arange(images)), dealt=benchmark.dealt[:images])
 
 
 def _in_order(data: Dataset, preset: Preset, draws: int, options: Options) -> Benchmark:

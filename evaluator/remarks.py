@@ -139,7 +139,7 @@ class Fed:
         known = self.store.answers(key, self.data.ids) if self.store else None
         if known is not None:
             return known
-        shape = self.data.images.shape[1:]
+        shape = self.data.image_shape
         order = secret_order(len(self.data), self.rehearsal.secret, reading.name.encode())
 
         def fill(_: int, out: NDArray[np.generic]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -82,20 +83,25 @@ def _entries(
 ) -> list[Entry | None]:
     """One a zip, None for one that fails: told on standard error. Raises where all fail."""
     from cells.errors import DataError
-    from evaluator.evaluate import evaluate
+    from evaluator.evaluate import evaluate, open_store
     from evaluator.progress import on_terminal
+    from evaluator.series import Series
     from submission.errors import SubmissionError
 
     known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
     found: list[Entry | None] = []
-    for path in inputs.zips:
-        try:
-            report = evaluate(path, inputs.data, inputs.challenge, inputs.options, on_terminal)
-        except (SubmissionError, DataError) as error:  # its zip, or the split beside it
-            say(f"{path.name} is left out: {error}")
-            found.append(None)
-            continue
-        found.append(_entry(shown(path.name), report, known, options))
+    with ExitStack() as stack:
+        store = stack.enter_context(opened) if (opened := open_store(inputs.options)) else None
+        series = Series(store, inputs.data, inputs.options, several=True)
+        given = inputs.data, inputs.challenge, inputs.options, on_terminal, series
+        for path in inputs.zips:
+            try:
+                report = evaluate(path, *given)
+            except (SubmissionError, DataError) as error:  # its zip, or the split beside it
+                say(f"{path.name} is left out: {error}")
+                found.append(None)
+                continue
+            found.append(_entry(shown(path.name), report, known, options))
     if not any(found):
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
     return found

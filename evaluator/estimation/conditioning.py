@@ -72,6 +72,27 @@ class LowRank:
         return np.asarray(scaled - (seen[:, :, 0] @ self._loadings.T) / self._diagonal)
 
 
+class Without:
+    """An `Inverse` once one of what was seen is left out, from the inverse of all."""
+
+    def __init__(self, whole: Inverse, place: int) -> None:
+        self._whole, self._place = whole, place
+        one = np.zeros_like(whole.precision)
+        one[:, place] = 1.0
+        column = whole.solve(one)
+        self._own = column[:, place]
+        self._column = np.delete(column, place, axis=1)
+        left = np.delete(whole.precision, place, axis=1)
+        self.precision: Floats = left - self._column**2 / self._own[:, None]
+        self.log_det = np.asarray(whole.log_det + np.log(self._own), np.float64)
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        solved = self._whole.solve(np.insert(vectors, self._place, 0.0, axis=1))
+        too_much = solved[:, self._place] / self._own
+        return np.delete(solved, self._place, axis=1) - self._column * too_much[:, None]
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What was seen, less its expectation, under every choice.
@@ -90,6 +111,10 @@ class Evidence:
         """Under every choice that the inverse was made for."""
         solved = inverse.solve(np.tile(residual, (len(inverse.log_det), 1)))
         return cls(inverse, residual, solved, -0.5 * (solved @ residual + inverse.log_det))
+
+    def without(self, place: int) -> Evidence:
+        """Had one not been seen."""
+        return Evidence.of(Without(self.inverse, place), np.delete(self.residual, place))
 
     @property
     def weights(self) -> Floats:

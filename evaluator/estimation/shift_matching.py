@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -118,6 +119,10 @@ class Scored:
     scores: Floats
     score_noise: Floats
 
+    def without(self, place: int) -> Scored:
+        """All but one."""
+        return Scored(*(np.delete(one, place, axis=0) for one in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -164,6 +169,12 @@ class _Logits:
     profile: Floats
     local: Floats
 
+    def without(self, place: int) -> _Logits:
+        """All models but one."""
+        models = np.arange(len(self.centre)) != place
+        rows = self.centre[models], self.slopes[models], self.profile[models]
+        return _Logits(*rows, self.local[:, models])
+
     @classmethod
     def of(cls, accuracies: Floats, noise: Floats, prior: Prior, strengths: Strengths) -> _Logits:
         means = np.clip(accuracies @ prior.mean, EDGE, 1 - EDGE)
@@ -192,6 +203,19 @@ class Matching:
         self._scored, self._prior, self._strengths = scored, prior, strengths
         self._past = _Logits.of(scored.accuracies, scored.noise, prior, strengths)
         self._factors = strengths.coefficients()
+
+    def without(self, place: int) -> Matching:
+        """The same with one past score left out, in a fraction of the time."""
+        made = copy(self)
+        made.__dict__ = {name: self.__dict__[name] for name in ("_prior", "_strengths", "_factors")}
+        made.observed = np.delete(self.observed, place)
+        made._scored, made._past = self._scored.without(place), self._past.without(place)
+        if len(made.observed):
+            made.__dict__["_seen"] = self._seen.without(place)
+            exact = self._seen_exactly
+            known = made._seen if exact is self._seen else exact.without(place)
+            made.__dict__["_seen_exactly"] = known
+        return made
 
     def match(self, wanted: Wanted) -> Match:
         """Condition its score on the past ones."""

@@ -80,7 +80,7 @@ def _pick(sheet: Sheet, question: int, easy: NDArray[np.float64]) -> Pick:
     at = np.array([row], np.int64)
     return Pick(
         sheet.benchmark.cells[cell].name,
-        sheet.benchmark.data.images[row],
+        sheet.benchmark.data.pictures(row),
         sheet.benchmark.images(cell, at)[0],
         int(sheet.benchmark.data.labels[row]),
         int(sheet.labels[question]),

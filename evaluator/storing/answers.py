@@ -8,6 +8,7 @@ import sqlite3
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evaluator.storing import blocks
 from evaluator.storing.errors import StoreError
 from evaluator.storing.label_code import BrokenLabelsError, pack, unpack, unpack_all
 from evaluator.storing.rows import AnswerKey, Answers, Run, RunAnswers
@@ -33,21 +34,77 @@ def as_answers(ids: ArrayLike, labels: ArrayLike) -> Answers:
 
 def read(db: sqlite3.Connection, key: AnswerKey) -> Answers:
     """All stored answers of a cell; none if there are none, or if their bytes are broken."""
+    run = _run_id(db, key.run)
+    if run is not None and blocks.totals(db, run)[1]:
+        return _cell_of(read_run(db, key.run), key.cell)
     query = "SELECT labels FROM answers WHERE run = ? AND cell = ?"
-    row = db.execute(query, (_run_id(db, key.run), key.cell)).fetchone()
+    row = db.execute(query, (run, key.cell)).fetchone()
     return NONE if row is None else _unpacked(row[0])
 
 
 def read_run(db: sqlite3.Connection, run: Run) -> RunAnswers:
     """All answers of a run in one go: a tenth of the time of a reading a cell."""
-    query = "SELECT cell, labels FROM answers WHERE run = ? ORDER BY id"
-    rows = db.execute(query, (_run_id(db, run),)).fetchall()
+    query = (  # in one statement: another process may be moving blocks into the rows
+        "SELECT 0, id, cell, count, labels FROM answers WHERE run = :run UNION ALL "
+        "SELECT 1, id, cells, count, labels FROM blocks WHERE run = :run ORDER BY 1, 2"
+    )
+    found = db.execute(query, {"run": _run_id(db, run)}).fetchall()
+    rows = [(cell, labels) for kind, _, cell, _, labels in found if kind == 0]
+    waiting = blocks.together([(cells, labels) for kind, _, cells, _, labels in found if kind])
     answers, counts = unpack_all([labels for _, labels in rows])
-    return RunAnswers(tuple(cell for cell, _ in rows), counts, answers)
+    total = sum(row[3] for row in found)
+    read = RunAnswers(tuple(cell for cell, _ in rows), counts, answers, total)
+    return _with_blocks(read, waiting) if waiting else read
 
 
-def merge(db: sqlite3.Connection, key: AnswerKey, new: Answers) -> int:
-    """Add answers; what is stored stays. Returns how many contradict it. Inside a transaction."""
+def put(db: sqlite3.Connection, block: blocks.Block, known: int | None = None) -> int:
+    """Add answers; what is stored stays. Returns how many contradict it. Inside a transaction.
+
+    known: how many answers of the run the caller knows, this block's not among them. If no other is
+    stored, there is nothing to look for, and the block may wait for others.
+    """
+    run = _run_id(db, block[0][0].run) if block and blocks.fits(block) else None
+    if run is not None and known is not None:
+        there, waiting = blocks.totals(db, run)
+        new = sum(len(answers) for _, answers in block)
+        if known == there + waiting and waiting + new < there:
+            blocks.append(db, run, block)
+            return 0
+    for one in dict.fromkeys(key.run for key, _ in block):
+        _settle(db, one)
+    return sum(_merge(db, key, answers) for key, answers in block)
+
+
+def _settle(db: sqlite3.Connection, run: Run) -> None:
+    """Move what waits in blocks into the cells' rows."""
+    number = _run_id(db, run)
+    if number is not None:
+        for cell, answers in blocks.taken(db, number).items():
+            _merge(db, AnswerKey(run, cell), answers)
+
+
+def _with_blocks(rows: RunAnswers, waiting: dict[str, Answers]) -> RunAnswers:
+    """All cells in the order of the rows, then those that stand in blocks alone."""
+    cells = {cell: place for place, cell in enumerate(dict.fromkeys((*rows.cells, *waiting)))}
+    more = [np.full(len(answers), cells[cell]) for cell, answers in waiting.items()]
+    places = np.concatenate([np.repeat(np.arange(len(rows.cells)), rows.counts), *more])
+    ids = np.concatenate([rows.answers.ids, *(answers.ids for answers in waiting.values())])
+    labels = np.concatenate([rows.answers.labels, *(one.labels for one in waiting.values())])
+    order = np.lexsort((ids, places))
+    counts = np.bincount(places, minlength=len(cells))
+    return RunAnswers(tuple(cells), counts, Answers(ids[order], labels[order]), rows.total)
+
+
+def _cell_of(found: RunAnswers, cell: str) -> Answers:
+    if cell not in found.cells:
+        return NONE
+    place = found.cells.index(cell)
+    first = int(found.counts[:place].sum())
+    own = slice(first, first + int(found.counts[place]))
+    return Answers(found.answers.ids[own], found.answers.labels[own])
+
+
+def _merge(db: sqlite3.Connection, key: AnswerKey, new: Answers) -> int:
     old = read(db, key)
     labels, stored = find(old, new.ids)
     kept = ~stored
@@ -79,8 +136,12 @@ def runs(db: sqlite3.Connection, sha256: str) -> tuple[Run, ...]:
 
 def cells(db: sqlite3.Connection, run: Run) -> dict[str, int]:
     """How many answers each cell of a run has."""
+    number = _run_id(db, run)
+    if number is not None and blocks.totals(db, number)[1]:
+        found = read_run(db, run)
+        return dict(zip(found.cells, found.counts.tolist(), strict=True))
     query = "SELECT cell, count FROM answers WHERE run = ? ORDER BY id"
-    return dict(db.execute(query, (_run_id(db, run),)).fetchall())
+    return dict(db.execute(query, (number,)).fetchall())
 
 
 def drawn_order() -> int:

@@ -67,12 +67,14 @@ class Answers:
 class RunAnswers:
     """All answers of a run, cell after cell. cells: as texts. counts: answers of each, int64 `(m,)`.
 
-    answers: of all cells together; ids ascend within a cell.
+    answers: of all cells together; ids ascend within a cell. total: how many are stored, those that
+    cannot be read among them.
     """
 
     cells: tuple[str, ...]
     counts: NDArray[np.int64]
     answers: Answers
+    total: int
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from evaluator.storing.errors import DamagedStoreError, StoreError
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours
 _NEVER = 1000  # no version of ours will be this high: such a number is damage
 _FIRST_TABLES = ("submissions", "runs", "answers", "scores", "predictions")
-TABLES = (*_FIRST_TABLES, "orders")  # a parent before its children
+TABLES = (*_FIRST_TABLES, "orders", "blocks")  # a parent before its children
 _FIRST = (
     """
 CREATE TABLE submissions (
@@ -84,7 +84,18 @@ CREATE TABLE orders (
     UNIQUE (data, seed))
 """,
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS)
+_BLOCKS = (
+    """
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    cells TEXT NOT NULL,  -- a JSON list
+    count INTEGER NOT NULL,
+    labels BLOB NOT NULL CHECK (typeof(labels) = 'blob'))  -- see blocks.py
+""",
+    "CREATE INDEX waiting ON blocks (run, count)",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS, _BLOCKS)
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from codabench_rehearsal.console.words import cleaned
+from evaluator.storing import blocks
 from evaluator.storing.errors import StoreError
 from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.storing.score_text import MOST_DECIMALS, read_date, read_phase
@@ -204,7 +205,25 @@ def _counts(db: sqlite3.Connection) -> dict[int, tuple[int, int]]:
         "SELECT r.submission, count(DISTINCT a.cell), sum(a.count) FROM answers a, runs r "
         "WHERE a.run = r.id GROUP BY r.submission"
     )
-    return {row[0]: (row[1], row[2]) for row in db.execute(query).fetchall()}
+    found = {row[0]: (row[1], row[2]) for row in db.execute(query).fetchall()}
+    return found | _with_blocks(db, found)
+
+
+def _with_blocks(
+    db: sqlite3.Connection, rows: dict[int, tuple[int, int]]
+) -> dict[int, tuple[int, int]]:
+    """The counts of those that have answers in blocks, too."""
+    cells: dict[int, set[str]] = defaultdict(set)
+    answers: dict[int, int] = defaultdict(int)
+    for submission, names, count in blocks.counted(db):
+        cells[submission].update(names)
+        answers[submission] += count
+    query = "SELECT DISTINCT a.cell FROM answers a, runs r WHERE a.run = r.id AND r.submission = ?"
+    for submission in cells:
+        cells[submission].update(cell for (cell,) in db.execute(query, (submission,)).fetchall())
+    return {
+        one: (len(cells[one]), rows.get(one, (0, 0))[1] + count) for one, count in answers.items()
+    }
 
 
 def _before(expected: list[Prediction], score: LeaderboardScore | None) -> Prediction | None:

@@ -124,3 +124,34 @@ def test_fingerprint_sees_every_part(changed: str) -> None:
 def test_repr_is_short() -> None:
     """A Dataset in a notebook prints all its pixels."""
     assert repr(_make()) == "Dataset(5 images 4x4x3, source='arrays')"
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_view_is_the_subset(count: int) -> None:
+    """An image read through a view is another than the one its label and id belong to."""
+    whole = _drawn(7)
+    rows = np.array([6, 0, 3, 2, 5][:count], np.int64)
+    for data in (whole, whole.view([6, 5, 4, 3, 2, 1, 0])):
+        view, copied = data.view(rows), data.subset(rows)
+        assert len(view) == len(copied) == count
+        assert view.image_shape == copied.image_shape
+        assert np.array_equal(view.images, copied.images)
+        assert np.array_equal(view.labels, copied.labels)
+        assert np.array_equal(view.ids, copied.ids)
+        assert view.fingerprint() == copied.fingerprint()
+        for place in range(count):
+            assert np.array_equal(view.pictures(place), copied.images[place])
+
+
+def test_a_view_copies_no_image() -> None:
+    """An evaluation of all images holds them twice."""
+    whole = _drawn(7)
+    assert np.shares_memory(whole.view([3, 1]).pictures(0), whole.images)
+    with pytest.raises(DataError, match="rows must lie in 0..6"):
+        whole.view([7])
+
+
+def _drawn(count: int) -> Dataset:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 4, 5, 3), np.uint8)
+    return Dataset(images, np.arange(count) % 3, 10 + np.arange(count))

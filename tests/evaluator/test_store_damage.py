@@ -92,7 +92,7 @@ def test_six_hundred_damages_serve_nothing_wrong(
 def test_what_can_be_read_is_kept(whole: Path, tmp_path: Path) -> None:
     """Else one bad page would cost scores that nobody can ask for again."""
     size = whole.stat().st_size
-    path = damaged(whole, tmp_path, PAGE * (size // PAGE // 3), os.urandom(PAGE))
+    path = damaged(whole, tmp_path, PAGE * (size // PAGE // 2), os.urandom(PAGE))
     with Store.open(path) as store:
         (note,) = store.notes
         assert "the store was damaged" in note

@@ -1,0 +1,162 @@
+"""Many blocks of answers: kept at once, packed a few times, read like any others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evaluator.store import AnswerKey, Store
+from evaluator.storing import schema as store_schema
+from tests.evaluator.stores import KEY, RUN, SHA, key_of, store_at
+
+Labels = NDArray[np.int64]
+Told = list[tuple[AnswerKey, Labels, Labels]]
+CELLS, IMAGES = 6, 300
+
+
+def _blocks(seed: int, size: int) -> Iterator[Told]:
+    """All answers of a run, in blocks, every image and cell once; the label follows from both."""
+    order = np.random.default_rng(seed).permutation(CELLS * IMAGES)
+    for first in range(0, len(order), size):
+        cells, ids = np.divmod(order[first : first + size], IMAGES)
+        yield [
+            (key_of(cell), ids[cells == cell], _labels(cell, ids[cells == cell]))
+            for cell in np.unique(cells)
+        ]
+
+
+def _labels(cell: int, ids: Labels) -> Labels:
+    return np.asarray((7 * ids + cell) % 8, np.int64)
+
+
+def _waiting(store: Store) -> int:
+    return int(store._db.execute("SELECT count(*) FROM blocks").fetchone()[0])
+
+
+@pytest.mark.parametrize("size", [11, 37, 200, CELLS * IMAGES])
+def test_blocks_are_read_like_rows(tmp_path: Path, size: int) -> None:
+    """An interrupted `--full` run asks answers again, or shows others."""
+    waited, known = 0, 0
+    with store_at(tmp_path / "s.sqlite") as store:
+        for block in _blocks(1, size):
+            assert store.put_block(block, known) == 0
+            known += sum(len(ids) for _, ids, _ in block)
+            waited = max(waited, _waiting(store))
+            assert store.run_answers(RUN).total == known
+    assert (waited > 0) == (size < IMAGES * CELLS // 2)
+    with Store.open(tmp_path / "s.sqlite") as store:
+        found = store.run_answers(RUN)
+        assert sorted(found.cells) == [f"cell {cell}" for cell in range(CELLS)]
+        assert store.cells(RUN) == dict.fromkeys(found.cells, IMAGES)
+        (row,) = store.history()
+        assert (row.cells, row.answers) == (CELLS, CELLS * IMAGES)
+        assert np.array_equal(found.answers.ids, np.tile(np.arange(IMAGES), CELLS))
+        for cell in range(CELLS):
+            own = store.stored(key_of(cell))
+            assert np.array_equal(own.labels, _labels(cell, np.arange(IMAGES)))
+            assert len(store.missing(key_of(cell), np.arange(IMAGES + 1))) == 1
+
+
+def test_what_another_process_stored_is_seen(tmp_path: Path) -> None:
+    """Two runs of one zip at a time store two answers to a question, and nobody says so."""
+    path = tmp_path / "s.sqlite"
+    with store_at(path) as store, Store.open(path) as other:
+        blocks, known = list(_blocks(2, 100)), 0
+        for number, block in enumerate(blocks):
+            if number == 9:
+                key, ids, labels = blocks[12][0]
+                other.put_answers(key, ids, (labels + 1) % 8)
+            found = store.put_block(block, known)
+            assert found == (len(blocks[12][0][1]) if number == 12 else 0)
+            known += sum(len(ids) for _, ids, _ in block)
+        assert store.run_answers(RUN).total == CELLS * IMAGES
+        key, ids, labels = blocks[12][0]
+        assert np.array_equal(store.answers(key, ids), (labels + 1) % 8)  # type: ignore[arg-type]
+
+
+def test_a_run_forgotten_meanwhile_is_no_basis(tmp_path: Path) -> None:
+    """Answers are appended to a run that is gone, and lost."""
+    path = tmp_path / "s.sqlite"
+    with store_at(path) as store:
+        known = 0
+        for number, block in enumerate(_blocks(3, 100)):
+            if number == 7:
+                store.forget_answers(store.submissions()[0])
+                assert store.run_answers(RUN).total == _waiting(store) == 0
+            store.put_block(block, known)
+            known += sum(len(ids) for _, ids, _ in block)
+        assert store.run_answers(RUN).total == known - 700
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 9, b"x"])
+def test_a_broken_block_is_asked_again(tmp_path: Path, damage: bytes) -> None:
+    """One broken block hides all answers of a run."""
+    path = tmp_path / "s.sqlite"
+    with store_at(path) as store:
+        known = 0
+        for block in list(_blocks(4, 100))[:3]:
+            store.put_block(block, known)
+            known += sum(len(ids) for _, ids, _ in block)
+        store._db.execute("UPDATE blocks SET labels = ?, cells = '{'", (damage,))
+        assert _waiting(store) > 0
+        found = store.run_answers(RUN)
+        assert 0 < len(found.answers) < found.total == known
+        missing = store.missing(key_of(0), np.arange(IMAGES))
+        store.put_answers(key_of(0), missing, _labels(0, missing))
+        assert len(store.stored(key_of(0))) == IMAGES
+
+
+def test_large_ids_and_several_runs_are_kept(tmp_path: Path) -> None:
+    """Ids beyond what a block can hold are stored as others."""
+    other = replace(RUN, seed=1)
+    with store_at(tmp_path / "s.sqlite") as store:
+        store.put_block([(KEY, np.arange(100), np.arange(100) % 8)], 0)
+        for ids in ([2**40, 2**62], [2**40 - 1]):
+            known = store.run_answers(RUN).total
+            store.put_block([(KEY, ids, [5] * len(ids))], known)
+            assert store.answers(KEY, ids).tolist() == [5] * len(ids)  # type: ignore[union-attr]
+        store.put_block([(KEY, [200], [1]), (replace(KEY, run=other), [3], [2])], 103)
+        assert len(store.stored(KEY)) == 104
+        assert len(store.stored(replace(KEY, run=other))) == 1
+
+
+def test_a_store_without_blocks_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store of last month cannot be read."""
+    path = tmp_path / "s.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(store_schema, "MIGRATIONS", store_schema.MIGRATIONS[:2])
+        with store_at(path) as store:
+            store.put_answers(KEY, [1], [3])
+    with Store.open(path) as store:
+        assert store.stored(KEY).labels.tolist() == [3]
+        store.put_block([(KEY, [2], [4])], 1)
+        assert store.answers(KEY, [1, 2]).tolist() == [3, 4]  # type: ignore[union-attr]
+        assert [one.sha256 for one in store.submissions()] == [SHA]
+
+
+@pytest.mark.slow
+def test_four_times_the_blocks_take_four_times_as_long(tmp_path: Path) -> None:
+    """A run on all images spends most of its time on packing what is stored already."""
+
+    def seconds(images: int) -> float:
+        rng, known = np.random.default_rng(0), 0
+        order = rng.permutation(80 * images)
+        with store_at(tmp_path / f"{images}.sqlite") as store:
+            used = time.process_time()
+            for first in range(0, len(order), 4096):
+                cells, ids = np.divmod(order[first : first + 4096], images)
+                block = [
+                    (key_of(c), ids[cells == c], rng.integers(0, 8, (cells == c).sum()))
+                    for c in np.unique(cells)
+                ]
+                store.put_block(block, known)
+                known += len(cells)
+            return time.process_time() - used
+
+    assert seconds(8_000) < 7 * seconds(2_000)  # sixteen times as long, were it quadratic
