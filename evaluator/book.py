@@ -75,13 +75,13 @@ def placed(plan: Plan, stored: RunAnswers) -> tuple[Questions, NDArray[np.int64]
     """Those of a run's answers that belong to the plan: questions, with cells of `whole`, and labels."""
     places = {text: place for place, text in enumerate(plan.texts)}
     cells = np.array([places.get(text, UNKNOWN) for text in stored.cells], np.int64)
-    rows = _rows(plan.data.ids, stored.answers.ids)
+    rows = rows_of(plan.data.ids, stored.answers.ids)
     asked = np.repeat(cells, stored.counts)
     known = (asked != UNKNOWN) & (plan.data.ids[rows] == stored.answers.ids)
     return Questions(rows[known], asked[known]), stored.answers.labels[known]
 
 
-def _rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each wanted id stands among `ids`, if it does: the caller looks."""
     largest = int(ids.max())
     if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
@@ -93,4 +93,4 @@ def _rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64
     return order[np.minimum(found, len(order) - 1)]
 
 
-__all__ = ["UNKNOWN", "Book", "placed"]
+__all__ = ["UNKNOWN", "Book", "placed", "rows_of"]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from cells import Dataset, read_split
 from cells.errors import DataError
-from evaluator.book import placed
 from evaluator.choice import Choice, find_split
 from evaluator.estimation.inputs import Figures, PastScore
-from evaluator.forecast import figures_from, tally
+from evaluator.forecast import figures_from
+from evaluator.past_counts import PastCounter
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
@@ -102,9 +102,7 @@ class PastReader:
     def _read(self, score: LeaderboardScore, top_up: TopUp) -> str:
         """What is wrong with it, or ""."""
         try:
-            answers, wrong = _answers(
-                self._store, self._run, self._plan, score, self._untrained, top_up
-            )
+            answers, wrong = self._answers(score, top_up)
         except (DataError, OSError) as error:  # its split, or its zip
             return str(error)
         if answers is None:
@@ -118,6 +116,40 @@ class PastReader:
             not path or find_split(Path(path), None) is None,
         )
         return ""
+
+    def _answers(self, score: LeaderboardScore, top_up: TopUp) -> tuple[_Answers | None, str]:
+        found = self._stored(score)
+        if found is not None:
+            return found, ""
+        path = Path(score.submission.path) if score.submission.path else None
+        if path is None or not path.is_file():
+            return None, "its answers are not in the store, and its zip is not to be found"
+        if sha256_of(path) != score.submission.sha256:
+            return None, f"its answers are not in the store, and {path} is another zip now"
+        if not self._store.writable:
+            return None, "its answers are not in the store, which may only be read"
+        wrong = top_up(path)
+        found = None if wrong else self._stored(score)
+        return found, wrong or "some cells have no answer yet"
+
+    def _stored(self, score: LeaderboardScore) -> _Answers | None:
+        """Out of the run with the same images and seed, in this environment before any other."""
+        run, places = self._run, self._plan.places
+        wanted = (run.data, run.seed, run.dtype)
+        runs = self._store.runs(score.submission.sha256)
+        same = [one for one in runs if (one.data, one.seed, one.dtype) == wanted]
+        kept = self._untrained.of(Path(score.submission.path))
+        for one in sorted(same, key=lambda one: one.environment != run.environment):
+            asked, right = self._counter.counts(self._store, one, kept)
+            library, shown = places["library"], places["shown"][1:]
+            figures = figures_from(score.submission.name, asked[library], right[library])
+            if figures is not None:
+                return _Answers(figures, _shown(self._plan, asked[shown], right[shown]))
+        return None
+
+    @cached_property
+    def _counter(self) -> PastCounter:
+        return PastCounter(self._plan)
 
     @cached_property
     def _plan(self) -> Plan:
@@ -157,48 +189,6 @@ def _latest(store: Store, phase: str) -> list[LeaderboardScore]:
     """One score a submission, the last recorded; of those whose zip is known."""
     scores = {score.submission.sha256: score for score in store.scores(phase)}
     return [score for sha256, score in scores.items() if sha256]
-
-
-def _answers(
-    store: Store,
-    run: Run,
-    plan: Plan,
-    score: LeaderboardScore,
-    untrained: Untrained,
-    top_up: TopUp,
-) -> tuple[_Answers | None, str]:
-    found = _stored(store, run, plan, score, untrained)
-    if found is not None:
-        return found, ""
-    path = Path(score.submission.path) if score.submission.path else None
-    if path is None or not path.is_file():
-        return None, "its answers are not in the store, and its zip is not to be found"
-    if sha256_of(path) != score.submission.sha256:
-        return None, f"its answers are not in the store, and {path} is another zip now"
-    if not store.writable:
-        return None, "its answers are not in the store, which may only be read"
-    wrong = top_up(path)
-    found = None if wrong else _stored(store, run, plan, score, untrained)
-    return found, wrong or "some cells have no answer yet"
-
-
-def _stored(
-    store: Store, run: Run, plan: Plan, score: LeaderboardScore, untrained: Untrained
-) -> _Answers | None:
-    """Out of the run with the same images and seed, in this environment before any other."""
-    sha256, name = score.submission.sha256, score.submission.name
-    wanted = (run.data, run.seed, run.dtype)
-    runs = [r for r in store.runs(sha256) if (r.data, r.seed, r.dtype) == wanted]
-    kept = untrained.of(Path(score.submission.path))
-    for one in sorted(runs, key=lambda r: r.environment != run.environment):
-        questions, labels = placed(plan, store.run_answers(one))
-        asked, right = tally(plan, questions, labels, len(plan.texts), kept)
-        library = plan.places["library"]
-        figures = figures_from(name, asked[library], right[library])
-        if figures is not None:
-            shown = plan.places["shown"]
-            return _Answers(figures, _shown(plan, asked[shown[1:]], right[shown[1:]]))
-    return None
 
 
 class Untrained:

@@ -13,7 +13,7 @@ from typing import Any
 
 from codabench_rehearsal.console.words import shown
 
-MOST_OBJECTS = 50_000  # groups and arrays; the largest networks of Keras's have about 7,000
+MOST_OBJECTS = 20_000  # groups and arrays; the largest networks of Keras's have about 4,000
 DEEPEST = 100  # groups within groups; a model within a model takes three
 LARGEST_RATIO = 200  # bytes of an array for each that is stored
 UNSUSPECTED = 64 << 20  # bytes that an array may have in any case

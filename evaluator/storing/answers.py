@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from evaluator.storing import blocks
 from evaluator.storing.errors import StoreError
-from evaluator.storing.label_code import BrokenLabelsError, pack, unpack, unpack_all
-from evaluator.storing.rows import AnswerKey, Answers, Run, RunAnswers
+from evaluator.storing.label_code import BrokenLabelsError, narrow_bytes, pack, unpack, unpack_all
+from evaluator.storing.rows import AnswerKey, Answers, Run, RunAnswers, RunBytes
 
 NONE = Answers(np.zeros(0, np.int64), np.zeros(0, np.int64))
 _LARGEST_LABEL = 2**32 - 1
@@ -55,6 +55,21 @@ def read_run(db: sqlite3.Connection, run: Run) -> RunAnswers:
     total = sum(row[3] for row in found)
     read = RunAnswers(tuple(cell for cell, _ in rows), counts, answers, total)
     return _with_blocks(read, waiting) if waiting else read
+
+
+def read_bytes(db: sqlite3.Connection, run: Run) -> RunBytes | None:
+    """The same as they are stored; None where `read_run` has to look closer."""
+    number = _run_id(db, run)
+    query = "SELECT EXISTS (SELECT 1 FROM blocks WHERE run = ?)"
+    if number is None or db.execute(query, (number,)).fetchone()[0]:
+        return None
+    query = "SELECT cell, labels FROM answers WHERE run = ? ORDER BY id"
+    rows = db.execute(query, (number,)).fetchall()
+    found = narrow_bytes([labels for _, labels in rows])
+    if found is None:
+        return None
+    counts, steps, labels = found
+    return RunBytes(tuple(cell for cell, _ in rows), np.array(counts, np.int64), steps, labels)
 
 
 def put(db: sqlite3.Connection, block: blocks.Block, known: int | None = None) -> int:

@@ -51,6 +51,27 @@ def unpack_all(packed: Sequence[object]) -> tuple[Answers, NDArray[np.int64]]:
     return Answers(ids - np.repeat(before, counts), labels), counts
 
 
+def narrow_bytes(packed: Sequence[object]) -> tuple[list[int], bytes, bytes] | None:
+    """How many answers each has, all steps, all labels; None unless a byte each is enough for all.
+
+    None also where one has no answers or is broken: `unpack_all` reads those.
+    """
+    counts, steps, labels = [], [], []
+    try:
+        for one in packed:
+            content = zlib.decompress(one)  # type: ignore[arg-type]  # the error is caught
+            count, step, label = _HEAD.unpack_from(content)
+            middle, end = _HEAD.size + count, _HEAD.size + 2 * count
+            if step != 1 or label != 1 or count == 0 or len(content) < end:
+                return None
+            counts.append(count)
+            steps.append(content[_HEAD.size : middle])
+            labels.append(content[middle:end])
+    except (zlib.error, struct.error, TypeError):
+        return None
+    return (counts, b"".join(steps), b"".join(labels)) if counts else None
+
+
 def _parts(packed: object) -> tuple[Whole, Whole]:
     """Steps and labels; nothing of what is broken."""
     try:

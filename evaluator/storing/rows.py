@@ -77,6 +77,28 @@ class RunAnswers:
     total: int
 
 
+@dataclass(frozen=True, eq=False)
+class RunBytes:
+    """A run's answers as they are stored, where a byte each is enough. cells, counts: see `RunAnswers`.
+
+    steps: between ascending ids, from 0 in each cell, cell after cell. labels: likewise.
+    """
+
+    cells: tuple[str, ...]
+    counts: NDArray[np.int64]
+    steps: bytes
+    labels: bytes
+
+    def ids(self) -> NDArray[np.int64]:
+        """All ids, cell after cell, int64 `(m,)`."""
+        import numpy as np
+
+        steps, ends = np.frombuffer(self.steps, np.uint8), np.cumsum(self.counts)
+        sums = np.cumsum(steps, dtype=np.int64)
+        first = ends - self.counts
+        return np.asarray(sums - np.repeat(sums[first] - steps[first], self.counts), np.int64)
+
+
 @dataclass(frozen=True)
 class LeaderboardScore:
     """A score as the platform showed it.
