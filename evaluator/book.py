@@ -65,7 +65,7 @@ class Book:
         return Questions(rows, cells), labels[rows, cells].astype(np.int64)
 
     def _read(self, store: Store, run: Run) -> None:
-        stored = store.run_answers(run)
+        stored = store.run_answers(run, self._plan.texts)
         self._known = stored.total
         questions, labels = placed(self._plan, stored)
         self.labels[questions.rows, questions.cells] = labels

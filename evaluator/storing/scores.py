@@ -29,7 +29,7 @@ def add_submission(
         raise StoreError(f"expected a SHA-256 of 64 hex digits, received {sha256!r}")
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
-    values = {"sha256": sha256 or None}
+    values: dict[str, str | None] = {"sha256": sha256 or None}
     values |= {"name": _writable(name), "path": _writable(path), "note": _writable(note)}
     update = (
         "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "
@@ -42,18 +42,21 @@ def add_submission(
             "VALUES (:sha256, :name, :path, :note, :now)"
         )
         db.execute(insert, {**values, "now": now()})
-    own = (
-        s for s in submissions(db) if s.sha256 == sha256 and (sha256 or s.name == values["name"])
-    )
-    return next(own)
+    own = "WHERE sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name)"
+    return _submissions(db, own, values)[0]
 
 
 def submissions(db: sqlite3.Connection) -> tuple[Submission, ...]:
     """All submissions, in the order in which they were first seen."""
-    query = "SELECT id, sha256, name, path, first_seen, note FROM submissions ORDER BY id"
-    return tuple(
-        Submission(number, sha or "", *rest) for number, sha, *rest in db.execute(query).fetchall()
-    )
+    return _submissions(db, "ORDER BY id", {})
+
+
+def _submissions(
+    db: sqlite3.Connection, which: str, values: dict[str, str | None]
+) -> tuple[Submission, ...]:
+    query = "SELECT id, sha256, name, path, first_seen, note FROM submissions"
+    rows = db.execute(f"{query} {which}", values).fetchall()
+    return tuple(Submission(number, sha or "", *rest) for number, sha, *rest in rows)
 
 
 def add_score(db: sqlite3.Connection, submission: Submission, score: LeaderboardScore) -> bool:
