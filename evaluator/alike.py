@@ -66,7 +66,7 @@ class Alike:
     def labels(self, run: Run) -> Labels:
         """What `Book.labels` holds, in as few bytes as will do."""
         found = self._store.run_bytes(run, self._plan.texts)
-        if found is None or max(found.labels) >= _NARROW:
+        if found is None or np.frombuffer(found.labels, np.uint8).max() >= _NARROW:
             labels = Book(self._plan, run, self._store).labels
             return labels.astype(np.int8) if labels.max(initial=0) < _NARROW else labels
         asked = self._asked(found)
