@@ -141,11 +141,12 @@ class Evidence:
         """Sum to 1."""
         return _shares(self.log)
 
-    def given(self, across: Floats, variances: Floats) -> Gaussians:
-        """A variable with covariances `across`, `(G, K)`, to what was seen and `variances` `(G,)`."""
+    def given(self, across: Floats, *variances: Floats) -> tuple[Gaussians, ...]:
+        """Variables with covariances `across`, `(G, K)`, to what was seen and `variances`, `(G,)` each."""
         means = np.sum(across * self.solved, axis=1)
         explained = np.sum(across * self.inverse.solve(across), axis=1)
-        return Gaussians(self.weights, means, np.maximum(variances - explained, _LEAST))
+        left = (np.maximum(one - explained, _LEAST) for one in variances)
+        return tuple(Gaussians(self.weights, means, one) for one in left)
 
     def left_out(self) -> tuple[Gaussians, ...]:
         """Each that was seen given the others, in closed form.
@@ -172,7 +173,7 @@ def condition(covariance: Floats, noise: Floats, residual: Floats) -> Conditione
     """covariance: `(G, K + 1, K + 1)` before noise `(K,)` of what was seen; means are zero."""
     count = len(residual)
     seen = Evidence.of(Dense(covariance[:, :count, :count] + np.diag(noise)), residual)
-    target = seen.given(covariance[:, :count, count], covariance[:, count, count])
+    (target,) = seen.given(covariance[:, :count, count], covariance[:, count, count])
     return Conditioned(target, seen.left_out())
 
 

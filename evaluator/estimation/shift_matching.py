@@ -224,11 +224,12 @@ class Matching:
         variances = self._factors[:, :5] @ signal + self._factors[:, 5]
         across = self._factors[:, :5] @ self._past.covariances(own, self._prior)[:, :, 0]
 
-        def shown(seen: Evidence, variances: Floats) -> Gaussians:
-            return _shown(seen.given(across, variances), float(own.centre[0]), wanted)
+        def shown(seen: Evidence, *variances: Floats) -> list[Gaussians]:
+            centre = float(own.centre[0])
+            return [_shown(one, centre, wanted) for one in seen.given(across, *variances)]
 
-        predicted = shown(self._seen, variances + own.local[:, 0])
-        without = (shown(self._seen_exactly, variances), shown(self._seen, variances))
+        predicted, known = shown(self._seen, variances + own.local[:, 0], variances)
+        without = (*shown(self._seen_exactly, variances), known)
         exact, own_exact = (one.reweighted(predicted.weights).variance for one in without)
         if len(self.observed):
             there = logit(np.clip(wanted.accuracies @ self._simplex, EDGE, 1 - EDGE))
