@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from cells import Dataset
 from codabench_rehearsal.console.words import shown as shown_name
 from corruptions.presets import resolve
+from evaluator.alike import Alike
 from evaluator.asker import Asker
 from evaluator.benchmark import Questions
-from evaluator.book import UNKNOWN, Book
+from evaluator.book import UNKNOWN
 from evaluator.choice import SplitKind, choose, find_split
 from evaluator.environment import environment
 from evaluator.errors import EvaluationError
@@ -25,7 +26,7 @@ from evaluator.past import Untrained
 from evaluator.plan import Plan, plan_on
 from evaluator.progress import Display, Shown, silent
 from evaluator.remarks import ended_by, failure
-from evaluator.sheet import Sheet
+from evaluator.sheet import Labels, Sheet
 from evaluator.store import Run, Store
 from submission.archive import Archive, sha256_of
 from submission.challenge import Challenge
@@ -63,10 +64,11 @@ def stored_sheets(zips: Sequence[Path], data: Dataset, options: Options) -> list
         raise EvaluationError("expected a store with answers, received --store none")
     with store:
         plan = common_plan(zips, data, replace(options, images=None))
-        books = [_book(path, plan, data, options, store) for path in zips]
+        runs, alike = _runs(zips, data, options), Alike(plan, store)
+        found = [(run.submission, alike.labels(run)) for run in runs]
     known = np.ones((len(plan.data), len(plan.texts)), bool)
-    for book in books:
-        known &= book.labels != UNKNOWN
+    for _, labels in found:
+        known &= labels != UNKNOWN
     known &= known[:, :1]  # an image without a clean answer compares nothing
     known &= known[:, plan.places["shown"][1:]].any(axis=1, keepdims=True)
     if not known.any():
@@ -75,7 +77,7 @@ def stored_sheets(zips: Sequence[Path], data: Dataset, options: Options) -> list
             f"{options.corrupt!r}. Run local-eval on each of them first, with the same --data, "
             "--corrupt and --seed."
         )
-    return _sheets(zips, books, plan, known)
+    return _sheets(zips, found, plan, known)
 
 
 def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
@@ -127,13 +129,16 @@ def _refuse(path: Path, findings: Sequence[Finding]) -> None:
         )
 
 
-def _book(path: Path, plan: Plan, data: Dataset, options: Options, store: Store) -> Book:
-    where = environment(options.device, options.python)
-    return Book(plan, Run(sha256_of(path), where, data.fingerprint(), options.seed), store)
+def _runs(zips: Sequence[Path], data: Dataset, options: Options) -> list[Run]:
+    where, whole = environment(options.device, options.python), data.fingerprint()
+    return [Run(sha256_of(path), where, whole, options.seed) for path in zips]
 
 
 def _sheets(
-    zips: Sequence[Path], books: Sequence[Book], plan: Plan, known: NDArray[np.bool_]
+    zips: Sequence[Path],
+    found: Sequence[tuple[str, Labels]],
+    plan: Plan,
+    known: NDArray[np.bool_],
 ) -> list[Sheet]:
     """The sheets of what is known, on the images concerned, which all of them share."""
     images, places = np.flatnonzero(known.any(axis=1)), plan.places["shown"]
@@ -141,12 +146,6 @@ def _sheets(
     questions, at = Questions(rows, cells), (images[rows], places[cells])
     benchmark = replace(plan.shown, data=plan.data.view(images), dealt=plan.shown.dealt[images])
     return [
-        Sheet(
-            shown_name(path.name),
-            book.run.submission,
-            benchmark,
-            questions,
-            book.labels[at].astype(np.int64),
-        )
-        for path, book in zip(zips, books, strict=True)
+        Sheet(shown_name(path.name), sha256, benchmark, questions, labels[at])
+        for path, (sha256, labels) in zip(zips, found, strict=True)
     ]

@@ -30,7 +30,7 @@ class Benchmark:
     cells: tuple[Cell, ...]
     dealt: NDArray[np.int64]
 
-    def images(self, cell: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def images(self, cell: int, rows: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
         """The images of some rows, damaged by one cell: uint8 `(len(rows), h, w, c)`."""
         damage = self.cells[cell]
         pictures = self.data.pictures(rows)
@@ -49,10 +49,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Questions:
-    """What the submission is asked, in order: row i of the data, damaged by cell i; int64 `(m,)`."""
+    """What the submission is asked, in order: row i of the data, damaged by cell i; `(m,)` each.
 
-    rows: NDArray[np.int64]
-    cells: NDArray[np.int64]
+    Whole numbers of four bytes or eight: there may be millions.
+    """
+
+    rows: NDArray[np.signedinteger]
+    cells: NDArray[np.signedinteger]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -38,6 +38,8 @@ class Book:
     def missing(self, questions: Questions) -> Questions:
         """Those without an answer, in the same order."""
         open_ = self.labels[questions.rows, questions.cells] == UNKNOWN
+        if open_.all():
+            return questions
         return Questions(questions.rows[open_], questions.cells[open_])
 
     def keep(self, questions: Questions, labels: NDArray[np.int64]) -> None:
@@ -53,19 +55,19 @@ class Book:
         self.contradicted += self._store.put_block(block, self._known)
         self._known += len(labels)
 
-    def answers(self, name: str, questions: Questions) -> NDArray[np.int64]:
-        """The labels given to questions of one of the plan's benchmarks, int64 `(m,)`; -1: unknown."""
-        cells = self._plan.places[name][questions.cells]
-        return self.labels[questions.rows, cells].astype(np.int64)
+    def answers(self, name: str, questions: Questions) -> NDArray[np.int32]:
+        """The labels given to questions of one of the plan's benchmarks, int32 `(m,)`; -1: unknown."""
+        cells = self._plan.places[name].astype(np.int32)[questions.cells]
+        return np.asarray(self.labels[questions.rows, cells], np.int32)
 
-    def everything(self, name: str) -> tuple[Questions, NDArray[np.int64]]:
+    def everything(self, name: str) -> tuple[Questions, NDArray[np.int32]]:
         """All that is known of one of the plan's benchmarks: questions and labels `(m,)`."""
         labels = self.labels[:, self._plan.places[name]]
         rows, cells = np.nonzero(labels != UNKNOWN)
-        return Questions(rows, cells), labels[rows, cells].astype(np.int64)
+        return Questions(rows, cells), np.asarray(labels[rows, cells], np.int32)
 
     def _read(self, store: Store, run: Run) -> None:
-        stored = store.run_answers(run)
+        stored = store.run_answers(run, self._plan.texts)
         self._known = stored.total
         questions, labels = placed(self._plan, stored)
         self.labels[questions.rows, questions.cells] = labels

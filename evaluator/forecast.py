@@ -40,11 +40,11 @@ def figures_of(plan: Plan, book: Book, name: str, part: Round | None = None) -> 
     asked at other times; all when left out.
     """
     if part is None:
-        questions, labels = book.everything("library")
+        asked = book.everything("library")
     else:
         questions = plan.questions("library", part)
-        labels = book.answers("library", questions)
-    return figures_from(name, *tally(plan, questions, labels, len(library_cells(plan))))
+        asked = questions, book.answers("library", questions)
+    return figures_from(name, *tally(plan, *asked, len(library_cells(plan))))
 
 
 def figures_from(name: str, asked: NDArray[np.int64], right: NDArray[np.int64]) -> Figures | None:
@@ -57,7 +57,7 @@ def figures_from(name: str, asked: NDArray[np.int64], right: NDArray[np.int64]) 
 def tally(
     plan: Plan,
     questions: Questions,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.signedinteger],
     cells: int,
     kept: Mask | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

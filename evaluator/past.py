@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from cells import Dataset, read_split
 from cells.errors import DataError
+from evaluator.alike import Alike
 from evaluator.choice import Choice, find_split
 from evaluator.estimation.inputs import Figures, PastScore
 from evaluator.forecast import figures_from
-from evaluator.past_counts import PastCounter
 from evaluator.plan import Plan, plan_on
 from evaluator.result import PastLine, Score
 from evaluator.scores import wilson
@@ -140,7 +140,7 @@ class PastReader:
         same = [one for one in runs if (one.data, one.seed, one.dtype) == wanted]
         kept = self._untrained.of(Path(score.submission.path))
         for one in sorted(same, key=lambda one: one.environment != run.environment):
-            asked, right = self._counter.counts(self._store, one, kept)
+            asked, right = self._alike.counts(one, kept)
             library, shown = places["library"], places["shown"][1:]
             figures = figures_from(score.submission.name, asked[library], right[library])
             if figures is not None:
@@ -148,8 +148,8 @@ class PastReader:
         return None
 
     @cached_property
-    def _counter(self) -> PastCounter:
-        return PastCounter(self._plan)
+    def _alike(self) -> Alike:
+        return Alike(self._plan, self._store)
 
     @cached_property
     def _plan(self) -> Plan:

@@ -23,6 +23,7 @@ from evaluator.storing.rows import cell_text
 
 FIRST_IMAGES = 128
 _MIX = 5  # what a random generator is for, beside the seed
+_PORTION = 1 << 16  # questions hashed at a time
 SEVERITIES = range(1, 6)
 SWEPT = 19  # cells an image: each corruption at some severity on average
 SWEEP_TABLE = "cells-96"
@@ -84,17 +85,21 @@ class Plan:
         dealt = benchmark.dealt[: part.images]
         if name == "library":
             dealt = dealt[:, : part.draws]
-        clean = np.zeros((len(dealt), 1), np.int64)
-        cells = np.concatenate([clean, dealt], axis=1)
-        return Questions(np.repeat(np.arange(len(dealt)), cells.shape[1]), cells.ravel())
+        clean = np.zeros((len(dealt), 1), np.int32)
+        cells = np.concatenate([clean, dealt], axis=1, dtype=np.int32, casting="same_kind")
+        rows = np.arange(len(dealt), dtype=np.int32)
+        return Questions(np.repeat(rows, cells.shape[1]), cells.ravel())
 
     def wanted(self, part: Round) -> Questions:
         """All questions up to a round, each once, with cells of `whole`, in no special order."""
         asked = np.zeros((part.images, len(self.whole.cells)), bool)
         for name, _ in self.benchmarks():
             questions = self.questions(name, part)
-            asked[questions.rows, self.places[name][questions.cells]] = True
-        return Questions(*np.nonzero(asked))
+            asked[questions.rows, self.places[name].astype(np.int32)[questions.cells]] = True
+        counts = asked.sum(axis=1)
+        rows = np.repeat(np.arange(len(asked), dtype=np.int32), counts)
+        every = np.arange(asked.shape[1], dtype=np.int32)
+        return Questions(rows, np.broadcast_to(every, asked.shape)[asked])
 
     def shuffled(self, questions: Questions, secret: int) -> Questions:
         """In one shuffle, images and cells mixed as on the platform.
@@ -138,10 +143,18 @@ def plan_on(choice: Choice, options: Options) -> Plan:
     return Plan(choice, shown, estimated, swept, whole, tuple(cells), places)
 
 
-def secret_order(count: int, secret: int, *what: NDArray[np.int64] | bytes) -> NDArray[np.int64]:
+def secret_order(
+    count: int, secret: int, *what: NDArray[np.signedinteger] | bytes
+) -> NDArray[np.int64]:
     """A permutation of 0..count-1, int64 `(count,)`, that a secret and what is asked determine."""
-    digest = hashlib.sha256(b"".join(map(bytes, what))).digest()
-    rng = np.random.default_rng((secret, _MIX, int.from_bytes(digest[:16])))
+    whole = hashlib.sha256()
+    for part in what:
+        if isinstance(part, bytes):
+            whole.update(part)
+            continue
+        for first in range(0, len(part), _PORTION):  # as eight bytes each, a portion at a time
+            whole.update(part[first : first + _PORTION].astype(np.int64).tobytes())
+    rng = np.random.default_rng((secret, _MIX, int.from_bytes(whole.digest()[:16])))
     return rng.permutation(count)
 
 

@@ -40,8 +40,8 @@ class Rehearsal:
         missing = self.book.missing(self.plan.wanted(part))
         if len(missing) == 0:
             return True
-        asked = self.plan.shuffled(missing, self.secret)
-        return self.asker.ask(self.plan, asked, self.book, self.display)
+        missing = self.plan.shuffled(missing, self.secret)
+        return self.asker.ask(self.plan, missing, self.book, self.display)
 
     def is_complete(self, part: Round) -> bool:
         """Whether everything up to a round is answered."""

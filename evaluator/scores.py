@@ -7,6 +7,7 @@ that is not there 34 % of the time, a clustered one 4.7 %).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from submission.challenge import Metric
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory
+PORTION = 1 << 16  # answers counted at a time, or a few more
 LEVEL = 0.95
 _Z = 1.959964
 Floats = NDArray[np.float64]
@@ -62,18 +64,16 @@ class Tally:
 def score(
     benchmark: Benchmark,
     questions: Questions,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.signedinteger],
     classes: int,
     metric: Metric = "accuracy",
 ) -> Scores:
-    """All figures of a run. labels: int64 `(m,)`, the submission's answer to each question."""
+    """All figures of a run. labels: `(m,)`, the submission's answer to each question."""
     truth = benchmark.data.labels
-    clean = questions.cells == 0
-    weights = answer_weights(benchmark, questions)
-    parts = [
-        _by_image(truth, questions, labels, classes, np.where(clean, 1.0, 0.0)),
-        _by_image(truth, questions, labels, classes, weights),
-    ]
+    clean = np.zeros(len(benchmark.cells))
+    clean[0] = 1.0
+    weights = _cell_weights(benchmark, questions)
+    parts = [_by_image(truth, questions, labels, classes, one) for one in (clean, weights)]
     draws = resamples(truth, benchmark.seed)
     boot = [_resampled(part, draws) for part in parts]
     right = labels == truth[questions.rows]
@@ -104,28 +104,47 @@ def wilson(right: float, n: int) -> Score:
 
 def answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
     """Each cell's answers together weigh what the preset says; clean answers weigh nothing."""
+    return np.asarray(_cell_weights(benchmark, questions)[questions.cells])
+
+
+def _cell_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+    """What one answer under each cell weighs."""
     counts = np.bincount(questions.cells, minlength=len(benchmark.cells))
     weights = np.array([cell.weight for cell in benchmark.cells])
     weights[0] = 0.0
-    return (weights / np.maximum(counts, 1))[questions.cells]
+    return np.asarray(weights / np.maximum(counts, 1))
 
 
 def _by_image(
     truth: NDArray[np.int64],
     questions: Questions,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.signedinteger],
     k: int,
-    weights: Floats,
+    by_cell: Floats,
 ) -> Tally:
-    """Weighted counts of every base image, `(n, k)`."""
-    true = truth[questions.rows]
+    """Weighted counts of every base image, `(n, k)`; by_cell: what an answer weighs."""
+    right, given, true = (np.zeros(len(truth) * k) for _ in range(3))
+    for own in _portions(questions.rows):
+        rows, answers, weights = questions.rows[own], labels[own], by_cell[questions.cells[own]]
+        labelled = truth[rows]
+        places = rows * k + labelled
+        right += np.bincount(places, weights * (answers == labelled), len(right))
+        given += np.bincount(rows * k + answers, weights, len(given))
+        true += np.bincount(places, weights, len(true))
+    return Tally(*(counts.reshape(-1, k) for counts in (right, given, true)))
 
-    def count(classes: NDArray[np.int64], chosen: NDArray[np.bool_] | None = None) -> Floats:
-        used = weights if chosen is None else weights * chosen
-        counts = np.bincount(questions.rows * k + classes, used, len(truth) * k)
-        return counts.astype(np.float64).reshape(-1, k)
 
-    return Tally(count(true, labels == true), count(labels), count(true))
+def _portions(rows: NDArray[np.signedinteger]) -> Iterator[slice]:
+    """Of questions image by image, so many at a time, each image's in one; all if in another order."""
+    if len(rows) <= PORTION or (rows[1:] < rows[:-1]).any():
+        yield slice(0, len(rows))
+        return
+    first = 0
+    while first < len(rows):
+        last = rows[min(first + PORTION, len(rows)) - 1]
+        end = int(np.searchsorted(rows, last, side="right"))
+        yield slice(first, end)
+        first = end
 
 
 def _total(part: Tally) -> Tally:

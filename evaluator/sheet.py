@@ -9,20 +9,22 @@ from numpy.typing import NDArray
 
 from evaluator.benchmark import Benchmark, Questions
 
+Labels = NDArray[np.signedinteger]
+
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """The answers of one submission.
 
     name: of the zip's file. sha256: of the zip. benchmark: whose rows and cells the questions
-    name. labels: int64 `(m,)`, from 0, one for each question.
+    name. labels: whole numbers `(m,)`, from 0, one for each question.
     """
 
     name: str
     sha256: str
     benchmark: Benchmark
     questions: Questions
-    labels: NDArray[np.int64]
+    labels: Labels
 
     @property
     def right(self) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ it meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -128,15 +128,15 @@ class Store:
         with self._speaking():
             return store_answers.read(self._db, key)
 
-    def run_answers(self, run: Run) -> RunAnswers:
-        """All answers of a run, cell after cell."""
+    def run_answers(self, run: Run, cells: Collection[str] | None = None) -> RunAnswers:
+        """All answers of a run, cell after cell. cells: which are needed at least; all if left out."""
         with self._speaking():
-            return store_answers.read_run(self._db, run)
+            return store_answers.read_run(self._db, run, cells)
 
-    def run_bytes(self, run: Run) -> RunBytes | None:
+    def run_bytes(self, run: Run, cells: Collection[str] | None = None) -> RunBytes | None:
         """The same as they are stored, in a third of the time; None where they are not so simple."""
         with self._speaking():
-            return store_answers.read_bytes(self._db, run)
+            return store_answers.read_bytes(self._db, run, cells)
 
     def answers(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64] | None:
         """The labels of these images in this order, int64 `(n,)`; None unless all are stored."""

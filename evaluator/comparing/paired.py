@@ -164,6 +164,9 @@ def _resampled(contrasts: Sequence[Contrast], draws: NDArray[np.uint8]) -> Float
 
 def _ratios(sides: Sequence[Side], draws: NDArray[np.uint8]) -> Floats:
     """Each side's accuracy in each resample; where none of its images was drawn, its own."""
+    whole, place = _distinct(sides)
+    if len(whole) < len(sides):
+        return _ratios(whole, draws)[place]
     right = np.stack([side.right for side in sides], axis=1)
     asked = np.stack([side.asked for side in sides], axis=1)
     found: Floats = np.empty((len(draws), len(sides)))
@@ -175,6 +178,13 @@ def _ratios(sides: Sequence[Side], draws: NDArray[np.uint8]) -> Floats:
         found[first : first + count] = np.where(below > 0, above / np.maximum(below, _TINY), own)
         first += count
     return np.asarray(found.T, np.float64)
+
+
+def _distinct(sides: Sequence[Side]) -> tuple[list[Side], list[int]]:
+    """Each side once, and where each stands among these: the base is in every pair."""
+    found: dict[int, int] = {}
+    place = [found.setdefault(id(side), len(found)) for side in sides]
+    return list({id(side): side for side in sides}.values()), place
 
 
 def _signs(rng: np.random.Generator, count: int, width: int) -> Floats:

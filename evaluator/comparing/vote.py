@@ -25,8 +25,9 @@ from evaluator.sheet import Sheet
 
 MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
 PAIRED = 20  # candidates of which every pair is tried: of 500 there are 124,750
+_DIGITS = 12  # of sums in another order
 _HALVE = 7  # what a random generator is for, beside the seed
-Labels = NDArray[np.int64]
+Labels = NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,17 @@ class _Ballots:
             leader, most = np.where(leads, labels, leader), np.where(leads, votes, most)
         return leader
 
+    def gains(self, weights: Floats, truth: Labels) -> Floats:
+        """What one voter more would add by each label of its, `(questions, labels)`.
+
+        weights, truth: of the questions. Most labels change no winner, and add nothing.
+        """
+        leads = self._votes + self._weight(0) > self._most[:, None]
+        right = np.arange(self._votes.shape[1]) == truth[:, None]
+        held = (self._leader == truth)[:, None]
+        signs = right.astype(np.int8) - held
+        return np.where(leads, signs * weights[:, None], 0.0)
+
     def _weight(self, place: int) -> float:
         """Of the voter that comes after so many more."""
         return float(1 + 2.0 ** -(self._voters + place + 2))
@@ -187,10 +199,12 @@ def _best_addition(
         return float(weights[won].sum())
 
     left = [i for i in range(len(labels)) if i not in members]
-    alone = {i: right([i]) for i in left}
+    gains, rows = ballots.gains(weights, truth), np.arange(len(truth))
+    now = right([])
+    alone = {i: now + float(gains[rows, labels[i]].sum()) for i in left}
     found = [([i], alone[i]) for i in left if len(members) < most]
     if members and len(members) + 2 <= most:
-        paired = sorted(sorted(left, key=lambda i: -alone[i])[:PAIRED])
+        paired = sorted(sorted(left, key=lambda i: -round(alone[i], _DIGITS))[:PAIRED])
         found += [(list(pair), right(pair)) for pair in combinations(paired, 2)]
     best: tuple[list[int], float] = ([], -1.0)
     for added, worth in found:

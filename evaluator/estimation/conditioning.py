@@ -9,6 +9,7 @@ each further variable that is predicted from the scores costs products with vect
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -21,11 +22,14 @@ _LEAST = 1e-12  # of a variance: rounding may leave less than nothing
 class Inverse(Protocol):
     """The inverse covariance of what was seen, under every choice.
 
-    precision: its diagonal, `(G, K)`. log_det: of the covariance, `(G,)`.
+    log_det: of the covariance, `(G,)`.
     """
 
-    precision: Floats
     log_det: Floats
+
+    @property
+    def precision(self) -> Floats:
+        """Its diagonal, `(G, K)`."""
 
     def solve(self, vectors: Floats) -> Floats:
         """The inverse times one vector for every choice, `(G, K)`."""
@@ -36,8 +40,12 @@ class Dense:
 
     def __init__(self, covariance: Floats) -> None:
         self._inverse = np.linalg.inv(covariance).astype(np.float64)
-        self.precision: Floats = np.einsum("gii->gi", self._inverse)
         self.log_det = np.asarray(np.linalg.slogdet(covariance)[1], np.float64)
+
+    @property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        return np.asarray(np.einsum("gii->gi", self._inverse), np.float64)
 
     def solve(self, vectors: Floats) -> Floats:
         """See `Inverse`."""
@@ -54,16 +62,22 @@ class LowRank:
     def __init__(self, loadings: Floats, roots: Floats, diagonal: Floats) -> None:
         self._loadings, self._diagonal = loadings, diagonal
         self._cores = np.empty_like(roots)
-        self.precision, self.log_det = np.empty_like(diagonal), np.empty(len(diagonal))
+        self.log_det = np.empty(len(diagonal))
         squares: dict[bytes, Floats] = {}
         for choice, (root, own) in enumerate(zip(roots, diagonal, strict=True)):
             if own.tobytes() not in squares:
                 squares[own.tobytes()] = (loadings.T / own) @ loadings
             inner = np.eye(len(root)) + root.T @ squares[own.tobytes()] @ root
             self._cores[choice] = root @ np.linalg.inv(inner) @ root.T
-            taken = ((loadings @ self._cores[choice]) * loadings).sum(1) / own
-            self.precision[choice] = (1 - taken) / own
             self.log_det[choice] = np.log(own).sum() + np.linalg.slogdet(inner)[1]
+
+    @cached_property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        found, loadings = np.empty_like(self._diagonal), self._loadings
+        for choice, (core, own) in enumerate(zip(self._cores, self._diagonal, strict=True)):
+            found[choice] = (1 - ((loadings @ core) * loadings).sum(1) / own) / own
+        return found
 
     def solve(self, vectors: Floats) -> Floats:
         """See `Inverse`."""
@@ -73,17 +87,15 @@ class LowRank:
 
 
 class Without:
-    """An `Inverse` once one of what was seen is left out, from the inverse of all."""
+    """An `Inverse` once one of what was seen is left out, from the inverse of all. count: K."""
 
-    def __init__(self, whole: Inverse, place: int) -> None:
+    def __init__(self, whole: Inverse, place: int, count: int) -> None:
         self._whole, self._place = whole, place
-        one = np.zeros_like(whole.precision)
+        one = np.zeros((len(whole.log_det), count))
         one[:, place] = 1.0
         column = whole.solve(one)
         self._own = column[:, place]
         self._column = np.delete(column, place, axis=1)
-        left = np.delete(whole.precision, place, axis=1)
-        self.precision: Floats = left - self._column**2 / self._own[:, None]
         self.log_det = np.asarray(whole.log_det + np.log(self._own), np.float64)
 
     def solve(self, vectors: Floats) -> Floats:
@@ -91,6 +103,12 @@ class Without:
         solved = self._whole.solve(np.insert(vectors, self._place, 0.0, axis=1))
         too_much = solved[:, self._place] / self._own
         return np.delete(solved, self._place, axis=1) - self._column * too_much[:, None]
+
+    @cached_property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        left = np.delete(self._whole.precision, self._place, axis=1)
+        return np.asarray(left - self._column**2 / self._own[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,18 +132,21 @@ class Evidence:
 
     def without(self, place: int) -> Evidence:
         """Had one not been seen."""
-        return Evidence.of(Without(self.inverse, place), np.delete(self.residual, place))
+        return Evidence.of(
+            Without(self.inverse, place, len(self.residual)), np.delete(self.residual, place)
+        )
 
     @property
     def weights(self) -> Floats:
         """Sum to 1."""
         return _shares(self.log)
 
-    def given(self, across: Floats, variances: Floats) -> Gaussians:
-        """A variable with covariances `across`, `(G, K)`, to what was seen and `variances` `(G,)`."""
+    def given(self, across: Floats, *variances: Floats) -> tuple[Gaussians, ...]:
+        """Variables with covariances `across`, `(G, K)`, to what was seen and `variances`, `(G,)` each."""
         means = np.sum(across * self.solved, axis=1)
         explained = np.sum(across * self.inverse.solve(across), axis=1)
-        return Gaussians(self.weights, means, np.maximum(variances - explained, _LEAST))
+        left = (np.maximum(one - explained, _LEAST) for one in variances)
+        return tuple(Gaussians(self.weights, means, one) for one in left)
 
     def left_out(self) -> tuple[Gaussians, ...]:
         """Each that was seen given the others, in closed form.
@@ -152,7 +173,7 @@ def condition(covariance: Floats, noise: Floats, residual: Floats) -> Conditione
     """covariance: `(G, K + 1, K + 1)` before noise `(K,)` of what was seen; means are zero."""
     count = len(residual)
     seen = Evidence.of(Dense(covariance[:, :count, :count] + np.diag(noise)), residual)
-    target = seen.given(covariance[:, :count, count], covariance[:, count, count])
+    (target,) = seen.given(covariance[:, :count, count], covariance[:, count, count])
     return Conditioned(target, seen.left_out())
 
 

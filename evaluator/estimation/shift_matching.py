@@ -224,11 +224,12 @@ class Matching:
         variances = self._factors[:, :5] @ signal + self._factors[:, 5]
         across = self._factors[:, :5] @ self._past.covariances(own, self._prior)[:, :, 0]
 
-        def shown(seen: Evidence, variances: Floats) -> Gaussians:
-            return _shown(seen.given(across, variances), float(own.centre[0]), wanted)
+        def shown(seen: Evidence, *variances: Floats) -> list[Gaussians]:
+            centre = float(own.centre[0])
+            return [_shown(one, centre, wanted) for one in seen.given(across, *variances)]
 
-        predicted = shown(self._seen, variances + own.local[:, 0])
-        without = (shown(self._seen_exactly, variances), shown(self._seen, variances))
+        predicted, known = shown(self._seen, variances + own.local[:, 0], variances)
+        without = (*shown(self._seen_exactly, variances), known)
         exact, own_exact = (one.reweighted(predicted.weights).variance for one in without)
         if len(self.observed):
             there = logit(np.clip(wanted.accuracies @ self._simplex, EDGE, 1 - EDGE))
@@ -257,19 +258,23 @@ class Matching:
         if count > 2 * cells + 1:
             ones = np.ones((count, 1))
             loadings = np.hstack([self._past.slopes, ones, self._past.profile])
-            return LowRank(loadings, self._roots(), diagonal)
+            return LowRank(loadings, self._roots, diagonal)
         parts = self._past.covariances(self._past, self._prior)
         signal = np.tensordot(self._factors[:, :5], parts, 1)
         return Dense(signal + diagonal[:, :, None] * np.eye(count))
 
+    @cached_property
     def _roots(self) -> Floats:
         """Of the covariance of all unknowns, `(G, R, R)`: weights, offset, profile's weights."""
         cells = len(self._prior.mean)
         roots = np.zeros((len(self._factors), 2 * cells + 1, 2 * cells + 1))
+        weights: dict[bytes, Floats] = {}
         for root, factors in zip(roots, self._factors, strict=True):
-            matrices = (level.matrix for level in self._prior.levels)
-            mixed = sum(f * matrix for f, matrix in zip(factors[:3], matrices, strict=True))
-            root[:cells, :cells] = _root(np.asarray(mixed))
+            if (known := factors[:3].tobytes()) not in weights:
+                matrices = (level.matrix for level in self._prior.levels)
+                mixed = sum(f * matrix for f, matrix in zip(factors[:3], matrices, strict=True))
+                weights[known] = _root(np.asarray(mixed))
+            root[:cells, :cells] = weights[known]
             root[cells, cells] = np.sqrt(factors[3])
             root[cells + 1 :, cells + 1 :] = np.sqrt(factors[4]) * np.eye(cells)
         return roots

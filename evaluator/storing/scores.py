@@ -33,7 +33,7 @@ def add_submission(
         raise StoreError(f"expected a SHA-256 of 64 hex digits, received {sha256!r}")
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
-    values = {"sha256": sha256 or None}
+    values: dict[str, str | None] = {"sha256": sha256 or None}
     values |= {"name": cleaned(name), "path": _writable(path), "note": cleaned(note, keep="\n")}
     update = (
         "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "

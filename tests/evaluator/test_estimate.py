@@ -341,3 +341,21 @@ def test_a_thousand_past_scores_take_seconds_for_all_rounds() -> None:
     rounds = [estimator.estimate(replace(past[0].figures, images=(n,) * 100)) for n in (8, 64, 512)]
     assert time.process_time() - started < 3
     assert len({one.median for one in rounds}) == 3
+
+
+@pytest.mark.parametrize("scores", [2, 5, 40, 81, 82, 83])
+def test_one_left_out_of_all_is_as_if_it_had_never_been(scores: int) -> None:
+    """`rank` gives another estimate of a zip that has a score than `local-eval` does."""
+    library, past = many(scores, scores, cells=40)  # from 81 scores on, by the unknowns
+    target = Target(hidden=2000, decimals=2)
+    whole = Estimator(library, past, Target(hidden=2000))
+    for place in {0, scores // 2, scores - 1}:
+        own, rest = past[place].figures, [*past[:place], *past[place + 1 :]]
+        found, wanted = (
+            whole.without(place, target).estimate(own),
+            estimate(library, own, rest, target),
+        )
+        assert found.past == wanted.past == scores - 1
+        for name in ("low", "median", "high", "widened", "beats_best", "finite_share", "own_share"):
+            assert getattr(found, name) == pytest.approx(getattr(wanted, name), abs=1e-9)
+        assert [one.name for one in found.left_out] == [one.name for one in wanted.left_out]

@@ -1,0 +1,66 @@
+"""Answers of many submissions that were asked the same: read quickly, and read the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cells import Dataset
+from evaluator.alike import Alike
+from evaluator.book import Book, placed
+from evaluator.choice import Choice
+from evaluator.forecast import tally
+from evaluator.options import Options
+from evaluator.plan import Plan, plan_on
+from evaluator.store import AnswerKey, Run, Store
+
+COUNT = 60
+
+
+def _plan() -> Plan:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (COUNT, 4, 4, 3), np.uint8)
+    data = Dataset(images, np.arange(COUNT) % 8, 3 + 2 * np.arange(COUNT))
+    return plan_on(Choice(data, "all", ()), Options(corrupt="fog:3", estimate=False))
+
+
+def _run(store: Store, number: int) -> Run:
+    sha256 = f"{number:064x}"
+    store.add_submission(sha256, f"{number}.zip")
+    return Run(sha256, "here", "f" * 32, 0)
+
+
+ODD = {
+    "as asked": {},
+    "some ids are no images of the plan": {"ids": np.arange(COUNT)},
+    "an id far off": {"ids": np.append(3 + 2 * np.arange(COUNT - 1), 2**40)},
+    "labels of two bytes": {"labels": 250 + np.arange(COUNT)},
+    "labels above 127": {"labels": 100 + np.arange(COUNT)},
+    "another cell too": {"more": "elsewhere"},
+    "few answers": {"ids": np.array([5]), "labels": np.array([1])},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_it_is_read_as_any_other_run(tmp_path: Path, odd: str) -> None:
+    """`rank` and `ensemble` count answers to other images, or miss some."""
+    plan, rng = _plan(), np.random.default_rng(1)
+    with Store.open(tmp_path / "s.sqlite") as store:
+        alike, kept = Alike(plan, store), np.ones(COUNT, bool)
+        for number, what in enumerate(({}, ODD[odd], {}, ODD[odd])):
+            run = _run(store, number)
+            ids = what.get("ids", plan.data.ids)
+            given = what.get("labels", rng.integers(0, 8, len(ids)))
+            cells = [*plan.texts, what["more"]] if "more" in what else plan.texts
+            store.put_block([(AnswerKey(run, cell), ids, given) for cell in cells])
+            for these in (kept, np.arange(COUNT) % 3 > 0):
+                questions, labels = placed(plan, store.run_answers(run))
+                wanted = tally(plan, questions, labels, len(plan.texts), these)
+                assert np.array_equal(alike.counts(run, these), wanted)
+            assert np.array_equal(alike.labels(run), Book(plan, run, store).labels)
+        never = replace(run, seed=5)
+        assert (alike.labels(never) == -1).all()
+        assert not np.any(alike.counts(never, kept))
