@@ -75,7 +75,7 @@ def failure(
     if outcome is None or outcome.problem is None:
         return []
     problem = outcome.problem
-    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
+    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace, problem.refused)
     said = explain(failure, challenge.module, challenge.class_name, challenge.method)
     if problem.stage in ended:
         said = replace(said, message=f"{said.message} ({ended[problem.stage]})")

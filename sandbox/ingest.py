@@ -30,6 +30,7 @@ from sandbox.outcome import (
     read_note,
     read_outcome,
 )
+from sandbox.refused import refused_here
 from sandbox.run import POLL_SECONDS, python_environment, start
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -214,7 +215,7 @@ class Session:
             and full_temporary(str(self._place.path), SPARE_BYTES // 4)
         ):
             raise NoRoomError(f"{no_room(self._place.path)}. The submission ran out of room there")
-        return replace(found, problem=problem and self._by_file(problem))
+        return replace(found, problem=problem and self._told(found, problem))
 
     def _feed(
         self,
@@ -235,12 +236,12 @@ class Session:
             feeder.end()
         feeder.raise_error()
 
-    def _by_file(self, problem: Problem) -> Problem:
-        """With the submission's own files by their names in the zip, wherever they lay."""
-        trace = problem.trace
-        for folder in (PLACES["submission_program"], str(self.request.submission.resolve())):
+    def _told(self, found: Outcome, problem: Problem) -> Problem:
+        """With the submission's own files by their names in the zip, and the walls that explain it."""
+        trace, own = problem.trace, (str(self._place.path), str(self.request.submission.resolve()))
+        for folder in (PLACES["submission_program"], own[1]):
             trace = trace.replace(f'File "{folder}/', 'File "')
-        return replace(problem, trace=trace)
+        return replace(problem, trace=trace, refused=refused_here(found, problem, own))
 
     def _watch(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import resource
 import sys
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from sandbox.answers import Fault, Rule, read_answers
 from sandbox.blocks import answer_path
-from sandbox.isolation import LOCAL_REFUSED
 from sandbox.job import JobResult
 from sandbox.reading import read_left
 
@@ -42,7 +40,8 @@ class Problem:
 
     stage: start, import, class, init, method, predict, answer, time, memory, processes, log, disk
     or exit. kind: the exception's type or the fault's kind. trace: the submission's own traceback,
-    or the end of its output. block: the question that was being answered.
+    or the end of its output. block: the question that was being answered. refused: what this machine's
+    walls refused it and the platform's do not, which explains it; "" for nothing.
     """
 
     stage: str
@@ -50,6 +49,7 @@ class Problem:
     message: str
     trace: str = ""
     block: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,24 +208,15 @@ def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -
             message += "; all its processes stood still by a signal (SIGSTOP) that it sent itself"
         return Problem(result.ended, result.ended, message, result.log, answered)
     error = read_note(output / "error.json")
-    refused = _refused_here(result, str(error.get("traceback", "")))
     if error:
         texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
         return Problem(
-            texts["stage"], texts["type"], texts["message"] + refused, texts["traceback"], answered
+            texts["stage"], texts["type"], texts["message"], texts["traceback"], answered
         )
     ended = f"the process ended with exit code {result.exit_code}"
     if result.ended == "cancelled":
         ended = "the process did not end after its last answer"
-    return Problem("exit", stage, ended + refused, result.log, answered)
-
-
-def _refused_here(result: JobResult, trace: str) -> str:
-    """A hint where it may have failed for a wall that the platform does not have, else ""."""
-    refused = f"[Errno {errno.EAFNOSUPPORT}]" in trace + result.log
-    if not (refused and result.limits.get("sockets", "").startswith(LOCAL_REFUSED)):
-        return ""
-    return " (local sockets, such as multiprocessing.Manager's, are refused on this machine and not on the platform; where user namespaces are allowed they work)"
+    return Problem("exit", stage, ended, result.log, answered)
 
 
 def _wrong_type(output: Path, block: int) -> Problem | None:

@@ -62,8 +62,11 @@ def judge_failure(
     problem = outcome.problem
     if problem is None or interview.failed.startswith("scale "):
         return
-    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace)
+    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace, problem.refused)
     explained = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    if problem.refused:
+        yield explained
+        return
     # Processes that the first pass left behind may be counted when the next question is put.
     if whole is not None and whole.problem is None:
         yield _of_some_sizes(explained, interview, challenge)

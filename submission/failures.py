@@ -16,12 +16,13 @@ _LIMITS = ("time", "memory", "processes", "log", "disk")
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and how a submission failed; stages and kinds as `sandbox.ingest.Problem` has them."""
+    """Where and how a submission failed; all as `sandbox.ingest.Problem` has it."""
 
     stage: str
     kind: str
     message: str
     trace: str = ""
+    refused: str = ""
 
 
 # Stage -> code, and what happened in one sentence.
@@ -56,6 +57,11 @@ _NO_NETWORK = (
     "There is no network here, and the platform may have none: put what it fetches into the zip."
 )
 _NO_ROOM = "Write less: the space on disk and in /dev/shm is limited, here and on the platform."
+
+_ELSEWHERE = (
+    "Whether it runs cannot be told from here: check it where user namespaces are allowed, or do "
+    "without them."
+)
 
 
 @dataclass(frozen=True)
@@ -126,13 +132,20 @@ _CAUSES = (
 def explain(
     failure: Failure, module: str = "model", class_name: str = "Model", method: str = "predict"
 ) -> Finding:
-    """The finding for a failed run: code, one sentence, what to do, and the trimmed traceback."""
+    """The finding for a failed run: code, one sentence, what to do, and the trimmed traceback.
+
+    What this machine alone refused is unknown of the platform, and no error.
+    """
     code, what = _BY_STAGE.get(failure.stage, _BY_STAGE["start"])
     names = {"module": module, "class": class_name, "method": method, "kind": failure.kind}
     raised = failure.stage not in ("answer", "exit", *_LIMITS)
     said = f"{failure.kind}: {failure.message}" if raised else failure.message
     message = f"{what.format(**names)}: {plain(said, 400)}"
-    return found(code, message, advice=_advice(failure, names), detail=trim(failure.trace))
+    detail = trim(failure.trace)
+    if failure.refused:
+        message += f" ({failure.refused} are refused on this machine and not on the platform)"
+        return found(code, message, "warning", _ELSEWHERE, detail, "unknown")
+    return found(code, message, advice=_advice(failure, names), detail=detail)
 
 
 def _advice(failure: Failure, names: Mapping[str, str]) -> str:

@@ -170,7 +170,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     announce_compiling(say)
     report = evaluate(submission, data, challenge, chosen, on_terminal)
     _tell(report, options)
-    return Exit.FINDINGS if has_errors(report.findings) else Exit.FINE
+    failed = report.scores is None or has_errors(report.findings)
+    return Exit.FINDINGS if failed else Exit.FINE
 
 
 def _chosen(options: argparse.Namespace, words: Sequence[str], python: Python) -> Options:
