@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ def _run(store: Store, number: int) -> Run:
     return Run(sha256, "here", "f" * 32, 0)
 
 
+PLAIN: dict[str, Any] = {}
 ODD = {
     "as asked": {},
     "some ids are no images of the plan": {"ids": np.arange(COUNT)},
@@ -50,7 +52,7 @@ def test_it_is_read_as_any_other_run(tmp_path: Path, odd: str) -> None:
     plan, rng = _plan(), np.random.default_rng(1)
     with Store.open(tmp_path / "s.sqlite") as store:
         alike, kept = Alike(plan, store), np.ones(COUNT, bool)
-        for number, what in enumerate(({}, ODD[odd], {}, ODD[odd])):
+        for number, what in enumerate((PLAIN, ODD[odd], PLAIN, ODD[odd])):
             run = _run(store, number)
             ids = what.get("ids", plan.data.ids)
             given = what.get("labels", rng.integers(0, 8, len(ids)))
