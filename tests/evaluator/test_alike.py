@@ -35,7 +35,7 @@ def _run(store: Store, number: int) -> Run:
 
 
 PLAIN: dict[str, Any] = {}
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     "as asked": {},
     "some ids are no images of the plan": {"ids": np.arange(COUNT)},
     "an id far off": {"ids": np.append(3 + 2 * np.arange(COUNT - 1), 2**40)},
