@@ -147,7 +147,7 @@ def test_a_view_copies_no_image() -> None:
     """An evaluation of all images holds them twice."""
     whole = _drawn(7)
     assert np.shares_memory(whole.view([3, 1]).pictures(0), whole.images)
-    with pytest.raises(DataError, match="rows must lie in 0..6"):
+    with pytest.raises(DataError, match=r"rows must lie in 0..6"):
         whole.view([7])
 
 
