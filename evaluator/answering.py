@@ -143,9 +143,9 @@ def _sheets(
     """The sheets of what is known, on the images concerned, which all of them share."""
     images, places = np.flatnonzero(known.any(axis=1)), plan.places["shown"]
     rows, cells = np.nonzero(known[np.ix_(images, places)])
-    questions, at = Questions(rows, cells), (images[rows], places[cells])
+    questions, at = Questions(rows, cells), images[rows] * known.shape[1] + places[cells]
     benchmark = replace(plan.shown, data=plan.data.view(images), dealt=plan.shown.dealt[images])
     return [
-        Sheet(shown_name(path.name), sha256, benchmark, questions, labels[at])
+        Sheet(shown_name(path.name), sha256, benchmark, questions, labels.take(at))
         for path, (sha256, labels) in zip(zips, found, strict=True)
     ]

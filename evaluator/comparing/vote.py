@@ -71,9 +71,10 @@ def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
         raise EvaluationError("A vote needs at least two different submissions.")
     check_same(sheets)
     choosing, scoring = halves(sheets[0])
-    members = _choose([_part(sheet, choosing) for sheet in sheets], most)
+    members = _choose(_parts(sheets, choosing), most)
     names = titles(sheets)
-    voters = [replace(_part(sheets[i], scoring), name=names[i]) for i in members]
+    heard = _parts([sheets[i] for i in members], scoring)
+    voters = [replace(one, name=names[i]) for one, i in zip(heard, members, strict=True)]
     votes = _votes(voters)
     return Vote(
         sheets[0].benchmark.preset.name,
@@ -199,9 +200,9 @@ def _best_addition(
         return float(weights[won].sum())
 
     left = [i for i in range(len(labels)) if i not in members]
-    gains, rows = ballots.gains(weights, truth), np.arange(len(truth))
-    now = right([])
-    alone = {i: now + float(gains[rows, labels[i]].sum()) for i in left}
+    gains, now = ballots.gains(weights, truth), right([])
+    first = np.arange(len(gains)) * gains.shape[1]
+    alone = {i: now + float(gains.take(first + labels[i]).sum()) for i in left}
     found = [([i], alone[i]) for i in left if len(members) < most]
     if members and len(members) + 2 <= most:
         paired = sorted(sorted(left, key=lambda i: -round(alone[i], _DIGITS))[:PAIRED])
@@ -234,7 +235,10 @@ def _members(voters: Sequence[Sheet], votes: Sequence[Sheet]) -> Iterator[Member
         yield Member(sheet.name, sheet.sha256, own.benchmark, vote.benchmark)
 
 
-def _part(sheet: Sheet, chosen: NDArray[np.bool_]) -> Sheet:
-    """The sheet's answers to some of the questions."""
-    questions = Questions(sheet.questions.rows[chosen], sheet.questions.cells[chosen])
-    return replace(sheet, questions=questions, labels=sheet.labels[chosen])
+def _parts(sheets: Sequence[Sheet], chosen: NDArray[np.bool_]) -> list[Sheet]:
+    """The sheets' answers to some of the questions, which all of them share."""
+    asked, places = sheets[0].questions, np.flatnonzero(chosen)
+    questions = Questions(asked.rows[places], asked.cells[places])
+    return [
+        replace(sheet, questions=questions, labels=sheet.labels.take(places)) for sheet in sheets
+    ]

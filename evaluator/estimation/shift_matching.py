@@ -171,9 +171,8 @@ class _Logits:
 
     def without(self, place: int) -> _Logits:
         """All models but one."""
-        models = np.arange(len(self.centre)) != place
-        rows = self.centre[models], self.slopes[models], self.profile[models]
-        return _Logits(*rows, self.local[:, models])
+        own = np.arange(len(self.centre)) != place
+        return _Logits(self.centre[own], self.slopes[own], self.profile[own], self.local[:, own])
 
     @classmethod
     def of(cls, accuracies: Floats, noise: Floats, prior: Prior, strengths: Strengths) -> _Logits:
@@ -210,11 +209,8 @@ class Matching:
         made.__dict__ = {name: self.__dict__[name] for name in ("_prior", "_strengths", "_factors")}
         made.observed = np.delete(self.observed, place)
         made._scored, made._past = self._scored.without(place), self._past.without(place)
-        if len(made.observed):
-            made.__dict__["_seen"] = self._seen.without(place)
-            exact = self._seen_exactly
-            known = made._seen if exact is self._seen else exact.without(place)
-            made.__dict__["_seen_exactly"] = known
+        made._seen, exact = self._seen.without(place), self._seen_exactly
+        made._seen_exactly = made._seen if exact is self._seen else exact.without(place)
         return made
 
     def match(self, wanted: Wanted) -> Match:

@@ -34,7 +34,6 @@ def _run(store: Store, number: int) -> Run:
     return Run(sha256, "here", "f" * 32, 0)
 
 
-PLAIN: dict[str, Any] = {}
 ODD: dict[str, dict[str, Any]] = {
     "as asked": {},
     "some ids are no images of the plan": {"ids": np.arange(COUNT)},
@@ -52,7 +51,7 @@ def test_it_is_read_as_any_other_run(tmp_path: Path, odd: str) -> None:
     plan, rng = _plan(), np.random.default_rng(1)
     with Store.open(tmp_path / "s.sqlite") as store:
         alike, kept = Alike(plan, store), np.ones(COUNT, bool)
-        for number, what in enumerate((PLAIN, ODD[odd], PLAIN, ODD[odd])):
+        for number, what in enumerate((ODD["as asked"], ODD[odd], ODD["as asked"], ODD[odd])):
             run = _run(store, number)
             ids = what.get("ids", plan.data.ids)
             given = what.get("labels", rng.integers(0, 8, len(ids)))

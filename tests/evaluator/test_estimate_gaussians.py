@@ -122,7 +122,7 @@ def test_many_scores_are_conditioned_on_through_the_unknowns_alike() -> None:
     thin = Evidence.of(LowRank(loadings, roots, diagonal), residual)
     across, variances = signal[:, 0], signal[:, 0, 0] + 1
     for name in ("weights", "means", "variances"):
-        one, other = (getattr(e.given(across, variances), name) for e in (dense, thin))
+        one, other = (getattr(e.given(across, variances)[0], name) for e in (dense, thin))
         assert one == pytest.approx(other)
         for left, right in zip(dense.left_out(), thin.left_out(), strict=True):
             assert getattr(left, name) == pytest.approx(getattr(right, name))
