@@ -227,6 +227,8 @@ def _of_the_machine(error: Exception) -> str:
     """What the system refused, where and what to do; "" where that is not to blame."""
     if isinstance(error, MemoryError):
         return "there is not enough memory here for this: end some programs, or take fewer images."
+    if isinstance(error, ImportError) and "failed to map segment" in str(error):
+        return "there is not enough memory here to load a library: raise the limit (ulimit -v), or end some programs."
     if isinstance(error, RecursionError):
         return "something that was given is nested too deeply to be read: is it the right file?"
     if not isinstance(error, OSError):

@@ -6,6 +6,7 @@ An ensemble's networks may come with one each.
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def put_split(split: bytes | None, zip_path: Path) -> Path | None:
     """Write `NAME.split.json` beside the zip, never into it: it tells nothing there and costs bytes.
 
     Returns its path, or None without a split; an older zip's split is then put aside as
-    `NAME.split.json.old`, for somebody may have written it by hand.
+    `NAME.split.json.old` (`.old.2`, ...), for somebody may have written it by hand.
     """
     return _put(split, split_place(zip_path))
 
@@ -61,9 +62,11 @@ def _put(content: bytes | None, target: Path) -> Path | None:
 
 
 def _put_aside(target: Path) -> None:
-    """Give a file another name, where there is one."""
+    """Give a file a name that nothing has yet, where there is one."""
+    tails = ("old", *(f"old.{number}" for number in range(2, 1000)))
+    names = (target.with_name(f"{target.name}.{tail}") for tail in tails)
     with suppress(FileNotFoundError):
-        target.replace(target.with_name(f"{target.name}.old"))
+        target.rename(next(name for name in names if not os.path.lexists(name)))
 
 
 def _merged(splits: tuple[Path, ...]) -> dict[str, Any]:

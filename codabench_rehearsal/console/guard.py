@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from codabench_rehearsal.console.files import STDOUT, FileError, check_place, place_of
+from codabench_rehearsal.console.standard_output import is_same, refuse_shown
 
 MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -186,6 +187,10 @@ def guard(
     }
     writes = {**named, **outputs}
     refuse_same(writes, read)
+    refuse_shown(
+        ((one.role.what, path) for one in read for path in _read_with(one, walk=False)),
+        ((option, path) for option, out in writes.items() for path in _files_of(out)),
+    )
     for option, out in writes.items():
         if out.kind is not STORE and out != STDOUT:
             _check_ending(option, out, force=getattr(options, "force", False))
@@ -279,7 +284,7 @@ def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
 
 
 def _would_be_read(out: Path, data: Path, kind: Kind) -> bool:
-    root = next((one for one in (out, *out.parents) if _same_folder(one, data)), None)
+    root = next((one for one in (out, *out.parents) if is_same(one, data)), None)
     if root is None:
         return False
     if kind.folder or not out.parent.is_dir():
@@ -287,13 +292,6 @@ def _would_be_read(out: Path, data: Path, kind: Kind) -> bool:
     if root == out.parent or out.suffix.lower() not in PICTURES:
         return False
     return not _folders(out.parent)  # else a part, not a class
-
-
-def _same_folder(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
 
 
 def _key(path: Path) -> Hashable:

@@ -58,9 +58,12 @@ def no_room(place: Path, size: int | None = None, way_out: str = "") -> str:
     other = "choose another place"
     if temporary := _temporary(place):
         place, other = temporary, "set TMPDIR to a folder on another disk"
+    if no_more_files(place):
+        return f"{place} has no room for another file (inodes): remove some there, or {way_out or other}"
     free = free_bytes(place)
     has = f"{amount(free)} free" if free else "no room left"
-    if free and size is not None and free >= size:  # a quota, or room that came since
+    enough = len(_ZEROS) if size is None else size
+    if free and free >= enough:  # a quota, no inode left, or room that came since
         has += ", but the system allows no more"
     needs = f", and {amount(size)} are needed" if size else ""
     return f"{place} has {has}{needs}: make room there, or {way_out or other}"
@@ -87,11 +90,22 @@ def amount(count: int) -> str:
 
 def free_bytes(place: Path) -> int:
     """Bytes that this user may still write there, 0 where nobody knows."""
+    facts = _facts(place)
+    return facts.f_bavail * facts.f_frsize if facts else 0
+
+
+def no_more_files(place: Path) -> bool:
+    """Whether a disk has bytes, but no more files (inodes); some count none, and never run out."""
+    facts = _facts(place)
+    return bool(facts and facts.f_files and not facts.f_favail and facts.f_bavail)
+
+
+def _facts(place: Path) -> os.statvfs_result | None:
+    """What the system says of the disk of a place, which need not be there yet."""
     for folder in (place, *place.parents):
         with suppress(OSError):
-            facts = os.statvfs(folder)
-            return facts.f_bavail * facts.f_frsize
-    return 0
+            return os.statvfs(folder)
+    return None
 
 
 def _temporary(place: Path) -> Path | None:

@@ -31,6 +31,8 @@ IMAGES = "images"  # in the cache: unpacked images
 BUILDING = "server.lock"  # in the cache: held while an environment is built
 BUILT = "complete.json"  # in an environment: it is finished
 _LOCK = ".owner"
+_NOTE = "at-"  # labels a folder that says where else one is
+_PLACE = "place"  # the file in it
 _MARK = re.compile(r"own-(\d+)-(\d+)-([0-9a-f]{6})([0-9a-f]{6})([0-9a-f]{6})-[0-9a-f]{8}")
 _UNKNOWN = "000000"
 _ELSEWHERE_SECONDS = 60.0  # another namespace's folder may not have its lock yet
@@ -53,6 +55,7 @@ class TemporaryFolder:
         place = Path(tempfile.gettempdir()) if within is None else within
         self.path = place / f"{prefix}{label}{owner_mark()}{suffix}"
         self._lock = -1
+        self._note = None if within is None else _note_of(self.path)
         if within is None:
             remove_abandoned([place])  # for notebooks, which call no command
         _OPEN[self.path] = os.getpid()
@@ -88,6 +91,9 @@ class TemporaryFolder:
             with suppress(OSError):
                 os.close(self._lock)
             self._lock = -1
+        if self._note:
+            self._note.close()
+            self._note = None
 
 
 @atexit.register
@@ -117,7 +123,34 @@ def remove_abandoned(folders: Iterable[Path]) -> None:
             for path in [Path(one.path) for one in entries if _MARK.search(one.name)]:
                 with suppress(OSError):
                     if is_abandoned(path):
+                        _remove_noted(path)
                         remove(path) if path.is_dir() else path.unlink()
+
+
+def _note_of(path: Path) -> TemporaryFolder | None:
+    """Say among the temporary folders where one lies elsewhere, so that any next run finds it.
+
+    None where there is no room: whoever writes beside it next removes it.
+    """
+    with suppress(OSError):
+        note = TemporaryFolder(_NOTE)
+        try:
+            (note.path / _PLACE).write_bytes(os.fsencode(path.absolute()))
+        except BaseException:
+            note.close()
+            raise
+        return note
+    return None
+
+
+def _remove_noted(note: Path) -> None:
+    """Remove what a dead owner's note leads to, where that is a dead owner's too."""
+    if not note.name.startswith(f"{PREFIX}{_NOTE}"):
+        return
+    with suppress(OSError, ValueError):  # gone, or on a disk that is not there now
+        place = Path(os.fsdecode((note / _PLACE).read_bytes()))
+        if place.is_absolute() and is_abandoned(place):
+            remove(place)
 
 
 def remove_leftovers() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.console.room import free_bytes
+from codabench_rehearsal.console.room import free_bytes, no_more_files
 from evaluator.errors import EvaluationError
 
 BUSY_SECONDS = 30.0
@@ -70,6 +70,10 @@ def _sentence(path: Path, error: sqlite3.Error) -> StoreError:
     name = error_name(error)
     if name.startswith("SQLITE_IOERR") and free_bytes(path.parent) < _FULL_BYTES:
         name = "SQLITE_FULL"  # it found no room for its shared memory, and says no more than that
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")) and no_more_files(path.parent):
+        return StoreError(
+            f"{path}: its disk takes no more files (inodes): remove some, {_ELSEWHERE}"
+        )
     for start, sentence in _SENTENCES.items():
         if name.startswith(start):
             return StoreError(f"{path}: {sentence}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from codabench_rehearsal.console.files import place_of
+from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
 from evaluator.storing.errors import DamagedStoreError, StoreError, said
 from evaluator.storing.file import check, connect, may_write
 from evaluator.storing.label_code import BrokenLabelsError, unpack
@@ -40,17 +40,18 @@ def mend(path: Path) -> str:
             f"{path}: the store is damaged, and cannot be set aside in a folder that may only be read: "
             "open it once where it may be written, or name another with --store"
         )
-    with said(path), _alone(path):
-        reason = _fault(path)
-        if not reason:
-            return ""
-        _check_was_ours(path)
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-        try:
-            saved = _salvage(path, fresh)
-            aside = _swap(path, fresh)
-        finally:
-            fresh.unlink(missing_ok=True)
+    with said(path):
+        _check_was_ours(path)  # before our lock is laid beside it
+        with _alone(path):
+            reason = _fault(path)
+            if not reason:
+                return ""
+            remove_abandoned([path.parent])
+            with TemporaryFolder(
+                f"{path.name[:32]}.", path.parent, prefix=".", suffix=".new"
+            ) as folder:
+                saved = _salvage(path, folder / path.name)
+                aside = _swap(path, folder / path.name)
     what = ", ".join(f"{saved[table]:,} {words}" for table, words in _COUNTED.items())
     return (
         f"{path}: the store was damaged ({reason}). It is set aside as {aside.name}; read out of it: "

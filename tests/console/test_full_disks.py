@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from codabench_rehearsal.console.files import FileError, written
 from codabench_rehearsal.console.room import NoRoomError, allocate, amount, no_room, room_for
+from evaluator.storing.errors import StoreError, said
 from sandbox.blocks import Block, mapped
 from tests.console.disks import can_mount, on_a_small_disk
 from tests.console.stage import BIN, COMMANDS, Stage, stage
@@ -153,7 +156,7 @@ def test_no_room_is_said_with_place_need_and_way_out(
     """Else the user does not know how much to free, or where."""
 
     class Facts:
-        f_bavail, f_frsize = 3, 4096
+        f_bavail, f_frsize, f_files, f_favail = 3, 4096, 0, 0
 
     def facts(_: Any) -> Facts:
         return Facts()
@@ -170,6 +173,26 @@ def test_no_room_is_said_with_place_need_and_way_out(
     assert no_room(tmp_path / "mine").endswith("make room there, or choose another place")
     with pytest.raises(PermissionError), room_for(tmp_path):
         raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("place", ["tmp", "mine"])
+def test_a_disk_without_inodes_is_said_so(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the user is told to make room on a disk that has gigabytes free."""
+
+    class Facts:
+        f_bavail, f_frsize, f_files, f_favail = 10**6, 4096, 1000, 0
+
+    monkeypatch.setattr(os, "statvfs", lambda _: Facts())
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    assert no_room(tmp_path / place, 5).startswith(
+        f"{tmp_path / place} has no room for another file (inodes): remove some there, or "
+    )
+    with pytest.raises(FileError, match="takes no more files"), written(tmp_path / "r.json"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(StoreError, match="takes no more files"), said(tmp_path / "store.sqlite"):
+        sqlite3.connect(tmp_path / "missing" / "store.sqlite")
 
 
 SIZES = [

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import threading
 from fnmatch import fnmatch
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.console.commands import (
     line,
     state,
 )
+from tests.console.stage import BIN
 from tests.submission.zips import GOOD, build_zip
 
 ENDINGS: list[tuple[str, str]] = [  # a command, and the word for what its ending belongs to
@@ -258,6 +260,32 @@ def test_the_doors_for_python_keep_the_weights(here: Path) -> None:
     with pytest.raises(FileError, match="would overwrite the weights"):
         pack(Packing(weights=(Path("w.h5"),)), load_challenge("an2dl-2024"), here / "w.h5")
     assert state(here) == before
+
+
+SHOWN = [  # what is typed, where the shell leads standard output, and what is said ("": it runs)
+    ("local-eval inspect cells.npz", "cells.npz", "goes into the data"),
+    ("local-eval inspect cells.npz --json -", "cells.npz", "goes into the data"),
+    ("make-submission --check-only s.zip --no-run", "s.zip", "goes into the zip"),
+    ("local-eval history --csv new.csv", "new.csv", "--csv name one file"),
+    ("local-eval history --json /dev/stdout", "new.json", ""),
+    ("local-eval history --json new.json", "new.txt", ""),
+]
+
+
+@pytest.mark.parametrize(("typed", "into", "said"), SHOWN, ids=[typed for typed, *_ in SHOWN])
+def test_standard_output_goes_into_nothing_that_is_read(
+    here: Path, typed: str, into: str, said: str
+) -> None:
+    """Else `>> training_set.npz` writes a report into the data, and `--csv x > x` loses what was shown."""
+    before = state(here).get(str(here / into), b"")
+    name, *words = typed.split()
+    with Path(into).open("ab") as file:
+        done = subprocess.run(
+            [str(BIN / name), *words], stdout=file, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == (Exit.USAGE if said else Exit.FINE), done.stderr
+    assert said in done.stderr
+    assert not said or Path(into).read_bytes() == before
 
 
 STREAMS = [

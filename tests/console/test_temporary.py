@@ -47,6 +47,34 @@ def test_a_folder_of_the_dead_goes_at_once_and_a_living_ones_stays(tmp_path: Pat
     assert not alive.exists()
 
 
+def test_what_lies_beside_an_output_is_found_by_any_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a draft of a killed run stays until somebody writes into that very folder again."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    for name in ("tmp", "out"):
+        (tmp_path / name).mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    for end, stays in (("t.close()", False), ("os.kill(os.getpid(), 9)", True)):
+        words = [sys.executable, "-c", MAKES + end, str(tmp_path / "out")]
+        subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=False)
+        assert any((tmp_path / "tmp").iterdir()) == any((tmp_path / "out").iterdir()) == stays
+    remove_leftovers()
+    assert not [*(tmp_path / "tmp").iterdir(), *(tmp_path / "out").iterdir()]
+
+
+def test_a_note_leads_to_nothing_but_a_dead_owners_folder(tmp_path: Path) -> None:
+    """Else a note that somebody wrote has us remove the user's own files, or a living run's."""
+    with TemporaryFolder("test-", tmp_path) as alive:
+        for number, place in enumerate((tmp_path / "mine", alive, Path("mine"))):
+            note = tmp_path / mark(DEAD).replace("own", f"at-{number}-own")
+            note.mkdir()
+            (note / "place").write_bytes(os.fsencode(place))
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        remove_abandoned([tmp_path])
+        assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "mine", alive])
+
+
 def mark(pid: int, birth: int = 1, boot: str = BOOT, space: str = SPACE, host: str = HOST) -> str:
     """A folder's name, of any owner."""
     return f"rehearsal-own-{pid}-{birth}-{boot}{space}{host}-0123abcd"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from codabench_rehearsal.console.temporary import remove_leftovers
 from evaluator.store import Store, StoreError
 from tests.evaluator.stores import SHA, as_if_on, child, in_mount, key_of, labels_of, store_at
 
@@ -215,3 +216,29 @@ with Store.open({str(path)!r}) as store:
     assert [process.returncode for process in started] == [0, 0, 0], ended
     assert len({shown for shown, _ in ended}) == 1
     assert len(set_aside(path)) == 1
+
+
+def test_another_kind_of_file_gets_no_lock_beside_it(tmp_path: Path) -> None:
+    """Else a slip with --store leaves a hidden file beside somebody's notes."""
+    notes = tmp_path / "notes.sqlite"
+    notes.write_text("mine", encoding="utf-8")
+    with pytest.raises(StoreError, match="it is left as it is"):
+        Store.open(notes)
+    assert [*tmp_path.iterdir()] == [notes]
+
+
+def test_what_a_mending_that_was_killed_left_goes(whole: Path, tmp_path: Path) -> None:
+    """Else every kill while a store is mended leaves a copy of it for ever."""
+    path = damaged(whole, tmp_path, 8 * PAGE, os.urandom(PAGE))
+    code = f"""
+import os
+from tests.evaluator.stores import *
+from evaluator.storing import mending
+mending._swap = lambda path, fresh: os.kill(os.getpid(), 9)
+Store.open({str(path)!r})
+"""
+    child(code).communicate(timeout=60)
+    assert [one for one in tmp_path.iterdir() if one.name.endswith(".new")]
+    remove_leftovers()
+    assert not [one for one in tmp_path.iterdir() if one.name.endswith(".new")]
+    Store.open(path).close()

@@ -179,6 +179,7 @@ ERRORS = [
     (FileNotFoundError(2, "No usable temporary directory found in []"), Exit.USAGE, "set TMPDIR"),
     (FileNotFoundError(2, "No such file", "/nowhere/x"), Exit.USAGE, "/nowhere/x: No such file"),
     (MemoryError(), Exit.USAGE, "not enough memory"),
+    (ImportError("x.so: failed to map segment from shared object"), Exit.USAGE, "not enough memory"),
     (FileNotFoundError(2, "No such file", str(Path(__file__).parents[2] / "submission/x")), Exit.OUR_FAULT, "a fault of ours"),
     (OSError(9, "Bad file descriptor"), Exit.OUR_FAULT, "a fault of ours (OSError: [Errno 9]"),
     (ValueError("two\nlines"), Exit.OUR_FAULT, "a fault of ours (ValueError: two lines)"),

@@ -19,6 +19,7 @@ from submission.errors import SubmissionError
 from submission.findings import Finding
 from submission.listing import packed_text
 from submission.packager import Packed, pack
+from submission.splits import put_split
 from submission.training_folder import Packing
 from tests.submission.test_packager import CHALLENGE, settings
 from tests.submission.zips import keras_file
@@ -266,3 +267,13 @@ def test_an_own_model_takes_any_weights(tmp_path: Path, name: str) -> None:
     )
     assert name in packed.files
     assert "S501" not in {finding.code for finding in packed.findings}
+
+
+def test_what_is_put_aside_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    """Else a split that somebody wrote by hand is gone at the second packing."""
+    for number in "123":
+        (tmp_path / "s.split.json").write_text(number, encoding="utf-8")
+        assert put_split(None, tmp_path / "s.zip") is None
+    kept = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    names = ("s.split.json.old", "s.split.json.old.2", "s.split.json.old.3")
+    assert kept == dict(zip(names, "123", strict=True))
