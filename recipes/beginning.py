@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.console.files import alone_in
+from codabench_rehearsal.console.reading import read_json
 from recipes.checkpoint import Checkpoint, require_same
 from recipes.folder import FINISHED, finished
 from recipes.progress import Say
@@ -73,7 +73,7 @@ def kept(out: Path) -> str:
     begun = _begun(out)
     for folder in begun:
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"]
+            state = read_json(folder / "state.json")["state"]
             epochs, folds = epochs + state["epochs"], folds + len(state["folds"])
     counts = ((epochs, "epoch"), (folds, "fold"))
     said = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
