@@ -110,10 +110,51 @@ def owner_mark() -> str:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it, whatever permissions its files were given."""
-    for where, _, _ in os.walk(folder, onerror=lambda error: _open_up(error.filename)):
-        _open_up(where)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder and all in it, however deep, whatever permissions its files were given."""
+    if folder.is_symlink():
+        return
+    with suppress(OSError):
+        folder.chmod(0o700)
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _empty(root)
+        finally:
+            os.close(root)
+        folder.rmdir()
+    with suppress(RecursionError):  # what could not be moved, as on a disk that is full
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _empty(root: int) -> None:
+    """Folders in folders are moved to the top and emptied there: no path too long, no call too deep."""
+    waiting = _cleared(root, root)
+    while waiting:
+        name = waiting.pop()
+        with suppress(OSError):
+            place = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+            try:
+                waiting += _cleared(place, root)
+            finally:
+                os.close(place)
+            os.rmdir(name, dir_fd=root)
+
+
+def _cleared(place: int, root: int) -> list[str]:
+    """Remove the files of a folder; its folders are now at the top, under the names returned."""
+    with os.scandir(place) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    names = []
+    for name, is_folder in sorted(found, key=lambda one: one[1]):  # files first: that makes room
+        with suppress(OSError):
+            if not is_folder:
+                os.unlink(name, dir_fd=place)
+                continue
+            os.chmod(name, 0o700, dir_fd=place)
+            top = name if place == root else secrets.token_hex(8)
+            if place != root:
+                os.rename(name, top, src_dir_fd=place, dst_dir_fd=root)
+            names.append(top)
+    return names
 
 
 def remove_abandoned(folders: Iterable[Path]) -> None:
@@ -278,8 +319,3 @@ def _birth(pid: int) -> int:
     except OSError:
         return 0
     return -1 if facts[0] in (b"Z", b"X") else int(facts[19])
-
-
-def _open_up(folder: str) -> None:
-    with suppress(OSError):
-        os.chmod(folder, 0o700)  # noqa: PTH101 - as os.walk names it

@@ -4,6 +4,7 @@ Its own word only: the submission runs in the same process. Standard library, Py
 """
 
 import atexit
+import contextlib
 import os
 import resource
 import sys
@@ -39,11 +40,22 @@ def watch_network() -> list[str]:
 
 def listing(folder: Path) -> Files:
     """Name, size and time of every file below a folder."""
-    found = {}
-    for path in folder.rglob("*"):
-        if "__pycache__" not in path.parts and (path.is_symlink() or not path.is_dir()):
-            facts = path.lstat()
-            found[str(path.relative_to(folder))] = (facts.st_size, facts.st_mtime_ns)
+    found: Files = {}
+    waiting = [str(folder)]
+    while waiting:  # no walk of the library's: it calls itself, and folders may be thousands deep
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:  # gone, made unreadable, or with a path that is too long
+            continue
+        for entry in entries:
+            if entry.name == "__pycache__":
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+                continue
+            with contextlib.suppress(OSError):
+                facts = entry.stat(follow_symlinks=False)
+                found[os.path.relpath(entry.path, folder)] = (facts.st_size, facts.st_mtime_ns)
     return found
 
 

@@ -200,3 +200,20 @@ def test_stray_processes_end_with_the_run(tmp_path: Path) -> None:
     assert not [
         p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "600"]
     ]
+
+
+def test_folders_thousands_deep_are_no_failure_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else our own walk ends in a RecursionError: laid to the submission's door, or left behind."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    code = "import os, tempfile; here = os.getcwd()\n"
+    code += "        for top in (here, os.path.dirname(__file__), tempfile.gettempdir()):\n"
+    code += "            os.chdir(top); [(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]\n"
+    code += "        os.chdir(here); return X[:, 0, 0, 0].astype(int)\n"
+    (tmp_path / "zip").mkdir()
+    outcome = rehearse(tmp_path / "zip", body(code))
+    assert outcome.problem is None
+    assert list(place.iterdir()) == []
