@@ -33,6 +33,7 @@ BUILT = "complete.json"  # in an environment: it is finished
 _LOCK = ".owner"
 _MARK = re.compile(r"own-(\d+)-(\d+)-([0-9a-f]{6})([0-9a-f]{6})([0-9a-f]{6})-[0-9a-f]{8}")
 _UNKNOWN = "000000"
+_DEEP = 8  # levels that are removed where they are: any path to there is short enough
 _ELSEWHERE_SECONDS = 60.0  # another namespace's folder may not have its lock yet
 
 
@@ -104,10 +105,27 @@ def owner_mark() -> str:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it, whatever permissions its files were given."""
-    for where, _, _ in os.walk(folder, onerror=lambda error: _open_up(error.filename)):
-        _open_up(where)
+    """Remove a folder and all in it, whatever permissions its files were given, and however deep."""
+    _open_up(str(folder))
+    waiting = [str(folder)]
+    while waiting:
+        top = waiting.pop()
+        for where, names, _ in os.walk(top):
+            for name in names:
+                _open_up(f"{where}/{name}")
+            if where.count("/") - top.count("/") >= _DEEP:
+                waiting += [up for name in names if (up := _brought_up(f"{where}/{name}", folder))]
+                names.clear()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _brought_up(deep: str, folder: Path) -> str:
+    """Its new name in the folder, where a path leads to all in it; "" where it stays."""
+    up = folder / secrets.token_hex(8)
+    with suppress(OSError):
+        Path(deep).rename(up)
+        return str(up)
+    return ""
 
 
 def remove_abandoned(folders: Iterable[Path]) -> None:
@@ -249,4 +267,5 @@ def _birth(pid: int) -> int:
 
 def _open_up(folder: str) -> None:
     with suppress(OSError):
-        os.chmod(folder, 0o700)  # noqa: PTH101 - as os.walk names it
+        if not os.path.islink(folder):  # noqa: PTH114 - as os.walk names it
+            os.chmod(folder, 0o700)  # noqa: PTH101
