@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.console.temporary import remove
 from tests.sandbox.children import LEVELS, at_level, child, linux_only, running
 
 pytestmark = linux_only
@@ -328,7 +329,11 @@ time.sleep(10)
 
 def test_a_folder_too_deep_to_be_looked_into_is_the_end(tmp_path: Path, level: str) -> None:
     """Else what lies beyond the longest path is counted by nobody."""
-    assert child(tmp_path, DEEP, str(tmp_path / "out"), disk_bytes=1 << 28).ended == "disk", level
+    try:
+        result = child(tmp_path, DEEP, str(tmp_path / "out"), disk_bytes=1 << 28)
+    finally:
+        remove(tmp_path / "out")  # pytest could not
+    assert result.ended == "disk", level
 
 
 @linux_only
