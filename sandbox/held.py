@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import tree
+from sandbox.programs.family import place
 from sandbox.programs.root import BUFFER_BYTES, TEMPORARY
 
 PROC = Path("/proc")
@@ -70,9 +71,9 @@ def look_inside(launcher: int, facts: Mapping[str, Any]) -> Inside:
     first = tree.children(launcher)[:1]
     foreign = [pid for pid in pids if pid not in first]
     try:
-        places = [Path(f"/proc/{first[0]}/root{place}") for place in (TEMPORARY, SHARED)]
-        scratch, shared = (os.statvfs(place) for place in places)
-        devices = {place.stat().st_dev for place in places}
+        roots = [Path(f"/proc/{first[0]}/root{folder}") for folder in (TEMPORARY, SHARED)]
+        scratch, shared = (os.statvfs(root) for root in roots)
+        devices = {root.stat().st_dev for root in roots}
     except (OSError, IndexError):
         return Inside(foreign)
     sizes = [(found.f_blocks - found.f_bfree) * found.f_frsize for found in (scratch, shared)]
@@ -84,9 +85,10 @@ def open_files(inside: Inside) -> Held:
     held = Held()
     for pid in inside.pids:
         with contextlib.suppress(OSError):
-            for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - names alone, and quickly
+            folder = f"{place(pid)}/fd"
+            for number in os.listdir(folder):  # noqa: PTH208 - names alone, and quickly
                 with contextlib.suppress(OSError):
-                    _note(f"/proc/{pid}/fd/{number}", inside.devices, held)
+                    _note(f"{folder}/{number}", inside.devices, held)
     return held
 
 
@@ -109,7 +111,7 @@ def mapped_bytes(pids: Iterable[int], files: Collection[Key], devices: Collectio
     for pid in pids:
         counts = False
         with contextlib.suppress(OSError):
-            for line in (PROC / str(pid) / "smaps").read_text(errors="replace").splitlines():
+            for line in (place(pid) / "smaps").read_text(errors="replace").splitlines():
                 words = line.split(maxsplit=5)
                 if "-" in words[0]:
                     key = _key(words)
@@ -158,11 +160,11 @@ class Named:
     def held_by_others(paths: Collection[str], inside: Inside) -> set[str]:
         """Those that a process of somebody else's has open or mapped."""
         found: set[str] = set()
-        for place in PROC.glob("[0-9]*"):
-            if int(place.name) not in inside.pids:
+        for folder in PROC.glob("[0-9]*"):
+            if int(folder.name) not in inside.pids:
                 with contextlib.suppress(OSError):
-                    text = (place / "maps").read_text(errors="replace")
-                    links = {_leads_to(file) for file in (place / "fd").iterdir()}
+                    text = (folder / "maps").read_text(errors="replace")
+                    links = {_leads_to(file) for file in (folder / "fd").iterdir()}
                     found |= {path for path in paths if path in links or path in text}
         return found
 

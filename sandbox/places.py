@@ -48,9 +48,9 @@ def our_rooms() -> tuple[str, ...]:
 
 
 def _links(program: Path) -> list[Path]:
-    """The program, and each place that its links lead to."""
+    """The program, and each place that its links lead to, as far as this user may look."""
     found = [program]
-    while found[-1].is_symlink() and len(found) < 40:
+    while os.path.islink(found[-1]) and len(found) < 40:  # noqa: PTH114 - a closed folder is no error
         target = found[-1].parent / found[-1].readlink()
         found.append(Path(os.path.normpath(target)))
     return [*found, program.resolve()]
@@ -63,7 +63,8 @@ def _prefixes(programs: Iterable[Path]) -> dict[Path, None]:
 
 
 def _holds_a_python(folder: Path) -> bool:
-    if len(folder.parts) < _FEW_PARTS:
+    # os.path's questions find a folder that this user may not look into not there, and raise nothing.
+    if len(folder.parts) < _FEW_PARTS or not os.path.isdir(folder):  # noqa: PTH112
         return False
     return (folder / "pyvenv.cfg").is_file() or any(folder.glob("lib/python3*/os.py"))
 

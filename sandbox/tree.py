@@ -59,10 +59,10 @@ def are_stopped(pids: Iterable[int]) -> bool:
 def marked(word: str) -> list[int]:
     """The processes whose environment holds this text when they started, wherever they went."""
     found = []
-    for path in PROC.glob("[0-9]*/environ"):
+    for path in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if word.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
+            if word.encode() in (family.place(int(path.name)) / "environ").read_bytes():
+                found.append(int(path.name))
     return found
 
 
@@ -87,7 +87,7 @@ def kill_group(pid: int) -> None:
 
 def _resident(pid: int) -> int:
     try:
-        return int((PROC / str(pid) / "statm").read_text(encoding="ascii").split()[1]) * _PAGE
+        return int((family.place(pid) / "statm").read_text(encoding="ascii").split()[1]) * _PAGE
     except (OSError, IndexError):
         with contextlib.suppress(psutil.Error):
             return int(psutil.Process(pid).memory_info().rss)
@@ -96,7 +96,7 @@ def _resident(pid: int) -> int:
 
 def _proportional(pid: int) -> int:
     try:
-        text = (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii")
+        text = (family.place(pid) / "smaps_rollup").read_text(encoding="ascii")
     except OSError:
         return _resident(pid)
     sizes = [line.split()[1] for line in text.splitlines() if line.startswith("Pss:")]

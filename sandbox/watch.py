@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ POLL_SECONDS = 0.05
 DISK_POLL_SECONDS = 0.1
 MOST_RENEWALS = 8  # of the disk's limit: what is left lying by call after call fills it at last
 LOOKING_SHARE = 0.05  # of the time at most: thousands of threads or files take longer
+LONGEST_PAUSE = 1.0  # all the same: much is written in ten seconds
 GROWTH = 1.02  # sharing is looked at again when the memory has grown by this
 
 
@@ -158,7 +160,10 @@ class Disk:
 
 
 def occupied(folders: Sequence[Path], most: int, most_files: int = MOST_FILES) -> tuple[int, int]:
-    """Bytes of disk and number of files in these folders; beyond `most` it stops counting."""
+    """Bytes of disk and number of files in these folders; beyond `most` it stops counting.
+
+    Folders so deep that no path leads there are as many files as there can be: none is honest.
+    """
     total, files, waiting = 0, 0, [str(folder) for folder in folders]
     while waiting and total <= most and files <= most_files:
         try:
@@ -168,10 +173,13 @@ def occupied(folders: Sequence[Path], most: int, most_files: int = MOST_FILES) -
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:
-            continue  # gone meanwhile, or made unreadable: what is written there still counts
+        except (
+            OSError
+        ) as error:  # gone meanwhile, or unreadable: what is written there still counts
+            files += most_files if error.errno == errno.ENAMETOOLONG else 0
     return total, files
 
 
 def _next_look(began: float, pause: float) -> float:
-    return began + max(pause, (time.monotonic() - began) / LOOKING_SHARE)
+    now = time.monotonic()
+    return max(began + pause, now + min((now - began) / LOOKING_SHARE, LONGEST_PAUSE))

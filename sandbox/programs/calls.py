@@ -43,7 +43,7 @@ _CALLS = {
     "setns": (308, 268),
     "open_by_handle_at": (304, 265),
 }
-# System V's memory, semaphores and queues, and POSIX queues: any process of the user may join.
+# System V's memory, semaphores and queues, POSIX queues, which any process of the user may join; secret memory.
 _SHARED = {
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -58,6 +58,7 @@ _SHARED = {
     "msgctl": (71, 187),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
+    "memfd_secret": (447, 447),  # its pages are shown nowhere
 }
 _SOCKET, _CLONE, _CLONE3, _PRCTL, _KILL = (41, 198), (56, 220), (435, 435), (157, 167), (62, 129)
 _SETSOCKOPT, _SOL_SOCKET, _BUFFER_SIZES = (54, 208), 1, (7, 8)
@@ -66,6 +67,7 @@ _NEW_SPACES = 0x7E020000  # every kind of namespace that clone can make
 _A_THREAD, _SAME_FILES = 0x10000, 0x400
 _ALL_PROCESSES = 0xFFFFFFFF  # -1
 _SET_DUMPABLE = 4
+_CLOSE_RANGE, _FILES_OF_ITS_OWN = 436, 2
 _OTHER_CALLS = 0x40000000  # x32: the same calls under other numbers
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST, _SECOND, _THIRD = (
@@ -115,6 +117,7 @@ def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
         _Step(_EQUAL, _CLONE3[at], "absent"),  # its flags are out of sight; glibc then takes clone
         *_when(_CLONE[at], _clone()),
         *_when(_PRCTL[at], _stay_readable()),
+        *_when(_CLOSE_RANGE, _close_for_all()),
         *(_when(_KILL[at], _kill_all()) if outside else ()),
         *(_when(_SETSOCKOPT[at], _keep_buffers()) if shared else ()),
         *_when(_SOCKET[at], _sockets(families)),
@@ -136,6 +139,11 @@ def _clone() -> list[_Step]:
         _Step(_ANY_BIT, _A_THREAD, "", "allow"),
         _Step(_ANY_BIT, _SAME_FILES, "allow", "forbid"),
     ]
+
+
+def _close_for_all() -> list[_Step]:
+    """Nor one that parts with the others' files; programs then close their files one by one."""
+    return [_Step(_LOAD, _THIRD), _Step(_ANY_BIT, _FILES_OF_ITS_OWN, "absent", "allow")]
 
 
 def _stay_readable() -> list[_Step]:

@@ -51,7 +51,18 @@ def _kill_descendants() -> bool:
 
 def state(pid: int) -> str:
     """The letter that the kernel gives: R, S, D, T (stopped), Z ...; "" where it is gone."""
-    return "".join(_stat(pid)[:1])
+    return "".join(_stat(place(pid))[:1])
+
+
+def place(pid: int) -> Path:
+    """Its folder in /proc; that of a living thread where its first one has ended, which shows nothing."""
+    first = PROC / str(pid)
+    if _stat(first)[:1] == ["Z"]:
+        with contextlib.suppress(OSError):
+            for thread in (first / "task").iterdir():
+                if _stat(thread)[:1] not in (["Z"], ["X"], []):
+                    return thread
+    return first
 
 
 def _is_dead(pid: int) -> bool:
@@ -62,12 +73,12 @@ def _is_dead(pid: int) -> bool:
 def _parents() -> list[tuple[int, int]]:
     """(process, its parent) of all processes."""
     numbers = [int(path.name) for path in PROC.glob("[0-9]*")]
-    return [(pid, int(found[1])) for pid in numbers if len(found := _stat(pid)) > 1]
+    return [(pid, int(found[1])) for pid in numbers if len(found := _stat(PROC / str(pid))) > 1]
 
 
-def _stat(pid: int) -> list[str]:
-    """The words after the name in /proc/PID/stat: state, parent, ..."""
+def _stat(folder: Path) -> list[str]:
+    """The words after the name in /proc/PID/stat, or a thread's: state, parent, ..."""
     with contextlib.suppress(OSError):
-        text = (PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
+        text = (folder / "stat").read_text(encoding="ascii", errors="replace")
         return text.rpartition(")")[2].split()
     return []

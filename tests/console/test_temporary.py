@@ -222,3 +222,23 @@ def test_nothing_temporary_is_without_an_owner() -> None:
         used = {call[9:] for call in map(ast.unparse, calls) if call.startswith("tempfile.")}
         assert used <= NAMELESS | ALLOWED.get(name, set()), f"{name}: take TemporaryFolder"
         assert "open_memmap" not in text, f"{name}: take sandbox.blocks.mapped"
+
+
+def test_a_folder_goes_however_deep_and_closed_it_is(tmp_path: Path) -> None:
+    """Else one submission leaves a folder that stays for ever, and that every later command fails at."""
+    kept, made = tmp_path / "kept", TemporaryFolder("test-", tmp_path)
+    kept.mkdir(mode=0o500)
+    program = """
+import os, sys
+os.symlink(sys.argv[1], "link")
+for name in ["d", "n" * 250] * 1000:
+    os.mkdir(name)
+    os.chdir(name)
+for _ in range(2000):
+    os.chdir("..")
+os.chmod("d", 0)
+"""
+    subprocess.run([sys.executable, "-c", program, kept], cwd=made.path, check=True)
+    made.close()
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.stat().st_mode & 0o777 == 0o500

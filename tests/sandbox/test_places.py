@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,22 @@ def test_a_virtual_environment_runs_in_the_child(tmp_path: Path, linked: bool) -
     code = f"import mine, numpy, os; print(os.path.exists({str(secret)!r}))"
     result = run(Job((str(python), "-c", code), {"here": str(tmp_path / "here")}, "here"))
     assert result.log == "found\nFalse\n", result
+
+
+def test_a_base_that_this_user_may_not_look_into_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an environment that root made ends every run of a plain user in a traceback."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch(mode=0o755)
+    (tmp_path / "pyvenv.cfg").write_text("home = /closed/bin\n", encoding="utf-8")
+    stat = os.stat
+
+    def refuse(path: Any, **how: Any) -> os.stat_result:
+        if str(path).startswith("/closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr("os.stat", refuse)
+    monkeypatch.setattr("os.lstat", lambda path: refuse(path, follow_symlinks=False))
+    assert str(tmp_path) in interpreter_places(str(tmp_path / "bin" / "python"))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.console.temporary import remove
 from tests.sandbox.children import LEVELS, at_level, child, linux_only, running
 
 pytestmark = linux_only
@@ -106,6 +107,24 @@ for _ in range(1500):  # 600 MiB at most
         pass
 time.sleep(10)
 """
+BY_A_THREAD = """
+import ctypes, os, threading, time
+libc = ctypes.CDLL(None)
+def fill():
+    {before}
+    file = os.memfd_create("x")
+    try:
+        for _ in range(300):
+            os.write(file, b"x" * (1 << 20))
+    finally:
+        time.sleep(10)
+        os._exit(0)
+threading.Thread(target=fill).start()
+{after}
+"""
+# The first thread ends, and with it what /proc shows of the process; or one has files of its own.
+WITHOUT_ITS_FIRST = BY_A_THREAD.format(before="time.sleep(0.2)", after="libc.pthread_exit(None)")
+PARTED = BY_A_THREAD.format(before="libc.syscall(436, 3, 3, 2)", after="time.sleep(10)")
 MEMORY = {
     "memfd": MEMFDS,
     "mapped-memfd": MAPPED_MEMFDS,
@@ -113,6 +132,8 @@ MEMORY = {
     "named-in-shared-memory": NAMED,
     "system-v": SYSTEM_V,
     "buffers": BUFFERS,
+    "without-its-first-thread": WITHOUT_ITS_FIRST,
+    "a-thread-with-files-of-its-own": PARTED,
 }
 SLOW = {"mapped-memfd", "system-v", "buffers", "nameless-in-shared-memory"}
 
@@ -125,6 +146,8 @@ def test_memory_that_no_page_shows_is_held(
     tmp_path: Path, level: str, groups: str, attack: str
 ) -> None:
     """Else a submission fills the machine's memory while its own figure stays at 20 MB."""
+    if level == "none" and MEMORY[attack] == PARTED:
+        pytest.skip("nothing is refused here")
     name = f"rehearsal-test-{secrets.token_hex(8)}"
     try:
         result = child(tmp_path, MEMORY[attack], str(SHARED), name, memory_bytes=150 * MIB)
@@ -290,3 +313,52 @@ def test_what_is_slow_is_not_said_to_be_stopped(tmp_path: Path, level: str) -> N
     """Else an endless loop is told as a signal that nobody sent."""
     result = child(tmp_path, "while True: pass", seconds=0.5)
     assert (result.ended, result.stopped) == ("time", False), level
+
+
+DEEP = """
+import os, sys, time
+os.chdir(sys.argv[1])
+for _ in range(2500):
+    os.mkdir("d")
+    os.chdir("d")
+with open("x", "wb") as file:
+    file.write(b"x" * 4096)
+time.sleep(10)
+"""
+
+
+def test_a_folder_too_deep_to_be_looked_into_is_the_end(tmp_path: Path, level: str) -> None:
+    """Else what lies beyond the longest path is counted by nobody."""
+    try:
+        result = child(tmp_path, DEEP, str(tmp_path / "out"), disk_bytes=1 << 28)
+    finally:
+        remove(tmp_path / "out")  # pytest could not
+    assert result.ended == "disk", level
+
+
+@linux_only
+def test_a_process_goes_on_without_its_first_thread(
+    tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that lives is taken for dead, and stays when the run is over."""
+    monkeypatch.setattr("sandbox.run.tree.marked", lambda _: [])  # the first look must find it
+    code = """
+    import ctypes, os, sys, threading, time
+    if os.fork() == 0:
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        ctypes.CDLL(None).pthread_exit(None)
+    time.sleep(0.5)
+    """
+    mark = f"left-{tmp_path.name}-{level}"
+    child(tmp_path, code, mark)
+    left = [pid for pid in Path("/proc").glob("[0-9]*") if mark in _words(pid)]
+    assert left == []
+
+
+def _words(process: Path) -> str:
+    """The command line of a process, of any of its threads that live."""
+    for thread in (process / "task").glob("*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text := thread.read_text(errors="replace"):
+                return text
+    return ""
