@@ -211,7 +211,7 @@ def test_folders_thousands_deep_are_no_failure_and_leave_nothing(
     monkeypatch.setattr("tempfile.tempdir", str(place))
     code = "import os, tempfile; here = os.getcwd()\n"
     code += "        for top in (here, os.path.dirname(__file__), tempfile.gettempdir()):\n"
-    code += "            os.chdir(top); [(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]\n"
+    code += "            os.chdir(tempfile.mkdtemp(dir=top)); [(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]\n"
     code += "        os.chdir(here); return X[:, 0, 0, 0].astype(int)\n"
     (tmp_path / "zip").mkdir()
     outcome = rehearse(tmp_path / "zip", body(code))
