@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import alone_in
+from codabench_rehearsal.console.reading import read_json
 from recipes.checkpoint import Checkpoint, require_same
 from recipes.folder import FINISHED, finished
 from recipes.progress import Say
@@ -72,8 +73,8 @@ def kept(out: Path) -> str:
     epochs = folds = 0
     begun = _begun(out)
     for folder in begun:
-        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"]
+        with suppress(UserError, OSError, ValueError, KeyError, TypeError):
+            state = read_json(folder / "state.json")["state"]
             epochs, folds = epochs + state["epochs"], folds + len(state["folds"])
     counts = ((epochs, "epoch"), (folds, "fold"))
     said = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]

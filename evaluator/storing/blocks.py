@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.reading import parse_json
 from evaluator.storing.label_code import BrokenLabelsError, pack, unpack
 from evaluator.storing.rows import AnswerKey, Answers
 
@@ -92,7 +93,7 @@ def _unpacked(cells: str, packed: object) -> Iterator[tuple[str, Answers]]:
 
 def _cells(text: str) -> list[str]:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return []
     return [str(name) for name in found] if isinstance(found, list) else []
