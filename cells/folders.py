@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import warnings
+import zlib
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from cells.files import Raw, part_note
 from cells.keys import PARTS, part_of, pick_part
 from cells.labels import numbers_of
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.words import few, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +25,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STUBS = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})  # Pillow knows only their names
+_NOT_READ = _STUBS | {"EPS"}  # a program, which Ghostscript would run
+_MOST_PIXELS = 25_000_000  # of one image; Pillow itself stops at 179 million, a gigabyte as floats
+_DIGITS = 18  # of a folder's number that surely fits into int64
+_NAMED = 20  # folders that a note lists
 _GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"})
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+# What Pillow's readers raise on damaged or foreign bytes.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 def read_folder(
@@ -75,16 +96,26 @@ def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) ->
     files = [(file, numbers[name]) for name, inside in there.items() for file in inside]
     if not files:
         raise DataError(_no_images(path, list(there)))
-    images = [_read_image(file) for file, _ in files]
-    _check_sizes([file for file, _ in files], images)
-    mapping = ", ".join(f"{number} = {name}" for name, number in numbers.items())
+    try:
+        images = _read_images([file for file, _ in files])
+        stacked = np.stack(_alike(images))
+    except MemoryError:
+        raise DataError(
+            f"{path}: {len(files):,} images ask for more memory than is free; give fewer or smaller ones"
+        ) from None
+    mapping = listed([f"{number} = {name}" for name, number in numbers.items()], _NAMED)
     notes = [*said, f"Class folders: {mapping}."]
     if len({image.shape[2] for image in images}) > 1:
-        images = [image if image.shape[2] == 3 else image.repeat(3, axis=2) for image in images]
         notes.append("Grey images among coloured ones were given three equal channels.")
-    notes += [f"Class folder {name} holds no images." for name in numbers if not there.get(name)]
+    notes += _empty_note([name for name in numbers if not there.get(name)])
     labels = np.array([number for _, number in files], np.int64)
-    return Raw(np.stack(images), labels, None, tuple(notes), str(path))
+    return Raw(stacked, labels, None, tuple(notes), str(path))
+
+
+def _empty_note(names: Sequence[str]) -> list[str]:
+    if len(names) <= _NAMED:
+        return [f"Class folder {name} holds no images." for name in names]
+    return [f"Class folders {listed(names, _NAMED)} hold no images."]
 
 
 def _class_numbers(
@@ -102,12 +133,19 @@ def _class_numbers(
         numbers = {name: number for number, name in enumerate(names)}
         _check_known(numbers, known, path)
         return numbers
+    large = next((name for name in names if len(name.lstrip("0")) > _DIGITS), None)
+    if large is not None:
+        raise DataError(
+            f"{path}: expected class numbers from 0 as folders, received {shown(large)}; rename it"
+        )
     return _once({name: int(name) for name in sorted(names, key=int)}, path)
 
 
 def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
     if len(set(numbers.values())) != len(numbers):
-        raise DataError(f"{path}: two class folders have the same number: {', '.join(numbers)}")
+        raise DataError(
+            f"{path}: two class folders have the same number: {few(list(numbers), _NAMED)}"
+        )
     return numbers
 
 
@@ -116,7 +154,7 @@ def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> 
     wrong = next((name for name in known if numbers[name] != known[name]), None)
     if wrong is None:
         return
-    strange = ", ".join(name for name in numbers if name not in known)
+    strange = few([name for name in numbers if name not in known], _NAMED)
     raise DataError(
         f"{path}: expected the challenge's classes as folders, received others beside them "
         f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "
@@ -137,10 +175,16 @@ def _files(folder: Path) -> list[Path]:
 
 @cache
 def suffixes() -> frozenset[str]:
-    """The endings of all files that this Pillow reads as images."""
+    """The endings of all files that this Pillow reads as images, without running another program."""
     Image.init()
     known = Image.registered_extensions().items()
-    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in _STUBS)
+    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in _NOT_READ)
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in Image.OPEN if kind not in _NOT_READ)
 
 
 def _no_classes(path: Path) -> str:
@@ -158,31 +202,64 @@ def _no_images(path: Path, names: list[str]) -> str:
     return f"{path}: expected {kinds} in its class folders, found none; {hint}"
 
 
-def _read_image(file: Path) -> NDArray[np.uint8]:
+def _read_images(files: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """All of one size: what has another than the first is not even unpacked."""
+    images = [_read_image(files[0])]
+    first = images[0].shape[:2]
+    for file in files[1:]:
+        image = _read_image(file, first)
+        _check_size(file, image.shape[:2], first)  # some say their size only when unpacked
+        images.append(image)
+    return images
+
+
+def _check_size(file: Path, size: tuple[int, ...], first: tuple[int, ...]) -> None:
+    if first and size != first:
+        raise DataError(
+            f"{file}: expected {_size(first)} like the first image, received {_size(size)}; resize "
+            "the images to one size"
+        )
+
+
+def _alike(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Grey images among coloured ones with three equal channels."""
+    if len({image.shape[2] for image in images}) == 1:
+        return images
+    return [image if image.shape[2] == 3 else image.repeat(3, axis=2) for image in images]
+
+
+def _opened(file: Path) -> Image.Image:
+    """An image before it is unpacked. Raises DataError for one that would fill the memory."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(file, formats=_kinds())
+    if image.width * image.height > _MOST_PIXELS:
+        image.close()
+        raise DataError(
+            f"{file}: expected an image of at most {_MOST_PIXELS:,} pixels, received "
+            f"{_size(image.size[::-1])}; resize the images"
+        )
+    return image
+
+
+def _read_image(file: Path, first: tuple[int, ...] = ()) -> NDArray[np.uint8]:
     require_file(file, DataError)
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
+            _check_size(file, image.size[::-1], first)
             if image.mode in _GREY:
                 return np.asarray(image.convert("L"))[..., None]
             if image.mode in _COLOUR:
                 whole = image.convert("RGBA") if "transparency" in image.info else image
                 return np.asarray(whole.convert("RGB"))
             mode = image.mode
+    except DataError:
+        raise
     except _DAMAGE as error:
         raise DataError(f"{file}: expected an image, received a damaged file; remove it") from error
     raise DataError(
         f"{file}: expected 8 bits a channel, received mode {mode}; save it as 8-bit PNG"
     )
-
-
-def _check_sizes(files: list[Path], images: list[NDArray[np.uint8]]) -> None:
-    first = images[0].shape[:2]
-    for file, image in zip(files, images, strict=True):
-        if image.shape[:2] != first:
-            raise DataError(
-                f"{file}: expected {_size(first)} like {files[0].name}, received "
-                f"{_size(image.shape[:2])}; resize the images to one size"
-            )
 
 
 def _size(shape: tuple[int, ...]) -> str:

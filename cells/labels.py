@@ -6,6 +6,7 @@ largest of a row is right for one-hot rows and probabilities alone, and silently
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -211,6 +212,7 @@ def _from_texts(
 def _decoded(column: Array, source: str) -> Array:
     """Texts of bytes: UTF-8."""
     if column.dtype.kind == "U":
+        _check_signs(column, source)
         return column
     try:
         return np.char.decode(column, "utf-8")
@@ -219,6 +221,16 @@ def _decoded(column: Array, source: str) -> Array:
             f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
             "text; save the class numbers"
         ) from None
+
+
+def _check_signs(column: Array, source: str) -> None:
+    """Refuse texts of a damaged file that Python cannot hold: signs beyond Unicode's last."""
+    numbers = np.frombuffer(column.astype(column.dtype.newbyteorder("=")).tobytes(), np.uint32)
+    if (numbers > sys.maxunicode).any():
+        raise DataError(
+            f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
+            "text; save the class numbers"
+        )
 
 
 def _check_numbers(values: Array, source: str) -> None:

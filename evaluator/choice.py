@@ -10,6 +10,7 @@ import numpy as np
 
 from cells import Dataset, clean, prefix_order, read_split
 from cells.splitting import SplitRecord
+from codabench_rehearsal.console.reading import first_file
 from evaluator.errors import EvaluationError
 
 SplitKind = Literal["validation", "all", "held-out", "unknown"]
@@ -30,7 +31,10 @@ class Choice:
 
 
 def find_split(submission: Path, given: str | None) -> Path | None:
-    """The split to use: `given`, or the one beside the zip; None for "none" or when there is none."""
+    """The split to use: `given`, or the one beside the zip; None for "none" or when there is none.
+
+    Raises `EvaluationError` for a pipe, a device or a socket in its place.
+    """
     if given == "none":
         return None
     if given is not None:
@@ -39,7 +43,7 @@ def find_split(submission: Path, given: str | None) -> Path | None:
         submission.with_name(f"{submission.stem}.split.json"),
         submission.with_name("split.json"),
     )
-    return next((path for path in beside if path.is_file()), None)
+    return first_file(beside, EvaluationError)
 
 
 def choose(

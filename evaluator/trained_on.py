@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from codabench_rehearsal.console.reading import read_json
+from codabench_rehearsal.console.reading import first_file, read_json
 from corruptions.presets import NAMES, Preset, resolve
 from evaluator.errors import EvaluationError
 
@@ -46,7 +46,7 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
     Raises `EvaluationError` for a file that cannot be read.
     """
     beside = (zip_path.with_name(f"{zip_path.stem}.recipe.json"), zip_path.with_name("recipe.json"))
-    path = next((path for path in beside if path.is_file()), None)
+    path = first_file(beside, EvaluationError)
     if path is None:
         return ()
     try:

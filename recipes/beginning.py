@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import alone_in
 from codabench_rehearsal.console.reading import read_json
 from recipes.checkpoint import Checkpoint, require_same
@@ -72,7 +73,7 @@ def kept(out: Path) -> str:
     epochs = folds = 0
     begun = _begun(out)
     for folder in begun:
-        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        with suppress(UserError, OSError, ValueError, KeyError, TypeError):
             state = read_json(folder / "state.json")["state"]
             epochs, folds = epochs + state["epochs"], folds + len(state["folds"])
     counts = ((epochs, "epoch"), (folds, "fold"))

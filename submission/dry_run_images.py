@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from cells import Dataset, clean, prefix_order, read_split, synthetic
 from cells.kinds import ALL
+from codabench_rehearsal.console.reading import first_file
 from submission.challenge import Challenge
+from submission.errors import SubmissionError
 
 DRAWN = 96
 SMALLEST_DRAWN, LARGEST_DRAWN = 16, 256  # sides in pixels
@@ -85,9 +87,10 @@ def given_images(
 
 
 def splits_beside(zip_path: Path) -> tuple[Path, ...]:
-    """The split that lies beside a zip, if there is one."""
+    """The split that lies beside a zip, if there is one. Raises `SubmissionError` for a pipe in its place."""
     beside = (zip_path.with_name(f"{zip_path.stem}.split.json"), zip_path.with_name("split.json"))
-    return tuple(path for path in beside if path.is_file())[:1]
+    found = first_file(beside, SubmissionError)
+    return () if found is None else (found,)
 
 
 def _not_learnt(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.console.guard import INCLUDED, MODULE, WEIGHTS
+from codabench_rehearsal.console.reading import first_file
 from submission.arguments import positive
 from submission.errors import SubmissionError
 from submission.given import require_weights
@@ -123,8 +124,7 @@ def _of_one(path: Path) -> Packing:
         return read_training_folder(path)
     if not path.exists():
         raise SubmissionError(f"{path}: no such file or folder.")
-    beside = path.with_name("split.json")
-    split = beside if beside.is_file() else None
+    split = first_file([path.with_name("split.json")], SubmissionError)
     return Packing(weights=(path,), split=split, scale_given=False)
 
 

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from codabench_rehearsal.console.reading import LARGEST_SETTINGS, read_json, require_file
+from codabench_rehearsal.console.reading import (
+    LARGEST_SETTINGS,
+    first_file,
+    read_json,
+    require_file,
+)
 from codabench_rehearsal.console.words import LONGEST_NAME, one_line
 from submission.errors import SubmissionError
 from submission.preprocessing import mode_of
@@ -84,7 +89,6 @@ def read_training_folder(folder: Path) -> Packing:
         )
     recipe = _Recipe(path, _parse(path))
     recipe.check_keys()
-    split = folder / "split.json"
     return Packing(
         weights=recipe.files("weights"),
         scale=recipe.choices("scale", SCALES),  # of one length with weights, as is preprocess
@@ -92,7 +96,7 @@ def read_training_folder(folder: Path) -> Packing:
         tta=recipe.choice("tta", TTAS),
         ensemble=recipe.choice("ensemble", ENSEMBLES),
         include=recipe.files("include") if recipe.data.get("include") else (),
-        split=split if split.is_file() else None,
+        split=first_file([folder / "split.json"], SubmissionError),
         scale_given="scale" in recipe.data or recipe.data.get("preprocess") is not None,
         preprocess=recipe.preprocess(),
         output=recipe.choice("output", OUTPUTS),

@@ -61,8 +61,22 @@ OPTIONS = (
     (f"{RECIPE} --data X.npz", "X.npz"),
     (f"{RECIPE} --data d.npz --challenge X.toml", "X.toml"),
     (f"{RECIPE} --data d.npz --weights X.h5", "X.h5"),
+    ("local-eval ok.zip --data d.npz", "split.json"),
+    ("local-eval ok.zip --data d.npz", "ok.split.json"),
+    ("local-eval ok.zip --data d.npz", "ok.recipe.json"),
+    ("make-submission --check-only ok.zip --data d.npz", "ok.split.json"),
+    ("make-submission trained --no-run", "trained/split.json"),
+    ("make-submission w.h5 --no-run", "split.json"),
+    ("local-eval record ok.zip --score 0.8 --store s.sqlite", "s.sqlite-journal"),
+    ("local-eval record ok.zip --score 0.8 --store s.sqlite", "s.sqlite-wal"),
 )
-FOLDERS_PASS = (".npz", "X.sqlite", "X.keras")  # a folder is read there
+FOLDERS_PASS = (
+    ".npz",
+    "X.sqlite",
+    "X.keras",
+    "split.json",
+    "ok.recipe.json",
+)  # a folder is read there
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +95,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("m.py").write_text(MODEL, encoding="utf-8")
     Path("h.csv").write_text("submission,score\na,0.5\n", encoding="utf-8")
     Path("folder").mkdir()
+    Path("trained").mkdir()
+    Path("trained/w.weights.h5").write_bytes(Path("w.h5").read_bytes())
+    recipe = '{"schema":1,"weights":["w.weights.h5"],"scale":"0..255"}'
+    Path("trained/recipe.json").write_text(recipe, encoding="utf-8")
     Path("pictures/a").mkdir(parents=True)
     return tmp_path
 

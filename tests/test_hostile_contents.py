@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
+import shutil
+import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from evaluator import cli as local_eval
 from submission import cli as make_submission
@@ -247,6 +252,101 @@ def test_an_array_of_nothing_is_not_read() -> None:
     data = h5(lambda file: file.create_dataset("big", (1 << 40,), "f4", chunks=(1 << 20,)))
     with pytest.raises(SubmissionError, match="of which nearly none is there"):
         shrink(data, float16=True)
+
+
+def pictures(names: tuple[str, ...] = ("a", "b"), **first: bytes) -> None:
+    """A folder of classes; further files beside those of the first."""
+    for number, name in enumerate(names):
+        Path("pics", name).mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).save(Path("pics", name, "0.png"))
+    for name, content in first.items():
+        Path("pics", names[0], f"{name}.png").write_bytes(content)
+
+
+def test_a_picture_runs_no_program(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else PostScript that is called `.png` is run by Ghostscript, beside all walls."""
+    gs = here / "gs"
+    gs.write_text(f"#!/bin/sh\ntouch {here}/ran\n", encoding="utf-8")
+    gs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(here), prepend=os.pathsep)
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    pictures(x=script)
+    assert endured(local_eval.main, "inspect pics", capsys) == 2
+    assert not (here / "ran").exists()
+
+
+def test_a_large_picture_is_not_unpacked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a few kilobytes of PNG take gigabytes, one picture after another."""
+    held = io.BytesIO()
+    Image.new("L", (9000, 9000)).save(held, "PNG")
+    pictures(x=held.getvalue())
+    assert endured(local_eval.main, "inspect pics", capsys) == 2
+    for name in ("a/0.png", "b/0.png"):
+        Path("pics", name).write_bytes(held.getvalue())
+    assert endured(local_eval.main, "inspect pics", capsys) == 2
+
+
+def test_pictures_that_break_their_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a damaged picture is a fault of ours, whatever Pillow's reader of its kind raises."""
+    held = io.BytesIO()
+    Image.new("RGBA", (8, 8)).save(held, "DDS")
+    damaged = bytearray(held.getvalue())
+    damaged[80:84] = b"\x18\0\0\0"
+    pictures(x=bytes(damaged))
+    assert endured(local_eval.main, "inspect pics", capsys) == 2
+
+
+def test_folders_of_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a number of thirty digits is a fault of ours, and a thousand folders fill the screen."""
+    pictures((*map(str, range(3)), "9" * 30))
+    assert endured(local_eval.main, "inspect pics", capsys) == 2
+    shutil.rmtree("pics")
+    pictures(tuple(f"class {number}" for number in range(500)))
+    assert local_eval.main(["inspect", "pics"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 1000
+
+
+def test_labels_that_are_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a damaged array of names is a fault of ours."""
+    np.savez(
+        "x.npz",
+        images=np.zeros((8, 96, 96, 3), np.uint8),
+        labels=np.full(8, 0x7FFFFFFF, np.uint32).view("<U1"),
+    )
+    assert endured(local_eval.main, "inspect x.npz", capsys) == 2
+
+
+CODES = {
+    "imports": "".join(f"import m{i}\n" for i in range(6000)),
+    "opens": "".join(f"open('/x/{i}')\n" for i in range(6000)),
+    "undefined": "# coding: undefined\n",
+    "punycode": f"# coding: punycode\n{'x' * 1_000_000}-{'b' * 2_000_000}",
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_code_that_takes_long(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else checking a zip of a hundred kilobytes takes minutes."""
+    with zipfile.ZipFile("c.zip", "w") as file:
+        file.writestr("model.py", CODES[name] + ("" if name == "punycode" else MODEL))
+    endured(make_submission.main, "--check-only c.zip --no-run", capsys)
+
+
+def test_a_store_that_is_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a view that never ends, in the place of a table, hangs every command."""
+    local_eval.main(["record", "ok.zip", "--score", "0.5", "--store", "s.sqlite"])
+    with closing(sqlite3.connect("s.sqlite")) as db:
+        db.execute("DROP TABLE predictions")
+        db.execute(
+            "CREATE VIEW predictions AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) "
+            "SELECT n AS id, n AS submission, '' AS phase FROM r"
+        )
+        db.commit()
+    for words in ("history", "record ok.zip --score 0.6"):
+        assert endured(local_eval.main, f"{words} --store s.sqlite", capsys) == 2
 
 
 def test_json_of_a_report_with_hostile_names_is_read_by_others() -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,21 @@ def require_file(
     advice = "name a file in it" if kind == "a folder" else "save what it gives as a file first"
     expected = "a file or a folder" if or_folder else "a file"
     raise wrong(f"{shown(os.fspath(path))}: expected {expected}, received {kind}; {advice}")
+
+
+def first_file(
+    paths: Iterable[str | os.PathLike[str]], wrong: type[UserError] = UserError
+) -> Path | None:
+    """The first of several places where a file is, as those beside a zip; None where none is.
+
+    Folders are passed over. Raises `wrong` for a pipe, a device or a socket: whoever put it there meant
+    it to be read.
+    """
+    for path in paths:
+        require_file(path, wrong, or_folder=True)
+        if Path(path).is_file():
+            return Path(path)
+    return None
 
 
 def read_limited(path: Path, limit: int, wrong: type[UserError] = UserError) -> bytes:

@@ -198,6 +198,8 @@ def _document(value: Any) -> Any:
     match value:
         case str():
             return cleaned(value, keep="\n\t")
+        case bytes():  # a damaged store gives them for texts
+            return cleaned(value.decode("utf-8", "backslashreplace"), keep="\n\t")
         case dict():
             return _with_keys(value)
         case list() | tuple() | set() | frozenset():

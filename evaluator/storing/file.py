@@ -8,12 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.console.reading import require_file
 from evaluator.storing.errors import BUSY_SECONDS, DamagedStoreError, StoreError, error_name, said
 from evaluator.storing.place import network_kind
 from evaluator.storing.schema import MIGRATIONS, bring_up, check_ours, tables_are_whole, version
 
 CHECKED_BYTES = 8 << 20  # a larger file is not read through at every opening (2 ms a megabyte)
 _RETRY_SECONDS = 0.02
+_BESIDE = ("-journal", "-wal", "-shm")  # SQLite's own files, which it reads first
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ def open_file(path: Path) -> Opened:
     Where it may only be read, it is opened to be read. Raises `StoreError`; `DamagedStoreError` for a
     file whose contents are to blame, which is left as it is.
     """
+    for ending in _BESIDE:
+        require_file(path.with_name(path.name + ending), StoreError)
     with said(path):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

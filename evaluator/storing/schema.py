@@ -7,9 +7,11 @@ goes through all of them. A step that has been released is never changed: add an
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from codabench_rehearsal.console.words import shown
 from evaluator.storing.errors import DamagedStoreError, StoreError
 
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours
@@ -117,7 +119,9 @@ def tables_are_whole(db: sqlite3.Connection) -> bool:
 
 def check_ours(db: sqlite3.Connection, path: Path) -> None:
     """Raise `StoreError` for another program's file, and for one of a newer version of ours."""
-    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    kinds = dict(db.execute("SELECT name, type FROM sqlite_master").fetchall())
+    _refuse_programs(kinds, path)
+    tables = {name for name, kind in kinds.items() if kind == "table"}
     if not tables:
         return
     marked, found = _number(db, "application_id") == APPLICATION, version(db)
@@ -133,6 +137,23 @@ def check_ours(db: sqlite3.Connection, path: Path) -> None:
             f"{path}: written by a newer version of this tool (schema {found}, this one knows "
             f"{len(MIGRATIONS)}): update it (pip install -U codabench-rehearsal), or name another "
             "file with --store"
+        )
+
+
+def _refuse_programs(kinds: Mapping[str, str], path: Path) -> None:
+    """A view in a table's place may never end, and a trigger changes what others write; we make none."""
+    found = next(
+        (
+            name
+            for name, kind in kinds.items()
+            if kind == "trigger" or (kind == "view" and name in TABLES)
+        ),
+        None,
+    )
+    if found is not None:
+        raise StoreError(
+            f"{path}: expected a store of local-eval, received one in which {shown(found)} is a "
+            f"{kinds[found]}: name another file with --store"
         )
 
 

@@ -51,14 +51,8 @@ def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[Module, ast.stm
 
 def _is_known(subject: Subject, top: str) -> bool:
     own = subject.file_of(top) or any(n.startswith(f"{top}/") for n in subject.archive.names)
-    own = own or (_moves_the_path(subject) and _is_somewhere(subject, top))
+    own = own or (subject.moves_the_path and _is_somewhere(subject, top))
     return bool(own) or top in OURS or is_there(top, subject.challenge)
-
-
-def _moves_the_path(subject: Subject) -> bool:
-    """Whether the code looks for modules in further folders."""
-    names = {module.full_name(n) for module in subject.modules for n in module.nodes}
-    return bool(names & {"sys.path", "site.addsitedir", "sys.meta_path", "sys.path_hooks"})
 
 
 def _is_somewhere(subject: Subject, top: str) -> bool:

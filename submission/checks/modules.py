@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import importlib.util
+import io
+import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from submission.errors import SubmissionError
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+SLOW_ENCODINGS = ("punycode", "idna")  # of hosts' names: four megabytes take hours
 MOST_FILES = 300  # of Python; a participant has ten
 DYNAMIC = frozenset(("import_module", "__import__", "spec_from_file_location", "exec", "run_path"))
 
@@ -151,12 +155,21 @@ def read_module(archive: Archive, file: str) -> Module:
     """A Python file of the zip, decoded as Python does it."""
     name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     try:
-        return Module(file, name, importlib.util.decode_source(archive.read(file)))
+        data = archive.read(file)
+        if _encoding(data) in SLOW_ENCODINGS:
+            return Module(file, name, None, "is in an encoding that is not meant for text")
+        return Module(file, name, importlib.util.decode_source(data))
     except SubmissionError as error:
         large = "larger than" in str(error)
         return Module(file, name, None, "is too large for a module" if large else "")
-    except (UnicodeDecodeError, SyntaxError, LookupError):
+    except (UnicodeError, SyntaxError, LookupError):
         return _undecoded(file, name, archive.read(file))
+
+
+def _encoding(data: bytes) -> str:
+    """Python's name of the encoding that a file says it is in."""
+    found, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return codecs.lookup(found).name
 
 
 def _undecoded(file: str, name: str, data: bytes) -> Module:

@@ -79,8 +79,7 @@ def _is_own(subject: Subject, module: Module, call: ast.Call) -> bool:
         return name.count(".") == 1
     if subject.file_of(name.rpartition(".")[0] or first) and first != subject.challenge.module:
         return True
-    body = module.tree.body if module.tree else []
-    return any(getattr(node, "name", "") == name for node in body)
+    return name in module.definitions
 
 
 def _writes(call: ast.Call) -> bool:

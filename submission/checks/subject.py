@@ -58,6 +58,12 @@ class Subject:
         return tuple(found.values())
 
     @cached_property
+    def moves_the_path(self) -> bool:
+        """Whether the code looks for modules in further folders."""
+        names = {module.full_name(node) for module in self.modules for node in module.nodes}
+        return bool(names & {"sys.path", "site.addsitedir", "sys.meta_path", "sys.path_hooks"})
+
+    @cached_property
     def live(self) -> Live:
         """What runs of them."""
         roots = (self.challenge.class_name, self.challenge.method)
