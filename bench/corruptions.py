@@ -100,7 +100,7 @@ def _nineteen() -> list[str]:
 
 def _run(options: argparse.Namespace, folder: Path, progress: Progress) -> dict[str, Any]:
     """Measure the wanted parts; what each found."""
-    from cells import synthetic
+    from codabench_rehearsal.images import synthetic
 
     progress("drawing images")
     images = synthetic(options.images).images

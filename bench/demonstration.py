@@ -32,8 +32,8 @@ from bench.demonstration_report import put_into, tables
 from bench.demonstration_sides import Sides, read_sides
 from bench.demonstration_study import Guess, Rehearsed, Task
 from bench.report import console, machine, write_json
-from cells import Dataset, save, synthetic
-from submission.challenge import load_challenge
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import Dataset, save, synthetic
 
 DRAWS = 10
 QUICK_EPOCHS, QUICK_CELLS, QUICK_IMAGES, QUICK_DRAWS = (1, 2), 400, 60, 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.crew import QUIET, ROOT
 from bench.demonstration_sides import Sides
-from cells import Dataset, save
+from codabench_rehearsal.images import Dataset, save
 from corruptions.presets import NAMES, Preset, resolve
 from corruptions.registry import all_operators
 from evaluator.benchmark import Questions, draw_benchmark, fill_block

@@ -16,11 +16,11 @@ from typing import Any
 
 import keras
 
-from cells import clean, load, split
+from codabench_rehearsal.images import clean, load, split
+from codabench_rehearsal.recipes.feed import Feed, one_hot
+from codabench_rehearsal.recipes.networks import network
+from codabench_rehearsal.recipes.system import load_system
 from evaluator.callback import BenchmarkCallback
-from recipes.feed import Feed, one_hot
-from recipes.networks import network
-from recipes.system import load_system
 
 GOAL = 0.15
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from cells import Dataset, load
+from codabench_rehearsal.images import Dataset, load
 
 BATCH = 128
 

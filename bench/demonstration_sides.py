@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cells import Dataset, clean, load, split
-from cells.splitting import Split
+from codabench_rehearsal.images import Dataset, clean, load, split
+from codabench_rehearsal.images.splitting import Split
 
 SEED = 5
 HIDDEN, VALIDATION = 0.42, 0.28  # shares of all images, and of what is left then

@@ -23,19 +23,19 @@ from typing import Any
 
 import numpy as np
 
-from cells import Dataset, synthetic
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.batches import table_names
 from corruptions.presets import resolve
 from evaluator.benchmark import draw_benchmark, fill_block
 from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
-from submission.challenge import Challenge, load_challenge
 from submission.packager import pack
 from submission.training_folder import Packing
 
 MAKE = """
 import sys, keras
-from recipes.models import small_cnn
+from codabench_rehearsal.recipes.models import small_cnn
 keras.utils.set_random_seed(0)
 small_cnn((96, 96, 3), 8).save(sys.argv[1] + "/small_cnn.keras")
 keras.applications.MobileNetV3Small(

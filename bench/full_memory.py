@@ -47,12 +47,12 @@ def main(argv: list[str]) -> int:
 
 def measure(count: int, cells: int) -> dict[str, float]:
     """MB beyond the data, and CPU seconds, in this process."""
-    from cells import from_arrays
+    from codabench_rehearsal.challenge.profile import load_challenge
+    from codabench_rehearsal.images import from_arrays
     from evaluator import evaluate as module
     from evaluator.asker import Asker
     from evaluator.options import Options
     from evaluator.progress import silent
-    from submission.challenge import load_challenge
 
     class Drawn(Asker):
         """Answers without a submission."""

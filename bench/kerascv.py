@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.python is None:
         print("No environment with KerasCV: python -m bench.peers_env kerascv", file=sys.stderr)
         return 2
-    from cells import synthetic
+    from codabench_rehearsal.images import synthetic
 
     images = synthetic(options.images, seed=1).images
     try:

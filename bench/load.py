@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cells import save, synthetic
+from codabench_rehearsal.images import save, synthetic
 from evaluator.store import AnswerKey, Run, Store
 from submission.archive import sha256_of
 
@@ -34,7 +34,7 @@ class Model:
 CHILD = """
 import json, resource, sys, time
 from pathlib import Path
-from evaluator.cli import main
+from codabench_rehearsal.commands.local_eval import main
 begun = time.perf_counter()
 try:
     code = main(sys.argv[2:])

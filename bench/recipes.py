@@ -26,14 +26,14 @@ from typing import Any
 from bench.crew import ROOT
 from bench.demonstration_report import put_into
 from bench.report import console, machine, write_json
-from cells import Dataset, load
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.console.words import percent
+from codabench_rehearsal.images import Dataset, load
+from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.answering import answered
 from evaluator.compare import Comparison, Standing, compare
 from evaluator.options import Options
 from evaluator.result import Score
-from recipes.system import load_system, system_names
-from submission.challenge import Challenge, load_challenge
 
 CONTROL = "madapenguins"
 PRESETS = ("heavy", "an2dl-2024")
@@ -98,7 +98,7 @@ def _trained(name: str, data: Path, out: Path) -> Training:
     if not (folder / "trained.json").is_file():  # the last thing that a training writes
         began = time.monotonic()
         words = ("--fast", "--data", str(data), "--out", str(folder), "--resume")
-        _run("recipes.cli", name, *words)
+        _run("codabench_rehearsal.commands.train_recipe", name, *words)
         console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
     with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -113,7 +113,7 @@ def _packed(name: str, data: Path, out: Path) -> Path:
     zip_path = out / f"{name}.zip"
     if not zip_path.is_file():
         words = (str(out / name), "--out", str(zip_path), "--data", str(data))
-        _run("submission.cli", *words)
+        _run("codabench_rehearsal.commands.make_submission", *words)
     return zip_path
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 
 if TYPE_CHECKING:
     from corruptions import presets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 
 try:
     import cv2

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 
 SMALLEST_SIDE = 32
 

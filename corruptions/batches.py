@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.presets import Cell, Preset
 from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, Images, corrupt, get, names
 from corruptions.streams import streams

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.arguments import check_images, prepared, restored
-from corruptions.errors import CorruptionError
 from corruptions.presets import BLENDS, Cell, Preset, Step
 from corruptions.registry import Images, corrupt, get, names
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions._cv import cv2
-from corruptions.errors import CorruptionError
 
 _NAMES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 COUNT = len(_NAMES)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import require_file
 from corruptions._cv import cv2
-from corruptions.errors import CorruptionError
 from corruptions.kernels.compiled import kernel
 from corruptions.registry import Images
 from corruptions.streams import Streams

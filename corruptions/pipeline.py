@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.batches import corrupt_mixed
 from corruptions.chain import validate
-from corruptions.errors import CorruptionError
 from corruptions.presets import Preset, resolve
 from corruptions.registry import Images
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.kernels.compiled import kernel
 from corruptions.moves import AUG_MIX_MOVES, RAND_AUGMENT_MOVES, Move, Numbers, sample
 from corruptions.registry import LARGE_CHUNK_PIXELS, Draws, Images, corruption, get, run

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import LARGEST_SETTINGS, parse_toml, read_limited
-from corruptions.errors import CorruptionError
 
 DEFAULT_TABLE = "imagecorruptions"
 DEFAULT_DRAWS = 4

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.errors import CorruptionError
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.registry import Images
 from corruptions.streams import streams
 

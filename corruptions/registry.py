@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.arguments import (
     SMALLEST_SIDE,
     check_ids,
@@ -27,7 +28,6 @@ from corruptions.arguments import (
     prepared,
     restored,
 )
-from corruptions.errors import CorruptionError
 from corruptions.streams import Streams, streams
 
 Images = NDArray[np.uint8]

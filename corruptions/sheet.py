@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.chain import corrupt_cell
-from corruptions.errors import CorruptionError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 
 if TYPE_CHECKING:
     from evaluator.callback import BenchmarkCallback

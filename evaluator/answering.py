@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
+from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
 from evaluator.alike import Alike
 from evaluator.asker import Asker
@@ -19,7 +21,6 @@ from evaluator.benchmark import Questions
 from evaluator.book import UNKNOWN
 from evaluator.choice import SplitKind, choose, find_split
 from evaluator.environment import environment
-from evaluator.errors import EvaluationError
 from evaluator.evaluate import FATAL, begun, open_store, order_secret
 from evaluator.options import Options
 from evaluator.past import Untrained
@@ -29,7 +30,6 @@ from evaluator.remarks import ended_by, failure
 from evaluator.sheet import Labels, Sheet
 from evaluator.store import Run, Store
 from submission.archive import Archive, sha256_of
-from submission.challenge import Challenge
 from submission.checks.registry import examine
 from submission.findings import Finding
 

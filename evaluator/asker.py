@@ -13,20 +13,20 @@ import numpy as np
 import psutil
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
+from codabench_rehearsal.rehearsal.cost import Bounds, Guard, guard
+from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
 from evaluator.benchmark import Questions, fill_block
 from evaluator.environment import chosen_device
-from sandbox.ingest import Block, Outcome, Request, Session
-from submission.dry_run_cost import Bounds, Guard, guard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codabench_rehearsal.challenge.profile import Challenge
     from evaluator.book import Book
     from evaluator.options import Options
     from evaluator.plan import Plan
     from evaluator.progress import Display
     from submission.archive import Archive
-    from submission.challenge import Challenge
 
 MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much
 BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions import corrupt_cell
 from corruptions.presets import Cell, Preset
 

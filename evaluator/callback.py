@@ -14,11 +14,11 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cells import Dataset, from_arrays, prefix_order
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.images import Dataset, from_arrays, prefix_order
 from corruptions.chain import validate
 from corruptions.presets import Preset, resolve
 from evaluator.benchmark import Benchmark, Questions, draw_benchmark, fill_block
-from evaluator.errors import EvaluationError
 from evaluator.result import Score
 from evaluator.scores import wilson
 
@@ -35,7 +35,7 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
 
     Put it before the callbacks that use the figure: they run in the order of the list.
 
-    images, labels: as `cells.from_arrays` takes them; give images that the model does not learn
+    images, labels: as `codabench_rehearsal.images.from_arrays` takes them; give images that the model does not learn
     from. corrupt: a preset, a chain such as "fog:3", or a TOML file. every: measured after the
     first epoch, every so many, and the last; in between the last figure is logged again. count:
     damaged images to ask, None for one batch of 32 for every 4 steps of an epoch, but each image

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from cells import Dataset, clean, prefix_order, read_split
-from cells.splitting import SplitRecord
+from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split
+from codabench_rehearsal.images.splitting import SplitRecord
 
 SplitKind = Literal["validation", "all", "held-out", "unknown"]
 

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.comparing.paired import (
     Contrast,
     Difference,
@@ -24,7 +25,6 @@ from evaluator.comparing.paired import (
     measure,
     side_scores,
 )
-from evaluator.errors import EvaluationError
 from evaluator.one_thread import one_thread
 from evaluator.result import Score
 from evaluator.scores import answer_weights, resamples

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from codabench_rehearsal.sandbox.chosen_python import PACKAGES, own_python, python_at
 from evaluator.options import Device
 from evaluator.storing.rows import environment_text
-from sandbox.chosen_python import PACKAGES, own_python, python_at
 
 _GPU = Path("/dev/nvidia0")
 

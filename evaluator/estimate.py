@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from evaluator.estimation.beliefs import Belief, beliefs
 from evaluator.estimation.gaussians import Floats, Gaussians
 from evaluator.estimation.inputs import (
@@ -37,7 +38,6 @@ from evaluator.estimation.shift_matching import (
     prior_of,
 )
 from evaluator.one_thread import one_thread
-from submission.challenge import ASSUMED_HIDDEN_IMAGES
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
 LOW, HIGH = 0.05, 0.95

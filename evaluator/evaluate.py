@@ -11,14 +11,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cells import Dataset, from_arrays, load
-from cells.errors import DataError
-from cells.keys import TO_REHEARSE
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.console.errors import DataError, EvaluationError, SubmissionError
+from codabench_rehearsal.images import Dataset, from_arrays, load
+from codabench_rehearsal.images.keys import TO_REHEARSE
+from codabench_rehearsal.sandbox.ingest import Outcome
+from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
 from evaluator.asker import Asker
 from evaluator.book import Book
 from evaluator.environment import environment
-from evaluator.errors import EvaluationError
 from evaluator.expecting import Expectation
 from evaluator.forecast import as_prediction, figures_of
 from evaluator.options import NO_STORE, Options
@@ -40,13 +42,9 @@ from evaluator.series import Series
 from evaluator.store import Run, Store, find_store
 from evaluator.storing import answers as store_answers
 from evaluator.storing.errors import StoreError
-from sandbox.ingest import Outcome
-from sandbox.job import SandboxError
 from submission.archive import Archive
-from submission.challenge import Challenge, load_challenge
 from submission.checks.registry import examine
 from submission.codes import STOPS
-from submission.errors import SubmissionError
 
 PRECISION = 0.02  # half of the benchmark's interval: coarser figures are asked further
 TOPPED_UP = 512  # images of a past submission whose answers are not stored
@@ -61,7 +59,7 @@ def local_eval(
 ) -> Report:
     """Rehearse a submission: `local_eval("submission.zip", images, labels, corrupt="heavy")`.
 
-    images: uint8 `(n, h, w, c)` with labels `(n,)`, a `cells.Dataset`, or a file to load. Further
+    images: uint8 `(n, h, w, c)` with labels `(n,)`, a `codabench_rehearsal.images.Dataset`, or a file to load. Further
     options are the fields of `Options`; `count` is another name for `images=N` there. Raises
     `EvaluationError`, `DataError`, `CorruptionError` or `SubmissionError` for what cannot be used;
     a submission's own failure is no exception but a finding in the report.

@@ -9,11 +9,11 @@ from os import PathLike
 from types import MappingProxyType
 from typing import Literal
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.challenge.profile import DEFAULT
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.sandbox.chosen_python import python_at
+from codabench_rehearsal.sandbox.job import SandboxError
 from evaluator.storing.score_text import read_phase
-from sandbox.chosen_python import python_at
-from sandbox.job import SandboxError
-from submission.challenge import DEFAULT
 
 DEFAULT_IMAGES = 1000
 NO_STORE = "none"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset, read_split
-from cells.errors import DataError
+from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.images import Dataset, read_split
 from evaluator.alike import Alike
 from evaluator.choice import Choice, find_split
 from evaluator.estimation.inputs import Figures, PastScore

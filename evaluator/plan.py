@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions.batches import table_names
 from corruptions.chain import validate
 from corruptions.presets import Cell, Preset, Step, resolve

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from sandbox.ingest import Progress
-from submission.dry_run_progress import LOADING
-from submission.patience import Waiting, say_on_stderr
+from codabench_rehearsal.console.patience import Waiting, say_on_stderr
+from codabench_rehearsal.rehearsal.dry_run_progress import LOADING
+from codabench_rehearsal.sandbox.ingest import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -111,7 +111,7 @@ def on_terminal() -> Iterator[Display]:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    from submission.command import console
+    from codabench_rehearsal.console.command import console
 
     terminal = console(stderr=True)
     words = TextColumn("{task.description}", markup=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.words import shown
 from evaluator.asker import Asker
 from evaluator.book import Book
@@ -14,7 +15,6 @@ from evaluator.progress import Display
 from evaluator.result import Scores
 from evaluator.scores import score
 from evaluator.sheet import Sheet
-from submission.challenge import Challenge
 
 HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
 

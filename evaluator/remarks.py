@@ -10,23 +10,23 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.words import human_bytes
+from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.rehearsal.dry_run_places import HERE
+from codabench_rehearsal.rehearsal.failures import Failure, explain
+from codabench_rehearsal.rehearsal.judge import judge_labels
+from codabench_rehearsal.rehearsal.scale import Reading, try_readings
+from codabench_rehearsal.rehearsal.server_packages import with_packages
+from codabench_rehearsal.sandbox.ingest import Block, Outcome
 from evaluator.options import Options
 from evaluator.plan import Plan, Round, secret_order
 from evaluator.rehearsal import Rehearsal
 from evaluator.result import Source
 from evaluator.store import AnswerKey, Store
 from evaluator.trained_on import shared_training, warning
-from sandbox.ingest import Block, Outcome
 from submission.archive import Archive
-from submission.challenge import Challenge
 from submission.codes import STEPS, refuted
-from submission.dry_run_judgement import judge_labels
-from submission.dry_run_packages import with_packages
-from submission.dry_run_places import HERE
-from submission.dry_run_scale import Reading, try_readings
-from submission.failures import Failure, explain
 from submission.findings import Finding
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried

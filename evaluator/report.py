@@ -32,7 +32,7 @@ FIRST_LINES = {
 
 def to_text(report: Report, width: int = 100) -> str:
     """The report as plain text."""
-    from submission.command import console
+    from codabench_rehearsal.console.command import console
 
     page = console(width=width, record=True, file=io.StringIO(), color_system=None)
     show(report, page)

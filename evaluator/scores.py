@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import Metric
 from evaluator.benchmark import Benchmark, Questions
 from evaluator.result import CellScore, Group, Loss, Part, Score, Scores
-from submission.challenge import Metric
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory

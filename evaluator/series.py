@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from evaluator.choice import find_split
 from evaluator.estimate import Estimator
 from evaluator.estimation.inputs import LibraryCell, PastScore, Target

@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, read_json
 from corruptions.presets import NAMES, Preset, resolve
-from evaluator.errors import EvaluationError
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 

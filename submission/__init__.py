@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from submission.checked import Checked
-    from submission.dry_run_notebook import check
+    from codabench_rehearsal.rehearsal.checked import Checked
+    from codabench_rehearsal.rehearsal.notebook import check
 
 __all__ = ["Checked", "check"]
 

@@ -14,9 +14,9 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
-from submission.errors import SubmissionError
 from submission.windows import opened
 
 CHUNK = 1 << 20

@@ -15,12 +15,12 @@ import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport_config import Change, Refusal, Rewriter
 from submission.backport_graph import guests, handed_lists, nodes
 from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
 from submission.backport_table import load_table, targets
-from submission.errors import SubmissionError
 from submission.h5_reading import opened_h5
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"

@@ -16,6 +16,7 @@ import json
 from functools import cache
 from typing import Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport import (
     LARGEST_CONFIG,
@@ -29,7 +30,6 @@ from submission.backport import (
 from submission.backport_graph import BARE, Node, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
 from submission.backport_table import load_table, targets
-from submission.errors import SubmissionError
 from submission.h5_reading import opened_h5
 
 SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 
 TABLES = resources.files("submission") / "backport_tables"
 

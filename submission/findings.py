@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import one_line, several_lines
-from submission.errors import SubmissionError
 
 Severity = Literal["error", "warning", "note"]
 Kind = Literal["fails", "unknown", "rules", "scores", ""]

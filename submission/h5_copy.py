@@ -10,7 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.h5_reading import address, check_size, hard_names, opened_h5
 
 LARGEST_FLOAT16 = 65504.0

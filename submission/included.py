@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import require_file
-from submission.errors import SubmissionError
 
 REGISTER = "register_keras_serializable"
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 
 TEMPLATE = resources.files("submission") / "template" / "model.py"
 ONE_SETTING = re.compile(r"^(?P<name>[A-Z_]+) = (?P<value>.+?)(?P<note>  # .*)$", re.MULTILINE)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import alone_in, draft, publish, written
 from codabench_rehearsal.console.guard import (
     ARCHIVE,
@@ -22,9 +24,7 @@ from codabench_rehearsal.console.guard import (
 from submission.archive import Archive
 from submission.backport import Backport
 from submission.backport_h5 import backport_weights
-from submission.challenge import Challenge
 from submission.checks.registry import examine
-from submission.errors import SubmissionError
 from submission.findings import Finding, has_errors
 from submission.included import included, modules, read
 from submission.model_page import model_page

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.backport import is_newer
 from submission.backport_table import targets
-from submission.challenge import Challenge
 from submission.codes import found
-from submission.errors import SubmissionError
 from submission.findings import Finding
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
 from submission.preprocessing import MODES

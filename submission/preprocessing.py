@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 
 Triple = tuple[float, float, float]
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport import CONFIG, LARGEST_EXPANSION, METADATA, WEIGHTS
-from submission.errors import SubmissionError
 from submission.h5_copy import Notes, copy_h5
 from submission.zipping import put
 

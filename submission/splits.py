@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_bytes, written
 from codabench_rehearsal.console.reading import parse_json
-from submission.errors import SubmissionError
 from submission.included import read
 
 SCHEMA = 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import (
     LARGEST_SETTINGS,
     first_file,
@@ -16,7 +17,6 @@ from codabench_rehearsal.console.reading import (
     require_file,
 )
 from codabench_rehearsal.console.words import LONGEST_NAME, one_line
-from submission.errors import SubmissionError
 from submission.preprocessing import mode_of
 
 SCHEMA = 1

@@ -17,9 +17,7 @@ import h5py
 import numpy as np
 import pytest
 
-from evaluator import cli as local_eval
-from recipes import cli as train_recipe
-from submission import cli as make_submission
+from codabench_rehearsal.commands import local_eval, make_submission, train_recipe
 
 MODEL = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return np.zeros(len(X), int)\n"
 MAINS = {
@@ -170,7 +168,13 @@ def test_so_is_what_else_is_no_file(
 
 def test_what_another_program_gives_is_no_file() -> None:
     """Else `inspect <(...)` ends in a damaged file, and nobody learns that a file would do."""
-    words = [sys.executable, "-m", "evaluator.cli", "inspect", "/dev/stdin"]
+    words = [
+        sys.executable,
+        "-m",
+        "codabench_rehearsal.commands.local_eval",
+        "inspect",
+        "/dev/stdin",
+    ]
     root = Path(__file__).parent.parent
     done = subprocess.run(
         words, input=b"PK", capture_output=True, check=False, timeout=20, cwd=root

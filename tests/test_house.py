@@ -94,11 +94,11 @@ def test_submission_core_needs_the_standard_library_only() -> None:
 
 HEAVY = ("tensorflow", "keras", "numba", "cv2", "sklearn", "scipy")
 LIGHT_CALLS = [
-    "from submission.cli import main; main(['--help'])",
-    "from evaluator.cli import main; main(['--help'])",
-    "from evaluator.cli import main; main(['inspect', '--help'])",
-    "from recipes.cli import main; main(['--help'])",
-    "from recipes.cli import main; main(['list'])",
+    "from codabench_rehearsal.commands.make_submission import main; main(['--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['inspect', '--help'])",
+    "from codabench_rehearsal.commands.train_recipe import main; main(['--help'])",
+    "from codabench_rehearsal.commands.train_recipe import main; main(['list'])",
 ]
 
 
@@ -126,7 +126,7 @@ def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
     for call in calls:
         made = getattr(call.func, "id", "")
         assert made != "Console" or name == "submission/command.py", (
-            "use submission.command.console"
+            "use codabench_rehearsal.console.command.console"
         )
         plain = any(
             word.arg == "markup" and ast.unparse(word.value) == "False" for word in call.keywords

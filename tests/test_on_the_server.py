@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cells import save, synthetic
-from sandbox.ingest import Outcome, Request, Session
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import save, synthetic
+from codabench_rehearsal.sandbox.ingest import Outcome, Request, Session
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.packager import pack
 from submission.training_folder import read_training_folder
 from tests.submission.server import server_python

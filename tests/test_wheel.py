@@ -49,7 +49,7 @@ def use(environment: Path, folder: Path) -> None:
     run(commands / "make-submission", "--check-only", "built.zip", "--no-run", cwd=folder)
     run(commands / "local-eval", "show", "--corrupt", "an2dl-2024", "--images", "2", cwd=folder)
     run(commands / "train-recipe", "list", cwd=folder)
-    draw = "from cells import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
+    draw = "from codabench_rehearsal.images import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
     run(commands / "python", "-c", draw, cwd=folder)
     with zipfile.ZipFile(folder / "submission.zip", "w") as file:
         file.writestr("model.py", ORACLE)

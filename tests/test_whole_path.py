@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import Dataset, save, synthetic
+from codabench_rehearsal.images import Dataset, save, synthetic
 
 BIN = Path(sys.executable).parent
 GREY = """

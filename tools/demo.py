@@ -46,7 +46,7 @@ def main() -> int:
 
 def draw() -> int:
     """Draw the embedded default: synthetic cells of eight kinds."""
-    from cells import save, synthetic
+    from codabench_rehearsal.images import save, synthetic
 
     save(synthetic(CELLS, seed=0), DEMO / "cells.npz")
     return 0

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 import corruptions
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
 from corruptions.registry import (
     ALIASES,
     FAMILIES,

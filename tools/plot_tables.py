@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from skimage.metrics import structural_similarity
 
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
 from corruptions.registry import FAMILIES, OWN_TABLE, Corruption, Images, all_operators, run
 
 DOCS = Path(__file__).parent.parent / "docs"

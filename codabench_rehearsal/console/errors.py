@@ -8,3 +8,19 @@ class UserError(ValueError):
     """
 
     keeps_lines = False
+
+
+class DataError(UserError):
+    """Missing, damaged or misshapen data; the message says what was expected and what to do."""
+
+
+class CorruptionError(UserError):
+    """Wrong name, severity, seed, shape or preset; the message says what to do."""
+
+
+class SubmissionError(UserError):
+    """A zip, weights file, recipe or profile that cannot be used; the message says what to do."""
+
+
+class EvaluationError(UserError):
+    """An option or a combination of inputs that cannot be evaluated; the message says what to do."""

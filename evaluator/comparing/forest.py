@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import check_place, replacing
 from evaluator.compare import Comparison, Pair
 from evaluator.comparing.paired import Difference, Verdict
-from evaluator.errors import EvaluationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

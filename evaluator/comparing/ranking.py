@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.card import chance
-from evaluator.errors import EvaluationError
 from evaluator.estimate import Estimate
 from evaluator.result import Score
 from evaluator.storing.rows import LeaderboardScore

@@ -28,7 +28,7 @@ LEGEND = (
 
 def to_text(comparison: Comparison, width: int = 100) -> str:
     """The comparison as plain text."""
-    from submission.command import console
+    from codabench_rehearsal.console.command import console
 
     page = console(width=width, record=True, file=io.StringIO(), color_system=None)
     show(comparison, page)

@@ -14,10 +14,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.benchmark import Questions
 from evaluator.compare import Pair, check_same, compare, titles
 from evaluator.comparing.paired import Floats
-from evaluator.errors import EvaluationError
 from evaluator.one_thread import one_thread
 from evaluator.result import Score
 from evaluator.scores import answer_weights

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.next_step import quoted
 from codabench_rehearsal.console.words import as_json, percent
 from evaluator.comparing.text import difference_document, score_document, sentence
 from evaluator.comparing.vote import Vote
 from evaluator.result import Score
-from submission.next_step import quoted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 
 MOST_DECIMALS = 12
 MATCHING = 4  # past scores from which the shift is matched

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, answers, canvas, heat, names_in, paragraph
 from evaluator.page.classes import MOST_DRAWN, MOST_NUMBERED
 from evaluator.page.colors import LIGHT, error_step, heat_step

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import canvas, names_in, row_height, unused
 from evaluator.page.colors import LIGHT
 from evaluator.result import Report, Score

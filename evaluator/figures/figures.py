@@ -6,7 +6,7 @@ import difflib
 import importlib
 from typing import TYPE_CHECKING
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.result import Report
 
 if TYPE_CHECKING:

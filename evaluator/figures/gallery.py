@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, answers, canvas, names_in, unused
 from evaluator.page.colors import LIGHT
 from evaluator.page.picks import picks

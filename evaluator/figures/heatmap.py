@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, canvas, heat, names_in, paragraph, row_height
 from evaluator.page.colors import LIGHT, heat_step
 from evaluator.page.lettering import Names

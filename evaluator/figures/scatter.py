@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import CLEAN, HURT, canvas, paragraph
 from evaluator.page.axes import around, share_text
 from evaluator.page.colors import LIGHT

@@ -8,7 +8,7 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.page.colors import LIGHT, LIGHT_HEAT
 from evaluator.page.lettering import Names, fitted, wrapped
 from evaluator.sheet import Sheet

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.room import free_bytes, no_more_files
-from evaluator.errors import EvaluationError
 
 BUSY_SECONDS = 30.0
 _FULL_BYTES = 65_536  # a disk with less free is full

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.backport import Backport, backport_config, is_newer, written_for
 from submission.backport_config import GUESTS_IDENTITY, REPLACED, shortened
 from submission.backport_graph import guests, nodes
@@ -14,7 +15,6 @@ from submission.backport_table import targets
 from submission.checks.keras_files import Weights
 from submission.checks.registry import Subject, check
 from submission.checks.weights import allows_lambdas, is_loaded, of_kind
-from submission.errors import SubmissionError
 
 SHOWN = 4  # reasons or changes in one message
 

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.archive import Archive
 from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
@@ -14,7 +15,6 @@ from submission.backport_config import Refusal
 from submission.backport_graph import Node
 from submission.backport_h5 import config_of, text
 from submission.backport_table import targets
-from submission.errors import SubmissionError
 from submission.h5_reading import opened_h5
 from submission.windows import opened
 

@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.errors import SubmissionError
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Function = ast.FunctionDef | ast.AsyncFunctionDef

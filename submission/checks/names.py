@@ -8,11 +8,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.archive import Member
 from submission.checks.packages import SHIPPED
 from submission.checks.registry import Subject, check
-from submission.errors import SubmissionError
 from submission.findings import Said
 
 LONGEST_NAME = 64

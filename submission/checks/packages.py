@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from submission.challenge import Challenge
+from codabench_rehearsal.challenge.profile import Challenge
 
 # Top-level names that `pip install tensorflow==2.17.0` brings, counted in an empty environment.
 SHIPPED = frozenset((

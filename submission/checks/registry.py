@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from codabench_rehearsal.challenge.profile import Challenge
 from submission.archive import MOST_FILES, Archive
-from submission.challenge import Challenge
 from submission.checks.subject import Subject
 from submission.codes import KINDS
 from submission.findings import Finding, Said, Severity, known_codes, without

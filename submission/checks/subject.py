@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
+from codabench_rehearsal.challenge.profile import Challenge
 from submission.archive import Archive, Member
-from submission.challenge import Challenge
 from submission.checks.flow import Flow, find_networks, follow_images
 from submission.checks.keras_files import Weights, read_weights
 from submission.checks.live import Live

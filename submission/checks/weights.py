@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.backport import WEIGHTS, is_newer
 from submission.backport_keras2 import FIRST_KERAS_3
 from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
 from submission.checks.registry import Subject, check
-from submission.errors import SubmissionError
 from submission.findings import Said
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")

@@ -16,7 +16,7 @@ from bench.demonstration_sides import sides_of
 from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, Task, summed
 from bench.estimation_rivals import TUNED
 from bench.estimation_study import Forecast
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
 from corruptions.chain import cell_revision, validate
 from corruptions.presets import LIBRARY, NAMES, resolve
 from evaluator.benchmark import CLEAN

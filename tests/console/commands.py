@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.commands.local_eval import COMMANDS as OF_LOCAL_EVAL
+from codabench_rehearsal.commands.local_eval import main as local_eval
+from codabench_rehearsal.commands.make_submission import main as make_submission
+from codabench_rehearsal.commands.make_submission import new_parser
+from codabench_rehearsal.commands.train_recipe import COMMANDS as OF_TRAIN_RECIPE
+from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console import guard as roles
 from codabench_rehearsal.console.guard import Reads, Writes
-from evaluator.cli import COMMANDS as OF_LOCAL_EVAL
-from evaluator.cli import main as local_eval
-from recipes.cli import COMMANDS as OF_TRAIN_RECIPE
-from recipes.cli import main as train_recipe
-from submission.cli import main as make_submission
-from submission.cli import new_parser
 
 MAIN = {
     "make-submission": make_submission,
@@ -42,11 +42,15 @@ NO_FILE = {  # options of free text that never name a file
     *("hidden_images", "note", "name", "choices"),
 }
 MODULES: dict[tuple[str, ...], str] = {
-    ("local-eval",): "evaluator.commands.evaluate",
-    ("train-recipe",): "recipes.commands.train",
-    **{("local-eval", word): f"evaluator.commands.{name}" for word, name in OF_LOCAL_EVAL.items()},
+    ("local-eval",): "codabench_rehearsal.commands.evaluate",
+    ("train-recipe",): "codabench_rehearsal.commands.recipe_train",
     **{
-        ("train-recipe", word): f"recipes.commands.{name}" for word, name in OF_TRAIN_RECIPE.items()
+        ("local-eval", word): f"codabench_rehearsal.commands.{name}"
+        for word, name in OF_LOCAL_EVAL.items()
+    },
+    **{
+        ("train-recipe", word): f"codabench_rehearsal.recipes.commands.{name}"
+        for word, name in OF_TRAIN_RECIPE.items()
     },
 }
 PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cells import from_arrays, save, split
+from codabench_rehearsal.images import from_arrays, save, split
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from codabench_rehearsal.recipes.commands import train
 
-from recipes.commands import train
 from tests.console.stage import COMMANDS, Stage, stage
 from tests.sandbox.children import wait_until
 

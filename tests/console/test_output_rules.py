@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.commands.local_eval import main as local_eval
+from codabench_rehearsal.commands.make_submission import main as make_submission
+from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console import guard as roles
+from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.guard import Writes, guard
-from evaluator.cli import main as local_eval
-from recipes.cli import main as train_recipe
-from submission.cli import main as make_submission
-from submission.command import Exit
 from tests.console.commands import (
     MAIN,
     PARSERS,
@@ -184,7 +184,7 @@ def test_a_training_folder_may_hold_what_it_does_not_write(
 
 def test_what_a_training_writes_is_declared() -> None:
     """Else a new file of the training folder is not guarded."""
-    from recipes.commands.train import FOLDER
+    from codabench_rehearsal.commands.recipe_train import FOLDER
 
     root = Path(importlib.import_module("recipes").__file__ or "").parent
     text = "".join((root / name).read_text() for name in ("folder.py", "search.py", "beginning.py"))
@@ -251,8 +251,8 @@ def test_checking_a_zip_called_submission_writes_nothing_over_it(here: Path) -> 
 
 def test_the_doors_for_python_keep_the_weights(here: Path) -> None:
     """Else `pack` called from a notebook turns the weights into the zip."""
+    from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.console.files import FileError
-    from submission.challenge import load_challenge
     from submission.packager import pack
     from submission.training_folder import Packing
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console import guard as roles
+from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.guard import Reads, Writes
-from submission.command import Exit
 from tests.console.commands import (
     ACTIONS,
     FILES,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.cli import COMMANDS as EVALUATION
-from recipes.cli import COMMANDS as TRAINING
-from submission.cli import new_parser
+from codabench_rehearsal.commands.local_eval import COMMANDS as EVALUATION
+from codabench_rehearsal.commands.make_submission import new_parser
+from codabench_rehearsal.commands.train_recipe import COMMANDS as TRAINING
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = (
@@ -80,9 +80,9 @@ def test_every_option_that_a_text_names_behind_a_command_is_known() -> None:
 EXAMPLES = [
     line.split("  ")[0].split(" | ")[0]
     for module in [
-        *(f"evaluator.commands.{one}" for one in ("evaluate", *EVALUATION.values())),
-        *(f"recipes.commands.{one}" for one in ("train", *TRAINING.values())),
-        "submission.cli",
+        *(f"codabench_rehearsal.commands.{one}" for one in ("evaluate", *EVALUATION.values())),
+        *(f"codabench_rehearsal.recipes.commands.{one}" for one in ("train", *TRAINING.values())),
+        "codabench_rehearsal.commands.make_submission",
     ]
     for line in map(
         str.strip, getattr(importlib.import_module(module), "EXAMPLES", "").splitlines()

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.signals import Ended, Signals
-from submission.command import run_command
 
 # A command that works in a temporary folder, and takes a while to put it away.
 WORKS = """
 import sys, time
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from pathlib import Path
-from submission.command import run_command
+from codabench_rehearsal.console.command import run_command
 def body(words):
     with TemporaryFolder("test-", Path(words[0])):
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
 from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_cell
 from corruptions.batches import corrupt_mixed, corrupt_stream, table_names
 from corruptions.presets import NAMES, resolve

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 from scipy.ndimage import zoom
 from skimage.color import hsv2rgb, rgb2hsv
 
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
 from corruptions import CorruptionError
 from corruptions.registry import ALIASES, Images, all_operators, corrupt, get, names, run, tables
 from corruptions.streams import streams

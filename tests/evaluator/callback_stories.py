@@ -17,13 +17,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from cells import from_arrays, prefix_order, synthetic
+from codabench_rehearsal.images import from_arrays, prefix_order, synthetic
+from codabench_rehearsal.recipes.models import small_cnn
 from corruptions.presets import resolve
 from evaluator import BenchmarkCallback
 from evaluator.benchmark import Questions, draw_benchmark, fill_block
 from evaluator.callback import labels_of
 from evaluator.scores import score
-from recipes.models import small_cnn
 
 Story = Callable[[], dict[str, Any]]
 CELLS = synthetic(300, seed=1)

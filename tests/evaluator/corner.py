@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from cells import Dataset, synthetic
+from codabench_rehearsal.images import Dataset, synthetic
 from evaluator.store import Store, find_store
 from submission.archive import sha256_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.cli import main
+from codabench_rehearsal.commands.local_eval import main
 from evaluator.store import AnswerKey, Prediction, Run, Store
 from submission.archive import sha256_of
 

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import synthetic
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import synthetic
 from corruptions.presets import Cell, Preset, Step, resolve
 from evaluator.benchmark import Benchmark, Questions, draw_benchmark
 from evaluator.estimate import Estimate, estimate
@@ -25,7 +26,6 @@ from evaluator.result import PastLine, Report, Source, Timing
 from evaluator.scores import score
 from evaluator.sheet import Sheet
 from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
-from submission.challenge import load_challenge
 from submission.findings import Finding
 
 CHALLENGE = load_challenge()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
 from evaluator.benchmark import Benchmark, Questions, draw_benchmark
 from evaluator.sheet import Sheet

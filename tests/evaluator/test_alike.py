@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from evaluator.alike import Alike
 from evaluator.book import Book, placed
 from evaluator.choice import Choice

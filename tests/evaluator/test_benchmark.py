@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
 from evaluator.benchmark import Questions, deal, draw_benchmark, fill_block
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import DataError, Dataset, from_arrays, split
-from cells.splitting import Split
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.images import DataError, Dataset, from_arrays, split
+from codabench_rehearsal.images.splitting import Split
 from evaluator.choice import choose, find_split
-from evaluator.errors import EvaluationError
 
 
 def pictures(count: int, seed: int = 0) -> Dataset:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import Cell, Step
 from evaluator.benchmark import Questions
 from evaluator.compare import Comparison, compare
-from evaluator.errors import EvaluationError
 from evaluator.scores import score
 from evaluator.sheet import Sheet
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cells import save, split, synthetic
-from evaluator.cli import main
-from evaluator.commands import compare, ensemble, rank
+from codabench_rehearsal.commands import compare, ensemble, rank
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.images import save, split, synthetic
 
 # Brightness decides, by thresholds that differ: some submissions are better than others.
 SOURCE = """
@@ -162,7 +162,7 @@ def test_help_shows_examples_and_loads_nothing(command: object) -> None:
     """Else asking for help would take seconds."""
     name = str(getattr(command, "__name__", "")).rpartition(".")[2]
     code = (
-        "import sys\nfrom evaluator.cli import main\n"
+        "import sys\nfrom codabench_rehearsal.commands.local_eval import main\n"
         f"try: main([{name!r}, '--help'])\nexcept SystemExit: pass\n"
         "sys.stderr.write(' '.join(sys.modules))"
     )

@@ -12,10 +12,9 @@ import pytest
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
-from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.errors import EvaluationError, UserError
 from evaluator.compare import Comparison, compare
 from evaluator.comparing.forest import check_plot, save_plot
-from evaluator.errors import EvaluationError
 from tests.evaluator.browser import WIDE, font_files
 from tests.evaluator.sheets import careless, drawn
 

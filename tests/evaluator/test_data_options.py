@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-import evaluator.commands.compare
-import evaluator.commands.ensemble
-import evaluator.commands.evaluate
-import evaluator.commands.inspect
-import evaluator.commands.rank
-import evaluator.commands.show
-import recipes.commands.picture
-import recipes.commands.train
-import submission.cli
-from cells import DataError, Dataset, split, synthetic
-from cells.splitting import Split
+import codabench_rehearsal.commands.compare
+import codabench_rehearsal.commands.ensemble
+import codabench_rehearsal.commands.evaluate
+import codabench_rehearsal.commands.inspect
+import codabench_rehearsal.commands.make_submission
+import codabench_rehearsal.commands.rank
+import codabench_rehearsal.commands.recipe_picture
+import codabench_rehearsal.commands.recipe_train
+import codabench_rehearsal.commands.show
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.images import DataError, Dataset, split, synthetic
+from codabench_rehearsal.images.splitting import Split
 from evaluator import EvaluationError, local_eval
-from evaluator.cli import main
 from submission import check
-from submission.errors import SubmissionError
 
 DATA = synthetic(96, seed=1)
 SIDES = {"train": slice(0, 48), "val": slice(48, 80), "test": slice(80, 96)}
@@ -55,15 +55,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PARSERS: dict[str, tuple[Callable[[], argparse.ArgumentParser], bool]] = {
-    "local-eval": (evaluator.commands.evaluate.parser, True),
-    "compare": (evaluator.commands.compare.parser, True),
-    "ensemble": (evaluator.commands.ensemble.parser, True),
-    "rank": (evaluator.commands.rank.parser, True),
-    "make-submission": (submission.cli.new_parser, True),
-    "inspect": (evaluator.commands.inspect.parser, False),
-    "show": (evaluator.commands.show.parser, False),
-    "train-recipe": (recipes.commands.train.parser, False),
-    "picture": (recipes.commands.picture.parser, False),
+    "local-eval": (codabench_rehearsal.commands.evaluate.parser, True),
+    "compare": (codabench_rehearsal.commands.compare.parser, True),
+    "ensemble": (codabench_rehearsal.commands.ensemble.parser, True),
+    "rank": (codabench_rehearsal.commands.rank.parser, True),
+    "make-submission": (codabench_rehearsal.commands.make_submission.new_parser, True),
+    "inspect": (codabench_rehearsal.commands.inspect.parser, False),
+    "show": (codabench_rehearsal.commands.show.parser, False),
+    "train-recipe": (codabench_rehearsal.commands.recipe_train.parser, False),
+    "picture": (codabench_rehearsal.commands.recipe_picture.parser, False),
 }
 
 

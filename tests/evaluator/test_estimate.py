@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.estimate import Estimate, Estimator, estimate, widening
 from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
 

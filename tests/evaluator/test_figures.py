@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.figures import FIGURES, figure
 from evaluator.page.colors import LIGHT_HEAT, heat_step
 from evaluator.tallies_grid import grid
@@ -72,7 +72,7 @@ def test_scatter_without_a_forecast_shows_past_ones() -> None:
 WITHOUT = """
 import sys
 sys.modules["matplotlib"] = None
-from evaluator.errors import EvaluationError
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.figures import figure
 try:
     figure(None, "heatmap")

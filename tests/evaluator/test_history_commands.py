@@ -190,7 +190,7 @@ HEAVY = {"numba", "cv2", "scipy", "sklearn", "tensorflow", "keras"}
 def test_nothing_slow_is_loaded(words: tuple[str, ...]) -> None:
     """Else writing down a figure would take seconds."""
     rehearsed("a.zip")
-    code = "import sys; from evaluator.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    code = "import sys; from codabench_rehearsal.commands.local_eval import main; main(sys.argv[1:]); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,

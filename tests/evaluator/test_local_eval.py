@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import Dataset, from_arrays, save, split, synthetic
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.images import Dataset, from_arrays, save, split, synthetic
 from evaluator import EvaluationError, Report, local_eval
-from evaluator.cli import main
 from tests.sandbox.children import carrying, wait_until
 from tests.submission.corpus.pictures import labelled_images
 

@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from codabench_rehearsal.recipes.commands import train
 
-from cells import save
-from evaluator.cli import COMMANDS
-from evaluator.commands import evaluate
-from recipes.commands import train
-from submission.cli import main as make_submission
-from submission.cli import new_parser
-from submission.next_step import CARRIED, next_command, quoted
+from codabench_rehearsal.commands import evaluate
+from codabench_rehearsal.commands.local_eval import COMMANDS
+from codabench_rehearsal.commands.make_submission import main as make_submission
+from codabench_rehearsal.commands.make_submission import new_parser
+from codabench_rehearsal.commands.next_step import CARRIED, next_command, quoted
+from codabench_rehearsal.images import save
 from tests.evaluator.corner import DATA, SOURCE
 
 BIN = Path(sys.executable).parent
@@ -118,8 +118,8 @@ def flags(parser: argparse.ArgumentParser) -> set[str]:
 
 PARSERS = {
     "local-eval": evaluate.parser(),
-    **{f"local-eval {word}": importlib.import_module(f"evaluator.commands.{COMMANDS[word]}").parser() for word in ("record", "forget")},
-    "local-eval forget --yes": importlib.import_module("evaluator.commands.forget").parser(),
+    **{f"local-eval {word}": importlib.import_module(f"codabench_rehearsal.commands.{COMMANDS[word]}").parser() for word in ("record", "forget")},
+    "local-eval forget --yes": importlib.import_module("codabench_rehearsal.commands.forget").parser(),
     "make-submission": new_parser(),
     "make-submission --check-only": new_parser(),
 }  # fmt: skip

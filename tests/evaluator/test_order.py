@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import load_challenge
 from evaluator import Report, local_eval
 from evaluator.answering import answered, common_plan
 from evaluator.benchmark import Questions
@@ -21,7 +22,6 @@ from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.store import Store, find_store
-from submission.challenge import load_challenge
 from tests.evaluator.corner import DATA, submission
 
 CHALLENGE = load_challenge()

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cells import Dataset, synthetic
+from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
 from evaluator.benchmark import draw_benchmark
 from evaluator.choice import SplitKind

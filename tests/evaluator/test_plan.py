@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import split, synthetic
+from codabench_rehearsal.images import split, synthetic
 from corruptions.batches import table_names
 from corruptions.presets import LIBRARY, resolve
 from evaluator.choice import Choice

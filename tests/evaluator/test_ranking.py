@@ -8,9 +8,9 @@ from datetime import date
 
 import pytest
 
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.comparing.ranking import Entry, Uploads, rank, used_today
 from evaluator.comparing.ranking_text import show, to_json, uploads_text
-from evaluator.errors import EvaluationError
 from evaluator.estimate import estimate
 from evaluator.estimation.inputs import Figures, LibraryCell
 from evaluator.result import Score

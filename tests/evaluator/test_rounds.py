@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import Dataset, split
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import Dataset, split
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.answering import answered, stored_sheets
 from evaluator.card import headline
 from evaluator.library import library
 from evaluator.options import NO_STORE, Options
 from evaluator.store import Store, find_store
-from submission.challenge import load_challenge
 from tests.evaluator.corner import DATA, SOURCE, recorded, submission
 
 CHALLENGE = load_challenge()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import evaluator.storing.file
-from cells import DataError, Dataset, split
+from codabench_rehearsal.images import DataError, Dataset, split
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import stored_sheets
 from evaluator.options import NO_STORE, Options

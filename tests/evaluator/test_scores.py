@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
 from evaluator.benchmark import Benchmark, Questions
 from evaluator.scores import score, wilson

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from cells import Dataset
+from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
 from evaluator.benchmark import CLEAN, Benchmark, Questions
 from evaluator.scores import answer_weights, score

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import resolve
-from evaluator.errors import EvaluationError
 from evaluator.trained_on import read_given, recorded, shared_training, shared_weight, warning
 
 HEAVY = resolve("heavy")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.benchmark import Benchmark, Questions
 from evaluator.comparing.vote import _Ballots, _best_addition, greedy_vote, halves, majority
 from evaluator.comparing.vote_text import next_step, to_json
-from evaluator.errors import EvaluationError
 from evaluator.one_thread import one_thread
 from evaluator.sheet import Sheet
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from cells import save
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.images import save
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import answered
 from evaluator.asker import Asker
 from evaluator.book import Book
-from evaluator.cli import main
 from evaluator.evaluate import begun
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import make_plan
 from evaluator.progress import Display
 from evaluator.store import Store, find_store
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from tests.evaluator.corner import DATA, SOURCE, submission
 
 CHALLENGE = load_challenge()
@@ -37,8 +37,8 @@ HOW: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Codabench's ten minutes are one second here, and waiting is told after a third of it."""
-    monkeypatch.setattr("submission.dry_run_cost.PLATFORMS_SECONDS", 1)
-    monkeypatch.setattr("submission.patience.TOLD", (0.3, 0.6))
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.cost.PLATFORMS_SECONDS", 1)
+    monkeypatch.setattr("codabench_rehearsal.console.patience.TOLD", (0.3, 0.6))
 
 
 def said(path: Path, **options: Any) -> str:
@@ -81,7 +81,7 @@ def test_a_slow_zip_is_not_a_hanging_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else an honest zip on a slow machine loses its evening; every block has its own time."""
-    monkeypatch.setattr("submission.dry_run_cost.PLATFORMS_SECONDS", 3)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.cost.PLATFORMS_SECONDS", 3)
     report = local_eval(submission(tmp_path, source=SLOW), DATA, **HOW, block=20)
     assert report.scores is not None
     assert report.timing.predict_seconds > 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cells import Dataset, load, synthetic
+from codabench_rehearsal.images import Dataset, load, synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

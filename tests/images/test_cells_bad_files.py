@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cells import DataError, load, save, synthetic
 from codabench_rehearsal.console.files import FileError
+from codabench_rehearsal.images import DataError, load, save, synthetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cells import Dataset
+    from codabench_rehearsal.images import Dataset
 
 X = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
 Y = np.array([0, 1, 2, 1])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import Dataset, save
-from cells.counting import count_classes
-from evaluator.cli import main
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.images import Dataset, save
+from codabench_rehearsal.images.counting import count_classes
 
 EIGHT = tuple("abcdefgh")
 

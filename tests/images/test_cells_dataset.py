@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import cells
-from cells import DataError, Dataset
+from codabench_rehearsal.images import DataError, Dataset
 
 X = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)
 Y = np.arange(5)
@@ -22,11 +21,13 @@ def _make(**changed: Any) -> Dataset:
 
 def test_importing_the_room_loads_no_numpy() -> None:
     """Every command's --help takes a second longer."""
-    program = "import cells, sys; sys.exit('numpy' in sys.modules)"
+    program = "import codabench_rehearsal.images, sys; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("module", ["cells.dataset", "cells.splitting"])
+@pytest.mark.parametrize(
+    "module", ["codabench_rehearsal.images.dataset", "codabench_rehearsal.images.splitting"]
+)
 def test_loading_and_splitting_need_no_opencv(module: str) -> None:
     """Packing with a split loads OpenCV or scikit-learn, which it does not need."""
     program = (

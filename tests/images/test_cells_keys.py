@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from cells import DataError, load
-from cells.folders import suffixes
-from cells.keys import TO_REHEARSE, TO_TRAIN, Header, are_labels, choose_keys, role_and_part
+from codabench_rehearsal.images import DataError, load
+from codabench_rehearsal.images.folders import suffixes
+from codabench_rehearsal.images.keys import (
+    TO_REHEARSE,
+    TO_TRAIN,
+    Header,
+    are_labels,
+    choose_keys,
+    role_and_part,
+)
 
 X = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
 Y = np.array([0, 1, 2, 1, 0, 2])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import DataError, Dataset, from_arrays, load
-from cells.labels import numbers_of
+from codabench_rehearsal.images import DataError, Dataset, from_arrays, load
+from codabench_rehearsal.images.labels import numbers_of
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 X = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from cells import DataError, Dataset, from_arrays, load, save
+from codabench_rehearsal.images import DataError, Dataset, from_arrays, load, save
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import DataError, Dataset, prefix_order, read_split, split
-from cells.splitting import Split
+from codabench_rehearsal.images import DataError, Dataset, prefix_order, read_split, split
+from codabench_rehearsal.images.splitting import Split
 
 if TYPE_CHECKING:
     from pathlib import Path

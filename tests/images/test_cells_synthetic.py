@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from cells import Dataset, clean, synthetic
-from cells.kinds import ALL, KINDS
+from codabench_rehearsal.images import Dataset, clean, synthetic
+from codabench_rehearsal.images.kinds import ALL, KINDS
 
 
 def test_shape_types_and_ids(drawn: Dataset) -> None:
@@ -23,7 +23,7 @@ def test_shape_types_and_ids(drawn: Dataset) -> None:
 
 def test_same_seed_same_bytes_in_another_process(drawn: Dataset) -> None:
     """Two machines or runs measure on different images."""
-    program = "import cells; print(cells.synthetic(40, seed=1).fingerprint())"
+    program = "import codabench_rehearsal.images; print(codabench_rehearsal.images.synthetic(40, seed=1).fingerprint())"
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.strip()

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import models
-from recipes.activation import activation_maps, activation_picture
-from recipes.system import RecipeError
+from codabench_rehearsal.recipes import models
+from codabench_rehearsal.recipes.activation import activation_maps, activation_picture
+from codabench_rehearsal.recipes.system import RecipeError
 
 pytestmark = [
     pytest.mark.keras,

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cells import synthetic
+from codabench_rehearsal.images import synthetic
+from codabench_rehearsal.recipes.augment import AUGMENTATIONS, augmented, recorded
+from codabench_rehearsal.recipes.system import RecipeError, load_system, system_names
 from corruptions import names
 from corruptions.presets import NAMES, resolve
 from evaluator.trained_on import shared_training
-from recipes.augment import AUGMENTATIONS, augmented, recorded
-from recipes.system import RecipeError, load_system, system_names
 
 Images = NDArray[np.uint8]
 Targets = NDArray[np.float32]

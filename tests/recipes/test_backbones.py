@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import models
-from recipes.backbones import BACKBONES, HEAD, build, freeze, preprocessing
-from recipes.system import RecipeError
+from codabench_rehearsal.recipes import models
+from codabench_rehearsal.recipes.backbones import BACKBONES, HEAD, build, freeze, preprocessing
+from codabench_rehearsal.recipes.system import RecipeError
 from submission.preprocessing import mode_of
 
 pytestmark = [
@@ -57,7 +57,7 @@ def shipped(model: Any, path: Path) -> Path:
 
 def test_the_table_needs_no_keras() -> None:
     """Else `train-recipe list` and `show` take seconds."""
-    code = "import sys, recipes.backbones; sys.exit('keras' in sys.modules)"
+    code = "import sys, codabench_rehearsal.recipes.backbones; sys.exit('keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -110,7 +110,7 @@ def test_unknown_names() -> None:
 def test_unreachable_weights_are_one_line(name: str, tmp_path: Path) -> None:
     """Else a stack trace, or hours of training on random features."""
     code = (
-        "from recipes.backbones import build\nfrom recipes.system import RecipeError\n"
+        "from codabench_rehearsal.recipes.backbones import build\nfrom codabench_rehearsal.recipes.system import RecipeError\n"
         f"try: build({name!r}, {SHAPE}, 'imagenet')\nexcept RecipeError as error: print(error)"
     )
     nowhere = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}

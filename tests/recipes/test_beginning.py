@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.beginning import only_training
-from recipes.system import RecipeError, chosen, load_system
+from codabench_rehearsal.recipes.beginning import only_training
+from codabench_rehearsal.recipes.system import RecipeError, chosen, load_system
 from tests.recipes.test_train import PAIR, Heard, history
 
 pytestmark = [
@@ -39,7 +39,7 @@ def test_a_kill_while_clearing_away_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else an ensemble that was finished is trained again from its first network."""
-    from recipes.checkpoint import Checkpoint
+    from codabench_rehearsal.recipes.checkpoint import Checkpoint
 
     real = Checkpoint.remove
     removed: list[None] = []

@@ -12,9 +12,9 @@ import pytest
 
 from codabench_rehearsal.console.files import replacing
 from codabench_rehearsal.console.temporary import owner_mark
-from recipes import checkpoint as module
-from recipes.checkpoint import Checkpoint, State, identity, require_same
-from recipes.system import Phase, RecipeError, load_system, system_names
+from codabench_rehearsal.recipes import checkpoint as module
+from codabench_rehearsal.recipes.checkpoint import Checkpoint, State, identity, require_same
+from codabench_rehearsal.recipes.system import Phase, RecipeError, load_system, system_names
 
 BELONGS = {"recipe": "r", "seed": "0"}
 

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from recipes.system import Phase, System, changed, chosen, load_system, system_names
+from codabench_rehearsal.recipes.system import (
+    Phase,
+    System,
+    changed,
+    chosen,
+    load_system,
+    system_names,
+)
 
 pytestmark = [
     pytest.mark.keras,
@@ -55,9 +62,9 @@ def networks(systems: list[System]) -> list[Any]:
 
 def agree(system: System) -> None:
     """Compare all that is counted with the network that training builds."""
-    from recipes.backbones import backbone, freeze
-    from recipes.cost import counted, layers, macs
-    from recipes.networks import network
+    from codabench_rehearsal.recipes.backbones import backbone, freeze
+    from codabench_rehearsal.recipes.cost import counted, layers, macs
+    from codabench_rehearsal.recipes.networks import network
 
     (cost,) = counted(replace(system, members=()), SHAPE, CLASSES)
     model = network(system, cost.shape, CLASSES)
@@ -94,8 +101,8 @@ def traced(system: System) -> tuple[int, int]:
     import keras
     import tensorflow as tf
 
-    from recipes.backbones import backbone, freeze
-    from recipes.networks import network
+    from codabench_rehearsal.recipes.backbones import backbone, freeze
+    from codabench_rehearsal.recipes.networks import network
 
     side = system.side or SHAPE[0]
     model = network(system, (side, side, 3), CLASSES)
@@ -176,7 +183,7 @@ TRACED = [
 @pytest.mark.parametrize("system", TRACED)
 def test_operations_are_those_of_the_graph(system: System) -> None:
     """Else the cost of a night is told of a training that is not the one that runs."""
-    from recipes.cost import counted
+    from codabench_rehearsal.recipes.cost import counted
 
     step = counted(replace(system, members=()), SHAPE, CLASSES)[0].steps[0]
     forward, backward = traced(system)
@@ -186,7 +193,7 @@ def test_operations_are_those_of_the_graph(system: System) -> None:
 
 def test_equal_members_are_counted_once_and_added_up() -> None:
     """Else an ensemble of equal networks costs a third of what it takes, or thrice the time to say."""
-    from recipes.cost import counted
+    from codabench_rehearsal.recipes.cost import counted
 
     system = chosen(load_system("los_pollos_hermanos"), {"ensemble": "vote"})
     (three,) = counted(system, SHAPE, CLASSES)
@@ -207,7 +214,14 @@ print(json.dumps([done.returncode, done.stdout, used.ru_maxrss, used.ru_utime + 
 def test_the_largest_is_shown_in_seconds_and_little_memory() -> None:
     """Else a table costs minutes and ten gigabytes, without a word until it is there."""
     words = ("show", "overfitting_gods", "--set", "backbone=ConvNeXtXLarge", "--layers")
-    command = [sys.executable, "-W", "ignore", "-m", "recipes.cli", *words]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "codabench_rehearsal.commands.train_recipe",
+        *words,
+    ]
     done = subprocess.run(
         [sys.executable, "-c", MEASURING, *command], cwd=ROOT, check=True, capture_output=True
     )

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cells import Dataset, synthetic
-from recipes import feed as feeding
-from recipes.feed import AHEAD, Feed, fixed
-from recipes.system import RecipeError, System, changed, load_system
+from codabench_rehearsal.images import Dataset, synthetic
+from codabench_rehearsal.recipes import feed as feeding
+from codabench_rehearsal.recipes.feed import AHEAD, Feed, fixed
+from codabench_rehearsal.recipes.system import RecipeError, System, changed, load_system
 from submission.preprocessing import MODES
 
 CELLS = synthetic(100, seed=2)
@@ -268,9 +268,9 @@ def test_waiting_is_measured(work: float, least: float, monkeypatch: pytest.Monk
 def test_a_killed_consumer_does_not_hang() -> None:
     """Ctrl-C would leave a process that never ends."""
     code = (
-        "from cells import synthetic\n"
-        "from recipes.feed import Feed\n"
-        "from recipes.system import load_system\n"
+        "from codabench_rehearsal.images import synthetic\n"
+        "from codabench_rehearsal.recipes.feed import Feed\n"
+        "from codabench_rehearsal.recipes.system import load_system\n"
         "running = Feed(synthetic(64, seed=1), load_system('baseline'), 8, 0).epoch(0)\n"
         "next(running)\n"
         "raise KeyboardInterrupt\n"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import split, synthetic
-from recipes.checkpoint import State
-from recipes.progress import Progress, Reporter
-from recipes.system import Phase, System, load_system
+from codabench_rehearsal.images import split, synthetic
+from codabench_rehearsal.recipes.checkpoint import State
+from codabench_rehearsal.recipes.progress import Progress, Reporter
+from codabench_rehearsal.recipes.system import Phase, System, load_system
 from submission.training_folder import read_training_folder
 
 pytestmark = [
@@ -40,7 +40,7 @@ class Weights:
 
 def after(accuracies: list[float | None], limit: int) -> tuple[Weights, State]:
     """A network whose weights are the number of the epoch, and what was kept of it."""
-    from recipes.fitting import _keep
+    from codabench_rehearsal.recipes.fitting import _keep
 
     model, state = Weights(), State()
     for epoch, accuracy in enumerate(accuracies, start=1):
@@ -65,7 +65,7 @@ def test_a_phase_leaves_its_best_weights(
     accuracies: list[float | None], limit: int, average: bool, value: float
 ) -> None:
     """Else the packed network is of another epoch than the one reported."""
-    from recipes.fitting import settle
+    from codabench_rehearsal.recipes.fitting import settle
 
     model, state = after(accuracies, limit)
     assert len(state.kept) <= limit
@@ -76,7 +76,7 @@ def test_a_phase_leaves_its_best_weights(
 
 def test_a_mean_covers_all_weights() -> None:
     """Else batch norm's averages belong to another network than its weights."""
-    from recipes.fitting import mean_weights
+    from codabench_rehearsal.recipes.fitting import mean_weights
 
     rng = np.random.default_rng(0)
     sets: list[list[Any]] = [
@@ -122,7 +122,7 @@ ROW: dict[str, Any] = {
 
 def member(**options: Any) -> Any:
     """A member of an ensemble with this backbone or side, without its network."""
-    from recipes.folder import Member
+    from codabench_rehearsal.recipes.folder import Member
 
     system = replace(load_system("baseline"), **options)
     return Member(None, system, [ROW])
@@ -148,7 +148,7 @@ def test_recipe_json_tells_each_network_apart(
     members: list[dict[str, Any]], preprocess: Any, resize: Any
 ) -> None:
     """Else the zip feeds one network what another was trained on."""
-    from recipes.folder import Facts, recipe_json, weight_names
+    from codabench_rehearsal.recipes.folder import Facts, recipe_json, weight_names
 
     made = [member(**options) for options in members]
     names = weight_names(len(made))
@@ -161,8 +161,8 @@ def test_recipe_json_tells_each_network_apart(
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a network with a layer of ours, untrained."""
-    from recipes.folder import Facts, Member, write_folder
-    from recipes.networks import network
+    from codabench_rehearsal.recipes.folder import Facts, Member, write_folder
+    from codabench_rehearsal.recipes.networks import network
 
     options = {"backbone": "MiniConvNeXt", "head": "inception", "mask": True}
     system: System = replace(load_system("baseline"), model="transfer", model_options=options)
@@ -200,7 +200,7 @@ def test_without_matplotlib_a_line_says_so(tmp_path: Path, monkeypatch: pytest.M
     """Else a training of hours ends in an ImportError."""
     import sys
 
-    from recipes.folder import NO_PLOT, _plot
+    from codabench_rehearsal.recipes.folder import NO_PLOT, _plot
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert _plot(tmp_path / "history.png", [[ROW]]) == (NO_PLOT,)
@@ -210,8 +210,8 @@ def test_validation_is_the_mean_over_images() -> None:
     """Else the last, smaller batch counts as much as a full one."""
     import keras
 
-    from recipes.fitting import Lesson, compiled, measured
-    from recipes.networks import network
+    from codabench_rehearsal.recipes.fitting import Lesson, compiled, measured
+    from codabench_rehearsal.recipes.networks import network
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
     phase = Phase("p", 1, 1e-3)
@@ -233,8 +233,8 @@ def test_the_share_of_waiting_is_of_the_seconds_beside_it(monkeypatch: pytest.Mo
     import time
     from types import SimpleNamespace
 
-    from recipes import fitting
-    from recipes.schedule import Schedule
+    from codabench_rehearsal.recipes import fitting
+    from codabench_rehearsal.recipes.schedule import Schedule
 
     feed = SimpleNamespace(waited=0.0)
 
@@ -261,8 +261,8 @@ def test_a_mixed_image_counts_by_both_its_classes() -> None:
     """Else class weights change nothing, or a mixed image counts as one of its classes alone."""
     from types import SimpleNamespace
 
-    from recipes.fitting import _batches
-    from recipes.schedule import Schedule
+    from codabench_rehearsal.recipes.fitting import _batches
+    from codabench_rehearsal.recipes.schedule import Schedule
 
     heard: list[Any] = []
 
@@ -285,7 +285,7 @@ def test_a_mixed_image_counts_by_both_its_classes() -> None:
 @pytest.mark.parametrize("hurt", [False, True])
 def test_validation_images_are_hurt_where_the_recipe_says_so(hurt: bool) -> None:
     """Else a network is chosen by clean images that should stand for the hidden, damaged ones."""
-    from recipes.learning import Task
+    from codabench_rehearsal.recipes.learning import Task
 
     system = replace(load_system("los_pollos_hermanos"), hurt_validation=hurt)
     data = synthetic(20, seed=1, size=32)

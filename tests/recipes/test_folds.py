@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import Dataset, from_arrays
-from recipes.folds import epochs_by_folds, fold_sides, found, median_epochs
-from recipes.system import Phase, RecipeError
+from codabench_rehearsal.images import Dataset, from_arrays
+from codabench_rehearsal.recipes.folds import epochs_by_folds, fold_sides, found, median_epochs
+from codabench_rehearsal.recipes.system import Phase, RecipeError
 
 
 def cells(counts: list[int], *, copies: int = 0) -> Dataset:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import save, synthetic
+from codabench_rehearsal.images import save, synthetic
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 

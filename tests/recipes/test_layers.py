@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import pytest
 
-import recipes.layers
-from cells import synthetic
+import codabench_rehearsal.recipes.layers
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import synthetic
+from codabench_rehearsal.recipes import models
+from codabench_rehearsal.recipes.layers import OverlayMask
+from codabench_rehearsal.sandbox.ingest import Request, Session
 from corruptions import corrupt
-from recipes import models
-from recipes.layers import OverlayMask
-from sandbox.ingest import Request, Session
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.packager import pack
 from submission.training_folder import read_training_folder
 
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-FILE = Path(str(recipes.layers.__file__))
+FILE = Path(str(codabench_rehearsal.recipes.layers.__file__))
 
 
 def masked(images: Any, **options: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from recipes import mixing
-from recipes.augment import augmented
+from codabench_rehearsal.recipes import mixing
+from codabench_rehearsal.recipes.augment import augmented
 
 Images = NDArray[np.uint8]
 

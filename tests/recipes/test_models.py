@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import models
-from recipes.backbones import HEAD, preprocessing
-from recipes.layers import OverlayMask
-from recipes.system import RecipeError
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.recipes import models
+from codabench_rehearsal.recipes.backbones import HEAD, preprocessing
+from codabench_rehearsal.recipes.layers import OverlayMask
+from codabench_rehearsal.recipes.system import RecipeError
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.packager import pack
 from submission.preprocessing import MODES, mode_of
 from submission.training_folder import Packing
@@ -90,7 +90,7 @@ def test_every_network_is_tested() -> None:
         name
         for name, value in vars(models).items()
         if inspect.isfunction(value)
-        and value.__module__ == "recipes.models"
+        and value.__module__ == "codabench_rehearsal.recipes.models"
         and not name.startswith("_")
     }
     assert public == {case.name for case in CASES}

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cells import Dataset, read_split, synthetic
-from cells.dataset import from_arrays
-from recipes.prepare import Prepared, class_weights, prepare, resized
-from recipes.recovery import recover_overlay
-from recipes.system import RecipeError, System, changed, load_system
+from codabench_rehearsal.images import Dataset, read_split, synthetic
+from codabench_rehearsal.images.dataset import from_arrays
+from codabench_rehearsal.recipes.prepare import Prepared, class_weights, prepare, resized
+from codabench_rehearsal.recipes.recovery import recover_overlay
+from codabench_rehearsal.recipes.system import RecipeError, System, changed, load_system
 
 ROOT = Path(__file__).parents[2]
 CELLS = synthetic(240, seed=11)
@@ -256,7 +256,7 @@ DATA = Path("/work/shared/data/training_set.npz")
 @pytest.mark.skipif(not DATA.exists(), reason="the shared cells are not here")
 def test_the_shared_file_gives_up_its_pictures() -> None:
     """Recovery would work on drawn cells only."""
-    from cells import load
+    from codabench_rehearsal.images import load
 
     ready = prepare(system(recover=True), load(DATA), 8, 0)
     said = json.dumps(ready.lines)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cells import save, synthetic
-from recipes.augment import recorded
-from recipes.cli import main
-from recipes.system import load_system, system_names
+from codabench_rehearsal.commands.train_recipe import main
+from codabench_rehearsal.images import save, synthetic
+from codabench_rehearsal.recipes.augment import recorded
+from codabench_rehearsal.recipes.system import load_system, system_names
 
 PROGRAM = Path(sys.executable).parent
 TEAMS = tuple(name for name in system_names() if name != "baseline")

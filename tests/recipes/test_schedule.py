@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipes.schedule import Schedule
-from recipes.system import Phase
+from codabench_rehearsal.recipes.schedule import Schedule
+from codabench_rehearsal.recipes.system import Phase
 
 ACCURACIES = st.lists(st.sampled_from([None, 0.0, 0.25, 0.5, 0.5001, 1.0]), max_size=30)
 PHASES = st.builds(

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cells import synthetic
-from recipes.system import Phase, RecipeError, System, load_system, system_names
+from codabench_rehearsal.images import synthetic
+from codabench_rehearsal.recipes.system import Phase, RecipeError, System, load_system, system_names
 
 pytestmark = [
     pytest.mark.keras,
@@ -55,7 +55,7 @@ class Drawn:
 @pytest.mark.parametrize("name", system_names())
 def test_every_recipe_can_be_searched(name: str) -> None:
     """Else --search fails for a recipe, or changes what it does not name."""
-    from recipes.search import knobs, with_values
+    from codabench_rehearsal.recipes.search import knobs, with_values
 
     system = load_system(name)
     space = knobs(system)
@@ -76,7 +76,7 @@ def test_every_recipe_can_be_searched(name: str) -> None:
 
 def test_options_left_at_their_default_are_searched_too() -> None:
     """Else only recipes that repeat a default could have it searched."""
-    from recipes.search import knobs, with_values
+    from codabench_rehearsal.recipes.search import knobs, with_values
 
     space = knobs(SYSTEM)
     assert [knob.name for knob in space] == ["train: learning rate", "dense", "dropout"]
@@ -86,7 +86,7 @@ def test_options_left_at_their_default_are_searched_too() -> None:
 
 def test_a_trial_is_brief() -> None:
     """Else a search over ten trials takes ten trainings."""
-    from recipes.search import briefly
+    from codabench_rehearsal.recipes.search import briefly
 
     phases = (Phase("head", 40, 1e-3, folds=5, validation=False), Phase("fine", 4, 1e-4))
     system = replace(SYSTEM, phases=phases, members=({}, {}), average=3)
@@ -98,8 +98,8 @@ def test_a_trial_is_brief() -> None:
 
 def searched(out: Path, system: System = SYSTEM, **run: Any) -> System:
     """Search over two trials of an epoch, or so many."""
-    from recipes.search import search
-    from recipes.train import TrainingRun
+    from codabench_rehearsal.recipes.search import search
+    from codabench_rehearsal.recipes.train import TrainingRun
 
     trials = run.pop("trials", 2)
     data = synthetic(60, seed=3, size=32)

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
-from recipes.augment import AUGMENTATIONS
-from recipes.backbones import BACKBONES
-from recipes.system import Phase, RecipeError, System, changed, chosen, load_system, system_names
+from codabench_rehearsal.recipes.augment import AUGMENTATIONS
+from codabench_rehearsal.recipes.backbones import BACKBONES
+from codabench_rehearsal.recipes.system import (
+    Phase,
+    RecipeError,
+    System,
+    changed,
+    chosen,
+    load_system,
+    system_names,
+)
 from submission.training_folder import ENSEMBLES, TTAS
 
 ROOT = Path(__file__).parents[2]

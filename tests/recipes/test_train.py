@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cells import Dataset, synthetic
-from recipes.progress import Progress
-from recipes.system import Phase, RecipeError, System, load_system
+from codabench_rehearsal.images import Dataset, synthetic
+from codabench_rehearsal.recipes.progress import Progress
+from codabench_rehearsal.recipes.system import Phase, RecipeError, System, load_system
 from submission.training_folder import read_training_folder
 
 pytestmark = [
@@ -54,7 +54,7 @@ class Heard:
 
     def train(self, system: System, data: Dataset | None = None, **run: Any) -> Any:
         """Train on the small cells."""
-        from recipes.train import TrainingRun, train
+        from codabench_rehearsal.recipes.train import TrainingRun, train
 
         return train(
             system,
@@ -114,7 +114,7 @@ def test_the_folder_holds_what_was_measured(pair: tuple[Heard, Any]) -> None:
     """Else the zip is of other networks than those whose accuracy is shown."""
     import keras
 
-    from recipes.prepare import prepare
+    from codabench_rehearsal.recipes.prepare import prepare
 
     heard, done = pair
     packing = read_training_folder(heard.out)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import isolation
-from sandbox.job import Job, JobResult, Limits
-from sandbox.run import Running, run, start
+from codabench_rehearsal.sandbox import isolation
+from codabench_rehearsal.sandbox.job import Job, JobResult, Limits
+from codabench_rehearsal.sandbox.run import Running, run, start
 
 LEVELS = ("namespaces", "fences", "none")
 linux_only = pytest.mark.skipif(

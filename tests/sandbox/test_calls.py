@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import run
-from sandbox.programs import calls, fences, kernel
+from codabench_rehearsal.sandbox import run
+from codabench_rehearsal.sandbox.programs import calls, fences, kernel
 from tests.sandbox.children import LEVELS, at_level, child, job, linux_only
 
 pytestmark = [
@@ -71,7 +71,7 @@ def test_what_other_processes_may_join_is_refused(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it is read by, or left to, others of the machine; or it is memory that nobody counts."""
-    monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+    monkeypatch.setattr("codabench_rehearsal.sandbox.run._groups", lambda _: [])
     assert refused(tmp_path, SHARED) == dict.fromkeys(SHARED, 1), level
 
 
@@ -113,7 +113,7 @@ def test_buffers_are_not_made_larger(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else each socket is megabytes that belong to no process; an error would end honest programs."""
-    monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+    monkeypatch.setattr("codabench_rehearsal.sandbox.run._groups", lambda _: [])
     assert child(tmp_path, LARGER).log == "True 1\n", level
 
 

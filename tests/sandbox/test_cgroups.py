@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cgroups import Group, make_groups
+from codabench_rehearsal.sandbox.cgroups import Group, make_groups
 
 
 def lay_out(place: Path, groups: str, mounts: dict[str, str], files: dict[str, str]) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.job import JobResult
+from codabench_rehearsal.sandbox.job import JobResult
 from tests.sandbox.children import child, linux_only
 
 pytestmark = linux_only
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LAUNCHER = """
 import errno, os, sys
 sys.path.append({root!r})
-from sandbox.programs import jail, kernel
+from codabench_rehearsal.sandbox.programs import jail, kernel
 mount, call, fork_into, prctl = kernel.mount, kernel.call, kernel.fork_into, kernel.prctl
 
 def refuse(name):
@@ -76,7 +76,7 @@ def run_with(place: Path, monkeypatch: pytest.MonkeyPatch, refusal: str) -> JobR
         (place / name).write_text("original", encoding="utf-8")
     launcher = place / "launcher.py"
     launcher.write_text(LAUNCHER.format(root=str(ROOT), refusal=refusal), encoding="utf-8")
-    monkeypatch.setattr("sandbox.run.LAUNCHER", launcher)
+    monkeypatch.setattr("codabench_rehearsal.sandbox.run.LAUNCHER", launcher)
     result = child(place, textwrap.dedent(WORK).format(given=str(place / "in" / "block")))
     assert (place / "sub" / "model.py").read_text(encoding="utf-8") == "original"
     return result
@@ -117,7 +117,7 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Else a wrong --python ends in a traceback of ours."""
     from dataclasses import replace
 
-    from sandbox.run import run
+    from codabench_rehearsal.sandbox.run import run
     from tests.sandbox.children import job
 
     result = run(replace(job(tmp_path, ""), command=("/no/such/python", "x")))

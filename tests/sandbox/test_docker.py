@@ -14,16 +14,16 @@ from typing import Any
 import psutil
 import pytest
 
-from sandbox import docker
-from sandbox.docker import docker_words, prepare, stop, unavailable
-from sandbox.job import Job, Limits, SandboxError
+from codabench_rehearsal.sandbox import docker
+from codabench_rehearsal.sandbox.docker import docker_words, prepare, stop, unavailable
+from codabench_rehearsal.sandbox.job import Job, Limits, SandboxError
 from tests.sandbox.stand_ins import put_on_path
 
 IMAGE = "an/image:1"
 RUN = """
 import subprocess, sys
-from sandbox.docker import docker_words
-from sandbox.job import Job
+from codabench_rehearsal.sandbox.docker import docker_words
+from codabench_rehearsal.sandbox.job import Job
 job = Job.from_json(sys.argv[1])
 subprocess.run(docker_words(job, "box"))
 """

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from sandbox.ingest import Request, Session
-from sandbox.job import Job, Limits
-from sandbox.run import run
+from codabench_rehearsal.sandbox.ingest import Request, Session
+from codabench_rehearsal.sandbox.job import Job, Limits
+from codabench_rehearsal.sandbox.run import run
 from tests.sandbox.stand_ins import put_on_path
 
 IMAGE = "an/image:1"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from sandbox.cgroups import make_groups
+from codabench_rehearsal.sandbox.cgroups import make_groups
 from tests.sandbox.children import (
     LEVELS,
     at_level,
@@ -107,7 +107,7 @@ def test_a_broken_limit_ends_daemons_too(tmp_path: Path, level: str, mark: str) 
 PARENT = """
 import sys
 from pathlib import Path
-from sandbox import isolation
+from codabench_rehearsal.sandbox import isolation
 from tests.sandbox.children import running
 place, level, mark, code = sys.argv[1:]
 isolation.LEVEL = level

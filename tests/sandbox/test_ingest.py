@@ -12,8 +12,8 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from sandbox.ingest import Fill, Outcome, Request, Session
-from sandbox.job import Limits
+from codabench_rehearsal.sandbox.ingest import Fill, Outcome, Request, Session
+from codabench_rehearsal.sandbox.job import Limits
 
 GOOD = """
 import numpy as np

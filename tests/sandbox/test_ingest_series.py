@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from sandbox.ingest import Block, Progress, Request, Session
-from sandbox.job import Limits
+from codabench_rehearsal.sandbox.ingest import Block, Progress, Request, Session
+from codabench_rehearsal.sandbox.job import Limits
 
 SMALL = (4, 4, 3)
 TELLS_ITS_INPUT = """

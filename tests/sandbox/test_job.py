@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.job import Job, JobResult, Limits, SandboxError
-from sandbox.run import run
+from codabench_rehearsal.sandbox.job import Job, JobResult, Limits, SandboxError
+from codabench_rehearsal.sandbox.run import run
 
 
 def test_a_job_survives_json() -> None:

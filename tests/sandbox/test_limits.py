@@ -121,7 +121,7 @@ def test_the_kernel_refuses_what_is_too_fast_to_be_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a fork bomb fills the machine between two looks."""
-    monkeypatch.setattr("sandbox.isolation.THREADS", 10)
+    monkeypatch.setattr("codabench_rehearsal.sandbox.isolation.THREADS", 10)
     result = child(tmp_path, COUNTED_BOMB, processes=40)
     if not result.limits["processes"].startswith(("control group", "rlimit")):
         pytest.skip(f"the kernel does not count here: {result.limits['processes']}")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.job import Job
-from sandbox.places import interpreter_places, our_rooms
-from sandbox.run import run
+from codabench_rehearsal.sandbox.job import Job
+from codabench_rehearsal.sandbox.places import interpreter_places, our_rooms
+from codabench_rehearsal.sandbox.run import run
 from tests.sandbox.children import linux_only
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sandbox.ingest import Block, Outcome, Request, Session
-from sandbox.isolation import other_paths
-from sandbox.job import Limits
+from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
+from codabench_rehearsal.sandbox.isolation import other_paths
+from codabench_rehearsal.sandbox.job import Limits
 from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only
@@ -152,10 +152,13 @@ def test_a_python_that_lies_there_stays_where_it_is(
     """Else nothing runs where the user's own Python lies in /app, as in many containers."""
     needed = tmp_path / "app" / "program"
     (needed / "lib").mkdir(parents=True)
-    monkeypatch.setitem(__import__("sandbox.ingest").ingest.PLACES, "program", str(needed))
-    usual = __import__("sandbox.isolation").isolation.interpreter_places
+    monkeypatch.setitem(
+        __import__("codabench_rehearsal.sandbox.ingest").ingest.PLACES, "program", str(needed)
+    )
+    usual = __import__("codabench_rehearsal.sandbox.isolation").isolation.interpreter_places
     monkeypatch.setattr(
-        "sandbox.isolation.interpreter_places", lambda python: (*usual(python), str(needed / "lib"))
+        "codabench_rehearsal.sandbox.isolation.interpreter_places",
+        lambda python: (*usual(python), str(needed / "lib")),
     )
     outcome = asked(submission(tmp_path))
     assert seen(outcome)["own"] is None

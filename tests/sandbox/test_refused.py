@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.rehearsal.judge import judge_failure
+from codabench_rehearsal.rehearsal.questions import Interview
+from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
+from codabench_rehearsal.sandbox.job import Limits
 from evaluator.remarks import failure
-from sandbox.ingest import Block, Outcome, Request, Session
-from sandbox.job import Limits
-from submission.challenge import load_challenge
-from submission.dry_run_judgement import judge_failure
-from submission.dry_run_questions import Interview
 from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only

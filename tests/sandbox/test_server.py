@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console.temporary import BUILT
-from sandbox.server import (
+from codabench_rehearsal.sandbox.server import (
     Pins,
     build,
     built,
@@ -31,7 +31,7 @@ from tests.sandbox.stand_ins import put_on_path
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINS = Pins(("tinypin==1.0",), (HERE,))
 BUILD = (
-    "import sys\nfrom pathlib import Path\nfrom sandbox.server import Pins, build\n"
+    "import sys\nfrom pathlib import Path\nfrom codabench_rehearsal.sandbox.server import Pins, build\n"
     f"print(build({PINS!r}, Path(sys.argv[1]), lambda line: print(line, flush=True)))"
 )
 Damage = Callable[[Path], object]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import building, installers
-from sandbox.building import choose_python
-from sandbox.installers import BuildError, Installer, Workshop
-from sandbox.job import SandboxError
-from sandbox.server import Pins, build, built, find
+from codabench_rehearsal.sandbox import building, installers
+from codabench_rehearsal.sandbox.building import choose_python
+from codabench_rehearsal.sandbox.installers import BuildError, Installer, Workshop
+from codabench_rehearsal.sandbox.job import SandboxError
+from codabench_rehearsal.sandbox.server import Pins, build, built, find
 from tests.sandbox.stand_ins import put_on_path
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -204,7 +204,7 @@ import os, pty, sys
 from pathlib import Path
 ours, its = pty.openpty()
 os.dup2(its, 2)
-from sandbox.shown import run_shown
+from codabench_rehearsal.sandbox.shown import run_shown
 said = []
 code = "import sys; print(sys.stderr.isatty(), chr(27) + '[1mhalf' + chr(27) + '[0m')"
 ended = run_shown([sys.executable, "-c", code], os.environ, Path.cwd(), said.append)

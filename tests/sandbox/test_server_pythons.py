@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.interpreters import ask, find_interpreter
+from codabench_rehearsal.sandbox.interpreters import ask, find_interpreter
 
 VERSION = "3.98"  # none of this machine's
 GOOD: dict[str, Any] = {

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sandbox.server import build, default_cache, find, keras_pins
+from codabench_rehearsal.sandbox.server import build, default_cache, find, keras_pins
 
 PINS = keras_pins("2.17.0", "3.4.1")
 VERSIONS = "import keras, tensorflow; print(tensorflow.__version__, keras.__version__)"

@@ -31,7 +31,7 @@ def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the control groups that there are here, and without any."""
     if request.param == "without":
-        monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+        monkeypatch.setattr("codabench_rehearsal.sandbox.run._groups", lambda _: [])
     return str(request.param)
 
 
@@ -203,7 +203,7 @@ def test_a_mapped_file_counts_once(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a submission that maps its arrays from /tmp, as joblib does, is ended for twice its memory."""
-    monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+    monkeypatch.setattr("codabench_rehearsal.sandbox.run._groups", lambda _: [])
     code = """
     import mmap, os, time
     for name in ("/tmp/array", None):
@@ -226,7 +226,7 @@ def test_other_peoples_shared_memory_is_not_the_childs(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a submission is ended for what another program of the user's does meanwhile."""
-    monkeypatch.setattr("sandbox.run._groups", lambda _: [])
+    monkeypatch.setattr("codabench_rehearsal.sandbox.run._groups", lambda _: [])
     name = SHARED / f"rehearsal-test-{secrets.token_hex(8)}"
     limit = 60 * MIB
     with running(tmp_path, "import time; time.sleep(1)", memory_bytes=limit) as job:
@@ -341,7 +341,9 @@ def test_a_process_goes_on_without_its_first_thread(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else one that lives is taken for dead, and stays when the run is over."""
-    monkeypatch.setattr("sandbox.run.tree.marked", lambda _: [])  # the first look must find it
+    monkeypatch.setattr(
+        "codabench_rehearsal.sandbox.run.tree.marked", lambda _: []
+    )  # the first look must find it
     code = """
     import ctypes, os, sys, threading, time
     if os.fork() == 0:

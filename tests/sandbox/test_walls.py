@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.job import JobResult
-from sandbox.places import interpreter_places
+from codabench_rehearsal.sandbox.job import JobResult
+from codabench_rehearsal.sandbox.places import interpreter_places
 from tests.sandbox.children import LEVELS, at_level, child, linux_only
 
 pytestmark = linux_only
@@ -162,7 +162,7 @@ def test_our_rooms_cannot_be_imported(tmp_path: Path, walled: str) -> None:
     code = """
     import importlib, site, sys
     site.main()
-    for name in ("sandbox.job", "evaluator.cli", "cells.dataset"):
+    for name in ("codabench_rehearsal.sandbox.job", "codabench_rehearsal.commands.local_eval", "codabench_rehearsal.images.dataset"):
         try:
             importlib.import_module(name)
             print(name)
@@ -180,8 +180,12 @@ def test_rooms_in_a_shared_folder_of_packages_are_covered(
     for room in ("cells", "numpy"):
         (site / room).mkdir(parents=True)
         (site / room / "x.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr("sandbox.isolation.our_rooms", lambda: (str(site / "cells"),))
-    monkeypatch.setattr("sandbox.isolation.interpreter_places", lambda _: (*PLACES, str(site)))
+    monkeypatch.setattr(
+        "codabench_rehearsal.sandbox.isolation.our_rooms", lambda: (str(site / "cells"),)
+    )
+    monkeypatch.setattr(
+        "codabench_rehearsal.sandbox.isolation.interpreter_places", lambda _: (*PLACES, str(site))
+    )
     seen = said(child(tmp_path, LOOK, str(site / "cells"), str(site / "numpy")))
     assert seen == {str(site / "cells"): [], str(site / "numpy"): ["x.py"]}
 

@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from sandbox.job import SandboxError
-from sandbox.server import Pins, build, default_cache, keras_pins
+from codabench_rehearsal.sandbox.job import SandboxError
+from codabench_rehearsal.sandbox.server import Pins, build, default_cache, keras_pins
 
 KERAS = "3.4.1"
 PINS = keras_pins("2.17.0", KERAS)

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.backport import (
     BackportError,
     backport_config,
@@ -28,7 +29,6 @@ from submission.backport import (
 )
 from submission.backport_config import Rewriter, snake_case
 from submission.backport_table import load_table, targets
-from submission.errors import SubmissionError
 from submission.model_page import model_page
 from tests.submission.server import server_python
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from submission.challenge import built_in, load_challenge
-from submission.errors import SubmissionError
+from codabench_rehearsal.challenge.profile import built_in, load_challenge
+from codabench_rehearsal.console.errors import SubmissionError
 
 GREY = """
 schema = 1

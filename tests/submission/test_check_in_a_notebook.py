@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cells import from_arrays
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.images import from_arrays
+from codabench_rehearsal.rehearsal.checked import Checked
 from submission import check
-from submission.checked import Checked
-from submission.errors import SubmissionError
 from submission.findings import Finding
 from tests.submission.corpus.case import files, page
 from tests.submission.corpus.pictures import labelled_images
@@ -42,7 +42,7 @@ def test_three_lines_check_a_zip(good: Path) -> None:
 
 def test_only_looking_starts_no_child(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else `run=False` would run foreign code all the same."""
-    monkeypatch.setattr("submission.dry_run.Session", None)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.dry_run.Session", None)
     found = check(good, run=False)
     assert found.verdict == "looks right"
     assert found.unchecked[0] == "whether it runs (--no-run)"

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.checks.registry import Check, all_checks, examine
-from submission.errors import SubmissionError
 from submission.findings import Finding, known_codes, without
 from submission.windows import Window
 from tests.submission.corpus.keras_page import keras_page

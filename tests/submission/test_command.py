@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.commands.local_eval import main as local_eval
+from codabench_rehearsal.commands.make_submission import main as make_submission
+from codabench_rehearsal.commands.train_recipe import main as train_recipe
+from codabench_rehearsal.console.command import Exit, console, run_command
 from codabench_rehearsal.console.temporary import owner_mark
-from evaluator.cli import main as local_eval
-from recipes.cli import main as train_recipe
 from submission.archive import sha256_of
-from submission.cli import main as make_submission
-from submission.command import Exit, console, run_command
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY
 

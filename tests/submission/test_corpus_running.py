@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from cells import from_arrays
+from codabench_rehearsal.images import from_arrays
+from codabench_rehearsal.rehearsal.check import Checking
+from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
 from submission.archive import Archive
-from submission.checked import Checked
-from submission.checking import Checking
-from submission.dry_run_choice import Rehearser, Wishes
-from submission.dry_run_progress import silent
 from tests.submission.corpus import good, keras_broken, running_broken
 from tests.submission.corpus.case import Case
 from tests.submission.corpus.pictures import labelled_images

@@ -9,19 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.job import JobResult
-from sandbox.outcome import Call, Outcome, Problem, Seen
-from submission.challenge import load_challenge
-from submission.dry_run_cost import Bounds, Cost, Range, estimate, judge_cost, unchecked_cost
-from submission.dry_run_images import Images
-from submission.dry_run_judgement import (
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.rehearsal.asked_images import Images
+from codabench_rehearsal.rehearsal.cost import (
+    Bounds,
+    Cost,
+    Range,
+    estimate,
+    judge_cost,
+    unchecked_cost,
+)
+from codabench_rehearsal.rehearsal.judge import (
     judge_answers,
     judge_meaning,
     judge_traces,
     judge_worker,
 )
-from submission.dry_run_questions import Answer, Interview
-from submission.dry_run_scale import guess_level
+from codabench_rehearsal.rehearsal.questions import Answer, Interview
+from codabench_rehearsal.rehearsal.scale import guess_level
+from codabench_rehearsal.sandbox.job import JobResult
+from codabench_rehearsal.sandbox.outcome import Call, Outcome, Problem, Seen
 from submission.findings import Finding
 
 CHALLENGE = load_challenge()

@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells import Dataset, from_arrays, split, synthetic
-from cells.splitting import Split
-from submission.challenge import load_challenge
-from submission.dry_run_images import Images, drawn_images, given_images, splits_beside
-from submission.dry_run_questions import Interview, rows_in_time, small_groups
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import Dataset, from_arrays, split, synthetic
+from codabench_rehearsal.images.splitting import Split
+from codabench_rehearsal.rehearsal.asked_images import (
+    Images,
+    drawn_images,
+    given_images,
+    splits_beside,
+)
+from codabench_rehearsal.rehearsal.questions import Interview, rows_in_time, small_groups
 
 CHALLENGE = load_challenge()
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.commands.make_submission import main
+from codabench_rehearsal.rehearsal.check import Checking
+from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.dry_run_places import server_pins
+from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.server_packages import missing_package, pip_name
+from codabench_rehearsal.sandbox.job import SandboxError
+from codabench_rehearsal.sandbox.outcome import Problem
 from evaluator.environment import environment as stored_under
 from evaluator.evaluate import local_eval
-from sandbox.job import SandboxError
-from sandbox.outcome import Problem
 from submission.archive import Archive
-from submission.challenge import load_challenge
-from submission.checked import Checked
-from submission.checking import Checking
-from submission.cli import main
-from submission.dry_run_choice import Rehearser, Wishes
-from submission.dry_run_packages import missing_package, pip_name
-from submission.dry_run_places import server_pins
-from submission.dry_run_progress import silent
 from tests.sandbox.pythons import environment
 from tests.submission.corpus.case import files, page
 from tests.submission.zips import build_zip
@@ -94,7 +94,9 @@ def test_a_package_missing_in_what_we_built_is_unknown(
 ) -> None:
     """Else a zip is refused for our not knowing the server's packages; or called ready unseen."""
     here = environment(tmp_path / "here", package="wandb")
-    monkeypatch.setattr("submission.dry_run_places.find", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(
+        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(sys.executable)
+    )
     found = checked(needing(tmp_path, "wandb"), monkeypatch, Wishes(python=str(here)))
     (finding,) = [f for f in found.findings if f.code == "S601"]
     assert finding.severity == "warning"
@@ -110,7 +112,9 @@ def test_a_file_missing_in_what_we_built_stays_an_error(
 ) -> None:
     """Else a zip without its helper file would be excused."""
     here = environment(tmp_path / "here", package="my_own_helpers")
-    monkeypatch.setattr("submission.dry_run_places.find", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(
+        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(sys.executable)
+    )
     path = needing(tmp_path, "my_own_helpers")
     found = checked(path, monkeypatch, Wishes(python=str(here)))
     assert [f.severity for f in found.findings if f.code == "S601"] == ["error"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submission.dry_run_questions import Labels
-from submission.dry_run_scale import compare, diagnosis, feeds, relabelled
+from codabench_rehearsal.rehearsal.questions import Labels
+from codabench_rehearsal.rehearsal.scale import compare, diagnosis, feeds, relabelled
 from submission.preprocessing import MODES
 
 READINGS = {reading.name: reading for reading in feeds(3)}

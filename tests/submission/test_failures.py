@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from submission.failures import LONGEST_TRACE, Failure, explain, plain, trim
+from codabench_rehearsal.rehearsal.failures import LONGEST_TRACE, Failure, explain, plain, trim
 
 TABLE = [
     (Failure("import", "ModuleNotFoundError", "No module named 'cv2'"), "S601", "cv2", "Put the module"),

@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from submission.errors import SubmissionError
-from submission.given import Kind, kind_of, require_images, require_weights, require_zip
+from codabench_rehearsal.commands.given import (
+    Kind,
+    kind_of,
+    require_images,
+    require_weights,
+    require_zip,
+)
+from codabench_rehearsal.console.errors import SubmissionError
 from tests.submission.zips import GOOD, build_zip, keras_file
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(100)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cells import save
-from cells.dataset import from_arrays
-from submission.cli import main
+from codabench_rehearsal.commands.make_submission import main
+from codabench_rehearsal.images import save
+from codabench_rehearsal.images.dataset import from_arrays
 from submission.codes import run_codes
 from tests.sandbox.stand_ins import put_on_path
 from tests.submission.corpus.case import page
@@ -22,7 +22,7 @@ from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images
 from tests.submission.corpus.weights import corpus_weights
 from tests.submission.zips import GOOD, build_zip, keras_file
 
-MAKE = [sys.executable, "-m", "submission.cli"]
+MAKE = [sys.executable, "-m", "codabench_rehearsal.commands.make_submission"]
 SLEEPS = "import time\ntime.sleep(60)\nreturn labels(self.centres, X)"
 OURS = ("--model", "mine.py", "--include", "weights.npy", "--no-server")
 
@@ -236,7 +236,9 @@ def test_a_fault_of_ours_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else users would read our traceback and search for their mistake in it."""
-    monkeypatch.setattr("submission.cli.load_challenge", lambda _: 1 / 0)
+    monkeypatch.setattr(
+        "codabench_rehearsal.commands.make_submission.load_challenge", lambda _: 1 / 0
+    )
     assert main([*OURS]) == 3
     heard = capsys.readouterr().err
     assert "a fault of ours (ZeroDivisionError" in heard

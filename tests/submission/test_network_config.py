@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.checks.registry import examine
-from submission.errors import SubmissionError
 from submission.network_config import outputs_of, read_config, scales_itself
 from submission.packager import pack
 from submission.packing_rules import asks_for_scale, refuse_impossible

@@ -12,8 +12,8 @@ from typing import Any
 import h5py
 import pytest
 
-from submission.challenge import SizeLimits, load_challenge
-from submission.errors import SubmissionError
+from codabench_rehearsal.challenge.profile import SizeLimits, load_challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.packager import pack
 from submission.training_folder import Packing
 from tests.submission.corpus.keras_zip import dense, entry, keras_zip

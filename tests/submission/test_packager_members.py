@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import pytest
 
+from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.commands.listing import packed_text
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.challenge import Challenge
-from submission.errors import SubmissionError
 from submission.findings import Finding
-from submission.listing import packed_text
 from submission.packager import Packed, pack
 from submission.splits import put_split
 from submission.training_folder import Packing

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.commands.packing_arguments import add_packing, packing
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.packager import pack
-from submission.packing_arguments import add_packing, packing
 from submission.training_folder import Packing
 from tests.submission.server import server_python
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from submission.errors import SubmissionError
-from submission.packing_arguments import add_packing, packing
+from codabench_rehearsal.commands.packing_arguments import add_packing, packing
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.training_folder import Packing
 
 

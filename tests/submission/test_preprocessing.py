@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.model_page import TEMPLATE
 from submission.preprocessing import APPLICATIONS, MODES, mode_of
 from tests.submission.server import server_python

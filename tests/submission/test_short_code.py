@@ -72,7 +72,7 @@ LOOK = """
 import json, re, sys, time
 from pathlib import Path
 from submission.archive import Archive
-from submission.challenge import load_challenge
+from codabench_rehearsal.challenge.profile import load_challenge
 from submission.checks.registry import examine
 challenge = load_challenge()
 for path in sys.argv[1:]:

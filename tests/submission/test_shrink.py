@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.challenge import load_challenge
 from submission.checks.registry import examine
-from submission.errors import SubmissionError
 from submission.shrink import float16_copy, shrink
 from tests.submission.corpus.keras_zip import hdf5
 from tests.submission.corpus.keras_zip import keras_zip as corpus_keras

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.model_page import TEMPLATE, model_page
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from submission.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.training_folder import read_training_folder
 
 

@@ -22,12 +22,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from cells import Dataset, from_arrays
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.images import Dataset, from_arrays
+from codabench_rehearsal.rehearsal.check import Checking
+from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
 from submission.archive import Archive
-from submission.checking import Checking
-from submission.dry_run_choice import Rehearser, Wishes
-from submission.dry_run_progress import silent
-from submission.errors import SubmissionError
 from tests.submission.corpus import bare_answers, bare_server, bare_source, bare_zip
 from tests.submission.corpus.case import Case
 from tests.submission.corpus.pictures import labelled_images

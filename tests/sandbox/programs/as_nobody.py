@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from sandbox.programs import kernel
+from codabench_rehearsal.sandbox.programs import kernel
 
 NOBODY = 65534
 NOT_POSSIBLE = 77

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from submission.challenge import Challenge, load_challenge
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from tests.submission.corpus.pictures import CENTRES_NPY
 from tests.submission.zips import Link, build_zip
 

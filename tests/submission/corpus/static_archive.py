@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from submission.challenge import SizeLimits
+from codabench_rehearsal.challenge.profile import SizeLimits
 from tests.submission.corpus.case import Case, Content, append, files, page
 from tests.submission.corpus.pictures import CENTRES_NPY, npz
 from tests.submission.zips import Link

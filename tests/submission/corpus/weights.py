@@ -10,8 +10,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from codabench_rehearsal.console.errors import SubmissionError
 from submission.backport import BackportError, backport_keras_file
-from submission.errors import SubmissionError
 
 MAKER = Path(__file__).with_name("keras_weights.py")
 SERVER = "3.4.1"

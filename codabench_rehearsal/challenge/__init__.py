@@ -1,0 +1,1 @@
+"""What a challenge is and what its platform does."""

@@ -1,0 +1,51 @@
+"""`local-eval ensemble`: which submissions would vote best together, from stored answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+
+from codabench_rehearsal.commands.parsers import new_parser
+from codabench_rehearsal.commands.several import add_inputs, read_inputs, tell_result, tell_unseen
+from codabench_rehearsal.console.arguments import positive
+from codabench_rehearsal.console.command import Exit
+from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.options import Options
+
+EXAMPLES = """\
+examples:
+  local-eval ensemble *.zip --data training_set.npz
+  local-eval ensemble a.zip b.zip c.zip --corrupt an2dl-2024 --members 3
+
+Only stored answers count, nothing is run: run local-eval on each zip first, with the same --data,
+--corrupt and --seed. Half of the images choose the members, the other half scores the vote.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval ensemble",
+        "Find the submissions that vote best together; runs nothing.",
+        EXAMPLES,
+    )
+    add_inputs(made, asks=False)
+    made.add_argument("--members", type=positive, metavar="N", help="at most so many (default 7)")
+    return made
+
+
+def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """Read the answers, choose, and show it."""
+    if len(options.zips) < 2:
+        raise EvaluationError("An ensemble needs candidates: give at least two zips.")
+    inputs = read_inputs(options, words, Options(estimate=False))
+    from evaluator.answering import stored_sheets
+    from evaluator.comparing.vote import MOST_MEMBERS, greedy_vote
+    from evaluator.comparing.vote_text import show, to_json
+
+    sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
+    vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
+    tell_unseen(inputs, options)
+    tell_result(options, partial(show, vote), partial(to_json, vote))
+    return Exit.FINE

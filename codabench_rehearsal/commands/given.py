@@ -1,0 +1,151 @@
+"""What a file is that was given in another's place, and which command takes it.
+
+A data set looks like a zip to Python (`.npz` and `.keras` files are zips), so that without this a
+mix-up ends in advice about a module that nobody meant to write.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from codabench_rehearsal.commands.next_step import quoted
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.reading import require_file, special_kind
+
+Kind = Literal["zip", "data set", "weights file", "training folder", "folder", "Python file", ""]
+_BEGINNINGS: Mapping[bytes, Kind] = MappingProxyType(
+    {b"\x89HDF\r\n\x1a\n": "weights file", b"\x93NUMPY": "data set"}
+)
+_ENDINGS: Mapping[str, Kind] = MappingProxyType(
+    {
+        **dict.fromkeys((".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "weights file"),
+        **dict.fromkeys((".npy", ".npz"), "data set"),
+        ".py": "Python file",
+    }
+)  # fmt: skip
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+_MOST = 2000  # entries of a folder that are looked at
+
+
+def kind_of(path: Path) -> Kind:
+    """What a file or folder is, by its contents first; "" where that cannot be told."""
+    if path.is_dir():
+        return _kind_of_folder(path)
+    if special_kind(path):
+        return ""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(8)
+    except OSError:
+        return ""
+    found: Kind = next((k for start, k in _BEGINNINGS.items() if begin.startswith(start)), "")
+    if found or not zipfile.is_zipfile(path):
+        return found or _ENDINGS.get(path.suffix.lower(), "")
+    return _kind_of_zip(path)
+
+
+def require_zip(path: Path, module: str = "model") -> None:
+    """Raise `SubmissionError` for what is no submission, naming what it is and the command meant.
+
+    A zip without its module passes: the checks say more about it. module: what the challenge
+    imports; a zip that holds it is a submission, whatever it is called.
+    """
+    if not path.is_dir():
+        require_file(path, SubmissionError)
+    kind = "" if not path.exists() or _holds(path, f"{module}.py") else kind_of(path)
+    if kind and kind != "zip":
+        raise SubmissionError(f"{path}: expected a submission's zip, {_meant(path, kind)}")
+
+
+def require_weights(path: Path) -> None:
+    """Raise `SubmissionError` for a file that is surely something else than weights."""
+    require_file(path, SubmissionError, or_folder=True)
+    name = quoted(path)
+    if path.is_file() and _holds(path, "model.py"):
+        raise SubmissionError(
+            f"{path}: expected weights, received a submission's zip; to check it: make-submission "
+            f"--check-only {name}"
+        )
+    if path.suffix == ".py" and kind_of(path) == "Python file":
+        raise SubmissionError(
+            f"{path}: expected weights, received a Python file; your own model.py goes by --model: "
+            f"make-submission WEIGHTS --model {name}"
+        )
+    if path.suffix == ".npz" and kind_of(path) == "data set" and _has_labels(path):
+        raise SubmissionError(
+            f"{path}: expected weights, received a data set; give it beside them: make-submission "
+            f"WEIGHTS --data {name}"
+        )
+
+
+def require_images(path: Path | str) -> None:
+    """Raise `SubmissionError` for a file that is surely something else than images."""
+    path = Path(path)
+    require_file(path, SubmissionError, or_folder=True)
+    kind = "submission's zip" if _holds(path, "model.py") else kind_of(path)
+    if kind in ("submission's zip", "weights file", "Python file"):
+        raise SubmissionError(
+            f"{path}: expected images with labels (.npz, .npy or a folder), received a {kind}."
+        )
+
+
+def _meant(path: Path, kind: Kind) -> str:
+    name = quoted(path)
+    commands = {
+        "data set": f"local-eval submission.zip --data {name} (or, to look into it: local-eval inspect {name})",
+        "weights file": f"make-submission {name}",
+        "training folder": f"make-submission {name}",
+        "folder": f"(cd {name} && zip -r ../submission.zip .), then give that zip",
+        "Python file": f"make-submission WEIGHTS --model {name}",
+    }  # fmt: skip
+    return f"received a {kind}: you meant {commands[kind]}"
+
+
+def _kind_of_folder(path: Path) -> Kind:
+    if (path / "recipe.json").is_file():
+        return "training folder"
+    seen = 0
+    for where, _, names in os.walk(path):
+        seen += len(names)
+        if any(name.lower().endswith(_PICTURES) for name in names):
+            return "data set"
+        if seen > _MOST or len(Path(where).relative_to(path).parts) > 2:
+            break
+    return "folder"
+
+
+def _kind_of_zip(path: Path) -> Kind:
+    names = _names(path)
+    if names and all(name.endswith(".npy") for name in names):
+        return "data set"
+    is_keras = {"config.json", "metadata.json"} <= names or "model.weights.h5" in names
+    is_torch = any(name.endswith("data.pkl") for name in names)
+    if is_keras or is_torch:
+        return "weights file"
+    return "data set" if names and all(map(_is_picture, names)) else "zip"
+
+
+def _has_labels(path: Path) -> bool:
+    """Whether an archive of arrays holds images with labels, rather than weights."""
+    return any(word in name.lower() for name in _names(path) for word in ("label", "image", "y_"))
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith((*_PICTURES, "/"))
+
+
+def _holds(path: Path, name: str) -> bool:
+    return path.is_file() and zipfile.is_zipfile(path) and name in _names(path)
+
+
+def _names(path: Path) -> set[str]:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return set(file.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return set()

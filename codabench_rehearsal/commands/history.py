@@ -1,0 +1,123 @@
+"""`local-eval history`: what was predicted against what the leaderboard showed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from codabench_rehearsal.commands.known import opened
+from codabench_rehearsal.commands.parsers import add_store, new_parser, say
+from codabench_rehearsal.console.command import Exit, console, print_lines
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.files import write_text
+from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, add_force
+from codabench_rehearsal.console.words import shown
+from evaluator.history.export import csv_text, export_xlsx
+from evaluator.history.text import LEGEND, lines, progress, table, to_json
+from evaluator.store import HistoryRow, find_store
+from evaluator.storing.score_text import read_phase
+
+EXAMPLES = """\
+examples:
+  local-eval history
+  local-eval history --phase dev --csv history.csv
+  local-eval history --json - | jq .summary
+"""
+BEGIN = """\
+Nothing here yet ({place}). To begin:
+  local-eval submission.zip --data training_set.npz    rehearse, and see what score to expect
+  local-eval record submission.zip --score 0.89        after the upload: what the leaderboard showed
+  local-eval import history.csv                        scores that you kept in a spreadsheet"""
+WIDE = 1000  # columns in a pipe: no line is to be broken there
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval history",
+        "Show what was predicted against what the leaderboard showed.",
+        EXAMPLES,
+    )
+    made.add_argument("--phase", help="only this phase, such as dev")
+    made.add_argument(
+        "--csv", type=Writes(TABLE), metavar="FILE", help="also as CSV (- for standard output)"
+    )
+    made.add_argument(
+        "--xlsx", type=Writes(SPREADSHEET), metavar="FILE",
+        help="also as a spreadsheet (needs openpyxl)",
+    )  # fmt: skip
+    made.add_argument(
+        "--json", type=Writes(JSON), metavar="FILE", help="also as JSON (- for standard output)"
+    )
+    add_force(made)
+    add_store(made)
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Read, write what was asked for, and show."""
+    targets = (options.csv, options.xlsx, options.json)
+    if targets.count("-") > 1 or options.xlsx == "-":
+        raise EvaluationError(
+            "standard output (-) takes one of --csv and --json; give the others a file's name"
+        )
+    phase = None if options.phase is None else read_phase(options.phase)
+    place = find_store(options.store)
+    everything = _read(place)
+    rows = [row for row in everything if phase in (None, _phase(row))]
+    if options.csv:
+        _put(options.csv, csv_text(rows))
+    if options.json:
+        _put(options.json, to_json(rows))
+    if options.xlsx:
+        export_xlsx(rows, options.xlsx)
+    for path in targets:
+        if path not in (None, "-"):
+            say(f"{path} written, rows: {len(rows)}")
+    if "-" not in targets:
+        _show(rows, everything, place)
+    return Exit.FINE
+
+
+def _read(place: Path) -> tuple[HistoryRow, ...]:
+    """The history; empty where there is no store, and none is made."""
+    if not place.exists():
+        return ()
+    with opened(place) as store:
+        return store.history()
+
+
+def _phase(row: HistoryRow) -> str | None:
+    """The phase of a row's score, else of its prediction."""
+    known = row.score or row.prediction
+    return known.phase if known else None
+
+
+def _put(target: str, text: str) -> None:
+    if target == "-":
+        print(text, end="", flush=True)
+    else:
+        write_text(target, text)
+
+
+def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: Path) -> None:
+    if not everything:
+        print_lines(BEGIN.format(place=shown(place)).splitlines())
+        return
+    if not rows:
+        phases = sorted({shown(phase) for row in everything if (phase := _phase(row))})
+        print_lines(
+            [f"Nothing of that phase in {place}. It knows: {', '.join(phases) or 'no phase yet'}."]
+        )
+        return
+    from rich.text import Text
+
+    page = console(width=None if sys.stdout.isatty() else WIDE)
+    legend = [LEGEND] if any(row.prediction for row in rows) else []
+    with page.capture() as drawn:
+        page.print(table(rows))
+        for line in (*legend, *lines(rows), *progress(rows)):
+            page.print(Text(line))
+    print(drawn.get(), end="", flush=True)  # rich itself would end a closed pipe with an error

@@ -1,0 +1,113 @@
+"""`local-eval import`: scores that were kept in a spreadsheet."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+from codabench_rehearsal.commands.known import opened
+from codabench_rehearsal.commands.parsers import add_store, new_parser
+from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.guard import HISTORY
+from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.temporary import TemporaryFolder
+from codabench_rehearsal.console.words import shown
+from evaluator.history.importing import NO_PHASE, Imported, import_csv
+from evaluator.history.text import label, progress
+from evaluator.store import LeaderboardScore, Store, find_store
+from evaluator.storing.errors import said
+from evaluator.storing.score_text import read_phase
+
+EXAMPLES = """\
+examples:
+  local-eval import history.csv --dry-run      what would be taken, and why not the rest
+  local-eval import history.csv
+  local-eval import final.csv --phase final    the phase of rows that name none (default dev)
+
+The file is CSV with a header, such as submission,score,phase,date. Commas, semicolons or tabs;
+0.89, 0,89 or 89 %. Zips beside the file, or in this folder, are found by name. docs/history.md
+
+exit codes: 0 all rows taken or known, 1 some rows left out, 2 no such table
+"""
+_SHOWN = 20  # lines of each list
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES)
+    made.add_argument("history", type=HISTORY, metavar="history.csv")
+    made.add_argument(
+        "--phase", default=NO_PHASE, help=f"of rows that name none (default {NO_PHASE})"
+    )
+    made.add_argument("--dry-run", action="store_true", help="say it only; keep nothing")
+    add_store(made)
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Import, and say what was taken and what was not."""
+    phase, place = read_phase(options.phase), find_store(options.store)
+    target: AbstractContextManager[Store] = _copy(place) if options.dry_run else opened(place)
+    _check_readable(Path(options.history))
+    with target as store:
+        known = {score.id for score in store.scores()}
+        done = import_csv(store, options.history, phase)
+        taken = [score for score in store.scores() if score.id not in known]
+        rows = store.history()
+    print_lines((*_said(done, taken, dry_run=options.dry_run), *progress(rows)))
+    return Exit.FINDINGS if done.refused else Exit.FINE
+
+
+def _check_readable(path: Path) -> None:
+    """A wrong name is to leave no empty store behind. Raises `EvaluationError`."""
+    require_file(path, EvaluationError)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise EvaluationError(
+            f"{path}: {error.strerror}. Give a CSV file with a submission and a score in each row"
+        ) from error
+
+
+@contextmanager
+def _copy(place: Path) -> Iterator[Store]:
+    """A passing copy of the store: what an import would do is found by doing it there."""
+    with TemporaryFolder("import-") as folder:
+        copy = folder / "store.sqlite"
+        if place.exists():
+            with (
+                opened(place),
+                said(place),
+                closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(copy)) as target,
+            ):
+                source.backup(target)
+        with opened(copy) as store:
+            yield store
+
+
+def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -> Iterator[str]:
+    yield (
+        f"{'Dry run, nothing is kept. ' if dry_run else ''}Scores recorded: {done.added}; known "
+        f"already: {done.known}; rows without a score: {done.unscored}; left out: {len(done.refused)}."
+    )
+    yield from _few([f"  {label(s.submission)}: {s}, phase {shown(s.phase)}" for s in taken])
+    if done.refused:
+        yield "Left out:"
+        yield from _few([f"  {shown(reason)}" for reason in done.refused])
+    if done.by_name:
+        yield (
+            "Known by name only, so that the estimate cannot use them: their zips are neither beside "
+            "the file nor in this folder, or one name stands for several scores."
+        )
+        yield from _few([f"  {shown(name)}" for name in done.by_name])
+
+
+def _few(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:_SHOWN]
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} more"

@@ -1,0 +1,63 @@
+"""`local-eval inspect`: what is wrong with a data file: its labels, duplicates, conflicts, outliers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.commands.given import require_images
+from codabench_rehearsal.commands.parsers import new_parser, say
+from codabench_rehearsal.console.arguments import add_part
+from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.console.files import write_or_print
+from codabench_rehearsal.console.guard import ARRAYS, DATA, JSON, PROFILE, Writes, add_force
+from codabench_rehearsal.console.words import as_json
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser(
+        "local-eval inspect",
+        "Count the classes; find stray labels, duplicates, label conflicts and blended outliers.",
+    )
+    made.add_argument("data", type=DATA, metavar="FILE")
+    add_part(made, "train")
+    made.add_argument(
+        "--challenge", type=PROFILE, metavar="NAME|FILE.toml",
+        help="whose classes these are (default: unknown)",
+    )  # fmt: skip
+    made.add_argument(
+        "--out", type=Writes(ARRAYS), metavar="FILE.npz", help="write the cleaned data"
+    )
+    made.add_argument(
+        "--json", type=Writes(JSON), metavar="FILE",
+        help="write what was found as JSON (- for standard output)",
+    )  # fmt: skip
+    add_force(made)
+    made.add_argument(
+        "--isolation", type=float, default=0.0, metavar="SHARE",
+        help="also drop this share of odd single images, by isolation forest (default 0: off)",
+    )  # fmt: skip
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Look, report, and write the cleaned data if asked."""
+    require_images(options.data)
+    from codabench_rehearsal.images import clean, load, save
+    from codabench_rehearsal.images.counting import count_classes
+
+    names = load_challenge(options.challenge).label_names if options.challenge else ()
+    data = load(options.data, part=options.part, classes=names or None, strays=True)
+    classes = count_classes(data, names)
+    cleaned, report = clean(data, isolation=options.isolation)
+    if options.json:
+        found = {**report.to_json(), "classes": classes.to_json()}
+        write_or_print(options.json, as_json(found))
+    if options.json != "-":
+        print_lines([*data.notes, *classes.lines(), *report.lines()])
+    if options.out:
+        save(cleaned, options.out)
+        say(f"{len(cleaned):,} images written to {options.out}")
+    return Exit.FINDINGS if report.dropped or classes.wrong else Exit.FINE

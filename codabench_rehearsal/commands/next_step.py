@@ -1,0 +1,83 @@
+"""The next command, as it is to be typed: the real file names, and the options that still hold."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from codabench_rehearsal.challenge.profile import DEFAULT
+
+_IMAGES = ("data", "part", "held_out", "challenge")
+_RUN = ("python", "time_limit", "memory_limit", "hidden_images")
+# Which options of the command that ends here hold for the next one too. An option that a command
+# does not have is passed over, so that commands with different options share this table.
+CARRIED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "local-eval": (*_IMAGES, *_RUN),
+        "local-eval record": ("store", "phase"),
+        "local-eval forget": ("store",),
+        "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
+        "make-submission": (*_IMAGES, *_RUN),
+        "make-submission --check-only": (
+            *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
+            *("zip_limit", "unpacked_limit", "file_limit", "quota"),
+        ),
+    }
+)
+_FLAGS: Mapping[str, str] = MappingProxyType({"packages": "--with"})
+_DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
+)
+
+
+def next_command(
+    command: str, files: Sequence[Path | str], options: argparse.Namespace, *further: str
+) -> str:
+    """One line for a shell.
+
+    command: a key of `CARRIED`. files: what it is about. options: those of the command that ends.
+    further: words to add as they are.
+    """
+    names = (quoted(_no_option(os.fspath(file))) for file in files)
+    return " ".join([command, *names, *_carried(command, options), *further])
+
+
+def rehearsal_command(zip_path: Path | str, options: argparse.Namespace) -> str:
+    """`local-eval` for a zip; FILE stands for images where none were given and none lie here."""
+    given = getattr(options, "data", None) is not None or Path("training_set.npz").is_file()
+    return next_command("local-eval", [zip_path], options, *(() if given else ("--data", "FILE")))
+
+
+def quoted(word: Path | str) -> str:
+    """A word as a shell takes it, whatever signs it is made of."""
+    text = os.fspath(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    signs = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))  # fmt: skip
+    return f"$'{''.join(signs)}'"
+
+
+def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:
+    for name in CARRIED[command]:
+        value = getattr(options, name, None)
+        if value is None or value is False or value == _DEFAULTS.get(name):
+            continue
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+        if value is True:
+            yield flag
+            continue
+        for one in value if isinstance(value, list | tuple) else (value,):
+            yield from _with_value(flag, f"{one:g}" if isinstance(one, float) else str(one))
+
+
+def _with_value(flag: str, value: str) -> tuple[str, ...]:
+    """Two words, or one where the value could be taken for an option."""
+    return (f"{flag}={quoted(value)}",) if value.startswith("-") else (flag, quoted(value))
+
+
+def _no_option(name: str) -> str:
+    return f"./{name}" if name.startswith("-") else name

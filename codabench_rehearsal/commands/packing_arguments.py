@@ -1,0 +1,222 @@
+"""The arguments that say what goes into a zip, and what they make of weights and folders together."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from codabench_rehearsal.commands.given import require_weights
+from codabench_rehearsal.console.arguments import positive
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.guard import INCLUDED, MODULE, WEIGHTS
+from codabench_rehearsal.console.reading import first_file
+from submission.preprocessing import mode_of
+from submission.training_folder import (
+    ENSEMBLES,
+    OUTPUTS,
+    SCALES,
+    TTAS,
+    Packing,
+    read_training_folder,
+)
+
+# Options that set up our model.py; a model.py of the user's own decides about them itself.
+_OF_OURS = (
+    *("scale", "preprocess", "resize", "ensemble", "member_weights"),
+    *("tta", "output", "batch_size"),
+)
+
+
+def add_packing(parser: argparse.ArgumentParser) -> None:
+    """Add the weights and all options of packing; read them with `packing`."""
+    parser.add_argument(
+        "weights", nargs="*", type=WEIGHTS, metavar="WEIGHTS|DIR",
+        help="saved weights or training folders; several make an ensemble",
+    )  # fmt: skip
+    group = parser.add_argument_group("packing")
+    # Else argparse takes the -1..1 of "--scale -1..1" for an option; it has no public way to say so.
+    parser._negative_number_matcher = re.compile(r"^-(\d+|\d*\.\d+|1\.\.1)$")
+    group.add_argument(
+        "--scale", choices=SCALES, help="what the model was trained on (default 0..255)"
+    )
+    group.add_argument(
+        "--preprocess", type=_mode, metavar="NAME",
+        help="the preprocess_input of a Keras application, as resnet50; or caffe, torch, tf, none",
+    )  # fmt: skip
+    group.add_argument(
+        "--resize", type=positive, metavar="N", help="resize images to N x N first (bilinear)"
+    )
+    group.add_argument("--ensemble", choices=ENSEMBLES, help="how networks are joined")
+    group.add_argument(
+        "--member-weights", "--weights", dest="member_weights", nargs="+", type=_numbers,
+        metavar="W", help="how much each network counts, as 2 1 1",
+    )  # fmt: skip
+    group.add_argument("--tta", choices=TTAS, help="views of each image to average over")
+    group.add_argument(
+        "--output", metavar="KIND|NAME",
+        help=f"what the last layer gives, {', '.join(OUTPUTS)}; or which of several outputs it is, by its "
+        "name or number (default: see each answer)",
+    )  # fmt: skip
+    group.add_argument(
+        "--batch-size", type=positive, metavar="N", help="images at a time (default 64)"
+    )
+    group.add_argument(
+        "--model", type=MODULE, metavar="FILE.py", help="your own model.py instead of ours"
+    )
+    group.add_argument(
+        "--include", type=INCLUDED, action="append", default=[], metavar="FILE",
+        help="a further file; Python files are imported before the weights are loaded",
+    )  # fmt: skip
+    group.add_argument(
+        "--shrink", action="store_true",
+        help="leave out optimizer state and compile settings, deflate where it pays",
+    )  # fmt: skip
+    group.add_argument("--float16", action="store_true", help="store the weights in half the bytes")
+
+
+def packing(options: argparse.Namespace) -> Packing:
+    """What to pack. Raises `SubmissionError` for files that are missing and for what cannot be."""
+    _refuse_contradictions(options)
+    if not options.weights and not options.model:
+        raise SubmissionError("give the weights or a training folder: make-submission WEIGHTS|DIR.")
+    if not options.model:  # a model.py of the user's own may load anything
+        for name in options.weights:
+            require_weights(Path(name))
+    parts = [_of_one(Path(name)) for name in options.weights]
+    joined = _joined(parts, options)
+    if options.scale:
+        joined = replace(joined, scale=options.scale, preprocess=None, scale_given=True)
+    if options.preprocess:
+        mode = None if options.preprocess == "none" else options.preprocess
+        joined = replace(joined, scale=SCALES[0], preprocess=mode, scale_given=True)
+    given = {name: getattr(options, name) for name in ("resize", "tta", "output", "batch_size")}
+    return replace(
+        joined,
+        **{name: value for name, value in given.items() if value is not None},
+        include=(*joined.include, *map(Path, options.include)),
+        model=Path(options.model) if options.model else None,
+        member_weights=_member_weights(parts, joined, options),
+        shrink=options.shrink,
+        float16=options.float16,
+    )
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.scale and options.preprocess:
+        raise SubmissionError(
+            "--scale and --preprocess exclude each other: --preprocess takes 0..255 and scales itself."
+        )
+    ours = [_spelt(name) for name in _OF_OURS if getattr(options, name) is not None]
+    if options.model and ours:
+        raise SubmissionError(
+            f"--model ships your own model.py, which decides itself about {', '.join(ours)}: "
+            "leave out one or the other."
+        )
+
+
+def _of_one(path: Path) -> Packing:
+    """The packing of one argument: a training folder, or weights with the split beside them."""
+    if path.is_dir():
+        return read_training_folder(path)
+    if not path.exists():
+        raise SubmissionError(f"{path}: no such file or folder.")
+    split = first_file([path.with_name("split.json")], SubmissionError)
+    return Packing(weights=(path,), split=split, scale_given=False)
+
+
+def _joined(parts: Sequence[Packing], options: argparse.Namespace) -> Packing:
+    """One packing of several: each part's settings stay with its own networks."""
+    if not parts:
+        return Packing(weights=(), scale_given=False)
+    paths = [path for part in parts for path in part.weights]
+    _refuse_twice(paths)
+    splits = {part.split: None for part in parts if isinstance(part.split, Path)}
+    without = [path for part in parts if part.split is None for path in part.weights]
+    return Packing(
+        weights=tuple(paths),
+        scale=_same_or_each(parts, "scale"),
+        resize=_same_or_each(parts, "resize"),
+        tta=_same_or_each(parts, "tta"),
+        preprocess=_same_or_each(parts, "preprocess"),
+        output=_same_or_each(parts, "output"),
+        ensemble=options.ensemble or _ensemble(parts),
+        include=tuple(path for part in parts for path in part.include),
+        split=tuple(splits) or None,
+        no_split=tuple(without) if splits else (),
+        scale_given=all(part.scale_given for part in parts),
+        augmentation=tuple(dict.fromkeys(name for part in parts for name in part.augmentation)),
+    )
+
+
+def _same_or_each(parts: Sequence[Packing], name: str) -> Any:
+    """A setting's one value where all networks share it, else a tuple with one for each."""
+    values = tuple(value for part in parts for value in part.each(getattr(part, name)))
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _ensemble(parts: Sequence[Packing]) -> str:
+    """What the folders that hold ensembles say, where they agree; the mean where none says."""
+    said = {part.ensemble for part in parts if len(part.weights) > 1 or len(parts) == 1}
+    if len(said) > 1:
+        raise SubmissionError(
+            "the training folders name different ensembles: say --ensemble mean or --ensemble vote."
+        )
+    return said.pop() if said else ENSEMBLES[0]
+
+
+def _member_weights(
+    parts: Sequence[Packing], joined: Packing, options: argparse.Namespace
+) -> tuple[float, ...] | None:
+    if options.member_weights is None:
+        own = [part.member_weights for part in parts]
+        if len(own) > 1 and any(own):
+            raise SubmissionError(
+                "a training folder has member_weights of its own, which say nothing about the "
+                f"others: give {len(joined.weights)} numbers with --member-weights."
+            )
+        return own[0] if own else None
+    numbers = tuple(number for several in options.member_weights for number in several)
+    if len(numbers) != len(joined.weights):
+        raise SubmissionError(
+            f"--member-weights has {len(numbers)} numbers for {len(joined.weights)} networks: "
+            "give one for each, in the order of the weights."
+        )
+    return numbers
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise SubmissionError(
+                f"{path} is given twice: give it once, with more weight by --member-weights."
+            )
+        seen.add(path.resolve())
+
+
+def _mode(text: str) -> str:
+    try:
+        return mode_of(text)
+    except SubmissionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _numbers(text: str) -> list[float]:
+    """An argument type: one number above 0, or several between commas."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < float("inf") for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"expected numbers above 0, received {text!r}; the files go before them"
+        )
+    return [int(number) if number.is_integer() else number for number in numbers]
+
+
+def _spelt(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

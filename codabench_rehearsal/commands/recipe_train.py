@@ -1,0 +1,256 @@
+"""`train-recipe NAME --data FILE --out DIR`: train a system."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.commands.given import require_images
+from codabench_rehearsal.commands.next_step import next_command, quoted
+from codabench_rehearsal.commands.recipe_parsers import add_recipe, named_system, new_parser, say
+from codabench_rehearsal.console.arguments import (
+    add_challenge,
+    add_part,
+    factor,
+    positive,
+    seed,
+)
+from codabench_rehearsal.console.command import Exit, console, print_lines
+from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
+from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.recipes.loading import PROMISE, loading_keras, working
+from codabench_rehearsal.recipes.system import RecipeError, System, system_names
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from codabench_rehearsal.images import Dataset
+    from codabench_rehearsal.recipes.progress import Progress, Tell
+    from codabench_rehearsal.recipes.train import Trained, TrainingRun
+
+FOLDER = Kind(
+    "a training folder",
+    makes_folder=True,
+    folder=(
+        *("weights*.keras", "recipe.json", "split.json", "history.csv", "history.png"),
+        *("recipe_layers.py", "trained.json", "search.csv", "search.json", "search", "checkpoint"),
+    ),
+)
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+EXAMPLES = """\
+examples:
+  train-recipe list
+  train-recipe show overfitting_gods
+  train-recipe baseline --data training_set.npz --out runs/baseline
+  train-recipe overfitting_gods --fast --data training_set.npz --out runs/gods
+  train-recipe reluctant_learners --set backbone=EfficientNetB2 --weights none --data ... --out ...
+  train-recipe los_pollos_hermanos --backend jax --precision mixed_bfloat16 --data ... --out ...
+  train-recipe los_pollos_hermanos --data ... --out runs/pollos --resume      after a kill
+  make-submission runs/gods
+
+It leaves weights.keras, recipe.json, split.json, history.csv and history.png. ImageNet weights are
+downloaded by Keras; where that is not possible, fetch the file elsewhere and pass --weights FILE.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
+    add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
+    made.add_argument(
+        "--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder"
+    )
+    add_part(made, "train")
+    made.add_argument(
+        "--out", type=Writes(FOLDER), metavar="DIR", help="the training folder to write"
+    )
+    made.add_argument(
+        "--weights", type=BACKBONE, metavar="imagenet|none|FILE",
+        help="where the backbone begins (default imagenet; with --fast none)",
+    )  # fmt: skip
+    made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")
+    made.add_argument(
+        "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
+    )
+    made.add_argument("--seed", type=seed, default=0, help=f"default 0; {PROMISE}")
+    made.add_argument("--resume", action="store_true", help="go on where a killed training was")
+    made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
+    made.add_argument(
+        "--search", type=positive, metavar="TRIALS",
+        help="try so many settings of a few hyper-parameters first (needs keras-tuner)",
+    )  # fmt: skip
+    add_challenge(made)
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, with a progress bar, and say what came of it."""
+    system = named_system(options)
+    _check(options, system)
+    require_images(options.data)
+    challenge = load_challenge(options.challenge)
+    shape, classes = challenge.shape, challenge.label_names
+    with working(f"reading {options.data}"):
+        from codabench_rehearsal.images import load
+        from corruptions.compiling import announce_compiling
+
+        data = load(options.data, part=options.part, shape=shape, classes=classes)
+    for note in data.notes:
+        say(note)
+    print_lines(
+        [f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})"]
+    )
+    if options.fast:
+        print(f"the miniature: {system.miniature}")
+    with loading_keras(options.backend):
+        from codabench_rehearsal.recipes.train import TrainingRun, train
+    settings = TrainingRun(
+        seed=options.seed,
+        epochs=options.epochs,
+        weights=_weights(options, system),
+        resume=options.resume,
+        precision=options.precision,
+        rate=options.rate,
+    )
+    out = Path(options.out)
+    announce_compiling(say)
+    with _naming_resume(options), _progress() as tell:
+        if options.search:
+            system = _searched(system, data, out, challenge, settings, options.search, tell)
+        done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
+    print_lines((*_said(done), f"next: {next_command('make-submission', [done.folder], options)}"))
+    return Exit.FINE
+
+
+@contextmanager
+def _naming_resume(options: argparse.Namespace) -> Iterator[None]:
+    """Where a training ends before its end, say what is kept and the command that goes on.
+
+    Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
+    same command would end there again.
+    """
+    from codabench_rehearsal.recipes.beginning import kept
+
+    try:
+        yield
+    except RecipeError:
+        raise
+    except BaseException as error:
+        found = kept(Path(options.out))
+        if found or not isinstance(error, UserError):
+            say(_to_go_on(options, found))
+        raise
+
+
+def _to_go_on(options: argparse.Namespace, found: str) -> str:
+    """The command that was typed, with --resume where there is something to go on from."""
+    again = resuming_command(options.words, resume=options.resume or not found)
+    if found:
+        return f"{found} kept in {options.out}; to go on: {again}"
+    return f"no epoch had ended, so nothing is kept; to begin again: {again}"
+
+
+def resuming_command(words: Sequence[str], *, resume: bool) -> str:
+    """The command that was typed, with --resume unless it is there (or not wanted), as a shell takes it."""
+    end = words.index("--") if "--" in words else len(words)
+    further = [] if resume else ["--resume"]
+    every = [*words[:end], *further, *words[end:]]
+    return " ".join(["train-recipe", *map(quoted, every)])
+
+
+def _check(options: argparse.Namespace, system: System) -> None:
+    for flag in ("data", "out"):
+        if getattr(options, flag) is None:
+            raise RecipeError(
+                f"--{flag} is missing. Example: train-recipe {system.name} --data FILE --out DIR"
+            )
+    if options.weights not in (None, "none") and system.backbone is None:
+        raise RecipeError(f"{system.name} has no backbone that --weights could begin.")
+    if options.weights not in (None, "none", "imagenet"):
+        require_file(options.weights, RecipeError)
+    if options.weights == "imagenet" and options.fast:
+        raise RecipeError(
+            "--fast trains a miniature, which has no ImageNet weights: leave one out."
+        )
+
+
+def _weights(options: argparse.Namespace, system: System) -> str:
+    """Never a silent "none": only where there is nothing to load, or the user says so."""
+    if options.weights is not None:
+        return str(options.weights)
+    return "none" if options.fast or system.backbone is None else "imagenet"
+
+
+def _searched(
+    system: System,
+    data: Dataset,
+    out: Path,
+    challenge: Challenge,
+    settings: TrainingRun,
+    trials: int,
+    tell: Tell,
+) -> System:
+    from codabench_rehearsal.recipes.search import search
+
+    return search(
+        system,
+        data,
+        out,
+        classes=challenge.classes,
+        run=settings,
+        trials=trials,
+        tell=tell,
+        say=say,
+    )
+
+
+def _said(done: Trained) -> Iterator[str]:
+    yield (
+        f"validation accuracy {done.validation_accuracy:.4f} on {done.validation_images:,} images, "
+        f"trained on {done.train_images:,} for {done.epochs} epochs in {done.seconds:.0f} s"
+    )
+    if done.test_accuracy is not None:
+        yield f"test accuracy {done.test_accuracy:.4f} on {done.test_images:,} images"
+    for name, accuracy in done.benchmark.items():
+        yield f"under {name}: {accuracy:.4f}"
+    yield f"{done.parameters:,} parameters; waited for data {done.waited_share:.0%} of the time"
+    yield from done.notes
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """A progress bar with the time left on a terminal; nothing elsewhere."""
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    terminal = console(stderr=True)
+    shown = ("{task.description}", "{task.fields[left]}")
+    words, left = (TextColumn(one, markup=False) for one in shown)
+    columns = (words, BarColumn(), left)
+    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
+        task = bar.add_task("preparing the images", total=None, left="")
+        yield lambda progress: _show(bar, task, progress)
+
+
+def _show(bar: Bar, task: object, now: Progress) -> None:
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in now.figures.items())
+    member = f"network {now.member}/{now.members}, " if now.members > 1 else ""
+    left = "" if now.seconds_left is None else f"{_clock(now.seconds_left)} left at most"
+    bar.update(
+        task,  # type: ignore[arg-type]  # rich's TaskID, an int
+        completed=now.epoch - 1 + now.share,
+        total=now.epochs,
+        description=f"{member}{now.phase}, epoch {now.epoch}/{now.epochs}: {figures}",
+        left=left,
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,60 @@
+"""`local-eval show`: a contact sheet of what a preset does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from codabench_rehearsal.commands.parsers import new_parser, say
+from codabench_rehearsal.console.arguments import add_part, positive, seed
+from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.console.files import replacing
+from codabench_rehearsal.console.guard import DATA, PRESET, Kind, Writes, add_force
+
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
+_PICTURE = Kind("a picture", tuple(_FORMATS), only=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = new_parser("local-eval show", "Draw a contact sheet of what a preset does.")
+    made.add_argument(
+        "--corrupt", type=PRESET, default="heavy", metavar="PRESET", help="default heavy"
+    )
+    made.add_argument("--data", type=DATA, metavar="FILE", help="default: drawn cells")
+    add_part(made, "train")
+    made.add_argument(
+        "--out", type=Writes(_PICTURE), default="sheet.png", metavar="FILE.png",
+        help="default sheet.png",
+    )  # fmt: skip
+    add_force(made)
+    made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
+    made.add_argument("--seed", type=seed, default=0, help="default 0")
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Draw the sheet."""
+    from codabench_rehearsal.images import load, prefix_order, synthetic
+    from corruptions.arguments import prepared
+    from corruptions.chain import validate
+    from corruptions.compiling import announce_compiling
+    from corruptions.presets import resolve
+    from corruptions.sheet import contact_sheet
+
+    announce_compiling(say)
+    preset = resolve(options.corrupt)
+    validate(preset)
+    if options.data:
+        data = load(options.data, part=options.part)
+        for note in data.notes:
+            say(note)
+    else:
+        data = synthetic(max(options.images, 8), options.seed)
+    rows = prefix_order(data, options.seed)[: options.images]
+    sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
+    with replacing(options.out) as file:
+        sheet.save(file, _FORMATS[Path(options.out).suffix.lower()])
+    print_lines([f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images"])
+    return Exit.FINE

@@ -1,0 +1,50 @@
+"""The images: load, clean, split, and draw synthetic ones.
+
+Importing this is free; numpy and OpenCV are loaded by the first name that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from codabench_rehearsal.console.errors import DataError
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.images.cleaning import clean, find_problems
+    from codabench_rehearsal.images.dataset import Dataset, from_arrays, load, save
+    from codabench_rehearsal.images.smear import synthetic
+    from codabench_rehearsal.images.splitting import prefix_order, read_split, split
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "clean",
+    "find_problems",
+    "from_arrays",
+    "load",
+    "prefix_order",
+    "read_split",
+    "save",
+    "split",
+    "synthetic",
+]
+
+_HOMES = {
+    "Dataset": "dataset",
+    "clean": "cleaning",
+    "find_problems": "cleaning",
+    "from_arrays": "dataset",
+    "load": "dataset",
+    "prefix_order": "splitting",
+    "read_split": "splitting",
+    "save": "dataset",
+    "split": "splitting",
+    "synthetic": "smear",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cells' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"codabench_rehearsal.images.{_HOMES[name]}"), name)

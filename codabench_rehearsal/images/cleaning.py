@@ -1,0 +1,242 @@
+"""What is wrong with a dataset: copies, contradicting labels, blended outliers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.images.similarity import isolated_rows, near_pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codabench_rehearsal.images.dataset import Dataset
+
+NEAR = 8.0
+"""Grey levels between thumbnails. A copy saved as JPEG, brightened by 5 or shifted by one pixel
+is 1 to 8 away from its original; different blood cells are at least 12 apart (measured)."""
+
+GROUP = 20
+"""From so many identical images on, a group is no accident but an outlier."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Identical images: their ids in the dataset's order, and the labels they carry, ascending."""
+
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+class NearPair(NamedTuple):
+    """Two images that look nearly alike: their ids, their labels, their distance."""
+
+    ids: tuple[int, int]
+    labels: tuple[int, int]
+    distance: float
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """What was found among `images` images; all rows are named by their ids.
+
+    duplicates: identical images under one label; all but the first are dropped.
+    conflicts: identical images under different labels; all are dropped.
+    outliers: large groups of identical images, whatever their labels; all are dropped.
+    isolated: what the isolation forest picked, if asked for; dropped.
+    near_duplicates: pairs of remaining images within `near_threshold`, closest first; kept. There
+        are `near_count` of them, more than listed beyond 10,000. None: not looked for.
+    dropped: the ids that `clean` leaves out, ascending.
+    """
+
+    images: int
+    duplicates: tuple[Group, ...]
+    conflicts: tuple[Group, ...]
+    outliers: tuple[Group, ...]
+    isolated: tuple[int, ...]
+    near_duplicates: tuple[NearPair, ...]
+    near_count: int
+    near_threshold: float | None
+    dropped: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data that `json.dump` takes."""
+        content = asdict(self)
+        content["near_duplicates"] = [pair._asdict() for pair in self.near_duplicates]
+        return content
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the report for people, a line for each kind that was found."""
+        kept = self.images - len(self.dropped)
+        first = f"{self.images} images: {kept} kept, {len(self.dropped)} dropped"
+        return (first, *(f"  {line}" for line in self._kinds() if line))
+
+    def summary(self) -> str:
+        """Return `lines` as one text."""
+        return "\n".join(self.lines())
+
+    def _kinds(self) -> tuple[str, ...]:
+        return (
+            _line(self.duplicates, "identical images, one label: all but the first dropped"),
+            _line(self.conflicts, "identical images, different labels: all dropped"),
+            *(_outlier_line(group) for group in self.outliers),
+            f"{len(self.isolated)} unlike all others: dropped" if self.isolated else "",
+            self._near_line(),
+        )
+
+    def _near_line(self) -> str:
+        if self.near_threshold is None:
+            return "near duplicates: not looked for"
+        if not self.near_count:
+            return ""
+        closest = [list(pair.ids) for pair in self.near_duplicates[:3]]
+        return (
+            f"{self.near_count} pairs nearly alike (within {self.near_threshold:g} grey levels): "
+            f"kept, look at {_some(closest, self.near_count)}"
+        )
+
+
+def find_problems(
+    dataset: Dataset,
+    *,
+    near_threshold: float | None = NEAR,
+    group_size: int = GROUP,
+    isolation: float = 0.0,
+    seed: int = 0,
+) -> CleaningReport:
+    """Look for what should not be trained on; changes nothing.
+
+    near_threshold: largest thumbnail distance of a near-duplicate pair in grey levels; None: skip.
+    group_size: from so many identical images on they are blended outliers; at least 2.
+    isolation: fraction of the remaining images, below 0.5, that an isolation forest (scikit-learn,
+        with this `seed`) may call outliers; 0: no forest.
+    Raises DataError for options outside these ranges.
+    """
+    _check_options(near_threshold, group_size, isolation)
+    duplicates, conflicts, outliers = _sort_groups(_identical(dataset), dataset, group_size)
+    dropped = np.zeros(len(dataset), dtype=bool)
+    for rows in (*(group[1:] for group in duplicates), *conflicts, *outliers):
+        dropped[rows] = True
+    isolated = _isolated(dataset, np.flatnonzero(~dropped), isolation, seed)
+    dropped[isolated] = True
+    near, near_count = _near(dataset, np.flatnonzero(~dropped), near_threshold)
+    return CleaningReport(
+        images=len(dataset),
+        duplicates=tuple(_group(dataset, rows) for rows in duplicates),
+        conflicts=tuple(_group(dataset, rows) for rows in conflicts),
+        outliers=tuple(_group(dataset, rows) for rows in outliers),
+        isolated=tuple(sorted(dataset.ids[isolated].tolist())),
+        near_duplicates=near,
+        near_count=near_count,
+        near_threshold=near_threshold,
+        dropped=tuple(sorted(dataset.ids[dropped].tolist())),
+    )
+
+
+def clean(
+    dataset: Dataset,
+    *,
+    near_threshold: float | None = NEAR,
+    group_size: int = GROUP,
+    isolation: float = 0.0,
+    seed: int = 0,
+) -> tuple[Dataset, CleaningReport]:
+    """Leave out what `find_problems` says to drop; options and errors as there.
+
+    Raises DataError also if no image remains.
+    """
+    report = find_problems(
+        dataset,
+        near_threshold=near_threshold,
+        group_size=group_size,
+        isolation=isolation,
+        seed=seed,
+    )
+    keep = np.isin(dataset.ids, np.array(report.dropped, np.int64), invert=True)
+    if not keep.any():
+        raise DataError(
+            f"{dataset.source}: cleaning leaves none of {len(dataset)} images: all are copies "
+            "of each other; check the file"
+        )
+    return dataset.subset(keep), report
+
+
+def _check_options(near_threshold: float | None, group_size: int, isolation: float) -> None:
+    if near_threshold is not None and not 0 <= near_threshold <= 255:
+        raise DataError(f"near_threshold must lie in 0..255 or be None, received {near_threshold}")
+    if group_size < 2:
+        raise DataError(f"group_size must be at least 2, received {group_size}")
+    if not 0 <= isolation < 0.5:
+        raise DataError(f"isolation must lie in 0..0.5, received {isolation}; 0.01 is usual")
+
+
+def _identical(dataset: Dataset) -> list[list[int]]:
+    """Groups of two rows or more with the same pixels, in the order of their first rows."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row, pixels in enumerate(dataset.fingerprints()):
+        groups[pixels].append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]
+
+
+def _sort_groups(
+    groups: list[list[int]], dataset: Dataset, group_size: int
+) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    duplicates, conflicts, outliers = [], [], []
+    for rows in groups:
+        if len(rows) >= group_size:
+            outliers.append(rows)
+        elif len(np.unique(dataset.labels[rows])) > 1:
+            conflicts.append(rows)
+        else:
+            duplicates.append(rows)
+    return duplicates, conflicts, outliers
+
+
+def _group(dataset: Dataset, rows: list[int]) -> Group:
+    labels = np.unique(dataset.labels[rows]).tolist()
+    return Group(tuple(dataset.ids[rows].tolist()), tuple(labels))
+
+
+def _isolated(
+    dataset: Dataset, rows: NDArray[np.int64], fraction: float, seed: int
+) -> NDArray[np.int64]:
+    if not fraction or len(rows) < 2:
+        return np.zeros(0, np.int64)
+    return rows[isolated_rows(dataset.images[rows], fraction, seed)]
+
+
+def _near(
+    dataset: Dataset, rows: NDArray[np.int64], threshold: float | None
+) -> tuple[tuple[NearPair, ...], int]:
+    if threshold is None:
+        return (), 0
+    found = near_pairs(dataset.images[rows], threshold)
+    pairs = np.stack([rows[found.first], rows[found.second]], axis=1)
+    ids, labels = dataset.ids[pairs].tolist(), dataset.labels[pairs].tolist()
+    distances = found.distance.round(3).tolist()
+    together = zip(ids, labels, distances, strict=True)
+    return tuple(NearPair((a, b), (c, d), e) for (a, b), (c, d), e in together), found.total
+
+
+def _line(groups: tuple[Group, ...], what: str) -> str:
+    if not groups:
+        return ""
+    rows = sum(len(group.ids) for group in groups)
+    shown = [list(group.ids) for group in groups[:3]]
+    return f"{rows} in {len(groups)} groups of {what}; ids {_some(shown, len(groups))}"
+
+
+def _outlier_line(group: Group) -> str:
+    count = len(group.labels)
+    labels = f"label {group.labels[0]}" if count == 1 else f"{count} different labels"
+    ids = f"ids {min(group.ids)}..{max(group.ids)}"
+    return f"{len(group.ids)} times the same outlier under {labels}: all dropped; {ids}"
+
+
+def _some(shown: list[list[int]], count: int) -> str:
+    texts = [" = ".join(map(str, ids[:4])) + (" ..." if len(ids) > 4 else "") for ids in shown]
+    return ", ".join(texts) + (", ..." if count > len(shown) else "")

@@ -1,0 +1,265 @@
+"""Labelled images in memory, from a file or a folder and back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.console.files import replacing
+from codabench_rehearsal.images.arrays import as_ids, as_images
+from codabench_rehearsal.images.files import read
+from codabench_rehearsal.images.keys import TO_TRAIN
+from codabench_rehearsal.images.labels import as_labels
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+HASH_BYTES = 16
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images with their labels; frozen, and its arrays are read-only.
+
+    images: uint8 (n, h, w, 3) in RGB order, or (n, h, w, 1) for grey ones.
+    labels: int64 (n,), counted from 0.
+    ids: int64 (n,), each image's row in the file before any cleaning; unique.
+    notes: what was converted while loading, a sentence each.
+    source: where the images come from, for people.
+
+    Raises DataError if the arrays do not fit each other or these types.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+    source: str = "arrays"
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("images", np.uint8), ("labels", np.int64), ("ids", np.int64)):
+            object.__setattr__(self, name, _frozen(name, getattr(self, name), dtype))
+        if self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
+            raise DataError(
+                f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {self.images.shape}"
+            )
+        for name in ("labels", "ids"):
+            shape = getattr(self, name).shape
+            if shape != (len(self.images),):
+                raise DataError(f"{name} must have shape ({len(self.images)},), not {shape}")
+        if len(np.unique(self.ids)) != len(self.ids):
+            raise DataError("ids must be unique: one row of the uncleaned file each")
+
+    def check_classes(self, classes: int, whose: str) -> None:
+        """Raise DataError unless all labels are in 0..classes-1; whose: the challenge's name."""
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < classes:
+            raise DataError(
+                f"expected labels from 0 to {classes - 1} ({whose}), received "
+                f"{self.labels.min()} to {self.labels.max()} in {self.source}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.image_shape))
+        return f"Dataset({len(self)} images {shape}, source={self.source!r})"
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self.images.shape[1:]
+
+    def pictures(self, rows: int | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return the images of some rows, uint8 (m, h, w, c), or of one, (h, w, c)."""
+        return np.asarray(self.images[rows], np.uint8)
+
+    def subset(self, rows: ArrayLike) -> Dataset:
+        """Return the given rows (integers or a boolean mask (n,)), in the given order.
+
+        Ids travel along. Raises DataError for rows that do not exist.
+        """
+        index = self._index(np.asarray(rows))
+        labels, ids = self.labels[index], self.ids[index]
+        return self._known(
+            Dataset(self.pictures(index), labels, ids, self.notes, self.source), index
+        )
+
+    def view(self, rows: ArrayLike) -> Dataset:
+        """As `subset`, without a copy of the images: they are read here, by `pictures`."""
+        index = self._index(np.asarray(rows))
+        return self._known(_View(self, index), index)
+
+    def _known(self, chosen: Dataset, index: NDArray[np.int64]) -> Dataset:
+        """With the fingerprints, if they have been computed here."""
+        if "_fingerprints" in self.__dict__:
+            known = tuple(self._fingerprints[row] for row in index.tolist())
+            chosen.__dict__["_fingerprints"] = known
+        return chosen
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return a 32-digit hex hash of every image's shape and pixels; computed once."""
+        return self._fingerprints
+
+    def fingerprint(self) -> str:
+        """Return one 32-digit hex hash over images, labels and ids, for a stored answer's key."""
+        whole = hashlib.blake2b(digest_size=HASH_BYTES)
+        whole.update("".join(self.fingerprints()).encode())
+        whole.update(self.labels.astype("<i8").tobytes())
+        whole.update(self.ids.astype("<i8").tobytes())
+        return whole.hexdigest()
+
+    @cached_property
+    def _fingerprints(self) -> tuple[str, ...]:
+        shape = repr(self.image_shape).encode()
+        return tuple(_hash(shape, self.pictures(row)) for row in range(len(self)))
+
+    def _index(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
+        if rows.dtype == np.bool_:
+            if rows.shape != (len(self),):
+                raise DataError(f"a mask of rows must have shape ({len(self)},), not {rows.shape}")
+            return np.flatnonzero(rows)
+        if rows.size == 0:
+            return np.zeros(0, np.int64)
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            raise DataError(f"rows must be a list of integers, not {rows.dtype} {rows.shape}")
+        index = rows.astype(np.int64)
+        if index.min() < 0 or index.max() >= len(self):
+            raise DataError(
+                f"rows must lie in 0..{len(self) - 1}, received {index.min()}..{index.max()}"
+            )
+        return index
+
+
+class _View(Dataset):
+    """Rows of another data set, whose images are not copied; `images` is a new copy each time."""
+
+    _whole: NDArray[np.uint8]
+    _rows: NDArray[np.int64]
+
+    def __init__(self, whole: Dataset, rows: NDArray[np.int64]) -> None:
+        nested = whole if isinstance(whole, _View) else None
+        parts = {
+            "_whole": nested._whole if nested is not None else whole.images,
+            "_rows": nested._rows[rows] if nested is not None else rows,
+            "labels": _frozen("labels", whole.labels[rows], np.int64),
+            "ids": _frozen("ids", whole.ids[rows], np.int64),
+            "notes": whole.notes,
+            "source": whole.source,
+        }
+        self.__dict__.update(parts)
+        if len(np.unique(self.ids)) != len(self.ids):
+            raise DataError("rows must be named once each")
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """Return a copy of all of them."""
+        copied = self.pictures(np.arange(len(self)))
+        copied.flags.writeable = False
+        return copied
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self._whole.shape[1:]
+
+    def pictures(self, rows: int | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Return the images of some rows, read from where they are."""
+        return np.asarray(self._whole[self._rows[rows]], np.uint8)
+
+
+def load(
+    path: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    *,
+    part: str | None = None,
+    prefer: Sequence[str] = TO_TRAIN,
+    shape: Sequence[int] | None = None,
+    classes: int | Sequence[str] | None = None,
+    strays: bool = False,
+) -> Dataset:
+    """Read labelled images; nothing is ever unpickled.
+
+    path: an `.npz` (keys in any case: images/labels, x/y, data/target, arr_0/arr_1, with a part
+        as in x_train/y_train or test_images/test_labels; optionally ids), an `.npy` of images, or
+        a folder with one folder of images a class, or with folders train, val, test of such.
+    labels: the `.npy` of labels that goes with an `.npy` of images; the one beside it if None.
+    part: "train", "val" or "test" of a file that holds several.
+    prefer: which parts to take where `part` is None, the first that there is: `codabench_rehearsal.images.keys.TO_TRAIN`
+        (train), or `codabench_rehearsal.images.keys.TO_REHEARSE` (val, else test). `notes` says which was taken.
+    shape: the expected (h, w, channels) of an image; not checked if None.
+    classes: how many classes there are: labels must lie below; or their names in order: then labels
+        and class folders may be named so, too. Not checked if None.
+    strays: whether labels beyond the classes pass, to be looked at (`codabench_rehearsal.images.counting`).
+
+    Images in floats (0..1 or 0..255) or other integers, labels in whole floats, booleans, digits or
+    one-hot rows are converted, and `notes` says so. Raises DataError, in one sentence or two, for
+    all else.
+    """
+    raw = read(Path(path).expanduser(), labels, part, prefer, classes)
+    made = from_arrays(
+        *(raw.images, raw.labels, raw.ids),
+        shape=shape,
+        classes=classes,
+        strays=strays,
+        source=raw.source,
+    )
+    return replace(made, notes=(*raw.notes, *made.notes))
+
+
+def from_arrays(
+    images: ArrayLike,
+    labels: ArrayLike,
+    ids: ArrayLike | None = None,
+    *,
+    shape: Sequence[int] | None = None,
+    classes: int | Sequence[str] | None = None,
+    strays: bool = False,
+    source: str = "the arrays",
+) -> Dataset:
+    """Make a Dataset of arrays in memory, converted and checked as `load` does; same errors."""
+    pictures, image_notes = as_images(np.asarray(images), source, shape)
+    numbers, label_notes = as_labels(
+        np.asarray(labels), len(pictures), source, classes, strays=strays
+    )
+    numbered = as_ids(None if ids is None else np.asarray(ids), len(pictures), source)
+    return Dataset(pictures, numbers, numbered, (*image_notes, *label_notes), source)
+
+
+def save(dataset: Dataset, path: str | os.PathLike[str]) -> None:
+    """Write an uncompressed `.npz` that `load` reads back, atomically.
+
+    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1) like the challenge's file, int64 if a
+    label exceeds 255; ids int64 (n,). Raises DataError for another ending, `FileError` where the
+    file cannot be written.
+    """
+    if Path(path).suffix != ".npz":
+        raise DataError(f"{path}: the name must end in .npz, the only format written here")
+    small = len(dataset) == 0 or (dataset.labels.min() >= 0 and dataset.labels.max() <= 255)
+    column = dataset.labels[:, None].astype(np.uint8 if small else np.int64)
+    with replacing(path, dataset.images.nbytes + column.nbytes + dataset.ids.nbytes) as file:
+        np.savez(file, images=dataset.images, labels=column, ids=dataset.ids)
+
+
+def _frozen(name: str, value: object, dtype: type[np.generic]) -> NDArray[np.generic]:
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        raise DataError(f"{name} must be {np.dtype(dtype)}, not {array.dtype}")
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _hash(shape: bytes, image: NDArray[np.uint8]) -> str:
+    digest = hashlib.blake2b(shape, digest_size=HASH_BYTES)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()

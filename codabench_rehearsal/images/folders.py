@@ -1,0 +1,266 @@
+"""Reading a folder that holds one folder of image files for each class, or such folders for each part."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.words import few, listed, shown
+from codabench_rehearsal.images.files import Raw, part_note
+from codabench_rehearsal.images.keys import PARTS, part_of, pick_part
+from codabench_rehearsal.images.labels import numbers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_STUBS = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})  # Pillow knows only their names
+_NOT_READ = _STUBS | {"EPS"}  # a program, which Ghostscript would run
+_MOST_PIXELS = 25_000_000  # of one image; Pillow itself stops at 179 million, a gigabyte as floats
+_DIGITS = 18  # of a folder's number that surely fits into int64
+_NAMED = 20  # folders that a note lists
+_GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"})
+# What Pillow's readers raise on damaged or foreign bytes.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def read_folder(
+    path: Path,
+    part: str | None,
+    prefer: Sequence[str],
+    classes: int | Sequence[str] | None = None,
+) -> Raw:
+    """Read `path/<class>/*.png` (or JPEG, WebP ...) in the order of class, then file name.
+
+    Folders are numbered by the names of the `classes`, where these are known; else in the order of
+    their own names, or by these if all are numbers. Where
+    `path` holds train, val or test, the classes are inside, and numbered the same in all of them.
+    Raises DataError for no class folders, no images, damaged files and different sizes.
+    """
+    parts = _part_folders(path)
+    if not parts:
+        if part is not None:
+            raise DataError(f"{path} is a folder and has no parts: leave out {part!r}")
+        return _read_classes(path, _class_numbers([path], path, classes), ())
+    chosen = pick_part(tuple(parts), part, prefer, str(path), [one.name for one in parts.values()])
+    home = parts[str(chosen)]
+    numbers = _class_numbers(list(parts.values()), home, classes)
+    others = () if part else tuple(name for name in PARTS if name in parts and name != chosen)
+    count = sum(len(_files(home / name)) for name in numbers if (home / name).is_dir())
+    return _read_classes(
+        home, numbers, part_note(f"{home.name} of {path.name}", count, chosen, others)
+    )
+
+
+def _part_folders(path: Path) -> dict[str, Path]:
+    """The folders train, val and test with classes inside, where there are no others.
+
+    One of them without classes (Kaggle's test images, which nobody labelled) is no part.
+    """
+    folders = [entry for entry in _entries(path) if entry.is_dir()]
+    parts = {part: folder for folder in folders if (part := part_of(folder.name))}
+    if len(parts) < len(folders):
+        return {}
+    return {
+        part: folder
+        for part, folder in parts.items()
+        if any(entry.is_dir() for entry in _entries(folder))
+    }
+
+
+def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) -> Raw:
+    there = {name: _files(path / name) for name in numbers if (path / name).is_dir()}
+    files = [(file, numbers[name]) for name, inside in there.items() for file in inside]
+    if not files:
+        raise DataError(_no_images(path, list(there)))
+    try:
+        images = _read_images([file for file, _ in files])
+        stacked = np.stack(_alike(images))
+    except MemoryError:
+        raise DataError(
+            f"{path}: {len(files):,} images ask for more memory than is free; give fewer or smaller ones"
+        ) from None
+    mapping = listed([f"{number} = {name}" for name, number in numbers.items()], _NAMED)
+    notes = [*said, f"Class folders: {mapping}."]
+    if len({image.shape[2] for image in images}) > 1:
+        notes.append("Grey images among coloured ones were given three equal channels.")
+    notes += _empty_note([name for name in numbers if not there.get(name)])
+    labels = np.array([number for _, number in files], np.int64)
+    return Raw(stacked, labels, None, tuple(notes), str(path))
+
+
+def _empty_note(names: Sequence[str]) -> list[str]:
+    if len(names) <= _NAMED:
+        return [f"Class folder {name} holds no images." for name in names]
+    return [f"Class folders {listed(names, _NAMED)} hold no images."]
+
+
+def _class_numbers(
+    folders: Sequence[Path], path: Path, classes: int | Sequence[str] | None
+) -> dict[str, int]:
+    """The classes of all these folders, so that one without a class counts like the others."""
+    names = sorted({entry.name for one in folders for entry in _entries(one) if entry.is_dir()})
+    if not names:
+        raise DataError(_no_classes(path))
+    exactly = not isinstance(classes, int | None) and set(names) <= set(classes)
+    if exactly or not all(name.isascii() and name.isdigit() for name in names):
+        known = numbers_of(names, classes)
+        if len(known) == len(names):
+            return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)
+        numbers = {name: number for number, name in enumerate(names)}
+        _check_known(numbers, known, path)
+        return numbers
+    large = next((name for name in names if len(name.lstrip("0")) > _DIGITS), None)
+    if large is not None:
+        raise DataError(
+            f"{path}: expected class numbers from 0 as folders, received {shown(large)}; rename it"
+        )
+    return _once({name: int(name) for name in sorted(names, key=int)}, path)
+
+
+def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
+    if len(set(numbers.values())) != len(numbers):
+        raise DataError(
+            f"{path}: two class folders have the same number: {few(list(numbers), _NAMED)}"
+        )
+    return numbers
+
+
+def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> None:
+    """Some folders have the names of classes: numbering all by their order must not contradict them."""
+    wrong = next((name for name in known if numbers[name] != known[name]), None)
+    if wrong is None:
+        return
+    strange = few([name for name in numbers if name not in known], _NAMED)
+    raise DataError(
+        f"{path}: expected the challenge's classes as folders, received others beside them "
+        f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "
+        "rename them as the challenge does, or take them out"
+    )
+
+
+def _entries(path: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in _entries(folder) if file.suffix.lower() in suffixes()]
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """The endings of all files that this Pillow reads as images, without running another program."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in _NOT_READ)
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in Image.OPEN if kind not in _NOT_READ)
+
+
+def _no_classes(path: Path) -> str:
+    arrays = [entry.name for entry in _entries(path) if entry.suffix in (".npz", ".npy")]
+    hint = f"did you mean {path / arrays[0]}?" if arrays else "sort the images into such folders"
+    return (
+        f"{path}: expected one folder of images for each class, received a folder without; {hint}"
+    )
+
+
+def _no_images(path: Path, names: list[str]) -> str:
+    deeper = [name for name in names if any(entry.is_dir() for entry in _entries(path / name))]
+    hint = f"did you mean {path / deeper[0]}?" if deeper else "convert the images to PNG"
+    kinds = "PNG, JPEG, WebP, BMP or TIFF files (or what else Pillow reads)"
+    return f"{path}: expected {kinds} in its class folders, found none; {hint}"
+
+
+def _read_images(files: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """All of one size: what has another than the first is not even unpacked."""
+    images = [_read_image(files[0])]
+    first = images[0].shape[:2]
+    for file in files[1:]:
+        image = _read_image(file, first)
+        _check_size(file, image.shape[:2], first)  # some say their size only when unpacked
+        images.append(image)
+    return images
+
+
+def _check_size(file: Path, size: tuple[int, ...], first: tuple[int, ...]) -> None:
+    if first and size != first:
+        raise DataError(
+            f"{file}: expected {_size(first)} like the first image, received {_size(size)}; resize "
+            "the images to one size"
+        )
+
+
+def _alike(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Grey images among coloured ones with three equal channels."""
+    if len({image.shape[2] for image in images}) == 1:
+        return images
+    return [image if image.shape[2] == 3 else image.repeat(3, axis=2) for image in images]
+
+
+def _opened(file: Path) -> Image.Image:
+    """An image before it is unpacked. Raises DataError for one that would fill the memory."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(file, formats=_kinds())
+    if image.width * image.height > _MOST_PIXELS:
+        image.close()
+        raise DataError(
+            f"{file}: expected an image of at most {_MOST_PIXELS:,} pixels, received "
+            f"{_size(image.size[::-1])}; resize the images"
+        )
+    return image
+
+
+def _read_image(file: Path, first: tuple[int, ...] = ()) -> NDArray[np.uint8]:
+    require_file(file, DataError)
+    try:
+        with _opened(file) as image:
+            _check_size(file, image.size[::-1], first)
+            if image.mode in _GREY:
+                return np.asarray(image.convert("L"))[..., None]
+            if image.mode in _COLOUR:
+                whole = image.convert("RGBA") if "transparency" in image.info else image
+                return np.asarray(whole.convert("RGB"))
+            mode = image.mode
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise DataError(f"{file}: expected an image, received a damaged file; remove it") from error
+    raise DataError(
+        f"{file}: expected 8 bits a channel, received mode {mode}; save it as 8-bit PNG"
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]} pixels"

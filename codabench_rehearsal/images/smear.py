@@ -1,0 +1,238 @@
+"""Synthetic blood smears: a cell among red cells, drawn from a seed and an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.images.dataset import Dataset
+from codabench_rehearsal.images.drawing import (
+    Mask,
+    Point,
+    beads,
+    blurred,
+    clouds,
+    dented,
+    filled,
+    hiss,
+    outline,
+    paint,
+    specks,
+)
+from codabench_rehearsal.images.kinds import ALL, Kind, blended, related
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_GOLDEN = 0.6180339887498949
+_PAPER = np.array([254, 230, 204], np.float32)
+_BLUISH = np.array([222, 216, 226], np.float32)
+_RED_CELL = np.array([0.21, 0.285, 0.165], np.float32)  # what a red cell absorbs, by channel
+_CHROMATIN = np.array([[134, 76, 158], [50, 16, 112]], np.float32)
+_SMALLEST = 16
+_TRANSITION = 0.25  # set so that a small CNN makes about as many mistakes as on real cells
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """The random draws of one image, on a canvas whose lengths are given in 96ths."""
+
+    rng: np.random.Generator
+    size: int
+
+    def between(self, bounds: tuple[float, float]) -> float:
+        return float(self.rng.uniform(*bounds))
+
+    def length(self, bounds: tuple[float, float]) -> float:
+        return self.between(bounds) * self.size / 96
+
+
+def synthetic(
+    n: int, seed: int = 0, size: int = 96, classes: int = 8, *, balanced: bool = False
+) -> Dataset:
+    """Draw `n` blood cells: images uint8 (n, size, size, 3), labels 0..classes-1, ids 0..n-1.
+
+    Image i depends on (seed, i) and the other arguments alone, so a longer set begins with a
+    shorter one. Classes are the first of `codabench_rehearsal.images.kinds.KINDS`, about as frequent as in the
+    challenge, or equally if `balanced`. Raises DataError for numbers outside their range.
+    """
+    _check(n, seed, size, classes)
+    labels = _labels(n, seed, classes, balanced=balanced)
+    images = np.empty((n, size, size, 3), np.uint8)
+    for index, label in enumerate(labels.tolist()):
+        images[index] = _draw(_Pen(np.random.default_rng((seed, index)), size), ALL[label])
+    source = f"synthetic(n={n}, seed={seed}, size={size}, classes={classes})"
+    return Dataset(images, labels, np.arange(n, dtype=np.int64), (), source)
+
+
+def _check(n: int, seed: int, size: int, classes: int) -> None:
+    limits = {"n": (n, 1, 10**6), "seed": (seed, 0, 2**64), "size": (size, _SMALLEST, 1024)}
+    for name, (value, low, high) in {**limits, "classes": (classes, 1, len(ALL))}.items():
+        if not low <= value <= high:
+            raise DataError(f"synthetic: {name} must lie in {low}..{high}, received {value}")
+
+
+def _labels(n: int, seed: int, classes: int, *, balanced: bool) -> NDArray[np.int64]:
+    """Classes by a golden-ratio sequence: even short beginnings have about the right shares."""
+    shares = np.array([1 if balanced else kind.share for kind in ALL[:classes]], float)
+    start = np.random.default_rng(seed).random()
+    position = (start + _GOLDEN * np.arange(1, n + 1)) % 1
+    edges = np.cumsum(shares / shares.sum())[:-1]
+    return np.searchsorted(edges, position, side="right").astype(np.int64)
+
+
+def _draw(pen: _Pen, kind: Kind) -> NDArray[np.uint8]:
+    kind = _in_transition(pen, kind)
+    image = _background(pen)
+    centre = (pen.length((44, 52)), pen.length((45, 54)))
+    body_radius = pen.length(kind.body)
+    _red_cells(pen, image, centre, body_radius)
+    if pen.rng.random() < 0.25:
+        _platelet_crumb(pen, image)
+    _white_cell(pen, image, kind, centre, body_radius)
+    return _photograph(pen, image)
+
+
+def _in_transition(pen: _Pen, kind: Kind) -> Kind:
+    """A quarter of the cells resemble another kind, some of them nearly as much as their own."""
+    if pen.rng.random() > _TRANSITION:
+        return kind
+    other = related(kind, int(pen.rng.integers(0, 6)))
+    return blended(kind, other, pen.between((0.1, 0.5)))
+
+
+def _background(pen: _Pen) -> Mask:
+    paper = _BLUISH if pen.rng.random() < 0.04 else _PAPER
+    shade = paper + pen.rng.normal(0, 1.5, 3).astype(np.float32)
+    return np.full((pen.size, pen.size, 3), shade, np.float32)
+
+
+def _red_cells(pen: _Pen, image: Mask, centre: Point, keep_off: float) -> None:
+    """Absorb light where red cells lie; where two overlap, both absorb."""
+    density = np.zeros(image.shape[:2], np.float32)
+    radius, pallor = pen.length((15, 19)), pen.between((0.3, 1.0))
+    count = 12 if pen.rng.random() < 0.1 else int(pen.rng.integers(2, 10))
+    for _ in range(count):
+        angle = pen.between((0, 2 * np.pi))
+        away = keep_off + radius * pen.between((0.9, 1.3)) + pen.length((0, 26))
+        at = (centre[0] + away * np.cos(angle), centre[1] + away * np.sin(angle))
+        if max(abs(at[0] - pen.size / 2), abs(at[1] - pen.size / 2)) < pen.size / 2 + radius:
+            density += _red_cell(pen, at, radius * pen.between((0.85, 1.15)), pallor)
+    image *= np.exp(-np.minimum(density, 1.2)[..., None] * _RED_CELL)
+
+
+def _red_cell(pen: _Pen, at: Point, radius: float, pallor: float) -> Mask:
+    shape = outline(pen.rng, radius, 0.03, 0.15)
+    disc = filled(pen.size, shape, at)
+    shift = (at[0] + pen.length((-2, 2)), at[1] + pen.length((-2, 2)))
+    pale = blurred(filled(pen.size, shape * pen.between((0.4, 0.62)), shift), pen.size / 48)
+    return disc * (1 - np.float32(pallor) * pale) * np.float32(pen.between((0.8, 1.15)))
+
+
+def _platelet_crumb(pen: _Pen, image: Mask) -> None:
+    at = (pen.length((2, 94)), pen.length((2, 94)))
+    mask = filled(pen.size, outline(pen.rng, pen.length((2, 5)), 0.1, 0.2), at)
+    grains = np.float32(0.45) * (1 + specks(pen.rng, pen.size, 0.8, 0.4))
+    paint(image, mask * grains, np.array([112, 58, 142], np.float32))
+
+
+def _white_cell(pen: _Pen, image: Mask, kind: Kind, centre: Point, radius: float) -> None:
+    shape = outline(pen.rng, radius, 0.6 * pen.between(kind.rough), 0.1)
+    body = filled(pen.size, shape, centre)
+    paint(image, blurred(body, 0.6), _cytoplasm(pen, kind))
+    _vacuoles(pen, image, kind, body, centre, radius)
+    nucleus = _nucleus(pen, kind, centre, radius) * body
+    grains = specks(pen.rng, pen.size, pen.between(kind.grain), pen.between(kind.cover) + 1e-3)
+    if not kind.veiled:
+        _granules(pen, image, kind, grains * body)
+    paint(image, nucleus * _opacity(pen, kind), _chromatin(pen, kind, nucleus))
+    if kind.veiled:
+        _granules(pen, image, kind, grains * body)
+
+
+def _cytoplasm(pen: _Pen, kind: Kind) -> Mask:
+    pale, deep = np.array(kind.cytoplasm, np.float32)
+    patches = clouds(pen.rng, pen.size, pen.length((8, 20)))
+    fine = clouds(pen.rng, pen.size, pen.length((1.5, 3)))
+    mix = pen.between((0, 1)) + 0.12 * patches + 0.08 * fine
+    colour: Mask = pale + mix[..., None] * (deep - pale)
+    return colour
+
+
+def _vacuoles(pen: _Pen, image: Mask, kind: Kind, body: Mask, centre: Point, radius: float) -> None:
+    count = int(pen.rng.integers(0, kind.vacuoles + 1)) if pen.rng.random() < 0.7 else 0
+    if not count:
+        return
+    away = pen.rng.normal(0, 0.55 * radius, (count, 2))
+    bubbles = beads(pen.size, away + centre, pen.rng.uniform(0.8, 3, count) * pen.size / 96)
+    paint(image, bubbles * body * 0.8, np.array([236, 218, 210], np.float32))
+
+
+def _granules(pen: _Pen, image: Mask, kind: Kind, mask: Mask) -> None:
+    colour = np.array(kind.granule, np.float32) + pen.rng.normal(0, 7, 3).astype(np.float32)
+    paint(image, mask * np.float32(pen.between((0.55, 0.95))), colour)
+
+
+def _nucleus(pen: _Pen, kind: Kind, centre: Point, body_radius: float) -> Mask:
+    radius = body_radius * pen.between(kind.nucleus)
+    angle, drift = pen.between((0, 2 * np.pi)), body_radius * pen.between(kind.drift)
+    drift = min(drift, max(body_radius * 1.02 - radius, 0))
+    at = (centre[0] + drift * np.cos(angle), centre[1] + drift * np.sin(angle))
+    shape = pen.rng.choice(4, p=kind.shapes)
+    if shape == 0:
+        return filled(pen.size, outline(pen.rng, radius, 0.03, 0.12), at)
+    if shape == 1:
+        return filled(pen.size, dented(pen.rng, radius, 1, pen.between((0.15, 0.6))), at)
+    if shape == 2:
+        dents = int(pen.rng.integers(2, 5))
+        return filled(pen.size, dented(pen.rng, radius, dents, pen.between((0.1, 0.4))), at)
+    return _arc(pen, kind, at, radius)
+
+
+def _arc(pen: _Pen, kind: Kind, at: Point, radius: float) -> Mask:
+    """A bent tube with waists: a band, a horseshoe, two lobes or a chain of five."""
+    lobes = int(pen.rng.integers(kind.lobes[0], kind.lobes[1] + 1))
+    pinch = pen.between(kind.pinch)
+    width = radius * pen.between((0.42, 0.54)) * (1.05 if lobes < 3 else 0.8)
+    along = np.linspace(0, 1, 36)
+    turn = pen.between((0, 2 * np.pi)) + 2 * np.pi * pen.between(kind.span) * along
+    reach = (radius - width) * (1 + 0.18 * np.sin(2 * np.pi * along * pen.between((0.5, 2))))
+    points = np.stack([np.cos(turn), np.sin(turn)], axis=1) * reach[:, None]
+    points += at + pen.rng.uniform(-0.1, 0.1, 2) * radius - points.mean(axis=0) * 0.5
+    wave = 0.5 - 0.5 * np.cos(2 * np.pi * lobes * along)  # 0 at both ends and between lobes
+    waist = 1 - pinch * (1 - wave)
+    sizes = np.repeat(pen.rng.uniform(0.8, 1.15, lobes), 36 // lobes + 1)[:36]
+    return beads(pen.size, points, width * waist * sizes)
+
+
+def _opacity(pen: _Pen, kind: Kind) -> np.float32:
+    return np.float32(pen.between((0.35, 0.7)) if kind.name == "platelet" else 0.96)
+
+
+def _chromatin(pen: _Pen, kind: Kind, nucleus: Mask) -> Mask:
+    """Clumped texture between a paler and a darker violet, with a dark membrane."""
+    clumps = clouds(pen.rng, pen.size, pen.length((2, 3.5)))
+    fine = clouds(pen.rng, pen.size, pen.length((1.1, 1.5)))
+    membrane = 1 - blurred(nucleus, 1.2 * pen.size / 96)
+    mix = 0.35 + pen.between(kind.dark) * 0.5 + 0.2 * clumps + 0.22 * fine + 0.7 * membrane
+    pale, dark = _CHROMATIN
+    cast = pen.rng.normal(0, 4, 3).astype(np.float32)
+    colour: Mask = pale + cast + np.clip(mix, -0.2, 1.2)[..., None] * (dark - pale)
+    return colour
+
+
+def _photograph(pen: _Pen, image: Mask) -> NDArray[np.uint8]:
+    """Focus, light that falls off to a side, exposure, white balance and sensor noise."""
+    image = blurred(image, pen.between((0.3, 0.6)) * pen.size / 96)
+    image += np.float32(pen.between((0, 0.6))) * (image - blurred(image, pen.size / 96))
+    slope = np.linspace(-1, 1, pen.size, dtype=np.float32) * np.float32(pen.between((0, 0.04)))
+    across, down = np.float32(pen.between((-1, 1))), np.float32(pen.between((-1, 1)))
+    light = 1 + slope[:, None] * down + slope * across
+    gains = pen.between((0.96, 1.06)) * pen.rng.uniform(0.985, 1.015, 3)
+    image *= light[..., None] * gains.astype(np.float32)
+    image += hiss(pen.rng, image.shape) * np.float32(pen.between((1, 3)))
+    photograph: NDArray[np.uint8] = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+    return photograph

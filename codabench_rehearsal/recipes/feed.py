@@ -1,0 +1,220 @@
+"""Batches for training: balanced, copied, augmented, and prepared ahead in threads.
+
+What an epoch holds depends on (data, system, seed, number of the epoch) only: each batch draws from
+a generator of its own, so threads and interruptions change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.recipes.augment import augmented
+from codabench_rehearsal.recipes.backbones import preprocessing
+from codabench_rehearsal.recipes.system import Chain, System
+from submission.preprocessing import MODES, mode_of
+
+Images = NDArray[Any]  # uint8 or float32
+Targets = NDArray[np.float32]
+Batch = tuple[Images, Targets]
+Rows = NDArray[np.int64]
+
+MOST_THREADS = 4  # NumPy and OpenCV let go of the interpreter, but not all the time
+AHEAD = 2  # batches beside those in work
+_ORDER, _BATCH, _FIXED = range(3)  # what a generator is for
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """An epoch, image by image: its row, which copy it belongs to, whether it fills up a class."""
+
+    rows: Rows
+    copies: Rows
+    filled: NDArray[np.bool_]
+
+
+class Feed:
+    """Training batches of a data set, as a system wants them.
+
+    An epoch holds every image once for each of `system.copies`, all in one shuffled order; the last
+    batch may be smaller. With `system.balance` each class is first filled up to the largest one by
+    images drawn from it anew, as evenly as may be, and changed by that chain. A chain that mixes
+    images mixes those of one copy in one batch.
+
+    data: uint8 `(n, h, w, 3)` with labels below `classes`. pictures: what the overlays blend in
+    beside their own, uint8 `(k, h, w, 3)`. threads: None for half of the processors, 4 at most;
+    they change no byte. One epoch at a time; as a context manager it leaves no thread behind.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        system: System,
+        classes: int,
+        seed: int,
+        *,
+        pictures: NDArray[np.uint8] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.waited = 0.0
+        """Seconds that `next()` kept its caller waiting, over all epochs."""
+        self._data, self._system, self._seed = data, system, seed
+        self._pictures = pictures
+        self._targets = one_hot(data.labels, classes)
+        self._extra = _extra(data.labels) if system.balance else {}
+        self._threads = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
+        self._running: Generator[Batch, None, None] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        images = len(self._system.copies) * (len(self._data) + sum(self._extra.values()))
+        return -(-images // self._system.batch)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch: images `(b, h, w, 3)` and targets float32 `(b, classes)`.
+
+        number: from 0. Images are uint8 in 0..255, or float32 where the backbone wants them
+        preprocessed. An error in a thread is raised here. Ends the epoch before, if it runs.
+        """
+        self.close()
+        self._running = self._epoch(number)
+        return self._running
+
+    def close(self) -> None:
+        """End the running epoch, and its threads."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _epoch(self, number: int) -> Generator[Batch, None, None]:
+        since = time.perf_counter()
+        plan = self._plan(number)
+        left = iter(range(self.steps))
+        pool = ThreadPoolExecutor(self._threads, "feed")
+        ready: deque[Future[Batch]] = deque()
+        try:
+            while True:
+                while (
+                    len(ready) < self._threads + AHEAD and (index := next(left, None)) is not None
+                ):
+                    ready.append(pool.submit(self._batch, plan, number, index))
+                if not ready:
+                    return
+                batch = ready.popleft().result()
+                self.waited += time.perf_counter() - since
+                yield batch
+                since = time.perf_counter()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _plan(self, number: int) -> _Plan:
+        rng = _generator(self._seed, _ORDER, number)
+        own = np.arange(len(self._data))
+        rows, filled = [], []
+        for _ in self._system.copies:
+            more = _fill(self._data.labels, self._extra, rng)
+            rows += [own, more]
+            filled += [np.zeros(len(own), bool), np.ones(len(more), bool)]
+        each = len(own) + sum(self._extra.values())
+        copies = np.repeat(np.arange(len(self._system.copies)), each)
+        order = rng.permutation(len(copies))
+        return _Plan(np.concatenate(rows)[order], copies[order], np.concatenate(filled)[order])
+
+    def _batch(self, plan: _Plan, number: int, index: int) -> Batch:
+        size = self._system.batch
+        part = slice(index * size, (index + 1) * size)
+        rows, copies = plan.rows[part], plan.copies[part]
+        rng = _generator(self._seed, _BATCH, number, index)
+        images, targets = self._data.images[rows], self._targets[rows]
+        self._change(self._system.balance, np.flatnonzero(plan.filled[part]), images, targets, rng)
+        for copy, chain in enumerate(self._system.copies):
+            self._change(chain, np.flatnonzero(copies == copy), images, targets, rng)
+        return _preprocessed(images, self._system), targets
+
+    def _change(
+        self, chain: Chain, at: Rows, images: Images, targets: Targets, rng: np.random.Generator
+    ) -> None:
+        """Augment some images of a batch, in place."""
+        if chain and len(at):
+            images[at], targets[at] = augmented(chain, images[at], targets[at], rng, self._pictures)
+
+
+def fixed(
+    data: Dataset,
+    system: System,
+    classes: int,
+    seed: int,
+    chain: Chain,
+    *,
+    pictures: NDArray[np.uint8] | None = None,
+) -> Batch:
+    """A whole set in its own order, augmented once by `chain` and preprocessed as in training.
+
+    Images `(n, h, w, 3)` and targets float32 `(n, classes)`, as of `Feed.epoch`; the same inputs
+    give the same bytes. Chains that mix images mix `system.batch` neighbours.
+    """
+    whole = one_hot(data.labels, classes)
+    blocks = []
+    for start in range(0, max(1, len(data)), system.batch):
+        part = slice(start, start + system.batch)
+        rng = _generator(seed, _FIXED, start)
+        images, targets = data.images[part].copy(), whole[part]
+        if len(images):
+            images, targets = augmented(chain, images, targets, rng, pictures)
+        blocks.append((_preprocessed(images, system), targets))
+    return np.concatenate([one for one, _ in blocks]), np.concatenate([one for _, one in blocks])
+
+
+def one_hot(labels: NDArray[np.int64], classes: int) -> Targets:
+    """Float32 `(n, classes)` with a 1 in each label's place."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def _preprocessed(images: NDArray[np.uint8], system: System) -> Images:
+    """As the zip's model.py does it before the network; uint8 where there is nothing to do."""
+    name = preprocessing(system.backbone) if system.backbone else None
+    mode = mode_of(name) if name else "none"
+    return images if mode == "none" else np.ascontiguousarray(MODES[mode].apply(images))
+
+
+def _extra(labels: NDArray[np.int64]) -> dict[int, int]:
+    """How many images each class lacks to be as large as the largest."""
+    found, counts = np.unique(labels, return_counts=True)
+    lacking = counts.max(initial=0) - counts
+    return dict(zip(found.tolist(), lacking.tolist(), strict=True))
+
+
+def _fill(labels: NDArray[np.int64], extra: dict[int, int], rng: np.random.Generator) -> Rows:
+    """Rows that fill up the classes; none of a class comes twice more than another of it."""
+    drawn = [np.zeros(0, np.int64)]
+    for label, count in extra.items():
+        rows = np.flatnonzero(labels == label)
+        rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
+        drawn.append(np.concatenate([*drawn[:1], *rounds])[:count])
+    return np.concatenate(drawn)
+
+
+def _generator(seed: int, *place: int) -> np.random.Generator:
+    return np.random.default_rng((*place, seed % 2**64))  # any integer is a seed

@@ -1,0 +1,167 @@
+"""From a file's images to the sides that a system trains and validates on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codabench_rehearsal.images import DataError, Dataset, clean, split
+from codabench_rehearsal.images.cleaning import CleaningReport
+from codabench_rehearsal.images.splitting import Split
+from codabench_rehearsal.recipes.recovery import Recovered, recovered_pictures
+from codabench_rehearsal.recipes.system import RecipeError, System
+
+Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a system trains with.
+
+    train, validation, test: cleaned, resized, not balanced; test: None where none is held out.
+    split: training against all that is held out, of the images as they come, for split.json.
+    weights: float32 `(classes,)`, inverse to each class's frequency in training, 1 in the mean over
+    its images, 0 for a class without images; None without class weights. pictures: what lay over
+    the blended outliers, uint8 `(k, h, w, 3)` of the same size; None where nothing was recovered.
+    lines: what was done, for people.
+    """
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset | None
+    split: Split
+    weights: Floats | None
+    lines: tuple[str, ...]
+    pictures: Images | None = None
+
+
+def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
+    """Clean, split off what is held out, resize, weigh the classes.
+
+    The same data, values and seed give the same sides. Raises `RecipeError` for labels
+    beyond `classes` and too little data; `DataError` as `codabench_rehearsal.images.clean` does.
+    """
+    _check(system, data, classes)
+    cleaned, report = clean(data, near_threshold=None, isolation=system.isolation, seed=seed)
+    sides, test = _sides(system, cleaned, seed)
+    validation = sides.validation if test is None else test.train
+    kept = [_resized(one, system.side) for one in (sides.train, validation)]
+    last = None if test is None else _resized(test.validation, system.side)
+    weights = class_weights(sides.train.labels, classes) if system.class_weights else None
+    found = recovered_pictures(data, cleaned, report) if system.recover else ()
+    pictures = np.stack([one.picture for one in found]) if found else None
+    lines = (
+        *_cleaning_lines(report),
+        *_side_lines(sides.train, validation, test.validation if test else None, classes),
+        *_resize_lines(system, data),
+        *_weight_lines(weights),
+        *_recovery_lines(system, report, found),
+    )
+    shown = None if pictures is None else resized(pictures, system.side)
+    return Prepared(kept[0], kept[1], last, sides, weights, lines, shown)
+
+
+def resized(images: Images, side: int | None) -> Images:
+    """Square images of that side; None: as they come. uint8 `(n, h, w, 3)` in and out.
+
+    Bilinear between pixel centres, without smoothing: what the zip's model.py does at prediction,
+    to within the rounding.
+    """
+    if side is None or images.shape[1:3] == (side, side):
+        return images
+    import cv2
+
+    small: Images = np.empty((len(images), side, side, images.shape[3]), np.uint8)
+    for image, target in zip(images, small, strict=True):
+        smaller = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+        target[...] = smaller.reshape(target.shape)  # OpenCV drops the axis of a single channel
+    return small
+
+
+def class_weights(labels: NDArray[np.int64], classes: int) -> Floats:
+    """Float32 `(classes,)`: inverse to each label's frequency, 1 in the mean over the labels.
+
+    A class without labels has 0.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    present = counts > 0
+    weights = np.zeros(classes, np.float32)
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights
+
+
+def _check(system: System, data: Dataset, classes: int) -> None:
+    if data.images.shape[3] != 3 and system.recover:
+        raise RecipeError(f"{data.source}: pictures are recovered of colour images only.")
+    if len(data) and not 0 <= data.labels.min() <= data.labels.max() < classes:
+        raise RecipeError(
+            f"{data.source}: expected labels 0..{classes - 1}, received "
+            f"{data.labels.min()}..{data.labels.max()}: is it the right --challenge?"
+        )
+
+
+def _sides(system: System, cleaned: Dataset, seed: int) -> tuple[Split, Split | None]:
+    """Training against all that is held out, and that again: validation against test, or None."""
+    held = system.validation + system.test
+    try:
+        sides = split(cleaned, held, seed)
+        last = split(sides.validation, system.test / held, seed) if system.test else None
+    except DataError as error:
+        raise RecipeError(
+            f"{len(cleaned)} images are too few to train on and to hold out {held:.0%}: {error}."
+        ) from error
+    if len(np.unique(sides.train.labels)) < 2:
+        raise RecipeError("All training images carry one label: there is nothing to tell apart.")
+    return sides, last
+
+
+def _resized(data: Dataset, side: int | None) -> Dataset:
+    images = resized(data.images, side)
+    return data if images is data.images else replace(data, images=images)
+
+
+def _cleaning_lines(report: CleaningReport) -> tuple[str, ...]:
+    return tuple(line for line in report.lines() if "near duplicates" not in line)
+
+
+def _side_lines(
+    train: Dataset, validation: Dataset, test: Dataset | None, classes: int
+) -> tuple[str, ...]:
+    tested = "" if test is None else f", {len(test):,} to test in the end"
+    counts = np.bincount(train.labels, minlength=classes)
+    missing = np.flatnonzero(counts == 0).tolist()
+    lines = (
+        f"{len(train):,} images to train on, {len(validation):,} to validate{tested}",
+        f"training images by class: {', '.join(map(str, counts.tolist()))}",
+    )
+    return (*lines, f"no image to train on in class {missing}") if missing else lines
+
+
+def _resize_lines(system: System, data: Dataset) -> tuple[str, ...]:
+    if system.side is None or data.images.shape[1:3] == (system.side, system.side):
+        return ()
+    height, width = data.images.shape[1:3]
+    return (f"resized from {height}x{width} to {system.side}x{system.side}, bilinear",)
+
+
+def _weight_lines(weights: Floats | None) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    return (f"class weights: {', '.join(f'{weight:.2f}' for weight in weights)}",)
+
+
+def _recovery_lines(
+    system: System, report: CleaningReport, found: tuple[Recovered, ...]
+) -> tuple[str, ...]:
+    if not system.recover:
+        return ()
+    said = [
+        f"a picture over cell {one.cell}, which has {one.share:.0%} of the blend" for one in found
+    ]
+    lost = len(report.outliers) - len(found)
+    if lost:
+        said.append(f"{lost} without a cell of this file behind them")
+    return (f"blended outliers: {'; '.join(said) or 'none in this file'}",)

@@ -1,0 +1,187 @@
+"""What a system is: a value that says how it is trained. Importing it does not import Keras."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from codabench_rehearsal.console.errors import UserError
+
+Change = Mapping[str, Any]  # field, or "field.key" of a mapping -> its new value
+Chain = tuple[
+    str, ...
+]  # names of `codabench_rehearsal.recipes.augment`, applied one after the other
+Trainable = float | Literal["last"]
+
+
+class RecipeError(UserError):
+    """An unknown recipe or an option that cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one setting.
+
+    learning_rate: at its start. optimizer: "adam" or "lion". trainable: how much of the backbone
+    learns: 0.0 nothing, "last" its last block, 1.0 everything, between: that share of its layers,
+    counted from the top; the head always learns. decay: "" or "cosine", down to 0 at the end.
+    patience: epochs without a better validation accuracy before the phase ends early, None for
+    never; the best weights are kept. plateau: epochs without a better one before the rate is
+    multiplied by `factor`. validation: False for a phase that looks at no validation image: all
+    its epochs run and the last weights stay. folds: so many folds of the training images find the
+    number of epochs first, at most `epochs`; then it trains that many, without validation.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    optimizer: str = "adam"
+    trainable: Trainable = 1.0
+    decay: str = ""
+    patience: int | None = None
+    plateau: int | None = None
+    factor: float = 0.2
+    validation: bool = True
+    folds: int = 0
+
+
+@dataclass(frozen=True)
+class System:
+    """A team's system, or our own.
+
+    model: a function of `codabench_rehearsal.recipes.models`, called with (shape, classes, **model_options); a
+    "backbone" among these is a name of `codabench_rehearsal.recipes.backbones`. side: images are resized to so many
+    pixels, None: as they come. isolation: share of odd images that an isolation forest drops,
+    beside duplicates and blended ones, which always go. validation, test: shares held out; the
+    second one is only looked at in the end. balance: augmentations by which small classes are
+    filled up to the largest; () for none. class_weights: answers count inversely to their class's
+    frequency. copies: for each copy of the training images in an epoch, what happens to it.
+    recover: the pictures in blended outliers are taken out of them, C = (A - a B) / (1 - a),
+    for overlays to blend in.
+    hurt_validation: the first chain, applied once to the validation images. benchmark: chains of
+    the recipe's own randomised benchmark, reported in the end. loss: a name of `codabench_rehearsal.recipes.losses`.
+    average: weights are the mean over so many best epochs, 0: those of the best. members: changes,
+    one for each network of an ensemble; (): one network. tta, ensemble: as `make-submission` has
+    them. options: name -> choice -> change. fast: the miniature, its relation told in `miniature`.
+    """
+
+    name: str
+    summary: str
+    source: str
+    reported: str
+    cost: str
+    model: str
+    phases: tuple[Phase, ...]
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    side: int | None = None
+    isolation: float = 0.0
+    validation: float = 0.2
+    test: float = 0.0
+    balance: Chain = ()
+    class_weights: bool = False
+    recover: bool = False
+    copies: tuple[Chain, ...] = ((),)
+    hurt_validation: bool = False
+    benchmark: tuple[Chain, ...] = ()
+    loss: str = "crossentropy"
+    loss_options: Mapping[str, float] = field(default_factory=dict)
+    batch: int = 64
+    average: int = 0
+    members: tuple[Change, ...] = ()
+    tta: str = "none"
+    ensemble: str = "mean"
+    options: Mapping[str, Mapping[str, Change]] = field(default_factory=dict)
+    fast: Change = field(default_factory=dict)
+    miniature: str = ""
+
+    @property
+    def backbone(self) -> str | None:
+        """The ImageNet network it builds on, or None."""
+        found = self.model_options.get("backbone")
+        return None if found is None else str(found)
+
+    @property
+    def augmentations(self) -> Chain:
+        """Everything that training does to its images, each once."""
+        used = [name for chain in (*self.copies, self.balance) for name in chain]
+        return tuple(dict.fromkeys(used))
+
+
+def changed(system: System, change: Change) -> System:
+    """The system with other values. Raises `RecipeError` for a field that there is not."""
+    for path, value in change.items():
+        name, _, key = path.partition(".")
+        if name not in {one.name for one in fields(system)}:
+            raise RecipeError(f"A recipe has no {name!r}.")
+        new: dict[str, Any] = {name: {**getattr(system, name), key: value} if key else value}
+        system = replace(system, **new)
+    return system
+
+
+def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) -> System:
+    """The system with the miniature's values, then those of the choices made for its options.
+
+    Raises `RecipeError` for an option or a choice that it does not have, and for two that set the
+    same value: the later would undo the earlier without a word.
+    """
+    said: dict[str, Change] = {}
+    if fast:
+        if not system.fast:
+            raise RecipeError(f"{system.name} has no --fast miniature.")
+        said["--fast"] = system.fast
+        system = changed(system, system.fast)
+    for option, choice in choices.items():
+        if option not in system.options:
+            raise RecipeError(f"{system.name} has no option {option!r}; {_known(system.options)}")
+        if choice not in system.options[option]:
+            raise RecipeError(f"{system.name}: {option}={choice}: {_known(system.options[option])}")
+        change = system.options[option][choice]
+        for other, before in said.items():
+            if shared := _contradiction(before, change):
+                raise RecipeError(
+                    f"{system.name}: {option}={choice} and {other} both set {shared}: leave one out."
+                )
+        said[f"{option}={choice}"] = change
+        system = changed(system, change)
+    return system
+
+
+def system_names() -> tuple[str, ...]:
+    """The names of all systems: the files of `recipes/systems`."""
+    package = importlib.import_module("codabench_rehearsal.recipes.systems")
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+
+
+def load_system(name: str) -> System:
+    """The system of that name. Raises `RecipeError` with the nearest names."""
+    known = system_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+        raise RecipeError(f"No recipe {name!r}; {hint}")
+    system: System = importlib.import_module(f"codabench_rehearsal.recipes.systems.{name}").SYSTEM
+    return system
+
+
+def _contradiction(change: Change, other: Change) -> str:
+    """The first value that two changes, or their members', set differently; "" if there is none."""
+    for path, value in _flat(change):
+        for name, wanted in _flat(other):
+            inside = path.startswith(f"{name}.") or name.startswith(f"{path}.")
+            if inside or (path == name and value != wanted):
+                return max(path, name, key=len)
+    return ""
+
+
+def _flat(change: Change) -> list[tuple[str, Any]]:
+    """What a change sets, and what its members set each for itself."""
+    members = [pair for member in change.get("members", ()) for pair in member.items()]
+    return [*change.items(), *members]
+
+
+def _known(names: Mapping[str, Any]) -> str:
+    return f"known: {', '.join(names)}." if names else "it has none."

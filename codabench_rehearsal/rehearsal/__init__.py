@@ -1,0 +1,1 @@
+"""Run one zip as the platform would, and judge it."""

@@ -1,0 +1,264 @@
+"""What a run left behind, read with suspicion: answers validated, notes for show only."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from codabench_rehearsal.sandbox.answers import Fault, Rule, read_answers
+from codabench_rehearsal.sandbox.blocks import answer_path
+from codabench_rehearsal.sandbox.job import JobResult
+from codabench_rehearsal.sandbox.reading import read_left
+
+LARGEST_NOTE_BYTES = 1_000_000
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
+MOST_NAMES = 20  # of what the child lists: threads, files, hosts
+Labels = NDArray[np.int64]
+_HELD = ("time", "memory", "processes", "log", "disk")
+_STAGES = {
+    "import": "importing the module",
+    "init": "making the object",
+    "predict": "predicting",
+    "answer": "handing over the answer",
+    "waiting": "waiting for images",
+    "done": "ending",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """How a submission failed.
+
+    stage: start, import, class, init, method, predict, answer, time, memory, processes, log, disk
+    or exit. kind: the exception's type or the fault's kind. trace: the submission's own traceback,
+    or the end of its output. block: the question that was being answered. refused: what this machine's
+    walls refused it and the platform's do not, which explains it; "" for nothing.
+    """
+
+    stage: str
+    kind: str
+    message: str
+    trace: str = ""
+    block: int = 0
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of `predict`: its wall time, and the child's peak memory after it, in bytes."""
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ingestion program saw the submission do; its own word, for show only.
+
+    threads, processes: left running at the end. hosts: whom it tried to reach. changed, added: its
+    own files that it changed or removed, and new ones. moved_to: its working folder if it left it,
+    "." for its own.
+    """
+
+    threads: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    moved_to: str = ""
+    metadata: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the labels of every block answered, and the problem that stopped it, if any.
+
+    start_seconds: wall time until the model stood ready; load_seconds: its constructor alone.
+    calls: one for each block answered. loaded_bytes: the child's peak memory when the model stood.
+    """
+
+    labels: tuple[Labels, ...]
+    problem: Problem | None
+    result: JobResult
+    versions: Mapping[str, str]
+    returned: Mapping[str, str]
+    start_seconds: float
+    load_seconds: float
+    predict_seconds: float
+    calls: tuple[Call, ...] = ()
+    loaded_bytes: int = 0
+    seen: Seen = Seen()
+
+
+@dataclass
+class Measured:
+    """What the parent's own clock and the kernel saw of a child: no figure of the child's exceeds it.
+
+    started: the wall clock at its start. spans: for each answered block the seconds from its question to
+    its answer. first: seconds from the start to the first answer. seconds: of its life. peak_bytes:
+    no process of it held more.
+    """
+
+    started: float = 0.0
+    spans: list[float] = field(default_factory=list)
+    first: float | None = None
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    _asked: float = 0.0
+
+    def asked(self, at: float) -> None:
+        """A question begins, so many seconds after the start."""
+        self._asked = at
+
+    def answered(self, blocks: int, at: float) -> None:
+        """So many further blocks are answered, so many seconds after the start."""
+        self.spans += [at - self._asked] * blocks
+        self.first = at if self.first is None else self.first
+
+    def ended(self, result: JobResult, *, in_container: bool) -> None:
+        """How it ended. What a container holds is not seen from here, only what the machine has."""
+        self.seconds = result.seconds
+        # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+        whole = psutil.virtual_memory().total
+        self.peak_bytes = whole if in_container else max(result.peak_memory_bytes, ours)
+
+
+def is_for_want_of_room(problem: Problem) -> bool:
+    """Whether a full disk explains it: the child says so, or could not even say what it met."""
+    said = "No space left" in problem.message + problem.trace
+    return said or (problem.stage in ("start", "exit") and not problem.trace)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """A JSON object that the child left, or nothing: what it says is for show only."""
+    try:
+        left = read_left(path, LARGEST_NOTE_BYTES) or b""
+        found = json.loads(left.decode("utf-8", "replace"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_labels(
+    output: Path,
+    sizes: Sequence[int],
+    classes: int,
+    first: int = 0,
+    rule: Rule = "labels",
+) -> tuple[list[Labels], Problem | None]:
+    """The labels of the blocks from `first` on that were answered, and the fault that ends them."""
+    labels: list[Labels] = []
+    for index, size in enumerate(sizes, start=first):
+        path = answer_path(output, index)
+        if not path.is_file():
+            break
+        answer = read_answers(path, size, classes, rule)
+        if isinstance(answer, Fault):
+            return labels, Problem("answer", answer.kind, answer.message, block=index)
+        labels.append(answer)
+    return labels, _wrong_type(output, first + len(labels)) if rule == "strict" else None
+
+
+def read_outcome(
+    output: Path,
+    sizes: Sequence[int],
+    classes: int,
+    result: JobResult,
+    measured: Measured,
+    rule: Rule = "labels",
+) -> Outcome:
+    """Read the answers to all blocks. measured: bounds the figures that the child notes itself."""
+    labels, fault = read_labels(output, sizes, classes, rule=rule)
+    status = read_note(output / "status.json")
+    ready = measured.seconds if measured.first is None else measured.first
+    complete = len(labels) == len(sizes) and (output / "done").is_file()
+    return Outcome(
+        tuple(labels),
+        fault or _ending(result, output, len(labels), complete=complete),
+        result,
+        _texts(status.get("versions")),
+        _texts(status.get("returned")),
+        max(0.0, _number(status.get("loaded_at"), measured.started + ready) - measured.started),
+        _number(status.get("load_seconds"), ready),
+        _number(status.get("predict_seconds"), measured.seconds),
+        _calls(status.get("calls"), measured),
+        int(_number(status.get("loaded_bytes"), measured.peak_bytes)),
+        _seen(status),
+    )
+
+
+def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -> Problem | None:
+    stage = str(read_note(output / "status.json").get("stage", "start"))
+    if complete and result.ended in ("exit", "time", "cancelled"):
+        return None  # what it does after the last answer costs it nothing
+    if result.ended in _HELD:
+        doing = _STAGES.get(stage, stage)
+        message = f"stopped after {result.seconds:.1f} s, while {doing}"
+        if result.stopped:
+            message += "; all its processes stood still by a signal (SIGSTOP) that it sent itself"
+        return Problem(result.ended, result.ended, message, result.log, answered)
+    error = read_note(output / "error.json")
+    if error:
+        texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
+        return Problem(
+            texts["stage"], texts["type"], texts["message"], texts["traceback"], answered
+        )
+    ended = f"the process ended with exit code {result.exit_code}"
+    if result.ended == "cancelled":
+        ended = "the process did not end after its last answer"
+    return Problem("exit", stage, ended, result.log, answered)
+
+
+def _wrong_type(output: Path, block: int) -> Problem | None:
+    """A list of the right numbers reads as an array here, and not where the contract is strict."""
+    returned = _texts(read_note(output / "status.json").get("returned"))
+    kind = returned.get("type", "numpy.ndarray")
+    if kind == "numpy.ndarray":
+        return None
+    message = f"expected a numpy array; received {kind}"
+    return Problem("answer", "type", message, block=max(block - 1, 0))
+
+
+def _seen(status: Mapping[str, Any]) -> Seen:
+    keys = ("threads", "processes", "hosts", "changed", "added")
+    lists = {key: _names(status.get(key)) for key in keys}
+    moved = status.get("moved_to")
+    return Seen(
+        **lists,
+        moved_to=moved[:200] if isinstance(moved, str) else "",
+        metadata=status.get("metadata") is True,
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(v)[:200] for v in value[:MOST_NAMES]) if isinstance(value, list) else ()
+
+
+def _calls(value: object, measured: Measured) -> tuple[Call, ...]:
+    pairs = value if isinstance(value, list) else []
+    good = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
+    return tuple(
+        Call(_number(seconds, span), int(_number(peak, measured.peak_bytes)))
+        for (seconds, peak), span in zip(good, measured.spans, strict=False)
+    )
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _number(value: object, most: float) -> float:
+    """A figure of the child's, from 0 to `most`; 0 for what is none."""
+    if not isinstance(value, int | float) or not value > 0:
+        return 0.0
+    return float(min(value, most))

@@ -1,0 +1,244 @@
+"""Run a Job behind walls: start it, watch its limits, end its whole process tree."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from codabench_rehearsal.console.temporary import TemporaryFolder
+from codabench_rehearsal.sandbox import docker, tree
+from codabench_rehearsal.sandbox.cgroups import Group, make_groups
+from codabench_rehearsal.sandbox.held import look_inside
+from codabench_rehearsal.sandbox.isolation import Report, mechanisms, specification, tasks
+from codabench_rehearsal.sandbox.job import Ended, Job, JobResult, SandboxError
+from codabench_rehearsal.sandbox.log import Log
+from codabench_rehearsal.sandbox.places import interpreter_places
+from codabench_rehearsal.sandbox.watch import Watch
+
+LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
+POLL_SECONDS = 0.02
+KILL_SECONDS = 8.0  # for the launcher to end the tree; then we do it
+STOPPED_SECONDS = 0.5  # the same for one that foreign code has stopped, and stops again
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
+
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
+
+
+class Running:
+    """A started job. Use as a context manager: leaving it ends whatever still runs."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._started = time.monotonic()
+        self._cpu = 0.0
+        self._allowed = 0.0
+        self._largest = 0
+        self._starters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+        self._result: JobResult | None = None
+        self._mark = f"rehearsal-{secrets.token_hex(16)}"
+        self._spare = TemporaryFolder("copies-")  # first: on a full disk there is none
+        self._groups = _groups(job)
+        self._watch = Watch(job, self._groups, self._spare.path)
+        try:
+            self._process = self._spawn()
+        except BaseException:
+            self._put_away()
+            raise
+        if self._process.stdout is None:
+            raise SandboxError("the child's output could not be connected")
+        self._log = Log(self._process.stdout, job.limits.log_bytes)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cancel()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the start."""
+        return time.monotonic() - self._started
+
+    def allow(self, seconds: float) -> None:
+        """Add to the time limit, for time in which the job could not work."""
+        self._allowed += seconds
+
+    def renew(self) -> None:
+        """Let the limits of output and disk count from here on."""
+        self._log.renew()
+        self._watch.renew()
+
+    def grant(self, seconds: float) -> None:
+        """Let the time limit, where there is one, end so many seconds from here."""
+        self._allowed = self.seconds + seconds - (self.job.limits.seconds or 0.0)
+
+    def poll(self) -> JobResult | None:
+        """The result if the job has ended, else None; enforces the limits when called."""
+        if self._result is not None:
+            return self._result
+        code = self._reap()
+        if code is not None:
+            return self._finish(self._broken_at_the_end() or "exit", code)
+        if broken := self._broken_limit():
+            return self._kill(broken)
+        return None
+
+    def wait(self, tick: Callable[[], None] = lambda: None) -> JobResult:
+        """Poll until the end; `tick` is called between polls."""
+        while (result := self.poll()) is None:
+            tick()
+            time.sleep(POLL_SECONDS)
+        return result
+
+    def cancel(self) -> JobResult:
+        """End the job now if it still runs."""
+        return self.poll() or self._kill("cancelled")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        told, tell = os.pipe()
+        self._report = Report(told)
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        try:
+            return subprocess.Popen(  # noqa: S603 - running foreign code is this room's purpose
+                self._words(tell),
+                env={**inherited, **self.job.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(tell,),
+            )
+        except OSError as error:
+            raise SandboxError(f"the child could not be started: {error}") from error
+        finally:
+            os.close(tell)
+
+    def _words(self, report: int) -> list[str]:
+        if self.job.image:
+            return docker.docker_words(self.job, self._mark)
+        spare = str(self._spare.path)
+        spec = specification(self.job, self._groups, spare, report, self._mark)
+        return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
+
+    def _reap(self) -> int | None:
+        pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        # A program that a large one starts is first counted with the starter's pages.
+        largest = usage.ru_maxrss * _MAXRSS_BYTES
+        self._largest = largest if largest > self._starters else 0
+        self._cpu = usage.ru_utime + usage.ru_stime
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return self._process.returncode
+
+    def _broken_limit(self) -> Ended | None:
+        limits = self.job.limits
+        if limits.seconds is not None and self.seconds > limits.seconds + self._allowed:
+            return "time"
+        if self._log.flooded:
+            return "log"
+        return self._watch.broken(self._process.pid, self._report.facts)
+
+    def _broken_at_the_end(self) -> Ended | None:
+        """A limit that was broken since the last look."""
+        if self._log.flooded:
+            return "log"
+        if held := self._watch.held_by_kernel():
+            return held
+        return "disk" if self._watch.is_disk_over() else None
+
+    def _kill(self, why: Ended) -> JobResult:
+        if self.job.image:
+            docker.stop(self._mark)
+        launcher = self._process.pid
+        stopped = tree.are_stopped(look_inside(launcher, self._report.facts).pids)
+        was_stopped = tree.are_stopped([launcher])
+        tree.send(launcher, signal.SIGTERM)  # the launcher ends the tree and then itself
+        deadline = time.monotonic() + (STOPPED_SECONDS if was_stopped else KILL_SECONDS)
+        while (code := self._reap()) is None:
+            tree.send(launcher, signal.SIGCONT)
+            if time.monotonic() > deadline:
+                tree.kill(launcher)
+            time.sleep(POLL_SECONDS / 10)
+        return self._finish(why, code, stopped=stopped)
+
+    def _finish(self, ended: Ended, code: int, *, stopped: bool = False) -> JobResult:
+        seconds, facts = self.seconds, self._report.facts
+        tree.kill_group(self._process.pid)
+        if facts and facts["level"] != "namespaces":
+            self._sweep()
+        self._put_away()
+        self._log.end()
+        self._result = JobResult(
+            ended,
+            code,
+            self._log.text(),
+            seconds,
+            self._cpu,
+            max(self._watch.peak_bytes, self._largest),
+            mechanisms(self.job, facts, self._groups),
+            stopped,
+        )
+        return self._result
+
+    def _put_away(self) -> None:
+        self._report.close()
+        for group in self._groups:
+            group.close()
+        self._spare.close()
+
+    def _sweep(self) -> None:
+        """Without a process namespace some may have hidden; they still carry our mark."""
+        deadline = time.monotonic() + KILL_SECONDS
+        while (found := tree.marked(self._mark)) and time.monotonic() < deadline:
+            for pid in found:
+                tree.send(pid, signal.SIGKILL)
+
+
+def start(job: Job) -> Running:
+    """Start a job. Raises `SandboxError` when a folder is missing or the command cannot start."""
+    for name, path in job.folders.items():
+        if not Path(path).is_dir():
+            raise SandboxError(f"the folder {name!r} of the job is not there: {path}")
+    return Running(job)
+
+
+def run(job: Job) -> JobResult:
+    """Run a job to its end."""
+    with start(job) as running:
+        return running.wait()
+
+
+def python_environment(device: str = "cpu") -> dict[str, str]:
+    """The environment for a Python child: as bare as Codabench's, without the GPU unless asked for."""
+    chosen = {
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
+    }
+    if device == "cpu":
+        chosen["CUDA_VISIBLE_DEVICES"] = "-1"
+    return chosen
+
+
+def _groups(job: Job) -> list[Group]:
+    if job.image:
+        return []
+    return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})
+
+
+__all__ = ["interpreter_places", "python_environment", "run", "start"]
