@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "check"]
 
-_HOMES = {"Checked": "checked", "check": "dry_run_notebook"}
+_HOMES = {"Checked": "checked", "check": "notebook"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'submission' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"submission.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"codabench_rehearsal.rehearsal.{_HOMES[name]}"), name)

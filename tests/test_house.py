@@ -10,25 +10,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GROUND = "codabench_rehearsal"  # everyone stands on it
-ROOMS = (GROUND, "cells", "corruptions", "evaluator", "recipes", "sandbox", "submission")
+OWN = "codabench_rehearsal"
+GROUND = f"{OWN}.console"  # everyone stands on it
+IMAGES, SANDBOX, CHALLENGE = f"{OWN}.images", f"{OWN}.sandbox", f"{OWN}.challenge"
+REHEARSAL, RECIPES, COMMANDS = f"{OWN}.rehearsal", f"{OWN}.recipes", f"{OWN}.commands"
+BELOW_EVALUATOR = {IMAGES, SANDBOX, CHALLENGE, REHEARSAL, "corruptions", "submission"}
 MAY_IMPORT: dict[str, set[str]] = {
+    OWN: set(),
     GROUND: set(),
-    "cells": set(),
+    IMAGES: set(),
+    SANDBOX: set(),
+    CHALLENGE: set(),
     "corruptions": set(),
-    "sandbox": set(),
-    "submission": set(),
-    "evaluator": {"corruptions", "cells", "sandbox", "submission"},
-    "recipes": {"corruptions", "cells", "submission"},
+    "submission": {CHALLENGE},
+    REHEARSAL: {"submission", SANDBOX, CHALLENGE, IMAGES, "corruptions"},
+    "evaluator": BELOW_EVALUATOR,
+    RECIPES: {"corruptions", IMAGES, "submission", CHALLENGE},
+    COMMANDS: {*BELOW_EVALUATOR, "evaluator", RECIPES},
 }
-# The dry run starts children; cli.py may use what it starts.
-ALSO = {
-    f"submission/{path.name}": {"sandbox", "cells"}
-    for path in (ROOT / "submission").glob("*.py")
-    if path.name == "cli.py" or path.name.startswith("dry_run")
-}
+ROOMS = (OWN, "corruptions", "evaluator", "submission")
+# The door that notebooks use: loaded by the first name that needs it.
+ALSO = {"submission/__init__.py": {REHEARSAL}}
 KERAS_ALLOWED = (
-    *("recipes/", "submission/template/", "corruptions/pipeline.py"),
+    *("codabench_rehearsal/recipes/", "submission/template/", "corruptions/pipeline.py"),
     "evaluator/callback.py",  # in a training script, which has it loaded
 )
 IN_FUNCTIONS = {"h5py", "pyflakes", "rich"}  # of submission's core: only where they are needed
@@ -41,15 +45,26 @@ FILES = sorted(
 LONGEST_FILE = 330
 
 
-def imported(tree: ast.AST) -> set[str]:
-    """The top-level names of every import in a tree, wherever it stands."""
+def room_of(module: str) -> str | None:
+    """The room that a module belongs to; None for others' modules."""
+    rooms = sorted(MAY_IMPORT, key=len, reverse=True)
+    return next((one for one in rooms if f"{module}.".startswith(f"{one}.")), None)
+
+
+def named(tree: ast.AST) -> set[str]:
+    """Every module that a tree imports, wherever it stands; of `from a import b` also `a.b`."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.split(".")[0])
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The top-level names of every import in a tree."""
+    return {name.split(".")[0] for name in named(tree)}
 
 
 def parsed(path: Path) -> ast.Module:
@@ -61,9 +76,9 @@ def parsed(path: Path) -> ast.Module:
 def test_arrows(path: Path) -> None:
     """Else a room drags in another, and nothing can be used or understood alone."""
     name = str(path.relative_to(ROOT))
-    room = name.split("/")[0]
+    room = room_of(name.removesuffix(".py").replace("/", ".")) or ""
     allowed = MAY_IMPORT[room] | ALSO.get(name, set()) | {room, GROUND}
-    assert imported(parsed(path)) & set(ROOMS) <= allowed
+    assert {room_of(module) for module in named(parsed(path))} - {None} <= allowed
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -82,7 +97,7 @@ def test_a_file_holds_one_idea(path: Path) -> None:
 
 def test_submission_core_needs_the_standard_library_only() -> None:
     """Else a zip could not be checked on a machine without the scientific stack."""
-    standard = set(sys.stdlib_module_names) | {"submission", GROUND, "__future__"}
+    standard = set(sys.stdlib_module_names) | {"submission", OWN, "__future__"}
     for path in FILES:
         name = str(path.relative_to(ROOT))
         if name.startswith("submission/") and name not in ALSO and "/template/" not in name:
@@ -125,7 +140,7 @@ def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
     calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     for call in calls:
         made = getattr(call.func, "id", "")
-        assert made != "Console" or name == "submission/command.py", (
+        assert made != "Console" or name == "codabench_rehearsal/console/command.py", (
             "use codabench_rehearsal.console.command.console"
         )
         plain = any(
@@ -136,8 +151,8 @@ def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
 
 
 OWN_TEXTS = {  # which read back what we wrote ourselves
-    *("cells/kept.py", "recipes/checkpoint.py", "recipes/search.py"),
-    *("evaluator/commands/several.py", "submission/backport_table.py"),
+    *(f"{OWN}/images/kept.py", f"{OWN}/recipes/checkpoint.py", f"{OWN}/recipes/search.py"),
+    *(f"{OWN}/commands/several.py", "submission/backport_table.py"),
 }
 
 
@@ -145,7 +160,7 @@ OWN_TEXTS = {  # which read back what we wrote ourselves
 def test_foreign_files_come_in_by_one_door(path: Path) -> None:
     """Else one reader waits for ever for a pipe, or breaks on a hundred thousand brackets."""
     name = str(path.relative_to(ROOT))
-    if name.startswith(("sandbox/", "codabench_rehearsal/console/")) or name in OWN_TEXTS:
+    if name.startswith((f"{OWN}/sandbox/", f"{OWN}/console/")) or name in OWN_TEXTS:
         return
     calls = {ast.unparse(n.func) for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)}
     assert not calls & {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}, (

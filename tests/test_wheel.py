@@ -107,13 +107,5 @@ def test_nothing_but_the_rooms_ships(wheel: Path) -> None:
     """Else tests or data would land in every user's site-packages."""
     with zipfile.ZipFile(wheel) as file:
         top = {name.split("/")[0] for name in file.namelist()}
-    rooms = {
-        "cells",
-        "codabench_rehearsal",
-        "corruptions",
-        "evaluator",
-        "recipes",
-        "sandbox",
-        "submission",
-    }
+    rooms = {"codabench_rehearsal", "corruptions", "evaluator", "submission"}
     assert {name for name in top if not name.endswith(".dist-info")} == rooms

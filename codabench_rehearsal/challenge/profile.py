@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import (
     LARGEST_SETTINGS,
@@ -23,7 +24,7 @@ WorkingFolder = Literal["submission", "program"]
 Answers = Literal["labels", "probabilities", "strict"]
 Worker = Literal["2026-03", "2026-10"]
 WORKERS: tuple[Worker, ...] = get_args(Worker)
-DEFAULT = "an2dl-2024"
+DEFAULT = DEFAULT_CHALLENGE
 MOST_CLASSES = 2000  # each table of answers holds the square of it
 ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
 _SECTIONS = (

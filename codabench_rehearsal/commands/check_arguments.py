@@ -18,6 +18,7 @@ from codabench_rehearsal.console.arguments import (
     size,
 )
 from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
+from codabench_rehearsal.rehearsal.check import known_to_us
 from submission.checks.registry import all_checks
 from submission.codes import run_codes
 from submission.findings import known_codes
@@ -96,11 +97,6 @@ def ignored_codes(options: argparse.Namespace) -> frozenset[str]:
     if not any(code.strip() for code in given):
         return frozenset()
     return known_codes(given, known_to_us())
-
-
-def known_to_us() -> list[str]:
-    """Every code that there is."""
-    return [check.code for check in all_checks()] + [line.code for line in run_codes()]
 
 
 def table_of_checks() -> Iterator[str]:

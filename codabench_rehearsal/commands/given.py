@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from codabench_rehearsal.commands.next_step import quoted
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import require_file, special_kind
+from codabench_rehearsal.console.words import quoted
 
 Kind = Literal["zip", "data set", "weights file", "training folder", "folder", "Python file", ""]
 _BEGINNINGS: Mapping[bytes, Kind] = MappingProxyType(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from codabench_rehearsal.challenge.profile import DEFAULT
+from codabench_rehearsal.console.words import quoted
 
 _IMAGES = ("data", "part", "held_out", "challenge")
 _RUN = ("python", "time_limit", "memory_limit", "hidden_images")
@@ -50,15 +50,6 @@ def rehearsal_command(zip_path: Path | str, options: argparse.Namespace) -> str:
     """`local-eval` for a zip; FILE stands for images where none were given and none lie here."""
     given = getattr(options, "data", None) is not None or Path("training_set.npz").is_file()
     return next_command("local-eval", [zip_path], options, *(() if given else ("--data", "FILE")))
-
-
-def quoted(word: Path | str) -> str:
-    """A word as a shell takes it, whatever signs it is made of."""
-    text = os.fspath(word)
-    if text.isprintable():
-        return shlex.quote(text)
-    signs = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))  # fmt: skip
-    return f"$'{''.join(signs)}'"
 
 
 def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.commands.given import require_images
-from codabench_rehearsal.commands.next_step import next_command, quoted
+from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.commands.recipe_parsers import add_recipe, named_system, new_parser, say
 from codabench_rehearsal.console.arguments import (
     add_challenge,
@@ -23,6 +23,7 @@ from codabench_rehearsal.console.command import Exit, console, print_lines
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.words import quoted
 from codabench_rehearsal.recipes.loading import PROMISE, loading_keras, working
 from codabench_rehearsal.recipes.system import RecipeError, System, system_names
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codabench_rehearsal.commands.known import contents, label, named, only, opened, unknown
-from codabench_rehearsal.commands.next_step import next_command, quoted
+from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.commands.parsers import add_store, new_parser, say
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
-from codabench_rehearsal.console.words import shown
+from codabench_rehearsal.console.words import quoted, shown
 from evaluator.history.text import SHORT, compared, progress
 from evaluator.store import HistoryRow, Store, Submission, find_store
 from evaluator.storing.score_text import read_date, read_images, read_phase, read_score

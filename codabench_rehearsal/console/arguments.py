@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from codabench_rehearsal.challenge.profile import DEFAULT
 from codabench_rehearsal.console.guard import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
+
+DEFAULT_CHALLENGE = "an2dl-2024"
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:
     """Add --challenge, the same for every command."""
     parser.add_argument(
-        "--challenge", type=PROFILE, default=DEFAULT, metavar="NAME|FILE.toml",
-        help=f"default {DEFAULT}",
+        "--challenge", type=PROFILE, default=DEFAULT_CHALLENGE, metavar="NAME|FILE.toml",
+        help=f"default {DEFAULT_CHALLENGE}",
     )  # fmt: skip
 
 

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 LONGEST_NAME = 300  # characters of a foreign name that a message shows
@@ -113,6 +116,15 @@ def as_json(document: Any, *, indent: int = 1) -> str:
     other programs refuse, is the six signs that stand for it.
     """
     return json.dumps(_document(document), indent=indent, allow_nan=False) + "\n"
+
+
+def quoted(word: Path | str) -> str:
+    """A word as a shell takes it, whatever signs it is made of."""
+    text = os.fspath(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    signs = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))  # fmt: skip
+    return f"$'{''.join(signs)}'"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

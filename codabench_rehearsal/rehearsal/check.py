@@ -11,8 +11,8 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.patience import said_when_slow
 from codabench_rehearsal.rehearsal.checked import Checked, unknown_to_all
 from submission.archive import Archive
-from submission.checks.registry import examine
-from submission.codes import refuted, stops
+from submission.checks.registry import all_checks, examine
+from submission.codes import refuted, run_codes, stops
 from submission.findings import Finding, has_errors, without
 
 if TYPE_CHECKING:
@@ -137,3 +137,8 @@ class Checking:
         named = (("TensorFlow", self.challenge.tensorflow), ("Keras", self.challenge.keras))
         said = " / ".join(f"{what} {version}" for what, version in named if version)
         return (f"{said}{hint}",) if said else ()
+
+
+def known_to_us() -> list[str]:
+    """Every code that there is."""
+    return [check.code for check in all_checks()] + [line.code for line in run_codes()]

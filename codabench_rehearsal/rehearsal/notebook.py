@@ -10,11 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import DEFAULT, load_challenge
-from codabench_rehearsal.commands.check_arguments import known_to_us
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
-from codabench_rehearsal.rehearsal.check import Checking
+from codabench_rehearsal.rehearsal.check import Checking, known_to_us
 from codabench_rehearsal.rehearsal.checked import Checked
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
 from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes

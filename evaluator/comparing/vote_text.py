@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.next_step import quoted
-from codabench_rehearsal.console.words import as_json, percent
+from codabench_rehearsal.console.words import as_json, percent, quoted
 from evaluator.comparing.text import difference_document, score_document, sentence
 from evaluator.comparing.vote import Vote
 from evaluator.result import Score

@@ -21,7 +21,7 @@ SHIPPED_BY_KERAS = frozenset((
     "absl", "h5py", "keras", "markdown_it", "mdurl", "ml_dtypes", "namex", "numpy", "optree",
     "packaging", "pip", "pygments", "rich", "typing_extensions",
 ))  # fmt: skip
-OURS = frozenset(("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission"))
+OURS = frozenset(("codabench_rehearsal", "corruptions", "evaluator", "submission"))
 # Names that people give to files of their own; no server has a package of such a name for them.
 OWN_FILES = frozenset((
     "architecture", "augment", "augmentation", "augmentations", "blocks", "callbacks", "common",

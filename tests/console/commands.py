@@ -49,7 +49,7 @@ MODULES: dict[tuple[str, ...], str] = {
         for word, name in OF_LOCAL_EVAL.items()
     },
     **{
-        ("train-recipe", word): f"codabench_rehearsal.recipes.commands.{name}"
+        ("train-recipe", word): f"codabench_rehearsal.commands.recipe_{name}"
         for word, name in OF_TRAIN_RECIPE.items()
     },
 }

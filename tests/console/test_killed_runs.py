@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codabench_rehearsal.recipes.commands import train
 
+from codabench_rehearsal.commands import recipe_train as train
 from tests.console.stage import COMMANDS, Stage, stage
 from tests.sandbox.children import wait_until
 

@@ -186,7 +186,7 @@ def test_what_a_training_writes_is_declared() -> None:
     """Else a new file of the training folder is not guarded."""
     from codabench_rehearsal.commands.recipe_train import FOLDER
 
-    root = Path(importlib.import_module("recipes").__file__ or "").parent
+    root = Path(importlib.import_module("codabench_rehearsal.recipes").__file__ or "").parent
     text = "".join((root / name).read_text() for name in ("folder.py", "search.py", "beginning.py"))
     names = set(re.findall(r'"([\w{}]+[.](?:json|csv|png|py|keras))"', text))
     names -= {"layers.py", "state.json"}  # a module of ours; inside checkpoint/

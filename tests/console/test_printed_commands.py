@@ -18,15 +18,7 @@ from codabench_rehearsal.commands.make_submission import new_parser
 from codabench_rehearsal.commands.train_recipe import COMMANDS as TRAINING
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = (
-    "cells",
-    "codabench_rehearsal",
-    "corruptions",
-    "evaluator",
-    "recipes",
-    "sandbox",
-    "submission",
-)
+ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 _COMMAND = re.compile(r"\b(make-submission|local-eval|train-recipe)(?: ([a-z]+))?\b([^;|`\n]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -37,12 +29,12 @@ def parser(name: str, word: str) -> argparse.ArgumentParser:
     if name == "make-submission":
         return new_parser()
     rooms = {
-        "local-eval": (EVALUATION, "evaluator", "evaluate"),
-        "train-recipe": (TRAINING, "recipes", "train"),
+        "local-eval": (EVALUATION, "", "evaluate"),
+        "train-recipe": (TRAINING, "recipe_", "train"),
     }
-    known, room, usual = rooms[name]
+    known, prefix, usual = rooms[name]
     made: argparse.ArgumentParser = importlib.import_module(
-        f"{room}.commands.{known.get(word, usual)}"
+        f"codabench_rehearsal.commands.{prefix}{known.get(word, usual)}"
     ).parser()
     return made
 
@@ -81,7 +73,7 @@ EXAMPLES = [
     line.split("  ")[0].split(" | ")[0]
     for module in [
         *(f"codabench_rehearsal.commands.{one}" for one in ("evaluate", *EVALUATION.values())),
-        *(f"codabench_rehearsal.recipes.commands.{one}" for one in ("train", *TRAINING.values())),
+        *(f"codabench_rehearsal.commands.recipe_{one}" for one in ("train", *TRAINING.values())),
         "codabench_rehearsal.commands.make_submission",
     ]
     for line in map(

@@ -190,17 +190,17 @@ def test_what_nobody_closed_goes_with_the_process(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ("cells", "corruptions", "evaluator", "recipes", "sandbox", "submission")
+ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 # Without a name, so gone with the process; and the file that a user is to send us.
 NAMELESS = {"gettempdir", "TemporaryFile", "SpooledTemporaryFile"}
-ALLOWED = {"submission/command.py": {"NamedTemporaryFile"}}
+ALLOWED = {"codabench_rehearsal/console/command.py": {"NamedTemporaryFile"}}
 
 
 def test_nothing_temporary_is_without_an_owner() -> None:
     """Else a new kind of temporary folder stays for ever after a kill, or a map of a full disk kills."""
     for path in [found for room in ROOMS for found in (ROOT / room).rglob("*.py")]:
         name = str(path.relative_to(ROOT))
-        if name.startswith(("sandbox/programs/", "submission/template/")):
+        if name.startswith(("codabench_rehearsal/sandbox/programs/", "submission/template/")):
             continue
         text = path.read_text(encoding="utf-8")
         calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codabench_rehearsal import images as cells
 from codabench_rehearsal.images import DataError, Dataset
 
 X = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)

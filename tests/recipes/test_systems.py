@@ -42,7 +42,7 @@ def variants() -> Iterator[Any]:
 
 def functions(name: str) -> dict[str, set[str]]:
     """The public functions of one of the shared files, with their options, without importing Keras."""
-    tree = ast.parse((ROOT / "recipes" / name).read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "codabench_rehearsal" / "recipes" / name).read_text(encoding="utf-8"))
     return {
         node.name: {one.arg for one in node.args.kwonlyargs}
         for node in tree.body

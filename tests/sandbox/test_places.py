@@ -34,8 +34,10 @@ def test_this_pythons_library_and_packages_are_there() -> None:
 def test_the_checkout_is_not_among_them() -> None:
     """Else foreign code could read the user's project, and import ours."""
     root = Path(__file__).parents[2]
-    assert not is_within(root / "sandbox" / "run.py", interpreter_places(sys.executable))
-    assert str(root / "sandbox") in our_rooms()
+    assert not is_within(
+        root / "codabench_rehearsal" / "sandbox" / "run.py", interpreter_places(sys.executable)
+    )
+    assert str(root / "codabench_rehearsal") in our_rooms()
 
 
 def test_a_program_that_is_no_python_gives_itself() -> None:

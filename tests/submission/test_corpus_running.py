@@ -128,7 +128,9 @@ def test_what_is_broken_does_not_pass(case: Case, runs: dict[str, Future[Checked
     assert not (case.severity == "error" and checked.verdict != "has errors")
     shown = [f.advice for f in checked.findings if f.code.startswith(("S6", "S7"))]
     assert not case.advice or any(case.advice in advice for advice in shown), said(checked)
-    assert "sandbox/" not in "".join(f.detail for f in checked.findings), "a traceback of ours"
+    assert "codabench_rehearsal/" not in "".join(f.detail for f in checked.findings), (
+        "a traceback of ours"
+    )
 
 
 @pytest.mark.parametrize("case", table(GOOD), ids=str)

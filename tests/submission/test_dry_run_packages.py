@@ -10,6 +10,7 @@ import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.make_submission import main
+from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checking
 from codabench_rehearsal.rehearsal.checked import Checked
 from codabench_rehearsal.rehearsal.dry_run_places import server_pins
@@ -149,7 +150,7 @@ def test_the_named_python_is_part_of_what_is_stored(tmp_path: Path) -> None:
     assert stored_under("cpu", sys.executable) == own
     assert program in stored_under("cpu", program)
     path = needing(tmp_path, "wandb")
-    data = __import__("cells").synthetic(16, 1)
+    data = synthetic(16, 1)
     report = local_eval(path, data, corrupt="fog:3", python=program, estimate=False, device="cpu")
     assert report.scores is not None, report.findings
     assert json.loads(report.to_json())["python"] == program
