@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ keras = "3.4.1"
 """
 
 
-def call(folder: Path, *words: str) -> str:
-    """Run a command in a folder; it must succeed and show no traceback."""
+def call(folder: Path, *words: str, code: int = 0) -> str:
+    """Run a command in a folder; it must end with that code and show no traceback."""
     command = [str(BIN / words[0]), *words[1:]]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
 
@@ -80,6 +81,14 @@ def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
     assert found["estimate"]["regime"] == "uncalibrated"
     assert found["peak_memory_bytes"] > 10**8
     assert set(found["versions"]) == {"python", "numpy", "tensorflow", "keras"}
+
+
+BY_BRIGHTNESS = """
+import numpy as np
+class Model:
+    def predict(self, X):
+        return np.asarray(X).reshape(len(X), -1)[:, ::97].astype(np.int64).sum(1) // 40 % 8
+"""
 
 
 def grey_stripes(count: int, seed: int) -> Dataset:
@@ -130,14 +139,11 @@ def test_a_grey_challenge_of_nine_classes(tmp_path: Path) -> None:
     assert found["benchmark"]["preset"] == "heavy"
 
 
-@pytest.mark.keras
 def test_the_same_inputs_give_the_same_figures(tmp_path: Path) -> None:
     """Else two runs could not be compared."""
     save(synthetic(120, seed=3), tmp_path / "cells.npz")
-    call(
-        tmp_path, "train-recipe", "baseline", "--data", "cells.npz", "--out", "run", "--epochs", "1"
-    )
-    call(tmp_path, "make-submission", "run")
+    with zipfile.ZipFile(tmp_path / "submission.zip", "w") as file:
+        file.writestr("model.py", BY_BRIGHTNESS)
     arguments = (
         "local-eval",
         "submission.zip",
@@ -148,12 +154,12 @@ def test_the_same_inputs_give_the_same_figures(tmp_path: Path) -> None:
         "--json",
         "report.json",
     )
-    call(tmp_path, *arguments)
+    call(tmp_path, *arguments, code=1)  # no better than guessing: a finding
     first = figures(tmp_path)
-    call(tmp_path, *arguments, "--block", "17", "--store", "none")
+    call(tmp_path, *arguments, "--block", "17", "--store", "none", code=1)
     second = figures(tmp_path)
     assert second["timing"]["predict_calls"] > first["timing"]["predict_calls"]
-    call(tmp_path, *arguments)
+    call(tmp_path, *arguments, code=1)
     third = figures(tmp_path)
     assert third["asked"] == 0
     for other in (second, third):
