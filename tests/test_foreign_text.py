@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator import cli as local_eval
+from codabench_rehearsal.commands import local_eval, make_submission
 from evaluator.page.page import to_page
 from evaluator.report import to_text
-from submission import cli as make_submission
 from submission.findings import Finding
 from tests.evaluator import pages
 

@@ -20,9 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from codabench_rehearsal.commands import local_eval, make_submission
 from codabench_rehearsal.console.errors import SubmissionError
-from evaluator import cli as local_eval
-from submission import cli as make_submission
 from submission.h5_reading import ForeignError, opened_h5
 from submission.shrink import shrink
 

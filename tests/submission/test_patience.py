@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from submission import patience
+from codabench_rehearsal.console import patience
 
 
 class Terminal(io.StringIO):
