@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def use(environment: Path, folder: Path) -> None:
     """Walk through what needs the files that ship: template, profiles, presets, tables, programs."""
     commands = environment / "bin"
-    where = "import corruptions, evaluator, sandbox; print(corruptions.__file__, sandbox.__file__)"
+    where = "import corruptions, evaluator; print(corruptions.__file__, evaluator.__file__)"
     found = run(commands / "python", "-c", where, cwd=folder)
     assert all(path.startswith(str(environment)) for path in found.split())
     (folder / "weights.keras").write_bytes(keras_file("3.15.1", {"quantization_config": None}))

@@ -180,6 +180,6 @@ def test_chains_run_in_order() -> None:
 )
 def test_importing_is_light(module: str, heavy: tuple[str, ...]) -> None:
     """`train-recipe list` would take seconds."""
-    code = f"import sys, recipes.{module}; print(*({set(heavy)} & set(sys.modules)))"
+    code = f"import sys, codabench_rehearsal.recipes.{module}; print(*({set(heavy)} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
