@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
+from codabench_rehearsal.sandbox import isolation
+from codabench_rehearsal.sandbox.ingest import PLACES, Block, Outcome, Request, Session
 from codabench_rehearsal.sandbox.isolation import other_paths
 from codabench_rehearsal.sandbox.job import Limits
 from tests.sandbox.children import at_level, linux_only
@@ -152,10 +153,8 @@ def test_a_python_that_lies_there_stays_where_it_is(
     """Else nothing runs where the user's own Python lies in /app, as in many containers."""
     needed = tmp_path / "app" / "program"
     (needed / "lib").mkdir(parents=True)
-    monkeypatch.setitem(
-        __import__("codabench_rehearsal.sandbox.ingest").ingest.PLACES, "program", str(needed)
-    )
-    usual = __import__("codabench_rehearsal.sandbox.isolation").isolation.interpreter_places
+    monkeypatch.setitem(PLACES, "program", str(needed))
+    usual = isolation.interpreter_places
     monkeypatch.setattr(
         "codabench_rehearsal.sandbox.isolation.interpreter_places",
         lambda python: (*usual(python), str(needed / "lib")),

@@ -276,7 +276,7 @@ def test_disk_that_no_walk_shows_is_held(
 ) -> None:
     """Else nameless files fill the disk, and empty ones use up all that it can name."""
     for module in ("isolation", "watch"):
-        monkeypatch.setattr(f"sandbox.{module}.MOST_FILES", 1000)
+        monkeypatch.setattr(f"codabench_rehearsal.sandbox.{module}.MOST_FILES", 1000)
     result = child(tmp_path, attack, folder, disk_bytes=30 * MIB)
     assert result.ended == "disk", (level, result)
 
