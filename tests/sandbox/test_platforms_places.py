@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox import isolation
 from codabench_rehearsal.sandbox.ingest import PLACES, Block, Outcome, Request, Session
 from codabench_rehearsal.sandbox.isolation import other_paths
 from codabench_rehearsal.sandbox.job import Limits
+from codabench_rehearsal.sandbox.places import interpreter_places
 from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only
@@ -154,7 +154,7 @@ def test_a_python_that_lies_there_stays_where_it_is(
     needed = tmp_path / "app" / "program"
     (needed / "lib").mkdir(parents=True)
     monkeypatch.setitem(PLACES, "program", str(needed))
-    usual = isolation.interpreter_places
+    usual = interpreter_places
     monkeypatch.setattr(
         "codabench_rehearsal.sandbox.isolation.interpreter_places",
         lambda python: (*usual(python), str(needed / "lib")),
