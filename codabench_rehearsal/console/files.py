@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.room import no_more_files
+from codabench_rehearsal.console.room import FULL, no_more_files
 from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
 
 Target = str | os.PathLike[str]
@@ -36,7 +36,6 @@ _NO_FILES = (
     (stat.S_ISBLK, "a block device"),
     (stat.S_ISSOCK, "a socket"),
 )
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileError(UserError):
@@ -278,7 +277,7 @@ def _make_alike(part: Path, old: os.stat_result) -> None:
 
 def _refused(path: Path, error: OSError, needed: int) -> str:
     why = error.strerror or str(error)
-    if error.errno in _FULL:
+    if error.errno in FULL:
         if no_more_files(place_of(path).parent):
             why = "its disk takes no more files (inodes)"
         much = f" ({max(needed, 100_000) / 1e6:,.1f} MB are needed)" if needed else ""
