@@ -17,7 +17,7 @@ from bench.demonstration_sides import Sides
 from codabench_rehearsal.images import Dataset, save
 from corruptions.presets import NAMES, Preset, resolve
 from corruptions.registry import all_operators
-from evaluator.benchmark import Questions, draw_benchmark, fill_block
+from evaluator.plan import Questions, draw_benchmark, fill_block
 
 SEED = 97  # of the damage; local-eval's is another
 HERE = Path(__file__).parent

@@ -11,12 +11,12 @@ import numpy as np
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset
-from evaluator.estimation.inputs import Figures, LibraryCell
+from evaluator.ask import Sheet
+from evaluator.estimate.inputs import Figures, LibraryCell
 from evaluator.evaluate import evaluate
-from evaluator.library import described
 from evaluator.options import Options
-from evaluator.result import Report
-from evaluator.sheet import Sheet
+from evaluator.plan import described
+from evaluator.report.result import Report
 from submission.packager import pack
 from submission.training_folder import read_training_folder
 

@@ -18,7 +18,7 @@ import keras
 
 from codabench_rehearsal.images import clean, load, split
 from codabench_rehearsal.recipes.feed import Feed, one_hot
-from codabench_rehearsal.recipes.networks import network
+from codabench_rehearsal.recipes.models import network
 from codabench_rehearsal.recipes.system import load_system
 from evaluator.callback import BenchmarkCallback
 

@@ -16,8 +16,8 @@ from scipy.special import expit
 from bench.estimation_rivals import TUNED
 from bench.estimation_study import Forecast, Summary
 from bench.estimation_worlds import Trial
-from evaluator.estimate import HIGH, LOW, estimate
-from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.estimate import HIGH, LOW, estimate
+from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
 
 OURS = "ours"
 PASTS = (0, 1, 3, 5)

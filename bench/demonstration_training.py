@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bench.demonstration_models import QUICK, VARIANTS, Variant
 from bench.demonstration_sides import Sides, read_sides
 from codabench_rehearsal.recipes.models import small_cnn
-from codabench_rehearsal.recipes.warping import flipped
-from corruptions.batches import corrupt_mixed
+from codabench_rehearsal.recipes.operations import flipped
+from corruptions.chain import corrupt_mixed
 from corruptions.pipeline import keras_batches
 
 CLASSES, BATCH, RATE, SEED = 8, 64, 2e-3, 11

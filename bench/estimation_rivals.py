@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial
-from evaluator.estimation.conditioning import condition
-from evaluator.estimation.gaussians import Gaussians
-from evaluator.estimation.shift_matching import EDGE, prior_of
-from evaluator.estimation.simplex import shares
+from evaluator.estimate.conditioning import condition
+from evaluator.estimate.gaussians import Gaussians, shares
+from evaluator.estimate.shift_matching import EDGE, prior_of
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from scipy.special import expit
 from bench.estimation_oracle import Oracle
 from bench.estimation_rivals import TUNED, Rival
 from bench.estimation_worlds import HIDDEN_IMAGES, PAST, Scenario, Trial
-from evaluator.estimate import estimate
-from evaluator.estimation.inputs import Figures, PastScore, Target
+from evaluator.estimate.estimate import estimate
+from evaluator.estimate.inputs import Figures, PastScore, Target
 
 Floats = NDArray[np.float64]
 OURS, SAMPLING, ORACLE = "shift matching", "floor: sampling", "floor: oracle"

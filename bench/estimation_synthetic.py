@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from evaluator.estimation.inputs import LibraryCell
+from evaluator.estimate.inputs import LibraryCell
 
 Floats = NDArray[np.float64]
 MODELS = 40

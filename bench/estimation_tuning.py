@@ -2,7 +2,7 @@
 
 The best mean log density of the target's logit score over all scenarios and K = 1, 2, 3, 6, 12, on
 trials of other seeds than the study's. What it prints is copied into `estimation_rivals.TUNED` and
-`evaluator.estimate.STRENGTHS`.
+`evaluator.estimate.estimate.STRENGTHS`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy.special import logit
 from bench.estimation_rivals import GRIDS
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial, scenarios
 from bench.report import console
-from evaluator.estimate import STRENGTHS, widening
-from evaluator.estimation.gaussians import Gaussians
-from evaluator.estimation.shift_matching import Matching, Scored, Strengths, Wanted, prior_of
+from evaluator.estimate.estimate import STRENGTHS, widening
+from evaluator.estimate.gaussians import Gaussians
+from evaluator.estimate.shift_matching import Matching, Scored, Strengths, Wanted, prior_of
 
 SEED = 777
 TRIALS = 100

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.estimation_synthetic import Composed
-from evaluator.estimation.inputs import LibraryCell
+from evaluator.estimate.inputs import LibraryCell
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

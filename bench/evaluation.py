@@ -25,11 +25,11 @@ import numpy as np
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.images import Dataset, synthetic
-from corruptions.batches import table_names
+from corruptions.chain import table_names
 from corruptions.presets import resolve
-from evaluator.benchmark import draw_benchmark, fill_block
 from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
+from evaluator.plan import draw_benchmark, fill_block
 from submission.packager import pack
 from submission.training_folder import Packing
 

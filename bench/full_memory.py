@@ -50,7 +50,7 @@ def measure(count: int, cells: int) -> dict[str, float]:
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.images import from_arrays
     from evaluator import evaluate as module
-    from evaluator.asker import Asker
+    from evaluator.ask import Asker
     from evaluator.options import Options
     from evaluator.progress import silent
 
@@ -105,7 +105,7 @@ def measure(count: int, cells: int) -> dict[str, float]:
 
 def preset(folder: Path, cells: int) -> str:
     """A preset of so many cells, `brightness` to `jpeg_compression` at severities 1 to 5."""
-    from corruptions.batches import table_names
+    from corruptions.chain import table_names
 
     names = [f'"{name}:{level}"' for level in range(1, 6) for name in table_names()][:cells]
     head = (

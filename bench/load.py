@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from codabench_rehearsal.images import save, synthetic
-from evaluator.store import AnswerKey, Run, Store
+from evaluator.store.store import AnswerKey, Run, Store
 from submission.archive import sha256_of
 
 MODEL = """

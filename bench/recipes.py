@@ -31,9 +31,9 @@ from codabench_rehearsal.console.words import percent
 from codabench_rehearsal.images import Dataset, load
 from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.answering import answered
-from evaluator.compare import Comparison, Standing, compare
+from evaluator.comparison.compare import Comparison, Standing, compare
 from evaluator.options import Options
-from evaluator.result import Score
+from evaluator.report.result import Score
 
 CONTROL = "madapenguins"
 PRESETS = ("heavy", "an2dl-2024")

@@ -12,8 +12,7 @@ from codabench_rehearsal.console.errors import CorruptionError
 
 if TYPE_CHECKING:
     from corruptions import presets
-    from corruptions.batches import corrupt_all, corrupt_mixed, corrupt_stream
-    from corruptions.chain import corrupt_cell
+    from corruptions.chain import corrupt_all, corrupt_cell, corrupt_mixed, corrupt_stream
     from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.policy import aug_mix, rand_augment
     from corruptions.registry import corrupt, names
@@ -36,10 +35,10 @@ __all__ = [
 _HOMES = {
     "aug_mix": "policy",
     "corrupt": "registry",
-    "corrupt_all": "batches",
+    "corrupt_all": "chain",
     "corrupt_cell": "chain",
-    "corrupt_mixed": "batches",
-    "corrupt_stream": "batches",
+    "corrupt_mixed": "chain",
+    "corrupt_stream": "chain",
     "corrupt_tf": "pipeline",
     "keras_batches": "pipeline",
     "names": "registry",

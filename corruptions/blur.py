@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from corruptions._cv import cv2
-from corruptions.kernels import disk, gaussian, motion, scatter, zoom
+from corruptions.kernels import disk, gaussian, motion, warp
 from corruptions.registry import WHOLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
@@ -36,7 +36,7 @@ def draw_neighbours(streams: Streams, size: tuple[int, int], params: Glass) -> D
     _, reach, rounds = params
     bits = streams.bits32(rounds, size[0] - 2 * reach, size[1] - 2 * reach)
     chosen = np.empty(bits.shape, np.uint8)
-    scatter.scale_bits(bits.reshape(-1), (2 * reach) ** 2, chosen.reshape(-1))
+    warp.scale_bits(bits.reshape(-1), (2 * reach) ** 2, chosen.reshape(-1))
     return {"neighbour": chosen}
 
 
@@ -56,7 +56,7 @@ def glass_blur(images: Images, params: Glass, draws: Draws) -> Images:
     """
     sigma, reach, _ = params
     out = gaussian.blur(images, sigma)
-    scatter.scatter(out, reach, draws["neighbour"])
+    warp.scatter(out, reach, draws["neighbour"])
     return gaussian.blur(out, sigma)
 
 
@@ -124,10 +124,10 @@ def zoom_blur(images: Images, factors: tuple[float, ...], _draws: Draws) -> Imag
     by up to two pixels.
     """
     count, height, width, _ = images.shape
-    mean = zoom.zoom_mean(height, width, factors)
+    mean = motion.zoom_mean(height, width, factors)
     pixels = cv2.transpose(images.reshape(count, height * width, 3))
     values = pixels.reshape(height * width, count * 3).astype(np.float32)
     out = np.empty(values.shape, np.uint8)
-    zoom.sum_pixels(values, mean.starts, mean.sources, mean.weights, mean.levels, out)
+    motion.sum_pixels(values, mean.starts, mean.sources, mean.weights, mean.levels, out)
     back = cv2.transpose(out.reshape(height * width, count, 3))
     return np.asarray(back, np.uint8).reshape(images.shape)

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from corruptions._cv import cv2
 from corruptions.kernels.compiled import kernel
-from corruptions.levels import LEVELS, histograms, look_up
 from corruptions.registry import Draws, Images, Params
 from corruptions.streams import Streams
-from corruptions.values import Values, register, signed, signs
+from corruptions.values import LEVELS, Values, histograms, look_up, register, signed, signs
 
 _GREY = (0.2989, 0.5870, 0.1140)  # tf.image.rgb_to_grayscale
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / np.float32(13.0)

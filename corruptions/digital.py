@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import boxes, displace, gaussian, hsv, jpeg, levels
+from corruptions.kernels import gaussian, jpeg, levels, warp
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 
@@ -19,7 +19,7 @@ SOURCE = "Hendrycks and Dietterich, ICLR 2019 (ImageNet-C), as in imagecorruptio
 def brightness(images: Images, amount: float, _draws: Draws) -> Images:
     """Brighten: HSV value + amount (in units of the full range), clipped."""
     out = np.empty_like(images)
-    hsv.shift_hsv(images.reshape(-1), amount, 1.0, 0.0, out.reshape(-1))
+    levels.shift_hsv(images.reshape(-1), amount, 1.0, 0.0, out.reshape(-1))
     return out
 
 
@@ -33,7 +33,7 @@ def saturate(images: Images, params: tuple[float, float], _draws: Draws) -> Imag
     """
     out = np.empty_like(images)
     factor, term = map(float, params)
-    hsv.shift_hsv(images.reshape(-1), 0.0, factor, term, out.reshape(-1))
+    levels.shift_hsv(images.reshape(-1), 0.0, factor, term, out.reshape(-1))
     return out
 
 
@@ -77,7 +77,7 @@ def elastic_transform(images: Images, alpha: float, draws: Draws) -> Images:
         for name in ("down", "across")
     )
     out = np.empty_like(images)
-    displace.displace(images, dy, dx, alpha, out)
+    warp.displace(images, dy, dx, alpha, out)
     return out
 
 
@@ -98,12 +98,12 @@ def pixelate(images: Images, scale: float, _draws: Draws) -> Images:
     height, width = images.shape[1:3]
     small_height, small_width = int(height * scale), int(width * scale)
     out = np.empty_like(images)
-    boxes.pixelate(
+    levels.pixelate(
         images,
-        *boxes.boxes(height, small_height),
-        *boxes.boxes(width, small_width),
-        boxes.nearest(height, small_height),
-        boxes.nearest(width, small_width),
+        *levels.boxes(height, small_height),
+        *levels.boxes(width, small_width),
+        levels.nearest(height, small_height),
+        levels.nearest(width, small_width),
         out,
     )
     return out

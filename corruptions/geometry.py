@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions._cv import cv2
-from corruptions.kernels.slide import move_rows, slide_columns, slide_rows
+from corruptions.kernels.warp import move_rows, slide_columns, slide_rows
 from corruptions.registry import Images
 from corruptions.values import Values, register, signed
 

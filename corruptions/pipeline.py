@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.batches import corrupt_mixed
-from corruptions.chain import validate
+from corruptions.chain import corrupt_mixed, validate
 from corruptions.presets import Preset, resolve
 from corruptions.registry import Images
 

@@ -52,7 +52,6 @@ _MODULES = (
     "noise",
     "blur",
     "weather",
-    "splashes",
     "digital",
     "geometry",
     "color",

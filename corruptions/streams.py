@@ -43,7 +43,7 @@ class Streams:
 
     def bits(self, *shape: int) -> NDArray[np.uint64]:
         """Uniform 64-bit integers, shape `(n, *shape)`."""
-        from corruptions.kernels.random import fill_bits
+        from corruptions.kernels.noise import fill_bits
 
         drawn = np.empty((len(self), math.prod(shape)), np.uint64)
         fill_bits(self.keys, self._advance(drawn.shape[1]), drawn)
@@ -57,7 +57,7 @@ class Streams:
 
     def uniform32(self, *shape: int) -> NDArray[np.float32]:
         """Uniform float32 in the open interval (0, 1), shape `(n, *shape)`, 23 random bits."""
-        from corruptions.kernels.random import to_unit
+        from corruptions.kernels.noise import to_unit
 
         bits = self.bits32(*shape)
         unit = bits.view(np.float32)
@@ -66,7 +66,7 @@ class Streams:
 
     def normal32(self, *shape: int) -> NDArray[np.float32]:
         """Standard normal float32, shape `(n, *shape)`: for whole images of noise."""
-        from corruptions.kernels.random import fill_normal
+        from corruptions.kernels.noise import fill_normal
 
         count = math.prod(shape)
         pairs = (count + 1) // 2

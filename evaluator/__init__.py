@@ -13,16 +13,16 @@ from codabench_rehearsal.console.errors import EvaluationError
 
 if TYPE_CHECKING:
     from evaluator.callback import BenchmarkCallback
-    from evaluator.compare import compare
+    from evaluator.comparison.compare import compare
     from evaluator.evaluate import local_eval
-    from evaluator.result import Report
+    from evaluator.report.result import Report
 
 __all__ = ["BenchmarkCallback", "EvaluationError", "Report", "compare", "local_eval"]
 
 _HOMES = {
     "BenchmarkCallback": "callback",  # imports Keras
-    "Report": "result",
-    "compare": "compare",
+    "Report": "report.result",
+    "compare": "comparison.compare",
     "local_eval": "evaluate",
 }
 

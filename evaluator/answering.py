@@ -15,22 +15,17 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.alike import Alike
-from evaluator.asker import Asker
-from evaluator.benchmark import Questions
-from evaluator.book import UNKNOWN
+from evaluator.ask import UNKNOWN, Asker, Labels, Sheet, environment
 from evaluator.choice import SplitKind, choose, find_split
-from evaluator.environment import environment
 from evaluator.evaluate import FATAL, begun, open_store, order_secret
 from evaluator.options import Options
-from evaluator.past import Untrained
-from evaluator.plan import Plan, plan_on
+from evaluator.past import Alike, Untrained
+from evaluator.plan import Plan, Questions, plan_on
 from evaluator.progress import Display, Shown, silent
-from evaluator.remarks import ended_by, failure
-from evaluator.sheet import Labels, Sheet
-from evaluator.store import Run, Store
+from evaluator.report.remarks import ended_by, failure
+from evaluator.store.store import Run, Store
 from submission.archive import Archive, sha256_of
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 from submission.findings import Finding
 
 

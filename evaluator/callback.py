@@ -18,9 +18,9 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset, from_arrays, prefix_order
 from corruptions.chain import validate
 from corruptions.presets import Preset, resolve
-from evaluator.benchmark import Benchmark, Questions, draw_benchmark, fill_block
-from evaluator.result import Score
-from evaluator.scores import wilson
+from evaluator.metrics import wilson
+from evaluator.plan import Benchmark, Questions, draw_benchmark, fill_block
+from evaluator.report.result import Score
 
 METRIC = "bench_accuracy"
 BATCH = 32  # Keras's own default
@@ -141,7 +141,7 @@ class _Exam:
         fill_block(benchmark, questions, self.images, 1)  # Keras's own threads are waiting
         self._truth = benchmark.data.labels[questions.rows]
         self._base = len(benchmark.data)
-        # A cell's answers together weigh what its preset says, as in evaluator/scores.py.
+        # A cell's answers together weigh what its preset says, as in evaluator/metrics.py.
         asked = np.bincount(questions.cells, minlength=len(benchmark.cells))
         weights = np.array([cell.weight for cell in benchmark.cells])
         self._weights = (weights / np.maximum(asked, 1))[questions.cells]

@@ -18,16 +18,12 @@ from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
-from evaluator.asker import Asker
-from evaluator.book import Book
-from evaluator.environment import environment
-from evaluator.expecting import Expectation
+from evaluator.ask import Asker, Book, Rehearsal, environment
 from evaluator.forecast import as_prediction, figures_of
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent, waits
-from evaluator.rehearsal import Rehearsal
-from evaluator.remarks import (
+from evaluator.report.remarks import (
     contradicted,
     ended_by,
     failure,
@@ -37,14 +33,14 @@ from evaluator.remarks import (
     refuted_by_answers,
     source_of,
 )
-from evaluator.result import Report, Timing
-from evaluator.series import Series
-from evaluator.store import Run, Store, find_store
-from evaluator.storing import answers as store_answers
-from evaluator.storing.errors import StoreError
+from evaluator.report.result import Report, Timing
+from evaluator.series import Expectation, Series
+from evaluator.store import answers as store_answers
+from evaluator.store.schema import StoreError
+from evaluator.store.store import Run, Store, find_store
 from submission.archive import Archive
-from submission.checks.registry import examine
-from submission.codes import STOPS
+from submission.checks.subject import examine
+from submission.findings import STOPS
 
 PRECISION = 0.02  # half of the benchmark's interval: coarser figures are asked further
 TOPPED_UP = 512  # images of a past submission whose answers are not stored

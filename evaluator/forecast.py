@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.estimate import HIGH, LOW, Estimate
-from evaluator.estimation.inputs import Figures, LibraryCell
-from evaluator.library import described
-from evaluator.storing.rows import Prediction
+from evaluator.estimate.estimate import HIGH, LOW, Estimate
+from evaluator.estimate.inputs import Figures, LibraryCell
+from evaluator.plan import described
+from evaluator.store.rows import Prediction
 
 if TYPE_CHECKING:
-    from evaluator.benchmark import Questions
-    from evaluator.book import Book
-    from evaluator.plan import Plan, Round
+    from evaluator.ask import Book
+    from evaluator.plan import Plan, Questions, Round
 
 Mask = NDArray[np.bool_]
 METHOD = "shift matching 1 on estimate-v1"

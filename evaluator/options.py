@@ -11,9 +11,9 @@ from typing import Literal
 
 from codabench_rehearsal.challenge.profile import DEFAULT
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.sandbox.chosen_python import python_at
 from codabench_rehearsal.sandbox.job import SandboxError
-from evaluator.storing.score_text import read_phase
+from codabench_rehearsal.sandbox.places import python_at
+from evaluator.store.scores import read_phase
 
 DEFAULT_IMAGES = 1000
 NO_STORE = "none"

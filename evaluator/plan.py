@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
-from corruptions.batches import table_names
-from corruptions.chain import validate
-from corruptions.presets import Cell, Preset, Step, resolve
+from corruptions import corrupt_cell
+from corruptions.chain import table_names, validate
+from corruptions.presets import LIBRARY, Cell, Preset, Step, resolve
 from corruptions.registry import get
-from evaluator.benchmark import CLEAN, Benchmark, Questions, draw_benchmark
 from evaluator.choice import Choice, choose, find_split
-from evaluator.library import DRAWS, cell_order, library
+from evaluator.estimate.inputs import LibraryCell
 from evaluator.options import Options
-from evaluator.storing.rows import cell_text
+from evaluator.store.rows import cell_text
 
 FIRST_IMAGES = 128
 _MIX = 5  # what a random generator is for, beside the seed
@@ -189,3 +190,139 @@ def _doubled(first: int, last: int) -> Iterator[int]:
 
 
 __all__ = ["Plan", "Round", "make_plan", "plan_on", "prefix", "secret_order"]
+
+
+# The benchmark: which image is damaged how. Pure, random access, the same for every submission.
+
+
+CLEAN = Cell("clean", "clean", (), 0.0)
+_DEAL, _MIX = 1, 2  # what a random generator is for, beside the seed
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A preset drawn on a data set.
+
+    cells: the clean cell, then the preset's. dealt: int64 `(n, draws)`, the cells that each image
+    gets, as positions in `cells`; balanced, so that each cell gets its weight's share of images.
+    """
+
+    data: Dataset
+    preset: Preset
+    seed: int
+    cells: tuple[Cell, ...]
+    dealt: NDArray[np.int64]
+
+    def images(self, cell: int, rows: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
+        """The images of some rows, damaged by one cell: uint8 `(len(rows), h, w, c)`."""
+        damage = self.cells[cell]
+        pictures = self.data.pictures(rows)
+        if not damage.steps:
+            return pictures
+        return corrupt_cell(pictures, damage, self.seed, self.data.ids[rows])
+
+    def questions(self) -> Questions:
+        """Every image once clean and once for each cell it was dealt, in one seeded shuffle."""
+        count, draws = self.dealt.shape
+        rows = np.repeat(np.arange(count), draws + 1)
+        cells = np.concatenate([np.zeros((count, 1), np.int64), self.dealt], axis=1).ravel()
+        order = np.random.default_rng((self.seed, _MIX)).permutation(len(rows))
+        return Questions(rows[order], cells[order])
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the submission is asked, in order: row i of the data, damaged by cell i; `(m,)` each.
+
+    Whole numbers of four bytes or eight: there may be millions.
+    """
+
+    rows: NDArray[np.signedinteger]
+    cells: NDArray[np.signedinteger]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def blocks(self, size: int) -> list[Questions]:
+        """Cut into blocks of at most `size` questions."""
+        starts = range(0, len(self), size)
+        return [Questions(self.rows[s : s + size], self.cells[s : s + size]) for s in starts]
+
+
+def draw_benchmark(data: Dataset, preset: Preset, seed: int = 0) -> Benchmark:
+    """Deal the preset's cells to the images. Row order counts: a prefix of the rows keeps its cells."""
+    cells = (CLEAN, *preset.cells)
+    weights = np.array([cell.weight for cell in preset.cells])
+    draws = min(preset.draws, len(preset.cells))
+    return Benchmark(data, preset, seed, cells, 1 + deal(len(data), weights, draws, seed))
+
+
+def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
+    """Give each of `count` images `draws` different cells, int64 `(count, draws)`.
+
+    Each cell's share follows its weight in every prefix, as far as different cells allow: the
+    cells furthest behind their share come first, ties and near-ties broken by a seeded draw.
+    """
+    rng = np.random.default_rng((seed, _DEAL))
+    share = weights / weights.sum()
+    given = np.zeros(len(weights))
+    dealt = np.empty((count, draws), np.int64)
+    for image in range(count):
+        behind = share * draws * (image + 1) - given + rng.random(len(weights))
+        dealt[image] = np.argsort(-behind, kind="stable")[:draws]
+        given[dealt[image]] += 1
+    return dealt
+
+
+def fill_block(
+    benchmark: Benchmark, block: Questions, out: NDArray[np.uint8], workers: int
+) -> None:
+    """Write the images of a block of questions into `out`; its cells on several threads."""
+
+    def fill(cell: np.int64) -> None:
+        places = np.flatnonzero(block.cells == cell)
+        out[places] = benchmark.images(int(cell), block.rows[places])
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(fill, np.unique(block.cells)))
+
+
+# The estimator's cells, and which images each of them is asked on.
+
+
+DRAWS = 8  # cells an image at first
+_ORDER = 4  # what a random generator is for, beside the seed
+
+
+def library() -> Preset:
+    """The fixed list of cells, the same whatever preset is shown."""
+    return resolve(LIBRARY)
+
+
+def described(cells: tuple[Cell, ...]) -> tuple[LibraryCell, ...]:
+    """What the estimate knows of cells: the clean one and the library's."""
+    return tuple(
+        LibraryCell(
+            cell.name,
+            cell.family,
+            cell.severity,
+            composite=len(cell.steps) > 1,
+            clean=cell == CLEAN,
+        )
+        for cell in cells
+    )
+
+
+def cell_order(count: int, cells: int, draws: int, seed: int) -> NDArray[np.int64]:
+    """For every image all cells, int64 `(count, cells)`, counted from 0: its first ones are asked first.
+
+    Balanced and nested: in a row of `cells / draws` images, from the first one on, each cell comes
+    once among the first `draws`, and as often as others among any further ones.
+    """
+    cycle = math.ceil(cells / draws)
+    order = np.empty((count, cells), np.int64)
+    for first in range(0, count, cycle):
+        shuffled = np.random.default_rng((seed, _ORDER, first)).permutation(cells)
+        for place in range(min(cycle, count - first)):
+            order[first + place] = np.roll(shuffled, -draws * place)
+    return order

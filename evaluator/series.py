@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from codabench_rehearsal.images import Dataset
+from evaluator.ask import Rehearsal
 from evaluator.choice import find_split
-from evaluator.estimate import Estimator
-from evaluator.estimation.inputs import LibraryCell, PastScore, Target
-from evaluator.expecting import Expectation
+from evaluator.estimate.estimate import Estimate, Estimator
+from evaluator.estimate.inputs import LibraryCell, PastScore, Target
+from evaluator.forecast import figures_of, library_cells
 from evaluator.options import Options
-from evaluator.past import NOTHING, PastReader
-from evaluator.plan import Plan, make_plan
-from evaluator.store import Run, Store
+from evaluator.past import NOTHING, Past, PastReader
+from evaluator.plan import Plan, Round, make_plan
+from evaluator.store.store import Run, Store
 
 
 class Series:
@@ -80,3 +82,45 @@ def _left_out(every: Sequence[PastScore], scores: Sequence[PastScore]) -> int | 
 
 
 __all__ = ["Series"]
+
+
+# What score to expect while a submission is being asked: renewed after every round.
+
+
+@dataclass
+class Expectation:
+    """The estimate so far; None until every cell has an answer.
+
+    make: an estimator of cells, past scores and target, as `Estimator`.
+    """
+
+    past: Past
+    target: Target
+    tolerance: float
+    estimate: Estimate | None = field(default=None)
+    make: Callable[..., Estimator] = field(default=Estimator, repr=False)
+    _estimator: Estimator | None = field(default=None, repr=False)
+
+    def renew(self, rehearsal: Rehearsal, part: Round) -> None:
+        """Estimate from the answers up to a round."""
+        figures = figures_of(rehearsal.plan, rehearsal.book, rehearsal.name, part)
+        if figures is not None:
+            if self._estimator is None:  # what the past scores say stays the same in every round
+                cells = library_cells(rehearsal.plan)
+                self._estimator = self.make(cells, self.past.scores, self.target)
+            self.estimate = self._estimator.estimate(figures)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more answers would hardly narrow the interval."""
+        return self.estimate is not None and self.estimate.own_share < self.tolerance
+
+    def line(self, images: int) -> str:
+        """For the screen, while it is refined."""
+        made = self.estimate
+        if made is None:
+            return ""
+        return (
+            f"after {images:,} images: expected hidden score {made.median:.2f}, "
+            f"90 % between {made.low:.2f} and {made.high:.2f}"
+        )

@@ -10,12 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.checked import Checked
+    from codabench_rehearsal.rehearsal.check import Checked
     from codabench_rehearsal.rehearsal.notebook import check
 
 __all__ = ["Checked", "check"]
 
-_HOMES = {"Checked": "checked", "check": "notebook"}
+_HOMES = {"Checked": "check", "check": "notebook"}
 
 
 def __getattr__(name: str) -> Any:

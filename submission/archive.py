@@ -17,7 +17,7 @@ from typing import IO
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
-from submission.windows import opened
+from submission.zipping import opened
 
 CHUNK = 1 << 20
 LARGEST_TEXT = 4 << 20

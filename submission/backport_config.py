@@ -26,7 +26,7 @@ from submission.backport_graph import (
 )
 
 if TYPE_CHECKING:
-    from submission.backport_table import Table
+    from submission.backport import Table
 
 ACTIVATION_KEYS = frozenset({"activation", "recurrent_activation"})
 DROPPED, RENAMED, REPLACED = "dropped", "renamed", "replaced"

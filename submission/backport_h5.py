@@ -24,13 +24,14 @@ from submission.backport import (
     BackportError,
     backport_config,
     backport_keras_file,
+    load_table,
     saved_with,
+    targets,
     written_for,
 )
 from submission.backport_graph import BARE, Node, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
-from submission.backport_table import load_table, targets
-from submission.h5_reading import opened_h5
+from submission.h5 import opened_h5
 
 SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")
 CONFIG, VERSION = "model_config", "keras_version"

@@ -15,7 +15,7 @@ from codabench_rehearsal.console.reading import parse_json, special_kind
 from submission.backport import CONFIG, LARGEST_CONFIG, WEIGHTS
 from submission.backport_graph import ENDS, GUESTS, Node, is_graph
 from submission.backport_h5 import config_of, text
-from submission.h5_reading import opened_h5
+from submission.h5 import opened_h5
 
 # Layers that leave the range of values as it is, besides augmentations.
 _PASS_ON = (

@@ -24,13 +24,21 @@ from codabench_rehearsal.console.guard import (
 from submission.archive import Archive
 from submission.backport import Backport
 from submission.backport_h5 import backport_weights
-from submission.checks.registry import examine
+from submission.checks.subject import examine
+from submission.companions import (
+    included,
+    modules,
+    put_recipe,
+    put_split,
+    read,
+    read_splits,
+    recipe_place,
+    split_place,
+)
 from submission.findings import Finding, has_errors
-from submission.included import included, modules, read
 from submission.model_page import model_page
-from submission.packing_rules import assumptions, batch_size, refuse_impossible, server_keras
+from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
-from submission.splits import put_recipe, put_split, read_splits, recipe_place, split_place
 from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 

@@ -16,7 +16,7 @@ from typing import Any
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport import CONFIG, LARGEST_EXPANSION, METADATA, WEIGHTS
-from submission.h5_copy import Notes, copy_h5
+from submission.h5 import Notes, copy_h5
 from submission.zipping import put
 
 HDF5, ZIP = b"\x89HDF", b"PK"

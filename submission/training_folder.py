@@ -17,7 +17,7 @@ from codabench_rehearsal.console.reading import (
     require_file,
 )
 from codabench_rehearsal.console.words import LONGEST_NAME, one_line
-from submission.preprocessing import mode_of
+from submission.model_page import mode_of
 
 SCHEMA = 1
 LARGEST_SIDE = 10_000  # pixels

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.commands import local_eval, make_submission
-from evaluator.page.page import to_page
-from evaluator.report import to_text
+from evaluator.report.page import to_page
+from evaluator.report.terminal import to_text
 from submission.findings import Finding
 from tests.evaluator import pages
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from codabench_rehearsal.commands import local_eval, make_submission
 from codabench_rehearsal.console.errors import SubmissionError
-from submission.h5_reading import ForeignError, opened_h5
+from submission.h5 import ForeignError, opened_h5
 from submission.shrink import shrink
 
 MODEL = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return np.zeros(len(X), int)\n"

@@ -42,7 +42,7 @@ FILES = sorted(
     for path in (ROOT / room).rglob("*.py")
     if "__pycache__" not in path.parts
 )
-LONGEST_FILE = 330
+LONGEST_FILE = 430
 
 
 def room_of(module: str) -> str | None:
@@ -151,8 +151,8 @@ def test_terminals_show_foreign_text_as_it_is(path: Path) -> None:
 
 
 OWN_TEXTS = {  # which read back what we wrote ourselves
-    *(f"{OWN}/images/kept.py", f"{OWN}/recipes/checkpoint.py", f"{OWN}/recipes/search.py"),
-    *(f"{OWN}/commands/several.py", "submission/backport_table.py"),
+    *(f"{OWN}/images/dataset.py", f"{OWN}/recipes/checkpoint.py", f"{OWN}/recipes/search.py"),
+    *(f"{OWN}/commands/several.py", "submission/backport.py"),
 }
 
 
@@ -166,5 +166,5 @@ def test_foreign_files_come_in_by_one_door(path: Path) -> None:
     assert not calls & {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}, (
         "use codabench_rehearsal.console.reading"
     )
-    written = ("submission/h5_reading.py", "submission/h5_copy.py", "submission/backport_h5.py")
-    assert "h5py.File" not in calls or name in written, "use submission.h5_reading"
+    written = ("submission/h5.py", "submission/backport_h5.py")
+    assert "h5py.File" not in calls or name in written, "use submission.h5"

@@ -19,9 +19,8 @@ from codabench_rehearsal.console.arguments import (
 )
 from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
 from codabench_rehearsal.rehearsal.check import known_to_us
-from submission.checks.registry import all_checks
-from submission.codes import run_codes
-from submission.findings import known_codes
+from submission.checks.subject import all_checks
+from submission.findings import known_codes, run_codes
 
 
 def add_checking(parser: argparse.ArgumentParser) -> None:

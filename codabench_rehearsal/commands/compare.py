@@ -55,15 +55,15 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     inputs = read_inputs(options, words, Options(estimate=False))
     notes = [*seen_in_training(inputs), *_shared(inputs, options.trained_on)]
     from evaluator.answering import answered
-    from evaluator.compare import compare
-    from evaluator.comparing.text import show
+    from evaluator.comparison.compare import compare
+    from evaluator.comparison.text import show
     from evaluator.progress import on_terminal
 
     sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, on_terminal)
     comparison = compare(sheets, notes)
     tell_result(options, partial(show, comparison), comparison.to_json)
     if options.plot:
-        from evaluator.comparing.forest import save_plot
+        from evaluator.comparison.forest import save_plot
 
         save_plot(comparison, Path(options.plot))
     return Exit.FINE
@@ -73,7 +73,7 @@ def _check_plot(options: argparse.Namespace) -> None:
     """Before anything is asked, which may take minutes."""
     if not options.plot:
         return
-    from evaluator.comparing.forest import check_plot
+    from evaluator.comparison.forest import check_plot
 
     check_plot(Path(options.plot), len(options.zips))
 
@@ -81,7 +81,7 @@ def _check_plot(options: argparse.Namespace) -> None:
 def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:
     """A warning for each submission whose training shares damage with the benchmark."""
     from corruptions.presets import resolve
-    from evaluator.trained_on import read_given, shared_training, warning
+    from evaluator.report.training import read_given, shared_training, warning
 
     preset = resolve(inputs.options.corrupt)
     said = read_given(given, inputs.zips)

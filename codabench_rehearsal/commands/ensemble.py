@@ -41,8 +41,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         raise EvaluationError("An ensemble needs candidates: give at least two zips.")
     inputs = read_inputs(options, words, Options(estimate=False))
     from evaluator.answering import stored_sheets
-    from evaluator.comparing.vote import MOST_MEMBERS, greedy_vote
-    from evaluator.comparing.vote_text import show, to_json
+    from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
 
     sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)

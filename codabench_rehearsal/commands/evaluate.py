@@ -47,12 +47,12 @@ from codabench_rehearsal.console.guard import (
 )
 from codabench_rehearsal.sandbox.server import default_cache
 from evaluator.options import PHASE, Options
-from evaluator.storing.score_text import read_phase
+from evaluator.store.scores import read_phase
 from submission.findings import has_errors
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.sandbox.chosen_python import Python
-    from evaluator.result import Report
+    from codabench_rehearsal.sandbox.places import Python
+    from evaluator.report.result import Report
 
 EXAMPLES = """\
 examples:
@@ -155,7 +155,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         raise EvaluationError(f"{submission}: no such file. Build one: make-submission WEIGHTS")
     python = python_of(options)
     tell_python(options, python)
-    from codabench_rehearsal.images.kept import load_kept
+    from codabench_rehearsal.images.dataset import load_kept
     from codabench_rehearsal.images.keys import TO_REHEARSE
     from corruptions.compiling import announce_compiling
     from evaluator.evaluate import evaluate
@@ -210,7 +210,7 @@ def _tell(report: Report, options: argparse.Namespace) -> None:
     if options.json:
         write_or_print(options.json, report.to_json())
     if options.json != "-":
-        from evaluator.report import show
+        from evaluator.report.terminal import show
 
         show(report, console())
         if report.estimate is not None:

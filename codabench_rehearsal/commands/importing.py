@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.commands.known import opened
-from codabench_rehearsal.commands.parsers import add_store, new_parser
+from codabench_rehearsal.commands.parsers import add_store, new_parser, opened
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-from evaluator.history.importing import NO_PHASE, Imported, import_csv
-from evaluator.history.text import label, progress
-from evaluator.store import LeaderboardScore, Store, find_store
-from evaluator.storing.errors import said
-from evaluator.storing.score_text import read_phase
+from evaluator.report.history import label, progress
+from evaluator.store.importing import NO_PHASE, Imported, import_csv
+from evaluator.store.schema import said
+from evaluator.store.scores import read_phase
+from evaluator.store.store import LeaderboardScore, Store, find_store
 
 EXAMPLES = """\
 examples:

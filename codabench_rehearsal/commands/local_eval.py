@@ -52,8 +52,7 @@ def _read_and_run(words: list[str]) -> int:
 def _tell_kept(options: argparse.Namespace) -> None:
     from codabench_rehearsal.commands.parsers import say
     from evaluator.options import NO_STORE
-    from evaluator.storing.file import may_write
-    from evaluator.storing.place import find_store
+    from evaluator.store.file import find_store, may_write
 
     if options.store != NO_STORE and may_write(find_store(options.store)):
         say("what was answered so far is kept: the same command goes on from there")

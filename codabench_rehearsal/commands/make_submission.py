@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,24 +17,24 @@ from codabench_rehearsal.commands.check_arguments import (
     with_limits,
 )
 from codabench_rehearsal.commands.given import require_images, require_zip
-from codabench_rehearsal.commands.listing import end_text, next_text, packed_text
+from codabench_rehearsal.commands.next_step import next_command, rehearsal_command
 from codabench_rehearsal.commands.packing_arguments import add_packing, packing
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError, UserError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARCHIVE, Writes, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.console.words import as_json
-from codabench_rehearsal.rehearsal.check import Checking
-from codabench_rehearsal.rehearsal.checked import Checked
-from codabench_rehearsal.rehearsal.checked_text import as_lines
+from codabench_rehearsal.console.words import as_json, human_bytes
+from codabench_rehearsal.rehearsal.check import Checked, Checking, as_lines, files_text
 from submission.archive import Archive
 from submission.findings import Finding, has_errors
 from submission.packager import Packed, beside, pack, read_for
+from submission.shrink import Shrunk
 from submission.training_folder import Packing
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.rehearser import Rehearser
+    from codabench_rehearsal.rehearsal.rehearse import Rehearser
+
 
 EXAMPLES = """\
 examples:
@@ -126,7 +126,7 @@ def _rehearser(
     options: argparse.Namespace, challenge: Challenge, wanted: Packing | None = None
 ) -> Rehearser:
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
+    from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
 
     given = None if wanted is None else wanted.split
     splits = (given,) if isinstance(given, Path) else given
@@ -148,8 +148,8 @@ def _rehearser(
 
 
 def _python(given: str | None) -> str:
-    from codabench_rehearsal.sandbox.chosen_python import chosen_python
     from codabench_rehearsal.sandbox.job import SandboxError
+    from codabench_rehearsal.sandbox.places import chosen_python
 
     try:
         return chosen_python(given).path
@@ -216,3 +216,54 @@ def _code(findings: Sequence[Finding], *, strict: bool) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+# What packing did, as text for a terminal.
+
+
+def packed_text(packed: Packed) -> list[str]:
+    """The files, and what was rewritten or made smaller."""
+    return [*files_text(packed.size, packed.files), *_rewritten(packed), *_shrunk(packed)]
+
+
+def end_text(packed: Packed, options: argparse.Namespace, *, ran: bool) -> Iterator[str]:
+    """What was written."""
+    if packed.zip_path is None:
+        yield f"Nothing was written to {options.out}: mend the errors above."
+        if ran:
+            yield "To have the zip all the same: --no-run."
+        return
+    if packed.split:
+        yield f"The split is in {packed.split}: keep it beside the zip."
+
+
+def next_text(checked: Checked, challenge: Challenge, options: argparse.Namespace) -> Iterator[str]:
+    """What to type next, nothing after errors: the server's own versions first where it ran without."""
+    if has_errors(checked.findings):
+        return
+    named = challenge.tensorflow or challenge.keras
+    if checked.runs and named and not checked.ready and options.server is None:
+        yield f"next: {next_command('make-submission --check-only', [checked.zip_name], options, '--server')}"
+    yield f"next: {rehearsal_command(checked.zip_name, options)}"
+
+
+def _rewritten(packed: Packed) -> Iterator[str]:
+    for name, done in packed.backports.items():
+        if done.changes:
+            count = len(done.changes)
+            yield f"{name}: saved by Keras {done.saved_with}, rewritten for Keras {done.target} ({count} changes)"
+
+
+def _shrunk(packed: Packed) -> Iterator[str]:
+    for name, done in packed.shrunk.items():
+        parts = [f"{human_bytes(done.state)} of optimizer state left out"] if done.state else []
+        parts += ["compile settings left out"] if done.compiled else []
+        parts += [_rounded(done)] if done.rounding else []
+        sizes = f"{human_bytes(done.before)} -> {human_bytes(done.after)}"
+        sizes += f", {human_bytes(done.zipped)} in the zip" if done.zipped < done.after else ""
+        yield f"{name}: {sizes} ({', '.join(parts) or 'nothing to leave out'})"
+
+
+def _rounded(done: Shrunk) -> str:
+    share = f"{100 * done.rounding:.2g} %"
+    return f"float16 changes weights by up to {share} of the largest, in {done.rounded}"

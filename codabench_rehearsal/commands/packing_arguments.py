@@ -14,7 +14,7 @@ from codabench_rehearsal.console.arguments import positive
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.guard import INCLUDED, MODULE, WEIGHTS
 from codabench_rehearsal.console.reading import first_file
-from submission.preprocessing import mode_of
+from submission.model_page import mode_of
 from submission.training_folder import (
     ENSEMBLES,
     OUTPUTS,

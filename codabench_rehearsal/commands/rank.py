@@ -22,12 +22,12 @@ from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown
 from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.storing.score_text import read_phase
+from evaluator.store.scores import read_phase
 
 if TYPE_CHECKING:
-    from evaluator.comparing.ranking import Entry
-    from evaluator.result import Report
-    from evaluator.store import LeaderboardScore
+    from evaluator.comparison.ranking import Entry
+    from evaluator.report.result import Report
+    from evaluator.store.store import LeaderboardScore
 
 EXAMPLES = """\
 examples:
@@ -62,8 +62,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     tell_unseen(inputs, options)
     scores = _recorded(inputs, phase)
     entries = [entry for entry in _entries(inputs, scores, options) if entry is not None]
-    from evaluator.comparing.ranking import Uploads, rank, used_today
-    from evaluator.comparing.ranking_text import show, to_json
+    from evaluator.comparison.ranking import Uploads, rank, show, to_json, used_today
 
     uploads = Uploads(options.uploads_per_day, *used_today(scores, phase))
     ranking = rank(entries, phase, uploads)
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
     """The phase's scores; none where no store is kept or none was made yet."""
-    from evaluator.store import Store, find_store
+    from evaluator.store.store import Store, find_store
 
     if inputs.options.store == NO_STORE:
         return ()
@@ -115,7 +114,7 @@ def _entries(
 def _entry(
     name: str, report: Report, known: dict[str, str], options: argparse.Namespace
 ) -> Entry | None:
-    from evaluator.comparing.ranking import Entry
+    from evaluator.comparison.ranking import Entry
 
     if report.scores is None or report.estimate is None:
         errors = [f"{f.code}: {f.message}" for f in report.findings if f.severity == "error"]

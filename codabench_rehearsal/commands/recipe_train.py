@@ -135,7 +135,7 @@ def _naming_resume(options: argparse.Namespace) -> Iterator[None]:
     Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
     same command would end there again.
     """
-    from codabench_rehearsal.recipes.beginning import kept
+    from codabench_rehearsal.recipes.folder import kept
 
     try:
         yield

@@ -7,6 +7,7 @@ parsing, `guard` holds all of them against each other, before anything runs.
 from __future__ import annotations
 
 import argparse
+import os
 import stat
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from codabench_rehearsal.console.files import STDOUT, FileError, check_place, place_of
-from codabench_rehearsal.console.standard_output import is_same, refuse_shown
+from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
 
 MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -325,3 +325,34 @@ def _check_ending(option: str, out: Output, *, force: bool) -> None:
             f"{option} {out} has the ending of {_ENDINGS[ending]}, but {kind.name} would be written "
             "there: choose another name, or say --force."
         )
+
+
+# Where a shell leads standard output: never into what is read, nor into a file that is replaced.
+
+
+def refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str, Path]]) -> None:
+    """Raise `FileError` where standard output is one of these files, each with what messages call it."""
+    try:
+        shown = os.fstat(1).st_mode
+    except OSError:  # closed
+        return
+    if not stat.S_ISREG(shown):
+        return
+    for what, path in read:
+        if is_same(path, 1):
+            raise FileError(
+                f"standard output goes into {what} ({path}), which this command reads: send it elsewhere."
+            )
+    for option, path in replaced:
+        if is_same(path, 1) and not is_stream(path):
+            raise FileError(
+                f"standard output and {option} name one file, {path}: give each its own."
+            )
+
+
+def is_same(one: Path, other: Path | int) -> bool:
+    """Whether two names, or a name and an open file, stand for one file or folder that is there."""
+    try:
+        return os.path.samestat(one.stat(), os.stat(other))  # noqa: PTH116 - a number too
+    except OSError:
+        return False

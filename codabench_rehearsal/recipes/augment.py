@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.recipes import mixing, overlays
+from codabench_rehearsal.recipes import operations
+from codabench_rehearsal.recipes.operations import Warp, flipped, warped
 from codabench_rehearsal.recipes.system import Chain, RecipeError
-from codabench_rehearsal.recipes.warping import Warp, flipped, warped
 
 _LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
 
@@ -215,23 +215,23 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         ),
         "aug_mix": Augmentation(_alone(_aug_mix), "AugMix with KerasCV's defaults", ("aug_mix",)),
         "overlay_convex": Augmentation(
-            _overlay(overlays.convex),
+            _overlay(operations.convex),
             "a foreign picture mixed in, 0.1 to 0.6 of it",
             ("blend_convex",),
             pictured=True,
         ),
         "overlay_multiplicative": Augmentation(
-            _overlay(overlays.multiplicative),
+            _overlay(operations.multiplicative),
             "shaded by a foreign picture, 0.1 to 0.6 of it",
             ("blend_multiplicative",),
             pictured=True,
         ),
         "cut_mix": Augmentation(
-            mixing.cut_mix, "a rectangle of another image (CutMix)", mixes=True
+            operations.cut_mix, "a rectangle of another image (CutMix)", mixes=True
         ),
-        "mix_up": Augmentation(mixing.mix_up, "blended with another image (MixUp)", mixes=True),
+        "mix_up": Augmentation(operations.mix_up, "blended with another image (MixUp)", mixes=True),
         "cut_mix_or_mix_up": Augmentation(
-            mixing.cut_mix_or_mix_up, "CutMix or MixUp, half the time each", mixes=True
+            operations.cut_mix_or_mix_up, "CutMix or MixUp, half the time each", mixes=True
         ),
     }
 )

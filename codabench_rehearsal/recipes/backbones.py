@@ -28,7 +28,7 @@ class Backbone:
     """A network without its top.
 
     before_last: the last layer before its last block, which learns when a phase says "last".
-    preprocess: its name in `submission.preprocessing`, None where it takes 0..255 itself. least:
+    preprocess: its name in `submission.model_page`, None where it takes 0..255 itself. least:
     the smallest side that it takes, in pixels. url: where Keras fetches its ImageNet weights, ""
     for our own networks, which have none. The name is that of a function of `keras.applications`,
     or of `codabench_rehearsal.recipes.miniatures` where `url` is "".

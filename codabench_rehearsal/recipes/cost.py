@@ -18,8 +18,8 @@ import keras
 import numpy as np
 
 from codabench_rehearsal.recipes.backbones import backbone, freeze
-from codabench_rehearsal.recipes.losses import loss
-from codabench_rehearsal.recipes.networks import network, without_weights
+from codabench_rehearsal.recipes.fitting import loss
+from codabench_rehearsal.recipes.models import network, without_weights
 from codabench_rehearsal.recipes.system import Phase, System, changed
 
 _STEPS = 3  # after the first, which compiles

@@ -22,7 +22,7 @@ from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes.augment import augmented
 from codabench_rehearsal.recipes.backbones import preprocessing
 from codabench_rehearsal.recipes.system import Chain, System
-from submission.preprocessing import MODES, mode_of
+from submission.model_page import MODES, mode_of
 
 Images = NDArray[Any]  # uint8 or float32
 Targets = NDArray[np.float32]

@@ -6,23 +6,19 @@ with values 0..255; `transfer` takes what its backbone's preprocessing makes of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, regularizers
 
-from codabench_rehearsal.recipes import heads
-from codabench_rehearsal.recipes.backbones import build, preprocessing
+from codabench_rehearsal.recipes.backbones import HEAD, build, preprocessing
 from codabench_rehearsal.recipes.layers import OverlayMask
-from codabench_rehearsal.recipes.system import RecipeError
+from codabench_rehearsal.recipes.system import RecipeError, System
 
 Shape = tuple[int, int, int]
-HEADS: Mapping[str, Any] = {
-    "excited": heads.excited,
-    "two_dense": heads.two_dense,
-    "inception": heads.inception,
-}
 _MOMENTUM = 0.9  # batch norms' averages follow within some dozen steps: trainings are short
 WIDTHS: Mapping[str, Sequence[int]] = {
     "full": (32, 64, 256, 448),
@@ -39,7 +35,7 @@ def small_cnn(shape: Shape, classes: int, *, widths: Sequence[int] = (16, 32, 64
         x = layers.MaxPooling2D(2, padding="same")(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
-    return keras.Model(inputs, heads.answers(x, classes), name="small_cnn")
+    return keras.Model(inputs, answers(x, classes), name="small_cnn")
 
 
 def plain_cnn(
@@ -62,7 +58,7 @@ def plain_cnn(
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(dense, "relu")(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, heads.answers(x, classes), name="plain_cnn")
+    return keras.Model(inputs, answers(x, classes), name="plain_cnn")
 
 
 def inception_residual(
@@ -93,7 +89,7 @@ def inception_residual(
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(dense, "relu")(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, heads.answers(x, classes), name="inception_residual")
+    return keras.Model(inputs, answers(x, classes), name="inception_residual")
 
 
 def transfer(
@@ -106,7 +102,7 @@ def transfer(
     mask: bool = False,
     **options: Any,
 ) -> Any:
-    """A head of `codabench_rehearsal.recipes.heads` on a backbone of `codabench_rehearsal.recipes.backbones`; further options are the head's.
+    """A head of `codabench_rehearsal.recipes.models` on a backbone of `codabench_rehearsal.recipes.backbones`; further options are the head's.
 
     weights: "imagenet", "none" or a file. mask: `OverlayMask` comes first, which takes 0..255, so
     only in front of backbones that do.
@@ -157,3 +153,149 @@ def _inception(x: Any, width: int) -> Any:
         _convolution(pooled, width - 3 * quarter, 1),
     ]
     return layers.Concatenate()(paths)
+
+
+# What is put on a backbone's feature maps: each ends in probabilities.
+#
+# Each takes (features, classes, options). The layers' names start with `codabench_rehearsal.recipes.backbones.HEAD`, by
+# which frozen and learning layers are told apart.
+
+
+def excited(
+    features: Any,
+    classes: int,
+    *,
+    squeeze: int = 16,
+    dense: int = 128,
+    dropouts: Sequence[float] = (0.4, 0.2),
+) -> Any:
+    """reluctant_learners' head: mean of the maps, squeeze-and-excitation, Dense 128, two dropouts.
+
+    The report gives the dropouts 0.4 and 0.2, not their places: before and after the dense layer
+    is ours, and so is the squeeze to a sixteenth.
+    """
+    x = layers.GlobalAveragePooling2D(name=f"{HEAD}mean")(features)
+    width = int(x.shape[-1])
+    weights = layers.Dense(max(1, width // squeeze), "relu", name=f"{HEAD}squeeze")(x)
+    weights = layers.Dense(width, "sigmoid", name=f"{HEAD}excite")(weights)
+    x = layers.Multiply(name=f"{HEAD}excited")([x, weights])
+    x = layers.Dropout(dropouts[0], name=f"{HEAD}dropout_1")(x)
+    x = layers.Dense(dense, "relu", name=f"{HEAD}dense")(x)
+    x = layers.Dropout(dropouts[1], name=f"{HEAD}dropout_2")(x)
+    return answers(x, classes)
+
+
+def two_dense(
+    features: Any,
+    classes: int,
+    *,
+    dense: Sequence[int] = (1024, 128),
+    l2: float = 0.0,
+    dropout: float = 0.0,
+) -> Any:
+    """hidden_players' and madapenguins' head: mean of the maps, dense layers with L2 and dropout."""
+    x = layers.GlobalAveragePooling2D(name=f"{HEAD}mean")(features)
+    for number, width in enumerate(dense, start=1):
+        penalty = regularizers.L2(l2) if l2 else None
+        layer = layers.Dense(
+            width, "relu", kernel_regularizer=penalty, name=f"{HEAD}dense_{number}"
+        )
+        x = layer(x)
+        if dropout:
+            x = layers.Dropout(dropout, name=f"{HEAD}dropout_{number}")(x)
+    return answers(x, classes)
+
+
+def inception(features: Any, classes: int, *, width: int = 128, dropout: float = 0.5) -> Any:
+    """overfitting_gods' head: max-pool, four paths, concatenate, mean of the maps, dropout, dense.
+
+    Paths: 1x1, 1x1 then 3x3, 1x1 then 5x5, and a pooled one, `width` channels each. Widths, the
+    pooling that keeps the maps' size (they are 3x3 at 96 pixels) and the dropout are ours.
+    """
+    x = layers.MaxPooling2D(2, 1, padding="same", name=f"{HEAD}pool")(features)
+    paths = [_path(x, width, side) for side in (1, 3, 5)]
+    pooled = layers.MaxPooling2D(3, 1, padding="same", name=f"{HEAD}path_pool")(x)
+    paths.append(_path_convolution(pooled, width, 1, "path_pool_conv"))
+    x = layers.Concatenate(name=f"{HEAD}paths")(paths)
+    x = layers.GlobalAveragePooling2D(name=f"{HEAD}mean")(x)
+    x = layers.Dropout(dropout, name=f"{HEAD}dropout")(x)
+    return answers(x, classes)
+
+
+def _path(x: Any, width: int, side: int) -> Any:
+    """A 1x1 bottleneck, and a wider convolution behind it where `side` is over 1."""
+    if side == 1:
+        return _path_convolution(x, width, 1, "path_1")
+    x = _path_convolution(x, max(1, width // 2), 1, f"path_{side}_neck")
+    return _path_convolution(x, width, side, f"path_{side}")
+
+
+def _path_convolution(x: Any, width: int, side: int, name: str) -> Any:
+    return layers.Conv2D(width, side, padding="same", activation="relu", name=f"{HEAD}{name}")(x)
+
+
+def answers(x: Any, classes: int) -> Any:
+    """Probabilities as float32: half precision would round the small ones to nothing."""
+    return layers.Dense(classes, activation="softmax", dtype="float32", name=f"{HEAD}answers")(x)
+
+
+# From a system to its network, in the precision that it computes in.
+
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def network(
+    system: System, shape: tuple[int, int, int], classes: int, weights: str = "none"
+) -> Any:
+    """The system's network, uncompiled; weights: of its backbone, "imagenet", "none" or a path.
+
+    Raises `RecipeError` for a network that there is not, and as `codabench_rehearsal.recipes.backbones.build` does.
+    """
+    if system.model not in NETWORKS:
+        raise RecipeError(f"{system.name}: no network {system.model!r} in recipes/models.py.")
+    options = dict(system.model_options)
+    if system.backbone is not None:
+        options["weights"] = weights
+    return NETWORKS[system.model](shape, classes, **options)
+
+
+def without_weights(system: System, shape: tuple[int, int, int], classes: int) -> Any:
+    """The same network with every shape and no values: nothing is drawn, allocated or computed.
+
+    Only good for looking at; a thread of its own, because Keras remembers weights without values
+    for each thread, and the next one would draw them all.
+    """
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return network(system, shape, classes)
+
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(build).result()
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Networks built here compute in this precision; afterwards it is again as before."""
+    if precision not in PRECISIONS:
+        raise RecipeError(f"No precision {precision!r}; known: {', '.join(PRECISIONS)}.")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+HEADS: Mapping[str, Any] = {
+    "excited": excited,
+    "two_dense": two_dense,
+    "inception": inception,
+}
+NETWORKS: Mapping[str, Any] = {
+    "small_cnn": small_cnn,
+    "plain_cnn": plain_cnn,
+    "inception_residual": inception_residual,
+    "transfer": transfer,
+}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.recipes.system import RecipeError
-from submission.h5_reading import opened_h5
+from submission.h5 import opened_h5
 
 # The deviations of ImageNet's colours, which Keras's EfficientNet files hold in a variance's place.
 _DEVIATION = (0.229, 0.224, 0.225)

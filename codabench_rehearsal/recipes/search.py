@@ -21,9 +21,9 @@ from typing import Any
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes import models
-from codabench_rehearsal.recipes.beginning import SEARCH, make_folder, refuse_cut_off
 from codabench_rehearsal.recipes.checkpoint import require_same
 from codabench_rehearsal.recipes.fitting import DivergedError
+from codabench_rehearsal.recipes.folder import SEARCH, make_folder, refuse_cut_off
 from codabench_rehearsal.recipes.progress import Progress, Say, Tell
 from codabench_rehearsal.recipes.system import Change, RecipeError, System, changed
 from codabench_rehearsal.recipes.train import TrainingRun, belonging, train

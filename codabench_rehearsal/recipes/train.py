@@ -11,18 +11,19 @@ import numpy as np
 
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes.backbones import IMAGENET, NONE
-from codabench_rehearsal.recipes.beginning import begin, clear, only_training
 from codabench_rehearsal.recipes.checkpoint import Checkpoint, identity
-from codabench_rehearsal.recipes.figures import accuracy
 from codabench_rehearsal.recipes.folder import (
     Facts,
     Member,
+    begin,
+    clear,
     in_float32,
     mark_finished,
+    only_training,
     write_folder,
 )
-from codabench_rehearsal.recipes.learning import Task, learn, validation_chain, work
-from codabench_rehearsal.recipes.networks import PRECISIONS, computing_in, network
+from codabench_rehearsal.recipes.learning import Task, accuracy, learn, validation_chain, work
+from codabench_rehearsal.recipes.models import PRECISIONS, computing_in, network
 from codabench_rehearsal.recipes.prepare import Prepared, prepare
 from codabench_rehearsal.recipes.progress import Progress, Reporter, Say, Tell
 from codabench_rehearsal.recipes.system import RecipeError, System, changed

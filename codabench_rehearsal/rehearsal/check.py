@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.patience import said_when_slow
-from codabench_rehearsal.rehearsal.checked import Checked, unknown_to_all
+from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from submission.archive import Archive
-from submission.checks.registry import all_checks, examine
-from submission.codes import refuted, run_codes, stops
-from submission.findings import Finding, has_errors, without
+from submission.checks.subject import all_checks, examine
+from submission.findings import Finding, has_errors, refuted, run_codes, stops, without
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.several_places import Rehearsal
+    from codabench_rehearsal.rehearsal.rehearse import Rehearsal
+
 
 Rehearse = Callable[[Archive], "Rehearsal"]
 
@@ -65,7 +66,7 @@ class Checking:
 
     def _weighed(self, finding: Finding) -> Finding:
         """A finding that was read, in the light of every run."""
-        from codabench_rehearsal.rehearsal.several_places import is_servers
+        from codabench_rehearsal.rehearsal.rehearse import is_servers
 
         for run in self.rehearsal.runs if self.rehearsal else ():
             theirs = is_servers(run, self.challenge)
@@ -114,7 +115,7 @@ class Checking:
         return self._ran(checked, self.rehearsal, unknown)
 
     def _ran(self, checked: Checked, rehearsal: Rehearsal, unknown: tuple[str, ...]) -> Checked:
-        from codabench_rehearsal.rehearsal.several_places import as_document, is_ready
+        from codabench_rehearsal.rehearsal.rehearse import as_document, is_ready
 
         doubtful = any(f.kind == "scores" and f.severity != "note" for f in checked.findings)
         ready = (
@@ -142,3 +143,193 @@ class Checking:
 def known_to_us() -> list[str]:
     """Every code that there is."""
     return [check.code for check in all_checks()] + [line.code for line in run_codes()]
+
+
+# All that is known of a zip: what the checks and the dry runs found, and how far the verdict reaches.
+
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of checking a zip.
+
+    files: name -> bytes once unpacked. ignored: code -> how often it was found and left out. runs:
+    what each dry run showed, for machines (`rehearsal.as_document`). images: what was asked about.
+    ran_in: where it ran without an error that says the most, "" where it did not. ready: whether
+    that was under the server's own versions. unchecked: what nobody can know from here.
+    """
+
+    zip_name: str
+    sha256: str
+    size: int
+    files: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    runs: tuple[Mapping[str, Any], ...] = ()
+    images: str = ""
+    ran_in: str = ""
+    ready: bool = False
+    unchecked: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """What is wrong for certain, or waste."""
+        return tuple(finding for finding in self.findings if not finding.is_unknown)
+
+    @property
+    def unknown(self) -> tuple[Finding, ...]:
+        """What may be wrong on this server: nobody knows from here."""
+        return tuple(finding for finding in self.findings if finding.is_unknown)
+
+    @property
+    def verdict(self) -> str:
+        """In rising order: "has errors", "looks right", "runs here", "runs under ..."."""
+        if has_errors(self.findings):
+            return "has errors"
+        return f"runs {self.ran_in}" if self.ran_in else "looks right"
+
+    def document(self) -> dict[str, Any]:
+        """Everything, for machines."""
+        return {
+            "schema": SCHEMA,
+            "zip": self.zip_name,
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "files": dict(self.files),
+            "verdict": self.verdict,
+            "ready": self.ready,
+            "findings": [asdict(finding) for finding in self.findings],
+            "ignored": dict(self.ignored),
+            "images": self.images,
+            "runs": [dict(run) for run in self.runs],
+            "not_checked": [*self.unchecked, *(f"{f.code}: {f.message}" for f in self.unknown)],
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+        }
+
+    def to_json(self) -> str:
+        """`document()` as JSON text."""
+        return as_json(self.document())
+
+    def lines_of_zip(self) -> list[str]:
+        """Its size and its largest files."""
+        return files_text(self.size, self.files)
+
+    def __str__(self) -> str:
+        return "\n".join(as_lines(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def unknown_to_all(challenge: Challenge) -> tuple[str, ...]:
+    """What no check here can tell, because nobody wrote it down."""
+    lines = []
+    if challenge.sizes.zip_bytes is None:
+        lines.append("upload limit")
+    lines.append(
+        "packages of the server" if challenge.python else "Python and packages of the server"
+    )
+    return tuple(lines)
+
+
+# What was found in a zip, as lines for a terminal and as HTML for a notebook.
+
+
+LARGEST = 5
+TRACE = "         | "  # before each line that the submission wrote
+_MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
+_STYLE = (
+    "<style>.submission{font:14px system-ui,sans-serif}.submission .error{color:#c62828;"
+    "font-weight:600}.submission .warning{color:#b26a00}.submission pre{font-size:12px;"
+    "opacity:.8}</style>"
+)
+
+
+def files_text(size: int, files: Mapping[str, int]) -> list[str]:
+    """The zip's size and its largest files."""
+    largest = sorted(files.items(), key=lambda item: -item[1])[:LARGEST]
+    lines = [f"  {human_bytes(bytes_):>10}  {shown(member)}" for member, bytes_ in largest]
+    return [f"zip {human_bytes(size)}, {len(files)} files; the largest:", *lines]
+
+
+def findings_text(findings: Iterable[Finding], *, details: bool = False) -> list[str]:
+    """Two lines a finding: what, and what to do; the submission's own traceback below if wanted."""
+    lines = []
+    for finding in findings:
+        mark = "unknown" if finding.is_unknown else _MARKS[finding.severity]
+        lines.append(f"{mark} {finding.code}: {finding.message}")
+        lines += [f"         {finding.advice}"] if finding.advice else []
+        lines += marked(finding.detail, TRACE) if details and finding.detail else []
+    return lines
+
+
+def as_lines(checked: Checked) -> Iterator[str]:
+    """What ran, what was found, what is not checked or hangs on what nobody knows, the verdict."""
+    yield from runs_text(checked)
+    yield from findings_text(checked.told, details=True)
+    if checked.ignored:
+        codes = (f"{code} ({count})" for code, count in sorted(checked.ignored.items()))
+        yield f"ignored: {', '.join(codes)}"
+    if checked.unchecked:
+        yield f"Not checked: {'; '.join(checked.unchecked)}."
+    yield from findings_text(checked.unknown, details=True)
+    yield verdict_text(checked)
+
+
+def runs_text(checked: Checked) -> Iterator[str]:
+    """One line a dry run, and the limits that this machine could not hold."""
+    if checked.runs:
+        yield f"asked about {checked.images}"
+    for run in checked.runs:
+        yield f"dry run {run['place']}: {_run_text(run)}"
+    loose = {
+        f"{name} ({how})"
+        for run in checked.runs
+        for name, how in run["limits"].items()
+        if "not held" in how
+    }
+    if loose:
+        yield f"limits not held on this machine: {'; '.join(sorted(loose))}"
+
+
+def verdict_text(checked: Checked) -> str:
+    """The last line: one of three verdicts, and "ready" for the highest alone."""
+    end = ": ready to upload" if checked.ready else ""
+    return f"{shown(checked.zip_name)} {checked.verdict}{end} (sha256 {checked.sha256[:12]})."
+
+
+def as_html(checked: Checked) -> str:
+    """One self-contained `<div>`; all foreign text is escaped."""
+    parts = [f"<p>{_text(line)}</p>" for line in runs_text(checked)]
+    for found in (*checked.told, *checked.unknown):
+        mark = "unknown" if found.is_unknown else found.severity
+        said = f"{mark} {found.code}: {found.message}"
+        trace = f"<pre>{_text(found.detail)}</pre>" if found.detail else ""
+        parts.append(
+            f'<p><span class="{found.severity}">{_text(said)}</span><br>{_text(found.advice)}</p>{trace}'
+        )
+    if checked.unchecked:
+        parts.append(f"<p>Not checked: {_text('; '.join(checked.unchecked))}.</p>")
+    parts.append(f"<p><b>{_text(verdict_text(checked))}</b></p>")
+    return f'{_STYLE}<div class="submission">{"".join(parts)}</div>'
+
+
+def _run_text(run: Mapping[str, Any]) -> str:
+    if not run["answered"]:
+        return "no answer"
+    parts = [f"{run['seconds']['start']:.1f} s to load"]
+    cost = run["hidden_images"]
+    if cost:
+        seconds = max(cost["seconds"], 1.0)
+        needs = f"about {seconds:.0f} s and {human_bytes(cost['peak_bytes'])}"
+        parts.append(f"{needs} for {cost['images']:,} images (asked: {cost['asked']:,})")
+    if run["accuracy"] is not None:
+        parts.append(f"accuracy {run['accuracy']:.3f} on the images asked about")
+    return ", ".join(parts)
+
+
+def _text(value: str) -> str:
+    return html.escape(several_lines(value))

@@ -11,8 +11,7 @@ from codabench_rehearsal.console.words import human_bytes
 from codabench_rehearsal.rehearsal.questions import Interview
 from codabench_rehearsal.sandbox.job import CEILINGS, Limits
 from codabench_rehearsal.sandbox.outcome import Call, Outcome
-from submission.codes import found
-from submission.findings import Finding
+from submission.findings import Finding, found
 
 PLATFORMS_SECONDS = 600  # Codabench's default where the organisers set no limit
 MEMORY_SHARE = 0.8  # of what is free: beyond it a child is ended, whatever the platform's limit

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import cleaned, uncoloured
-from submission.codes import found
-from submission.findings import Finding
+from submission.findings import Finding, found
 
 LONGEST_TRACE = 30
 _LIMITS = ("time", "memory", "processes", "log", "disk")

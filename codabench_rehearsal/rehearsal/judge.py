@@ -19,8 +19,7 @@ from codabench_rehearsal.rehearsal.failures import Failure, explain, plain
 from codabench_rehearsal.rehearsal.questions import Answer, Interview
 from codabench_rehearsal.rehearsal.scale import Difference, diagnosis, guess_level
 from codabench_rehearsal.sandbox.outcome import Outcome, Problem
-from submission.codes import found
-from submission.findings import Finding, Kind
+from submission.findings import Finding, Kind, found
 
 TOLERATED = 0.01  # of the images; below it floating point may be the reason
 CONSTANT_SHARE = 0.95

@@ -13,10 +13,9 @@ from codabench_rehearsal.challenge.profile import DEFAULT, load_challenge
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
-from codabench_rehearsal.rehearsal.check import Checking, known_to_us
-from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.check import Checked, Checking, known_to_us
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
 from submission.archive import Archive
 from submission.findings import known_codes
 

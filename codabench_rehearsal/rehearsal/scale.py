@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.rehearsal.questions import Interview, Labels, Question, rows_in_time
-from submission.preprocessing import MODES
+from submission.model_page import MODES
 
 ALPHA = 0.01  # that a right submission is blamed, over all readings together
 NEAR = 0.03  # of the best reading's accuracy: as good, so that the simpler one is named

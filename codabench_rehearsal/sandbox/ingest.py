@@ -16,11 +16,10 @@ from typing import Literal
 
 from codabench_rehearsal.console.room import NoRoomError, full_temporary, no_room, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.sandbox.allowance import Allowance
-from codabench_rehearsal.sandbox.answers import Rule
 from codabench_rehearsal.sandbox.blocks import (
     LOOK_SECONDS,
     SPARE_BYTES,
+    Allowance,
     Block,
     Feeder,
     Fill,
@@ -36,9 +35,10 @@ from codabench_rehearsal.sandbox.outcome import (
     read_labels,
     read_note,
     read_outcome,
+    refused_here,
 )
-from codabench_rehearsal.sandbox.refused import refused_here
 from codabench_rehearsal.sandbox.run import POLL_SECONDS, python_environment, start
+from codabench_rehearsal.sandbox.validate import Rule
 
 PROGRAMS = Path(__file__).parent / "programs"
 STAGE_SECONDS = 0.2  # between looks at how far the child is

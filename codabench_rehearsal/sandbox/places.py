@@ -1,12 +1,215 @@
-"""Which files a Python needs to run, as plain paths: nothing is started to find out."""
+"""Which Python runs a submission: the one that is named, the one that is active, or our own.
+
+An isolated install of ours (uvx, pipx) has none of the user's packages: a zip that needs them would
+fail here and run on the platform.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
+import json
 import os
+import platform
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from codabench_rehearsal.sandbox.job import SandboxError
+
+# What answers depend on, as far as it has a version; pip tells how more is installed.
+PACKAGES = (
+    *("numpy", "tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn"),
+    *("opencv-python-headless", "opencv-python", "scipy", "pillow"),
+)
+FRAMEWORKS = {
+    "tensorflow": "TensorFlow",
+    "tensorflow-cpu": "TensorFlow",
+    "keras": "Keras",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "scikit-learn": "scikit-learn",
+}
+OLDEST = (3, 9)  # that our ingestion program runs on
+SECONDS = 60.0  # for a Python to import numpy from a cold disk
+_ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")  # in this order: a virtual environment lies within conda
+_EXPECTED = "expected a Python such as ~/venv/bin/python, or an environment's folder"
+# Old syntax: the Python asked may be any.
+QUESTION = """
+import json, platform, sys
+found = {}
+try:
+    from importlib import metadata
+    for name in sys.argv[1:]:
+        try:
+            found[name] = str(metadata.version(name))
+        except Exception:
+            pass
+except ImportError:
+    pass
+lacks = ""
+try:
+    import numpy
+except Exception as error:
+    lacks = "%s: %s" % (type(error).__name__, error)
+print(json.dumps({"path": sys.executable, "version": platform.python_version(),
+                  "versions": found, "lacks": lacks}))
+"""
+
+
+@dataclass(frozen=True)
+class Python:
+    """path: the program that is started; version: "3.12.4"; versions: package -> version there."""
+
+    path: str
+    version: str
+    versions: Mapping[str, str]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the one that runs this tool."""
+        return self.path == sys.executable
+
+    @property
+    def frameworks(self) -> frozenset[str]:
+        """What it has of that submissions are made with."""
+        return frozenset(name for key, name in FRAMEWORKS.items() if key in self.versions)
+
+    def install(self, package: str) -> str:
+        """The command that installs a package into it."""
+        if self.is_own and "ipykernel" in sys.modules:
+            return f"%pip install {package}"
+        if "pip" in self.versions:
+            return f"{self.path} -m pip install {package}"
+        return f"uv pip install --python {self.path} {package}"
+
+    def __str__(self) -> str:
+        """Such as "/home/u/venv/bin/python (Python 3.12.4, Keras 3.5.0)"."""
+        named = {FRAMEWORKS[key]: self.versions[key] for key in FRAMEWORKS if key in self.versions}
+        named.pop("scikit-learn", None)
+        parts = [f"Python {self.version}", *(f"{name} {it}" for name, it in named.items())]
+        return f"{self.path} ({', '.join(parts)})"
+
+
+@functools.cache
+def own_python() -> Python:
+    """The Python that runs this tool."""
+    versions = {}
+    for name in (*PACKAGES, "pip"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Python(sys.executable, platform.python_version(), versions)
+
+
+@functools.cache
+def python_at(given: str) -> Python:
+    """The Python that somebody names: a program, a name on PATH, or the folder of an environment.
+
+    Raises `SandboxError`, one sentence, for what is no Python, is too old, or has no numpy.
+    """
+    path = _program(given)
+    if path == sys.executable:
+        return own_python()
+    _check_is_python(given, path)
+    said = _asked(path)
+    path = str(said.get("path") or path)  # a shim of pyenv's starts another one
+    if path == sys.executable:
+        return own_python()
+    found = Python(
+        path, str(said["version"]), {str(k): str(v) for k, v in said["versions"].items()}
+    )
+    if tuple(int(part) for part in found.version.split(".")[:2]) < OLDEST:
+        raise SandboxError(f"{given} is Python {found.version}: expected 3.{OLDEST[1]} or newer")
+    if said["lacks"]:
+        raise SandboxError(
+            f"{given} cannot import numpy ({said['lacks']}): {found.install('numpy')}, or name another"
+        )
+    return found
+
+
+def active_python() -> Python:
+    """The virtual or conda environment that is active in the shell, if it is of use; else our own.
+
+    One that has no numpy, or less of the frameworks than ours and nothing more, is passed over.
+    """
+    own = own_python()
+    for folder in filter(None, map(os.environ.get, _ACTIVE)):
+        if Path(folder).resolve() == Path(sys.prefix).resolve():
+            return own
+        try:
+            found = python_at(folder)
+        except SandboxError:
+            continue
+        if not found.frameworks < own.frameworks:
+            return found
+    return own
+
+
+def chosen_python(given: str | None) -> Python:
+    """For a command: the one of its option `--python`, else the active one. Raises `SandboxError`."""
+    return python_at(given) if given else active_python()
+
+
+def _program(given: str) -> str:
+    """The absolute path, links left as they are: an environment's Python is one."""
+    word = os.path.expanduser(given)  # noqa: PTH111 - leaves "~" as it is where there is no home
+    path = Path(word)
+    if path.is_dir():
+        programs = (path / "bin" / "python", path / "bin" / "python3")
+        inside = next((program for program in programs if program.is_file()), None)
+        if inside is None:
+            raise SandboxError(f"{given} is a folder without bin/python: {_EXPECTED}")
+        return str(inside.absolute())
+    found = shutil.which(word)  # "./python" is not to be looked for on PATH
+    if found is None:
+        why = "is no program that may be started" if path.exists() else "is not there"
+        raise SandboxError(f"{given} {why}: {_EXPECTED}")
+    return str(Path(found).absolute())
+
+
+def _check_is_python(given: str, path: str) -> None:
+    """Before it is given code to run: a shell would take that for commands."""
+    said = _output(path, "--version")
+    if not said.startswith("Python 3."):
+        shown = said.splitlines()[0][:80] if said else "nothing"
+        raise SandboxError(f"{given} is no Python 3 (--version says {shown!r}): {_EXPECTED}")
+
+
+def _asked(path: str) -> dict[str, Any]:
+    text = _output(path, "-I", "-c", QUESTION, *PACKAGES, "pip")
+    try:
+        return dict(json.loads(text.splitlines()[-1]))
+    except (ValueError, IndexError, TypeError):
+        raise SandboxError(f"{path} did not say what it has: {_EXPECTED}") from None
+
+
+def _output(path: str, *words: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - a Python that the user named or activated
+            [path, *words],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        raise SandboxError(f"{path} did not answer within {SECONDS:.0f} s: {_EXPECTED}") from None
+    except OSError as error:
+        why = error.strerror or error
+        raise SandboxError(f"{path} could not be started ({why}): {_EXPECTED}") from None
+    return (done.stdout or done.stderr).strip()
+
+
+# Which files a Python needs to run, as plain paths: nothing is started to find out.
+
 
 _SITES = ("site-packages", "dist-packages")
 _FEW_PARTS = 3  # "/", "usr" or "opt", and a name: nothing shorter is shown as a whole

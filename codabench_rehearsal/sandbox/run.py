@@ -8,19 +8,20 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.sandbox import docker, tree
+from codabench_rehearsal.sandbox import docker, processes
 from codabench_rehearsal.sandbox.cgroups import Group, make_groups
-from codabench_rehearsal.sandbox.held import look_inside
 from codabench_rehearsal.sandbox.isolation import Report, mechanisms, specification, tasks
 from codabench_rehearsal.sandbox.job import Ended, Job, JobResult, SandboxError
-from codabench_rehearsal.sandbox.log import Log
 from codabench_rehearsal.sandbox.places import interpreter_places
+from codabench_rehearsal.sandbox.processes import look_inside
 from codabench_rehearsal.sandbox.watch import Watch
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
@@ -164,20 +165,20 @@ class Running:
         if self.job.image:
             docker.stop(self._mark)
         launcher = self._process.pid
-        stopped = tree.are_stopped(look_inside(launcher, self._report.facts).pids)
-        was_stopped = tree.are_stopped([launcher])
-        tree.send(launcher, signal.SIGTERM)  # the launcher ends the tree and then itself
+        stopped = processes.are_stopped(look_inside(launcher, self._report.facts).pids)
+        was_stopped = processes.are_stopped([launcher])
+        processes.send(launcher, signal.SIGTERM)  # the launcher ends the tree and then itself
         deadline = time.monotonic() + (STOPPED_SECONDS if was_stopped else KILL_SECONDS)
         while (code := self._reap()) is None:
-            tree.send(launcher, signal.SIGCONT)
+            processes.send(launcher, signal.SIGCONT)
             if time.monotonic() > deadline:
-                tree.kill(launcher)
+                processes.kill(launcher)
             time.sleep(POLL_SECONDS / 10)
         return self._finish(why, code, stopped=stopped)
 
     def _finish(self, ended: Ended, code: int, *, stopped: bool = False) -> JobResult:
         seconds, facts = self.seconds, self._report.facts
-        tree.kill_group(self._process.pid)
+        processes.kill_group(self._process.pid)
         if facts and facts["level"] != "namespaces":
             self._sweep()
         self._put_away()
@@ -203,9 +204,9 @@ class Running:
     def _sweep(self) -> None:
         """Without a process namespace some may have hidden; they still carry our mark."""
         deadline = time.monotonic() + KILL_SECONDS
-        while (found := tree.marked(self._mark)) and time.monotonic() < deadline:
+        while (found := processes.marked(self._mark)) and time.monotonic() < deadline:
             for pid in found:
-                tree.send(pid, signal.SIGKILL)
+                processes.send(pid, signal.SIGKILL)
 
 
 def start(job: Job) -> Running:
@@ -242,3 +243,66 @@ def _groups(job: Job) -> list[Group]:
 
 
 __all__ = ["interpreter_places", "python_environment", "run", "start"]
+
+
+# What a child prints, read as it comes: head and tail are kept, a flood is stopped.
+
+
+HEAD = 64 * 1024
+TAIL = 192 * 1024
+
+
+class Log:
+    """Reads a pipe in a thread.
+
+    limit: bytes after which it reads no more, so that the child waits; as many again from each
+    `renew` on.
+    """
+
+    def __init__(self, pipe: IO[bytes], limit: int | None = None) -> None:
+        self._limit = limit
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = 0
+        self._seen = self._counted_from = 0
+        self._over = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more than the limit was printed."""
+        return self._over.is_set()
+
+    def renew(self) -> None:
+        """Count from here on; what was a flood before stays one."""
+        self._counted_from = self._seen
+
+    def end(self) -> None:
+        """The child is dead: let go of the pipe."""
+        self._ended.set()
+
+    def text(self) -> str:
+        """What was kept; waits shortly for the pipe's end (a stray process may hold it open)."""
+        self._thread.join(timeout=1.0)
+        cut = f"\n[... {self._dropped} bytes cut ...]\n".encode() if self._dropped else b""
+        return (bytes(self._head) + cut + bytes(self._tail)).decode("utf-8", "replace")
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 65536):
+                self._keep(chunk)
+                self._seen += len(chunk)
+                if self._limit is not None and self._seen - self._counted_from > self._limit:
+                    self._over.set()
+                    self._ended.wait()  # a full pipe holds the child back meanwhile
+                    return
+
+    def _keep(self, chunk: bytes) -> None:
+        room = max(HEAD - len(self._head), 0)
+        self._head += chunk[:room]
+        self._tail += chunk[room:]
+        if len(self._tail) > 2 * TAIL:
+            self._dropped += len(self._tail) - TAIL
+            del self._tail[:-TAIL]

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.sandbox import tree
+from codabench_rehearsal.sandbox import processes
 from codabench_rehearsal.sandbox.cgroups import Group
-from codabench_rehearsal.sandbox.held import (
+from codabench_rehearsal.sandbox.isolation import MOST_FILES
+from codabench_rehearsal.sandbox.job import Ended, Job
+from codabench_rehearsal.sandbox.processes import (
     Held,
     Inside,
     Named,
@@ -19,8 +21,6 @@ from codabench_rehearsal.sandbox.held import (
     mapped_bytes,
     open_files,
 )
-from codabench_rehearsal.sandbox.isolation import MOST_FILES
-from codabench_rehearsal.sandbox.job import Ended, Job
 
 POLL_SECONDS = 0.05
 DISK_POLL_SECONDS = 0.1
@@ -88,20 +88,20 @@ class Watch:
         if facts.get("level", "namespaces") != "namespaces":
             self._disk.add(self._copies, self._copied)
         nameless = held.disk_bytes + inside.scratch_bytes
-        self._disk.look(tree.written_bytes(inside.pids), nameless, inside.scratch_files)
+        self._disk.look(processes.written_bytes(inside.pids), nameless, inside.scratch_files)
         over = self._disk.is_over()
         self._next_disk = _next_look(now, DISK_POLL_SECONDS)
         return "disk" if over else None
 
     def _is_memory_over(self, inside: Inside, held: Held, *, own_root: bool) -> bool:
-        each, limit = tree.resident_bytes(inside.pids), self._limits.memory_bytes
+        each, limit = processes.resident_bytes(inside.pids), self._limits.memory_bytes
         beside = inside.scratch_bytes + inside.shared_bytes
         beside += 0 if self._is_counted else held.memory_bytes
         total = sum(each) + beside
         if total > self._largest_sum * GROWTH:
             self._largest_sum = total
             shared = len(inside.pids) > 1  # only then may pages be counted twice
-            own = tree.own_bytes(inside.pids) + beside if shared else total
+            own = processes.own_bytes(inside.pids) + beside if shared else total
             # Shares of processes that begin or end meanwhile are lost: no less than the largest.
             self.peak_bytes = max(self.peak_bytes, own, max(each, default=0))
         named = {} if own_root or self._is_counted else self._named.new(held)
@@ -109,7 +109,7 @@ class Watch:
             return False
         others = self._named.held_by_others(named, inside) if named else ()
         beside += sum(size for path, size in named.items() if path not in others)
-        own = tree.own_bytes(inside.pids) if len(inside.pids) > 1 else sum(each)
+        own = processes.own_bytes(inside.pids) if len(inside.pids) > 1 else sum(each)
         if beside:
             own -= mapped_bytes(inside.pids, held.shared, inside.devices)
         return own + beside > limit

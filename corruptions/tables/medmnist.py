@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from corruptions import blur
 from corruptions._cv import cv2
-from corruptions.levels import LEVELS, look_up
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 from corruptions.tables import operators
+from corruptions.values import LEVELS, look_up
 
 TABLE = "medmnist-blood"
 SOURCE = (

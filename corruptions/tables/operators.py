@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import motion, zoom
+from corruptions.kernels import motion
 from corruptions.kernels.compiled import kernel
 from corruptions.registry import (
     DEFAULT_TABLE,
@@ -95,8 +95,8 @@ def centred_taps(length: int, factor: float) -> tuple[Indices, NDArray[np.float6
 
     For each point: its first source pixel, and the weights of that one and the next.
     """
-    left, weights = zoom.line_taps(length, factor)
-    first, spare = zoom.crop(length, factor)[0], (len(left) - length) // 2
+    left, weights = motion.line_taps(length, factor)
+    first, spare = motion.crop(length, factor)[0], (len(left) - length) // 2
     part = slice(spare, spare + length)
     return first + left[part], weights[part]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions import blur, frost_photos
+from corruptions import blur, pictures
 from corruptions._cv import cv2
-from corruptions.kernels import gaussian, sky, zoom
+from corruptions.kernels import gaussian, motion, sky
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 from corruptions.tables import operators
@@ -82,7 +82,7 @@ corruption("digital", (0.9, 0.8, 0.7, 0.6, 0.5), table=TABLE, source=SOURCE)(ope
 
 def draw_snow(streams: Streams, size: tuple[int, int], params: Snow) -> Draws:
     """`flake`: standard normals for the part of the image that the zoom shows; `angle`: degrees."""
-    shown = tuple(zoom.crop(length, params[2])[1] for length in size)
+    shown = tuple(motion.crop(length, params[2])[1] for length in size)
     return {"flake": streams.normal32(*shown), "angle": streams.uniform(-135, -45)}
 
 
@@ -122,14 +122,14 @@ def snow(images: Images, params: Snow, draws: Draws) -> Images:
 def _shown_taps(length: int, factor: float) -> tuple[NDArray[np.int64], Reals]:
     """`centred_taps`, counted from the first pixel that the zoom shows: only those are drawn."""
     left, weights = operators.centred_taps(length, factor)
-    return left - zoom.crop(length, factor)[0], weights
+    return left - motion.crop(length, factor)[0], weights
 
 
 @functools.lru_cache(maxsize=4)
 def _frost(height: int, width: int) -> tuple[NDArray[np.uint8], ...]:
     """The first five photographs, RGB, at 0.3 times their size for a side of 64."""
     scale = 0.3 * max(height, width) / SIDE
-    scaled = (cv2.resize(photo, (0, 0), fx=scale, fy=scale) for photo in frost_photos.photos()[:5])
+    scaled = (cv2.resize(photo, (0, 0), fx=scale, fy=scale) for photo in pictures.photos()[:5])
     return tuple(np.ascontiguousarray(photo[..., ::-1], np.uint8) for photo in scaled)
 
 

@@ -10,11 +10,11 @@ from matplotlib.patches import Rectangle
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, answers, canvas, heat, names_in, paragraph
-from evaluator.page.classes import MOST_DRAWN, MOST_NUMBERED
-from evaluator.page.colors import LIGHT, error_step, heat_step
-from evaluator.page.lettering import Names
-from evaluator.result import Report, Score
-from evaluator.scores import answer_weights
+from evaluator.metrics import answer_weights
+from evaluator.report.classes import MOST_DRAWN, MOST_NUMBERED
+from evaluator.report.colors import LIGHT, error_step, heat_step
+from evaluator.report.lettering import Names
+from evaluator.report.result import Report, Score
 from evaluator.tallies import Confusion, clean_weights, confusion
 
 if TYPE_CHECKING:

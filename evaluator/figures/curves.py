@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import canvas, names_in, row_height, unused
-from evaluator.page.colors import LIGHT
-from evaluator.result import Report, Score
-from evaluator.tallies_grid import Row, curves, grid
+from evaluator.report.colors import LIGHT
+from evaluator.report.result import Report, Score
+from evaluator.tallies import Row, curves, grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.result import Report
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, answers, canvas, names_in, unused
-from evaluator.page.colors import LIGHT
-from evaluator.page.picks import picks
-from evaluator.result import Report
+from evaluator.report.colors import LIGHT
+from evaluator.report.gallery import picks
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,10 +9,10 @@ from matplotlib.patches import Rectangle
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import POINTS, canvas, heat, names_in, paragraph, row_height
-from evaluator.page.colors import LIGHT, heat_step
-from evaluator.page.lettering import Names
-from evaluator.result import Report
-from evaluator.tallies_grid import SEVERITIES, Row, grid
+from evaluator.report.colors import LIGHT, heat_step
+from evaluator.report.lettering import Names
+from evaluator.report.result import Report
+from evaluator.tallies import SEVERITIES, Row, grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

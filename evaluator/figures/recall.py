@@ -5,9 +5,9 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from evaluator.figures.style import CLEAN, HURT, answers, canvas, names_in, row_height
-from evaluator.page.words import points
-from evaluator.result import Report, Score
-from evaluator.scores import answer_weights
+from evaluator.metrics import answer_weights
+from evaluator.report.card import points
+from evaluator.report.result import Report, Score
 from evaluator.tallies import clean_weights, confusion, drops
 
 

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import CLEAN, HURT, canvas, paragraph
-from evaluator.page.axes import around, share_text
-from evaluator.page.colors import LIGHT
-from evaluator.page.scatter import Place, bias, places
-from evaluator.result import Report, Score
+from evaluator.report.axes import around, share_text
+from evaluator.report.colors import LIGHT
+from evaluator.report.past_scores import Place, bias, places
+from evaluator.report.result import Report, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

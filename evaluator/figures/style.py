@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.page.colors import LIGHT, LIGHT_HEAT
-from evaluator.page.lettering import Names, fitted, wrapped
-from evaluator.sheet import Sheet
+from evaluator.ask import Sheet
+from evaluator.report.colors import LIGHT, LIGHT_HEAT
+from evaluator.report.lettering import Names, fitted, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from evaluator.result import Report
+    from evaluator.report.result import Report
 
 DPI = 150
 STYLE: dict[Any, Any] = {

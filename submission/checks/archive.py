@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from submission.archive import MOST_FILES, READABLE, SUSPECT_BYTES, Member
 from submission.checks.modules import read_module
-from submission.checks.registry import Subject, check
+from submission.checks.subject import Subject, check
 from submission.findings import Said
 
 TOTAL_RATIO = 100

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from submission.checks.flow import Flow, is_network_call
 from submission.checks.modules import Function, Module
-from submission.checks.registry import Subject, check
+from submission.checks.subject import Subject, check
 
 EXTREMES = frozenset(("max", "min", "amax", "amin", "reduce_max", "reduce_min", "ptp"))
 STATISTICS = frozenset(("mean", "std", "var", "median", "reduce_mean", "reduce_std", "percentile"))

@@ -10,13 +10,20 @@ from typing import IO, Any
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.archive import Archive
-from submission.backport import CONFIG, LARGEST_CONFIG, METADATA, WEIGHTS, is_newer, unread_lists
+from submission.backport import (
+    CONFIG,
+    LARGEST_CONFIG,
+    METADATA,
+    WEIGHTS,
+    is_newer,
+    targets,
+    unread_lists,
+)
 from submission.backport_config import Refusal
 from submission.backport_graph import Node
 from submission.backport_h5 import config_of, text
-from submission.backport_table import targets
-from submission.h5_reading import opened_h5
-from submission.windows import opened
+from submission.h5 import opened_h5
+from submission.zipping import opened
 
 HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
 LARGEST_STATISTICS = 1 << 20  # bytes of a mean: one value a channel, or a pixel

@@ -20,7 +20,7 @@ from submission.archive import Archive
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 SLOW_ENCODINGS = ("punycode", "idna")  # of hosts' names: four megabytes take hours
-MOST_FILES = 300  # of Python; a participant has ten
+MOST_MODULES = 300  # of Python; a participant has ten
 DYNAMIC = frozenset(("import_module", "__import__", "spec_from_file_location", "exec", "run_path"))
 
 

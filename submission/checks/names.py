@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.archive import Member
-from submission.checks.packages import SHIPPED
-from submission.checks.registry import Subject, check
+from submission.checks.imports import SHIPPED
+from submission.checks.subject import Subject, check
 from submission.findings import Said
 
 LONGEST_NAME = 64

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from submission.checks.modules import Module
 from submission.checks.opened import ASKS
-from submission.checks.registry import Subject, check
+from submission.checks.subject import Subject, check
 from submission.findings import Said
 
 SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx", ".safetensors", ".ckpt", ".pb", ".sav")  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.archive import Member
-from submission.checks.registry import Subject, check
+from submission.checks.subject import Subject, check
 
 QUOTA_BYTES = 15 * 10**9  # a Codabench user's quota for everything: facts/codabench.md, "Limits"
 LARGE_ZIP_BYTES = 500 * 10**6

@@ -16,7 +16,7 @@ from submission.backport import WEIGHTS, is_newer
 from submission.backport_keras2 import FIRST_KERAS_3
 from submission.checks.keras_files import Weights
 from submission.checks.opening import SUFFIXES, Naming
-from submission.checks.registry import Subject, check
+from submission.checks.subject import Subject, check
 from submission.findings import Said
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")

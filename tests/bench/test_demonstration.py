@@ -19,9 +19,8 @@ from bench.estimation_study import Forecast
 from codabench_rehearsal.images import synthetic
 from corruptions.chain import cell_revision, validate
 from corruptions.presets import LIBRARY, NAMES, resolve
-from evaluator.benchmark import CLEAN
-from evaluator.estimation.inputs import Figures
-from evaluator.library import described
+from evaluator.estimate.inputs import Figures
+from evaluator.plan import CLEAN, described
 
 BEGIN, END = "<!-- written by bench.demonstration -->", "<!-- to here -->"
 

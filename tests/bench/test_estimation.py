@@ -20,7 +20,7 @@ from bench.estimation_rivals import GRIDS, TUNED, Line, Validation
 from bench.estimation_study import SEED, Forecast, Summary, known, ours
 from bench.estimation_synthetic import KINDS, Composed
 from bench.estimation_worlds import HIDDEN_IMAGES, PAST, Scenario, mixtures, read_matrix, scenarios
-from evaluator.estimate import STRENGTHS
+from evaluator.estimate.estimate import STRENGTHS
 
 NOWHERE = Path("no such file")
 COMPOSED = {scenario.name: scenario for scenario in scenarios(NOWHERE)}

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from corruptions import frost_photos
-from corruptions.kernels import zoom
+from corruptions import pictures
+from corruptions.kernels import motion
 
 Image = NDArray[np.uint8]
 Draws = dict[str, Any]
@@ -106,8 +106,8 @@ def _angle(_image: Image, _params: Any, seed: int) -> Draws:
 def _snow(image: Image, params: Any, seed: int) -> Draws:
     state = np.random.RandomState(seed)
     noise = state.normal(size=image.shape[:2])
-    top, height = zoom.crop(image.shape[0], params[2])
-    left, width = zoom.crop(image.shape[1], params[2])
+    top, height = motion.crop(image.shape[0], params[2])
+    left, width = motion.crop(image.shape[1], params[2])
     shown = noise[top : top + height, left : left + width]
     return {"flake": shown, "angle": state.uniform(-135, -45)}
 
@@ -116,7 +116,7 @@ def _frost(image: Image, _params: Any, seed: int) -> Draws:
     state = np.random.RandomState(seed)
     photo = state.randint(6)
     height, width = image.shape[:2]
-    shape = frost_photos.scaled(height, width)[photo].shape
+    shape = pictures.scaled(height, width)[photo].shape
     top, left = state.randint(0, shape[0] - height), state.randint(0, shape[1] - width)
     return {"photo": photo, "top": top, "left": left}
 

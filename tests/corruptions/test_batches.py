@@ -12,7 +12,7 @@ import pytest
 
 from codabench_rehearsal.images import synthetic
 from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_cell
-from corruptions.batches import corrupt_mixed, corrupt_stream, table_names
+from corruptions.chain import corrupt_mixed, corrupt_stream, table_names
 from corruptions.presets import NAMES, resolve
 
 IMAGES = synthetic(12, seed=4).images

@@ -21,9 +21,9 @@ from codabench_rehearsal.images import from_arrays, prefix_order, synthetic
 from codabench_rehearsal.recipes.models import small_cnn
 from corruptions.presets import resolve
 from evaluator import BenchmarkCallback
-from evaluator.benchmark import Questions, draw_benchmark, fill_block
 from evaluator.callback import labels_of
-from evaluator.scores import score
+from evaluator.metrics import score
+from evaluator.plan import Questions, draw_benchmark, fill_block
 
 Story = Callable[[], dict[str, Any]]
 CELLS = synthetic(300, seed=1)
@@ -149,7 +149,7 @@ def untouched() -> dict[str, Any]:
 
 
 def weighted() -> dict[str, Any]:
-    """The figure beside that of `evaluator.scores`, for a preset of unequal weights."""
+    """The figure beside that of `evaluator.metrics`, for a preset of unequal weights."""
     data = from_arrays(CELLS.images[HELD], CELLS.labels[HELD])
     data = data.subset(prefix_order(data, 4))
     model = fitted(epochs=6)

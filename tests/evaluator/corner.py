@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from codabench_rehearsal.images import Dataset, synthetic
-from evaluator.store import Store, find_store
+from evaluator.store.store import Store, find_store
 from submission.archive import sha256_of
 
 # The true label stands in the corner of every image that `marked` made; strong noise hides it.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.commands.local_eval import main
-from evaluator.store import AnswerKey, Prediction, Run, Store
+from evaluator.store.store import AnswerKey, Prediction, Run, Store
 from submission.archive import sha256_of
 
 PLACE = Path(".local-eval") / "store.sqlite"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from corruptions.presets import Cell, Step
-from evaluator.result import Report
+from evaluator.report.result import Report
 from tests.evaluator import pages
 
 FORTY = "a class name of exactly forty characters"

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
 from corruptions.presets import Cell, Preset, Step, resolve
-from evaluator.benchmark import Benchmark, Questions, draw_benchmark
-from evaluator.estimate import Estimate, estimate
-from evaluator.estimation.inputs import Figures, PastScore
-from evaluator.library import described
-from evaluator.result import PastLine, Report, Source, Timing
-from evaluator.scores import score
-from evaluator.sheet import Sheet
-from evaluator.storing.rows import HistoryRow, LeaderboardScore, Prediction, Submission
+from evaluator.ask import Sheet
+from evaluator.estimate.estimate import Estimate, estimate
+from evaluator.estimate.inputs import Figures, PastScore
+from evaluator.metrics import score
+from evaluator.plan import Benchmark, Questions, described, draw_benchmark
+from evaluator.report.result import PastLine, Report, Source, Timing
+from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.findings import Finding
 
 CHALLENGE = load_challenge()

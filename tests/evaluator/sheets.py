@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
-from evaluator.benchmark import Benchmark, Questions, draw_benchmark
-from evaluator.sheet import Sheet
+from evaluator.ask import Sheet
+from evaluator.plan import Benchmark, Questions, draw_benchmark
 
 CLASSES = 4
 NOISE = Cell("gaussian_noise:3", "noise", (Step("gaussian_noise", 3),), 0.5)

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.store import Store
+from evaluator.store.store import Store
 from tests.evaluator.stores import as_if_on, key_of, labels_of, store_at
 
 IMAGES = np.arange(300)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.store import AnswerKey, Run, Store
+from evaluator.store.store import AnswerKey, Run, Store
 
 ROOT = Path(__file__).parents[2]
 SHA = "a" * 64
@@ -69,5 +69,5 @@ def in_mount(options: str, folder: Path, code: str) -> str:
 def as_if_on(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every folder pass for one on a network file system; "" for local."""
     found: Callable[[Path], str] = lambda _: kind  # noqa: E731 - two modules take the same stand-in
-    monkeypatch.setattr("evaluator.storing.file.network_kind", found)
-    monkeypatch.setattr("evaluator.storing.mending.network_kind", found)
+    monkeypatch.setattr("evaluator.store.file.network_kind", found)
+    monkeypatch.setattr("evaluator.store.mending.network_kind", found)

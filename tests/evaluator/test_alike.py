@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset
-from evaluator.alike import Alike
-from evaluator.book import Book, placed
+from evaluator.ask import Book, placed
 from evaluator.choice import Choice
 from evaluator.forecast import tally
 from evaluator.options import Options
+from evaluator.past import Alike
 from evaluator.plan import Plan, plan_on
-from evaluator.store import AnswerKey, Run, Store
+from evaluator.store.store import AnswerKey, Run, Store
 
 COUNT = 60
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.benchmark import Questions, deal, draw_benchmark, fill_block
+from evaluator.plan import Questions, deal, draw_benchmark, fill_block
 
 
 def pictures(count: int, side: int = 40, channels: int = 3) -> Dataset:

@@ -9,10 +9,10 @@ import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import Cell, Step
-from evaluator.benchmark import Questions
-from evaluator.compare import Comparison, compare
-from evaluator.scores import score
-from evaluator.sheet import Sheet
+from evaluator.ask import Sheet
+from evaluator.comparison.compare import Comparison, compare
+from evaluator.metrics import score
+from evaluator.plan import Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 
 ASKED = drawn(200)

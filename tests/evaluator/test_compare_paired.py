@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
-from evaluator.comparing.paired import (
+from evaluator.comparison.paired import (
     ALPHA,
     Contrast,
     Difference,

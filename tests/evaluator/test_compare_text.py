@@ -13,8 +13,8 @@ from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError, UserError
-from evaluator.compare import Comparison, compare
-from evaluator.comparing.forest import check_plot, save_plot
+from evaluator.comparison.compare import Comparison, compare
+from evaluator.comparison.forest import check_plot, save_plot
 from tests.evaluator.browser import WIDE, font_files
 from tests.evaluator.sheets import careless, drawn
 
@@ -25,7 +25,7 @@ EVIL = "<script>$x_2$[red]&.zip"
 
 def test_the_terminal_says_it_in_80_columns() -> None:
     """Else the tables fall apart in an ordinary window."""
-    from evaluator.comparing.text import to_text
+    from evaluator.comparison.text import to_text
 
     shown = to_text(compare(SHEETS[:4], ["b.zip was trained with fog."]), width=80)
     assert max(map(len, shown.splitlines())) <= 80

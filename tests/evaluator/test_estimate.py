@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.estimate import Estimate, Estimator, estimate, widening
-from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.estimate import Estimate, Estimator, estimate, widening
+from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
 
 FAMILIES = ("noise", "blur", "weather", "color")
 SEVERITIES = (1, 3, 5)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from evaluator.estimation.conditioning import Dense, Evidence, LowRank, condition
-from evaluator.estimation.gaussians import Gaussians
-from evaluator.estimation.shift_matching import prior_of
+from evaluator.estimate.conditioning import Dense, Evidence, LowRank, condition
+from evaluator.estimate.gaussians import Gaussians
+from evaluator.estimate.shift_matching import prior_of
 
 MIXED = Gaussians(np.array([0.3, 0.7]), np.array([-1.0, 2.0]), np.array([0.5, 2.0]))
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.figures import FIGURES, figure
-from evaluator.page.colors import LIGHT_HEAT, heat_step
-from evaluator.tallies_grid import grid
+from evaluator.report.colors import LIGHT_HEAT, heat_step
+from evaluator.tallies import grid
 from tests.evaluator import pages
 
 
@@ -91,6 +91,6 @@ def test_without_matplotlib_the_extra_is_named() -> None:
 
 def test_the_page_does_not_load_matplotlib() -> None:
     """Else writing a report would take a second more, and an extra package."""
-    code = "import sys, evaluator.page.page, evaluator.html; print('matplotlib' in sys.modules)"
+    code = "import sys, evaluator.report.page, evaluator.report.page; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

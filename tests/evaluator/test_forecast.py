@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.card import chance, explained, headline
-from evaluator.estimate import TOLERANCE, Estimate, estimate
-from evaluator.estimation.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
+from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.words import chance, explained, headline
 from evaluator.forecast import as_prediction
 
 CELLS = [LibraryCell(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.store import Store
+from evaluator.store.store import Store
 from tests.evaluator.history_typed import (
     PLACE,
     PROGRAM,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.history.figures import summary, usable, verdict
-from evaluator.history.text import progress
-from evaluator.store import HistoryRow, LeaderboardScore, Prediction, Submission
+from evaluator.report.history import progress
+from evaluator.store.history import summary, usable, verdict
+from evaluator.store.store import HistoryRow, LeaderboardScore, Prediction, Submission
 
 
 def row_of(submission: Submission, value: float, phase: str = "dev") -> HistoryRow:

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import load_challenge
 from evaluator import Report, local_eval
 from evaluator.answering import answered, common_plan
-from evaluator.benchmark import Questions
 from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
-from evaluator.plan import Plan, Round, make_plan
-from evaluator.store import Store, find_store
+from evaluator.plan import Plan, Questions, Round, make_plan
+from evaluator.store.store import Store, find_store
 from tests.evaluator.corner import DATA, submission
 
 CHALLENGE = load_challenge()

@@ -13,21 +13,19 @@ import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
-from evaluator.benchmark import draw_benchmark
+from evaluator.ask import Sheet
 from evaluator.choice import SplitKind
-from evaluator.html import to_html
-from evaluator.page.card import card
-from evaluator.page.gallery import data_uri
-from evaluator.page.grid import heat_map
-from evaluator.page.losses import training
-from evaluator.page.page import to_page
-from evaluator.page.picks import picks
-from evaluator.page.scatter import bias, places
-from evaluator.report import FIRST_LINES
-from evaluator.result import Report
-from evaluator.scores import score
-from evaluator.sheet import Sheet
-from evaluator.tallies_grid import curves, grid
+from evaluator.metrics import score
+from evaluator.plan import draw_benchmark
+from evaluator.report.card import card
+from evaluator.report.classes import training
+from evaluator.report.gallery import data_uri, picks
+from evaluator.report.grid import heat_map
+from evaluator.report.page import to_html, to_page
+from evaluator.report.past_scores import bias, places
+from evaluator.report.result import Report
+from evaluator.report.terminal import FIRST_LINES
+from evaluator.tallies import curves, grid
 from tests.evaluator import pages
 
 HEADINGS = [

@@ -12,8 +12,8 @@ import pytest
 import corruptions
 from corruptions.chain import validate
 from corruptions.presets import Cell, Step, resolve
-from evaluator.advice import ADVICE, AFTERWARDS, WEAK, advise, layers, specs
-from evaluator.result import Score
+from evaluator.report.result import Score
+from evaluator.report.training import ADVICE, AFTERWARDS, WEAK, advise, layers, specs
 from evaluator.tallies import FamilyLoss
 
 

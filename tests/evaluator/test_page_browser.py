@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluator.html import to_html
-from evaluator.page.colors import DARK, LIGHT
-from evaluator.page.page import to_page
+from evaluator.report.colors import DARK, LIGHT
+from evaluator.report.page import to_html, to_page
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from evaluator.page.colors import (
+from evaluator.report.colors import (
     DARK,
     DARK_HEAT,
     LIGHT,

@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import split, synthetic
-from corruptions.batches import table_names
+from corruptions.chain import table_names
 from corruptions.presets import LIBRARY, resolve
 from evaluator.choice import Choice
-from evaluator.library import DRAWS, cell_order, described, library
 from evaluator.options import Options
-from evaluator.plan import Plan, Round, make_plan, plan_on, prefix
+from evaluator.plan import (
+    DRAWS,
+    Plan,
+    Round,
+    cell_order,
+    described,
+    library,
+    make_plan,
+    plan_on,
+    prefix,
+)
 
 CELLS = synthetic(40, seed=3)
 

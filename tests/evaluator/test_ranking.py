@@ -9,12 +9,19 @@ from datetime import date
 import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.comparing.ranking import Entry, Uploads, rank, used_today
-from evaluator.comparing.ranking_text import show, to_json, uploads_text
-from evaluator.estimate import estimate
-from evaluator.estimation.inputs import Figures, LibraryCell
-from evaluator.result import Score
-from evaluator.storing.rows import LeaderboardScore, Submission
+from evaluator.comparison.ranking import (
+    Entry,
+    Uploads,
+    rank,
+    show,
+    to_json,
+    uploads_text,
+    used_today,
+)
+from evaluator.estimate.estimate import estimate
+from evaluator.estimate.inputs import Figures, LibraryCell
+from evaluator.report.result import Score
+from evaluator.store.rows import LeaderboardScore, Submission
 
 UNKNOWN = Uploads(None, 0)
 SOME = estimate([LibraryCell("clean", "clean", 0, clean=True)], Figures("a", (0.9,)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.estimation.inputs import MATCHING
-from evaluator.store import Store
+from evaluator.estimate.inputs import MATCHING
+from evaluator.store.store import Store
 from tests.evaluator.history_typed import PLACE, rehearsed, run, scores, work_in, zipped
 
 Heard = pytest.CaptureFixture[str]

@@ -20,10 +20,10 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, split
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.answering import answered, stored_sheets
-from evaluator.card import headline
-from evaluator.library import library
+from evaluator.estimate.words import headline
 from evaluator.options import NO_STORE, Options
-from evaluator.store import Store, find_store
+from evaluator.plan import library
+from evaluator.store.store import Store, find_store
 from tests.evaluator.corner import DATA, SOURCE, recorded, submission
 
 CHALLENGE = load_challenge()

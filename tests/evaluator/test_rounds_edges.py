@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import evaluator.storing.file
+import evaluator.store.file
 from codabench_rehearsal.images import DataError, Dataset, split
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import stored_sheets
 from evaluator.options import NO_STORE, Options
-from evaluator.page.page import to_page
-from evaluator.store import Store, StoreError, find_store
+from evaluator.report.page import to_page
+from evaluator.store.store import Store, StoreError, find_store
 from tests.evaluator.corner import DATA, SOURCE, marked, recorded, submission
 
 QUICK: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
@@ -121,7 +121,7 @@ def test_a_read_only_store_asks_no_past_submission(
     """Else every look would ask it again, for answers that cannot be kept."""
     old, new = submission(tmp_path, 24), submission(tmp_path, 8)
     recorded(old, 0.55)
-    monkeypatch.setattr(evaluator.storing.file, "may_write", lambda _: False)
+    monkeypatch.setattr(evaluator.store.file, "may_write", lambda _: False)
     report = local_eval(new, DATA, corrupt="fog:3")
     assert report.scores is not None
     assert any("may only be read" in n and "side24.zip" in n for n in report.source.notes)

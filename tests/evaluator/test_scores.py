@@ -9,8 +9,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, r
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
-from evaluator.benchmark import Benchmark, Questions
-from evaluator.scores import score, wilson
+from evaluator.metrics import score, wilson
+from evaluator.plan import Benchmark, Questions
 
 CLASSES = 4
 NOISE = Cell("noise", "noise", (Step("gaussian_noise", 3),), 0.75)

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corruptions.presets import resolve
-from evaluator.store import AnswerKey, Run, Store, StoreError, cell_text, environment_text
-from evaluator.storing.answers import as_answers
-from evaluator.storing.label_code import BrokenLabelsError, pack, unpack
+from evaluator.store.answers import as_answers
+from evaluator.store.blocks import BrokenLabelsError, pack, unpack
+from evaluator.store.store import AnswerKey, Run, Store, StoreError, cell_text, environment_text
 from tests.evaluator.stores import KEY, RUN, SHA, store_at
 
 IDS = st.lists(st.integers(0, 2**62), unique=True, max_size=40)

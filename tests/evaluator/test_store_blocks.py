@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.store import AnswerKey, Store
-from evaluator.storing import schema as store_schema
+from evaluator.store import schema as store_schema
+from evaluator.store.store import AnswerKey, Store
 from tests.evaluator.stores import KEY, RUN, SHA, key_of, store_at
 
 Labels = NDArray[np.int64]

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.temporary import remove_leftovers
-from evaluator.store import Store, StoreError
+from evaluator.store.store import Store, StoreError
 from tests.evaluator.stores import SHA, as_if_on, child, in_mount, key_of, labels_of, store_at
 
 CELLS, SCORES, IMAGES, PAGE = 40, 30, range(400), 4096

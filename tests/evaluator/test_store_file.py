@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.store import Store, StoreError, find_store
-from evaluator.storing import schema as store_schema
-from evaluator.storing.place import NETWORK_KINDS, network_kind
+from evaluator.store import schema as store_schema
+from evaluator.store.file import NETWORK_KINDS, network_kind
+from evaluator.store.store import Store, StoreError, find_store
 from tests.evaluator.stores import KEY, SHA, as_if_on, child, in_mount, store_at
 
 
@@ -67,7 +67,7 @@ def test_the_kind_of_a_file_system_is_asked_of_the_system(tmp_path: Path) -> Non
     if Path("/proc/self").exists():
         known = {**NETWORK_KINDS, 0x9FA0: "proc"}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("evaluator.storing.place.NETWORK_KINDS", known)
+            patch.setattr("evaluator.store.file.NETWORK_KINDS", known)
             assert network_kind(Path("/proc")) == "proc"
 
 
@@ -243,7 +243,7 @@ def test_a_run_that_holds_the_store_for_long_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the user would meet 'database is locked'."""
-    monkeypatch.setattr("evaluator.storing.file.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("evaluator.store.file.BUSY_SECONDS", 0.05)
     path = tmp_path / "s.sqlite"
     with store_at(path) as store, Store.open(path) as other:
         store._db.execute("BEGIN IMMEDIATE")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.history.export import COLUMNS, csv_text, export_csv, export_xlsx
-from evaluator.history.importing import Imported, import_csv
-from evaluator.store import Prediction, Store, StoreError
+from evaluator.store.history import COLUMNS, csv_text, export_csv, export_xlsx
+from evaluator.store.importing import Imported, import_csv
+from evaluator.store.store import Prediction, Store, StoreError
 from submission.archive import sha256_of
 from tests.evaluator.stores import KEY, SHA, store_at
 

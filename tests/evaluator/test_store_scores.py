@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.store import Prediction, Store, StoreError
-from evaluator.storing.score_text import read_date, read_images, read_phase, read_score
+from evaluator.store.scores import read_date, read_images, read_phase, read_score
+from evaluator.store.store import Prediction, Store, StoreError
 from tests.evaluator.stores import KEY, SHA, store_at
 
 FIGURES = [

@@ -9,9 +9,9 @@ from sklearn.metrics import confusion_matrix
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import Cell, Preset, Step
-from evaluator.benchmark import CLEAN, Benchmark, Questions
-from evaluator.scores import answer_weights, score
-from evaluator.sheet import Sheet
+from evaluator.ask import Sheet
+from evaluator.metrics import answer_weights, score
+from evaluator.plan import CLEAN, Benchmark, Questions
 from evaluator.tallies import (
     clean_weights,
     clustered,

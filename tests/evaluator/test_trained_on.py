@@ -9,7 +9,7 @@ import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import resolve
-from evaluator.trained_on import read_given, recorded, shared_training, shared_weight, warning
+from evaluator.report.training import read_given, recorded, shared_training, shared_weight, warning
 
 HEAVY = resolve("heavy")
 ZIP = Path("a.zip")

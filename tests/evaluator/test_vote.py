@@ -13,11 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.benchmark import Benchmark, Questions
-from evaluator.comparing.vote import _Ballots, _best_addition, greedy_vote, halves, majority
-from evaluator.comparing.vote_text import next_step, to_json
-from evaluator.one_thread import one_thread
-from evaluator.sheet import Sheet
+from evaluator.ask import Sheet
+from evaluator.comparison.vote import (
+    _Ballots,
+    _best_addition,
+    greedy_vote,
+    halves,
+    majority,
+    next_step,
+    to_json,
+)
+from evaluator.estimate.gaussians import one_thread
+from evaluator.plan import Benchmark, Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 
 ASKED = drawn(300)

@@ -13,13 +13,12 @@ from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import save
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import answered
-from evaluator.asker import Asker
-from evaluator.book import Book
+from evaluator.ask import Asker, Book
 from evaluator.evaluate import begun
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import make_plan
 from evaluator.progress import Display
-from evaluator.store import Store, find_store
+from evaluator.store.store import Store, find_store
 from submission.archive import Archive
 from tests.evaluator.corner import DATA, SOURCE, submission
 
@@ -128,7 +127,7 @@ def test_the_limits_are_the_dry_runs(
     tmp_path: Path, options: dict[str, Any], seconds: float, paced: bool, words: str
 ) -> None:
     """Else a zip may take all the memory of the machine, or is ended without a word why."""
-    from evaluator.remarks import ended_by
+    from evaluator.report.remarks import ended_by
 
     chosen = Options(**HOW, **options, store=NO_STORE)
     path = submission(tmp_path)

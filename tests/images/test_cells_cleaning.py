@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import DataError, Dataset, clean, find_problems
-from codabench_rehearsal.images.similarity import near_pairs
+from codabench_rehearsal.images.cleaning import near_pairs
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_near_pairs_are_all_pairs(
     drawn: Dataset, threshold: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Near duplicates are missed because of the shortcut that makes the search fast."""
-    monkeypatch.setattr("codabench_rehearsal.images.similarity._BLOCK", 16)
+    monkeypatch.setattr("codabench_rehearsal.images.cleaning._BLOCK", 16)
     images = drawn.images[:90].copy()
     images[80] = images[0]
     found = near_pairs(images, threshold)
@@ -139,7 +139,7 @@ def test_near_pairs_are_all_pairs(
 
 def test_many_near_pairs_are_counted_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of nearly equal images fills the memory with pairs."""
-    monkeypatch.setattr("codabench_rehearsal.images.similarity.MOST_PAIRS", 7)
+    monkeypatch.setattr("codabench_rehearsal.images.cleaning.MOST_PAIRS", 7)
     found = near_pairs(np.zeros((50, 32, 32, 3), np.uint8), 1)
     assert (len(found.first), found.total) == (7, 50 * 49 // 2)
 

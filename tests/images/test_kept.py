@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import codabench_rehearsal.images.kept
+import codabench_rehearsal.images.dataset
 from codabench_rehearsal.images import DataError, Dataset, load, synthetic
-from codabench_rehearsal.images.kept import MOST_SETS, load_kept
+from codabench_rehearsal.images.dataset import MOST_SETS, load_kept
 from codabench_rehearsal.images.keys import TO_REHEARSE
 
 SHAPE, CLASSES = (96, 96, 3), 8
@@ -21,7 +21,7 @@ SHAPE, CLASSES = (96, 96, 3), 8
 @pytest.fixture(autouse=True)
 def small_files_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep files of a few cells too."""
-    monkeypatch.setattr(codabench_rehearsal.images.kept, "SMALLEST_BYTES", 1)
+    monkeypatch.setattr(codabench_rehearsal.images.dataset, "SMALLEST_BYTES", 1)
 
 
 def packed(path: Path, seed: int = 0) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.recipes import models
-from codabench_rehearsal.recipes.activation import activation_maps, activation_picture
+from codabench_rehearsal.recipes.looking import activation_maps, activation_picture
 from codabench_rehearsal.recipes.system import RecipeError
 
 pytestmark = [

@@ -16,7 +16,7 @@ from codabench_rehearsal.recipes.augment import AUGMENTATIONS, augmented, record
 from codabench_rehearsal.recipes.system import RecipeError, load_system, system_names
 from corruptions import names
 from corruptions.presets import NAMES, resolve
-from evaluator.trained_on import shared_training
+from evaluator.report.training import shared_training
 
 Images = NDArray[np.uint8]
 Targets = NDArray[np.float32]

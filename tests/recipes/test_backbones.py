@@ -17,7 +17,7 @@ import pytest
 from codabench_rehearsal.recipes import models
 from codabench_rehearsal.recipes.backbones import BACKBONES, HEAD, build, freeze, preprocessing
 from codabench_rehearsal.recipes.system import RecipeError
-from submission.preprocessing import mode_of
+from submission.model_page import mode_of
 
 pytestmark = [
     pytest.mark.keras,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.recipes.beginning import only_training
+from codabench_rehearsal.recipes.folder import only_training
 from codabench_rehearsal.recipes.system import RecipeError, chosen, load_system
 from tests.recipes.test_train import PAIR, Heard, history
 

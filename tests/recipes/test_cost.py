@@ -64,7 +64,7 @@ def agree(system: System) -> None:
     """Compare all that is counted with the network that training builds."""
     from codabench_rehearsal.recipes.backbones import backbone, freeze
     from codabench_rehearsal.recipes.cost import counted, layers, macs
-    from codabench_rehearsal.recipes.networks import network
+    from codabench_rehearsal.recipes.models import network
 
     (cost,) = counted(replace(system, members=()), SHAPE, CLASSES)
     model = network(system, cost.shape, CLASSES)
@@ -102,7 +102,7 @@ def traced(system: System) -> tuple[int, int]:
     import tensorflow as tf
 
     from codabench_rehearsal.recipes.backbones import backbone, freeze
-    from codabench_rehearsal.recipes.networks import network
+    from codabench_rehearsal.recipes.models import network
 
     side = system.side or SHAPE[0]
     model = network(system, (side, side, 3), CLASSES)

@@ -17,7 +17,7 @@ from codabench_rehearsal.images import Dataset, synthetic
 from codabench_rehearsal.recipes import feed as feeding
 from codabench_rehearsal.recipes.feed import AHEAD, Feed, fixed
 from codabench_rehearsal.recipes.system import RecipeError, System, changed, load_system
-from submission.preprocessing import MODES
+from submission.model_page import MODES
 
 CELLS = synthetic(100, seed=2)
 UNEVEN = CELLS.subset(

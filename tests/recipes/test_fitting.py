@@ -162,7 +162,7 @@ def test_recipe_json_tells_each_network_apart(
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a network with a layer of ours, untrained."""
     from codabench_rehearsal.recipes.folder import Facts, Member, write_folder
-    from codabench_rehearsal.recipes.networks import network
+    from codabench_rehearsal.recipes.models import network
 
     options = {"backbone": "MiniConvNeXt", "head": "inception", "mask": True}
     system: System = replace(load_system("baseline"), model="transfer", model_options=options)
@@ -211,7 +211,7 @@ def test_validation_is_the_mean_over_images() -> None:
     import keras
 
     from codabench_rehearsal.recipes.fitting import Lesson, compiled, measured
-    from codabench_rehearsal.recipes.networks import network
+    from codabench_rehearsal.recipes.models import network
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
     phase = Phase("p", 1, 1e-3)

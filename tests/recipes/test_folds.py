@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.images import Dataset, from_arrays
-from codabench_rehearsal.recipes.folds import epochs_by_folds, fold_sides, found, median_epochs
+from codabench_rehearsal.recipes.schedule import epochs_by_folds, fold_sides, found, median_epochs
 from codabench_rehearsal.recipes.system import Phase, RecipeError
 
 

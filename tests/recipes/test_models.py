@@ -19,8 +19,8 @@ from codabench_rehearsal.recipes.backbones import HEAD, preprocessing
 from codabench_rehearsal.recipes.layers import OverlayMask
 from codabench_rehearsal.recipes.system import RecipeError
 from submission.archive import Archive
+from submission.model_page import MODES, mode_of
 from submission.packager import pack
-from submission.preprocessing import MODES, mode_of
 from submission.training_folder import Packing
 from tests.submission.server import server_python
 

@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset, read_split, synthetic
 from codabench_rehearsal.images.dataset import from_arrays
-from codabench_rehearsal.recipes.prepare import Prepared, class_weights, prepare, resized
-from codabench_rehearsal.recipes.recovery import recover_overlay
+from codabench_rehearsal.recipes.prepare import (
+    Prepared,
+    class_weights,
+    prepare,
+    recover_overlay,
+    resized,
+)
 from codabench_rehearsal.recipes.system import RecipeError, System, changed, load_system
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codabench_rehearsal.recipes.warping import Warp, flipped, warped
+from codabench_rehearsal.recipes.operations import Warp, flipped, warped
 
 Images = NDArray[np.uint8]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.sandbox import chosen_python as choice
-from codabench_rehearsal.sandbox.chosen_python import (
+from codabench_rehearsal.sandbox import places as choice
+from codabench_rehearsal.sandbox.job import SandboxError
+from codabench_rehearsal.sandbox.places import (
     Python,
     active_python,
     chosen_python,
     own_python,
     python_at,
 )
-from codabench_rehearsal.sandbox.job import SandboxError
 from tests.sandbox.pythons import environment
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from codabench_rehearsal.sandbox.reading import open_left, read_left
+from codabench_rehearsal.sandbox.validate import open_left, read_left
 
 
 def test_a_plain_file_is_read(tmp_path: Path) -> None:

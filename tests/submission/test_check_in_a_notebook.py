@@ -12,7 +12,7 @@ import pytest
 
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import from_arrays
-from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.check import Checked
 from submission import check
 from submission.findings import Finding
 from tests.submission.corpus.case import files, page

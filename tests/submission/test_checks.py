@@ -12,9 +12,9 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.checks.registry import Check, all_checks, examine
+from submission.checks.subject import Check, all_checks, examine
 from submission.findings import Finding, known_codes, without
-from submission.windows import Window
+from submission.zipping import Window
 from tests.submission.corpus.keras_page import keras_page
 from tests.submission.corpus.keras_zip import dense, entry, hdf5, keras_zip, layer
 from tests.submission.zips import GOOD, Link, build_zip

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from submission.checks.registry import all_checks
-from submission.codes import (
+from submission.checks.subject import all_checks
+from submission.findings import (
     KINDS,
     OF_THE_FOLDER,
     OF_THE_SERVER,
     PREDICTS,
     STEPS,
     STOPS,
+    Finding,
     Step,
     found,
     refuted,
@@ -21,7 +22,6 @@ from submission.codes import (
     step_of,
     stops,
 )
-from submission.findings import Finding
 
 CHECKS = {check.code: check for check in all_checks()}
 # Errors of checks that no run can refute: what cannot be unpacked or uploaded is never run.

@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.images import from_arrays
-from codabench_rehearsal.rehearsal.check import Checking
-from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.check import Checked, Checking
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
 from submission.archive import Archive
 from tests.submission.corpus import good, keras_broken, running_broken
 from tests.submission.corpus.case import Case

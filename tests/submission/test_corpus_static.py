@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from submission.archive import Archive
-from submission.checks.registry import all_checks, examine
+from submission.checks.subject import all_checks, examine
 from submission.findings import Finding
 from tests.submission.corpus import good, good_static, keras_broken, running_broken, static_broken
 from tests.submission.corpus.case import Case

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
-from codabench_rehearsal.rehearsal.asked_images import Images
 from codabench_rehearsal.rehearsal.cost import (
     Bounds,
     Cost,
@@ -25,7 +24,7 @@ from codabench_rehearsal.rehearsal.judge import (
     judge_traces,
     judge_worker,
 )
-from codabench_rehearsal.rehearsal.questions import Answer, Interview
+from codabench_rehearsal.rehearsal.questions import Answer, Images, Interview
 from codabench_rehearsal.rehearsal.scale import guess_level
 from codabench_rehearsal.sandbox.job import JobResult
 from codabench_rehearsal.sandbox.outcome import Call, Outcome, Problem, Seen

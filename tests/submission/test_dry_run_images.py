@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, from_arrays, split, synthetic
 from codabench_rehearsal.images.splitting import Split
-from codabench_rehearsal.rehearsal.asked_images import (
+from codabench_rehearsal.rehearsal.questions import (
     Images,
+    Interview,
     drawn_images,
     given_images,
+    rows_in_time,
+    small_groups,
     splits_beside,
 )
-from codabench_rehearsal.rehearsal.questions import Interview, rows_in_time, small_groups
 
 CHALLENGE = load_challenge()
 

@@ -11,15 +11,13 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
-from codabench_rehearsal.rehearsal.check import Checking
-from codabench_rehearsal.rehearsal.checked import Checked
-from codabench_rehearsal.rehearsal.dry_run_places import server_pins
+from codabench_rehearsal.rehearsal.check import Checked, Checking
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
-from codabench_rehearsal.rehearsal.server_packages import missing_package, pip_name
+from codabench_rehearsal.rehearsal.environments import missing_package, pip_name, server_pins
+from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
-from evaluator.environment import environment as stored_under
+from evaluator.ask import environment as stored_under
 from evaluator.evaluate import local_eval
 from submission.archive import Archive
 from tests.sandbox.pythons import environment
@@ -96,7 +94,7 @@ def test_a_package_missing_in_what_we_built_is_unknown(
     """Else a zip is refused for our not knowing the server's packages; or called ready unseen."""
     here = environment(tmp_path / "here", package="wandb")
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
     found = checked(needing(tmp_path, "wandb"), monkeypatch, Wishes(python=str(here)))
     (finding,) = [f for f in found.findings if f.code == "S601"]
@@ -114,7 +112,7 @@ def test_a_file_missing_in_what_we_built_stays_an_error(
     """Else a zip without its helper file would be excused."""
     here = environment(tmp_path / "here", package="my_own_helpers")
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
     path = needing(tmp_path, "my_own_helpers")
     found = checked(path, monkeypatch, Wishes(python=str(here)))

@@ -15,21 +15,24 @@ import pytest
 from codabench_rehearsal.challenge.profile import WorkingFolder, load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
-from codabench_rehearsal.rehearsal.asked_images import drawn_images, given_images
-from codabench_rehearsal.rehearsal.check import Checking
-from codabench_rehearsal.rehearsal.checked import Checked
+from codabench_rehearsal.rehearsal.check import Checked, Checking
 from codabench_rehearsal.rehearsal.dry_run import Run, first_answer
-from codabench_rehearsal.rehearsal.dry_run_places import (
+from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.environments import (
     HERE,
     Place,
     in_image,
     server_name,
     server_pins,
 )
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.questions import Question, secret_order, small_groups
-from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
-from codabench_rehearsal.rehearsal.several_places import Rehearsal, is_ready, rehearse
+from codabench_rehearsal.rehearsal.questions import (
+    Question,
+    drawn_images,
+    given_images,
+    secret_order,
+    small_groups,
+)
+from codabench_rehearsal.rehearsal.rehearse import Rehearsal, Rehearser, Wishes, is_ready, rehearse
 from codabench_rehearsal.sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.findings import Finding
@@ -56,9 +59,7 @@ def run(
 def merged(runs: Sequence[Run], monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     """What they come to together."""
     left = list(runs)
-    monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.several_places.dry_run", lambda *_: left.pop(0)
-    )
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", lambda *_: left.pop(0))
     images = drawn_images(CHALLENGE, 0)
     places = [made.place for made in runs]
     return rehearse(None, CHALLENGE, images, places)  # type: ignore[arg-type]  # dry_run is replaced
@@ -124,7 +125,7 @@ def test_the_server_is_used_once_it_is_built(
 ) -> None:
     """Else a user who built it would have to ask for it each time."""
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
     found = checked(tmp_path, monkeypatch, Wishes())
     assert [made["place"] for made in found.runs] == ["here", f"under {server_name(CHALLENGE)}"]
@@ -147,7 +148,7 @@ def test_a_server_that_cannot_be_built_is_one_sentence(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.dry_run_places.build", offline)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.environments.build", offline)
     build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
     assert main(["--check-only", "s.zip", "--server"]) == 2
     assert "make-submission: --server: there is no network" in capsys.readouterr().err
@@ -169,9 +170,7 @@ def test_nothing_is_ever_asked_and_the_next_step_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else `!make-submission` waits for ever in a notebook, at a question that nobody can answer."""
-    monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.several_places.dry_run", lambda *_: run(HERE)
-    )
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", lambda *_: run(HERE))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.chdir(tmp_path)
@@ -194,8 +193,8 @@ def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
         seen.append(place)
         return run(place)
 
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearser.prepare", lambda *_: None)
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.several_places.dry_run", recorded)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.prepare", lambda *_: None)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", recorded)
     found = checked(tmp_path, monkeypatch, Wishes(docker="tensorflow:2.17.0"))
     assert seen == [HERE, in_image("tensorflow:2.17.0")]
     assert seen[1].image == "tensorflow:2.17.0"
@@ -218,9 +217,7 @@ def test_a_newer_keras_file_fails_under_the_servers_own(
     from tests.submission.server import server_python
 
     python = server_python()
-    monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.dry_run_places.find", lambda *_: Path(python)
-    )
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(python))
     for name, ready in (("plain.keras", True), ("newer.keras", False)):
         weights = (corpus_weights(python) / name).read_bytes()
         contents = {**around("plain.keras"), "w.keras": weights}

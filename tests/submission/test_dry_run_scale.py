@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from codabench_rehearsal.rehearsal.questions import Labels
 from codabench_rehearsal.rehearsal.scale import compare, diagnosis, feeds, relabelled
-from submission.preprocessing import MODES
+from submission.model_page import MODES
 
 READINGS = {reading.name: reading for reading in feeds(3)}
 TRUTH = np.arange(200) % 8

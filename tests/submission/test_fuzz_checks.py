@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 from tests.submission.corpus import good, good_static, static_source, static_weights
 from tests.submission.corpus.keras_zip import keras_zip, model_config, older_hdf5
 from tests.submission.zips import build_zip

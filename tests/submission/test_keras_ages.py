@@ -20,7 +20,7 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
 from submission.backport_h5 import backport_weights
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 from submission.packager import pack
 from submission.training_folder import Packing
 from tests.submission.server import KERAS, keras_2_python, server_python

@@ -15,7 +15,7 @@ import pytest
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import save
 from codabench_rehearsal.images.dataset import from_arrays
-from submission.codes import run_codes
+from submission.findings import run_codes
 from tests.sandbox.stand_ins import put_on_path
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY, labelled_images

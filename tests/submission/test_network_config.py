@@ -15,10 +15,10 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 from submission.network_config import outputs_of, read_config, scales_itself
 from submission.packager import pack
-from submission.packing_rules import asks_for_scale, refuse_impossible
+from submission.packing import asks_for_scale, refuse_impossible
 from submission.training_folder import Packing
 from tests.submission.corpus.keras_zip import dense, entry, keras_zip, layer, older_hdf5
 from tests.submission.test_backport import call, graph

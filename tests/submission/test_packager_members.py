@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.challenge.profile import Challenge
-from codabench_rehearsal.commands.listing import packed_text
+from codabench_rehearsal.commands.make_submission import packed_text
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
+from submission.companions import put_split
 from submission.findings import Finding
 from submission.packager import Packed, pack
-from submission.splits import put_split
 from submission.training_folder import Packing
 from tests.submission.test_packager import CHALLENGE, settings
 from tests.submission.zips import keras_file

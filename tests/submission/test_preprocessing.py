@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.console.errors import SubmissionError
-from submission.model_page import TEMPLATE
-from submission.preprocessing import APPLICATIONS, MODES, mode_of
+from submission.model_page import APPLICATIONS, MODES, TEMPLATE, mode_of
 from tests.submission.server import server_python
 
 PROGRAM = str(Path(__file__).parent / "programs" / "preprocess_all.py")

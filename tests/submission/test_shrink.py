@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 from submission.shrink import float16_copy, shrink
 from tests.submission.corpus.keras_zip import hdf5
 from tests.submission.corpus.keras_zip import keras_zip as corpus_keras

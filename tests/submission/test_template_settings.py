@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from submission.preprocessing import MODES
+from submission.model_page import MODES
 from tests.submission.test_template import IMAGES, Network, always, colours, corner, load, softmax
 
 

@@ -26,7 +26,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import Dataset, from_arrays
 from codabench_rehearsal.rehearsal.check import Checking
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearser import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
 from submission.archive import Archive
 from tests.submission.corpus import bare_answers, bare_server, bare_source, bare_zip
 from tests.submission.corpus.case import Case

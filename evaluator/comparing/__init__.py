@@ -1,1 +1,0 @@
-"""What stands behind `compare`, `rank` and `ensemble`: statistics and tables."""

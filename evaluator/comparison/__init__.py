@@ -1,0 +1,1 @@
+"""Submissions held against one another."""

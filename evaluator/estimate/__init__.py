@@ -1,0 +1,1 @@
+"""What hidden score to expect."""

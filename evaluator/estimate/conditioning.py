@@ -1,0 +1,182 @@
+"""Conditioning many Gaussians at once on the same scores: one for every choice of strengths.
+
+What has been seen has a covariance `(K, K)`, signal and noise, under each of G choices. `Dense`
+inverts it. `LowRank` knows the signal as R loadings of every score and inverts `(R, R)` matrices
+instead: by Woodbury's identity that is the same, no approximation, and K may be thousands. Either is made once;
+each further variable that is predicted from the scores costs products with vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from evaluator.estimate.gaussians import Floats, Gaussians
+
+_LEAST = 1e-12  # of a variance: rounding may leave less than nothing
+
+
+class Inverse(Protocol):
+    """The inverse covariance of what was seen, under every choice.
+
+    log_det: of the covariance, `(G,)`.
+    """
+
+    log_det: Floats
+
+    @property
+    def precision(self) -> Floats:
+        """Its diagonal, `(G, K)`."""
+
+    def solve(self, vectors: Floats) -> Floats:
+        """The inverse times one vector for every choice, `(G, K)`."""
+
+
+class Dense:
+    """An `Inverse` of covariances `(G, K, K)`."""
+
+    def __init__(self, covariance: Floats) -> None:
+        self._inverse = np.linalg.inv(covariance).astype(np.float64)
+        self.log_det = np.asarray(np.linalg.slogdet(covariance)[1], np.float64)
+
+    @property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        return np.asarray(np.einsum("gii->gi", self._inverse), np.float64)
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        return np.asarray((self._inverse @ vectors[:, :, None])[:, :, 0])
+
+
+class LowRank:
+    """An `Inverse` of `loadings root root' loadings' + diagonal`.
+
+    loadings: `(K, R)`, the same under every choice. roots: `(G, R, R)`. diagonal: `(G, K)`, above 0;
+    choices with the same one share most of the work.
+    """
+
+    def __init__(self, loadings: Floats, roots: Floats, diagonal: Floats) -> None:
+        self._loadings, self._diagonal = loadings, diagonal
+        self._cores = np.empty_like(roots)
+        self.log_det = np.empty(len(diagonal))
+        squares: dict[bytes, Floats] = {}
+        for choice, (root, own) in enumerate(zip(roots, diagonal, strict=True)):
+            if own.tobytes() not in squares:
+                squares[own.tobytes()] = (loadings.T / own) @ loadings
+            inner = np.eye(len(root)) + root.T @ squares[own.tobytes()] @ root
+            self._cores[choice] = root @ np.linalg.inv(inner) @ root.T
+            self.log_det[choice] = np.log(own).sum() + np.linalg.slogdet(inner)[1]
+
+    @cached_property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        found, loadings = np.empty_like(self._diagonal), self._loadings
+        for choice, (core, own) in enumerate(zip(self._cores, self._diagonal, strict=True)):
+            found[choice] = (1 - ((loadings @ core) * loadings).sum(1) / own) / own
+        return found
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        scaled = vectors / self._diagonal
+        seen = self._cores @ (scaled @ self._loadings)[:, :, None]
+        return np.asarray(scaled - (seen[:, :, 0] @ self._loadings.T) / self._diagonal)
+
+
+class Without:
+    """An `Inverse` once one of what was seen is left out, from the inverse of all. count: K."""
+
+    def __init__(self, whole: Inverse, place: int, count: int) -> None:
+        self._whole, self._place = whole, place
+        one = np.zeros((len(whole.log_det), count))
+        one[:, place] = 1.0
+        column = whole.solve(one)
+        self._own = column[:, place]
+        self._column = np.delete(column, place, axis=1)
+        self.log_det = np.asarray(whole.log_det + np.log(self._own), np.float64)
+
+    def solve(self, vectors: Floats) -> Floats:
+        """See `Inverse`."""
+        solved = self._whole.solve(np.insert(vectors, self._place, 0.0, axis=1))
+        too_much = solved[:, self._place] / self._own
+        return np.delete(solved, self._place, axis=1) - self._column * too_much[:, None]
+
+    @cached_property
+    def precision(self) -> Floats:
+        """See `Inverse`."""
+        left = np.delete(self._whole.precision, self._place, axis=1)
+        return np.asarray(left - self._column**2 / self._own[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What was seen, less its expectation, under every choice.
+
+    residual: `(K,)`. solved: `(G, K)`, inverse covariance times residual. weights: `(G,)`, of the
+    choices by how well they explain it. log: the same, unnormalised.
+    """
+
+    inverse: Inverse
+    residual: Floats
+    solved: Floats
+    log: Floats
+
+    @classmethod
+    def of(cls, inverse: Inverse, residual: Floats) -> Evidence:
+        """Under every choice that the inverse was made for."""
+        solved = inverse.solve(np.tile(residual, (len(inverse.log_det), 1)))
+        return cls(inverse, residual, solved, -0.5 * (solved @ residual + inverse.log_det))
+
+    def without(self, place: int) -> Evidence:
+        """Had one not been seen."""
+        return Evidence.of(
+            Without(self.inverse, place, len(self.residual)), np.delete(self.residual, place)
+        )
+
+    @property
+    def weights(self) -> Floats:
+        """Sum to 1."""
+        return _shares(self.log)
+
+    def given(self, across: Floats, *variances: Floats) -> tuple[Gaussians, ...]:
+        """Variables with covariances `across`, `(G, K)`, to what was seen and `variances`, `(G,)` each."""
+        means = np.sum(across * self.solved, axis=1)
+        explained = np.sum(across * self.inverse.solve(across), axis=1)
+        left = (np.maximum(one - explained, _LEAST) for one in variances)
+        return tuple(Gaussians(self.weights, means, one) for one in left)
+
+    def left_out(self) -> tuple[Gaussians, ...]:
+        """Each that was seen given the others, in closed form.
+
+        It has no say in the weights of its own prediction.
+        """
+        errors, variances = self.solved / self.inverse.precision, 1 / self.inverse.precision
+        alone = self.log[:, None] + 0.5 * (errors**2 / variances + np.log(variances))
+        return tuple(
+            Gaussians(_shares(alone[:, i]), seen - errors[:, i], variances[:, i])
+            for i, seen in enumerate(self.residual)
+        )
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """The last variable given the others; left_out: each other one given the rest of them."""
+
+    target: Gaussians
+    left_out: tuple[Gaussians, ...]
+
+
+def condition(covariance: Floats, noise: Floats, residual: Floats) -> Conditioned:
+    """covariance: `(G, K + 1, K + 1)` before noise `(K,)` of what was seen; means are zero."""
+    count = len(residual)
+    seen = Evidence.of(Dense(covariance[:, :count, :count] + np.diag(noise)), residual)
+    (target,) = seen.given(covariance[:, :count, count], covariance[:, count, count])
+    return Conditioned(target, seen.left_out())
+
+
+def _shares(logs: Floats) -> Floats:
+    heights = np.exp(logs - logs.max())
+    return np.asarray(heights / heights.sum())

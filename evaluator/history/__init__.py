@@ -1,1 +1,0 @@
-"""Scores and predictions in and out: tables, spreadsheets, figures."""

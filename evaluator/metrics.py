@@ -1,0 +1,251 @@
+"""From answers to figures. Intervals resample base images, stratified by class.
+
+One base image is shown clean and under several cells; its answers rise and fall together, so a
+resample draws images, not answers (facts/estimation.md: an answer-wise test claims a difference
+that is not there 34 % of the time, a clustered one 4.7 %).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codabench_rehearsal.challenge.profile import Metric
+from evaluator.plan import Benchmark, Questions
+from evaluator.report.result import CellScore, Group, Loss, Part, Score, Scores
+
+RESAMPLES = 2000
+AT_ONCE = 250  # resamples in memory
+PORTION = 1 << 16  # answers counted at a time, or a few more
+LEVEL = 0.95
+_Z = 1.959964
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Weighted counts by class, `(..., k)` each: right answers, answers given, true labels."""
+
+    right: Floats
+    given: Floats
+    true: Floats
+
+    def accuracy(self) -> Floats:
+        """Share of right answers."""
+        return _ratio(self.right.sum(-1), self.true.sum(-1))
+
+    def recall(self) -> Floats:
+        """Right answers by true label; NaN where a class has no images."""
+        return _ratio(self.right, self.true)
+
+    def balanced_accuracy(self) -> Floats:
+        """Mean recall over the classes that have images."""
+        return _mean_where(self.recall(), self.true > 0)
+
+    def macro_f1(self) -> Floats:
+        """Mean F1 over the classes that have images or answers."""
+        total = self.given + self.true
+        return _mean_where(_ratio(2 * self.right, total), total > 0)
+
+    def metric(self, name: Metric) -> Floats:
+        """The challenge's metric."""
+        match name:
+            case "accuracy":
+                return self.accuracy()
+            case "balanced accuracy":
+                return self.balanced_accuracy()
+            case "macro-F1":
+                return self.macro_f1()
+
+
+def score(
+    benchmark: Benchmark,
+    questions: Questions,
+    labels: NDArray[np.signedinteger],
+    classes: int,
+    metric: Metric = "accuracy",
+) -> Scores:
+    """All figures of a run. labels: `(m,)`, the submission's answer to each question."""
+    truth = benchmark.data.labels
+    clean = np.zeros(len(benchmark.cells))
+    clean[0] = 1.0
+    weights = _cell_weights(benchmark, questions)
+    parts = [_by_image(truth, questions, labels, classes, one) for one in (clean, weights)]
+    draws = resamples(truth, benchmark.seed)
+    boot = [_resampled(part, draws) for part in parts]
+    right = labels == truth[questions.rows]
+    cells = _cell_scores(benchmark, questions, right)
+    clean_accuracy, damaged = (_total(part).accuracy() for part in parts)
+    differences = boot[0].accuracy() - boot[1].accuracy()
+    gap = interval(float(clean_accuracy - damaged), differences, len(truth))
+    return Scores(
+        _part(parts[0], boot[0], metric, len(truth)),
+        _part(parts[1], boot[1], metric, len(truth)),
+        gap,
+        cells,
+        _groups(benchmark, questions, right),
+        _losses(cells, float(clean_accuracy)),
+        len(labels),
+    )
+
+
+def wilson(right: float, n: int) -> Score:
+    """A share of n independent answers with Wilson's 95 % interval."""
+    if n == 0:
+        return Score(float("nan"), 0.0, 1.0, 0)
+    p = right / n
+    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+    return Score(p, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
+
+
+def answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+    """Each cell's answers together weigh what the preset says; clean answers weigh nothing."""
+    return np.asarray(_cell_weights(benchmark, questions)[questions.cells])
+
+
+def _cell_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+    """What one answer under each cell weighs."""
+    counts = np.bincount(questions.cells, minlength=len(benchmark.cells))
+    weights = np.array([cell.weight for cell in benchmark.cells])
+    weights[0] = 0.0
+    return np.asarray(weights / np.maximum(counts, 1))
+
+
+def _by_image(
+    truth: NDArray[np.int64],
+    questions: Questions,
+    labels: NDArray[np.signedinteger],
+    k: int,
+    by_cell: Floats,
+) -> Tally:
+    """Weighted counts of every base image, `(n, k)`; by_cell: what an answer weighs."""
+    right, given, true = (np.zeros(len(truth) * k) for _ in range(3))
+    for own in _portions(questions.rows):
+        rows, answers, weights = questions.rows[own], labels[own], by_cell[questions.cells[own]]
+        labelled = truth[rows]
+        places = rows * k + labelled
+        right += np.bincount(places, weights * (answers == labelled), len(right))
+        given += np.bincount(rows * k + answers, weights, len(given))
+        true += np.bincount(places, weights, len(true))
+    return Tally(*(counts.reshape(-1, k) for counts in (right, given, true)))
+
+
+def _portions(rows: NDArray[np.signedinteger]) -> Iterator[slice]:
+    """Of questions image by image, so many at a time, each image's in one; all if in another order."""
+    if len(rows) <= PORTION or (rows[1:] < rows[:-1]).any():
+        yield slice(0, len(rows))
+        return
+    first = 0
+    while first < len(rows):
+        last = rows[min(first + PORTION, len(rows)) - 1]
+        end = int(np.searchsorted(rows, last, side="right"))
+        yield slice(first, end)
+        first = end
+
+
+def _total(part: Tally) -> Tally:
+    return Tally(part.right.sum(0), part.given.sum(0), part.true.sum(0))
+
+
+def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
+    """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
+    rng = np.random.default_rng((seed, 3))
+    drawn = np.zeros((RESAMPLES, len(truth)), np.uint8)  # no image is drawn 256 times
+    for label in np.unique(truth):
+        rows = np.flatnonzero(truth == label)
+        n = len(rows)
+        for first in range(0, RESAMPLES, AT_ONCE):
+            count = min(AT_ONCE, RESAMPLES - first)
+            picks = rng.integers(0, n, (count, n)) + np.arange(count, dtype=np.int64)[:, None] * n
+            counts = np.bincount(picks.ravel(), minlength=count * n).reshape(-1, n)
+            drawn[first : first + count, rows] = counts
+    return drawn
+
+
+def _resampled(part: Tally, draws: NDArray[np.uint8]) -> Tally:
+    """In single precision: the three counts stay equal where they are equal."""
+    counts = np.hstack([part.right, part.given, part.true]).astype(np.float32)
+    portions = (draws[first : first + AT_ONCE] for first in range(0, len(draws), AT_ONCE))
+    found = np.concatenate([drawn.astype(np.float32) @ counts for drawn in portions])
+    return Tally(*np.hsplit(found.astype(np.float64), 3))
+
+
+def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
+    total = _total(by_image)
+    return Part(
+        interval(float(total.accuracy()), boot.accuracy(), n),
+        interval(float(total.metric(metric)), boot.metric(metric), n),
+        float(total.macro_f1()),
+        float(total.balanced_accuracy()),
+        tuple(map(float, total.recall())),
+        tuple(map(float, total.given / total.given.sum())),
+    )
+
+
+def interval(value: float, resampled: Floats, n: int) -> Score:
+    """A figure over n base images with its 95 % interval, from the same figure of every resample."""
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread
+        return wilson(value * n, n)
+    return Score(value, float(low), float(high), n)
+
+
+def _cell_scores(
+    benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
+) -> tuple[CellScore, ...]:
+    n = np.bincount(questions.cells, minlength=len(benchmark.cells))
+    good = np.bincount(questions.cells, right, minlength=len(benchmark.cells))
+    return tuple(
+        CellScore(cell.name, cell.family, cell.severity, cell.weight, wilson(good[i], int(n[i])))
+        for i, cell in enumerate(benchmark.cells)
+        if i > 0 and n[i] > 0
+    )
+
+
+def _groups(
+    benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
+) -> tuple[Group, ...]:
+    """Families by severity. An image may be in a group twice, so the interval counts images."""
+    kinds = sorted({(cell.family, cell.severity) for cell in benchmark.cells[1:]})
+    groups = []
+    for family, severity in kinds:
+        inside = [
+            i
+            for i, c in enumerate(benchmark.cells)
+            if i and (c.family, c.severity) == (family, severity)
+        ]
+        chosen = np.isin(questions.cells, inside)
+        if chosen.any():
+            images = len(np.unique(questions.rows[chosen]))
+            groups.append(Group(family, severity, wilson(right[chosen].mean() * images, images)))
+    return tuple(groups)
+
+
+def _losses(cells: tuple[CellScore, ...], clean: float) -> tuple[Loss, ...]:
+    """Families by what they take from the clean accuracy, the costliest first."""
+    lost = dict.fromkeys((cell.family for cell in cells), 0.0)
+    weight, right = dict(lost), dict(lost)
+    for cell in cells:
+        lost[cell.family] += cell.weight * (clean - cell.accuracy.value)
+        weight[cell.family] += cell.weight
+        right[cell.family] += cell.weight * cell.accuracy.value
+    total = sum(lost.values())
+    found = [
+        Loss(family, right[family] / weight[family], lost[family] / total if total > 0 else 0.0)
+        for family in lost
+    ]
+    return tuple(sorted(found, key=lambda loss: -loss.share))
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def _mean_where(values: Floats, there: NDArray[np.bool_]) -> Floats:
+    return _ratio(np.where(there, values, 0.0).sum(-1), there.sum(-1).astype(np.float64))

@@ -1,0 +1,1 @@
+"""What was measured, as data, and rendered for a terminal, a page and programs."""

@@ -1,0 +1,228 @@
+"""What an evaluation found: plain frozen values, computed first and rendered elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codabench_rehearsal.console.words import one_line, shown
+from evaluator.choice import SplitKind
+from submission.findings import Finding
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from evaluator.ask import Sheet
+    from evaluator.estimate.estimate import Estimate
+    from evaluator.store.rows import HistoryRow, Prediction
+
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure in 0..1 (a difference: -1..1) with its 95 % interval; n base images behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """Accuracy under one cell of the benchmark."""
+
+    name: str
+    family: str
+    severity: int
+    weight: float
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Group:
+    """Accuracy over the cells of one family at one severity."""
+
+    family: str
+    severity: int
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Part:
+    """Figures over one set of answers: the clean images, or the whole benchmark.
+
+    score: the challenge's own metric. recall: by class, NaN for a class without images.
+    answered: each label's share of the answers.
+    """
+
+    accuracy: Score
+    score: Score
+    macro_f1: float
+    balanced_accuracy: float
+    recall: tuple[float, ...]
+    answered: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a family costs: its mean accuracy, and its share of the gap between clean and benchmark."""
+
+    family: str
+    accuracy: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall seconds of a run.
+
+    start: until the model stood ready; load: its constructor alone; predict: all predict calls;
+    total: everything.
+    """
+
+    start_seconds: float
+    load_seconds: float
+    predict_seconds: float
+    total_seconds: float
+    answers: int
+
+    @property
+    def seconds_per_thousand(self) -> float:
+        """Seconds of predict for a thousand images."""
+        return 1000 * self.predict_seconds / max(self.answers, 1)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All figures of a finished run. gap: clean minus benchmark accuracy, on the same images."""
+
+    validation: Part
+    benchmark: Part
+    gap: Score
+    cells: tuple[CellScore, ...]
+    groups: tuple[Group, ...]
+    losses: tuple[Loss, ...]
+    answers: int
+
+    def worst(self, count: int = 5) -> tuple[CellScore, ...]:
+        """The cells with the lowest accuracy."""
+        return tuple(sorted(self.cells, key=lambda cell: cell.accuracy.value)[:count])
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the figures come from: the zip, the images, the benchmark, the machine.
+
+    python: the program that ran the submission. order_seed: of the order in which it was asked, None
+    where it was not.
+    """
+
+    path: str
+    sha256: str
+    bytes: int
+    challenge: str
+    metric: str
+    label_names: tuple[str, ...]
+    data: str
+    fingerprint: str
+    split: SplitKind
+    notes: tuple[str, ...]
+    preset: str
+    description: str
+    seed: int
+    command: str
+    python: str = ""
+    order_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Clean what comes from files, on its way in; the zip's path stays what it can be found by."""
+        for field in ("challenge", "data", "preset", "description"):
+            object.__setattr__(self, field, one_line(getattr(self, field)))
+        object.__setattr__(self, "label_names", tuple(map(shown, self.label_names)))
+        object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
+
+
+@dataclass(frozen=True)
+class PastLine:
+    """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
+
+    benchmark: None while it has not answered every cell of the shown preset.
+    """
+
+    name: str
+    validation: Score
+    benchmark: Score | None
+    score: float
+    decimals: int | None
+    phase: str
+    predicted: Prediction | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything an evaluation found; `scores` is None when the submission failed.
+
+    peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
+    loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
+    others were in the store. full: whether every image was asked under every cell. sheet, library, sweep: the answers to the shown preset, to the
+    estimator's cells, and to the 19 corruptions at all severities. past: earlier submissions with
+    scores that the estimate uses. history: everything recorded.
+    """
+
+    source: Source
+    scores: Scores | None
+    findings: tuple[Finding, ...]
+    timing: Timing
+    peak_memory_bytes: int
+    blocks: int
+    versions: Mapping[str, str]
+    limits: Mapping[str, str]
+    asked: int = 0
+    full: bool = False
+    sheet: Sheet | None = None
+    library: Sheet | None = None
+    sweep: Sheet | None = None
+    estimate: Estimate | None = None
+    past: tuple[PastLine, ...] = ()
+    history: tuple[HistoryRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Clean what the child said of itself, on its way in."""
+        for field in ("versions", "limits"):
+            known = {shown(k): shown(v) for k, v in getattr(self, field).items()}
+            object.__setattr__(self, field, known)
+
+    def to_json(self) -> str:
+        """The report as JSON (docs/report.md)."""
+        from evaluator.report.as_json import to_json
+
+        return to_json(self)
+
+    def to_page(self) -> str:
+        """The report as one self-contained HTML page."""
+        from evaluator.report.page import to_page
+
+        return to_page(self)
+
+    def figure(self, name: str) -> Figure:
+        """A matplotlib figure: "heatmap", "scatter", "curves", "confusion", "recall" or "gallery".
+
+        Raises `EvaluationError` for another name, and without matplotlib.
+        """
+        from evaluator.figures.figures import figure
+
+        return figure(self, name)
+
+    def __str__(self) -> str:
+        from evaluator.report.terminal import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from evaluator.report.page import to_html
+
+        return to_html(self)

@@ -1,0 +1,255 @@
+"""Which of a benchmark's damages the training used: there its figures flatter.
+
+Nothing of the training folder reaches the zip, so it is read beside it: `<stem>.recipe.json` or
+`recipe.json`, whose `augmentation` lists names (docs/training_folder.md). Whoever has no such file
+says it by hand (`--trained-on`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.reading import first_file, read_json
+from corruptions.presets import NAMES, Cell, Preset, resolve
+from evaluator.tallies import FamilyLoss
+
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+
+
+def shared_training(
+    zip_path: Path, preset: Preset, given: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """The preset's operators that the submission's training used: those named, then what they apply.
+
+    given: what the user says of the training (operators, chains, families of the preset, or other
+    presets); None: what the recipe beside the zip says, which may name augmentations that no
+    benchmark has. RandAugment and AugMix count with all that they apply. Raises `EvaluationError`
+    for a given name that is unknown and for a recipe that cannot be read.
+    """
+    names = recorded(zip_path) if given is None else tuple(given)
+    if not names:
+        return ()
+    used = {_plain(operator) for name in names for operator in _meant(name, preset)}
+    if given is not None:
+        _check_known(names, preset)
+    own = [name for name in _operators(preset) if _plain(name) in used]
+    applied = _applied_by(used)
+    return (*own, *(n for n in _operators(preset) if _plain(n) in applied and n not in own))
+
+
+def recorded(zip_path: Path) -> tuple[str, ...]:
+    """The augmentations that the recipe beside the zip names; () without one.
+
+    Raises `EvaluationError` for a file that cannot be read.
+    """
+    beside = (zip_path.with_name(f"{zip_path.stem}.recipe.json"), zip_path.with_name("recipe.json"))
+    path = first_file(beside, EvaluationError)
+    if path is None:
+        return ()
+    try:
+        recipe = read_json(path, wrong=EvaluationError)
+    except EvaluationError:
+        raise
+    except (OSError, ValueError) as error:
+        raise EvaluationError(
+            f"{path} cannot be read ({error}): mend it, or move it away from the zip."
+        ) from None
+    names = recipe.get("augmentation", []) if isinstance(recipe, dict) else []
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+
+def shared_weight(names: Collection[str], preset: Preset) -> float:
+    """The share of the preset, 0..1, in cells that apply one of these operators."""
+    return sum(
+        cell.weight for cell in preset.cells if any(step.corruption in names for step in cell.steps)
+    )
+
+
+def warning(zip_name: str, names: Sequence[str], preset: Preset) -> str:
+    """What to think of the figures of a submission that was trained on the benchmark's damages."""
+    listed = (
+        ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:6])} and {len(names) - 6} more"
+    )
+    share = f"{shared_weight(names, preset):.0%}"
+    return (
+        f"{zip_name} was trained with {listed}: {share} of {preset.name!r} does the same. Its "
+        "accuracy there is better than under damage that it has not met."
+    )
+
+
+def read_given(texts: Sequence[str], zips: Sequence[Path]) -> dict[Path, tuple[str, ...]]:
+    """What `--trained-on` says, by zip: "fog,rand_augment" for all, "a.zip=fog" for one.
+
+    Raises `EvaluationError` for a zip that is not compared.
+    """
+    found: dict[Path, tuple[str, ...]] = {}
+    for text in texts:
+        which, equals, names = text.rpartition("=")
+        meant = [path for path in zips if not equals or which in (path.name, path.stem, str(path))]
+        if not meant:
+            known = ", ".join(str(path) for path in zips)
+            raise EvaluationError(f"--trained-on {text}: expected one of {known} before the =.")
+        listed = tuple(name.strip() for name in names.split(",") if name.strip())
+        for path in meant:
+            found[path] = (*found.get(path, ()), *listed)
+    return found
+
+
+def _operators(preset: Preset) -> tuple[str, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys(step.corruption for cell in preset.cells for step in cell.steps))
+
+
+def _meant(name: str, preset: Preset) -> Iterable[str]:
+    """The operators behind a name: of a preset, of a family or cell of this one, or of a chain."""
+    if name in NAMES:
+        return _operators(resolve(name))
+    cells = [c for c in preset.cells if _plain(name) in (_plain(c.family), _plain(c.name))]
+    inside = [step.corruption for cell in cells for step in cell.steps]
+    return [*inside, *_chain(name)]
+
+
+def _chain(name: str) -> list[str]:
+    return [part.partition(":")[0].strip() for part in name.split("+")]
+
+
+def _applied_by(used: Collection[str]) -> set[str]:
+    """What RandAugment and AugMix apply, if they are among these."""
+    pools = {"randaugment": "RAND_AUGMENT_MOVES", "augmix": "AUG_MIX_MOVES"}
+    if not pools.keys() & set(used):
+        return set()
+    from corruptions import moves
+
+    named = {"contrast": "adjust_contrast", "brightness": "adjust_brightness"}
+    return {
+        _plain(named.get(name, name))
+        for policy, pool in pools.items()
+        if policy in used
+        for name in getattr(moves, pool)
+    }
+
+
+def _check_known(names: Iterable[str], preset: Preset) -> None:
+    from corruptions.registry import names as registered
+
+    known = {*registered(), *_operators(preset), *NAMES, *preset.families}
+    known |= {cell.name for cell in preset.cells}
+    plain = {_plain(name) for name in known}
+    for name in names:
+        if _plain(name) in plain or all(_plain(part) in plain for part in _chain(name)):
+            continue
+        near = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise EvaluationError(
+            f"--trained-on: expected corruptions such as fog or rand_augment, families of "
+            f"{preset.name!r} or presets, received {name!r}.{hint}"
+        )
+
+
+def _plain(name: str) -> str:
+    """RandAugment, rand_augment and randaugment alike."""
+    return _NO_LETTER.sub("", name.casefold())
+
+
+# What to train on against each family of damage: one sentence a family.
+#
+# What is code stands between backticks. Keras layers are named as `keras.layers` has them, calls as `corruptions` has them; a test tries all.
+
+
+WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
+AFTERWARDS = (
+    "What a network trained on flatters it afterwards: keep some cells out of training, and judge by "
+    "those. Keep these layers in the input pipeline, outside of the saved network: Keras 3.4.1 lacks "
+    "those marked *."
+)
+_OWN = "`corruptions.corrupt_tf(batches, {spec!r})`"
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "noise": (
+            "Put `keras.layers.GaussianNoise` behind the rescaling (it acts in training only) and add "
+            'a share of batches through `corruptions.corrupt_tf(batches, "impulse_noise:3")`.'
+        ),
+        "blur": (
+            "Add `keras.layers.RandomGaussianBlur`*, and for directions that it lacks "
+            '`corruptions.corrupt_tf(batches, "motion_blur:3")`.'
+        ),
+        "weather": (
+            "Large soft veils change colour and contrast together: use `keras.layers.RandomBrightness` "
+            'and `RandomContrast`, and `corruptions.corrupt_tf(batches, "fog:3")`.'
+        ),
+        "digital": (
+            "Use `keras.layers.RandomBrightness` and `RandomContrast` for the exposure, and "
+            '`corruptions.corrupt_tf(batches, "jpeg_compression:3")` for compression and pixels.'
+        ),
+        "geometry": (
+            "Use `keras.layers.RandomTranslation`, `RandomRotation` and `RandomShear`*, with "
+            '`fill_mode="reflect"` so that borders look like the hidden ones.'
+        ),
+        "color": (
+            "Use `keras.layers.RandomColorJitter`*, `Solarization`* and `Equalization`*, or all at once "
+            'with `corruptions.corrupt_tf(batches, "rand_augment:3")`.'
+        ),
+        "overlay": (
+            "Hide parts of the image with `keras.layers.RandomErasing`* or `CutMix`*, and blend foreign "
+            'pictures in with `corruptions.corrupt_tf(batches, "blend_convex:3")`.'
+        ),
+        "randaugment": (
+            "Train with `keras.layers.RandAugment`*, or with "
+            '`corruptions.corrupt_tf(batches, "rand_augment:3")`, which needs no newer Keras.'
+        ),
+        "augmix": (
+            "Train with `keras.layers.AugMix`*, or with "
+            '`corruptions.corrupt_tf(batches, "aug_mix:3")`, which needs no newer Keras.'
+        ),
+        "composite": (
+            "Several kinds of damage at once are more than the sum: chain them in training too, as in "
+            '`corruptions.corrupt_tf(batches, "rotate:2+fog:2+jpeg_compression:3")`.'
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about one weak family."""
+
+    family: str
+    sentence: str
+
+
+def advise(losses: Iterable[FamilyLoss], cells: Iterable[Cell]) -> tuple[Advice, ...]:
+    """For every family whose loss is beyond chance and worth the work, the costliest first."""
+    known = tuple(cells)
+    weak = [loss for loss in losses if loss.points.low > 0 and loss.points.value >= WEAK]
+    return tuple(Advice(loss.family, _sentence(loss.family, known)) for loss in weak)
+
+
+def specs() -> tuple[str, ...]:
+    """Every chain or preset that the sentences pass to `corrupt_tf`."""
+    return tuple(s for text in ADVICE.values() for s in re.findall(r'batches, "([^"]+)"\)', text))
+
+
+def layers() -> tuple[str, ...]:
+    """Every Keras layer that the sentences name."""
+    found = (re.findall(r"`(?:keras\.layers\.)?([A-Z]\w+)`", text) for text in ADVICE.values())
+    return tuple(dict.fromkeys(name for names in found for name in names))
+
+
+def _sentence(family: str, cells: tuple[Cell, ...]) -> str:
+    """The family's own, or its first cell for a family that is not ours."""
+    if family in ADVICE:
+        return ADVICE[family]
+    chains = [_spec(cell) for cell in cells if cell.family == family and cell.steps]
+    call = _OWN.format(spec=chains[0]) if chains else "`corruptions.corrupt_tf`"
+    return f"Mix milder images of this kind into the training batches: {call}."
+
+
+def _spec(cell: Cell) -> str:
+    return "+".join(f"{step.corruption}:{step.severity}" for step in cell.steps)

@@ -1,0 +1,1 @@
+"""What every submission answered, and what the platform said of it."""

@@ -1,0 +1,187 @@
+"""How right past predictions were: the error of each, and what they say together."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from codabench_rehearsal.console.files import write_bytes, write_text
+from codabench_rehearsal.console.words import cell as as_cell
+from evaluator.store.rows import HistoryRow
+from evaluator.store.schema import StoreError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A prediction held against its score.
+
+    points: score less prediction, in points (hundredths of the scale 0..1): above 0, the prediction
+    was too low. held: whether the interval holds the score as shown.
+    """
+
+    points: float
+    held: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several verdicts. error: mean absolute error in points, with its standard error (None for one).
+
+    held: intervals that hold their score. expected: how many should, by their levels.
+    """
+
+    count: int
+    error: float
+    standard_error: float | None
+    held: int
+    expected: float
+
+
+def verdict(row: HistoryRow) -> Verdict | None:
+    """What came of a row's prediction; None without a prediction or a score."""
+    if row.score is None or row.prediction is None:
+        return None
+    expected, shown = row.prediction, row.score.value
+    return Verdict(100 * (shown - expected.value), expected.low <= shown <= expected.high)
+
+
+def summary(rows: Iterable[HistoryRow]) -> Summary | None:
+    """All verdicts of these rows together; None where there is none."""
+    found = [
+        (seen, row.prediction.level) for row in rows if (seen := verdict(row)) and row.prediction
+    ]
+    if not found:
+        return None
+    errors = [abs(seen.points) for seen, _ in found]
+    return Summary(
+        len(found),
+        fmean(errors),
+        stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else None,
+        sum(seen.held for seen, _ in found),
+        math.fsum(level for _, level in found),
+    )
+
+
+def usable(rows: Iterable[HistoryRow]) -> int:
+    """How many submissions have a score that an estimate can rest on."""
+    return len({row.submission.id for row in rows if row.score is not None and _can_be_asked(row)})
+
+
+def _can_be_asked(row: HistoryRow) -> bool:
+    """Whether there are answers, or the zip to get them from."""
+    own = row.submission
+    return bool(own.sha256) and (row.answers > 0 or Path(own.path).is_file())
+
+
+# The history as a table for a spreadsheet: CSV, or XLSX through openpyxl.
+
+
+COLUMNS = (
+    "submission",
+    "sha256",
+    "path",
+    "first_seen",
+    "phase",
+    "score",
+    "decimals",
+    "date",
+    "hidden_images",
+    "note",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "level",
+    "known_scores",
+    "cells",
+    "answers",
+)
+_WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
+Value = str | int | float | None
+
+
+def csv_text(rows: Iterable[HistoryRow]) -> str:
+    """The history as CSV with a header; `import_csv` reads it back.
+
+    A foreign text that a spreadsheet would take for a formula has `'` before it, in .xlsx too.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        figures = _values(row)
+        figures["score"] = _shown(row)
+        writer.writerow([as_cell(v) if isinstance(v, str) else v for v in figures.values()])
+    return out.getvalue()
+
+
+def export_csv(rows: Iterable[HistoryRow], path: str | Path) -> None:
+    """Write `csv_text`, UTF-8, atomically. Raises `FileError` where the system refuses."""
+    write_text(path, csv_text(rows))
+
+
+def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
+    """Write the history as a spreadsheet: figures as figures, shown with their decimals, and a filter.
+
+    Raises `StoreError` without openpyxl, `FileError` where the system refuses.
+    """
+    try:
+        openpyxl: Any = importlib.import_module("openpyxl")  # an extra: imported where it is needed
+    except ImportError:
+        raise StoreError(
+            "writing .xlsx needs openpyxl: pip install openpyxl, or write CSV instead (--csv FILE)"
+        ) from None
+    book = openpyxl.Workbook()
+    _fill(book.active, list(rows))
+    whole = io.BytesIO()  # its zip would complain of a full disk a second time
+    book.save(whole)
+    write_bytes(path, whole.getvalue())
+
+
+def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
+    sheet.title = "history"
+    sheet.append(COLUMNS)
+    for number, row in enumerate(rows, 2):
+        for column, value in enumerate(_values(row).values(), 1):
+            cell = sheet.cell(number, column)
+            cell.value = as_cell(value) if isinstance(value, str) else value
+            if isinstance(value, str):
+                cell.data_type = "s"  # a name that begins with "=" is no formula
+        if row.score is not None and row.score.decimals:
+            place = COLUMNS.index("score") + 1
+            sheet.cell(number, place).number_format = "0." + "0" * row.score.decimals
+    for letter, name in zip("ABCDEFGHIJKLMNOPQ", COLUMNS, strict=True):
+        sheet.column_dimensions[letter].width = _WIDTHS.get(name, 14)
+    sheet.freeze_panes = "B2"
+    sheet.auto_filter.ref = sheet.dimensions
+
+
+def _values(row: HistoryRow) -> dict[str, Value]:
+    """One value a column; None where there is none."""
+    own, score, expected = row.submission, row.score, row.prediction
+    values: dict[str, Value] = dict.fromkeys(COLUMNS)
+    values.update(submission=own.name, sha256=own.sha256, path=own.path, first_seen=own.first_seen)
+    values.update(cells=row.cells, answers=row.answers, note=own.note)
+    if score is not None:
+        values.update(phase=score.phase, score=score.value, decimals=score.decimals)
+        values.update(date=score.date, hidden_images=score.hidden_images, note=score.note)
+    if expected is not None:
+        values.update(predicted=expected.value, level=expected.level, known_scores=expected.known)
+        values.update(predicted_low=expected.low, predicted_high=expected.high)
+    return values
+
+
+def _shown(row: HistoryRow) -> str:
+    """The score with the decimals that were shown, unless its value has more."""
+    if row.score is None:
+        return ""
+    shown = str(row.score)
+    value = row.score.value
+    return shown if float(shown) == value else f"{Decimal(repr(value)):f}"  # never 1e-05

@@ -1,0 +1,268 @@
+"""The store: what every submission answered, and what the platform said of it; one SQLite file.
+
+Only the process that runs the evaluation writes it. Each write is one transaction: a process killed
+at any moment leaves a sound file, without what it was writing. Other processes may read and write
+it meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from codabench_rehearsal.console.reading import require_file
+from evaluator.store import answers as store_answers
+from evaluator.store import scores as store_scores
+from evaluator.store.file import Opened, find_store, open_file
+from evaluator.store.mending import mend
+from evaluator.store.rows import (
+    AnswerKey,
+    Answers,
+    HistoryRow,
+    LeaderboardScore,
+    Prediction,
+    Run,
+    RunAnswers,
+    RunBytes,
+    Submission,
+    cell_text,
+    environment_text,
+)
+from evaluator.store.schema import DamagedStoreError, StoreError, said
+from evaluator.store.scores import read_phase
+
+Block = Iterable[tuple[AnswerKey, ArrayLike, ArrayLike]]
+_SHORTEST_SHA = 4
+
+
+class Store:
+    """An open store; a context manager that closes it. Make one with `Store.open`.
+
+    path: its file. journal: "wal", or "delete" on a network folder. writable: False where the file
+    may only be read. notes: sentences for the user: damage that was found, a network folder.
+    All methods raise `StoreError` for what cannot be read or written.
+    """
+
+    def __init__(self, path: Path, opened: Opened, notes: tuple[str, ...]) -> None:
+        self.path, self.journal, self.writable = path, opened.journal, opened.writable
+        self.notes = (*notes, *opened.notes)
+        self._db = opened.db
+        self._owner = os.getpid()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Store:
+        """Open a store; a missing one is made, an older one brought up to date.
+
+        A damaged one is set aside, and what can be read of it is in the new one: see `notes`.
+        """
+        place = Path(path).absolute()
+        require_file(place, StoreError)
+        try:
+            return cls(place, open_file(place), ())
+        except DamagedStoreError:
+            note = mend(place)
+        return cls(place, open_file(place), (note,) if note else ())
+
+    def close(self) -> None:
+        """Close the file; the store is of no use afterwards."""
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def add_submission(
+        self, sha256: str, name: str, path: str | Path = "", note: str = ""
+    ) -> Submission:
+        """Add a submission, or take up the newest name, place and note of a known one.
+
+        sha256: of the zip; "" for a submission of which only the name is known.
+        """
+        with self._writing():
+            return store_scores.add_submission(self._db, sha256, name, str(path), note)
+
+    def submissions(self) -> tuple[Submission, ...]:
+        """All submissions, in the order in which they were first seen."""
+        with self._speaking():
+            return store_scores.submissions(self._db)
+
+    def find(self, word: str) -> tuple[Submission, ...]:
+        """The submissions that a user may mean: by name (`.zip` or not), path, or start of SHA-256."""
+        with self._speaking():
+            return store_scores.named(self._db, word, starts=len(word) >= _SHORTEST_SHA)
+
+    def put_answers(self, key: AnswerKey, ids: ArrayLike, labels: ArrayLike) -> int:
+        """Keep the labels, from 0, of some images under one cell, beside those already stored.
+
+        ids, labels: `(n,)`. What is stored stays; returns how many of the new labels contradict it.
+        The submission must have been added.
+        """
+        return self.put_block([(key, ids, labels)])
+
+    def put_block(self, block: Block, known: int | None = None) -> int:
+        """As `put_answers` for several cells, in one transaction: all of it is kept or nothing.
+
+        known: how many answers of the run the caller has read or put; this block's are none of them.
+        With it, the time of many blocks is proportional to their answers.
+        """
+        answers = [(key, store_answers.as_answers(ids, labels)) for key, ids, labels in block]
+        with self._writing():
+            return store_answers.put(self._db, answers, known)
+
+    def stored(self, key: AnswerKey) -> Answers:
+        """All answers of a cell, by ascending image id."""
+        with self._speaking():
+            return store_answers.read(self._db, key)
+
+    def run_answers(self, run: Run, cells: Collection[str] | None = None) -> RunAnswers:
+        """All answers of a run, cell after cell. cells: which are needed at least; all if left out."""
+        with self._speaking():
+            return store_answers.read_run(self._db, run, cells)
+
+    def run_bytes(self, run: Run, cells: Collection[str] | None = None) -> RunBytes | None:
+        """The same as they are stored, in a third of the time; None where they are not so simple."""
+        with self._speaking():
+            return store_answers.read_bytes(self._db, run, cells)
+
+    def answers(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64] | None:
+        """The labels of these images in this order, int64 `(n,)`; None unless all are stored."""
+        labels, there = store_answers.find(self.stored(key), np.asarray(ids, np.int64))
+        return labels if there.all() else None
+
+    def missing(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64]:
+        """Those of these images, in this order, that have no stored answer: int64 `(m,)`."""
+        wanted = np.asarray(ids, np.int64)
+        return wanted[~store_answers.find(self.stored(key), wanted)[1]]
+
+    def runs(self, sha256: str) -> tuple[Run, ...]:
+        """The conditions under which a submission has answered, the first ones first."""
+        with self._speaking():
+            return store_answers.runs(self._db, sha256)
+
+    def cells(self, run: Run) -> dict[str, int]:
+        """The cells of a run that have answers, as texts, and how many each."""
+        with self._speaking():
+            return store_answers.cells(self._db, run)
+
+    def order(self, data: str, seed: int) -> int:
+        """The secret that shuffles the questions on a data set under a seed, 0..2**53-1.
+
+        Drawn at the first call, then the same for every process that opens this store, and after
+        an interruption. Where the file may only be read and holds none, drawn at each call.
+        """
+        with self._speaking():
+            found = store_answers.order(self._db, data, seed)
+        if found is None and self.writable:
+            with self._writing():
+                store_answers.add_order(self._db, data, seed)
+                found = store_answers.order(self._db, data, seed)
+        return store_answers.drawn_order() if found is None else found
+
+    def record_score(
+        self,
+        submission: Submission,
+        value: float,
+        decimals: int,
+        phase: str = "dev",
+        *,
+        date: str = "",
+        hidden_images: int | None = None,
+        note: str = "",
+    ) -> bool:
+        """Keep a score (0..1) as the platform showed it; False if that very score was known.
+
+        decimals: how many were shown; `score_text.read_score` reads both out of a text.
+        """
+        fields = (value, decimals, phase, date, hidden_images, note)
+        score = store_scores.checked_score(submission, *fields)
+        with self._writing():
+            return store_scores.add_score(self._db, submission, score)
+
+    def scores(self, phase: str | None = None) -> tuple[LeaderboardScore, ...]:
+        """The scores of one phase, or all, in the order in which they were recorded."""
+        with self._speaking():
+            found = store_scores.scores(self._db)
+        wanted = None if phase is None else read_phase(phase)
+        return tuple(score for score in found if wanted in (None, score.phase))
+
+    def record_prediction(self, submission: Submission, prediction: Prediction) -> None:
+        """Keep what was expected of a submission, to be held against its score later."""
+        with self._writing():
+            store_scores.add_prediction(self._db, submission, prediction)
+
+    def history(self) -> tuple[HistoryRow, ...]:
+        """A row for every score, and one for every submission without a score, by date."""
+        with self._speaking():
+            return store_scores.history(self._db)
+
+    def forget(self, what: Submission | LeaderboardScore) -> bool:
+        """Remove a score, or a submission with its answers and scores; False if it was gone."""
+        with self._writing():
+            if isinstance(what, Submission):
+                return store_scores.forget_submission(self._db, what) > 0
+            return store_scores.forget_score(self._db, what) > 0
+
+    def forget_answers(self, submission: Submission) -> bool:
+        """Remove a submission's answers, so that it is asked anew; its scores stay."""
+        with self._writing():
+            return store_scores.forget_answers(self._db, submission) > 0
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, which waits for other writers."""
+        if self._owner != os.getpid():  # a forked child's locks would be its parent's: damage
+            raise RuntimeError("only the process that opened a store may write it")
+        if not self.writable:
+            raise StoreError(
+                f"{self.path} may only be read: keep the store elsewhere (--store FILE)"
+            )
+        with self._speaking():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk may have ended it
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Errors as sentences; a file that proves damaged is set aside at once."""
+        try:
+            with said(self.path):
+                yield
+        except DamagedStoreError as error:
+            self.close()
+            raise StoreError(f"{mend(self.path) or error} Run the command again.") from error
+
+
+__all__ = [
+    "AnswerKey",
+    "Answers",
+    "HistoryRow",
+    "LeaderboardScore",
+    "Prediction",
+    "Run",
+    "RunAnswers",
+    "RunBytes",
+    "Store",
+    "StoreError",
+    "Submission",
+    "cell_text",
+    "environment_text",
+    "find_store",
+]

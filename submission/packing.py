@@ -1,0 +1,150 @@
+"""What a packing must not ask for, and what it takes for granted where nobody said."""
+
+from __future__ import annotations
+
+from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.errors import SubmissionError
+from submission.backport import is_newer, targets
+from submission.findings import Finding, found
+from submission.model_page import MODES
+from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
+from submission.shrink import SUFFIXES
+from submission.training_folder import OUTPUTS, Packing
+
+FIRST_WITH_KERAS_3 = "2.16.0"
+BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
+
+
+def refuse_impossible(packing: Packing, challenge: Challenge) -> None:
+    """Raise `SubmissionError` for what could not work on the server, in one sentence."""
+    loadable = [path for path in packing.weights if path.suffix in SUFFIXES]
+    if packing.float16 and not loadable:
+        raise SubmissionError(f"--float16 works on {', '.join(SUFFIXES)} files; there is none.")
+    if packing.model is None:
+        _refuse_unloadable(packing)
+        _refuse_grey(packing, challenge)
+        _refuse_turns(packing, challenge)
+        _refuse_counts(packing)
+        _refuse_outputs(packing, challenge)
+
+
+def _refuse_unloadable(packing: Packing) -> None:
+    """Our model.py loads whole models only."""
+    if not packing.weights:
+        raise SubmissionError("there are no weights to pack: give them, or --model FILE.py.")
+    for path in packing.weights:
+        if path.name.endswith(".weights.h5") or holds_arrays_alone(path):
+            raise SubmissionError(
+                f"{path} holds weights without the layers they belong to: save the whole model with "
+                "model.save('model.keras'), or give --model FILE.py that builds it."
+            )
+        if path.suffix.lower() in SUFFIXES and path.suffix not in SUFFIXES:
+            raise SubmissionError(f"{path}: rename it to end in {path.suffix.lower()}.")
+        if path.suffix not in SUFFIXES:
+            raise SubmissionError(
+                f"{path}: our model.py loads {', '.join(SUFFIXES)} files. Save the model with "
+                "model.save('model.keras'), or give --model FILE.py that loads this one."
+            )
+
+
+def _refuse_grey(packing: Packing, challenge: Challenge) -> None:
+    colours = {name for name, mode in MODES.items() if len({*mode.mean}) > 1}
+    for name in packing.each(packing.preprocess):
+        if name in colours and challenge.shape[2] != 3:
+            raise SubmissionError(
+                f"preprocessing {name!r} is for images of three colours, and those of "
+                f"{challenge.name} have {challenge.shape[2]}: give --scale instead."
+            )
+
+
+def _refuse_turns(packing: Packing, challenge: Challenge) -> None:
+    height, width, _ = challenge.shape
+    for tta, side in zip(packing.each(packing.tta), packing.each(packing.resize), strict=True):
+        if tta in ("rot90", "d4") and height != width and side is None:
+            raise SubmissionError(
+                f"--tta {tta} turns images on their side, which {height}x{width} ones do not fit: "
+                "take --tta flips, or --resize N."
+            )
+
+
+def _refuse_counts(packing: Packing) -> None:
+    """Every setting has one value, or one for each network."""
+    count = len(packing.weights)
+    for name in ("scale", "preprocess", "resize", "tta", "output", "member_weights"):
+        value = getattr(packing, name)
+        if isinstance(value, tuple) and len(value) != count:
+            raise SubmissionError(f"{name} has {len(value)} values for {count} networks.")
+    scales, modes = packing.each(packing.scale), packing.each(packing.preprocess)
+    if any(m and s != "0..255" for s, m in zip(scales, modes, strict=True)):
+        raise SubmissionError("scale has to be 0..255 with preprocess, which scales itself.")
+
+
+def _refuse_outputs(packing: Packing, challenge: Challenge) -> None:
+    """Of several outputs it has to be clear which one is meant, where the files tell."""
+    for path, output in zip(packing.weights, packing.each(packing.output), strict=True):
+        config = read_config(path)
+        found = outputs_of(config) if config else {}
+        told, columns = ", ".join(found), list(found.values())
+        chosen = output not in OUTPUTS
+        one_fits = None in columns or columns.count(challenge.classes) == 1
+        if not chosen and len(found) > 1 and not one_fits:
+            raise SubmissionError(
+                f"{path} has the outputs {told}, and not one alone of {challenge.classes} columns: "
+                "say which with --output NAME."
+            )
+        known = output in found or (output.isdecimal() and int(output) < len(found))
+        if chosen and found and not known and len(packing.weights) == 1:
+            raise SubmissionError(
+                f"--output {output}: {path} has the outputs {told}; expected one of them, or one of "
+                f"{', '.join(OUTPUTS)}."
+            )
+
+
+def server_keras(challenge: Challenge) -> str:
+    """The server's Keras, "" where unknown. TensorFlow up to 2.15 brings one of its own number."""
+    tensorflow = challenge.tensorflow
+    brings = tensorflow and is_newer(FIRST_WITH_KERAS_3, tensorflow)
+    return challenge.keras or (tensorflow if brings else "")
+
+
+def batch_size(packing: Packing) -> int:
+    """Images at a time: as given, else 64, and fewer where `resize` makes them large."""
+    sides = [side for side in packing.each(packing.resize) if side is not None]
+    largest = max([FULL_SIDE, *sides])
+    return packing.batch_size or max(1, BATCH * FULL_SIDE**2 // largest**2)
+
+
+def assumptions(packing: Packing, challenge: Challenge) -> list[Finding]:
+    """What packing took for granted, because nobody said."""
+    return [*_scale(packing), *_keras(packing, challenge), *_split(packing)]
+
+
+def asks_for_scale(packing: Packing) -> bool:
+    """Whether nobody said what values the weights take, nor do they bring 0..255 to scale themselves."""
+    if packing.scale_given or packing.model is not None:
+        return False
+    return not all(scales_itself(path) for path in packing.weights)
+
+
+def _scale(packing: Packing) -> list[Finding]:
+    if not asks_for_scale(packing):
+        return []
+    message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
+    return [found("S501", message)]
+
+
+def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
+    keras_files = [path.name for path in packing.weights if path.suffix in SUFFIXES]
+    if not keras_files or not challenge.keras or challenge.keras in targets():
+        return []
+    message = f"no table says what Keras {challenge.keras} reads: whether {keras_files[0]} loads there is not known"
+    advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
+    return [found("S502", message, advice=advice)]
+
+
+def _split(packing: Packing) -> list[Finding]:
+    if not packing.no_split:
+        return []
+    names = ", ".join(str(path) for path in packing.no_split)
+    message = f"no split is put beside the zip: {names} has none, so any image may be learnt"
+    return [found("S503", message)]
