@@ -40,7 +40,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.2, help="CPU time of one measurement")
     parser.add_argument("--quick", action="store_true", help="2 runs, 200 images: a first look")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--full", action="store_true", help="also 12,000 images in all cells")
+    parser.add_argument("--full", action="store_true", help="also 12,000 images in all conditions")
     parser.add_argument("--full-images", type=int, default=12_000, metavar="N")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -3,7 +3,7 @@
 Trains one small network on fourteen kinds of images, each kept early and late: 28 models. A
 participant's share of the data is cut in two, to train on and to evaluate with `local-eval`, in a
 store. Two hidden sets come from images that nobody else sees, under damage that no model learnt
-and no cell repeats: A is AN2DL-like (demonstration_hidden_a.toml), B has operators that no
+and no condition repeats: A is AN2DL-like (demonstration_hidden_a.toml), B has operators that no
 preset uses (demonstration_hidden_b.toml). Then every model's hidden scores are predicted from
 K = 0, 1, 3, 5 scores of models from other trainings, ten seeded choices of them, beside the rivals
 of `bench.estimate` with the hyper-parameters chosen there. Seeds are fixed; what is done is not
@@ -36,7 +36,7 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, save, synthetic
 
 DRAWS = 10
-QUICK_EPOCHS, QUICK_CELLS, QUICK_IMAGES, QUICK_DRAWS = (1, 2), 400, 60, 1
+QUICK_EPOCHS, QUICK_CONDITIONS, QUICK_IMAGES, QUICK_DRAWS = (1, 2), 400, 60, 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     size = TINY if options.quick else REAL
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    data = _cells(out) if options.quick else options.data.resolve()
+    data = _conditions(out) if options.quick else options.data.resolve()
     sides = read_sides(data)
     times = Times()
     _train(data, out, size, quick=options.quick)
@@ -107,10 +107,10 @@ class Times:
         console().print(f"{stage}: {self.seconds[stage]:.0f} s")
 
 
-def _cells(out: Path) -> Path:
+def _conditions(out: Path) -> Path:
     path = out / "cells.npz"
     if not path.is_file():
-        save(synthetic(QUICK_CELLS, seed=4), path)
+        save(synthetic(QUICK_CONDITIONS, seed=4), path)
     return path
 
 
@@ -133,7 +133,7 @@ def _tasks(
     scores: dict[str, dict[str, float]],
 ) -> list[Task]:
     folders = [out / "models" / model.name for model in size.chosen]
-    cells, local = rehearse(
+    conditions, local = rehearse(
         folders, own, load_challenge(), out, size.images, lambda said: console().print(said)
     )
     known = tuple(
@@ -147,7 +147,7 @@ def _tasks(
         )
         for one, model in zip(local, size.chosen, strict=True)
     )
-    return [Task(one.name, one.images, cells, known) for one in hidden]
+    return [Task(one.name, one.images, conditions, known) for one in hidden]
 
 
 def _repeated(own: Dataset, out: Path, size: Size) -> float:

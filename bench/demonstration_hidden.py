@@ -45,13 +45,16 @@ def presets() -> dict[str, Preset]:
 def unused_operators() -> tuple[str, ...]:
     """Names of all operators that no preset uses, estimate-v1 included."""
     used = {
-        step.corruption for name in NAMES for cell in resolve(name).cells for step in cell.steps
+        step.corruption
+        for name in NAMES
+        for condition in resolve(name).conditions
+        for step in condition.steps
     }
     return tuple(sorted({operator.name for operator in all_operators()} - used))
 
 
 def write_hidden(sides: Sides, out: Path) -> list[Hidden]:
-    """Damage each hidden side, one cell an image, and keep it as a file."""
+    """Damage each hidden side, one condition an image, and keep it as a file."""
     found = []
     for (name, preset), side in zip(
         presets().items(), (sides.hidden_a, sides.hidden_b), strict=True

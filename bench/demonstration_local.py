@@ -12,7 +12,7 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset
 from evaluator.ask import Sheet
-from evaluator.estimate.inputs import Figures, LibraryCell
+from evaluator.estimate.inputs import Figures, LibraryCondition
 from evaluator.evaluate import evaluate
 from evaluator.options import Options
 from evaluator.plan import described
@@ -23,7 +23,7 @@ from submission.training_folder import read_training_folder
 
 @dataclass(frozen=True)
 class Local:
-    """A model's local figures: on the library's cells, clean, and on `heavy`."""
+    """A model's local figures: on the library's conditions, clean, and on `heavy`."""
 
     name: str
     figures: Figures
@@ -40,18 +40,18 @@ def rehearse(
     out: Path,
     images: int | None,
     say: Callable[[str], None],
-) -> tuple[tuple[LibraryCell, ...], list[Local]]:
+) -> tuple[tuple[LibraryCondition, ...], list[Local]]:
     """Pack and evaluate every training folder; the store under `out` spares what is done."""
-    cells: tuple[LibraryCell, ...] = ()
+    conditions: tuple[LibraryCondition, ...] = ()
     found = []
     for folder in folders:
         zip_path = zipped(folder, challenge, out)
         report = evaluated(zip_path, data, challenge, out, images)
         sheet = _library(report)
-        cells = described(sheet.benchmark.cells)
+        conditions = described(sheet.benchmark.conditions)
         found.append(_local(folder.name, report, sheet))
         say(f"{folder.name}: {report.asked:,} asked in {report.timing.total_seconds:.0f} s")
-    return cells, found
+    return conditions, found
 
 
 def zipped(folder: Path, challenge: Challenge, out: Path) -> Path:
@@ -87,9 +87,9 @@ def _local(name: str, report: Report, sheet: Sheet) -> Local:
 
 
 def figures_of(sheet: Sheet) -> Figures:
-    """Accuracies by cell, and how many images are behind each."""
-    count = len(sheet.benchmark.cells)
-    asked = np.bincount(sheet.questions.cells, minlength=count)
-    right = np.bincount(sheet.questions.cells, sheet.right, count)
+    """Accuracies by condition, and how many images are behind each."""
+    count = len(sheet.benchmark.conditions)
+    asked = np.bincount(sheet.questions.conditions, minlength=count)
+    right = np.bincount(sheet.questions.conditions, sheet.right, count)
     shares = right / np.maximum(asked, 1)
     return Figures(sheet.name, tuple(map(float, shares)), tuple(map(int, asked)))

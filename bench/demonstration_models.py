@@ -1,14 +1,14 @@
 """The demonstration's models: one small network, trained on differently damaged images.
 
-Each is kept twice, early and at its end. No training damage is a cell of estimate-v1, except some
-of those of `light`: a benchmark that shares cells with the training is part of what is tried.
+Each is kept twice, early and at its end. No training damage is a condition of estimate-v1, except some
+of those of `light`: a benchmark that shares conditions with the training is part of what is tried.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from corruptions.presets import Cell, Preset, resolve
+from corruptions.presets import Condition, Preset, resolve
 
 WIDTHS, NARROW = (16, 32, 64, 96), (8, 16, 32, 48)
 EPOCHS, EARLY = 12, 5
@@ -28,16 +28,19 @@ class Variant:
         """Half of the weight on clean images, the rest shared; None without damage."""
         if not self.damage:
             return None
-        cells = [cell for spec in self.damage for cell in _cells(spec)]
+        conditions = [condition for spec in self.damage for condition in _conditions(spec)]
         shared = [
-            Cell(cell.name, cell.family, cell.steps, 0.5 / len(cells), TABLE) for cell in cells
+            Condition(
+                condition.name, condition.family, condition.steps, 0.5 / len(conditions), TABLE
+            )
+            for condition in conditions
         ]
-        untouched = Cell("clean", "clean", (), 0.5)
+        untouched = Condition("clean", "clean", (), 0.5)
         return Preset(f"demonstration {self.name}", (untouched, *shared), 1, "")
 
 
-def _cells(spec: str) -> tuple[Cell, ...]:
-    return resolve(spec).cells
+def _conditions(spec: str) -> tuple[Condition, ...]:
+    return resolve(spec).conditions
 
 
 @dataclass(frozen=True)

@@ -71,15 +71,15 @@ def _one_by_one(models: Sequence[Rehearsed], guesses: Sequence[Guess], hidden: s
     }
     rows = []
     for model in models:
-        cells = []
+        conditions = []
         for past in PASTS:
             made = mine.get((model.name, past))
             if made is None:
-                cells.append("-")
+                conditions.append("-")
                 continue
             missed = "" if made.low <= made.actual <= made.high else " *missed*"
-            cells.append(f"{made.median:.2f} ({made.low:.2f} to {made.high:.2f}){missed}")
-        rows.append([model.name, f"{model.scores[hidden]:.3f}", *cells])
+            conditions.append(f"{made.median:.2f} ({made.low:.2f} to {made.high:.2f}){missed}")
+        rows.append([model.name, f"{model.scores[hidden]:.3f}", *conditions])
     return _table(head, rows)
 
 

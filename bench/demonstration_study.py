@@ -17,7 +17,7 @@ from bench.estimation_rivals import TUNED
 from bench.estimation_study import Forecast, Summary
 from bench.estimation_worlds import Trial
 from evaluator.estimate.estimate import HIGH, LOW, estimate
-from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
 
 OURS = "ours"
 PASTS = (0, 1, 3, 5)
@@ -51,11 +51,11 @@ class Guess:
 
 @dataclass(frozen=True)
 class Task:
-    """One hidden set: its cells are unknown, its size is not."""
+    """One hidden set: its conditions are unknown, its size is not."""
 
     hidden: str
     images: int
-    cells: tuple[LibraryCell, ...]
+    conditions: tuple[LibraryCondition, ...]
     models: tuple[Rehearsed, ...]
 
     def guesses(self, draws: int) -> Iterator[Guess]:
@@ -94,7 +94,7 @@ class Task:
             for one in past
         ]
         aim = Target("dev", self.images, DECIMALS)
-        made = estimate(self.cells, target.figures, scores, aim)
+        made = estimate(self.conditions, target.figures, scores, aim)
         actual = round(target.scores[self.hidden], DECIMALS)
         return Forecast(made.low, made.median, made.high, actual)
 
@@ -103,7 +103,7 @@ class Task:
         everyone = [*past, target]
         library = np.array([one.figures.accuracies for one in everyone])
         scores = np.array([one.scores[self.hidden] for one in everyone])
-        return Trial(self.cells, library, np.empty((len(everyone), 0)), scores, scores)
+        return Trial(self.conditions, library, np.empty((len(everyone), 0)), scores, scores)
 
 
 def summed(guesses: Sequence[Guess], hidden: str, method: str, past: int) -> Summary | None:

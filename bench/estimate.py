@@ -2,18 +2,18 @@
 
 Protocol, fixed before the methods were written.
 
-- A trial: a scenario gives accuracies of many models on many cells. A target model and 12 past
-  ones are drawn at random. The hidden set is a mixture of m cells, m uniform in 5..15, the cells
+- A trial: a scenario gives accuracies of many models on many conditions. A target model and 12 past
+  ones are drawn at random. The hidden set is a mixture of m conditions, m uniform in 5..15, the conditions
   drawn without replacement from those the scenario hides, weights Dirichlet(1, ..., 1). It has
   n = 2,000 images; a model's hidden score is binomial(n, its accuracy on the mixture) / n, drawn
   apart for each model, not rounded. Predicted is the target's score so drawn, not its expectation.
 - 300 seeded trials a scenario. Every K = 0..12 is reported: the first K of the same 12 past models.
 - Reported: mean absolute error (points), coverage and mean width of the 90 % interval (points).
 - Scenarios. cifar: 23 models on 15 corruptions x 5 severities of CIFAR-10-C. "in-library": hidden
-  cells are cells of the library. "disjoint": five of the 15 corruptions, drawn anew each trial, are
-  the hidden set and no cell of the library; "half outside": the same library, hidden cells
-  from all 75. composed: synthetic models and cells (bench/estimation_synthetic.py), hidden cells
-  are chains of two or three corruptions that no library cell repeats; "disjoint" hides a third of
+  conditions are conditions of the library. "disjoint": five of the 15 corruptions, drawn anew each trial, are
+  the hidden set and no condition of the library; "half outside": the same library, hidden conditions
+  from all 75. composed: synthetic models and conditions (bench/estimation_synthetic.py), hidden conditions
+  are chains of two or three corruptions that no library condition repeats; "disjoint" hides a third of
   the corruptions from the library, and the hidden chains are made of these; "no recipes" has no
   chain in the library; in "unlike models" robustness varies twice as much.
 - Rivals: the uncalibrated mean, an offset and a line on the logit scale (Bayesian), the best single
@@ -25,7 +25,7 @@ Protocol, fixed before the methods were written.
   to 0.2 points less than ours in the cifar scenarios: our prediction goes half of the way to it.
   Judged on seeds 778 and 779; reported are new trials (seed 2025).
 - Floors. "sampling": the mixture is known, only the n images are chance. "oracle": Bayes' rule by
-  importance sampling; it knows every model's accuracy on the hidden cells and how mixtures are
+  importance sampling; it knows every model's accuracy on the hidden conditions and how mixtures are
   drawn, not which one was: in-library this is what every method knows, elsewhere more.
 - Bars: in-library at K = 6 at most 0.95 points and coverage 87..97 %; disjoint at most 1.9 points;
   in every scenario and at each K >= 2 better than every rival.

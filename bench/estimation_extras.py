@@ -14,8 +14,8 @@ from evaluator.estimate.estimate import TOLERANCE, estimate
 from evaluator.estimate.inputs import Figures, PastScore, Target
 
 PASTS = (1, 3, 6, 12)
-PAST_IMAGES = 64  # a cell: about what 1,000 images with 8 draws leave
-ROUNDS = (8, 16, 32, 64, 128, 256, 512, 1024)  # images a cell, nested
+PAST_IMAGES = 64  # a condition: about what 1,000 images with 8 draws leave
+ROUNDS = (8, 16, 32, 64, 128, 256, 512, 1024)  # images a condition, nested
 COINCIDE = 0.5  # correlation of two models' difficulties with the same image
 DECIMALS = 2
 Sums = dict[int, Summary]  # by past scores
@@ -41,7 +41,7 @@ def resized(trial: Trial, rng: np.random.Generator, hidden: int) -> Trial:
 
 
 def measured(trial: Trial, rng: np.random.Generator) -> Iterator[tuple[int, Trial]]:
-    """The library as measured on more and more images a cell: nested rounds."""
+    """The library as measured on more and more images a condition: nested rounds."""
     right = np.zeros(trial.library.shape)
     done = 0
     for images in ROUNDS:
@@ -76,7 +76,7 @@ def _circumstances(trial: Trial, index: int) -> dict[str, tuple[Trial, Shown]]:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Our estimate when it stops by its own rule. images: a cell, mean over the trials."""
+    """Our estimate when it stops by its own rule. images: a condition, mean over the trials."""
 
     stopped: Sums
     full: Sums
@@ -123,7 +123,7 @@ def _round(measured_past: Trial, trial: Trial, past: int, images: int) -> tuple[
         for i in range(past)
     ]
     target = Target(hidden=HIDDEN_IMAGES)
-    found = estimate(trial.cells, _figures(trial, -1, images), history, target)
+    found = estimate(trial.conditions, _figures(trial, -1, images), history, target)
     said = Forecast(found.low, found.median, found.high, float(trial.scores[-1]))
     return said, found.own_share < TOLERANCE
 

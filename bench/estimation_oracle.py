@@ -1,4 +1,4 @@
-"""What cannot be beaten: the same trials, with the hidden cells' accuracies known."""
+"""What cannot be beaten: the same trials, with the hidden conditions' accuracies known."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Guess:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Bayes' rule over drawn mixtures, `(N, H)`: the hidden cells and their law are known."""
+    """Bayes' rule over drawn mixtures, `(N, H)`: the hidden conditions and their law are known."""
 
     drawn: Floats
     seed: int
 
     @classmethod
-    def over(cls, cells: int, seed: int, count: int = MIXTURES) -> Oracle:
-        """As the protocol draws mixtures of so many cells."""
-        return cls(mixtures(np.random.default_rng((seed, cells)), cells, count), seed)
+    def over(cls, conditions: int, seed: int, count: int = MIXTURES) -> Oracle:
+        """As the protocol draws mixtures of so many conditions."""
+        return cls(mixtures(np.random.default_rng((seed, conditions)), conditions, count), seed)
 
     def guesses(self, trial: Trial, pasts: Sequence[int]) -> list[Guess]:
         """For each number of past scores."""

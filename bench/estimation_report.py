@@ -73,7 +73,7 @@ def show_stopped(found: dict[str, Stopped]) -> None:
         rows[f"{name}, stopped"] = one.stopped
         rows[f"{name}, all images"] = one.full
     show_sums("Stopping rule: error, coverage / width", rows)
-    table = _table("Images a cell when it stops (trials that never do)", "", FEW)
+    table = _table("Images a condition when it stops (trials that never do)", "", FEW)
     for name, one in found.items():
         shown = (f"{one.images[past]:.0f} ({one.unfinished[past]:.0%})" for past in FEW)
         table.add_row(name, *shown)

@@ -35,7 +35,7 @@ def _logit(values: Floats) -> Floats:
 
 def _mean_logits(trial: Trial) -> Floats:
     """Of the family-balanced mean over the library, as our own estimate starts from."""
-    prior = prior_of([c.family for c in trial.cells], [c.severity for c in trial.cells])
+    prior = prior_of([c.family for c in trial.conditions], [c.severity for c in trial.conditions])
     return _logit(trial.library @ prior.mean)
 
 
@@ -83,7 +83,7 @@ class Validation:
     weight: float
 
     def predict(self, trial: Trial, past: int) -> Gaussians | None:
-        """None where there is no clean cell."""
+        """None where there is no clean condition."""
         if trial.clean is None:
             return None
         logits = _logit(trial.library[:, trial.clean])
@@ -118,19 +118,19 @@ class Line:
 
 @dataclass(frozen=True)
 class BestRecipe:
-    """The one cell that fits the past scores best; without scores, the one nearest to the mean."""
+    """The one condition that fits the past scores best; without scores, the one nearest to the mean."""
 
     start: float
     weight: float
 
     def predict(self, trial: Trial, past: int) -> Gaussians:
         """Least squares on the logit scale."""
-        cells = _logit(trial.library)
+        conditions = _logit(trial.library)
         aim = _logit(trial.scores[:past]) if past else _mean_logits(trial)
-        errors = aim[:, None] - cells[: len(aim)]
+        errors = aim[:, None] - conditions[: len(aim)]
         best = int(np.argmin((errors**2).sum(0)))
         spread = Errors(self.start, self.weight).variance(errors[:past, best])
-        return _one(float(cells[-1, best]), spread)
+        return _one(float(conditions[-1, best]), spread)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ class Simplex:
 
     def predict(self, trial: Trial, past: int) -> Gaussians:
         """Least squares on the accuracies."""
-        prior = prior_of([c.family for c in trial.cells], [c.severity for c in trial.cells])
+        prior = prior_of(
+            [c.family for c in trial.conditions], [c.severity for c in trial.conditions]
+        )
         weights = shares(trial.library[:past], trial.scores[:past], prior.mean, self.ridge)
         logits = _logit(trial.library @ weights)
         errors = _logit(trial.scores[:past]) - logits[:past]

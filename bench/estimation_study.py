@@ -86,19 +86,19 @@ class Shown:
 
     decimals: int | None = None
     hidden: int = HIDDEN_IMAGES
-    images: int | None = None  # a cell
+    images: int | None = None  # a condition
 
 
 def ours(trial: Trial, past: int, shown: Shown | None = None) -> Forecast:
     """By the public function."""
     how = shown or Shown()
-    counts = None if how.images is None else (how.images,) * len(trial.cells)
+    counts = None if how.images is None else (how.images,) * len(trial.conditions)
     figures = [Figures(str(i), tuple(row), counts) for i, row in enumerate(trial.library.tolist())]
     history = [
         PastScore(figures[i], float(trial.scores[i]), how.decimals, how.hidden) for i in range(past)
     ]
     target = Target(hidden=how.hidden, decimals=how.decimals)
-    found = estimate(trial.cells, figures[-1], history, target)
+    found = estimate(trial.conditions, figures[-1], history, target)
     return Forecast(found.low, found.median, found.high, float(trial.scores[-1]))
 
 

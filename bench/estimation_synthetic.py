@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from evaluator.estimate.inputs import LibraryCell
+from evaluator.estimate.inputs import LibraryCondition
 
 Floats = NDArray[np.float64]
 MODELS = 40
@@ -52,8 +52,8 @@ class Composed:
     disjoint: bool = False
     unlike: float = 1.0
 
-    def draw(self, rng: np.random.Generator) -> tuple[tuple[LibraryCell, ...], Floats, Floats]:
-        """Library cells, accuracies on them `(models, C)`, and on the hidden chains."""
+    def draw(self, rng: np.random.Generator) -> tuple[tuple[LibraryCondition, ...], Floats, Floats]:
+        """Library conditions, accuracies on them `(models, C)`, and on the hidden chains."""
         order = rng.permutation(KINDS)
         cut = KINDS // 3
         known, hidden = (order[cut:], order[:cut]) if self.disjoint else (order, order)
@@ -62,8 +62,8 @@ class Composed:
         library += [_chain(rng, known, used) for _ in range(self.recipes)]
         chains = [_chain(rng, hidden, used) for _ in range(HIDDEN_CHAINS)]
         accuracies = _accuracies(rng, [*library, *chains], self.unlike)
-        cells = tuple(_cell(steps) for steps in library)
-        return cells, accuracies[:, : len(library)], accuracies[:, len(library) :]
+        conditions = tuple(_cell(steps) for steps in library)
+        return conditions, accuracies[:, : len(library)], accuracies[:, len(library) :]
 
 
 def _chain(rng: np.random.Generator, kinds: NDArray[np.int64], used: set[Steps]) -> Steps:
@@ -76,21 +76,21 @@ def _chain(rng: np.random.Generator, kinds: NDArray[np.int64], used: set[Steps])
             return steps
 
 
-def _cell(steps: Steps) -> LibraryCell:
+def _cell(steps: Steps) -> LibraryCondition:
     name = "+".join(f"{kind}:{severity}" for kind, severity in steps) or "clean"
     if not steps:
-        return LibraryCell(name, "clean", 0, clean=True)
+        return LibraryCondition(name, "clean", 0, clean=True)
     strongest = max(severity for _, severity in steps)
     if len(steps) > 1:
-        return LibraryCell(name, "composite", strongest, composite=True)
-    return LibraryCell(name, FAMILIES[steps[0][0] // KINDS_EACH], strongest)
+        return LibraryCondition(name, "composite", strongest, composite=True)
+    return LibraryCondition(name, FAMILIES[steps[0][0] // KINDS_EACH], strongest)
 
 
-def _accuracies(rng: np.random.Generator, cells: list[Steps], unlike: float) -> Floats:
+def _accuracies(rng: np.random.Generator, conditions: list[Steps], unlike: float) -> Floats:
     lost = _losses(rng, unlike)
-    totals = np.stack([sum((lost[:, k, s] for k, s in c), np.zeros(MODELS)) for c in cells], 1)
-    chains = np.array([len(steps) > 1 for steps in cells])
-    own = rng.normal(0, CHAIN, len(cells)) + rng.normal(0, MODEL_CHAIN, totals.shape)
+    totals = np.stack([sum((lost[:, k, s] for k, s in c), np.zeros(MODELS)) for c in conditions], 1)
+    chains = np.array([len(steps) > 1 for steps in conditions])
+    own = rng.normal(0, CHAIN, len(conditions)) + rng.normal(0, MODEL_CHAIN, totals.shape)
     totals *= np.exp(own * chains)
     clean = rng.normal(*CLEAN, (MODELS, 1))
     return np.asarray(CHANCE + (1 - CHANCE) * expit(clean - totals))

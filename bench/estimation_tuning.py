@@ -29,13 +29,13 @@ Predict = Callable[[Trial, int], Gaussians | None]
 
 def grids() -> list[Strengths]:
     """For our own estimate: as many choices as a rival has."""
-    cells = ((0.05, 0.2), (0.1, 0.2))
+    conditions = ((0.05, 0.2), (0.1, 0.2))
     offsets = ((0.03, 0.2), (0.1, 0.4), (0.1, 0.3, 0.8))
     profiles = ((1e-6,), (0.03, 0.3, 1.0), (0.03, 0.2, 0.5))
     owns = ((0.01, 0.03, 0.1), (0.02, 0.06, 0.15))
     return [
-        Strengths.grid(family=(0.05,), severity=(0.05,), cell=c, offset=o, profile=p, own=t)
-        for c, o, p, t in product(cells, offsets, profiles, owns)
+        Strengths.grid(family=(0.05,), severity=(0.05,), condition=c, offset=o, profile=p, own=t)
+        for c, o, p, t in product(conditions, offsets, profiles, owns)
     ]
 
 
@@ -46,12 +46,14 @@ def ours(strengths: Strengths) -> Predict:
         shown = (trial.scores[:past] * HIDDEN_IMAGES + 0.5) / (HIDDEN_IMAGES + 1)
         scored = Scored(
             trial.library[:past],
-            np.zeros((past, len(trial.cells))),
+            np.zeros((past, len(trial.conditions))),
             shown,
             shown * (1 - shown) / HIDDEN_IMAGES,
         )
-        prior = prior_of([c.family for c in trial.cells], [c.severity for c in trial.cells])
-        wanted = Wanted(trial.library[-1], np.zeros(len(trial.cells)), HIDDEN_IMAGES)
+        prior = prior_of(
+            [c.family for c in trial.conditions], [c.severity for c in trial.conditions]
+        )
+        wanted = Wanted(trial.library[-1], np.zeros(len(trial.conditions)), HIDDEN_IMAGES)
         found = Matching(scored, prior, strengths).match(wanted)
         errors = [
             float((seen - guess.mean) / np.sqrt(guess.variance))

@@ -1,4 +1,4 @@
-"""Where a trial's models, cells and hidden mixtures come from."""
+"""Where a trial's models, conditions and hidden mixtures come from."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.estimation_synthetic import Composed
-from evaluator.estimate.inputs import LibraryCell
+from evaluator.estimate.inputs import LibraryCondition
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 MATRIX = Path(__file__).parents[2] / "shared" / "data" / "estimation" / "rb_cifar10_c.csv"
 PAST = 12
-FEWEST_CELLS, MOST_CELLS = 5, 15
+FEWEST_CONDITIONS, MOST_CONDITIONS = 5, 15
 HIDDEN_IMAGES = 2000
 _FAMILIES = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
@@ -34,7 +34,7 @@ class Trial:
     truth: accuracies on the hidden mixture `(13,)`; scores: those with 2,000 images' chance.
     """
 
-    cells: tuple[LibraryCell, ...]
+    conditions: tuple[LibraryCondition, ...]
     library: Floats
     candidates: Floats
     truth: Floats
@@ -42,15 +42,15 @@ class Trial:
 
     @property
     def clean(self) -> int | None:
-        """The clean cell's place, if there is one."""
-        return next((i for i, cell in enumerate(self.cells) if cell.clean), None)
+        """The clean condition's place, if there is one."""
+        return next((i for i, condition in enumerate(self.conditions) if condition.clean), None)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """What a trial is drawn from: many models' accuracies on the library and on hidden cells."""
+    """What a trial is drawn from: many models' accuracies on the library and on hidden conditions."""
 
-    cells: tuple[LibraryCell, ...]
+    conditions: tuple[LibraryCondition, ...]
     library: Floats
     candidates: Floats
 
@@ -76,33 +76,35 @@ def draw(pool: Pool, rng: np.random.Generator) -> Trial:
     candidates = pool.candidates[rows]
     truth = candidates @ mixtures(rng, candidates.shape[1], 1)[0]
     scores = rng.binomial(HIDDEN_IMAGES, truth) / HIDDEN_IMAGES
-    return Trial(pool.cells, pool.library[rows], candidates, truth, scores)
+    return Trial(pool.conditions, pool.library[rows], candidates, truth, scores)
 
 
-def mixtures(rng: np.random.Generator, cells: int, count: int) -> Floats:
-    """As the protocol draws them: `(count, cells)`, rows sum to 1."""
-    sizes = rng.integers(FEWEST_CELLS, MOST_CELLS + 1, count)
-    ranks = np.argsort(rng.random((count, cells)), axis=1)
-    weights = rng.standard_exponential((count, cells)) * (ranks < sizes[:, None])
+def mixtures(rng: np.random.Generator, conditions: int, count: int) -> Floats:
+    """As the protocol draws them: `(count, conditions)`, rows sum to 1."""
+    sizes = rng.integers(FEWEST_CONDITIONS, MOST_CONDITIONS + 1, count)
+    ranks = np.argsort(rng.random((count, conditions)), axis=1)
+    weights = rng.standard_exponential((count, conditions)) * (ranks < sizes[:, None])
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Accuracies of published models on corruptions: `(models, cells)`."""
+    """Accuracies of published models on corruptions: `(models, conditions)`."""
 
-    cells: tuple[LibraryCell, ...]
-    kinds: NDArray[np.str_]  # each cell's corruption
+    conditions: tuple[LibraryCondition, ...]
+    kinds: NDArray[np.str_]  # each condition's corruption
     values: Floats
 
     def pool(self, library: Bools, hidden: Bools) -> Pool:
-        """Some cells as library, some as what may be hidden."""
-        cells = tuple(cell for cell, kept in zip(self.cells, library, strict=True) if kept)
-        return Pool(cells, self.values[:, library], self.values[:, hidden])
+        """Some conditions as library, some as what may be hidden."""
+        conditions = tuple(
+            condition for condition, kept in zip(self.conditions, library, strict=True) if kept
+        )
+        return Pool(conditions, self.values[:, library], self.values[:, hidden])
 
     def inside(self, rng: np.random.Generator) -> Pool:  # noqa: ARG002 - a Scenario gives one
-        """The hidden cells are the library's."""
-        every = np.ones(len(self.cells), bool)
+        """The hidden conditions are the library's."""
+        every = np.ones(len(self.conditions), bool)
         return self.pool(every, every)
 
     def disjoint(self, rng: np.random.Generator) -> Pool:
@@ -112,7 +114,7 @@ class Matrix:
 
     def half_outside(self, rng: np.random.Generator) -> Pool:
         """The same library, but anything may be hidden."""
-        return self.pool(~self._third(rng), np.ones(len(self.cells), bool))
+        return self.pool(~self._third(rng), np.ones(len(self.conditions), bool))
 
     def _third(self, rng: np.random.Generator) -> Bools:
         names = np.unique(self.kinds)
@@ -125,11 +127,11 @@ def read_matrix(path: Path) -> Matrix:
         kinds, severities, *rows = csv.reader(file)
     values = np.array([[float(value) for value in row[1:]] for row in rows])
     family = {kind: name for name, members in _FAMILIES.items() for kind in members}
-    cells = tuple(
-        LibraryCell(f"{kind}:{severity}", family[kind], int(severity))
+    conditions = tuple(
+        LibraryCondition(f"{kind}:{severity}", family[kind], int(severity))
         for kind, severity in zip(kinds[1:], severities[1:], strict=True)
     )
-    return Matrix(cells, np.array(kinds[1:]), values)
+    return Matrix(conditions, np.array(kinds[1:]), values)
 
 
 DISJOINT_BAR, INSIDE_BAR = 1.9, 0.95  # points of mean absolute error at K = 6

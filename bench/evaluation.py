@@ -96,11 +96,11 @@ def main() -> int:
 
 
 def _nineteen(folder: Path) -> str:
-    """A preset of all 95 cells, 19 of them for every image."""
-    cells = [f'"{name}:{severity}"' for name in table_names() for severity in range(1, 6)]
+    """A preset of all 95 conditions, 19 of them for every image."""
+    conditions = [f'"{name}:{severity}"' for name in table_names() for severity in range(1, 6)]
     head = 'draws = 19\ntable = "imagecorruptions"\n[[family]]\nname = "all"\n'
     path = folder / "all.toml"
-    path.write_text(f"{head}cells = [{', '.join(cells)}]\n", encoding="utf-8")
+    path.write_text(f"{head}cells = [{', '.join(conditions)}]\n", encoding="utf-8")
     return str(path)
 
 

@@ -1,6 +1,6 @@
 """What the command's own process takes for `--full`: `python -m bench.full_memory`.
 
-For N images of 96x96 and C cells, in a fresh process: everything that an evaluation does, up to the
+For N images of 96x96 and C conditions, in a fresh process: everything that an evaluation does, up to the
 page, except damaging images and asking the submission, whose answers are drawn (three right in four).
 Printed: peak of resident memory beyond the data as they were given, and CPU seconds. The blocks of
 images on their way to the submission come on top: at most 4,096 of them at a time with a store.
@@ -22,30 +22,30 @@ import numpy as np
 
 from bench.memory import _status as status
 
-SIZES, CELLS = (5_000, 10_000, 20_000), (10, 40, 80)
+SIZES, CONDITIONS = (5_000, 10_000, 20_000), (10, 40, 80)
 
 
 def main(argv: list[str]) -> int:
-    """A row for every number of images, a column for every number of cells."""
+    """A row for every number of images, a column for every number of conditions."""
     parser = argparse.ArgumentParser(prog="python -m bench.full_memory", description=__doc__)
     parser.add_argument("--images", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--cells", type=int, nargs="*", default=CELLS)
+    parser.add_argument("--cells", type=int, nargs="*", default=CONDITIONS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:
-        print(json.dumps(measure(options.images[0], options.cells[0])))
+        print(json.dumps(measure(options.images[0], options.conditions[0])))
         return 0
     for images in options.images:
-        for cells in options.cells:
+        for conditions in options.conditions:
             words = [sys.executable, "-m", "bench.full_memory", "--child"]
-            words += ["--images", str(images), "--cells", str(cells)]
+            words += ["--images", str(images), "--cells", str(conditions)]
             done = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603
             found = json.loads(done.stdout.splitlines()[-1])
-            print(f"{images:6,} images, {cells:2} cells: {found}", flush=True)
+            print(f"{images:6,} images, {conditions:2} conditions: {found}", flush=True)
     return 0
 
 
-def measure(count: int, cells: int) -> dict[str, float]:
+def measure(count: int, conditions: int) -> dict[str, float]:
     """MB beyond the data, and CPU seconds, in this process."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.images import from_arrays
@@ -80,7 +80,10 @@ def measure(count: int, cells: int) -> dict[str, float]:
         with zipfile.ZipFile(folder / "one.zip", "w") as file:
             file.writestr("model.py", "class Model:\n    def predict(self, X):\n        return X\n")
         options = Options(
-            corrupt=preset(folder, cells), full=True, estimate=False, store=str(folder / "s.sqlite")
+            corrupt=preset(folder, conditions),
+            full=True,
+            estimate=False,
+            store=str(folder / "s.sqlite"),
         )
         vars(module).update(Asker=Drawn, meaningless=lambda *_: [])  # the latter would ask again
         before = status("VmRSS")
@@ -92,8 +95,8 @@ def measure(count: int, cells: int) -> dict[str, float]:
         (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
         now = resource.getrusage(resource.RUSAGE_SELF)
         stored = (folder / "s.sqlite").stat().st_size
-    if report.scores is None or report.scores.answers != count * (cells + 1):
-        raise RuntimeError(f"expected {count * (cells + 1)} answers: {report.scores}")
+    if report.scores is None or report.scores.answers != count * (conditions + 1):
+        raise RuntimeError(f"expected {count * (conditions + 1)} answers: {report.scores}")
     return {
         "data MB": round(data.images.nbytes / 1e6),
         "evaluated MB": round(asked / 1e6),
@@ -103,11 +106,11 @@ def measure(count: int, cells: int) -> dict[str, float]:
     }
 
 
-def preset(folder: Path, cells: int) -> str:
-    """A preset of so many cells, `brightness` to `jpeg_compression` at severities 1 to 5."""
+def preset(folder: Path, conditions: int) -> str:
+    """A preset of so many conditions, `brightness` to `jpeg_compression` at severities 1 to 5."""
     from corruptions.chain import table_names
 
-    names = [f'"{name}:{level}"' for level in range(1, 6) for name in table_names()][:cells]
+    names = [f'"{name}:{level}"' for level in range(1, 6) for name in table_names()][:conditions]
     head = (
         f'draws = 1\ntable = "cells-96"\n[[family]]\nname = "all"\ncells = [{", ".join(names)}]\n'
     )

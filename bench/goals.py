@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SWEEP = 20.0  # times the reference, 95 cells
+SWEEP = 20.0  # times the reference, 95 conditions
 ROW = 3.0  # times the reference, one corruption
 ROW_ELSE = {"defocus_blur": 2.0, "pixelate": 1.0, "jpeg_compression": 1.0}
 PEER = 1.0  # times the fastest peer with the same operator
-FULL_SECONDS = 60.0  # for that many images, 95 cells, two cores
+FULL_SECONDS = 60.0  # for that many images, 95 conditions, two cores
 FULL_IMAGES = 12_000
 MEMORY_MB = 200.0  # beyond input and output, for any number of images
 RAND_AUGMENT_RATE = 6000.0  # images per CPU second

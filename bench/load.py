@@ -130,23 +130,29 @@ def build(folder: Path, submissions: int, scores: int, images: int) -> Path:
 
 
 def fill(store: Store, place: Path, target: str, submissions: int, scores: int) -> None:
-    """Submissions that answered what the target did, right in shares of their own by cell."""
+    """Submissions that answered what the target did, right in shares of their own by condition."""
     rng = np.random.default_rng(0)
     run = store.runs(target)[0]
-    asked = {cell: store.stored(AnswerKey(run, cell)) for cell in store.cells(run)}
+    asked = {
+        condition: store.stored(AnswerKey(run, condition)) for condition in store.conditions(run)
+    }
     truth = synthetic(10 + max(int(a.ids.max()) for a in asked.values()), seed=9).labels
-    cells = {cell: 0.5 + 0.45 * rng.random() for cell in asked}
+    conditions = {condition: 0.5 + 0.45 * rng.random() for condition in asked}
     for number in range(submissions):
         path = zipped(place / "past" / f"s{number:04}.zip", 1000 + number)
         known = store.add_submission(sha256_of(path), path.name, path)
         own = Run(known.sha256, run.environment, run.data, run.seed, run.dtype)
         skill, block, right = rng.normal(0, 0.5), [], []
-        for cell, answers in asked.items():
-            odds = np.log(cells[cell] / (1 - cells[cell])) + skill + rng.normal(0, 0.4)
+        for condition, answers in asked.items():
+            odds = (
+                np.log(conditions[condition] / (1 - conditions[condition]))
+                + skill
+                + rng.normal(0, 0.4)
+            )
             share = 1 / (1 + np.exp(-odds))
             wrong = rng.integers(0, 8, len(answers.ids))
             labels = np.where(rng.random(len(wrong)) < share, truth[answers.ids], wrong)
-            block.append((AnswerKey(own, cell), answers.ids, labels))
+            block.append((AnswerKey(own, condition), answers.ids, labels))
             right.append(share)
         store.put_block(block)
         if number < scores:

@@ -170,7 +170,7 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
     lines.append("|---" * len(titles) + "|")
     for one in sorted(found, key=lambda one: one.drop["an2dl-2024"].value):
         name = one.training.name
-        cells = (
+        conditions = (
             f"`{name}`",
             load_system(name).reported,
             f"{one.training.epochs}",
@@ -180,7 +180,7 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
             *(_figure(one.damaged[preset]) for preset in PRESETS),
             _figure(one.drop["an2dl-2024"]),
         )
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(conditions)} |")
     said = "loses most, beyond its interval" if _control_loses_most(found) else "does NOT lose most"
     return [*lines, "", f"`{CONTROL}`, the negative control, {said}."]
 

@@ -93,7 +93,7 @@ def show_speed(result: Speed) -> None:
         table.add_row(*_speed_row(row, result))
     sweep = result.sweep
     table.add_section()
-    table.add_row("95 cells", "", "", "", sweep.text(1), "", "", "", "")
+    table.add_row("95 conditions", "", "", "", sweep.text(1), "", "", "", "")
     console().print(table)
     _show_peers(result)
     _show_policies(result)
@@ -168,8 +168,8 @@ def show_scaling(result: Scaling) -> None:
     table = _table("Two copies on two cores, times one copy", "", "our sweep", "loop", "ours/loop")
     for kind in ("processes", "threads"):
         speedups = getattr(result, kind)
-        cells = [Spread.of(speedups[work]).text(2) for work in ("sweep", "loop")]
-        table.add_row(f"two {kind}", *cells, result.against_loop(kind).text(2))
+        conditions = [Spread.of(speedups[work]).text(2) for work in ("sweep", "loop")]
+        table.add_row(f"two {kind}", *conditions, result.against_loop(kind).text(2))
     console().print(table)
     console().print(f"Cost an image at 4N over N images: {result.linearity.text(3)}")
 
@@ -192,7 +192,7 @@ def show_latency(result: Latency) -> None:
 def show_full(result: Full) -> None:
     """Wall seconds of the whole data set."""
     console().print(
-        f"{result.images} images in 95 cells on two cores: "
+        f"{result.images} images in 95 conditions on two cores: "
         f"{result.processes:.1f} s in two processes, {result.threads:.1f} s in two threads"
     )
 

@@ -55,7 +55,7 @@ class Speed:
 
     @property
     def sweep(self) -> Spread:
-        """Ours over the reference for one image in all 95 cells."""
+        """Ours over the reference for one image in all 95 conditions."""
         return cost_ratio(
             [r for row in self.rows for r in row.reference],
             [r for row in self.rows for r in row.ours],
@@ -108,12 +108,12 @@ def _sorted(entries: dict[str, list[Runner]]) -> Speed:
     peers = [runner for some in entries.values() for runner in some]
     result = Speed()
     for name in dict.fromkeys(task.split("/")[0] for task in reference):
-        cells = [f"{name}/{severity}" for severity in SEVERITIES]
+        conditions = [f"{name}/{severity}" for severity in SEVERITIES]
         result.rows.append(
             Row(
                 name,
-                tuple(ours[cell] for cell in cells),
-                tuple(reference[cell] for cell in cells),
+                tuple(ours[condition] for condition in conditions),
+                tuple(reference[condition] for condition in conditions),
                 tuple(peer for peer in peers if peer.task == name),
             )
         )
@@ -134,7 +134,7 @@ def _look(result: Speed, row: Row, clean: Images, folder: Path) -> None:
 
 def verdicts(result: Speed) -> list[Verdict]:
     """Every speed against its goal."""
-    found = [goals.at_least("95 cells, times reference", result.sweep.median, goals.SWEEP)]
+    found = [goals.at_least("95 conditions, times reference", result.sweep.median, goals.SWEEP)]
     for row in result.rows:
         found.append(
             goals.at_least(f"{row.name} s3, times reference", row.at_three.median, row.goal)

@@ -12,7 +12,7 @@ from codabench_rehearsal.console.errors import CorruptionError
 
 if TYPE_CHECKING:
     from corruptions import presets
-    from corruptions.chain import corrupt_all, corrupt_cell, corrupt_mixed, corrupt_stream
+    from corruptions.chain import corrupt_all, corrupt_condition, corrupt_mixed, corrupt_stream
     from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.policy import aug_mix, rand_augment
     from corruptions.registry import corrupt, names
@@ -22,7 +22,7 @@ __all__ = [
     "aug_mix",
     "corrupt",
     "corrupt_all",
-    "corrupt_cell",
+    "corrupt_condition",
     "corrupt_mixed",
     "corrupt_stream",
     "corrupt_tf",
@@ -36,7 +36,7 @@ _HOMES = {
     "aug_mix": "policy",
     "corrupt": "registry",
     "corrupt_all": "chain",
-    "corrupt_cell": "chain",
+    "corrupt_condition": "chain",
     "corrupt_mixed": "chain",
     "corrupt_stream": "chain",
     "corrupt_tf": "pipeline",

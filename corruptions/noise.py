@@ -75,9 +75,9 @@ def speckle_noise(images: Images, sd: float, draws: Draws) -> Images:
 def _poisson_levels(photons: int) -> tuple[Levels, Levels]:
     """Guide and bounds for `look_up_quantile`: a row for each grey level's Poisson count."""
     bounds = _level_bounds(photons)
-    cells = np.arange(256, dtype=np.uint32) << 16
-    below = np.stack([np.searchsorted(row, cells, "right") for row in bounds])
-    above = np.stack([np.searchsorted(row, cells + 0xFFFF, "right") for row in bounds])
+    conditions = np.arange(256, dtype=np.uint32) << 16
+    below = np.stack([np.searchsorted(row, conditions, "right") for row in bounds])
+    above = np.stack([np.searchsorted(row, conditions + 0xFFFF, "right") for row in bounds])
     lowest = np.take_along_axis(bounds, below, axis=1)
     highest = np.take_along_axis(bounds, np.maximum(above - 1, below), axis=1)
     one_bound = (below << 24) | (above << 16) | (lowest & 0xFFFF)

@@ -26,7 +26,7 @@ Change = Callable[[Images, NDArray[np.int64]], Images]
 def change_by(corrupt: str | Preset | Change, seed: int = 0) -> Change:
     """A function `(images, ids) -> images` of a preset's name, "fog:3", a TOML file or a `Preset`.
 
-    Each image gets one cell, drawn by weight. A function is taken as it is. Raises
+    Each image gets one condition, drawn by weight. A function is taken as it is. Raises
     `CorruptionError` for an unknown name.
     """
     if callable(corrupt):

@@ -1,4 +1,4 @@
-"""Cells and presets: which corruptions a benchmark draws, as data. Standard library only."""
+"""Conditions and presets: which corruptions a benchmark draws, as data. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codabench_rehearsal.console.reading import LARGEST_SETTINGS, parse_toml, re
 
 DEFAULT_TABLE = "imagecorruptions"
 DEFAULT_DRAWS = 4
-MOST_CELLS, MOST_STEPS = 1000, 20
+MOST_CONDITIONS, MOST_STEPS = 1000, 20
 CLEAN = "clean"  # the chain without a step
 BLENDS = ("blend_convex", "blend_multiplicative")  # the corruptions that take `pictures`
 _DATA = Path(__file__).parent / "preset_data"
@@ -23,7 +23,7 @@ NAMES = ("light", "medium", "heavy", "an2dl-2024", LIBRARY)
 
 _PRESET_KEYS = ("description", "draws", "table", "pictures", "family")
 _FAMILY_KEYS = ("name", "weight", "cells")
-_CELL_KEYS = ("chain", "name", "weight", "table", "pictures")
+_CONDITION_KEYS = ("chain", "name", "weight", "table", "pictures")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One kind of damage: a chain of steps. A cell without steps is the clean image.
+class Condition:
+    """One kind of damage: a chain of steps. A condition without steps is the clean image.
 
-    `weight` is the cell's share of its preset; a preset's weights sum to 1. `pictures` is a folder
-    from which the cell's blends take their pictures; without one they are drawn.
+    `weight` is the condition's share of its preset; a preset's weights sum to 1. `pictures` is a folder
+    from which the condition's blends take their pictures; without one they are drawn.
     """
 
     name: str
@@ -51,23 +51,23 @@ class Cell:
 
     @property
     def severity(self) -> int:
-        """The strongest step's severity; 0 for the clean cell."""
+        """The strongest step's severity; 0 for the clean condition."""
         return max((step.severity for step in self.steps), default=0)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A weighted list of cells; a benchmark draws `draws` of them for every image, balanced."""
+    """A weighted list of conditions; a benchmark draws `draws` of them for every image, balanced."""
 
     name: str
-    cells: tuple[Cell, ...]
+    conditions: tuple[Condition, ...]
     draws: int
     description: str
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The cells' families, each once, in order."""
-        return tuple(dict.fromkeys(cell.family for cell in self.cells))
+        """The conditions' families, each once, in order."""
+        return tuple(dict.fromkeys(condition.family for condition in self.conditions))
 
 
 def resolve(spec: str) -> Preset:
@@ -86,7 +86,7 @@ def resolve(spec: str) -> Preset:
         raise CorruptionError(_unknown(spec))
     steps = _chain(spec, "--corrupt")
     family = "composite" if len(steps) > 1 else "single"
-    return Preset(spec, (Cell(spec, family, steps, 1.0),), 1, f"Every image through {spec}.")
+    return Preset(spec, (Condition(spec, family, steps, 1.0),), 1, f"Every image through {spec}.")
 
 
 def read(path: Path) -> Preset:
@@ -103,12 +103,14 @@ def read(path: Path) -> Preset:
     top.allow(_PRESET_KEYS)
     families = _families(top)
     count = sum(len(found) for _, found in families)
-    if count > MOST_CELLS:
-        raise CorruptionError(f"{path}: expected at most {MOST_CELLS:,} cells, received {count:,}.")
-    cells = _weighted(families)
-    _check_unique((cell.name for cell in cells), str(path))
+    if count > MOST_CONDITIONS:
+        raise CorruptionError(
+            f"{path}: expected at most {MOST_CONDITIONS:,} conditions, received {count:,}."
+        )
+    conditions = _weighted(families)
+    _check_unique((condition.name for condition in conditions), str(path))
     draws = top.whole("draws", DEFAULT_DRAWS)
-    return Preset(path.stem, cells, draws, " ".join(top.text("description", "").split()))
+    return Preset(path.stem, conditions, draws, " ".join(top.text("description", "").split()))
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class _Table:
 
     data: Mapping[str, Any]
     file: str
-    place: str  # "" or "family[2]." or "family[2].cells[1]."
+    place: str  # "" or "family[2]." or "family[2].conditions[1]."
     home: Path
 
     def wrong(self, key: str, expected: str) -> CorruptionError:
@@ -171,8 +173,8 @@ class _Table:
         return _Table(entry, self.file, f"{place}.", self.home)
 
 
-def _families(top: _Table) -> list[tuple[float, list[Cell]]]:
-    """Each family's weight and cells, weights as in the file."""
+def _families(top: _Table) -> list[tuple[float, list[Condition]]]:
+    """Each family's weight and conditions, weights as in the file."""
     entries = [
         top.inner("family", index, entry) for index, entry in enumerate(top.items("family"), 1)
     ]
@@ -180,38 +182,42 @@ def _families(top: _Table) -> list[tuple[float, list[Cell]]]:
     for entry in entries:
         entry.allow(_FAMILY_KEYS)
         name = entry.text("name")
-        cells = [_cell(top, entry, name, i, c) for i, c in enumerate(entry.items("cells"), 1)]
-        families.append((entry.weight(), cells))
+        conditions = [_cell(top, entry, name, i, c) for i, c in enumerate(entry.items("cells"), 1)]
+        families.append((entry.weight(), conditions))
     _check_unique((entry.text("name") for entry in entries), top.file)
     return families
 
 
-def _cell(top: _Table, family: _Table, name: str, index: int, entry: object) -> Cell:
-    """A cell from a chain as text, or from a table with a chain in it."""
+def _cell(top: _Table, family: _Table, name: str, index: int, entry: object) -> Condition:
+    """A condition from a chain as text, or from a table with a chain in it."""
     own = {"chain": entry} if isinstance(entry, str) else entry
-    cell = family.inner("cells", index, own)
-    cell.allow(_CELL_KEYS)
-    chain = cell.text("chain")
-    steps = _chain(chain, f"{cell.file}: {cell.place}chain")
-    if "pictures" in cell.data and not any(step.corruption in BLENDS for step in steps):
-        raise cell.wrong("pictures", f"no pictures in a cell without {' or '.join(BLENDS)}")
-    return Cell(
-        cell.text("name", chain),
+    condition = family.inner("cells", index, own)
+    condition.allow(_CONDITION_KEYS)
+    chain = condition.text("chain")
+    steps = _chain(chain, f"{condition.file}: {condition.place}chain")
+    if "pictures" in condition.data and not any(step.corruption in BLENDS for step in steps):
+        raise condition.wrong(
+            "pictures", f"no pictures in a condition without {' or '.join(BLENDS)}"
+        )
+    return Condition(
+        condition.text("name", chain),
         name,
         steps,
-        cell.weight(),
-        cell.text("table", top.text("table", DEFAULT_TABLE)),
-        cell.folder("pictures") or top.folder("pictures"),
+        condition.weight(),
+        condition.text("table", top.text("table", DEFAULT_TABLE)),
+        condition.folder("pictures") or top.folder("pictures"),
     )
 
 
-def _weighted(families: list[tuple[float, list[Cell]]]) -> tuple[Cell, ...]:
-    """Families share the preset by their weights, the cells of a family share what it has."""
+def _weighted(families: list[tuple[float, list[Condition]]]) -> tuple[Condition, ...]:
+    """Families share the preset by their weights, the conditions of a family share what it has."""
     whole = sum(weight for weight, _ in families)
     return tuple(
-        replace(cell, weight=weight / whole * cell.weight / sum(c.weight for c in cells))
-        for weight, cells in families
-        for cell in cells
+        replace(
+            condition, weight=weight / whole * condition.weight / sum(c.weight for c in conditions)
+        )
+        for weight, conditions in families
+        for condition in conditions
     )
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet: what each cell of a preset does to a few images."""
+"""A contact sheet: what each condition of a preset does to a few images."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.chain import corrupt_cell
+from corruptions.chain import corrupt_condition
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from corruptions.presets import Cell, Preset
+    from corruptions.presets import Condition, Preset
     from corruptions.registry import Images
 
 _LABEL_WIDTH = 230
@@ -22,26 +22,29 @@ _INK, _PALE, _PAPER = (0, 0, 0), (110, 110, 110), (255, 255, 255)
 
 
 def contact_sheet(images: Images, preset: Preset, seed: int = 0, columns: int = 8) -> Image:
-    """Draw one row a cell under a row of clean images, labelled with chain, severity, family.
+    """Draw one row a condition under a row of clean images, labelled with chain, severity, family.
 
-    Many cells are laid out in panels side by side, each with the clean images on top.
+    Many conditions are laid out in panels side by side, each with the clean images on top.
 
     images: uint8 `(n, h, w, 3)`; the first `columns` of them are shown. Returns an RGB picture.
-    Raises `CorruptionError` without images, and as `corrupt_cell` does.
+    Raises `CorruptionError` without images, and as `corrupt_condition` does.
     """
     if len(images) == 0 or columns < 1:
         raise CorruptionError("A contact sheet needs at least one image and one column.")
     shown = images[:columns]
     clean = ("clean", "", shown)
-    rows = [(cell.name, _note(cell), corrupt_cell(shown, cell, seed)) for cell in preset.cells]
+    rows = [
+        (condition.name, _note(condition), corrupt_condition(shown, condition, seed))
+        for condition in preset.conditions
+    ]
     panels = -(-len(rows) // _ROWS)
     height = -(-len(rows) // panels)
     starts = range(0, len(rows), height)
     return _side_by_side([_compose([clean, *rows[s : s + height]]) for s in starts])
 
 
-def _note(cell: Cell) -> str:
-    return f"{cell.family}, severity {cell.severity}, weight {cell.weight:.1%}"
+def _note(condition: Condition) -> str:
+    return f"{condition.family}, severity {condition.severity}, weight {condition.weight:.1%}"
 
 
 def _side_by_side(panels: list[Image]) -> Image:

@@ -36,7 +36,7 @@ def answered(
     options: Options,
     shown: Shown = silent,
 ) -> list[Sheet]:
-    """The answers of several zips to the same questions: same images, cells and seed.
+    """The answers of several zips to the same questions: same images, conditions and seed.
 
     The images are those that none of them has been trained on, as far as splits beside the zips
     tell. Raises `EvaluationError` that names a zip which cannot be asked.
@@ -137,8 +137,8 @@ def _sheets(
 ) -> list[Sheet]:
     """The sheets of what is known, on the images concerned, which all of them share."""
     images, places = np.flatnonzero(known.any(axis=1)), plan.places["shown"]
-    rows, cells = np.nonzero(known[np.ix_(images, places)])
-    questions, at = Questions(rows, cells), images[rows] * known.shape[1] + places[cells]
+    rows, conditions = np.nonzero(known[np.ix_(images, places)])
+    questions, at = Questions(rows, conditions), images[rows] * known.shape[1] + places[conditions]
     benchmark = replace(plan.shown, data=plan.data.view(images), dealt=plan.shown.dealt[images])
     return [
         Sheet(shown_name(path.name), sha256, benchmark, questions, labels.take(at))

@@ -169,7 +169,7 @@ Labels = NDArray[np.signedinteger]
 class Sheet:
     """The answers of one submission.
 
-    name: of the zip's file. sha256: of the zip. benchmark: whose rows and cells the questions
+    name: of the zip's file. sha256: of the zip. benchmark: whose rows and conditions the questions
     name. labels: whole numbers `(m,)`, from 0, one for each question.
     """
 
@@ -193,10 +193,10 @@ _DENSE = 10_000_000
 
 
 class Book:
-    """The answers to a plan's questions, by image and cell of `plan.whole`.
+    """The answers to a plan's questions, by image and condition of `plan.whole`.
 
-    labels: int32 `(n, cells)`, by image and cell of `plan.whole`; -1 where unknown.
-    run: what they depend on beside cell and image. stored: how many were in the store already.
+    labels: int32 `(n, conditions)`, by image and condition of `plan.whole`; -1 where unknown.
+    run: what they depend on beside condition and image. stored: how many were in the store already.
     contradicted: how many new answers differ from stored ones, which stay.
     """
 
@@ -216,48 +216,48 @@ class Book:
 
     def missing(self, questions: Questions) -> Questions:
         """Those without an answer, in the same order."""
-        open_ = self.labels[questions.rows, questions.cells] == UNKNOWN
+        open_ = self.labels[questions.rows, questions.conditions] == UNKNOWN
         if open_.all():
             return questions
-        return Questions(questions.rows[open_], questions.cells[open_])
+        return Questions(questions.rows[open_], questions.conditions[open_])
 
     def keep(self, questions: Questions, labels: NDArray[np.int64]) -> None:
         """Write down the answers to a block of questions; stored before this returns."""
-        self.labels[questions.rows, questions.cells] = labels
+        self.labels[questions.rows, questions.conditions] = labels
         if self._store is None or not self._store.writable:
             return
         ids, block = self._plan.data.ids, []
-        for cell in np.unique(questions.cells):
-            asked = questions.cells == cell
-            key = AnswerKey(self.run, self._plan.texts[cell])
+        for condition in np.unique(questions.conditions):
+            asked = questions.conditions == condition
+            key = AnswerKey(self.run, self._plan.texts[condition])
             block.append((key, ids[questions.rows[asked]], labels[asked]))
         self.contradicted += self._store.put_block(block, self._known)
         self._known += len(labels)
 
     def answers(self, name: str, questions: Questions) -> NDArray[np.int32]:
         """The labels given to questions of one of the plan's benchmarks, int32 `(m,)`; -1: unknown."""
-        cells = self._plan.places[name].astype(np.int32)[questions.cells]
-        return np.asarray(self.labels[questions.rows, cells], np.int32)
+        conditions = self._plan.places[name].astype(np.int32)[questions.conditions]
+        return np.asarray(self.labels[questions.rows, conditions], np.int32)
 
     def everything(self, name: str) -> tuple[Questions, NDArray[np.int32]]:
         """All that is known of one of the plan's benchmarks: questions and labels `(m,)`."""
         labels = self.labels[:, self._plan.places[name]]
-        rows, cells = np.nonzero(labels != UNKNOWN)
-        return Questions(rows, cells), np.asarray(labels[rows, cells], np.int32)
+        rows, conditions = np.nonzero(labels != UNKNOWN)
+        return Questions(rows, conditions), np.asarray(labels[rows, conditions], np.int32)
 
     def _read(self, store: Store, run: Run) -> None:
         stored = store.run_answers(run, self._plan.texts)
         self._known = stored.total
         questions, labels = placed(self._plan, stored)
-        self.labels[questions.rows, questions.cells] = labels
+        self.labels[questions.rows, questions.conditions] = labels
 
 
 def placed(plan: Plan, stored: RunAnswers) -> tuple[Questions, NDArray[np.int64]]:
-    """Those of a run's answers that belong to the plan: questions, with cells of `whole`, and labels."""
+    """Those of a run's answers that belong to the plan: questions, with conditions of `whole`, and labels."""
     places = {text: place for place, text in enumerate(plan.texts)}
-    cells = np.array([places.get(text, UNKNOWN) for text in stored.cells], np.int64)
+    conditions = np.array([places.get(text, UNKNOWN) for text in stored.conditions], np.int64)
     rows = rows_of(plan.data.ids, stored.answers.ids)
-    asked = np.repeat(cells, stored.counts)
+    asked = np.repeat(conditions, stored.counts)
     known = (asked != UNKNOWN) & (plan.data.ids[rows] == stored.answers.ids)
     return Questions(rows[known], asked[known]), stored.answers.labels[known]
 
@@ -317,7 +317,7 @@ class Rehearsal:
     def half_width(self, part: Round) -> float:
         """Half of the 95 % interval of the benchmark accuracy, near enough to stop by."""
         sheet = self.sheet("shown", part)
-        corrupted = sheet.questions.cells > 0
+        corrupted = sheet.questions.conditions > 0
         rows, right = sheet.questions.rows[corrupted], sheet.right[corrupted]
         counts = np.bincount(rows, minlength=part.images)
         means = np.bincount(rows, right, part.images) / counts

@@ -141,25 +141,25 @@ class _Exam:
         fill_block(benchmark, questions, self.images, 1)  # Keras's own threads are waiting
         self._truth = benchmark.data.labels[questions.rows]
         self._base = len(benchmark.data)
-        # A cell's answers together weigh what its preset says, as in evaluator/metrics.py.
-        asked = np.bincount(questions.cells, minlength=len(benchmark.cells))
-        weights = np.array([cell.weight for cell in benchmark.cells])
-        self._weights = (weights / np.maximum(asked, 1))[questions.cells]
+        # A condition's answers together weigh what its preset says, as in evaluator/metrics.py.
+        asked = np.bincount(questions.conditions, minlength=len(benchmark.conditions))
+        weights = np.array([condition.weight for condition in benchmark.conditions])
+        self._weights = (weights / np.maximum(asked, 1))[questions.conditions]
 
     def score(self, labels: NDArray[np.int64]) -> Score:
-        """Weighted accuracy; the interval counts base images, as the cells share them."""
+        """Weighted accuracy; the interval counts base images, as the conditions share them."""
         value = float(np.average(labels == self._truth, weights=self._weights))
         spread = wilson(value * self._base, self._base)
         return Score(value, spread.low, spread.high, self._base)
 
 
 def _prepare(data: Dataset, preset: Preset, count: int, seed: int) -> _Exam:
-    """Other images first; only when they run out, an image comes under a second cell."""
-    draws = min(math.ceil(count / len(data)), len(preset.cells))
+    """Other images first; only when they run out, an image comes under a second condition."""
+    draws = min(math.ceil(count / len(data)), len(preset.conditions))
     rows = np.arange(min(math.ceil(count / draws), len(data)))
     benchmark = draw_benchmark(data.subset(rows), replace(preset, draws=draws), seed)
-    cells = benchmark.dealt.ravel()
-    return _Exam(benchmark, Questions(np.repeat(rows, draws), cells))
+    conditions = benchmark.dealt.ravel()
+    return _Exam(benchmark, Questions(np.repeat(rows, draws), conditions))
 
 
 def labels_of(outputs: NDArray[Any], classes: int, *, logits: bool = False) -> NDArray[np.int64]:

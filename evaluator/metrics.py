@@ -1,6 +1,6 @@
 """From answers to figures. Intervals resample base images, stratified by class.
 
-One base image is shown clean and under several cells; its answers rise and fall together, so a
+One base image is shown clean and under several conditions; its answers rise and fall together, so a
 resample draws images, not answers (facts/estimation.md: an answer-wise test claims a difference
 that is not there 34 % of the time, a clustered one 4.7 %).
 """
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Metric
-from evaluator.plan import Benchmark, Questions
-from evaluator.report.result import CellScore, Group, Loss, Part, Score, Scores
+from evaluator.plan import Benchmark, Questions, Stream
+from evaluator.report.result import ConditionScore, Group, Loss, Part, Score, Scores
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory
@@ -70,14 +70,14 @@ def score(
 ) -> Scores:
     """All figures of a run. labels: `(m,)`, the submission's answer to each question."""
     truth = benchmark.data.labels
-    clean = np.zeros(len(benchmark.cells))
+    clean = np.zeros(len(benchmark.conditions))
     clean[0] = 1.0
-    weights = _cell_weights(benchmark, questions)
+    weights = _condition_weights(benchmark, questions)
     parts = [_by_image(truth, questions, labels, classes, one) for one in (clean, weights)]
     draws = resamples(truth, benchmark.seed)
     boot = [_resampled(part, draws) for part in parts]
     right = labels == truth[questions.rows]
-    cells = _cell_scores(benchmark, questions, right)
+    conditions = _condition_scores(benchmark, questions, right)
     clean_accuracy, damaged = (_total(part).accuracy() for part in parts)
     differences = boot[0].accuracy() - boot[1].accuracy()
     gap = interval(float(clean_accuracy - damaged), differences, len(truth))
@@ -85,9 +85,9 @@ def score(
         _part(parts[0], boot[0], metric, len(truth)),
         _part(parts[1], boot[1], metric, len(truth)),
         gap,
-        cells,
+        conditions,
         _groups(benchmark, questions, right),
-        _losses(cells, float(clean_accuracy)),
+        _losses(conditions, float(clean_accuracy)),
         len(labels),
     )
 
@@ -103,14 +103,14 @@ def wilson(right: float, n: int) -> Score:
 
 
 def answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
-    """Each cell's answers together weigh what the preset says; clean answers weigh nothing."""
-    return np.asarray(_cell_weights(benchmark, questions)[questions.cells])
+    """Each condition's answers together weigh what the preset says; clean answers weigh nothing."""
+    return np.asarray(_condition_weights(benchmark, questions)[questions.conditions])
 
 
-def _cell_weights(benchmark: Benchmark, questions: Questions) -> Floats:
-    """What one answer under each cell weighs."""
-    counts = np.bincount(questions.cells, minlength=len(benchmark.cells))
-    weights = np.array([cell.weight for cell in benchmark.cells])
+def _condition_weights(benchmark: Benchmark, questions: Questions) -> Floats:
+    """What one answer under each condition weighs."""
+    counts = np.bincount(questions.conditions, minlength=len(benchmark.conditions))
+    weights = np.array([condition.weight for condition in benchmark.conditions])
     weights[0] = 0.0
     return np.asarray(weights / np.maximum(counts, 1))
 
@@ -120,12 +120,16 @@ def _by_image(
     questions: Questions,
     labels: NDArray[np.signedinteger],
     k: int,
-    by_cell: Floats,
+    by_condition: Floats,
 ) -> Tally:
-    """Weighted counts of every base image, `(n, k)`; by_cell: what an answer weighs."""
+    """Weighted counts of every base image, `(n, k)`; by_condition: what an answer weighs."""
     right, given, true = (np.zeros(len(truth) * k) for _ in range(3))
     for own in _portions(questions.rows):
-        rows, answers, weights = questions.rows[own], labels[own], by_cell[questions.cells[own]]
+        rows, answers, weights = (
+            questions.rows[own],
+            labels[own],
+            by_condition[questions.conditions[own]],
+        )
         labelled = truth[rows]
         places = rows * k + labelled
         right += np.bincount(places, weights * (answers == labelled), len(right))
@@ -153,7 +157,7 @@ def _total(part: Tally) -> Tally:
 
 def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
     """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
-    rng = np.random.default_rng((seed, 3))
+    rng = np.random.default_rng((seed, Stream.RESAMPLE))
     drawn = np.zeros((RESAMPLES, len(truth)), np.uint8)  # no image is drawn 256 times
     for label in np.unique(truth):
         rows = np.flatnonzero(truth == label)
@@ -195,14 +199,20 @@ def interval(value: float, resampled: Floats, n: int) -> Score:
     return Score(value, float(low), float(high), n)
 
 
-def _cell_scores(
+def _condition_scores(
     benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
-) -> tuple[CellScore, ...]:
-    n = np.bincount(questions.cells, minlength=len(benchmark.cells))
-    good = np.bincount(questions.cells, right, minlength=len(benchmark.cells))
+) -> tuple[ConditionScore, ...]:
+    n = np.bincount(questions.conditions, minlength=len(benchmark.conditions))
+    good = np.bincount(questions.conditions, right, minlength=len(benchmark.conditions))
     return tuple(
-        CellScore(cell.name, cell.family, cell.severity, cell.weight, wilson(good[i], int(n[i])))
-        for i, cell in enumerate(benchmark.cells)
+        ConditionScore(
+            condition.name,
+            condition.family,
+            condition.severity,
+            condition.weight,
+            wilson(good[i], int(n[i])),
+        )
+        for i, condition in enumerate(benchmark.conditions)
         if i > 0 and n[i] > 0
     )
 
@@ -211,29 +221,31 @@ def _groups(
     benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
 ) -> tuple[Group, ...]:
     """Families by severity. An image may be in a group twice, so the interval counts images."""
-    kinds = sorted({(cell.family, cell.severity) for cell in benchmark.cells[1:]})
+    kinds = sorted(
+        {(condition.family, condition.severity) for condition in benchmark.conditions[1:]}
+    )
     groups = []
     for family, severity in kinds:
         inside = [
             i
-            for i, c in enumerate(benchmark.cells)
+            for i, c in enumerate(benchmark.conditions)
             if i and (c.family, c.severity) == (family, severity)
         ]
-        chosen = np.isin(questions.cells, inside)
+        chosen = np.isin(questions.conditions, inside)
         if chosen.any():
             images = len(np.unique(questions.rows[chosen]))
             groups.append(Group(family, severity, wilson(right[chosen].mean() * images, images)))
     return tuple(groups)
 
 
-def _losses(cells: tuple[CellScore, ...], clean: float) -> tuple[Loss, ...]:
+def _losses(conditions: tuple[ConditionScore, ...], clean: float) -> tuple[Loss, ...]:
     """Families by what they take from the clean accuracy, the costliest first."""
-    lost = dict.fromkeys((cell.family for cell in cells), 0.0)
+    lost = dict.fromkeys((condition.family for condition in conditions), 0.0)
     weight, right = dict(lost), dict(lost)
-    for cell in cells:
-        lost[cell.family] += cell.weight * (clean - cell.accuracy.value)
-        weight[cell.family] += cell.weight
-        right[cell.family] += cell.weight * cell.accuracy.value
+    for condition in conditions:
+        lost[condition.family] += condition.weight * (clean - condition.accuracy.value)
+        weight[condition.family] += condition.weight
+        right[condition.family] += condition.weight * condition.accuracy.value
     total = sum(lost.values())
     found = [
         Loss(family, right[family] / weight[family], lost[family] / total if total > 0 else 0.0)

@@ -35,8 +35,8 @@ class Options:
     limits of the child, for one pass over the hidden set: None for the challenge's own, else 600 s
     without an answer and 80 % of the memory that is free. store: a file or folder, None for the
     project's, "none" to keep nothing. estimate: whether to expect a hidden score as well, which
-    asks the cells of estimate-v1. tolerance: stop asking when finite local images make up less
-    than this share of the estimate's variance. full: every image, every cell. sweep: the 19
+    asks the conditions of estimate-v1. tolerance: stop asking when finite local images make up less
+    than this share of the estimate's variance. full: every image, every condition. sweep: the 19
     corruptions at all five severities too. phase: whose score is expected. hidden_images: in
     that phase, None for the challenge's own number. trained_on: damages that the training used,
     None for what the recipe beside the zip says. part: of a data file

@@ -73,7 +73,7 @@ class PastReader:
         self._found: dict[str, _Entry] = {}
 
     def past(self, own: str, top_up: TopUp) -> Past:
-        """The scores of the phase with local figures of the same images, seed and cells.
+        """The scores of the phase with local figures of the same images, seed and conditions.
 
         own: SHA-256 of the submission to predict, which is no past one of its own. A submission
         without answers is asked anew where its zip is still to be found.
@@ -131,7 +131,7 @@ class PastReader:
             return None, "its answers are not in the store, which may only be read"
         wrong = top_up(path)
         found = None if wrong else self._stored(score)
-        return found, wrong or "some cells have no answer yet"
+        return found, wrong or "some conditions have no answer yet"
 
     def _stored(self, score: LeaderboardScore) -> _Answers | None:
         """Out of the run with the same images and seed, in this environment before any other."""
@@ -221,13 +221,13 @@ def _line(answers: _Answers, score: LeaderboardScore, predicted: Prediction | No
 
 
 def _shown(plan: Plan, asked: NDArray[np.int64], right: NDArray[np.int64]) -> Score | None:
-    """Accuracy under the shown preset, with the interval that its cells' images give.
+    """Accuracy under the shown preset, with the interval that its conditions' images give.
 
-    None while one of its cells has no answer: a mean over the others is another benchmark's.
+    None while one of its conditions has no answer: a mean over the others is another benchmark's.
     """
     if (asked == 0).any():
         return None
-    weights = np.array([cell.weight for cell in plan.shown.preset.cells])
+    weights = np.array([condition.weight for condition in plan.shown.preset.conditions])
     weights = weights / weights.sum()
     value = float(weights @ (right / asked))
     smoothed = (right + 0.5) / (asked + 1)
@@ -249,7 +249,7 @@ _NARROW = 128  # labels below fit into a byte, with -1 for unknown
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """What a run was asked. of: its bytes. rows, cells: of the plan, or cells -1, `(m,)` each.
+    """What a run was asked. of: its bytes. rows, conditions: of the plan, or conditions -1, `(m,)` each.
 
     known: which of it belongs to the plan, `(m,)`. truth: uint8 `(m,)`, where `judged`, bool `(m,)`.
     places: each stored cell's place in the plan, or -1.
@@ -257,7 +257,7 @@ class _Asked:
 
     of: RunBytes
     rows: Counts
-    cells: Counts
+    conditions: Counts
     known: Mask
     truth: NDArray[np.uint8]
     judged: Mask
@@ -272,20 +272,20 @@ class Alike:
         self._last: _Asked | None = None
 
     def counts(self, run: Run, kept: Mask) -> tuple[Counts, Counts]:
-        """Answers by cell of the plan that count, and how many are right; kept: see `tally`."""
-        found, cells = self._store.run_bytes(run), len(self._plan.texts)
+        """Answers by condition of the plan that count, and how many are right; kept: see `tally`."""
+        found, conditions = self._store.run_bytes(run), len(self._plan.texts)
         if found is None or not kept.all():
             questions, labels = placed(self._plan, self._store.run_answers(run))
-            return tally(self._plan, questions, labels, cells, kept)
+            return tally(self._plan, questions, labels, conditions, kept)
         asked = self._asked(found)
         right = np.frombuffer(found.labels, np.uint8) == asked.truth
         right &= asked.judged
         starts = np.cumsum(found.counts) - found.counts
         sums = np.add.reduceat(right.view(np.uint8), starts, dtype=np.int64)
-        by_cell = np.zeros(cells, np.int64)
+        by_condition = np.zeros(conditions, np.int64)
         there = asked.places != UNKNOWN
-        by_cell[asked.places[there]] = sums[there]
-        return np.bincount(asked.cells[asked.known], minlength=cells), by_cell
+        by_condition[asked.places[there]] = sums[there]
+        return np.bincount(asked.conditions[asked.known], minlength=conditions), by_condition
 
     def labels(self, run: Run) -> Labels:
         """What `Book.labels` holds, in as few bytes as will do."""
@@ -297,10 +297,10 @@ class Alike:
         given = np.full((len(self._plan.data), len(self._plan.texts)), UNKNOWN, np.int8)
         there = asked.known
         if there.all():
-            given[asked.rows, asked.cells] = np.frombuffer(found.labels, np.int8)
+            given[asked.rows, asked.conditions] = np.frombuffer(found.labels, np.int8)
         else:
             own = np.frombuffer(found.labels, np.int8)[there]
-            given[asked.rows[there], asked.cells[there]] = own
+            given[asked.rows[there], asked.conditions[there]] = own
         return given
 
     def _asked(self, found: RunBytes) -> _Asked:
@@ -312,16 +312,16 @@ class Alike:
 def _asked(plan: Plan, found: RunBytes) -> _Asked:
     ids, position = found.ids(), {text: place for place, text in enumerate(plan.texts)}
     rows = rows_of(plan.data.ids, ids)
-    places = np.array([position.get(text, UNKNOWN) for text in found.cells], np.int64)
-    cells = np.repeat(places, found.counts)
-    known = (plan.data.ids[rows] == ids) & (cells != UNKNOWN)
+    places = np.array([position.get(text, UNKNOWN) for text in found.conditions], np.int64)
+    conditions = np.repeat(places, found.counts)
+    known = (plan.data.ids[rows] == ids) & (conditions != UNKNOWN)
     truth = plan.data.labels[rows]
     judged = known & (truth >= 0) & (truth < 256)
-    return _Asked(found, rows, cells, known, truth.astype(np.uint8), judged, places)
+    return _Asked(found, rows, conditions, known, truth.astype(np.uint8), judged, places)
 
 
 def _same(one: RunBytes, two: RunBytes) -> bool:
-    same = (one.steps, one.cells) == (two.steps, two.cells)
+    same = (one.steps, one.conditions) == (two.steps, two.conditions)
     return same and np.array_equal(one.counts, two.counts)
 
 

@@ -10,8 +10,8 @@ from codabench_rehearsal.images import Dataset
 from evaluator.ask import Rehearsal
 from evaluator.choice import find_split
 from evaluator.estimate.estimate import Estimate, Estimator
-from evaluator.estimate.inputs import LibraryCell, PastScore, Target
-from evaluator.forecast import figures_of, library_cells
+from evaluator.estimate.inputs import LibraryCondition, PastScore, Target
+from evaluator.forecast import figures_of, library_conditions
 from evaluator.options import Options
 from evaluator.past import NOTHING, Past, PastReader
 from evaluator.plan import Plan, Round, make_plan
@@ -57,14 +57,14 @@ class Series:
         return Expectation(past, target, options.tolerance, make=self._made)
 
     def _made(
-        self, cells: Sequence[LibraryCell], scores: Sequence[PastScore], target: Target
+        self, conditions: Sequence[LibraryCondition], scores: Sequence[PastScore], target: Target
     ) -> Estimator:
         """The zip's own score, if it has one, is left out of an estimator of all."""
         own = _left_out(self._everyone, scores)
         if own is None or not scores:
-            return Estimator(cells, scores, target)
+            return Estimator(conditions, scores, target)
         if self._estimator is None or not self._estimator.rests_on(self._everyone, target):
-            self._estimator = Estimator(cells, self._everyone, target)
+            self._estimator = Estimator(conditions, self._everyone, target)
         if own == len(self._everyone):
             return self._estimator.aimed(target)
         return self._estimator.without(own, target)
@@ -89,9 +89,9 @@ __all__ = ["Series"]
 
 @dataclass
 class Expectation:
-    """The estimate so far; None until every cell has an answer.
+    """The estimate so far; None until every condition has an answer.
 
-    make: an estimator of cells, past scores and target, as `Estimator`.
+    make: an estimator of conditions, past scores and target, as `Estimator`.
     """
 
     past: Past
@@ -106,8 +106,8 @@ class Expectation:
         figures = figures_of(rehearsal.plan, rehearsal.book, rehearsal.name, part)
         if figures is not None:
             if self._estimator is None:  # what the past scores say stays the same in every round
-                cells = library_cells(rehearsal.plan)
-                self._estimator = self.make(cells, self.past.scores, self.target)
+                conditions = library_conditions(rehearsal.plan)
+                self._estimator = self.make(conditions, self.past.scores, self.target)
             self.estimate = self._estimator.estimate(figures)
 
     @property

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.presets import Cell
+from corruptions.presets import Condition
 from evaluator.ask import Sheet
 from evaluator.metrics import answer_weights, wilson
 from evaluator.report.result import Report, Score
 
 Floats = NDArray[np.float64]
 _Z = 1.959964
-CLEAN = 0  # the clean cell's place in every benchmark
+CLEAN = 0  # the clean condition's place in every benchmark
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class FamilyLoss:
 
 def clean_weights(sheet: Sheet) -> Floats:
     """Each clean answer weighs the same, the others nothing."""
-    return np.asarray(sheet.questions.cells == CLEAN, np.float64)
+    return np.asarray(sheet.questions.conditions == CLEAN, np.float64)
 
 
 def clustered(values: NDArray[np.bool_], weights: Floats, rows: NDArray[np.int64]) -> Score:
@@ -132,22 +132,24 @@ def mix_ups(
 def family_losses(sheet: Sheet) -> tuple[FamilyLoss, ...]:
     """The gap between clean and benchmark accuracy, family by family, the costliest first."""
     right, questions = sheet.right, sheet.questions
-    cells = sheet.benchmark.cells
-    clean = questions.cells == CLEAN
+    conditions = sheet.benchmark.conditions
+    clean = questions.conditions == CLEAN
     base = float(right[clean].mean())
     at_clean = np.bincount(questions.rows[clean], right[clean] - base, len(sheet.benchmark.data))
     weights = answer_weights(sheet.benchmark, questions)
-    means = _cell_means(sheet)
+    means = _condition_means(sheet)
     found: list[tuple[str, Score, float, float]] = []
-    for family in dict.fromkeys(cell.family for cell in cells[1:]):
-        inside = np.array([i > 0 and cell.family == family for i, cell in enumerate(cells)])
-        own = np.where(inside[questions.cells], weights, 0.0)
+    for family in dict.fromkeys(condition.family for condition in conditions[1:]):
+        inside = np.array(
+            [i > 0 and condition.family == family for i, condition in enumerate(conditions)]
+        )
+        own = np.where(inside[questions.conditions], weights, 0.0)
         if own.sum() == 0:
             continue
         accuracy = clustered(right, own, questions.rows)
         lost = float(own.sum() * (base - accuracy.value))
-        # How much each image moves the loss: through the clean mean, and through its cells' means.
-        through = own * (right - means[questions.cells])
+        # How much each image moves the loss: through the clean mean, and through its conditions' means.
+        through = own * (right - means[questions.conditions])
         by_image = at_clean * own.sum() / clean.sum() - np.bincount(
             questions.rows, through, len(at_clean)
         )
@@ -165,15 +167,15 @@ def family_losses(sheet: Sheet) -> tuple[FamilyLoss, ...]:
     return tuple(sorted(losses, key=lambda loss: -loss.points.value))
 
 
-def _cell_means(sheet: Sheet) -> Floats:
-    """Accuracy under every cell, 0 for one that was not asked."""
-    size = len(sheet.benchmark.cells)
-    asked = np.bincount(sheet.questions.cells, minlength=size)
-    good = np.bincount(sheet.questions.cells, sheet.right, size)
+def _condition_means(sheet: Sheet) -> Floats:
+    """Accuracy under every condition, 0 for one that was not asked."""
+    size = len(sheet.benchmark.conditions)
+    asked = np.bincount(sheet.questions.conditions, minlength=size)
+    good = np.bincount(sheet.questions.conditions, sheet.right, size)
     return np.asarray(good / np.maximum(asked, 1))
 
 
-# Accuracy by corruption and severity, from every cell that does one kind of damage.
+# Accuracy by corruption and severity, from every condition that does one kind of damage.
 
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -195,7 +197,7 @@ class Row:
 
 
 def grid(report: Report) -> tuple[Row, ...]:
-    """All corruptions that stand alone in a cell, family by family.
+    """All corruptions that stand alone in a condition, family by family.
 
     From the sweep, the library and the shown preset; where several asked the same, from the one
     with the most images, for their images may be the same ones.
@@ -203,9 +205,12 @@ def grid(report: Report) -> tuple[Row, ...]:
     found: dict[tuple[str, str], dict[int, Score]] = {}
     families: dict[tuple[str, str], str] = {}
     for sheet in (report.library, report.sheet, report.sweep):
-        for cell, score in _single_cells(sheet):
-            key, level = (cell.steps[0].corruption, cell.table), cell.steps[0].severity
-            families.setdefault(key, cell.family)
+        for condition, score in _single_conditions(sheet):
+            key, level = (
+                (condition.steps[0].corruption, condition.table),
+                condition.steps[0].severity,
+            )
+            families.setdefault(key, condition.family)
             known = found.setdefault(key, {}).get(level)
             if known is None or score.n > known.n:
                 found[key][level] = score
@@ -223,15 +228,15 @@ def curves(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(long, key=lambda row: row.lowest[1].value))
 
 
-def _single_cells(sheet: Sheet | None) -> Iterable[tuple[Cell, Score]]:
+def _single_conditions(sheet: Sheet | None) -> Iterable[tuple[Condition, Score]]:
     if sheet is None:
         return
-    size = len(sheet.benchmark.cells)
-    asked = np.bincount(sheet.questions.cells, minlength=size)
-    good = np.bincount(sheet.questions.cells, sheet.right, size)
-    for place, cell in enumerate(sheet.benchmark.cells):
-        if len(cell.steps) == 1 and asked[place]:
-            yield cell, wilson(float(good[place]), int(asked[place]))
+    size = len(sheet.benchmark.conditions)
+    asked = np.bincount(sheet.questions.conditions, minlength=size)
+    good = np.bincount(sheet.questions.conditions, sheet.right, size)
+    for place, condition in enumerate(sheet.benchmark.conditions):
+        if len(condition.steps) == 1 and asked[place]:
+            yield condition, wilson(float(good[place]), int(asked[place]))
 
 
 def _label(key: tuple[str, str], found: Iterable[tuple[str, str]]) -> str:

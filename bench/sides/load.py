@@ -50,7 +50,7 @@ def _discard(_result: Any) -> Images:
 
 
 def contenders() -> list[Contender]:
-    """`sweep` (severity 3), `all cells` (five severities), `loop`; alone and in two threads."""
+    """`sweep` (severity 3), `all conditions` (five severities), `loop`; alone and in two threads."""
     import cv2
 
     from corruptions.registry import all_operators
@@ -59,7 +59,7 @@ def contenders() -> list[Contender]:
     names = tuple(op.name for op in all_operators() if op.table == "imagecorruptions")
     works: dict[str, Callable[[Images], None]] = {
         "sweep": functools.partial(_sweep, names, (3,)),
-        "all cells": functools.partial(_sweep, names, (1, 2, 3, 4, 5)),
+        "all conditions": functools.partial(_sweep, names, (1, 2, 3, 4, 5)),
         "loop": _loop,
     }
     tasks = dict(works)

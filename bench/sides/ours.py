@@ -22,7 +22,7 @@ def contenders() -> list[Contender]:
 
     cv2.setNumThreads(1)
     nineteen = [op.name for op in all_operators() if op.table == "imagecorruptions"]
-    cells = [
+    conditions = [
         Contender(
             f"{name}/{severity}",
             "ours",
@@ -37,4 +37,4 @@ def contenders() -> list[Contender]:
         Contender("rand_augment", "ours", rand_augment, finish=as_is, whole=True),
         Contender("aug_mix", "ours", aug_mix, finish=as_is, whole=True),
     ]
-    return cells + policies
+    return conditions + policies

@@ -116,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--no-estimate",
         action="store_true",
-        help="expect no hidden score: ask only the preset's cells",
+        help="expect no hidden score: ask only the preset's conditions",
     )
     made.add_argument(
         "--phase", default=PHASE, help="whose hidden score to expect (default dev; or final)"
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
         "--tolerance", type=share, default=0.1, metavar="SHARE",
         help="stop when finite local images make up less of the estimate's variance (default 0.1)",
     )  # fmt: skip
-    made.add_argument("--full", action="store_true", help="every image under every cell")
+    made.add_argument("--full", action="store_true", help="every image under every condition")
     made.add_argument(
         "--sweep", action="store_true", help="the 19 corruptions at all five severities too"
     )

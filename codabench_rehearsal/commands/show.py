@@ -56,5 +56,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
     with replacing(options.out) as file:
         sheet.save(file, _FORMATS[Path(options.out).suffix.lower()])
-    print_lines([f"{options.out}: {preset.name}, {len(preset.cells)} cells on {len(rows)} images"])
+    print_lines(
+        [f"{options.out}: {preset.name}, {len(preset.conditions)} conditions on {len(rows)} images"]
+    )
     return Exit.FINE

@@ -123,15 +123,15 @@ class Common:
 
     def answered(self, sheet: Sheet) -> Answered:
         """Count one sheet's answers."""
-        benchmark, cells = sheet.benchmark, sheet.questions.cells
+        benchmark, conditions = sheet.benchmark, sheet.questions.conditions
         weights = answer_weights(benchmark, sheet.questions)
         families = {
-            family: self._side(sheet, weights * np.isin(cells, _inside(sheet, family)))
-            for family in dict.fromkeys(cell.family for cell in benchmark.cells[1:])
+            family: self._side(sheet, weights * np.isin(conditions, _inside(sheet, family)))
+            for family in dict.fromkeys(condition.family for condition in benchmark.conditions[1:])
         }
         return Answered(
             self._side(sheet, weights),
-            self._side(sheet, np.where(cells == 0, 1.0, 0.0)),
+            self._side(sheet, np.where(conditions == 0, 1.0, 0.0)),
             {name: side for name, side in families.items() if side.asked.any()},
         )
 
@@ -176,7 +176,7 @@ def check_same(sheets: Sequence[Sheet]) -> Sheet:
                 f"{sheet.name} has not answered the questions that {first.name} has: compare them "
                 "on the same images, preset and seed."
             )
-    clean = first.questions.cells == 0
+    clean = first.questions.conditions == 0
     for there, what in ((clean, "clean"), (~clean, "damaged")):
         if not there.any():
             raise EvaluationError(
@@ -197,9 +197,9 @@ def titles(sheets: Sequence[Sheet]) -> list[str]:
 def _same(one: Sheet, two: Sheet) -> bool:
     mine, other = one.benchmark, two.benchmark
     return (
-        (mine.seed, mine.cells) == (other.seed, other.cells)
+        (mine.seed, mine.conditions) == (other.seed, other.conditions)
         and np.array_equal(one.questions.rows, two.questions.rows)
-        and np.array_equal(one.questions.cells, two.questions.cells)
+        and np.array_equal(one.questions.conditions, two.questions.conditions)
         and (mine.data is other.data or mine.data.fingerprint() == other.data.fingerprint())
     )
 
@@ -252,6 +252,6 @@ def _pairs(names: Sequence[str], counted: Sequence[Answered], common: Common) ->
 
 
 def _inside(sheet: Sheet, family: str) -> list[int]:
-    """The cells of a family, as positions; never the clean cell in front."""
-    cells = sheet.benchmark.cells
-    return [i for i, cell in enumerate(cells) if i and cell.family == family]
+    """The conditions of a family, as positions; never the clean condition in front."""
+    conditions = sheet.benchmark.conditions
+    return [i for i, condition in enumerate(conditions) if i and condition.family == family]

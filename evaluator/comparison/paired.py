@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.metrics import interval, resamples, wilson
+from evaluator.plan import Stream
 from evaluator.report.result import Score
 
 Verdict = Literal["better", "worse", "not resolved"]
@@ -24,7 +25,6 @@ FLIPS = 9999
 _Z_ALPHA, _Z_POWER = 1.959964, 0.841621  # 5 % two-sided, 80 % power
 _AT_ONCE = 250  # resamples or flips in memory
 _TINY = 1e-12  # sums of the same terms in another order
-_FLIP = 6  # what a random generator is for, beside the seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ def sign_flips(shares: Floats, seed: int) -> Floats:
     if len(moved) == 0:
         return np.ones(shares.shape[1])
     observed = np.abs(moved.sum(axis=0)) - _TINY
-    rng = np.random.default_rng((seed, _FLIP))
+    rng = np.random.default_rng((seed, Stream.FLIP))
     beyond = np.zeros(shares.shape[1])
     for count in _portions(FLIPS):
         beyond += (np.abs(_signs(rng, count, len(moved)) @ moved) >= observed).sum(axis=0)

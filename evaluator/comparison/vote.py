@@ -23,7 +23,7 @@ from evaluator.comparison.paired import Floats
 from evaluator.comparison.text import difference_document, score_document, sentence
 from evaluator.estimate.gaussians import one_thread
 from evaluator.metrics import answer_weights
-from evaluator.plan import Questions
+from evaluator.plan import Questions, Stream
 from evaluator.report.result import Score
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
 PAIRED = 20  # candidates of which every pair is tried: of 500 there are 124,750
 _DIGITS = 12  # of sums in another order
-_HALVE = 7  # what a random generator is for, beside the seed
 Labels = NDArray[np.signedinteger]
 
 
@@ -52,7 +51,7 @@ class Vote:
     """The best vote found. The first member is the best single one on the choosing half.
 
     gain: the vote held against that one on the scoring half. chosen_on, scored_on: base images.
-    covered: share of the preset, by weight, whose cells all of them have answered.
+    covered: share of the preset, by weight, whose conditions all of them have answered.
     """
 
     preset: str
@@ -102,15 +101,15 @@ def halves(sheet: Sheet) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     truth, seed = sheet.benchmark.data.labels, sheet.benchmark.seed
     rows = np.unique(sheet.questions.rows)
     chosen = np.zeros(len(truth), np.bool_)
-    rng = np.random.default_rng((seed, _HALVE))
+    rng = np.random.default_rng((seed, Stream.HALVE))
     for label in np.unique(truth[rows]):
         inside = rng.permutation(rows[truth[rows] == label])
         odd = int(rng.integers(2))  # which half gets the one left over
         chosen[inside[: (len(inside) + odd) // 2]] = True
     first = chosen[sheet.questions.rows]
     for part in (first, ~first):
-        cells = sheet.questions.cells[part]
-        if not ((cells == 0).any() and (cells > 0).any()):
+        conditions = sheet.questions.conditions[part]
+        if not ((conditions == 0).any() and (conditions > 0).any()):
             raise EvaluationError(f"{len(rows)} images are too few to choose on half of them.")
     return first, ~first
 
@@ -168,10 +167,10 @@ class _Ballots:
 
 
 def _covered(sheet: Sheet) -> float:
-    cells = sheet.benchmark.preset.cells
-    asked = np.unique(sheet.questions.cells)
-    weight = sum(cells[place - 1].weight for place in asked if place > 0)
-    return float(weight / sum(cell.weight for cell in cells))
+    conditions = sheet.benchmark.preset.conditions
+    asked = np.unique(sheet.questions.conditions)
+    weight = sum(conditions[place - 1].weight for place in asked if place > 0)
+    return float(weight / sum(condition.weight for condition in conditions))
 
 
 def _choose(sheets: Sequence[Sheet], most: int) -> list[int]:
@@ -245,7 +244,7 @@ def _members(voters: Sequence[Sheet], votes: Sequence[Sheet]) -> Iterator[Member
 def _parts(sheets: Sequence[Sheet], chosen: NDArray[np.bool_]) -> list[Sheet]:
     """The sheets' answers to some of the questions, which all of them share."""
     asked, places = sheets[0].questions, np.flatnonzero(chosen)
-    questions = Questions(asked.rows[places], asked.cells[places])
+    questions = Questions(asked.rows[places], asked.conditions[places])
     return [
         replace(sheet, questions=questions, labels=sheet.labels.take(places)) for sheet in sheets
     ]

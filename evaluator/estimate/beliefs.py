@@ -1,6 +1,6 @@
-"""Which cells the past scores speak for, never which cells the hidden set has.
+"""Which conditions the past scores speak for, never which conditions the hidden set has.
 
-With fewer scores than cells many mixtures explain the scores equally well.
+With fewer scores than conditions many mixtures explain the scores equally well.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Literal
 import numpy as np
 
 from evaluator.estimate.gaussians import Floats
-from evaluator.estimate.inputs import LibraryCell
+from evaluator.estimate.inputs import LibraryCondition
 from evaluator.estimate.shift_matching import Prior
 
 MOVED = 1.25  # times its share before: a family that moved less is not worth a word
-SHOWN = 5  # cells
+SHOWN = 5  # conditions
 
 
 @dataclass(frozen=True)
 class Belief:
-    """A family or cell: its share of the mixture before and after the past scores."""
+    """A family or condition: its share of the mixture before and after the past scores."""
 
-    kind: Literal["family", "cell"]
+    kind: Literal["family", "condition"]
     name: str
     before: float
     after: float
@@ -38,22 +38,24 @@ class Belief:
         )
 
 
-def beliefs(library: Sequence[LibraryCell], prior: Prior, weights: Floats) -> tuple[Belief, ...]:
-    """Families and cells whose share moved, those that grew most first. weights: `(C,)`."""
+def beliefs(
+    library: Sequence[LibraryCondition], prior: Prior, weights: Floats
+) -> tuple[Belief, ...]:
+    """Families and conditions whose share moved, those that grew most first. weights: `(C,)`."""
     after = np.maximum(weights, 0.0)
     after /= after.sum()
     families: dict[str, list[int]] = {}
-    for place, cell in enumerate(library):
-        families.setdefault(cell.family, []).append(place)
+    for place, condition in enumerate(library):
+        families.setdefault(condition.family, []).append(place)
     found = [
         Belief("family", name, float(prior.mean[inside].sum()), float(after[inside].sum()))
         for name, inside in families.items()
     ]
-    cells = [
-        Belief("cell", cell.name, float(prior.mean[i]), float(after[i]))
-        for i, cell in enumerate(library)
+    conditions = [
+        Belief("condition", condition.name, float(prior.mean[i]), float(after[i]))
+        for i, condition in enumerate(library)
     ]
-    grown = sorted((b for b in cells if b.after > MOVED * b.before), key=_growth)
+    grown = sorted((b for b in conditions if b.after > MOVED * b.before), key=_growth)
     moved = (b for b in found if not 1 / MOVED <= b.after / b.before <= MOVED)
     return (*sorted(moved, key=_growth), *grown[:SHOWN])
 

@@ -1,7 +1,7 @@
 """What hidden score to expect from local figures and past scores: the headline card's data.
 
 Three regimes, one formula (`shift_matching`). Without past scores the estimate is uncalibrated: it
-says how far hidden mixtures of these cells may lie apart. With one to three it is mainly an offset.
+says how far hidden mixtures of these conditions may lie apart. With one to three it is mainly an offset.
 From four on it matches the shift, and its interval is widened by its own leave-one-out errors.
 """
 
@@ -22,7 +22,7 @@ from evaluator.estimate.gaussians import Floats, Gaussians, expit, logit, one_th
 from evaluator.estimate.inputs import (
     MATCHING,
     Figures,
-    LibraryCell,
+    LibraryCondition,
     PastScore,
     Target,
     check_figures,
@@ -38,7 +38,7 @@ WIDENING_PRIOR = 4  # the interval starts as if four leave-one-out errors had be
 STRENGTHS = Strengths.grid(
     family=(0.05,),
     severity=(0.05,),
-    cell=(0.05, 0.2),
+    condition=(0.05, 0.2),
     offset=(0.1, 0.4),
     profile=(0.03, 0.3, 1.0),
     own=(0.01, 0.03, 0.1),
@@ -47,7 +47,7 @@ STRENGTHS = Strengths.grid(
 ALONE = Strengths.grid(
     family=(0.3,),
     severity=(0.05,),
-    cell=(0.1,),
+    condition=(0.1,),
     offset=(0.3, 0.8, 1.2),
     profile=(0.3, 1.0),
     own=(0.1,),
@@ -99,7 +99,7 @@ class Estimator:
     """
 
     def __init__(
-        self, library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target
+        self, library: Sequence[LibraryCondition], past: Sequence[PastScore], target: Target
     ) -> None:
         check_past(library, past, target)
         self._library, self._past, self._target = library, past, target
@@ -166,7 +166,7 @@ class Estimator:
 
 
 def estimate(
-    library: Sequence[LibraryCell],
+    library: Sequence[LibraryCondition],
     figures: Figures,
     past: Sequence[PastScore] = (),
     target: Target | None = None,
@@ -186,14 +186,14 @@ def regime_of(past: int) -> Regime:
     return "shift matching" if past >= MATCHING else "offset"
 
 
-def _scored(used: Sequence[PastScore], aim: Target, cells: int) -> Scored:
+def _scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
     sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
     shown = np.array([score.value for score in used], float)
     scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
     rounding = np.array([_rounding(score.decimals) for score in used])
     return Scored(
-        np.array([score.figures.accuracies for score in used], float).reshape(-1, cells),
-        np.array([_local_variance(score.figures) for score in used]).reshape(-1, cells),
+        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
+        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
         scores,
         scores * (1 - scores) / sizes + rounding,
     )
@@ -267,7 +267,7 @@ def _share(matched: Match, without: float) -> float:
 
 
 def _assumed(
-    library: Sequence[LibraryCell],
+    library: Sequence[LibraryCondition],
     past: Sequence[PastScore],
     used: Sequence[PastScore],
     aim: Target,
@@ -287,7 +287,7 @@ def _assumed(
             " part of the offset."
         )
     else:
-        said.append("No past score: the hidden set is taken for some mixture of our cells.")
-    if not any(cell.composite for cell in library):
-        said.append("No cell does several kinds of damage at once: expect twice the error.")
+        said.append("No past score: the hidden set is taken for some mixture of our conditions.")
+    if not any(condition.composite for condition in library):
+        said.append("No condition does several kinds of damage at once: expect twice the error.")
     return tuple(said)

@@ -90,16 +90,16 @@ def ndtr(deviations: Floats) -> Floats:
     return np.array([0.5 * math.erfc(-x / math.sqrt(2)) for x in deviations.tolist()])
 
 
-# Weights of the cells that are shares: none below zero, all together one.
+# Weights of the conditions that are shares: none below zero, all together one.
 #
-# The closed form lets weights leave 0..1 and allows for damage unlike any cell; least squares on the
+# The closed form lets weights leave 0..1 and allows for damage unlike any condition; least squares on the
 # simplex does neither. Their errors differ, and their mean errs less than either (docs/estimate.md).
 
 
 Mask = NDArray[np.bool_]
 RIDGE = 0.01  # chosen by bench.estimation_tuning
 _SUM = 100.0  # how strictly the weights sum to one
-_ROUNDS = 3  # times the number of cells: by far more than it takes
+_ROUNDS = 3  # times the number of conditions: by far more than it takes
 _FLAT = 1e-10  # a descent that rounding alone may show
 
 

@@ -12,8 +12,8 @@ MATCHING = 4  # past scores from which the shift is matched
 
 
 @dataclass(frozen=True)
-class LibraryCell:
-    """A cell of the fixed library. composite: several kinds of damage at once. clean: none."""
+class LibraryCondition:
+    """A condition of the fixed library. composite: several kinds of damage at once. clean: none."""
 
     name: str
     family: str
@@ -24,7 +24,7 @@ class LibraryCell:
 
 @dataclass(frozen=True)
 class Figures:
-    """A submission's local accuracies, 0..1, one a cell in the library's order.
+    """A submission's local accuracies, 0..1, one a condition in the library's order.
 
     images: how many each was measured on; None: so many that chance plays no part.
     """
@@ -57,7 +57,9 @@ class Target:
     decimals: int | None = None
 
 
-def check_past(library: Sequence[LibraryCell], past: Sequence[PastScore], target: Target) -> None:
+def check_past(
+    library: Sequence[LibraryCondition], past: Sequence[PastScore], target: Target
+) -> None:
     """Raises `EvaluationError` for anything that cannot be estimated from."""
     _check_library(library)
     _check_shown(target.decimals, target.hidden, "the score to predict")
@@ -68,38 +70,38 @@ def check_past(library: Sequence[LibraryCell], past: Sequence[PastScore], target
         _check_shown(score.decimals, score.hidden, where)
 
 
-def _check_library(library: Sequence[LibraryCell]) -> None:
+def _check_library(library: Sequence[LibraryCondition]) -> None:
     if not library:
-        raise EvaluationError("Expected a library of at least one cell, received none.")
-    names = [cell.name for cell in library]
+        raise EvaluationError("Expected a library of at least one condition, received none.")
+    names = [condition.name for condition in library]
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
-        raise EvaluationError(f"Expected cells of different names, received {twice!r} twice.")
+        raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
 
 
-def check_figures(figures: Figures, library: Sequence[LibraryCell]) -> None:
+def check_figures(figures: Figures, library: Sequence[LibraryCondition]) -> None:
     """Raises `EvaluationError` for local figures that cannot be estimated from."""
     _check_length(figures.accuracies, "accuracies", figures, library)
-    for cell, accuracy in zip(library, figures.accuracies, strict=True):
-        _check_share(accuracy, f"{figures.name!r} on {cell.name!r}", "Evaluate it again.")
+    for condition, accuracy in zip(library, figures.accuracies, strict=True):
+        _check_share(accuracy, f"{figures.name!r} on {condition.name!r}", "Evaluate it again.")
     if figures.images is None:
         return
     _check_length(figures.images, "numbers of images", figures, library)
-    for cell, images in zip(library, figures.images, strict=True):
+    for condition, images in zip(library, figures.images, strict=True):
         if images < 1:
             raise EvaluationError(
-                f"{figures.name!r} on {cell.name!r}: expected 1 image or more, received {images}. "
-                "Evaluate every cell before estimating."
+                f"{figures.name!r} on {condition.name!r}: expected 1 image or more, received {images}. "
+                "Evaluate every condition before estimating."
             )
 
 
 def _check_length(
-    values: Iterable[float], what: str, figures: Figures, library: Sequence[LibraryCell]
+    values: Iterable[float], what: str, figures: Figures, library: Sequence[LibraryCondition]
 ) -> None:
     received = len(tuple(values))
     if received != len(library):
         raise EvaluationError(
-            f"{figures.name!r}: expected {len(library)} {what}, one for each cell of the library, "
+            f"{figures.name!r}: expected {len(library)} {what}, one for each condition of the library, "
             f"received {received}. Evaluate it on the same library."
         )
 

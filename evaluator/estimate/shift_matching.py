@@ -1,10 +1,10 @@
-"""The hidden set as an unknown mixture of the benchmark's cells: Gaussian, in closed form.
+"""The hidden set as an unknown mixture of the benchmark's conditions: Gaussian, in closed form.
 
-A mixture has weights w over the cells, with mean w0 (equal for every family) and the covariance of
-Dirichlet draws at three levels: families, severities, cells. A model with accuracies a has the
+A mixture has weights w over the conditions, with mean w0 (equal for every family) and the covariance of
+Dirichlet draws at three levels: families, severities, conditions. A model with accuracies a has the
 hidden score a'w, so two models' scores vary together as a'Sb: models that are good and bad at the
 same things move together. On the logit scale come an offset shared by all models; damage unlike
-any cell, on which a model does as its logit accuracies, in a random combination, say; a deviation
+any condition, on which a model does as its logit accuracies, in a random combination, say; a deviation
 of each model's own; and sampling noise.
 Conditioned on the past scores this gives the new one. How strong all these are is averaged over a
 small grid, weighted by how well each choice explains the past scores. At last the prediction goes
@@ -28,37 +28,37 @@ from evaluator.estimate.gaussians import Gaussians, expit, logit, shares
 Floats = NDArray[np.float64]
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex
-STEEPEST = 1e-3  # the same for single cells, where 0 and 1 are common
+STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One way to group the cells. members: `(C, groups)`, each cell's share of its group."""
+    """One way to group the conditions. members: `(C, groups)`, each condition's share of its group."""
 
     members: Floats
     shares: Floats  # each group's share of the whole
 
     @cached_property
     def matrix(self) -> Floats:
-        """Covariance of the cells' weights, `(C, C)`, if the shares are one draw of a very wide Dirichlet."""
+        """Covariance of the conditions' weights, `(C, C)`, if the shares are one draw of a very wide Dirichlet."""
         whole = self.members @ self.shares
         return np.asarray((self.members * self.shares) @ self.members.T - np.outer(whole, whole))
 
     def variances(self) -> Floats:
-        """Of every cell's weight, `(C,)`."""
+        """Of every condition's weight, `(C,)`."""
         return np.asarray(self.members**2 @ (self.shares * (1 - self.shares)))
 
 
 @dataclass(frozen=True)
 class Prior:
-    """The mixtures to expect. mean: weights `(C,)`, sums to 1. levels: family, severity, cell."""
+    """The mixtures to expect. mean: weights `(C,)`, sums to 1. levels: family, severity, condition."""
 
     mean: Floats
     levels: tuple[Level, ...]
 
 
 def prior_of(families: Sequence[str], severities: Sequence[int]) -> Prior:
-    """Families weigh the same, and so do the cells of a family."""
+    """Families weigh the same, and so do the conditions of a family."""
     family = np.unique(np.asarray(families), return_inverse=True)[1]
     severity = np.unique(np.asarray(severities), return_inverse=True)[1]
     counts = np.bincount(family)
@@ -78,7 +78,7 @@ def _level(mean: Floats, group: NDArray[np.intp]) -> Level:
 class Strengths:
     """The grid, one array `(G, 6)`: its columns, in order.
 
-    family, severity, cell: 1 / (1 + concentration) of the Dirichlet at that level.
+    family, severity, condition: 1 / (1 + concentration) of the Dirichlet at that level.
     offset, profile, own: standard deviations on the logit scale.
     """
 
@@ -90,13 +90,13 @@ class Strengths:
         *,
         family: Sequence[float],
         severity: Sequence[float],
-        cell: Sequence[float],
+        condition: Sequence[float],
         offset: Sequence[float],
         profile: Sequence[float],
         own: Sequence[float],
     ) -> Strengths:
         """Every combination."""
-        choices = itertools.product(family, severity, cell, offset, profile, own)
+        choices = itertools.product(family, severity, condition, offset, profile, own)
         return cls(np.array(list(choices), dtype=np.float64))
 
     def coefficients(self) -> Floats:
@@ -158,7 +158,7 @@ class _Logits:
     """k models' logit scores as far as they are known before any mixture is.
 
     centre: `(k,)`, under the mean mixture. slopes: `(k, C)`, how the logit score moves with a
-    cell's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the mean
+    condition's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the mean
     weights. local: `(G, k)`, variance through finite local images.
     """
 
@@ -191,7 +191,7 @@ class _Logits:
 class Matching:
     """The past scores, conditioned upon once; then `match` predicts any submission from them.
 
-    With more scores than unknowns (two a cell, and the offset) it works with the unknowns, which
+    With more scores than unknowns (two a condition, and the offset) it works with the unknowns, which
     gives the same in less time and memory.
     """
 
@@ -248,8 +248,8 @@ class Matching:
         return Evidence.of(self._inverse(diagonal), self.observed - self._past.centre)
 
     def _inverse(self, diagonal: Floats) -> Inverse:
-        count, cells = self._past.slopes.shape
-        if count > 2 * cells + 1:
+        count, conditions = self._past.slopes.shape
+        if count > 2 * conditions + 1:
             ones = np.ones((count, 1))
             loadings = np.hstack([self._past.slopes, ones, self._past.profile])
             return LowRank(loadings, self._roots, diagonal)
@@ -260,17 +260,17 @@ class Matching:
     @cached_property
     def _roots(self) -> Floats:
         """Of the covariance of all unknowns, `(G, R, R)`: weights, offset, profile's weights."""
-        cells = len(self._prior.mean)
-        roots = np.zeros((len(self._factors), 2 * cells + 1, 2 * cells + 1))
+        conditions = len(self._prior.mean)
+        roots = np.zeros((len(self._factors), 2 * conditions + 1, 2 * conditions + 1))
         weights: dict[bytes, Floats] = {}
         for root, factors in zip(roots, self._factors, strict=True):
             if (known := factors[:3].tobytes()) not in weights:
                 matrices = (level.matrix for level in self._prior.levels)
                 mixed = sum(f * matrix for f, matrix in zip(factors[:3], matrices, strict=True))
                 weights[known] = _root(np.asarray(mixed))
-            root[:cells, :cells] = weights[known]
-            root[cells, cells] = np.sqrt(factors[3])
-            root[cells + 1 :, cells + 1 :] = np.sqrt(factors[4]) * np.eye(cells)
+            root[:conditions, :conditions] = weights[known]
+            root[conditions, conditions] = np.sqrt(factors[3])
+            root[conditions + 1 :, conditions + 1 :] = np.sqrt(factors[4]) * np.eye(conditions)
         return roots
 
     @cached_property
@@ -285,7 +285,7 @@ class Matching:
 
     @cached_property
     def _weights(self) -> Floats:
-        """Of the cells given the past scores; they may leave 0..1 a little."""
+        """Of the conditions given the past scores; they may leave 0..1 a little."""
         if not len(self.observed):
             return self._prior.mean
         pull = (self._seen.weights[:, None] * self._factors[:, :3]).T @ self._seen.solved
@@ -308,7 +308,7 @@ def _apart(accuracies: Floats, noise: Floats, centre: Floats) -> Floats:
 
 
 def _squares(prior: Prior, strengths: Strengths) -> Floats:
-    """Of the cells' weights, expected, `(G, C)`."""
+    """Of the conditions' weights, expected, `(G, C)`."""
     variances = np.stack([level.variances() for level in prior.levels])
     return np.asarray(prior.mean**2 + strengths.values[:, :3] @ variances)
 

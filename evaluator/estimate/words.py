@@ -27,7 +27,7 @@ def chance(share: float) -> str:
 def explained(made: Estimate, *, more: bool = True) -> list[str]:
     """What stands below it: how good such guesses were, and what would make this one better.
 
-    more: whether there are images and cells that were not asked.
+    more: whether there are images and conditions that were not asked.
     """
     lines = []
     if made.regime == "uncalibrated":

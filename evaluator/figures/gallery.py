@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PAIRS = 4  # in a row
-_TITLE, _CELL = 7, 6.5  # points
+_TITLE, _CONDITION = 7, 6.5  # points
 
 
 def draw(report: Report) -> Figure:
-    """Pairs of clean and corrupted, with truth, answer and cell."""
+    """Pairs of clean and corrupted, with truth, answer and condition."""
     found, names = picks(answers(report)), report.source.label_names
     if not found:
         raise EvaluationError(
-            "No image is right when clean and wrong under a cell that costs accuracy: nothing to show."
+            "No image is right when clean and wrong under a condition that costs accuracy: nothing to show."
         )
     titles = names_in(names, 1.1, _TITLE, bold=True)
-    cells = names_in((pick.cell for pick in found), 1.15, _CELL, 9)
-    height = 1.2 + (titles.height + cells.height + 12) / POINTS
+    conditions = names_in((pick.condition for pick in found), 1.15, _CONDITION, 9)
+    height = 1.2 + (titles.height + conditions.height + 12) / POINTS
     lines = -(-len(found) // _PAIRS)
     figure, axes = canvas(2.6 * _PAIRS, 0.4 + height * lines, lines, 2 * _PAIRS)
     places = list(axes.flat)
@@ -39,8 +39,8 @@ def draw(report: Report) -> Figure:
         clean, corrupted = places[2 * at : 2 * at + 2]
         _show(clean, pick.clean, titles.lines[names[pick.truth]], LIGHT["ink"])
         _show(corrupted, pick.corrupted, titles.lines[names[pick.answer]], LIGHT["error"])
-        cell = "\n".join(cells.lines[pick.cell])
-        clean.set_xlabel(cell, fontsize=_CELL, loc="left")
+        condition = "\n".join(conditions.lines[pick.condition])
+        clean.set_xlabel(condition, fontsize=_CONDITION, loc="left")
     figure.suptitle("Right when clean, wrong when corrupted: truth, and answer", fontsize=10)
     return figure
 

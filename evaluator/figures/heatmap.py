@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMES, _SIZE = 2.0, 9  # inches that names take at most; points
-_CELLS = 3.7  # inches for a row's figures
+_CONDITIONS = 3.7  # inches for a row's figures
 _TITLE = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)"
 
 
@@ -30,7 +30,7 @@ def draw(report: Report) -> Figure:
     columns = 1 if len(rows) <= 24 else 2
     height = -(-len(rows) // columns)
     names = names_in((row.name for row in rows), _NAMES, _SIZE)
-    width = (_CELLS + names.room / POINTS) * columns
+    width = (_CONDITIONS + names.room / POINTS) * columns
     figure, axes = canvas(width, 0.8 + row_height(names, 0.27) * height, 1, columns)
     for place in range(columns):
         _part(axes[0, place], rows[place * height : (place + 1) * height], height, names)

@@ -91,16 +91,16 @@ def _past(line: PastLine) -> dict[str, Any]:
 
 
 def _library(sheet: Sheet) -> dict[str, Any]:
-    """Accuracy by cell, the clean one included."""
-    cells = sheet.benchmark.cells
-    asked = np.bincount(sheet.questions.cells, minlength=len(cells))
-    right = np.bincount(sheet.questions.cells, sheet.right, len(cells))
+    """Accuracy by condition, the clean one included."""
+    conditions = sheet.benchmark.conditions
+    asked = np.bincount(sheet.questions.conditions, minlength=len(conditions))
+    right = np.bincount(sheet.questions.conditions, sheet.right, len(conditions))
     return {
         "name": sheet.benchmark.preset.name,
         "cells": [
-            {"name": cell.name, "family": cell.family, "severity": cell.severity}
+            {"name": condition.name, "family": condition.family, "severity": condition.severity}
             | _score_document(wilson(float(good), int(n)))
-            for cell, good, n in zip(cells, right, asked, strict=True)
+            for condition, good, n in zip(conditions, right, asked, strict=True)
             if n
         ],
     }
@@ -110,7 +110,7 @@ def _confusions(sheet: Sheet, names: tuple[str, ...]) -> dict[str, Any]:
     """Counts of answers, a row for each true label: on clean and on corrupted images."""
     k = len(names)
     codes = sheet.benchmark.data.labels[sheet.questions.rows] * k + sheet.labels
-    clean = sheet.questions.cells == 0
+    clean = sheet.questions.conditions == 0
     counts = [np.bincount(codes[chosen], minlength=k * k) for chosen in (clean, ~clean)]
     tables = [count.reshape(k, k).tolist() for count in counts]
     return {"labels": names, "clean": tables[0], "corrupted": tables[1]}
@@ -122,13 +122,13 @@ def _add_scores(document: dict[str, Any], scores: Scores, names: tuple[str, ...]
     document["benchmark"]["answers"] = scores.answers - scores.validation.accuracy.n
     document["benchmark"]["cells"] = [
         {
-            "name": cell.name,
-            "family": cell.family,
-            "severity": cell.severity,
-            "weight": cell.weight,
-            **_score_document(cell.accuracy),
+            "name": condition.name,
+            "family": condition.family,
+            "severity": condition.severity,
+            "weight": condition.weight,
+            **_score_document(condition.accuracy),
         }
-        for cell in scores.cells
+        for condition in scores.conditions
     ]
     document["benchmark"]["families"] = [vars(loss) for loss in scores.losses]
     document["gap"] = {"value": scores.gap.value, "interval": [scores.gap.low, scores.gap.high]}

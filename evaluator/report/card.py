@@ -24,7 +24,7 @@ _REGIMES = {
 _WHY = {
     "uncalibrated": (
         "Uncalibrated: no leaderboard score is recorded, so this is only how far hidden mixtures of "
-        "our cells may lie apart. Record one: local-eval record ZIP --score 0.89"
+        "our conditions may lie apart. Record one: local-eval record ZIP --score 0.89"
     ),
     "offset": "From 4 past scores on the estimate also learns which damage the hidden images show.",
     "shift matching": "",

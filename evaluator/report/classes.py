@@ -164,7 +164,7 @@ def _cell(
         parts.append(rectangle(x + 0.5, y + 0.5, size - 1, size - 1, "own"))
     if len(names) <= MOST_NUMBERED and (i == j or score.value >= 0.005):
         figure = f"{score.value:.2f}".removeprefix("0") if score.value < 0.995 else "1"
-        parts.append(text(x + size / 2, y + size / 2 + 4, figure, f"cell on{step}", "middle"))
+        parts.append(text(x + size / 2, y + size / 2 + 4, figure, f"condition on{step}", "middle"))
     return tag("g", tag("title", said), *parts)
 
 
@@ -178,8 +178,8 @@ def _spoken(found: Confusion, names: tuple[str, ...]) -> str:
 # What explains the loss: each family's part of the gap, and what to train on against it.
 
 
-_WIDTH, _RIGHT, _ROW = 430, 298, 26
-_NAMES, _NAME_LINES = 150, 3  # the most room that the families' names take
+_LOSS_WIDTH, _LOSS_RIGHT = 430, 298
+_FAMILIES = 150  # the most room that the families' names take
 
 
 def losses(report: Report) -> Tag:
@@ -206,7 +206,7 @@ def training(report: Report) -> Tag:
     title = "What to train on"
     if report.sheet is None:
         return section(title, paragraph("No answers, so nothing to advise from."))
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.cells)
+    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
     if not found:
         return section(
             title,
@@ -230,13 +230,13 @@ def _most(found: tuple[FamilyLoss, ...]) -> str:
 def _drawing(found: tuple[FamilyLoss, ...]) -> Tag:
     highest = max(loss.points.high for loss in found)
     lowest = min(0.0, *(loss.points.low for loss in found))
-    names = fitted((loss.family for loss in found), _NAMES, _NAME_LINES)
+    names = fitted((loss.family for loss in found), _FAMILIES, _NAME_LINES)
     row = max(_ROW, names.height + 4)
-    scale = Scale(lowest, highest, names.room + 12, _RIGHT)
+    scale = Scale(lowest, highest, names.room + 12, _LOSS_RIGHT)
     height = 20 + row * len(found)
     drawn: list[Node] = [
-        text(_RIGHT + 54, 11, "points", "tick", "end"),
-        text(_RIGHT + 70, 11, "accuracy", "tick"),
+        text(_LOSS_RIGHT + 54, 11, "points", "tick", "end"),
+        text(_LOSS_RIGHT + 70, 11, "accuracy", "tick"),
         line(scale(0), 16, scale(0), height, "axis"),
     ]
     for place, loss in enumerate(found):
@@ -244,7 +244,7 @@ def _drawing(found: tuple[FamilyLoss, ...]) -> Tag:
     said = "Points of accuracy lost by family: " + ", ".join(
         f"{loss.family} {points_with_range(loss.points)}" for loss in found
     )
-    return svg(_WIDTH, height, said, *drawn)
+    return svg(_LOSS_WIDTH, height, said, *drawn)
 
 
 def _bar(loss: FamilyLoss, names: Names, scale: Scale, middle: float) -> Tag:
@@ -256,7 +256,7 @@ def _bar(loss: FamilyLoss, names: Names, scale: Scale, middle: float) -> Tag:
         names.draw(loss.family, 0, middle, "label"),
         rectangle(min(zero, end), middle - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
         line(scale(loss.points.low), middle, scale(loss.points.high), middle, "forecast"),
-        text(_RIGHT + 54, middle + 4, f"{100 * loss.points.value:.1f}".replace("-", "\u2212"), "cell",
+        text(_LOSS_RIGHT + 54, middle + 4, f"{100 * loss.points.value:.1f}".replace("-", "\u2212"), "cell",
              "end"),
-        text(_RIGHT + 70, middle + 4, f"{loss.accuracy.value:.2f}", "cell"),
+        text(_LOSS_RIGHT + 70, middle + 4, f"{loss.accuracy.value:.2f}", "cell"),
     )  # fmt: skip

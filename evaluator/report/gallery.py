@@ -29,10 +29,12 @@ def gallery(report: Report) -> Tag:
     if not found:
         return section(
             title,
-            paragraph("No image is right when clean and wrong under a cell that costs accuracy."),
+            paragraph(
+                "No image is right when clean and wrong under a condition that costs accuracy."
+            ),
         )
     lead = (
-        "Right when clean (left), wrong when corrupted (right); from the costliest cells, each image "
+        "Right when clean (left), wrong when corrupted (right); from the costliest conditions, each image "
         "once, those first that are otherwise answered best. Only labels are known here, so nothing "
         "is said about confidence."
     )
@@ -60,7 +62,7 @@ def breakable(chain: str) -> list[Node]:
 
 def _figure(pick: Pick, names: tuple[str, ...]) -> Tag:
     truth, answer = names[pick.truth], names[pick.answer]
-    said = f"{truth} under {pick.cell}, answered {answer}"
+    said = f"{truth} under {pick.condition}, answered {answer}"
     shots = tag(
         "div",
         _image(pick.clean, f"{truth}, clean, answered rightly"),
@@ -70,7 +72,7 @@ def _figure(pick: Pick, names: tuple[str, ...]) -> Tag:
     caption = tag(
         "figcaption",
         tag("span", tag("b", truth), " \u2192 ", tag("b", answer, class_="error")),
-        tag("span", *breakable(pick.cell), class_="soft"),
+        tag("span", *breakable(pick.condition), class_="soft"),
     )
     return tag("figure", shots, caption)
 
@@ -94,7 +96,7 @@ class Pick:
     all pictures of this image.
     """
 
-    cell: str
+    condition: str
     clean: NDArray[np.uint8]
     corrupted: NDArray[np.uint8]
     truth: int
@@ -103,13 +105,13 @@ class Pick:
 
 
 def picks(sheet: Sheet, most: int = SHOWN) -> tuple[Pick, ...]:
-    """Images right when clean and wrong when corrupted, each once, from the costliest cells.
+    """Images right when clean and wrong when corrupted, each once, from the costliest conditions.
 
-    Cells take turns, the costliest first. Within a cell those images come first that are otherwise
+    Conditions take turns, the costliest first. Within a condition those images come first that are otherwise
     answered best: there the damage did it, not the image.
     """
-    by_cell = [_candidates(sheet, cell) for cell in _costliest(sheet)]
-    turns = chain.from_iterable(zip_longest(*by_cell))
+    by_condition = [_candidates(sheet, condition) for condition in _costliest(sheet)]
+    turns = chain.from_iterable(zip_longest(*by_condition))
     chosen: dict[int, int] = {}
     for question in turns:
         if question is not None and len(chosen) < most:
@@ -119,22 +121,22 @@ def picks(sheet: Sheet, most: int = SHOWN) -> tuple[Pick, ...]:
 
 
 def _costliest(sheet: Sheet) -> list[int]:
-    """Cells by the accuracy that they take from the clean one, times their weight."""
-    size = len(sheet.benchmark.cells)
-    asked = np.bincount(sheet.questions.cells, minlength=size)
-    means = np.bincount(sheet.questions.cells, sheet.right, size) / np.maximum(asked, 1)
-    weights = np.array([cell.weight for cell in sheet.benchmark.cells])
+    """Conditions by the accuracy that they take from the clean one, times their weight."""
+    size = len(sheet.benchmark.conditions)
+    asked = np.bincount(sheet.questions.conditions, minlength=size)
+    means = np.bincount(sheet.questions.conditions, sheet.right, size) / np.maximum(asked, 1)
+    weights = np.array([condition.weight for condition in sheet.benchmark.conditions])
     cost = np.where(asked > 0, weights * (means[CLEAN] - means), -np.inf)
     cost[CLEAN] = -np.inf
-    return [int(cell) for cell in np.argsort(-cost, kind="stable") if cost[cell] > 0]
+    return [int(condition) for condition in np.argsort(-cost, kind="stable") if cost[condition] > 0]
 
 
-def _candidates(sheet: Sheet, cell: int) -> Iterator[int]:
-    """Questions of a cell that were answered wrongly on images that are right when clean."""
+def _candidates(sheet: Sheet, condition: int) -> Iterator[int]:
+    """Questions of a condition that were answered wrongly on images that are right when clean."""
     right, questions = sheet.right, sheet.questions
     fine = np.zeros(len(sheet.benchmark.data), bool)
-    fine[questions.rows[(questions.cells == CLEAN) & right]] = True
-    wrong = np.flatnonzero((questions.cells == cell) & ~right & fine[questions.rows])
+    fine[questions.rows[(questions.conditions == CLEAN) & right]] = True
+    wrong = np.flatnonzero((questions.conditions == condition) & ~right & fine[questions.rows])
     order = np.lexsort((questions.rows[wrong], -_ease(sheet)[questions.rows[wrong]]))
     yield from wrong[order].tolist()
 
@@ -147,12 +149,12 @@ def _ease(sheet: Sheet) -> NDArray[np.float64]:
 
 
 def _pick(sheet: Sheet, question: int, easy: NDArray[np.float64]) -> Pick:
-    row, cell = int(sheet.questions.rows[question]), int(sheet.questions.cells[question])
+    row, condition = int(sheet.questions.rows[question]), int(sheet.questions.conditions[question])
     at = np.array([row], np.int64)
     return Pick(
-        sheet.benchmark.cells[cell].name,
+        sheet.benchmark.conditions[condition].name,
         sheet.benchmark.data.pictures(row),
-        sheet.benchmark.images(cell, at)[0],
+        sheet.benchmark.images(condition, at)[0],
         int(sheet.benchmark.data.labels[row]),
         int(sheet.labels[question]),
         float(easy[row]),

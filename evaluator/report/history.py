@@ -41,8 +41,8 @@ def table(rows: Sequence[HistoryRow]) -> Table:
     interval = f"{levels.pop():.0%} between" if len(levels) == 1 else "between"
     names = ("date", "submission", "phase", "score", "predicted", interval, "past", "error", "held")
     twins = _shared_names(rows)
-    cells = [_cells(row, levels=interval == "between", twins=twins) for row in rows]
-    columns = zip((*names, "answers"), zip(*cells, strict=True), strict=True)
+    conditions = [_conditions(row, levels=interval == "between", twins=twins) for row in rows]
+    columns = zip((*names, "answers"), zip(*conditions, strict=True), strict=True)
     known = {name: values for name, values in columns if any(values)}
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in known:
@@ -118,7 +118,7 @@ def _progress(known: int, phase: str) -> str:
     return f"{known} scores known {where}: the shift is matched."
 
 
-def _cells(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
+def _conditions(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
     """One text a column; levels: say each interval's. twins: names that say too little."""
     own, score, expected = row.submission, row.score, row.prediction
     known = score or expected
@@ -167,7 +167,7 @@ def _document(row: HistoryRow) -> dict[str, Any]:
         "prediction": None if row.prediction is None else asdict(row.prediction),
         "error_points": _rounded(seen.points) if seen else None,
         "held": None if seen is None else seen.held,
-        "cells": row.cells,
+        "cells": row.conditions,
         "answers": row.answers,
     }
 

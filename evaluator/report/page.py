@@ -165,7 +165,7 @@ def _sheets(report: Report) -> list[tuple[str, Node]]:
 def _about(sheet: Sheet) -> str:
     benchmark = sheet.benchmark
     return (
-        f"{benchmark.preset.name}: {counted(len(benchmark.cells), 'cell')}, "
+        f"{benchmark.preset.name}: {counted(len(benchmark.conditions), 'condition')}, "
         f"{counted(len(benchmark.data), 'image')}, {len(sheet.questions):,} answers"
     )
 

@@ -115,7 +115,7 @@ def _scale(rows: tuple[HistoryRow, ...]) -> Scale:
 # Local figures against the leaderboard, on logit axes: how far each of them can be trusted.
 
 
-_WIDTH, _HEIGHT = 392, 362
+_CHART_WIDTH, _CHART_HEIGHT = 392, 362
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 378, 10, 318
 
 
@@ -218,12 +218,17 @@ def _scatter_drawing(found: tuple[Place, ...]) -> Tag:
         *below(x, _BOTTOM, _TOP),
         *beside(y, _LEFT, _RIGHT),
         line(_LEFT, _BOTTOM, _RIGHT, _TOP, "equal"),
-        text((_LEFT + _RIGHT) / 2, _HEIGHT - 6, "local accuracy", "quiet", "middle"),
+        text((_LEFT + _RIGHT) / 2, _CHART_HEIGHT - 6, "local accuracy", "quiet", "middle"),
         _turned("leaderboard score", 11, (_TOP + _BOTTOM) / 2),
     ]
     for place in found:
         drawn += _marks(place, x, y)
-    return svg(_WIDTH, _HEIGHT, f"Local accuracy against leaderboard score. {bias(found)}", *drawn)
+    return svg(
+        _CHART_WIDTH,
+        _CHART_HEIGHT,
+        f"Local accuracy against leaderboard score. {bias(found)}",
+        *drawn,
+    )
 
 
 def _marks(place: Place, x: Scale, y: Scale) -> list[Node]:

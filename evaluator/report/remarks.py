@@ -110,7 +110,7 @@ def meaningless(rehearsal: Rehearsal, part: Round, store: Store | None) -> list[
     or so; the store keeps what is answered.
     """
     sheet = rehearsal.sheet("shown", part)
-    clean = np.flatnonzero(sheet.questions.cells == 0)
+    clean = np.flatnonzero(sheet.questions.conditions == 0)
     rows, labels = sheet.questions.rows[clean], sheet.labels[clean]
     truth, challenge = sheet.benchmark.data.labels[rows], rehearsal.challenge
     if len(truth) == 0:

@@ -32,8 +32,8 @@ class Score:
 
 
 @dataclass(frozen=True)
-class CellScore:
-    """Accuracy under one cell of the benchmark."""
+class ConditionScore:
+    """Accuracy under one condition of the benchmark."""
 
     name: str
     family: str
@@ -44,7 +44,7 @@ class CellScore:
 
 @dataclass(frozen=True)
 class Group:
-    """Accuracy over the cells of one family at one severity."""
+    """Accuracy over the conditions of one family at one severity."""
 
     family: str
     severity: int
@@ -103,14 +103,16 @@ class Scores:
     validation: Part
     benchmark: Part
     gap: Score
-    cells: tuple[CellScore, ...]
+    conditions: tuple[ConditionScore, ...]
     groups: tuple[Group, ...]
     losses: tuple[Loss, ...]
     answers: int
 
-    def worst(self, count: int = 5) -> tuple[CellScore, ...]:
-        """The cells with the lowest accuracy."""
-        return tuple(sorted(self.cells, key=lambda cell: cell.accuracy.value)[:count])
+    def worst(self, count: int = 5) -> tuple[ConditionScore, ...]:
+        """The conditions with the lowest accuracy."""
+        return tuple(
+            sorted(self.conditions, key=lambda condition: condition.accuracy.value)[:count]
+        )
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Source:
 class PastLine:
     """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
 
-    benchmark: None while it has not answered every cell of the shown preset.
+    benchmark: None while it has not answered every condition of the shown preset.
     """
 
     name: str
@@ -168,8 +170,8 @@ class Report:
 
     peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
     loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
-    others were in the store. full: whether every image was asked under every cell. sheet, library, sweep: the answers to the shown preset, to the
-    estimator's cells, and to the 19 corruptions at all severities. past: earlier submissions with
+    others were in the store. full: whether every image was asked under every condition. sheet, library, sweep: the answers to the shown preset, to the
+    estimator's conditions, and to the 19 corruptions at all severities. past: earlier submissions with
     scores that the estimate uses. history: everything recorded.
     """
 

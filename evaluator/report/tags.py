@@ -112,12 +112,12 @@ def table(
 ) -> Tag:
     """A table that scrolls sideways inside the page where it is too wide."""
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
-    body = (tag("tr", *_cells(row)) for row in rows)
+    body = (tag("tr", *_conditions(row)) for row in rows)
     inner = tag("table", tag("caption", title), tag("thead", head), tag("tbody", *body))
     return tag("div", inner, class_=f"scroll {class_}".strip(), tabindex=0, role="region",
                aria_label=title)  # fmt: skip
 
 
-def _cells(row: Iterable[Node]) -> Iterable[Tag]:
+def _conditions(row: Iterable[Node]) -> Iterable[Tag]:
     for place, value in enumerate(row):
         yield tag("td", value) if place else tag("th", value, scope="row")

@@ -74,7 +74,7 @@ def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
     yield _families(scores, mark)
     yield _classes(report, scores, mark)
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
-    yield Text(f"Worst cells{mark}: {worst}\n")
+    yield Text(f"Worst conditions{mark}: {worst}\n")
 
 
 def _card(made: Estimate, *, more: bool) -> RenderableType:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, read_json
-from corruptions.presets import NAMES, Cell, Preset, resolve
+from corruptions.presets import NAMES, Condition, Preset, resolve
 from evaluator.tallies import FamilyLoss
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
@@ -65,9 +65,11 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
 
 
 def shared_weight(names: Collection[str], preset: Preset) -> float:
-    """The share of the preset, 0..1, in cells that apply one of these operators."""
+    """The share of the preset, 0..1, in conditions that apply one of these operators."""
     return sum(
-        cell.weight for cell in preset.cells if any(step.corruption in names for step in cell.steps)
+        condition.weight
+        for condition in preset.conditions
+        if any(step.corruption in names for step in condition.steps)
     )
 
 
@@ -103,15 +105,21 @@ def read_given(texts: Sequence[str], zips: Sequence[Path]) -> dict[Path, tuple[s
 
 def _operators(preset: Preset) -> tuple[str, ...]:
     """Each once, in order."""
-    return tuple(dict.fromkeys(step.corruption for cell in preset.cells for step in cell.steps))
+    return tuple(
+        dict.fromkeys(
+            step.corruption for condition in preset.conditions for step in condition.steps
+        )
+    )
 
 
 def _meant(name: str, preset: Preset) -> Iterable[str]:
-    """The operators behind a name: of a preset, of a family or cell of this one, or of a chain."""
+    """The operators behind a name: of a preset, of a family or condition of this one, or of a chain."""
     if name in NAMES:
         return _operators(resolve(name))
-    cells = [c for c in preset.cells if _plain(name) in (_plain(c.family), _plain(c.name))]
-    inside = [step.corruption for cell in cells for step in cell.steps]
+    conditions = [
+        c for c in preset.conditions if _plain(name) in (_plain(c.family), _plain(c.name))
+    ]
+    inside = [step.corruption for condition in conditions for step in condition.steps]
     return [*inside, *_chain(name)]
 
 
@@ -139,7 +147,7 @@ def _check_known(names: Iterable[str], preset: Preset) -> None:
     from corruptions.registry import names as registered
 
     known = {*registered(), *_operators(preset), *NAMES, *preset.families}
-    known |= {cell.name for cell in preset.cells}
+    known |= {condition.name for condition in preset.conditions}
     plain = {_plain(name) for name in known}
     for name in names:
         if _plain(name) in plain or all(_plain(part) in plain for part in _chain(name)):
@@ -164,7 +172,7 @@ def _plain(name: str) -> str:
 
 WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
 AFTERWARDS = (
-    "What a network trained on flatters it afterwards: keep some cells out of training, and judge by "
+    "What a network trained on flatters it afterwards: keep some conditions out of training, and judge by "
     "those. Keep these layers in the input pipeline, outside of the saved network: Keras 3.4.1 lacks "
     "those marked *."
 )
@@ -224,9 +232,9 @@ class Advice:
     sentence: str
 
 
-def advise(losses: Iterable[FamilyLoss], cells: Iterable[Cell]) -> tuple[Advice, ...]:
+def advise(losses: Iterable[FamilyLoss], conditions: Iterable[Condition]) -> tuple[Advice, ...]:
     """For every family whose loss is beyond chance and worth the work, the costliest first."""
-    known = tuple(cells)
+    known = tuple(conditions)
     weak = [loss for loss in losses if loss.points.low > 0 and loss.points.value >= WEAK]
     return tuple(Advice(loss.family, _sentence(loss.family, known)) for loss in weak)
 
@@ -242,14 +250,18 @@ def layers() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in found for name in names))
 
 
-def _sentence(family: str, cells: tuple[Cell, ...]) -> str:
-    """The family's own, or its first cell for a family that is not ours."""
+def _sentence(family: str, conditions: tuple[Condition, ...]) -> str:
+    """The family's own, or its first condition for a family that is not ours."""
     if family in ADVICE:
         return ADVICE[family]
-    chains = [_spec(cell) for cell in cells if cell.family == family and cell.steps]
+    chains = [
+        _spec(condition)
+        for condition in conditions
+        if condition.family == family and condition.steps
+    ]
     call = _OWN.format(spec=chains[0]) if chains else "`corruptions.corrupt_tf`"
     return f"Mix milder images of this kind into the training batches: {call}."
 
 
-def _spec(cell: Cell) -> str:
-    return "+".join(f"{step.corruption}:{step.severity}" for step in cell.steps)
+def _spec(condition: Condition) -> str:
+    return "+".join(f"{step.corruption}:{step.severity}" for step in condition.steps)

@@ -1,4 +1,4 @@
-"""Reading and writing answers: one row a cell, which grows as more images are answered."""
+"""Reading and writing answers: one row a condition, which grows as more images are answered."""
 
 from __future__ import annotations
 
@@ -34,29 +34,31 @@ def as_answers(ids: ArrayLike, labels: ArrayLike) -> Answers:
 
 
 def read(db: sqlite3.Connection, key: AnswerKey) -> Answers:
-    """All stored answers of a cell; none if there are none, or if their bytes are broken."""
+    """All stored answers of a condition; none if there are none, or if their bytes are broken."""
     run = _run_id(db, key.run)
     if run is not None and blocks.totals(db, run)[1]:
-        return _cell_of(read_run(db, key.run), key.cell)
+        return _condition_of(read_run(db, key.run), key.condition)
     query = "SELECT labels FROM answers WHERE run = ? AND cell = ?"
-    row = db.execute(query, (run, key.cell)).fetchone()
+    row = db.execute(query, (run, key.condition)).fetchone()
     return NONE if row is None else _unpacked(row[0])
 
 
 def read_run(db: sqlite3.Connection, run: Run, wanted: Collection[str] | None = None) -> RunAnswers:
-    """All answers of a run in one go: a tenth of the time of a reading a cell. wanted: its cells."""
-    some = "1" if wanted is None else f"cell IN ({', '.join('?' * len(wanted))})"
+    """All answers of a run in one go: a tenth of the time of a reading a condition. wanted: its conditions."""
+    some = "1" if wanted is None else f"condition IN ({', '.join('?' * len(wanted))})"
     query = (  # in one statement: another process may be moving blocks into the rows
         f"SELECT 0, id, cell, count, CASE WHEN {some} THEN labels END FROM answers WHERE run = ? "  # noqa: S608 - marks alone
         "UNION ALL SELECT 1, id, cells, count, labels FROM blocks WHERE run = ? ORDER BY 1, 2"
     )
     number = _run_id(db, run)
     found = db.execute(query, (*(wanted or ()), number, number)).fetchall()
-    rows = [(cell, labels) for kind, _, cell, _, labels in found if kind == 0 and labels]
-    waiting = blocks.together([(cells, labels) for kind, _, cells, _, labels in found if kind])
+    rows = [(condition, labels) for kind, _, condition, _, labels in found if kind == 0 and labels]
+    waiting = blocks.together(
+        [(conditions, labels) for kind, _, conditions, _, labels in found if kind]
+    )
     answers, counts = unpack_all([labels for _, labels in rows])
     total = sum(row[3] for row in found)
-    read = RunAnswers(tuple(cell for cell, _ in rows), counts, answers, total)
+    read = RunAnswers(tuple(condition for condition, _ in rows), counts, answers, total)
     return _with_blocks(read, waiting) if waiting else read
 
 
@@ -68,14 +70,16 @@ def read_bytes(
     query = "SELECT EXISTS (SELECT 1 FROM blocks WHERE run = ?)"
     if number is None or db.execute(query, (number,)).fetchone()[0]:
         return None
-    some = "" if wanted is None else f"AND cell IN ({', '.join('?' * len(wanted))}) "
+    some = "" if wanted is None else f"AND condition IN ({', '.join('?' * len(wanted))}) "
     query = f"SELECT cell, labels FROM answers WHERE run = ? {some}ORDER BY id"  # noqa: S608 - marks
     rows = db.execute(query, (number, *(wanted or ()))).fetchall()
     found = narrow_bytes([labels for _, labels in rows])
     if found is None:
         return None
     counts, steps, labels = found
-    return RunBytes(tuple(cell for cell, _ in rows), np.array(counts, np.int64), steps, labels)
+    return RunBytes(
+        tuple(condition for condition, _ in rows), np.array(counts, np.int64), steps, labels
+    )
 
 
 def put(db: sqlite3.Connection, block: blocks.Block, known: int | None = None) -> int:
@@ -97,29 +101,32 @@ def put(db: sqlite3.Connection, block: blocks.Block, known: int | None = None) -
 
 
 def _settle(db: sqlite3.Connection, run: Run) -> None:
-    """Move what waits in blocks into the cells' rows."""
+    """Move what waits in blocks into the conditions' rows."""
     number = _run_id(db, run)
     if number is not None:
-        for cell, answers in blocks.taken(db, number).items():
-            _merge(db, AnswerKey(run, cell), answers)
+        for condition, answers in blocks.taken(db, number).items():
+            _merge(db, AnswerKey(run, condition), answers)
 
 
 def _with_blocks(rows: RunAnswers, waiting: dict[str, Answers]) -> RunAnswers:
-    """All cells in the order of the rows, then those that stand in blocks alone."""
-    cells = {cell: place for place, cell in enumerate(dict.fromkeys((*rows.cells, *waiting)))}
-    more = [np.full(len(answers), cells[cell]) for cell, answers in waiting.items()]
-    places = np.concatenate([np.repeat(np.arange(len(rows.cells)), rows.counts), *more])
+    """All conditions in the order of the rows, then those that stand in blocks alone."""
+    conditions = {
+        condition: place
+        for place, condition in enumerate(dict.fromkeys((*rows.conditions, *waiting)))
+    }
+    more = [np.full(len(answers), conditions[condition]) for condition, answers in waiting.items()]
+    places = np.concatenate([np.repeat(np.arange(len(rows.conditions)), rows.counts), *more])
     ids = np.concatenate([rows.answers.ids, *(answers.ids for answers in waiting.values())])
     labels = np.concatenate([rows.answers.labels, *(one.labels for one in waiting.values())])
     order = np.lexsort((ids, places))
-    counts = np.bincount(places, minlength=len(cells))
-    return RunAnswers(tuple(cells), counts, Answers(ids[order], labels[order]), rows.total)
+    counts = np.bincount(places, minlength=len(conditions))
+    return RunAnswers(tuple(conditions), counts, Answers(ids[order], labels[order]), rows.total)
 
 
-def _cell_of(found: RunAnswers, cell: str) -> Answers:
-    if cell not in found.cells:
+def _condition_of(found: RunAnswers, condition: str) -> Answers:
+    if condition not in found.conditions:
         return NONE
-    place = found.cells.index(cell)
+    place = found.conditions.index(condition)
     first = int(found.counts[:place].sum())
     own = slice(first, first + int(found.counts[place]))
     return Answers(found.answers.ids[own], found.answers.labels[own])
@@ -155,12 +162,12 @@ def runs(db: sqlite3.Connection, sha256: str) -> tuple[Run, ...]:
     return tuple(Run(sha256, text, data, int(seed), dtype) for text, data, seed, dtype in rows)
 
 
-def cells(db: sqlite3.Connection, run: Run) -> dict[str, int]:
-    """How many answers each cell of a run has."""
+def conditions(db: sqlite3.Connection, run: Run) -> dict[str, int]:
+    """How many answers each condition of a run has."""
     number = _run_id(db, run)
     if number is not None and blocks.totals(db, number)[1]:
         found = read_run(db, run)
-        return dict(zip(found.cells, found.counts.tolist(), strict=True))
+        return dict(zip(found.conditions, found.counts.tolist(), strict=True))
     query = "SELECT cell, count FROM answers WHERE run = ? ORDER BY id"
     return dict(db.execute(query, (number,)).fetchall())
 
@@ -184,7 +191,7 @@ def add_order(db: sqlite3.Connection, data: str, seed: int) -> None:
 
 
 def _write(db: sqlite3.Connection, key: AnswerKey, answers: Answers) -> None:
-    where, values = (_made_run(db, key.run), key.cell), (len(answers), pack(answers))
+    where, values = (_made_run(db, key.run), key.condition), (len(answers), pack(answers))
     update = "UPDATE answers SET count = ?, labels = ? WHERE run = ? AND cell = ?"
     if not db.execute(update, (*values, *where)).rowcount:
         insert = "INSERT INTO answers (run, cell, count, labels) VALUES (?, ?, ?, ?)"

@@ -1,6 +1,6 @@
-"""Blocks of answers as they came, until they are worth a place in their cells' rows.
+"""Blocks of answers as they came, until they are worth a place in their conditions' rows.
 
-A block touches every cell, and a cell's row is packed as a whole: to write each block into the rows
+A block touches every condition, and a condition's row is packed as a whole: to write each block into the rows
 would pack all that is known again and again. So a block is appended as one row of its own, and all of
 them go into the rows together once they are as many answers as those have: each answer is packed a
 few times at most, however many there are.
@@ -21,11 +21,11 @@ from codabench_rehearsal.console.reading import parse_json
 from evaluator.store.rows import AnswerKey, Answers
 
 Block = Sequence[tuple[AnswerKey, Answers]]
-_ID_BITS = 40  # of a number that holds a cell's place in the block, and an image's id
+_ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
 
 
 def totals(db: sqlite3.Connection, run: int) -> tuple[int, int]:
-    """How many answers of a run stand in the cells' rows, and how many in blocks."""
+    """How many answers of a run stand in the conditions' rows, and how many in blocks."""
     queries = (
         "SELECT coalesce(sum(count), 0) FROM answers WHERE run = ?",
         "SELECT coalesce(sum(count), 0) FROM blocks WHERE run = ?",
@@ -36,13 +36,15 @@ def totals(db: sqlite3.Connection, run: int) -> tuple[int, int]:
 
 def append(db: sqlite3.Connection, run: int, block: Block) -> None:
     """Add a block of one run, none of whose answers is stored. Inside a transaction."""
-    cells = [key.cell for key, _ in block]
+    conditions = [key.condition for key, _ in block]
     places = np.repeat(np.arange(len(block)), [len(answers) for _, answers in block])
     ids = np.concatenate([answers.ids for _, answers in block])
     labels = np.concatenate([answers.labels for _, answers in block])
-    packed = pack(Answers((places << _ID_BITS) + ids, labels))  # ascending, as they are by cell
+    packed = pack(
+        Answers((places << _ID_BITS) + ids, labels)
+    )  # ascending, as they are by condition
     insert = "INSERT INTO blocks (run, cells, count, labels) VALUES (?, ?, ?, ?)"
-    db.execute(insert, (run, json.dumps(cells), len(ids), packed))
+    db.execute(insert, (run, json.dumps(conditions), len(ids), packed))
 
 
 def fits(block: Block) -> bool:
@@ -53,7 +55,7 @@ def fits(block: Block) -> bool:
 
 
 def taken(db: sqlite3.Connection, run: int) -> dict[str, Answers]:
-    """All blocks of a run, by cell; they are removed. Inside a transaction."""
+    """All blocks of a run, by condition; they are removed. Inside a transaction."""
     query = "SELECT cells, labels FROM blocks WHERE run = ? ORDER BY id"
     found = together(db.execute(query, (run,)).fetchall())
     if found:
@@ -62,24 +64,24 @@ def taken(db: sqlite3.Connection, run: int) -> dict[str, Answers]:
 
 
 def together(rows: Sequence[tuple[str, object]]) -> dict[str, Answers]:
-    """Blocks, each as cells and packed labels, by cell and ascending id."""
+    """Blocks, each as conditions and packed labels, by condition and ascending id."""
     parts: dict[str, list[Answers]] = {}
-    for cells, packed in rows:
-        for cell, answers in _unpacked(cells, packed):
-            parts.setdefault(cell, []).append(answers)
-    return {cell: _joined(own) for cell, own in parts.items()}
+    for conditions, packed in rows:
+        for condition, answers in _unpacked(conditions, packed):
+            parts.setdefault(condition, []).append(answers)
+    return {condition: _joined(own) for condition, own in parts.items()}
 
 
 def counted(db: sqlite3.Connection) -> Iterator[tuple[int, list[str], int]]:
-    """Of every block: its submission, its cells, and how many answers it has."""
+    """Of every block: its submission, its conditions, and how many answers it has."""
     query = "SELECT r.submission, b.cells, b.count FROM blocks b, runs r WHERE b.run = r.id"
-    for submission, cells, count in db.execute(query).fetchall():
-        yield submission, _cells(cells), count
+    for submission, conditions, count in db.execute(query).fetchall():
+        yield submission, _conditions(conditions), count
 
 
-def _unpacked(cells: str, packed: object) -> Iterator[tuple[str, Answers]]:
+def _unpacked(conditions: str, packed: object) -> Iterator[tuple[str, Answers]]:
     """Nothing of what is broken: it is asked again."""
-    names = _cells(cells)
+    names = _conditions(conditions)
     try:
         found = unpack(packed) if isinstance(packed, bytes) else None
     except BrokenLabelsError:
@@ -92,7 +94,7 @@ def _unpacked(cells: str, packed: object) -> Iterator[tuple[str, Answers]]:
         yield name, Answers(ids[first:end], found.labels[first:end])
 
 
-def _cells(text: str) -> list[str]:
+def _conditions(text: str) -> list[str]:
     try:
         found = parse_json(text)
     except ValueError:

@@ -29,7 +29,7 @@ _LOST_IN_A_ROW = 2_000  # ids that cannot be read, one after another: then there
 _COUNTED = {
     "submissions": "submissions",
     "scores": "leaderboard scores",
-    "answers": "cells of answers",
+    "answers": "conditions of answers",
 }
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from corruptions.presets import Cell
+    from corruptions.presets import Condition
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Run:
-    """What answers depend on, beside the cell and the image.
+    """What answers depend on, beside the condition and the image.
 
     submission: the zip's sha256. environment: see `environment_text`. data: the fingerprint of
     the whole file, to which image ids belong; never that of a subset. seed: of the benchmark.
@@ -46,10 +46,10 @@ class Run:
 
 @dataclass(frozen=True)
 class AnswerKey:
-    """The key of a cell's answers; cell: see `cell_text`."""
+    """The key of a condition's answers; condition: see `condition_text`."""
 
     run: Run
-    cell: str
+    condition: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +65,13 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class RunAnswers:
-    """All answers of a run, cell after cell. cells: as texts. counts: answers of each, int64 `(m,)`.
+    """All answers of a run, condition after condition. conditions: as texts. counts: answers of each, int64 `(m,)`.
 
-    answers: of all cells together; ids ascend within a cell. total: how many are stored, those that
+    answers: of all conditions together; ids ascend within a condition. total: how many are stored, those that
     cannot be read among them.
     """
 
-    cells: tuple[str, ...]
+    conditions: tuple[str, ...]
     counts: NDArray[np.int64]
     answers: Answers
     total: int
@@ -79,18 +79,18 @@ class RunAnswers:
 
 @dataclass(frozen=True, eq=False)
 class RunBytes:
-    """A run's answers as they are stored, where a byte each is enough. cells, counts: see `RunAnswers`.
+    """A run's answers as they are stored, where a byte each is enough. conditions, counts: see `RunAnswers`.
 
-    steps: between ascending ids, from 0 in each cell, cell after cell. labels: likewise.
+    steps: between ascending ids, from 0 in each condition, condition after condition. labels: likewise.
     """
 
-    cells: tuple[str, ...]
+    conditions: tuple[str, ...]
     counts: NDArray[np.int64]
     steps: bytes
     labels: bytes
 
     def ids(self) -> NDArray[np.int64]:
-        """All ids, cell after cell, int64 `(m,)`."""
+        """All ids, condition after condition, int64 `(m,)`."""
         import numpy as np
 
         steps, ends = np.frombuffer(self.steps, np.uint8), np.cumsum(self.counts)
@@ -143,13 +143,13 @@ class HistoryRow:
     """A submission with one of its scores, and what was expected of it before that was recorded.
 
     score is None for a submission without one; prediction is then the latest. answers: how many
-    labels are stored of it, in `cells` different cells.
+    labels are stored of it, in `conditions` different conditions.
     """
 
     submission: Submission
     score: LeaderboardScore | None
     prediction: Prediction | None
-    cells: int
+    conditions: int
     answers: int
 
 
@@ -158,13 +158,13 @@ def environment_text(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
 
 
-def cell_text(cell: Cell) -> str:
-    """A cell as one canonical text: its operators with parameters and revisions, no weight or name.
+def condition_text(condition: Condition) -> str:
+    """A condition as one canonical text: its operators with parameters and revisions, no weight or name.
 
-    Loads the registry of corruptions (about a second), except for the clean cell.
+    Loads the registry of corruptions (about a second), except for the clean condition.
     """
-    if not cell.steps:
+    if not condition.steps:
         return "clean"
-    from corruptions.chain import cell_revision
+    from corruptions.chain import condition_revision
 
-    return cell_revision(cell)
+    return condition_revision(condition)

@@ -159,11 +159,11 @@ def history(db: sqlite3.Connection) -> tuple[HistoryRow, ...]:
     expected, counts = _predictions(db), _counts(db)
     rows = []
     for submission in submissions(db):
-        cells, answers = counts.get(submission.id, (0, 0))
+        conditions, answers = counts.get(submission.id, (0, 0))
         known: list[LeaderboardScore | None] = [*by_submission[submission.id]]
         for shown in known or [None]:
             prediction = _before(expected[submission.id], shown)
-            rows.append(HistoryRow(submission, shown, prediction, cells, answers))
+            rows.append(HistoryRow(submission, shown, prediction, conditions, answers))
     return tuple(sorted(rows, key=_when))
 
 
@@ -200,7 +200,7 @@ def _predictions(db: sqlite3.Connection) -> dict[int, list[Prediction]]:
 
 
 def _counts(db: sqlite3.Connection) -> dict[int, tuple[int, int]]:
-    """By submission: how many different cells have answers, and how many answers there are."""
+    """By submission: how many different conditions have answers, and how many answers there are."""
     query = (
         "SELECT r.submission, count(DISTINCT a.cell), sum(a.count) FROM answers a, runs r "
         "WHERE a.run = r.id GROUP BY r.submission"
@@ -213,16 +213,19 @@ def _with_blocks(
     db: sqlite3.Connection, rows: dict[int, tuple[int, int]]
 ) -> dict[int, tuple[int, int]]:
     """The counts of those that have answers in blocks, too."""
-    cells: dict[int, set[str]] = defaultdict(set)
+    conditions: dict[int, set[str]] = defaultdict(set)
     answers: dict[int, int] = defaultdict(int)
     for submission, names, count in blocks.counted(db):
-        cells[submission].update(names)
+        conditions[submission].update(names)
         answers[submission] += count
     query = "SELECT DISTINCT a.cell FROM answers a, runs r WHERE a.run = r.id AND r.submission = ?"
-    for submission in cells:
-        cells[submission].update(cell for (cell,) in db.execute(query, (submission,)).fetchall())
+    for submission in conditions:
+        conditions[submission].update(
+            condition for (condition,) in db.execute(query, (submission,)).fetchall()
+        )
     return {
-        one: (len(cells[one]), rows.get(one, (0, 0))[1] + count) for one, count in answers.items()
+        one: (len(conditions[one]), rows.get(one, (0, 0))[1] + count)
+        for one, count in answers.items()
     }
 
 

@@ -31,7 +31,7 @@ from evaluator.store.rows import (
     RunAnswers,
     RunBytes,
     Submission,
-    cell_text,
+    condition_text,
     environment_text,
 )
 from evaluator.store.schema import DamagedStoreError, StoreError, said
@@ -105,7 +105,7 @@ class Store:
             return store_scores.named(self._db, word, starts=len(word) >= _SHORTEST_SHA)
 
     def put_answers(self, key: AnswerKey, ids: ArrayLike, labels: ArrayLike) -> int:
-        """Keep the labels, from 0, of some images under one cell, beside those already stored.
+        """Keep the labels, from 0, of some images under one condition, beside those already stored.
 
         ids, labels: `(n,)`. What is stored stays; returns how many of the new labels contradict it.
         The submission must have been added.
@@ -113,7 +113,7 @@ class Store:
         return self.put_block([(key, ids, labels)])
 
     def put_block(self, block: Block, known: int | None = None) -> int:
-        """As `put_answers` for several cells, in one transaction: all of it is kept or nothing.
+        """As `put_answers` for several conditions, in one transaction: all of it is kept or nothing.
 
         known: how many answers of the run the caller has read or put; this block's are none of them.
         With it, the time of many blocks is proportional to their answers.
@@ -123,19 +123,19 @@ class Store:
             return store_answers.put(self._db, answers, known)
 
     def stored(self, key: AnswerKey) -> Answers:
-        """All answers of a cell, by ascending image id."""
+        """All answers of a condition, by ascending image id."""
         with self._speaking():
             return store_answers.read(self._db, key)
 
-    def run_answers(self, run: Run, cells: Collection[str] | None = None) -> RunAnswers:
-        """All answers of a run, cell after cell. cells: which are needed at least; all if left out."""
+    def run_answers(self, run: Run, conditions: Collection[str] | None = None) -> RunAnswers:
+        """All answers of a run, condition after condition. conditions: which are needed at least; all if left out."""
         with self._speaking():
-            return store_answers.read_run(self._db, run, cells)
+            return store_answers.read_run(self._db, run, conditions)
 
-    def run_bytes(self, run: Run, cells: Collection[str] | None = None) -> RunBytes | None:
+    def run_bytes(self, run: Run, conditions: Collection[str] | None = None) -> RunBytes | None:
         """The same as they are stored, in a third of the time; None where they are not so simple."""
         with self._speaking():
-            return store_answers.read_bytes(self._db, run, cells)
+            return store_answers.read_bytes(self._db, run, conditions)
 
     def answers(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64] | None:
         """The labels of these images in this order, int64 `(n,)`; None unless all are stored."""
@@ -152,10 +152,10 @@ class Store:
         with self._speaking():
             return store_answers.runs(self._db, sha256)
 
-    def cells(self, run: Run) -> dict[str, int]:
-        """The cells of a run that have answers, as texts, and how many each."""
+    def conditions(self, run: Run) -> dict[str, int]:
+        """The conditions of a run that have answers, as texts, and how many each."""
         with self._speaking():
-            return store_answers.cells(self._db, run)
+            return store_answers.conditions(self._db, run)
 
     def order(self, data: str, seed: int) -> int:
         """The secret that shuffles the questions on a data set under a seed, 0..2**53-1.
@@ -262,7 +262,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Submission",
-    "cell_text",
+    "condition_text",
     "environment_text",
     "find_store",
 ]

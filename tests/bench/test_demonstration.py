@@ -17,7 +17,7 @@ from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, Task, summe
 from bench.estimation_rivals import TUNED
 from bench.estimation_study import Forecast
 from codabench_rehearsal.images import synthetic
-from corruptions.chain import cell_revision, validate
+from corruptions.chain import condition_revision, validate
 from corruptions.presets import LIBRARY, NAMES, resolve
 from evaluator.estimate.inputs import Figures
 from evaluator.plan import CLEAN, described
@@ -26,19 +26,19 @@ BEGIN, END = "<!-- written by bench.demonstration -->", "<!-- to here -->"
 
 
 def task(models_: int = 8, hidden: int = 1000) -> Task:
-    """Models that lose on damage what their strength says; the hidden set is a mixture of cells."""
-    cells = described((CLEAN, *resolve(LIBRARY).cells))
+    """Models that lose on damage what their strength says; the hidden set is a mixture of conditions."""
+    conditions = described((CLEAN, *resolve(LIBRARY).conditions))
     rng = np.random.default_rng(0)
-    hard = rng.uniform(0.3, 0.9, len(cells))
-    shares = rng.dirichlet(np.ones(len(cells)))
+    hard = rng.uniform(0.3, 0.9, len(conditions))
+    shares = rng.dirichlet(np.ones(len(conditions)))
     known = []
     for place in range(models_):
         strength = rng.uniform(0.3, 1.0)
         accuracies = 0.95 - hard * (1 - strength)
-        figures = Figures(f"m{place}", tuple(map(float, accuracies)), (60,) * len(cells))
+        figures = Figures(f"m{place}", tuple(map(float, accuracies)), (60,) * len(conditions))
         score = {"A": float(accuracies @ shares)}
         known.append(Rehearsed(f"m{place}", f"t{place // 2}", figures, 0.95, 0.6, score))
-    return Task("A", hidden, cells, tuple(known))
+    return Task("A", hidden, conditions, tuple(known))
 
 
 def test_sides_share_no_image() -> None:
@@ -53,42 +53,42 @@ def test_sides_share_no_image() -> None:
 
 
 @pytest.mark.parametrize("name", ["A", "B"])
-def test_hidden_cells_are_nowhere_else(name: str) -> None:
+def test_hidden_conditions_are_nowhere_else(name: str) -> None:
     """Else the estimate, or a model, knows the hidden damage."""
     hidden = presets()[name]
     validate(hidden)
     known = [resolve(preset) for preset in NAMES]
     known += [made for variant in VARIANTS if (made := variant.preset()) is not None]
-    seen = {cell_revision(cell) for preset in known for cell in preset.cells}
-    assert not seen & {cell_revision(cell) for cell in hidden.cells}
+    seen = {condition_revision(condition) for preset in known for condition in preset.conditions}
+    assert not seen & {condition_revision(condition) for condition in hidden.conditions}
 
 
 def test_operators_of_b_are_in_no_preset_and_no_training() -> None:
     """Else 'unknown operators' is a word."""
-    used = {step.corruption for cell in presets()["B"].cells for step in cell.steps}
+    used = {step.corruption for condition in presets()["B"].conditions for step in condition.steps}
     assert used == set(unused_operators())
     learnt = {
         step.corruption
         for variant in VARIANTS
         if (made := variant.preset()) is not None
-        for cell in made.cells
-        for step in cell.steps
+        for condition in made.conditions
+        for step in condition.steps
     }
     assert not used & learnt
 
 
-def test_only_light_shares_cells_with_the_library() -> None:
+def test_only_light_shares_conditions_with_the_library() -> None:
     """Else the library is what the models learnt, and the page says otherwise."""
-    library = {cell_revision(cell) for cell in resolve(LIBRARY).cells}
+    library = {condition_revision(condition) for condition in resolve(LIBRARY).conditions}
     for variant in VARIANTS:
         made = variant.preset()
-        shared = made and library & {cell_revision(cell) for cell in made.cells}
+        shared = made and library & {condition_revision(condition) for condition in made.conditions}
         assert bool(shared) == (variant.name == "light")
 
 
 def test_a_is_composed() -> None:
     """Else it is not like the challenge's."""
-    assert all(len(cell.steps) > 1 for cell in presets()["A"].cells)
+    assert all(len(condition.steps) > 1 for condition in presets()["A"].conditions)
 
 
 def test_there_are_twelve_models_and_more() -> None:
@@ -99,7 +99,7 @@ def test_there_are_twelve_models_and_more() -> None:
         made = variant.preset()
         if made is not None:
             validate(made)
-            assert sum(cell.weight for cell in made.cells) == pytest.approx(1)
+            assert sum(condition.weight for condition in made.conditions) == pytest.approx(1)
 
 
 def test_past_ones_are_never_of_the_same_training() -> None:

@@ -54,7 +54,7 @@ def test_disjoint_means_disjoint(matrix: Path) -> None:
     table = read_matrix(matrix)
     for index in range(20):
         pool = table.disjoint(np.random.default_rng(index))
-        inside = {cell.name.split(":")[0] for cell in pool.cells}
+        inside = {condition.name.split(":")[0] for condition in pool.conditions}
         assert len(inside) == 4
         columns = {tuple(column) for column in pool.library.T}
         hidden = {tuple(column) for column in pool.candidates.T}
@@ -65,14 +65,17 @@ def test_disjoint_means_disjoint(matrix: Path) -> None:
 def test_composed_worlds_hide_what_they_say() -> None:
     """Else 'disjoint' chains are made of known corruptions, or 'no recipes' has some."""
     rng = np.random.default_rng(1)
-    cells, library, hidden = Composed(disjoint=True).draw(rng)
+    conditions, library, hidden = Composed(disjoint=True).draw(rng)
     kinds = {
-        step.split(":")[0] for cell in cells if not cell.clean for step in cell.name.split("+")
+        step.split(":")[0]
+        for condition in conditions
+        if not condition.clean
+        for step in condition.name.split("+")
     }
     assert len(kinds) == KINDS * 2 // 3
-    assert library.shape[1] == len(cells)
+    assert library.shape[1] == len(conditions)
     assert ((hidden > 0) & (hidden < 1)).all()
-    assert not any(cell.composite for cell in Composed(recipes=0).draw(rng)[0])
+    assert not any(condition.composite for condition in Composed(recipes=0).draw(rng)[0])
 
 
 def test_trials_repeat_and_differ_from_the_tuning_ones() -> None:
@@ -102,13 +105,15 @@ def test_an_offset_rival_learns_an_offset() -> None:
     """Else the rival loses for being broken."""
     trial = next(iter(COMPOSED["composed"].trials(1, 5)))
     means = np.clip(trial.library.mean(1), 0.01, 0.99)
-    flat = np.repeat(means[:, None], len(trial.cells), axis=1)
-    moved = type(trial)(trial.cells, flat, trial.candidates, trial.truth, expit(logit(means) - 1))
+    flat = np.repeat(means[:, None], len(trial.conditions), axis=1)
+    moved = type(trial)(
+        trial.conditions, flat, trial.candidates, trial.truth, expit(logit(means) - 1)
+    )
     found = Line((1.2,), (0.0,), (0.05,)).predict(moved, PAST)
     assert found.quantile(0.5) == pytest.approx(logit(means[-1]) - 1, abs=0.05)
 
 
-def test_validation_alone_needs_a_clean_cell(matrix: Path) -> None:
+def test_validation_alone_needs_a_clean_condition(matrix: Path) -> None:
     """Else a rival is shown where it does not exist."""
     table = read_matrix(matrix)
     trial = next(iter(Scenario("x", table.inside).trials(1, 0)))

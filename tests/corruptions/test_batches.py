@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import synthetic
-from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_cell
+from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_condition
 from corruptions.chain import corrupt_mixed, corrupt_stream, table_names
 from corruptions.presets import NAMES, resolve
 
@@ -34,10 +34,10 @@ def test_the_sweep_gives_what_corrupt_gives() -> None:
 @pytest.mark.parametrize("size", [1, 5, 12])
 def test_a_stream_gives_the_same_as_one_piece(size: int) -> None:
     """Else data larger than memory would be corrupted otherwise than data that fits."""
-    cell = resolve("shot_noise:3+rand_augment:3").cells[0]
+    condition = resolve("shot_noise:3+rand_augment:3").conditions[0]
     batches = (IMAGES[start : start + size] for start in range(0, 12, size))
-    streamed = np.concatenate(list(corrupt_stream(batches, cell, seed=2, first_id=100)))
-    assert np.array_equal(streamed, corrupt_cell(IMAGES, cell, 2, np.arange(100, 112)))
+    streamed = np.concatenate(list(corrupt_stream(batches, condition, seed=2, first_id=100)))
+    assert np.array_equal(streamed, corrupt_condition(IMAGES, condition, 2, np.arange(100, 112)))
 
 
 def test_a_mixture_depends_on_the_image_alone() -> None:
@@ -54,22 +54,24 @@ def test_a_mixture_follows_the_weights() -> None:
     preset = resolve("medium")
     one = np.repeat(IMAGES[:1], 400, axis=0)
     changed = corrupt_mixed(one, preset, seed=0)
-    noisy = sum(cell.weight for cell in preset.cells if cell.family == "noise")
+    noisy = sum(condition.weight for condition in preset.conditions if condition.family == "noise")
     rough = np.abs(np.diff(changed.astype(int), axis=2)).mean(axis=(1, 2, 3))
     by_noise = rough > 3 * np.abs(np.diff(one[0].astype(int), axis=1)).mean()
     assert abs(by_noise.mean() - noisy) < 0.1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_presets_cells_depend_on_the_image_alone(name: str) -> None:
+def test_a_presets_conditions_depend_on_the_image_alone(name: str) -> None:
     """Else a benchmark's figures would depend on batch, order or the number of processes."""
     ids = np.array([40, 7, 3])
-    for cell in resolve(name).cells:
-        whole = corrupt_cell(IMAGES[:3], cell, 5, ids)
-        backwards = corrupt_cell(IMAGES[:3][::-1], cell, 5, ids[::-1])[::-1]
-        alone = [corrupt_cell(IMAGES[i : i + 1], cell, 5, ids[i : i + 1])[0] for i in range(3)]
-        assert np.array_equal(whole, backwards), cell.name
-        assert np.array_equal(whole, np.stack(alone)), cell.name
+    for condition in resolve(name).conditions:
+        whole = corrupt_condition(IMAGES[:3], condition, 5, ids)
+        backwards = corrupt_condition(IMAGES[:3][::-1], condition, 5, ids[::-1])[::-1]
+        alone = [
+            corrupt_condition(IMAGES[i : i + 1], condition, 5, ids[i : i + 1])[0] for i in range(3)
+        ]
+        assert np.array_equal(whole, backwards), condition.name
+        assert np.array_equal(whole, np.stack(alone)), condition.name
 
 
 def test_wrong_ids_are_named() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from corruptions import CorruptionError, corrupt, corrupt_cell, overlay
-from corruptions.chain import cell_revision, validate
+from corruptions import CorruptionError, corrupt, corrupt_condition, overlay
+from corruptions.chain import condition_revision, validate
 from corruptions.pictures import draw_pictures
-from corruptions.presets import Cell, Preset, Step
+from corruptions.presets import Condition, Preset, Step
 from corruptions.registry import Images
 from corruptions.streams import streams
 
@@ -24,9 +24,9 @@ def flat(count: int = 6, side: int = 96, level: int = 200) -> Images:
     return np.full((count, side, side, 3), level, np.uint8)
 
 
-def blend_cell(folder: Path | str, name: str = "blend_convex") -> Cell:
-    """A cell that blends pictures from a folder."""
-    return Cell(f"{name}:3", "overlay", (Step(name, 3),), 1.0, pictures=str(folder))
+def blend_condition(folder: Path | str, name: str = "blend_convex") -> Condition:
+    """A condition that blends pictures from a folder."""
+    return Condition(f"{name}:3", "overlay", (Step(name, 3),), 1.0, pictures=str(folder))
 
 
 def save(path: Path, level: int) -> None:
@@ -66,7 +66,7 @@ def test_corner_strip_is_the_challenges() -> None:
 
 @pytest.mark.parametrize(("side", "left", "bottom"), [(32, 2, 2), (192, 12, 10)])
 def test_corner_strip_scales_with_the_side(side: int, left: int, bottom: int) -> None:
-    """Small images would lose half of the cell, large ones hardly anything."""
+    """Small images would lose half of the condition, large ones hardly anything."""
     dark = corrupt(flat(1, side), "corner_strip", 3)[0, :, :, 0] == 0
     assert dark[0].sum() == left
     assert dark[:, -1].sum() == bottom
@@ -74,7 +74,7 @@ def test_corner_strip_scales_with_the_side(side: int, left: int, bottom: int) ->
 
 @pytest.mark.parametrize("name", MASKS)
 def test_masks_cover_more_with_severity_but_never_everything(name: str) -> None:
-    """A severity would be too mild to notice, or leave nothing of the cell to see."""
+    """A severity would be too mild to notice, or leave nothing of the condition to see."""
     shares = [
         (corrupt(flat(40), name, severity) != 200).any(axis=3).mean() for severity in range(1, 6)
     ]
@@ -93,7 +93,7 @@ def test_strip_takes_every_edge() -> None:
 def test_folder_pictures_are_blended(tmp_path: Path) -> None:
     """A user's own outlier picture would not be the one that is blended in."""
     save(tmp_path / "white.png", 255)
-    blended = corrupt_cell(flat(level=100), blend_cell(tmp_path))
+    blended = corrupt_condition(flat(level=100), blend_condition(tmp_path))
     assert np.abs(blended - (0.55 * 100 + 0.45 * 255)).max() <= 0.51
 
 
@@ -101,20 +101,22 @@ def test_folder_pictures_are_picked_by_id(tmp_path: Path) -> None:
     """A slice of a data set would get other pictures than the whole of it."""
     for level in (0, 80, 160, 240):
         save(tmp_path / f"{level}.png", level)
-    cell, images = blend_cell(tmp_path), flat(20)
-    whole = corrupt_cell(images, cell, seed=4)
-    np.testing.assert_array_equal(corrupt_cell(images[7:9], cell, 4, ids=[7, 8]), whole[7:9])
+    condition, images = blend_condition(tmp_path), flat(20)
+    whole = corrupt_condition(images, condition, seed=4)
+    np.testing.assert_array_equal(
+        corrupt_condition(images[7:9], condition, 4, ids=[7, 8]), whole[7:9]
+    )
     assert len(np.unique(whole[:, 0, 0, 0])) == 4
 
 
 def test_revision_follows_the_pictures(tmp_path: Path) -> None:
     """Stored answers would be taken for answers on the new pictures."""
     save(tmp_path / "a.png", 10)
-    cell = blend_cell(tmp_path)
-    images, before = corrupt_cell(flat(1), cell), cell_revision(cell)
+    condition = blend_condition(tmp_path)
+    images, before = corrupt_condition(flat(1), condition), condition_revision(condition)
     save(tmp_path / "a.png", 240)
-    assert cell_revision(cell) != before
-    assert (corrupt_cell(flat(1), cell) > images).all()
+    assert condition_revision(condition) != before
+    assert (corrupt_condition(flat(1), condition) > images).all()
 
 
 def _nothing(folder: Path) -> Path:
@@ -143,14 +145,14 @@ def test_folder_faults_are_named(
     prepare: Callable[[Path], Path], words: list[str], tmp_path: Path
 ) -> None:
     """Users would not learn which file to mend."""
-    cell = blend_cell(prepare(tmp_path))
+    condition = blend_condition(prepare(tmp_path))
     with pytest.raises(CorruptionError) as caught:
-        corrupt_cell(flat(1), cell)
+        corrupt_condition(flat(1), condition)
     assert all(word in str(caught.value) for word in words)
 
 
 def test_validate_finds_a_missing_folder(tmp_path: Path) -> None:
     """The mistake would show only when the benchmark is half done."""
-    preset = Preset("mine", (blend_cell(tmp_path / "gone"),), 1, "")
+    preset = Preset("mine", (blend_condition(tmp_path / "gone"),), 1, "")
     with pytest.raises(CorruptionError, match=r"mine.*blend_convex:3.*gone"):
         validate(preset)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from corruptions import CorruptionError, corrupt_cell
-from corruptions.chain import cell_revision, validate
-from corruptions.presets import LIBRARY, NAMES, Cell, Preset, Step, resolve
+from corruptions import CorruptionError, corrupt_condition
+from corruptions.chain import condition_revision, validate
+from corruptions.presets import LIBRARY, NAMES, Condition, Preset, Step, resolve
 from corruptions.registry import Images, get
 from corruptions.sheet import contact_sheet
 
@@ -25,7 +25,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def cells(count: int = 6, side: int = 96) -> Images:
+def conditions(count: int = 6, side: int = 96) -> Images:
     """Dark discs on pale ground, with some texture."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:side, :side] - side / 2
@@ -39,8 +39,8 @@ def cells(count: int = 6, side: int = 96) -> Images:
 def shares(preset: Preset) -> Counter[str]:
     """The weight of each family."""
     total: Counter[str] = Counter()
-    for cell in preset.cells:
-        total[cell.family] += cell.weight  # type: ignore[assignment]  # a Counter of floats
+    for condition in preset.conditions:
+        total[condition.family] += condition.weight  # type: ignore[assignment]  # a Counter of floats
     return total
 
 
@@ -49,23 +49,23 @@ def test_weights_sum_to_one_and_names_are_known(name: str) -> None:
     """A benchmark of a shipped preset would stop with an unknown name, or be skewed."""
     preset = resolve(name)
     validate(preset)
-    assert sum(cell.weight for cell in preset.cells) == pytest.approx(1)
+    assert sum(condition.weight for condition in preset.conditions) == pytest.approx(1)
     assert preset.draws == (8 if name == LIBRARY else 4)
     assert len(preset.description) > 80
 
 
 @EVERY
-def test_shipped_presets_use_the_table_for_cells(name: str) -> None:
+def test_shipped_presets_use_the_table_for_conditions(name: str) -> None:
     """Severities would be those of 224-pixel images: a step or two too hard for 96."""
-    assert {cell.table for cell in resolve(name).cells} == {"cells-96"}
+    assert {condition.table for condition in resolve(name).conditions} == {"cells-96"}
 
 
 @EVERY
 def test_families_are_the_registrys(name: str) -> None:
     """A report by family would file a corruption under the wrong heading."""
-    for cell in resolve(name).cells:
-        if len(cell.steps) == 1:
-            assert cell.family == get(cell.steps[0].corruption, cell.table).family
+    for condition in resolve(name).conditions:
+        if len(condition.steps) == 1:
+            assert condition.family == get(condition.steps[0].corruption, condition.table).family
 
 
 @pytest.mark.parametrize("name", ["light", "medium", "heavy"])
@@ -87,30 +87,32 @@ def test_families_grow_from_light_to_heavy() -> None:
 )
 def test_severities_stay_in_range(name: str, least: int, most: int) -> None:
     """The name "light" would hold heavy damage, or the reverse."""
-    severities = {step.severity for cell in resolve(name).cells for step in cell.steps}
+    severities = {
+        step.severity for condition in resolve(name).conditions for step in condition.steps
+    }
     assert least == min(severities)
     assert max(severities) == most
 
 
 def test_heavy_is_broad() -> None:
     """The dress rehearsal would miss the damage of the day."""
-    heavy = resolve("heavy").cells
-    used = {step.corruption for cell in heavy for step in cell.steps}
+    heavy = resolve("heavy").conditions
+    used = {step.corruption for condition in heavy for step in condition.steps}
     assert len(heavy) >= 20
-    assert sum(len(cell.steps) > 1 for cell in heavy) >= 4
+    assert sum(len(condition.steps) > 1 for condition in heavy) >= 4
     assert {"blend_convex", "blend_multiplicative", "strip", "bars", "grid", "cutout"} <= used
 
 
 def test_an2dl_puts_the_strip_before_randaugment() -> None:
     """The strip would not be reflected and sheared into bars, as the hidden set's is."""
-    for cell in resolve("an2dl-2024").cells:
-        assert cell.steps[0] == Step("corner_strip", 3)
-        assert cell.steps[-1].corruption == "rand_augment"
+    for condition in resolve("an2dl-2024").conditions:
+        assert condition.steps[0] == Step("corner_strip", 3)
+        assert condition.steps[-1].corruption == "rand_augment"
 
 
 def test_presets_get_harder() -> None:
     """Light, medium and heavy would not mean what they say."""
-    images = cells()
+    images = conditions()
     light, medium, heavy = (_similarity(images, resolve(n)) for n in ("light", "medium", "heavy"))
     assert light > medium + 0.05
     assert medium > heavy + 0.05
@@ -119,33 +121,33 @@ def test_presets_get_harder() -> None:
 def _similarity(images: Images, preset: Preset) -> float:
     """Mean structural similarity to the clean images over a preset."""
     total = 0.0
-    for cell in preset.cells:
-        pairs = zip(images, corrupt_cell(images, cell), strict=True)
+    for condition in preset.conditions:
+        pairs = zip(images, corrupt_condition(images, condition), strict=True)
         scores = [structural_similarity(*pair, channel_axis=2) for pair in pairs]
-        total += cell.weight * float(np.mean(scores))
+        total += condition.weight * float(np.mean(scores))
     return total
 
 
 @pytest.mark.parametrize(
     ("spec", "cell"),
     [
-        ("fog:3", Cell("fog:3", "single", (Step("fog", 3),), 1.0)),
+        ("fog:3", Condition("fog:3", "single", (Step("fog", 3),), 1.0)),
         (
             "fog:3+jpeg_compression:2",
-            Cell(
+            Condition(
                 "fog:3+jpeg_compression:2",
                 "composite",
                 (Step("fog", 3), Step("jpeg_compression", 2)),
                 1.0,
             ),
         ),
-        ("clean", Cell("clean", "single", (), 1.0)),
+        ("clean", Condition("clean", "single", (), 1.0)),
     ],
 )
-def test_single_corruptions_and_chains_resolve(spec: str, cell: Cell) -> None:
+def test_single_corruptions_and_chains_resolve(spec: str, condition: Condition) -> None:
     """`--corrupt fog:3` would not work."""
     preset = resolve(spec)
-    assert (preset.cells, preset.draws, preset.name) == ((cell,), 1, spec)
+    assert (preset.conditions, preset.draws, preset.name) == ((condition,), 1, spec)
     validate(preset)
 
 
@@ -173,27 +175,31 @@ cells = [{ chain = "blend_convex:2", pictures = "other" }, "clean"]
 
 
 def test_users_file_is_read(tmp_path: Path) -> None:
-    """A user's own preset would weigh its cells wrongly or look for pictures elsewhere."""
+    """A user's own preset would weigh its conditions wrongly or look for pictures elsewhere."""
     preset = resolve(write(tmp_path, FULL))
     assert (preset.name, preset.draws, preset.description) == ("mine", 2, "what our scanner does")
-    assert [cell.name for cell in preset.cells] == [
+    assert [condition.name for condition in preset.conditions] == [
         "motion_blur:2", "out of focus", "blend_convex:2", "clean",
     ]  # fmt: skip
-    assert [cell.weight for cell in preset.cells] == pytest.approx([0.25, 0.5, 0.125, 0.125])
-    assert [Path(cell.pictures).name for cell in preset.cells] == ["photos"] * 2 + [
+    assert [condition.weight for condition in preset.conditions] == pytest.approx(
+        [0.25, 0.5, 0.125, 0.125]
+    )
+    assert [Path(condition.pictures).name for condition in preset.conditions] == ["photos"] * 2 + [
         "other",
         "photos",
     ]
-    assert Path(preset.cells[2].pictures).parent == tmp_path
-    assert preset.cells[3].severity == 0
+    assert Path(preset.conditions[2].pictures).parent == tmp_path
+    assert preset.conditions[3].severity == 0
 
 
 @pytest.mark.skipif(not DOCS.exists(), reason="needs the source tree")
 def test_the_example_in_the_docs_works(tmp_path: Path) -> None:
     """Users copy it first."""
     example = DOCS.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
-    cells = resolve(write(tmp_path, example)).cells
-    assert [cell.weight for cell in cells if cell.name == "out of focus"] == pytest.approx([1 / 3])
+    conditions = resolve(write(tmp_path, example)).conditions
+    assert [
+        condition.weight for condition in conditions if condition.name == "out of focus"
+    ] == pytest.approx([1 / 3])
 
 
 FAMILY = '[[family]]\nname = "a"\ncells = '
@@ -255,8 +261,8 @@ def test_unknown_specs_are_explained(spec: str, words: list[str]) -> None:
         (f'table = "imagenett"\n{FAMILY}["fog:1"]', ["severity table", "imagenett"]),
     ],
 )
-def test_validate_names_the_cell(text: str, words: list[str], tmp_path: Path) -> None:
-    """A wrong name would show only when the benchmark reaches that cell."""
+def test_validate_names_the_condition(text: str, words: list[str], tmp_path: Path) -> None:
+    """A wrong name would show only when the benchmark reaches that condition."""
     preset = resolve(write(tmp_path, text))
     with pytest.raises(CorruptionError) as caught:
         validate(preset)
@@ -272,23 +278,23 @@ def test_resolving_loads_no_numpy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_revisions_tell_cells_apart() -> None:
-    """Stored answers of one cell would be taken for another's."""
-    cells = resolve("heavy").cells
-    assert len({cell_revision(cell) for cell in cells}) == len(cells)
+def test_revisions_tell_conditions_apart() -> None:
+    """Stored answers of one condition would be taken for another's."""
+    conditions = resolve("heavy").conditions
+    assert len({condition_revision(condition) for condition in conditions}) == len(conditions)
 
 
 def test_contact_sheet_shows_clean_and_corrupted_rows() -> None:
     """The picture that users judge a preset by would be mislabelled or cut off."""
-    images, preset = cells(3, 40), resolve("an2dl-2024")
+    images, preset = conditions(3, 40), resolve("an2dl-2024")
     sheet = np.asarray(contact_sheet(images, preset, seed=2, columns=2))
-    assert sheet.shape == ((len(preset.cells) + 1) * 42, 230 + 2 * 42, 3)
+    assert sheet.shape == ((len(preset.conditions) + 1) * 42, 230 + 2 * 42, 3)
     np.testing.assert_array_equal(sheet[:40, 230:270], images[0])
-    shown = corrupt_cell(images[:2], preset.cells[0], seed=2)
+    shown = corrupt_condition(images[:2], preset.conditions[0], seed=2)
     np.testing.assert_array_equal(sheet[42:82, 272:312], shown[1])
 
 
 def test_contact_sheet_needs_images() -> None:
     """An empty file would end in a traceback."""
     with pytest.raises(CorruptionError, match="at least one image"):
-        contact_sheet(cells(0), resolve("light"))
+        contact_sheet(conditions(0), resolve("light"))

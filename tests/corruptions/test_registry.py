@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import corruptions
-from corruptions import CorruptionError, aug_mix, corrupt_cell, rand_augment
+from corruptions import CorruptionError, aug_mix, corrupt_condition, rand_augment
 from corruptions.policy import AUG_MIX, RAND_AUGMENT
-from corruptions.presets import Cell, resolve
+from corruptions.presets import Condition, resolve
 from corruptions.registry import (
     DEFAULT_TABLE,
     Corruption,
@@ -125,14 +125,14 @@ def test_grey_images_are_corrupted_as_rgb(one: Corruption) -> None:
 SIZES = [(28, 28), (31, 40), (40, 7), (1, 1), (2, 100), (40, 33)]
 
 
-def as_local_eval(pictures: Images, cell: Cell, seed: int) -> Images:
+def as_local_eval(pictures: Images, condition: Condition, seed: int) -> Images:
     """What a benchmark did of old: RGB with mirrored borders, the whole chain, cropped, the luma."""
     height, width, channels = pictures.shape[1:]
     top, left = (max(32 - side, 0) // 2 for side in (height, width))
     bottom, right = max(32 - height, 0) - top, max(32 - width, 0) - left
     colored = np.repeat(pictures, 3, axis=3) if channels == 1 else pictures
     larger = np.pad(colored, [(0, 0), (top, bottom), (left, right), (0, 0)], mode="reflect")
-    seen = corrupt_cell(larger, cell, seed)[:, top : top + height, left : left + width]
+    seen = corrupt_condition(larger, condition, seed)[:, top : top + height, left : left + width]
     if channels == 3:
         return seen
     luma = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in seen]
@@ -147,14 +147,14 @@ def test_small_and_grey_images_as_in_a_benchmark(
 ) -> None:
     """A 28x28 grey challenge could be rehearsed, but not trained for with the same damage."""
     pictures = np.random.default_rng(0).integers(0, 256, (3, *size, channels), dtype=np.uint8)
-    cell = resolve(chain).cells[0]
-    result = corrupt_cell(pictures, cell, seed=4)
+    condition = resolve(chain).conditions[0]
+    result = corrupt_condition(pictures, condition, seed=4)
     assert result.shape == pictures.shape
-    assert np.array_equal(result, as_local_eval(pictures, cell, 4))
-    assert np.array_equal(corrupt_cell(pictures[1:2], cell, 4, [1])[0], result[1])
+    assert np.array_equal(result, as_local_eval(pictures, condition, 4))
+    assert np.array_equal(corrupt_condition(pictures[1:2], condition, 4, [1])[0], result[1])
     if channels == 1 and size[1] > 3:  # narrower ones without channels pass for a single image
-        assert np.array_equal(corrupt_cell(pictures[..., 0], cell, 4), result[..., 0])
-    if len(cell.steps) == 1:
+        assert np.array_equal(corrupt_condition(pictures[..., 0], condition, 4), result[..., 0])
+    if len(condition.steps) == 1:
         assert np.array_equal(corrupt(pictures, "fog", 3, seed=4), result)
 
 
@@ -182,9 +182,9 @@ def test_grey_images_everywhere() -> None:
     grey = PICTURES[..., 0]
     assert rand_augment(grey, **asdict(RAND_AUGMENT["kerascv"])).shape == grey.shape
     assert aug_mix(grey, **asdict(AUG_MIX["kerascv"])).shape == grey.shape
-    chain = resolve("fog:3+jpeg_compression:2").cells[0]
-    assert corrupt_cell(grey, chain).shape == grey.shape
-    assert np.array_equal(corrupt_cell(grey, resolve("clean").cells[0]), grey)
+    chain = resolve("fog:3+jpeg_compression:2").conditions[0]
+    assert corrupt_condition(grey, chain).shape == grey.shape
+    assert np.array_equal(corrupt_condition(grey, resolve("clean").conditions[0]), grey)
     assert corrupt(grey[:2], "snow", 1, engine="reference").shape == grey[:2].shape
     every_level = np.arange(40 * 33, dtype=np.uint8).reshape(1, 40, 33)
     still = replace(get("fog"), draw=lambda *_: {}, apply=lambda images, *_: images)

@@ -26,7 +26,7 @@ from evaluator.metrics import score
 from evaluator.plan import Questions, draw_benchmark, fill_block
 
 Story = Callable[[], dict[str, Any]]
-CELLS = synthetic(300, seed=1)
+CONDITIONS = synthetic(300, seed=1)
 LEARNT, HELD = slice(0, 200), slice(200, 300)
 
 
@@ -38,17 +38,19 @@ def compiled(network: Any, rate: float = 3e-3) -> Any:
 
 
 def fitted(*callbacks: Any, epochs: int = 3, network: Any = None, **more: Any) -> Any:
-    """A short training on cells; returns the model."""
+    """A short training on conditions; returns the model."""
     keras.utils.set_random_seed(1)
     model = network or compiled(small_cnn((96, 96, 3), 8, widths=(4, 8)))
-    images, labels = CELLS.images[LEARNT], CELLS.labels[LEARNT]
+    images, labels = CONDITIONS.images[LEARNT], CONDITIONS.labels[LEARNT]
     model.fit(images, labels, epochs=epochs, callbacks=list(callbacks), verbose=0, **more)
     return model
 
 
 def watching(corrupt: str = "light", every: int = 1, **options: Any) -> Any:
-    """The callback on the other cells."""
-    return BenchmarkCallback(CELLS.images[HELD], CELLS.labels[HELD], corrupt, every, **options)
+    """The callback on the other conditions."""
+    return BenchmarkCallback(
+        CONDITIONS.images[HELD], CONDITIONS.labels[HELD], corrupt, every, **options
+    )
 
 
 def asked_once(model: Any, callback: Any, steps: int = 40) -> float:
@@ -139,7 +141,9 @@ def untouched() -> dict[str, Any]:
     found = {}
     for name, callbacks in (("with", [watching()]), ("without", [])):
         model = fitted(*callbacks, validation_split=0.2)
-        after = model.evaluate(CELLS.images[HELD], CELLS.labels[HELD], verbose=0, return_dict=True)
+        after = model.evaluate(
+            CONDITIONS.images[HELD], CONDITIONS.labels[HELD], verbose=0, return_dict=True
+        )
         found[name] = {
             "history": model.history.history["loss"] + model.history.history["val_accuracy"],
             "evaluate": {key: float(value) for key, value in after.items()},
@@ -150,7 +154,7 @@ def untouched() -> dict[str, Any]:
 
 def weighted() -> dict[str, Any]:
     """The figure beside that of `evaluator.metrics`, for a preset of unequal weights."""
-    data = from_arrays(CELLS.images[HELD], CELLS.labels[HELD])
+    data = from_arrays(CONDITIONS.images[HELD], CONDITIONS.labels[HELD])
     data = data.subset(prefix_order(data, 4))
     model = fitted(epochs=6)
     logged = {}
@@ -168,7 +172,9 @@ def _scored(model: Any, data: Any, preset: str, count: int) -> list[float]:
     fill_block(drawn, damaged, images, 1)
     labels = model.predict(images.astype(np.float32), verbose=0).argmax(1)
     clean = Questions(np.arange(len(data)), np.zeros(len(data), np.int64))
-    both = Questions(np.append(damaged.rows, clean.rows), np.append(damaged.cells, clean.cells))
+    both = Questions(
+        np.append(damaged.rows, clean.rows), np.append(damaged.conditions, clean.conditions)
+    )
     answers = np.append(labels, np.zeros(len(data), np.int64))
     found = score(drawn, both, answers, 8).benchmark.accuracy.value
     return [found, float((labels == data.labels[rows]).mean())]
@@ -194,7 +200,7 @@ def outputs() -> dict[str, Any]:
         "in a dict": {"class": eight},
     }
     found = {name: asked_once(keras.Model(seen, out), watching()) for name, out in many.items()}
-    halves = CELLS.labels[HELD] % 2
+    halves = CONDITIONS.labels[HELD] % 2
     column = eight[:, 1:2] - eight[:, 0:1]
     two = {
         "two logits": (eight[:, :2], None),
@@ -203,7 +209,7 @@ def outputs() -> dict[str, Any]:
         "sigmoid": (layers.Activation("sigmoid")(column), "binary_crossentropy"),
     }
     for name, (out, chosen) in two.items():
-        watch = BenchmarkCallback(CELLS.images[HELD], halves, "light")
+        watch = BenchmarkCallback(CONDITIONS.images[HELD], halves, "light")
         model = keras.Model(seen, out)
         model.compile(loss=chosen)
         found[name] = asked_once(model, watch)
@@ -247,8 +253,8 @@ def refused() -> dict[str, Any]:
     seen = keras.Input((96, 96, 3))
     flat = keras.layers.GlobalAveragePooling2D()(seen)
     heads = [keras.layers.Dense(8, activation="softmax", name=name)(flat) for name in "ab"]
-    floats = CELLS.images[HELD] / 255.0
-    labels = CELLS.labels[HELD]
+    floats = CONDITIONS.images[HELD] / 255.0
+    labels = CONDITIONS.labels[HELD]
     cases: dict[str, Callable[[], Any]] = {
         "several outputs": lambda: asked_once(keras.Model(seen, heads), watching()),
         "named outputs": lambda: asked_once(
@@ -264,7 +270,7 @@ def refused() -> dict[str, Any]:
         "count": lambda: watching(count=1.5),
         "corrupt": lambda: watching("heavi"),
         "corruption": lambda: watching("fogg:3"),
-        "labels": lambda: BenchmarkCallback(CELLS.images[HELD], labels[:-1]),
+        "labels": lambda: BenchmarkCallback(CONDITIONS.images[HELD], labels[:-1]),
     }
     return {name: _said(case) for name, case in cases.items()}
 

@@ -20,7 +20,7 @@ class Model:
 
 
 def marked(count: int) -> Dataset:
-    """Drawn cells whose corner tells the label."""
+    """Drawn conditions whose corner tells the label."""
     data = synthetic(count, seed=5)
     images = data.images.copy()
     images[:, :24, :24] = (30 * data.labels)[:, None, None, None]

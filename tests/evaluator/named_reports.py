@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from corruptions.presets import Cell, Step
+from corruptions.presets import Condition, Step
 from evaluator.report.result import Report
 from tests.evaluator import pages
 
@@ -33,18 +33,20 @@ def of_families(report: Report, family: str, corruption: str) -> Report:
     assert report.sheet is not None
     assert report.library is not None
     sheet, library = report.sheet.benchmark, report.library.benchmark
-    own = tuple(replace(cell, family=f"{cell.family}{family}") for cell in sheet.cells)
-    cells = tuple(_renamed(cell, family, corruption) for cell in library.cells)
+    own = tuple(
+        replace(condition, family=f"{condition.family}{family}") for condition in sheet.conditions
+    )
+    conditions = tuple(_renamed(condition, family, corruption) for condition in library.conditions)
     return replace(
         report,
-        sheet=replace(report.sheet, benchmark=replace(sheet, cells=own)),
-        library=replace(report.library, benchmark=replace(library, cells=cells)),
+        sheet=replace(report.sheet, benchmark=replace(sheet, conditions=own)),
+        library=replace(report.library, benchmark=replace(library, conditions=conditions)),
     )
 
 
-def _renamed(cell: Cell, family: str, corruption: str) -> Cell:
-    steps = tuple(Step(step.corruption + corruption, step.severity) for step in cell.steps)
-    return replace(cell, family=f"{cell.family}{family}", steps=steps)
+def _renamed(condition: Condition, family: str, corruption: str) -> Condition:
+    steps = tuple(Step(step.corruption + corruption, step.severity) for step in condition.steps)
+    return replace(condition, family=f"{condition.family}{family}", steps=steps)
 
 
 def of_many(classes: int, name: str) -> Report:

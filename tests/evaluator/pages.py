@@ -1,4 +1,4 @@
-"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies real corrupted cells.
+"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies real corrupted conditions.
 
 It looks at colours and edges alone, so its answers fall under corruptions as a network's do. Past
 submissions are the same kind of stand-in on coarser colours, or trained on other damage.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
-from corruptions.presets import Cell, Preset, Step, resolve
+from corruptions.presets import Condition, Preset, Step, resolve
 from evaluator.ask import Sheet
 from evaluator.estimate.estimate import Estimate, estimate
 from evaluator.estimate.inputs import Figures, PastScore
@@ -92,9 +92,9 @@ def answers(
 ) -> list[Sheet]:
     """What each answers to the same pictures."""
     labels = np.zeros((len(stand_ins), len(questions)), np.int64)
-    for cell in np.unique(questions.cells):
-        places = np.flatnonzero(questions.cells == cell)
-        images = benchmark.images(int(cell), questions.rows[places])
+    for condition in np.unique(questions.conditions):
+        places = np.flatnonzero(questions.conditions == condition)
+        images = benchmark.images(int(condition), questions.rows[places])
         for place, stand_in in enumerate(stand_ins):
             labels[place, places] = stand_in.answer(images)
     return [
@@ -103,20 +103,22 @@ def answers(
     ]
 
 
-def all_cells(benchmark: Benchmark, images: int) -> Questions:
-    """Every cell on the first images."""
-    rows = np.tile(np.arange(images), len(benchmark.cells))
-    return Questions(rows, np.repeat(np.arange(len(benchmark.cells)), images))
+def all_conditions(benchmark: Benchmark, images: int) -> Questions:
+    """Every condition on the first images."""
+    rows = np.tile(np.arange(images), len(benchmark.conditions))
+    return Questions(rows, np.repeat(np.arange(len(benchmark.conditions)), images))
 
 
 def grid_preset(severities: tuple[int, ...]) -> Preset:
     """The 19 corruptions at some severities."""
-    cells = tuple(
-        Cell(f"{name}:{level}", "sweep", (Step(name, level),), 1 / 19 / len(severities), "cells-96")
+    conditions = tuple(
+        Condition(
+            f"{name}:{level}", "sweep", (Step(name, level),), 1 / 19 / len(severities), "cells-96"
+        )
         for name in NINETEEN
         for level in severities
     )
-    return Preset("sweep", cells, 4, "")
+    return Preset("sweep", conditions, 4, "")
 
 
 def build(
@@ -129,13 +131,15 @@ def build(
     shown = draw_benchmark(data, resolve("heavy"))
     sheets = answers(stand_ins, shown, shown.questions())
     drawn = draw_benchmark(data, resolve("estimate-v1"))
-    libraries = answers(stand_ins, drawn, all_cells(drawn, library_images))
+    libraries = answers(stand_ins, drawn, all_conditions(drawn, library_images))
     sweep = None
     if swept:
-        swept_cells = draw_benchmark(data, grid_preset((1, 2, 3, 4, 5)))
-        sweep = answers(stand_ins[:1], swept_cells, all_cells(swept_cells, min(60, images)))[0]
+        swept_conditions = draw_benchmark(data, grid_preset((1, 2, 3, 4, 5)))
+        sweep = answers(
+            stand_ins[:1], swept_conditions, all_conditions(swept_conditions, min(60, images))
+        )[0]
     earlier, lines = _past(sheets[1:], libraries[1:])
-    made = estimate(described(drawn.cells), _figures(libraries[0]), earlier)
+    made = estimate(described(drawn.conditions), _figures(libraries[0]), earlier)
     return Report(
         source=_source(shown, sheets[0]),
         scores=score(shown, sheets[0].questions, sheets[0].labels, CHALLENGE.classes),
@@ -172,16 +176,16 @@ FINDINGS = (
 
 def _figures(library: Sheet) -> Figures:
     """Accuracies on the library."""
-    size = len(library.benchmark.cells)
-    asked = np.bincount(library.questions.cells, minlength=size)
-    right = np.bincount(library.questions.cells, library.right, size)
+    size = len(library.benchmark.conditions)
+    asked = np.bincount(library.questions.conditions, minlength=size)
+    right = np.bincount(library.questions.conditions, library.right, size)
     return Figures(library.name, tuple((right / asked).tolist()), tuple(asked.tolist()))
 
 
 def _past(
     sheets: Sequence[Sheet], libraries: Sequence[Sheet]
 ) -> tuple[list[PastScore], tuple[PastLine, ...]]:
-    """Scores on a hidden mixture of the library's cells, with some chance."""
+    """Scores on a hidden mixture of the library's conditions, with some chance."""
     rng = np.random.default_rng(3)
     scores, lines = [], []
     for place, (sheet, library) in enumerate(zip(sheets, libraries, strict=True)):

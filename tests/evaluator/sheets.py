@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
-from corruptions.presets import Cell, Preset, Step
+from corruptions.presets import Condition, Preset, Step
 from evaluator.ask import Sheet
 from evaluator.plan import Benchmark, Questions, draw_benchmark
 
 CLASSES = 4
-NOISE = Cell("gaussian_noise:3", "noise", (Step("gaussian_noise", 3),), 0.5)
-FOG = Cell("fog:5", "weather", (Step("fog", 5),), 0.25)
-SNOW = Cell("snow:5", "weather", (Step("snow", 5),), 0.25)
+NOISE = Condition("gaussian_noise:3", "noise", (Step("gaussian_noise", 3),), 0.5)
+FOG = Condition("fog:5", "weather", (Step("fog", 5),), 0.25)
+SNOW = Condition("snow:5", "weather", (Step("snow", 5),), 0.25)
 PRESET = Preset("three", (NOISE, FOG, SNOW), 2, "")
 
 
 def drawn(count: int, seed: int = 0) -> tuple[Benchmark, Questions]:
-    """A benchmark of three cells in two families on tiny images, and its questions."""
+    """A benchmark of three conditions in two families on tiny images, and its questions."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, count)
     data = Dataset(np.zeros((count, 2, 2, 3), np.uint8), labels, np.arange(count))

@@ -25,7 +25,7 @@ from evaluator.store.store import Store
 from tests.evaluator.stores import as_if_on, key_of, labels_of, store_at
 
 IMAGES = np.arange(300)
-BLOCK = 15  # cells in a transaction
+BLOCK = 15  # conditions in a transaction
 LONGEST = 0.06  # seconds until a writer is killed
 
 
@@ -46,17 +46,17 @@ def kill_rounds(path: str, journal: str, rounds: int, seed: int) -> None:
     sys.stdout.write("whole\n")
 
 
-def race(path: str, journal: str, writers: int, cells: int) -> None:
+def race(path: str, journal: str, writers: int, conditions: int) -> None:
     """Let some writers make and fill one store at the same time; all of it must be there."""
     _choose(journal)
     file, start = Path(path), time.monotonic() + 0.1
-    children = [_forked(partial(_write_share, file, w, cells, start)) for w in range(writers)]
+    children = [_forked(partial(_write_share, file, w, conditions, start)) for w in range(writers)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * writers
     with Store.open(file) as store:
-        for cell in range(writers * cells):
-            found = store.answers(key_of(cell), IMAGES)
+        for condition in range(writers * conditions):
+            found = store.answers(key_of(condition), IMAGES)
             assert found is not None
-            assert (found == _labels(cell)).all()
+            assert (found == _labels(condition)).all()
         shared = store.answers(key_of(-1), IMAGES)
         assert shared is not None
         assert (shared == labels_of(10**6, len(IMAGES))).all()
@@ -93,14 +93,16 @@ def _killed(file: Path, block: int, seconds: float) -> int:
 
 
 def _write_on(file: Path, block: int, said: int) -> None:
-    """One block of cells after the other, each in one transaction; a byte for each that is kept.
+    """One block of conditions after the other, each in one transaction; a byte for each that is kept.
 
     With next to no cache, SQLite writes into the file all through the transaction.
     """
     store = store_at(file)
     store._db.execute("PRAGMA cache_size = 2")
     for at in count(block):
-        store.put_block([(key_of(cell), IMAGES, _labels(cell)) for cell in _cells(at)])
+        store.put_block(
+            [(key_of(condition), IMAGES, _labels(condition)) for condition in _conditions(at)]
+        )
         os.write(said, b".")
 
 
@@ -109,9 +111,9 @@ def _check(file: Path, kept: int, journal: str) -> None:
     with Store.open(file) as store:
         assert store.notes == () or journal == "delete", store.notes
         assert store.journal == journal
-        found = [store.answers(key_of(c), IMAGES) for b in range(kept + 1) for c in _cells(b)]
-        for cell, labels in enumerate(found):
-            assert labels is None or (labels == _labels(cell)).all()
+        found = [store.answers(key_of(c), IMAGES) for b in range(kept + 1) for c in _conditions(b)]
+        for condition, labels in enumerate(found):
+            assert labels is None or (labels == _labels(condition)).all()
         there = [labels is not None for labels in found]
         assert all(there[: kept * BLOCK]), "an acknowledged block is lost"
         assert len(set(there[kept * BLOCK :])) == 1, "half of a block is there"
@@ -120,21 +122,21 @@ def _check(file: Path, kept: int, journal: str) -> None:
     assert [p.name for p in file.parent.glob("*damaged*")] == []
 
 
-def _cells(block: int) -> range:
+def _conditions(block: int) -> range:
     return range(block * BLOCK, (block + 1) * BLOCK)
 
 
-def _labels(cell: int) -> NDArray[np.int64]:
-    return labels_of(cell, len(IMAGES))
+def _labels(condition: int) -> NDArray[np.int64]:
+    return labels_of(condition, len(IMAGES))
 
 
-def _write_share(file: Path, writer: int, cells: int, start: float) -> None:
-    """One writer's cells, and its part of a cell that all of them write."""
+def _write_share(file: Path, writer: int, conditions: int, start: float) -> None:
+    """One writer's conditions, and its part of a condition that all of them write."""
     time.sleep(max(0.0, start - time.monotonic()))
     with store_at(file) as store:
-        for number in range(cells):
-            cell = writer * cells + number
-            store.put_answers(key_of(cell), IMAGES, _labels(cell))
-            part = np.random.default_rng(cell).permutation(IMAGES)[: 20 * number]
+        for number in range(conditions):
+            condition = writer * conditions + number
+            store.put_answers(key_of(condition), IMAGES, _labels(condition))
+            part = np.random.default_rng(condition).permutation(IMAGES)[: 20 * number]
             store.put_answers(key_of(-1), part, labels_of(10**6, len(IMAGES))[part])
         store.put_answers(key_of(-1), IMAGES, labels_of(10**6, len(IMAGES)))

@@ -26,14 +26,14 @@ def store_at(path: Path) -> Store:
     return store
 
 
-def labels_of(cell: int, count: int) -> NDArray[np.int64]:
-    """The labels that test children put for a cell: known to both sides."""
-    return np.random.default_rng(cell).integers(0, 8, count)
+def labels_of(condition: int, count: int) -> NDArray[np.int64]:
+    """The labels that test children put for a condition: known to both sides."""
+    return np.random.default_rng(condition).integers(0, 8, count)
 
 
-def key_of(cell: int) -> AnswerKey:
-    """The key under which test children put a cell."""
-    return AnswerKey(RUN, f"cell {cell}")
+def key_of(condition: int) -> AnswerKey:
+    """The key under which test children put a condition."""
+    return AnswerKey(RUN, f"condition {condition}")
 
 
 def child(code: str, *words: object) -> subprocess.Popen[str]:

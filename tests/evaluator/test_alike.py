@@ -40,7 +40,7 @@ ODD: dict[str, dict[str, Any]] = {
     "an id far off": {"ids": np.append(3 + 2 * np.arange(COUNT - 1), 2**40)},
     "labels of two bytes": {"labels": 250 + np.arange(COUNT)},
     "labels above 127": {"labels": 100 + np.arange(COUNT)},
-    "another cell too": {"more": "elsewhere"},
+    "another condition too": {"more": "elsewhere"},
     "few answers": {"ids": np.array([5]), "labels": np.array([1])},
 }
 
@@ -55,8 +55,8 @@ def test_it_is_read_as_any_other_run(tmp_path: Path, odd: str) -> None:
             run = _run(store, number)
             ids = what.get("ids", plan.data.ids)
             given = what.get("labels", rng.integers(0, 8, len(ids)))
-            cells = [*plan.texts, what["more"]] if "more" in what else plan.texts
-            store.put_block([(AnswerKey(run, cell), ids, given) for cell in cells])
+            conditions = [*plan.texts, what["more"]] if "more" in what else plan.texts
+            store.put_block([(AnswerKey(run, condition), ids, given) for condition in conditions])
             for these in (kept, np.arange(COUNT) % 3 > 0):
                 questions, labels = placed(plan, store.run_answers(run))
                 wanted = tally(plan, questions, labels, len(plan.texts), these)

@@ -27,7 +27,7 @@ def pictures(count: int, side: int = 40, channels: int = 3) -> Dataset:
     st.integers(0, 5),
 )
 @settings(max_examples=60, deadline=None)
-def test_every_image_gets_different_cells(
+def test_every_image_gets_different_conditions(
     count: int, weights: list[float], draws: int, seed: int
 ) -> None:
     """Else one damage would count twice for an image."""
@@ -36,26 +36,26 @@ def test_every_image_gets_different_cells(
     assert all(len(set(row)) == draws for row in dealt)
 
 
-def test_cells_get_their_share() -> None:
+def test_conditions_get_their_share() -> None:
     """Else the benchmark's accuracy would weigh families other than stated."""
     weights = np.array([0.4, 0.3, 0.2, 0.1])
     counts = np.bincount(deal(500, weights, 2, 0).ravel(), minlength=4)
     assert np.abs(counts / 1000 - weights).max() < 0.01
 
 
-def test_a_prefix_keeps_its_cells() -> None:
+def test_a_prefix_keeps_its_conditions() -> None:
     """Else --images 200 would be another benchmark than the beginning of --images 1000."""
     weights = np.ones(7) / 7
     assert np.array_equal(deal(50, weights, 3, 1), deal(200, weights, 3, 1)[:50])
 
 
-def test_questions_hold_every_image_clean_once_and_its_cells() -> None:
+def test_questions_hold_every_image_clean_once_and_its_conditions() -> None:
     """Else validation and benchmark would not be about the same images."""
     benchmark = draw_benchmark(pictures(30), resolve("light"))
     questions = benchmark.questions()
-    assert sorted(questions.rows[questions.cells == 0]) == list(range(30))
+    assert sorted(questions.rows[questions.conditions == 0]) == list(range(30))
     for row in range(30):
-        asked = questions.cells[(questions.rows == row) & (questions.cells > 0)]
+        asked = questions.conditions[(questions.rows == row) & (questions.conditions > 0)]
         assert sorted(asked) == sorted(benchmark.dealt[row])
     assert not np.array_equal(questions.rows, np.sort(questions.rows))
 

@@ -127,7 +127,7 @@ def test_the_default_follows_the_steps_of_training(quick: dict[str, Any]) -> Non
     assert found["8 steps"] == 64
     assert found["400 steps"] == 100, "each image once"
     assert found["heavy, told"] == 300
-    assert found["fog:3, told"] == 100, "one cell: the same picture twice would tell nothing"
+    assert found["fog:3, told"] == 100, "one condition: the same picture twice would tell nothing"
     assert found["before"] is None
 
 
@@ -142,7 +142,7 @@ def test_reduce_lr_on_plateau_acts_on_it(long: dict[str, Any]) -> None:
 @pytest.mark.keras
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["an2dl-2024", "heavy"])
-def test_cells_weigh_what_local_eval_gives_them(long: dict[str, Any], preset: str) -> None:
+def test_conditions_weigh_what_local_eval_gives_them(long: dict[str, Any], preset: str) -> None:
     """Else the figure in training is not the one of local-eval."""
     logged, scored, _ = long["weighted"][preset]
     assert logged == pytest.approx(scored, abs=1e-6)

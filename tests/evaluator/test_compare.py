@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
-from corruptions.presets import Cell, Step
+from corruptions.presets import Condition, Step
 from evaluator.ask import Sheet
 from evaluator.comparison.compare import Comparison, compare
 from evaluator.metrics import score
@@ -33,11 +33,11 @@ def test_the_accuracies_are_the_reports() -> None:
     assert standing.gap.change.value == pytest.approx(-scores.gap.value)
 
 
-def test_changes_weigh_cells_as_the_preset_does() -> None:
+def test_changes_weigh_conditions_as_the_preset_does() -> None:
     """Else the overall change would not be the one of the benchmark figures beside it."""
     asked = drawn(300)
     right = sheet("a", asked, np.zeros(len(asked[1]), bool))
-    no_fog = sheet("b", asked, asked[1].cells == 2)
+    no_fog = sheet("b", asked, asked[1].conditions == 2)
     pair = compare([right, no_fog]).pairs[0]
     assert pair.benchmark.change.value == pytest.approx(-0.25)
     assert pair.clean.change.value == 0.0
@@ -82,7 +82,7 @@ def test_the_order_of_the_questions_does_not_matter() -> None:
     """Else answers from the store would compare otherwise than those just given."""
 
     def turned(one: Sheet) -> Sheet:
-        asked = Questions(one.questions.rows[::-1], one.questions.cells[::-1])
+        asked = Questions(one.questions.rows[::-1], one.questions.conditions[::-1])
         return replace(one, questions=asked, labels=one.labels[::-1])
 
     there, back = compare([GOOD, BAD]), compare([turned(GOOD), turned(BAD)])
@@ -94,23 +94,23 @@ def test_the_order_of_the_questions_does_not_matter() -> None:
 def test_images_that_were_not_asked_do_not_count() -> None:
     """Else a comparison from a half-filled store would claim more images than it has."""
     some = ASKED[1].rows < 60
-    asked = Questions(ASKED[1].rows[some], ASKED[1].cells[some])
+    asked = Questions(ASKED[1].rows[some], ASKED[1].conditions[some])
     sheets = [replace(s, questions=asked, labels=s.labels[some]) for s in (GOOD, BAD)]
     found = compare(sheets)
     assert (found.images, found.answers) == (60, 180)
     assert found.pairs[0].benchmark.change.n == 60
 
 
-def other_cells() -> Sheet:
+def other_conditions() -> Sheet:
     """A sheet under another benchmark."""
-    fog = Cell("fog:4", "weather", (Step("fog", 4),), 1.0)
-    return replace(BAD, benchmark=replace(ASKED[0], cells=(*ASKED[0].cells[:-1], fog)))
+    fog = Condition("fog:4", "weather", (Step("fog", 4),), 1.0)
+    return replace(BAD, benchmark=replace(ASKED[0], conditions=(*ASKED[0].conditions[:-1], fog)))
 
 
 def only(clean: bool) -> list[Sheet]:
     """Two sheets with one kind of answers."""
-    some = (ASKED[1].cells == 0) == clean
-    asked = Questions(ASKED[1].rows[some], ASKED[1].cells[some])
+    some = (ASKED[1].conditions == 0) == clean
+    asked = Questions(ASKED[1].rows[some], ASKED[1].conditions[some])
     return [replace(s, questions=asked, labels=s.labels[some]) for s in (GOOD, BAD)]
 
 
@@ -118,7 +118,7 @@ REFUSED = [
     ([], "at least one"),
     ([GOOD, careless("b", drawn(200, seed=1), 0.5)], "b.zip has not answered"),
     ([GOOD, careless("b", drawn(100), 0.5)], "b.zip has not answered"),
-    ([GOOD, other_cells()], "b.zip has not answered"),
+    ([GOOD, other_conditions()], "b.zip has not answered"),
     (only(clean=True), "no answers to damaged"),
     (only(clean=False), "no answers to clean"),
 ]

@@ -22,7 +22,7 @@ from evaluator.comparison.paired import (
     sign_flips,
 )
 
-IMAGES, CELLS, TRIALS = 150, 8, 1000
+IMAGES, CONDITIONS, TRIALS = 150, 8, 1000
 CORRELATIONS = (
     0.0,
     0.2,
@@ -36,20 +36,22 @@ TRUTH = np.random.default_rng(0).integers(0, 4, IMAGES)
 
 
 def pairs(own: float, second: float = 0.7, seed: int = 0) -> tuple[Bools, Bools]:
-    """Right answers of two submissions, `(trials, images, cells)`; the first is right in 0.7."""
+    """Right answers of two submissions, `(trials, images, conditions)`; the first is right in 0.7."""
     rng = np.random.default_rng((seed, int(100 * own)))
     hard = np.sqrt(DIFFICULTY) * rng.normal(size=(TRIALS, IMAGES, 1))
 
     def answers(accuracy: float) -> Bools:
         mood = np.sqrt(own * (1 - DIFFICULTY)) * rng.normal(size=(TRIALS, IMAGES, 1))
-        chance = rng.normal(size=(TRIALS, IMAGES, CELLS)) * np.sqrt((1 - own) * (1 - DIFFICULTY))
+        chance = rng.normal(size=(TRIALS, IMAGES, CONDITIONS)) * np.sqrt(
+            (1 - own) * (1 - DIFFICULTY)
+        )
         return np.asarray(hard + mood + chance < norm.ppf(accuracy))
 
     return answers(0.7), answers(second)
 
 
 def side(right: Bools) -> Side:
-    """One trial's answers, `(images, cells)`."""
+    """One trial's answers, `(images, conditions)`."""
     return Side(right.sum(1).astype(float), np.full(len(right), float(right.shape[1])))
 
 
@@ -73,7 +75,7 @@ def answer_wise(first: Bools, second: Bools) -> float:
 
 @pytest.mark.parametrize("own", CORRELATIONS)
 def test_equal_submissions_are_told_apart_one_time_in_twenty(own: float) -> None:
-    """Else "better" would be said of submissions that are as good, the more so the more cells."""
+    """Else "better" would be said of submissions that are as good, the more so the more conditions."""
     found = measured(*pairs(own))
     assert np.mean([one.p < ALPHA for one in found]) == pytest.approx(ALPHA, abs=ERROR)
     assert 0.025 < resolved(found) < ALPHA + ERROR

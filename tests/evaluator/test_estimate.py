@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.estimate.estimate import Estimate, Estimator, estimate, widening
-from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
 
 FAMILIES = ("noise", "blur", "weather", "color")
 SEVERITIES = (1, 3, 5)
 LIBRARY = (
-    LibraryCell("clean", "clean", 0, clean=True),
-    *(LibraryCell(f"{f}:{s}", f, s) for f in FAMILIES for s in SEVERITIES),
-    LibraryCell("noise:3+color:3", "composite", 3, composite=True),
+    LibraryCondition("clean", "clean", 0, clean=True),
+    *(LibraryCondition(f"{f}:{s}", f, s) for f in FAMILIES for s in SEVERITIES),
+    LibraryCondition("noise:3+color:3", "composite", 3, composite=True),
 )
 HIDDEN = 2000
 
@@ -30,7 +30,7 @@ def models(count: int, seed: int = 0) -> list[Figures]:
     rng = np.random.default_rng(seed)
     weak = dict(zip(FAMILIES, rng.uniform(0.02, 0.08, (len(FAMILIES), count)), strict=True))
     weak |= {"clean": np.zeros(count), "composite": weak["noise"] + weak["color"]}
-    lost = np.array([cell.severity * weak[cell.family] for cell in LIBRARY]).T
+    lost = np.array([condition.severity * weak[condition.family] for condition in LIBRARY]).T
     return [Figures(f"m{i}", tuple(0.98 - row)) for i, row in enumerate(lost)]
 
 
@@ -44,7 +44,7 @@ def scored(everyone: Sequence[Figures], weights: Sequence[float], seed: int = 0)
     ]
 
 
-NOISY = [4.0 if cell.family == "noise" else 0.2 for cell in LIBRARY]
+NOISY = [4.0 if condition.family == "noise" else 0.2 for condition in LIBRARY]
 EVERYONE = models(13)
 PAST = scored(EVERYONE[1:], NOISY)
 
@@ -98,14 +98,14 @@ def test_without_past_scores_it_is_wide() -> None:
 def test_order_does_not_matter() -> None:
     """Else the same facts would give two answers."""
     rng = np.random.default_rng(3)
-    cells, past = rng.permutation(len(LIBRARY)), rng.permutation(len(PAST))
+    conditions, past = rng.permutation(len(LIBRARY)), rng.permutation(len(PAST))
 
     def shuffled(figures: Figures) -> Figures:
-        return replace(figures, accuracies=tuple(figures.accuracies[i] for i in cells))
+        return replace(figures, accuracies=tuple(figures.accuracies[i] for i in conditions))
 
     one = estimate(LIBRARY, EVERYONE[0], PAST)
     other = estimate(
-        [LIBRARY[i] for i in cells],
+        [LIBRARY[i] for i in conditions],
         shuffled(EVERYONE[0]),
         [replace(PAST[i], figures=shuffled(PAST[i].figures)) for i in past],
     )
@@ -139,8 +139,8 @@ def test_any_figures_give_an_ordered_answer(
 
 @pytest.mark.parametrize("accuracy", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
-def test_one_cell_is_enough(accuracy: float, score: float) -> None:
-    """Else a library of one cell fails with a mathematical error."""
+def test_one_condition_is_enough(accuracy: float, score: float) -> None:
+    """Else a library of one condition fails with a mathematical error."""
     past = [PastScore(Figures("p", (0.8,)), score)]
     found = estimate(LIBRARY[:1], Figures("t", (accuracy,)), past)
     assert 0 <= found.low <= found.median <= found.high <= 1
@@ -240,7 +240,7 @@ def test_beliefs_are_worded_as_such() -> None:
 
 def test_a_library_without_recipes_is_said() -> None:
     """Else an error twice as large comes as a surprise."""
-    plain = [cell for cell in LIBRARY if not cell.composite]
+    plain = [condition for condition in LIBRARY if not condition.composite]
     figures = replace(EVERYONE[0], accuracies=EVERYONE[0].accuracies[:-1])
     assert any("several kinds of damage" in s for s in estimate(plain, figures).assumed)
 
@@ -252,7 +252,7 @@ NAN = replace(GOOD, accuracies=(float("nan"), *GOOD.accuracies[1:]))
 @pytest.mark.parametrize(
     ("library", "figures", "past", "target", "said"),
     [
-        ((), GOOD, [], Target(), "at least one cell"),
+        ((), GOOD, [], Target(), "at least one condition"),
         (LIBRARY + LIBRARY[:1], GOOD, [], Target(), "'clean' twice"),
         (LIBRARY, NAN, [], Target(), "from 0 to 1, received nan"),
         (LIBRARY, replace(GOOD, accuracies=(0.5,)), [], Target(), "received 1"),
@@ -267,7 +267,7 @@ NAN = replace(GOOD, accuracies=(float("nan"), *GOOD.accuracies[1:]))
     ],
 )
 def test_what_cannot_be_used_is_refused(
-    library: Sequence[LibraryCell],
+    library: Sequence[LibraryCondition],
     figures: Figures,
     past: list[PastScore],
     target: Target,
@@ -280,23 +280,23 @@ def test_what_cannot_be_used_is_refused(
 
 def test_it_takes_milliseconds() -> None:
     """Else the card cannot refine on screen."""
-    cells = [LibraryCell(f"c{i}", f"f{i % 10}", i % 5 + 1) for i in range(110)]
+    conditions = [LibraryCondition(f"c{i}", f"f{i % 10}", i % 5 + 1) for i in range(110)]
     rng = np.random.default_rng(0)
     everyone = [Figures(f"m{i}", tuple(rng.uniform(0.5, 1, 110))) for i in range(21)]
     past = [PastScore(one, 0.8) for one in everyone[1:]]
     times = []
     for _ in range(5):
         start = time.process_time()
-        estimate(cells, everyone[0], past)
+        estimate(conditions, everyone[0], past)
         times.append(time.process_time() - start)
     assert min(times) < 0.1
 
 
 def test_few_images_are_no_profile() -> None:
-    """Else chance in a few images looks like contrast between cells: wide, yet told to stop."""
+    """Else chance in a few images looks like contrast between conditions: wide, yet told to stop."""
     rng = np.random.default_rng(0)
     images = 16
-    library = [LibraryCell(f"c{i}", f"f{i % 8}", i % 5 + 1) for i in range(80)]
+    library = [LibraryCondition(f"c{i}", f"f{i % 8}", i % 5 + 1) for i in range(80)]
     exact = [Figures(f"m{i}", tuple(rng.uniform(0.85, 0.99, 80))) for i in range(2)]
     drawn = [
         Figures(m.name, tuple(rng.binomial(images, m.accuracies) / images), (images,) * 80)
@@ -309,12 +309,17 @@ def test_few_images_are_no_profile() -> None:
     assert unsure.finite_share > 0.1
 
 
-def many(scores: int, zips: int, cells: int = 100) -> tuple[list[LibraryCell], list[PastScore]]:
+def many(
+    scores: int, zips: int, conditions: int = 100
+) -> tuple[list[LibraryCondition], list[PastScore]]:
     """So many scores of so many submissions, each scored again and again with some contradiction."""
     rng = np.random.default_rng(scores)
-    library = [LibraryCell(f"c{i}", f"f{i % 9}", 1 + i % 5, composite=i > 50) for i in range(cells)]
-    rows = [tuple(row.tolist()) for row in rng.uniform(0.2, 0.99, (zips, cells))]
-    made = [Figures(f"m{i}", row, (64,) * cells) for i, row in enumerate(rows)]
+    library = [
+        LibraryCondition(f"c{i}", f"f{i % 9}", 1 + i % 5, composite=i > 50)
+        for i in range(conditions)
+    ]
+    rows = [tuple(row.tolist()) for row in rng.uniform(0.2, 0.99, (zips, conditions))]
+    made = [Figures(f"m{i}", row, (64,) * conditions) for i, row in enumerate(rows)]
     values = [float(np.clip(np.mean(made[i % zips].accuracies) + 0.05 * rng.normal(), 0, 1))
               for i in range(scores)]  # fmt: skip
     return library, [PastScore(made[i % zips], v, 2, 2000) for i, v in enumerate(values)]
@@ -346,7 +351,7 @@ def test_a_thousand_past_scores_take_seconds_for_all_rounds() -> None:
 @pytest.mark.parametrize("scores", [2, 5, 40, 81, 82, 83])
 def test_one_left_out_of_all_is_as_if_it_had_never_been(scores: int) -> None:
     """`rank` gives another estimate of a zip that has a score than `local-eval` does."""
-    library, past = many(scores, scores, cells=40)  # from 81 scores on, by the unknowns
+    library, past = many(scores, scores, conditions=40)  # from 81 scores on, by the unknowns
     target = Target(hidden=2000, decimals=2)
     whole = Estimator(library, past, Target(hidden=2000))
     for place in {0, scores // 2, scores - 1}:

@@ -90,9 +90,9 @@ def test_levels_are_dirichlet_moments() -> None:
     accuracies = np.array([[0.9, 0.8, 0.5, 0.7, 0.6, 0.95], [0.8, 0.8, 0.6, 0.9, 0.3, 0.9]])
     rng = np.random.default_rng(0)
     concentration = 4.0
-    cells = rng.dirichlet(concentration * prior.mean, 400_000) @ accuracies.T
+    conditions = rng.dirichlet(concentration * prior.mean, 400_000) @ accuracies.T
     wanted = accuracies @ prior.levels[2].matrix @ accuracies.T / (1 + concentration)
-    assert np.cov(cells.T) == pytest.approx(wanted, rel=0.02)
+    assert np.cov(conditions.T) == pytest.approx(wanted, rel=0.02)
     shares = rng.dirichlet(np.full(3, concentration / 3), 400_000)
     means = np.array([accuracies[:, :3].mean(1), accuracies[:, 3:5].mean(1), accuracies[:, 5]])
     wanted = accuracies @ prior.levels[0].matrix @ accuracies.T / (1 + concentration)

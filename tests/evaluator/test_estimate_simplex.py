@@ -17,7 +17,7 @@ def test_without_scores_nothing_is_learnt() -> None:
 
 
 def test_they_are_shares_even_where_the_scores_ask_for_more() -> None:
-    """Else the prediction leaves what any mixture of the cells can give."""
+    """Else the prediction leaves what any mixture of the conditions can give."""
     accuracies = np.array([[0.9, 0.5, 0.1], [0.8, 0.4, 0.3]])
     found = shares(accuracies, np.array([0.99, 0.95]), EXPECTED)
     assert found.sum() == pytest.approx(1)

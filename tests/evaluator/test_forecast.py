@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
-from evaluator.estimate.inputs import Figures, LibraryCell, PastScore, Target
+from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
 from evaluator.estimate.words import chance, explained, headline
 from evaluator.forecast import as_prediction
 
-CELLS = [LibraryCell(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)]
+CONDITIONS = [
+    LibraryCondition(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)
+]
 RNG = np.random.default_rng(4)
 SKILL = RNG.uniform(0.3, 0.9, 60)
 
@@ -34,7 +36,7 @@ def past(count: int, images: int | None) -> list[PastScore]:
 def test_more_images_leave_less_to_gain(count: int) -> None:
     """Else asking would never end, or end at once."""
     shares = [
-        estimate(CELLS, figures("x", images), past(count, 64), Target()).own_share
+        estimate(CONDITIONS, figures("x", images), past(count, 64), Target()).own_share
         for images in (4, 16, 64, 256, 4096)
     ]
     assert shares == sorted(shares, reverse=True)
@@ -44,15 +46,15 @@ def test_more_images_leave_less_to_gain(count: int) -> None:
 @pytest.mark.parametrize("images", [4, 64])
 def test_coarse_past_figures_do_not_keep_it_asking(images: int) -> None:
     """Else a past submission with few answers would make every new one ask all there is."""
-    coarse = estimate(CELLS, figures("x", 2000), past(6, images), Target())
+    coarse = estimate(CONDITIONS, figures("x", 2000), past(6, images), Target())
     assert coarse.own_share < TOLERANCE
-    exact = estimate(CELLS, figures("x", None), past(6, images), Target())
+    exact = estimate(CONDITIONS, figures("x", None), past(6, images), Target())
     assert exact.own_share == pytest.approx(0, abs=1e-9)
 
 
 def test_the_store_keeps_what_was_said() -> None:
     """Else the history would compare scores with something else than was shown."""
-    made = estimate(CELLS, figures("x", 100), past(5, 100), Target(phase=""))
+    made = estimate(CONDITIONS, figures("x", 100), past(5, 100), Target(phase=""))
     kept = as_prediction(made, "dev")
     assert (kept.value, kept.low, kept.high) == (made.median, made.low, made.high)
     assert (kept.known, kept.phase) == (5, "dev")
@@ -76,7 +78,7 @@ def test_chances_are_never_certain(share: float, said: str) -> None:
 
 def made(count: int) -> Estimate:
     """An estimate from so many past scores."""
-    return estimate(CELLS, figures("x", 50), past(count, 50), Target())
+    return estimate(CONDITIONS, figures("x", 50), past(count, 50), Target())
 
 
 def test_the_card_says_what_it_rests_on() -> None:

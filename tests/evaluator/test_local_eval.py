@@ -38,16 +38,16 @@ def submission(folder: Path, source: str, extra: Mapping[str, str] | None = None
 
 
 @pytest.fixture(scope="module")
-def cells() -> Dataset:
+def conditions() -> Dataset:
     """A few drawn cells."""
     return synthetic(48, seed=1)
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: Dataset) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Dataset) -> Path:
     """Work in a folder that holds training_set.npz."""
     monkeypatch.chdir(tmp_path)
-    save(cells, tmp_path / "training_set.npz")
+    save(conditions, tmp_path / "training_set.npz")
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def test_every_figure_carries_the_flag_when_no_split_is_known(
     submission(here, ORACLE)
     main(["--corrupt", "light"])
     shown = capsys.readouterr().out
-    for title in ("under 'light' †", "severity †", "by class †", "Worst cells †"):
+    for title in ("under 'light' †", "severity †", "by class †", "Worst conditions †"):
         assert title in shown
 
 
@@ -220,13 +220,13 @@ def test_json_on_standard_output_is_json_alone(
     assert main(["--corrupt", "shot_noise:2", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["split"] == "unknown"
-    assert [cell["name"] for cell in found["benchmark"]["cells"]] == ["shot_noise:2"]
+    assert [condition["name"] for condition in found["benchmark"]["cells"]] == ["shot_noise:2"]
 
 
-def test_the_three_lines_of_a_notebook(here: Path, cells: Dataset) -> None:
+def test_the_three_lines_of_a_notebook(here: Path, conditions: Dataset) -> None:
     """Else a notebook would need the command line."""
     path = submission(here, ORACLE)
-    report = local_eval(path, cells.images, cells.labels, corrupt="light")
+    report = local_eval(path, conditions.images, conditions.labels, corrupt="light")
     assert isinstance(report, Report)
     assert report.scores is not None
     shown = report._repr_html_()
@@ -238,32 +238,32 @@ def test_the_three_lines_of_a_notebook(here: Path, cells: Dataset) -> None:
     )
 
 
-def test_foreign_words_are_escaped_in_html(here: Path, cells: Dataset) -> None:
+def test_foreign_words_are_escaped_in_html(here: Path, conditions: Dataset) -> None:
     """Else a submission could run a script in the user's notebook."""
     path = submission(here, "raise RuntimeError('<script>alert(1)</script>')\n" + ORACLE)
-    shown = local_eval(path, cells, corrupt="light")._repr_html_()
+    shown = local_eval(path, conditions, corrupt="light")._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
 
 
-def test_an_unknown_option_is_named(here: Path, cells: Dataset) -> None:
+def test_an_unknown_option_is_named(here: Path, conditions: Dataset) -> None:
     """Else a typo would be ignored in silence."""
     with pytest.raises(EvaluationError, match="corupt"):
-        local_eval(submission(here, ORACLE), cells, corupt="light")
+        local_eval(submission(here, ORACLE), conditions, corupt="light")
 
 
-def test_the_validation_side_is_found_beside_the_zip(here: Path, cells: Dataset) -> None:
+def test_the_validation_side_is_found_beside_the_zip(here: Path, conditions: Dataset) -> None:
     """Else the score would be that of learnt images."""
     path = submission(here, ORACLE)
-    sides = split(cells, 0.25, seed=0)
+    sides = split(conditions, 0.25, seed=0)
     sides.save(here / "submission.split.json")
-    report = local_eval(path, cells, corrupt="light")
+    report = local_eval(path, conditions, corrupt="light")
     assert report.source.split == "validation"
     assert report.scores is not None
     assert report.scores.validation.accuracy.n == len(sides.validation)
 
 
-def test_labels_never_reach_the_child(here: Path, cells: Dataset) -> None:
+def test_labels_never_reach_the_child(here: Path, conditions: Dataset) -> None:
     """Else a submission could read the truth."""
     spy = """
 import numpy as np, pathlib, os, sys
@@ -278,7 +278,7 @@ class Model:
         assert "labels" not in str(os.environ)
         return np.arange(len(X)) % 8
 """
-    report = local_eval(submission(here, spy), cells, corrupt="light")
+    report = local_eval(submission(here, spy), conditions, corrupt="light")
     assert report.scores is not None, report.findings
 
 

@@ -40,7 +40,7 @@ Shuffle = Any  # of a plan and questions: those questions in the order that is g
 def before(plan: Plan, asked: Questions) -> Questions:
     """The order as it was while a public seed alone decided it."""
     order = np.random.default_rng((plan.whole.seed, 5, len(asked))).permutation(len(asked))
-    return Questions(asked.rows[order], asked.cells[order])
+    return Questions(asked.rows[order], asked.conditions[order])
 
 
 def with_zero(plan: Plan, asked: Questions) -> Questions:
@@ -61,10 +61,10 @@ def guessed(plan: Plan, options: Options, shuffle: Shuffle, known: int = 0) -> l
     seen, labels = set[int](), list[int]()
     for part in plan.rounds(options):
         wanted = plan.wanted(part)
-        codes = wanted.rows * len(plan.texts) + wanted.cells
+        codes = wanted.rows * len(plan.texts) + wanted.conditions
         new = np.array([code not in seen for code in codes.tolist()], bool)
         seen |= set(codes.tolist())
-        asked = shuffle(plan, Questions(wanted.rows[new], wanted.cells[new]))
+        asked = shuffle(plan, Questions(wanted.rows[new], wanted.conditions[new]))
         labels += plan.data.labels[asked.rows].tolist()
     return labels[known:]
 
@@ -188,8 +188,8 @@ def placed(plan: Plan, asked: Questions, secret: int) -> NDArray[np.int64]:
     """Where each of the questions comes, int64 `(m,)`."""
     width = len(plan.texts)
     order = plan.shuffled(asked, secret)
-    where = {code: at for at, code in enumerate((order.rows * width + order.cells).tolist())}
-    return np.array([where[code] for code in (asked.rows * width + asked.cells).tolist()])
+    where = {code: at for at, code in enumerate((order.rows * width + order.conditions).tolist())}
+    return np.array([where[code] for code in (asked.rows * width + asked.conditions).tolist()])
 
 
 def test_a_place_tells_neither_damage_nor_family_nor_class_nor_image(tmp_path: Path) -> None:
@@ -197,10 +197,12 @@ def test_a_place_tells_neither_damage_nor_family_nor_class_nor_image(tmp_path: P
     path = blind(tmp_path / "x.zip", [])
     plan = make_plan(path, DATA, Options(corrupt="heavy"))
     asked = plan.wanted(Round(128, 8))
-    family = np.unique([cell.family for cell in plan.whole.cells], return_inverse=True)[1]
+    family = np.unique(
+        [condition.family for condition in plan.whole.conditions], return_inverse=True
+    )[1]
     kinds = {
-        "clean": asked.cells == 0,
-        "first family": family[asked.cells] == 1,
+        "clean": asked.conditions == 0,
+        "first family": family[asked.conditions] == 1,
         "class 0": plan.data.labels[asked.rows] == 0,
         "image 5": asked.rows == 5,
     }
@@ -219,7 +221,7 @@ def test_orders_of_other_questions_have_nothing_in_common(tmp_path: Path) -> Non
     plan = make_plan(blind(tmp_path / "x.zip", []), DATA, Options(corrupt="heavy"))
     asked = plan.wanted(Round(128, 8))
     half = len(asked) // 2
-    halves = [Questions(asked.rows[s], asked.cells[s]) for s in (slice(half), slice(half, 2 * half))]  # fmt: skip
+    halves = [Questions(asked.rows[s], asked.conditions[s]) for s in (slice(half), slice(half, 2 * half))]  # fmt: skip
     one, other = (np.argsort(placed(plan, part, 3)) for part in halves)
     assert (one == other).mean() < 0.02
 

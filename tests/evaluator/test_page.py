@@ -126,7 +126,7 @@ def test_a_missing_part_says_so(field: str, value: object, sentence: str) -> Non
 
 
 def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
-    """Else a run without the estimator's cells would show no map though it asked the cells."""
+    """Else a run without the estimator's conditions would show no map though it asked the conditions."""
     bare = replace(pages.small_report(), library=None, sweep=None)
     assert {row.name for row in grid(bare)} >= {"fog", "gaussian_noise", "rotate"}
     assert "--sweep asks all five" in said(to_page(bare))
@@ -236,8 +236,8 @@ def test_the_map_holds_what_was_counted() -> None:
     assert report.library is not None
     row = next(row for row in grid(report) if row.name == "fog")
     assert list(row.by_severity) == [1, 3, 5]
-    names = [cell.name for cell in report.library.benchmark.cells]
-    asked = report.library.questions.cells == names.index("fog:3")
+    names = [condition.name for condition in report.library.benchmark.conditions]
+    asked = report.library.questions.conditions == names.index("fog:3")
     assert row.by_severity[3].value == pytest.approx(report.library.right[asked].mean())
     assert row.by_severity[3].n == asked.sum()
     assert "fog, severity 3:" in str(heat_map(report))
@@ -248,7 +248,7 @@ def test_the_sweep_takes_the_place_of_fewer_images() -> None:
     """Else --sweep would change nothing, or count the same images twice."""
     report = pages.small_report()
     drawn = draw_benchmark(synthetic(20, seed=5), pages.grid_preset((2, 3)))
-    questions = pages.all_cells(drawn, 20)
+    questions = pages.all_conditions(drawn, 20)
     truth = drawn.data.labels[questions.rows]
     swept = replace(report, sweep=Sheet("a", "0" * 64, drawn, questions, truth))
     row = next(row for row in grid(swept) if row.name == "fog")
@@ -265,7 +265,7 @@ def test_the_gallery_shows_what_the_damage_did() -> None:
     found = picks(report.sheet)
     assert len(found) == 12
     assert len({pick.clean.tobytes() for pick in found}) == 12
-    assert len({pick.cell for pick in found}) > 6
+    assert len({pick.condition for pick in found}) > 6
     sheet = report.sheet
     for pick in found:
         assert pick.answer != pick.truth
@@ -273,10 +273,10 @@ def test_the_gallery_shows_what_the_damage_did() -> None:
             i for i, image in enumerate(sheet.benchmark.data.images)
             if np.array_equal(image, pick.clean)
         )  # fmt: skip
-        asked = (sheet.questions.rows == row) & (sheet.questions.cells == 0)
+        asked = (sheet.questions.rows == row) & (sheet.questions.conditions == 0)
         assert sheet.labels[asked] == pick.truth
-        cell = [c.name for c in sheet.benchmark.cells].index(pick.cell)
-        again = sheet.benchmark.images(cell, np.array([row]))[0]
+        condition = [c.name for c in sheet.benchmark.conditions].index(pick.condition)
+        again = sheet.benchmark.images(condition, np.array([row]))[0]
         assert np.array_equal(again, pick.corrupted)
 
 
@@ -345,7 +345,7 @@ def test_grey_images_are_shown() -> None:
     drawn = draw_benchmark(grey, resolve("fog:5"))
     questions = drawn.questions()
     truth = grey.labels[questions.rows]
-    given = np.where(questions.cells == 0, truth, (truth + 1) % 8)
+    given = np.where(questions.conditions == 0, truth, (truth + 1) % 8)
     shown = picks(Sheet("a", "0" * 64, drawn, questions, given))
     assert len(shown) == 12
     assert data_uri(shown[0].corrupted).startswith("data:image/png")

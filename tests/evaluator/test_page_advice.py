@@ -11,7 +11,7 @@ import pytest
 
 import corruptions
 from corruptions.chain import validate
-from corruptions.presets import Cell, Step, resolve
+from corruptions.presets import Condition, Step, resolve
 from evaluator.report.result import Score
 from evaluator.report.training import ADVICE, AFTERWARDS, WEAK, advise, layers, specs
 from evaluator.tallies import FamilyLoss
@@ -78,7 +78,7 @@ def test_layers_that_older_keras_lacks_are_marked() -> None:
 def test_advice_on_several_kinds_at_once_shows_several() -> None:
     """Else the example would not do what the sentence says."""
     (spec,) = re.findall(r'batches, "([^"]+)"', ADVICE["composite"])
-    assert len(resolve(spec).cells[0].steps) > 1
+    assert len(resolve(spec).conditions[0].steps) > 1
 
 
 def test_only_losses_beyond_chance_count() -> None:
@@ -93,6 +93,6 @@ def test_only_losses_beyond_chance_count() -> None:
 
 def test_a_family_of_ones_own_gets_its_own_chain() -> None:
     """Else a user's own preset would get no advice, or somebody else's."""
-    cell = Cell("lens", "optics", (Step("fog", 2), Step("pixelate", 4)), 1.0)
-    (one,) = advise([loss("optics", 0.02, 0.05, 0.08)], (cell,))
+    condition = Condition("lens", "optics", (Step("fog", 2), Step("pixelate", 4)), 1.0)
+    (one,) = advise([loss("optics", 0.02, 0.05, 0.08)], (condition,))
     assert "corrupt_tf(batches, 'fog:2+pixelate:4')" in one.sentence

@@ -123,10 +123,10 @@ def test_a_notebooks_theme_decides(browser: Browser, tmp_path: Path, name: str) 
         "JSON.stringify(['.rehearsal', '.rehearsal section', '.rehearsal td'].map(s => "
         "{const c = getComputedStyle(document.querySelector(s)); return [c.backgroundColor, c.color]}))"
     )
-    ground, card, cell = json.loads(found)
+    ground, card, condition = json.loads(found)
     assert ground[0] == rgb(palette["ground"])
     assert card[0] == rgb(palette["card"])
-    assert cell[1] == rgb(palette["ink"])
+    assert condition[1] == rgb(palette["ink"])
     assert browser.value("document.documentElement.scrollWidth") <= 900
     if KEEP:
         (Path(KEEP) / f"notebook-{name.replace(' ', '-')}.png").write_bytes(browser.screenshot())

@@ -36,7 +36,7 @@ def test_text_reads_on_every_ground(scheme: str, ground: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_figures_read_on_every_step_of_the_map(scheme: str) -> None:
-    """Else the numbers of the worst or the best cells could not be read."""
+    """Else the numbers of the worst or the best conditions could not be read."""
     steps = SCHEMES[scheme][1]
     assert len(steps) == len(STEPS) + 1
     assert all(contrast(fill, ink) >= AA for fill, ink in steps)
@@ -62,7 +62,7 @@ STEP_ROWS = [(0.0, 0), (0.29, 0), (0.3, 1), (0.94, 7), (0.95, 8), (1.0, 8)]
 
 @pytest.mark.parametrize(("accuracy", "step"), STEP_ROWS)
 def test_a_step_holds_its_lower_edge(accuracy: float, step: int) -> None:
-    """Else the key would name other accuracies than the cells have."""
+    """Else the key would name other accuracies than the conditions have."""
     assert heat_step(accuracy) == step
 
 

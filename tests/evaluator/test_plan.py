@@ -1,4 +1,4 @@
-"""What is asked, in which order: rounds, the library's cells, each question once."""
+"""What is asked, in which order: rounds, the library's conditions, each question once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evaluator.plan import (
     DRAWS,
     Plan,
     Round,
-    cell_order,
+    condition_order,
     described,
     library,
     make_plan,
@@ -25,50 +25,50 @@ from evaluator.plan import (
     prefix,
 )
 
-CELLS = synthetic(40, seed=3)
+CONDITIONS = synthetic(40, seed=3)
 
 
 def planned(**options: object) -> Plan:
     """A plan on all drawn cells."""
-    return plan_on(Choice(CELLS, "all", ()), replace(Options(), **options))  # type: ignore[arg-type]  # checked by mypy at Options
+    return plan_on(Choice(CONDITIONS, "all", ()), replace(Options(), **options))  # type: ignore[arg-type]  # checked by mypy at Options
 
 
 def chain(steps: tuple[object, ...]) -> str:
-    """A cell's steps as text."""
+    """A condition's steps as text."""
     return "+".join(f"{step.corruption}:{step.severity}" for step in steps)  # type: ignore[attr-defined]  # presets.Step
 
 
 def test_the_library_is_what_its_name_promises() -> None:
-    """Else past and new submissions would be estimated from different cells."""
-    found = {chain(cell.steps) for cell in library().cells}
-    wanted = {chain(c.steps) for name in ("heavy", "an2dl-2024") for c in resolve(name).cells}
+    """Else past and new submissions would be estimated from different conditions."""
+    found = {chain(condition.steps) for condition in library().conditions}
+    wanted = {chain(c.steps) for name in ("heavy", "an2dl-2024") for c in resolve(name).conditions}
     wanted |= {f"{name}:{level}" for name in table_names() for level in (1, 3, 5)}
     assert found == wanted
-    assert len(found) == len(library().cells)
+    assert len(found) == len(library().conditions)
     assert library().name == LIBRARY
 
 
 @pytest.mark.parametrize("cells", [8, 19, 95, 99, 100])
 @pytest.mark.parametrize("draws", [1, 8, 19])
-def test_cells_are_dealt_evenly_and_nested(cells: int, draws: int) -> None:
-    """Else some cells would rest on a handful of images, and their accuracy on luck."""
-    if draws > cells:
+def test_conditions_are_dealt_evenly_and_nested(conditions: int, draws: int) -> None:
+    """Else some conditions would rest on a handful of images, and their accuracy on luck."""
+    if draws > conditions:
         return
-    order = cell_order(200, cells, draws, seed=1)
-    assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(cells), (200, 1)))
-    cycle = -(-cells // draws)
+    order = condition_order(200, conditions, draws, seed=1)
+    assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(conditions), (200, 1)))
+    cycle = -(-conditions // draws)
     for images in (cycle, 2 * cycle):
         if images <= 200:
-            counts = np.bincount(order[:images, :draws].ravel(), minlength=cells)
+            counts = np.bincount(order[:images, :draws].ravel(), minlength=conditions)
             assert counts.min() >= images // cycle
             assert counts.max() <= 2 * (images // cycle)
-    assert np.array_equal(cell_order(50, cells, draws, seed=1), order[:50])
-    assert not np.array_equal(cell_order(200, cells, draws, seed=2), order)
+    assert np.array_equal(condition_order(50, conditions, draws, seed=1), order[:50])
+    assert not np.array_equal(condition_order(200, conditions, draws, seed=2), order)
 
 
-def test_images_of_one_class_do_not_meet_the_same_cells() -> None:
-    """Else a cell's accuracy would be that of one class: images come class by class in turn."""
-    order = cell_order(8 * 130, 99, DRAWS, seed=0)
+def test_images_of_one_class_do_not_meet_the_same_conditions() -> None:
+    """Else a condition's accuracy would be that of one class: images come class by class in turn."""
+    order = condition_order(8 * 130, 99, DRAWS, seed=0)
     labels = np.arange(8 * 130) % 8
     counts = np.zeros((99, 8))
     for label in range(8):
@@ -89,14 +89,14 @@ def test_rounds_grow(images: int) -> None:
     sizes = [(part.images, part.draws) for part in rounds]
     assert sizes == sorted(set(sizes))
     assert sizes[0] == (min(images, 128), DRAWS)
-    assert sizes[-1] == (images, len(library().cells))
+    assert sizes[-1] == (images, len(library().conditions))
 
 
 def test_without_an_estimate_there_is_one_round() -> None:
     """Else the platform's one call of predict would be several here, for nothing."""
     assert planned(estimate=False).rounds(Options(estimate=False)) == [Round(40, 0)]
     full = replace(Options(), full=True)
-    assert planned(full=True).rounds(full) == [Round(40, len(library().cells))]
+    assert planned(full=True).rounds(full) == [Round(40, len(library().conditions))]
 
 
 @pytest.mark.parametrize("corrupt", ["clean", "fog:3", "heavy", "an2dl-2024", LIBRARY])
@@ -104,14 +104,14 @@ def test_every_question_is_asked_once(corrupt: str) -> None:
     """Else time would go into answers that are known."""
     plan = planned(corrupt=corrupt, sweep=True)
     asked = plan.wanted(Round(40, DRAWS))
-    pairs = set(zip(asked.rows.tolist(), asked.cells.tolist(), strict=True))
+    pairs = set(zip(asked.rows.tolist(), asked.conditions.tolist(), strict=True))
     assert len(pairs) == len(asked)
     for name, benchmark in plan.benchmarks():
         part = plan.questions(name, Round(40, DRAWS))
-        places = plan.places[name][part.cells]
+        places = plan.places[name][part.conditions]
         assert set(zip(part.rows.tolist(), places.tolist(), strict=True)) <= pairs
-        for cell, place in zip(benchmark.cells, plan.places[name], strict=True):
-            assert chain(cell.steps) == chain(plan.whole.cells[place].steps)
+        for condition, place in zip(benchmark.conditions, plan.places[name], strict=True):
+            assert chain(condition.steps) == chain(plan.whole.conditions[place].steps)
 
 
 def test_rounds_are_nested() -> None:
@@ -120,7 +120,7 @@ def test_rounds_are_nested() -> None:
     seen: set[tuple[int, int]] = set()
     for part in (Round(10, 8), Round(40, 8), Round(40, 16), Round(40, 99)):
         asked = plan.wanted(part)
-        pairs = set(zip(asked.rows.tolist(), asked.cells.tolist(), strict=True))
+        pairs = set(zip(asked.rows.tolist(), asked.conditions.tolist(), strict=True))
         assert seen < pairs
         seen = pairs
 
@@ -131,8 +131,10 @@ def test_the_shuffle_is_seeded_and_whole() -> None:
     asked = plan.wanted(Round(40, 8))
     first, second = plan.shuffled(asked, 7), plan.shuffled(asked, 7)
     assert np.array_equal(first.rows, second.rows)
-    width = len(plan.whole.cells)
-    assert sorted(first.rows * width + first.cells) == sorted(asked.rows * width + asked.cells)
+    width = len(plan.whole.conditions)
+    assert sorted(first.rows * width + first.conditions) == sorted(
+        asked.rows * width + asked.conditions
+    )
     assert not np.array_equal(first.rows, asked.rows)
 
 
@@ -144,19 +146,19 @@ def test_a_prefix_holds_its_images_alone() -> None:
     assert np.array_equal(first.data.ids, plan.data.ids[:7])
 
 
-def test_the_estimate_knows_the_clean_cell_and_the_chains() -> None:
+def test_the_estimate_knows_the_clean_condition_and_the_chains() -> None:
     """Else clean images would count as damage, and chains as single corruptions."""
-    cells = described(planned().library.cells)  # type: ignore[union-attr]  # options ask for it
-    assert cells[0].clean
-    assert sum(cell.clean for cell in cells) == 1
-    assert {c.name for c in cells if c.composite} == {
-        c.name for c in library().cells if len(c.steps) > 1
+    conditions = described(planned().library.conditions)  # type: ignore[union-attr]  # options ask for it
+    assert conditions[0].clean
+    assert sum(condition.clean for condition in conditions) == 1
+    assert {c.name for c in conditions if c.composite} == {
+        c.name for c in library().conditions if len(c.steps) > 1
     }
 
 
 def test_the_plan_of_a_zip_follows_its_split(tmp_path: Path) -> None:
     """Else a model would be asked about the images it has learnt."""
-    sides = split(CELLS, seed=0)
+    sides = split(CONDITIONS, seed=0)
     sides.save(tmp_path / "split.json")
-    plan = make_plan(tmp_path / "submission.zip", CELLS, Options())
+    plan = make_plan(tmp_path / "submission.zip", CONDITIONS, Options())
     assert set(plan.data.ids) <= set(sides.validation.ids)

@@ -19,12 +19,12 @@ from evaluator.comparison.ranking import (
     used_today,
 )
 from evaluator.estimate.estimate import estimate
-from evaluator.estimate.inputs import Figures, LibraryCell
+from evaluator.estimate.inputs import Figures, LibraryCondition
 from evaluator.report.result import Score
 from evaluator.store.rows import LeaderboardScore, Submission
 
 UNKNOWN = Uploads(None, 0)
-SOME = estimate([LibraryCell("clean", "clean", 0, clean=True)], Figures("a", (0.9,)))
+SOME = estimate([LibraryCondition("clean", "clean", 0, clean=True)], Figures("a", (0.9,)))
 
 
 def entry(

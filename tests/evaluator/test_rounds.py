@@ -134,7 +134,7 @@ def _answers(path: Path) -> int:
             count
             for found in store.submissions()
             for run in store.runs(found.sha256)
-            for count in store.cells(run).values()
+            for count in store.conditions(run).values()
         )
 
 
@@ -217,7 +217,10 @@ def test_a_sweep_asks_every_severity(tmp_path: Path) -> None:
     """Else the heatmap would have holes."""
     report = local_eval(submission(tmp_path), DATA, corrupt="fog:3", sweep=True, estimate=False)
     assert report.sweep is not None
-    asked = {report.sweep.benchmark.cells[cell].name for cell in report.sweep.questions.cells}
+    asked = {
+        report.sweep.benchmark.conditions[condition].name
+        for condition in report.sweep.questions.conditions
+    }
     assert len(asked) == 96
 
 
@@ -226,7 +229,7 @@ def test_asking_ends_when_more_would_not_help(tmp_path: Path) -> None:
     path = submission(tmp_path)
     first = local_eval(path, DATA, store=NO_STORE)
     strict = local_eval(path, DATA, tolerance=0.0, store=NO_STORE)
-    assert strict.asked == len(DATA) * (1 + len(library().cells))
+    assert strict.asked == len(DATA) * (1 + len(library().conditions))
     assert first.asked < strict.asked / 4
     assert first.estimate is not None
     assert strict.estimate is not None
@@ -258,7 +261,7 @@ def test_several_zips_answer_the_same_questions(tmp_path: Path) -> None:
     sheets = answered(paths, DATA, CHALLENGE, Options(corrupt="heavy"))
     for sheet in sheets[1:]:
         assert np.array_equal(sheet.questions.rows, sheets[0].questions.rows)
-        assert np.array_equal(sheet.questions.cells, sheets[0].questions.cells)
+        assert np.array_equal(sheet.questions.conditions, sheets[0].questions.conditions)
     assert not np.array_equal(sheets[0].labels, sheets[2].labels)
     stored = stored_sheets(paths, DATA, Options(corrupt="heavy"))
     for fresh, kept in zip(sheets, stored, strict=True):

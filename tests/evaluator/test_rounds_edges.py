@@ -67,7 +67,8 @@ def test_a_past_submission_is_not_asked_everything(tmp_path: Path) -> None:
     assert [line.name for line in report.past] == ["side24.zip"]
     with Store.open(find_store()) as store:
         asked = {
-            s.name: sum(store.cells(store.runs(s.sha256)[0]).values()) for s in store.submissions()
+            s.name: sum(store.conditions(store.runs(s.sha256)[0]).values())
+            for s in store.submissions()
         }
     assert asked["side24.zip"] <= asked["side8.zip"] <= 20 * len(DATA)
 
@@ -131,7 +132,7 @@ def test_past_figures_are_of_the_shown_preset_or_missing(tmp_path: Path) -> None
     """Else the plot would show the library's mean as the benchmark's."""
     old, new = submission(tmp_path, 24), submission(tmp_path, 8)
     recorded(old, 0.55)
-    shown = "fog:3+shot_noise:2"  # no cell of the library
+    shown = "fog:3+shot_noise:2"  # no condition of the library
     report = local_eval(new, DATA, corrupt=shown)
     assert [line.benchmark for line in report.past] == [None]
     assert "No benchmark figure of side24.zip" in to_page(report)
@@ -177,11 +178,11 @@ def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:
     assert "was tried on" not in "\n".join(fresh.source.notes)
 
 
-def test_everything_is_every_cell_of_the_preset(tmp_path: Path) -> None:
+def test_everything_is_every_condition_of_the_preset(tmp_path: Path) -> None:
     """Else `--full` would show a sample of the benchmark."""
     report = local_eval(submission(tmp_path), DATA, corrupt="heavy", full=True, estimate=False)
     assert report.sheet is not None
-    assert len(report.sheet.questions.rows) == len(DATA) * len(report.sheet.benchmark.cells)
+    assert len(report.sheet.questions.rows) == len(DATA) * len(report.sheet.benchmark.conditions)
 
 
 def test_labels_of_another_challenge_are_refused(tmp_path: Path) -> None:

@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from codabench_rehearsal.images import Dataset
-from corruptions.presets import Cell, Preset, Step
+from corruptions.presets import Condition, Preset, Step
 from evaluator.metrics import score, wilson
 from evaluator.plan import Benchmark, Questions
 
 CLASSES = 4
-NOISE = Cell("noise", "noise", (Step("gaussian_noise", 3),), 0.75)
-FOG = Cell("fog", "weather", (Step("fog", 5),), 0.25)
+NOISE = Condition("noise", "noise", (Step("gaussian_noise", 3),), 0.75)
+FOG = Condition("fog", "weather", (Step("fog", 5),), 0.25)
 
 
 def bench(count: int, seed: int = 0) -> tuple[Benchmark, Questions, NDArray[np.int64]]:
-    """A benchmark of two cells on tiny images, its questions, and the true answer to each."""
+    """A benchmark of two conditions on tiny images, its questions, and the true answer to each."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, count)
     data = Dataset(np.zeros((count, 2, 2, 3), np.uint8), labels, np.arange(count))
     preset = Preset("two", (NOISE, FOG), 2, "")
-    clean = Cell("clean", "clean", (), 0.0)
+    clean = Condition("clean", "clean", (), 0.0)
     dealt = np.tile(np.array([1, 2]), (count, 1))
     benchmark = Benchmark(data, preset, seed, (clean, NOISE, FOG), dealt)
     questions = benchmark.questions()
@@ -40,7 +40,7 @@ def test_figures_are_scikit_learns() -> None:
     benchmark, questions, truth = bench(300)
     given = answers(truth, np.random.default_rng(1).random(len(truth)) < 0.3)
     scores = score(benchmark, questions, given, CLASSES, "macro-F1")
-    clean = questions.cells == 0
+    clean = questions.conditions == 0
     part = scores.validation
     assert part.accuracy.value == pytest.approx(accuracy_score(truth[clean], given[clean]))
     assert part.balanced_accuracy == pytest.approx(
@@ -48,15 +48,15 @@ def test_figures_are_scikit_learns() -> None:
     )
     assert part.score.value == pytest.approx(f1_score(truth[clean], given[clean], average="macro"))
     assert part.recall == pytest.approx(recall_score(truth[clean], given[clean], average=None))
-    weights = np.where(questions.cells == 1, 0.75, 0.25)[~clean]
+    weights = np.where(questions.conditions == 1, 0.75, 0.25)[~clean]
     expected = accuracy_score(truth[~clean], given[~clean], sample_weight=weights)
     assert scores.benchmark.accuracy.value == pytest.approx(expected)
 
 
-def test_the_benchmark_weighs_cells_as_the_preset_says() -> None:
+def test_the_benchmark_weighs_conditions_as_the_preset_says() -> None:
     """Else "families equally weighted" would be a word only."""
     benchmark, questions, truth = bench(200)
-    scores = score(benchmark, questions, answers(truth, questions.cells == 2), CLASSES)
+    scores = score(benchmark, questions, answers(truth, questions.conditions == 2), CLASSES)
     assert scores.validation.accuracy.value == 1.0
     assert scores.benchmark.accuracy.value == pytest.approx(0.75)
     assert scores.gap.value == pytest.approx(0.25)
@@ -64,7 +64,7 @@ def test_the_benchmark_weighs_cells_as_the_preset_says() -> None:
         ("weather", 1.0),
         ("noise", 0.0),
     ]
-    assert [cell.name for cell in scores.worst(1)] == ["fog"]
+    assert [condition.name for condition in scores.worst(1)] == ["fog"]
 
 
 def test_intervals_cover_when_an_images_answers_fall_together() -> None:
@@ -74,7 +74,7 @@ def test_intervals_cover_when_an_images_answers_fall_together() -> None:
     for trial in range(trials):
         rng = np.random.default_rng(trial)
         benchmark, questions, truth = bench(150, seed=trial)
-        hard = rng.random(150) < 0.4  # a hard image is answered wrongly under every cell
+        hard = rng.random(150) < 0.4  # a hard image is answered wrongly under every condition
         scores = score(benchmark, questions, answers(truth, hard[questions.rows]), CLASSES)
         covered += scores.benchmark.accuracy.low <= 0.6 <= scores.benchmark.accuracy.high
     assert 0.88 <= covered / trials <= 0.99
@@ -100,6 +100,6 @@ def test_a_class_without_images_has_no_recall() -> None:
     ("right", "n", "low", "high"), [(8, 10, 0.490, 0.943), (0, 10, 0.0, 0.278)]
 )
 def test_wilson(right: int, n: int, low: float, high: float) -> None:
-    """Else the intervals of single cells would be wrong (values: Newcombe 1998's formula by hand)."""
+    """Else the intervals of single conditions would be wrong (values: Newcombe 1998's formula by hand)."""
     found = wilson(right, n)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)

@@ -15,12 +15,19 @@ from hypothesis import strategies as st
 from corruptions.presets import resolve
 from evaluator.store.answers import as_answers
 from evaluator.store.blocks import BrokenLabelsError, pack, unpack
-from evaluator.store.store import AnswerKey, Run, Store, StoreError, cell_text, environment_text
+from evaluator.store.store import (
+    AnswerKey,
+    Run,
+    Store,
+    StoreError,
+    condition_text,
+    environment_text,
+)
 from tests.evaluator.stores import KEY, RUN, SHA, store_at
 
 IDS = st.lists(st.integers(0, 2**62), unique=True, max_size=40)
 LABELS = st.integers(0, 2**32 - 1)
-FRESH = itertools.count()  # hypothesis repeats itself: each example gets a cell of its own
+FRESH = itertools.count()  # hypothesis repeats itself: each example gets a condition of its own
 FAST = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -63,7 +70,7 @@ def test_answers_come_back_in_the_order_asked(
     labels = data.draw(st.lists(LABELS, min_size=len(ids), max_size=len(ids)))
     asked = data.draw(st.permutations(ids))[: data.draw(st.integers(0, len(ids)))]
     with store_at(tmp_path / "s.sqlite") as store:
-        key = replace(KEY, cell=f"cell {next(FRESH)}")
+        key = replace(KEY, condition=f"condition {next(FRESH)}")
         store.put_answers(key, np.array(ids, np.int64), np.array(labels, np.int64))
         found = store.answers(key, np.array(asked, np.int64))
         assert found is not None
@@ -76,7 +83,7 @@ def test_a_longer_prefix_serves_a_shorter_one(tmp_path: Path, cuts: list[int], s
     """Else raising --images would ask again what is known, or lowering it would."""
     order, truth = np.random.default_rng(seed).permutation(60), np.arange(60) % 8
     with store_at(tmp_path / "s.sqlite") as store:
-        key = replace(KEY, cell=f"cell {next(FRESH)}")
+        key = replace(KEY, condition=f"condition {next(FRESH)}")
         for cut in cuts:
             new = store.missing(key, order[:cut])
             assert store.put_answers(key, new, truth[new]) == 0
@@ -90,17 +97,17 @@ def test_a_longer_prefix_serves_a_shorter_one(tmp_path: Path, cuts: list[int], s
 
 
 OTHERS = [
-    AnswerKey(replace(RUN, submission="b" * 64), KEY.cell),
-    AnswerKey(replace(RUN, environment="keras 3.4.2, python 3.11.7"), KEY.cell),
-    AnswerKey(replace(RUN, data="e" * 32), KEY.cell),
-    AnswerKey(replace(RUN, seed=1), KEY.cell),
-    AnswerKey(replace(RUN, seed=2**70), KEY.cell),
-    AnswerKey(replace(RUN, dtype="float32"), KEY.cell),
+    AnswerKey(replace(RUN, submission="b" * 64), KEY.condition),
+    AnswerKey(replace(RUN, environment="keras 3.4.2, python 3.11.7"), KEY.condition),
+    AnswerKey(replace(RUN, data="e" * 32), KEY.condition),
+    AnswerKey(replace(RUN, seed=1), KEY.condition),
+    AnswerKey(replace(RUN, seed=2**70), KEY.condition),
+    AnswerKey(replace(RUN, dtype="float32"), KEY.condition),
     AnswerKey(RUN, "tiny/fog:(1.5, 2)@2"),
 ]
 
 
-@pytest.mark.parametrize("other", OTHERS, ids=lambda key: f"{key.run.seed} {key.cell}")
+@pytest.mark.parametrize("other", OTHERS, ids=lambda key: f"{key.run.seed} {key.condition}")
 def test_nothing_is_served_under_another_key(tmp_path: Path, other: AnswerKey) -> None:
     """Else one submission, environment or corruption would get another's labels."""
     with store_at(tmp_path / "s.sqlite") as store:
@@ -120,14 +127,14 @@ def test_what_is_stored_stays_and_contradictions_are_counted(tmp_path: Path) -> 
 
 
 def test_a_block_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Else a failure half-way would leave a cell with some of its answers."""
+    """Else a failure half-way would leave a condition with some of its answers."""
     stranger = AnswerKey(replace(RUN, submission="c" * 64), "x")
     with store_at(tmp_path / "s.sqlite") as store:
         with pytest.raises(StoreError, match="not in the store"):
             store.put_block([(KEY, [1], [1]), (stranger, [1], [1])])
         assert len(store.stored(KEY)) == 0
-        store.put_block([(KEY, [1], [1]), (replace(KEY, cell="y"), [2], [2])])
-        assert store.cells(RUN) == {KEY.cell: 1, "y": 1}
+        store.put_block([(KEY, [1], [1]), (replace(KEY, condition="y"), [2], [2])])
+        assert store.conditions(RUN) == {KEY.condition: 1, "y": 1}
         assert store.runs(SHA) == (RUN,)
 
 
@@ -172,37 +179,42 @@ def test_a_forked_process_may_not_write(tmp_path: Path) -> None:
 
 
 def test_texts_of_keys_do_not_depend_on_names_or_order() -> None:
-    """Else renaming a cell, or another order of the versions, would lose all answers."""
-    cell = resolve("fog:3+shot_noise:2").cells[0]
-    renamed = replace(cell, name="mine", family="x", weight=0.1)
-    assert cell_text(renamed) == cell_text(cell) != cell_text(resolve("fog:2").cells[0])
-    assert cell_text(resolve("clean").cells[0]) == "clean"
+    """Else renaming a condition, or another order of the versions, would lose all answers."""
+    condition = resolve("fog:3+shot_noise:2").conditions[0]
+    renamed = replace(condition, name="mine", family="x", weight=0.1)
+    assert (
+        condition_text(renamed)
+        == condition_text(condition)
+        != condition_text(resolve("fog:2").conditions[0])
+    )
+    assert condition_text(resolve("clean").conditions[0]) == "clean"
     versions = {"python": "3.11.7", "keras": "3.4.1"}
     assert environment_text(versions) == environment_text(dict(reversed(versions.items())))
 
 
-def test_runs_and_cells_of_nobody_are_empty(tmp_path: Path) -> None:
+def test_runs_and_conditions_of_nobody_are_empty(tmp_path: Path) -> None:
     """Else the first run of a submission would end in a fault of ours."""
     with Store.open(tmp_path / "s.sqlite") as store:
         assert store.runs(SHA) == ()
-        assert store.cells(Run(SHA, "", "", 0)) == {}
+        assert store.conditions(Run(SHA, "", "", 0)) == {}
         assert store.answers(KEY, [1]) is None
         assert store.answers(KEY, []) is not None
 
 
-def test_a_run_is_read_at_once_as_it_is_cell_by_cell(tmp_path: Path) -> None:
+def test_a_run_is_read_at_once_as_it_is_condition_by_condition(tmp_path: Path) -> None:
     """Else past submissions would be counted by other answers than were stored."""
     with store_at(tmp_path / "s") as store:
         wanted = {"a": ([5, 900, 70_000], [1, 0, 7]), "b": ([], []), "c": ([0, 3], [300, 2])}
-        for cell, (ids, labels) in wanted.items():
-            store.put_answers(AnswerKey(RUN, cell), np.array(ids, int), np.array(labels, int))
+        for condition, (ids, labels) in wanted.items():
+            store.put_answers(AnswerKey(RUN, condition), np.array(ids, int), np.array(labels, int))
         store.put_answers(AnswerKey(RUN, "broken"), [1, 2], [3, 4])
         store._db.execute("UPDATE answers SET labels = x'00' WHERE cell = 'broken'")
         found = store.run_answers(RUN)
-        assert dict(zip(found.cells, found.counts.tolist(), strict=True)) == {
-            cell: len(store.stored(AnswerKey(RUN, cell))) for cell in store.cells(RUN)
+        assert dict(zip(found.conditions, found.counts.tolist(), strict=True)) == {
+            condition: len(store.stored(AnswerKey(RUN, condition)))
+            for condition in store.conditions(RUN)
         }
-        each = [store.stored(AnswerKey(RUN, cell)) for cell in found.cells]
+        each = [store.stored(AnswerKey(RUN, condition)) for condition in found.conditions]
         assert found.answers.ids.tolist() == [i for one in each for i in one.ids.tolist()]
         assert found.answers.labels.tolist() == [i for one in each for i in one.labels.tolist()]
         assert len(store.run_answers(Run(SHA, "", "", 0)).answers) == 0

@@ -17,29 +17,33 @@ from tests.evaluator.stores import KEY, RUN, SHA, key_of, store_at
 
 Labels = NDArray[np.int64]
 Told = list[tuple[AnswerKey, Labels, Labels]]
-CELLS, IMAGES = 6, 300
+CONDITIONS, IMAGES = 6, 300
 
 
 def _blocks(seed: int, size: int) -> Iterator[Told]:
-    """All answers of a run, in blocks, every image and cell once; the label follows from both."""
-    order = np.random.default_rng(seed).permutation(CELLS * IMAGES)
+    """All answers of a run, in blocks, every image and condition once; the label follows from both."""
+    order = np.random.default_rng(seed).permutation(CONDITIONS * IMAGES)
     for first in range(0, len(order), size):
-        cells, ids = np.divmod(order[first : first + size], IMAGES)
+        conditions, ids = np.divmod(order[first : first + size], IMAGES)
         yield [
-            (key_of(cell), ids[cells == cell], _labels(cell, ids[cells == cell]))
-            for cell in np.unique(cells)
+            (
+                key_of(condition),
+                ids[conditions == condition],
+                _labels(condition, ids[conditions == condition]),
+            )
+            for condition in np.unique(conditions)
         ]
 
 
-def _labels(cell: int, ids: Labels) -> Labels:
-    return np.asarray((7 * ids + cell) % 8, np.int64)
+def _labels(condition: int, ids: Labels) -> Labels:
+    return np.asarray((7 * ids + condition) % 8, np.int64)
 
 
 def _waiting(store: Store) -> int:
     return int(store._db.execute("SELECT count(*) FROM blocks").fetchone()[0])
 
 
-@pytest.mark.parametrize("size", [11, 37, 200, CELLS * IMAGES])
+@pytest.mark.parametrize("size", [11, 37, 200, CONDITIONS * IMAGES])
 def test_blocks_are_read_like_rows(tmp_path: Path, size: int) -> None:
     """An interrupted `--full` run asks answers again, or shows others."""
     waited, known = 0, 0
@@ -49,18 +53,20 @@ def test_blocks_are_read_like_rows(tmp_path: Path, size: int) -> None:
             known += sum(len(ids) for _, ids, _ in block)
             waited = max(waited, _waiting(store))
             assert store.run_answers(RUN).total == known
-    assert (waited > 0) == (size < IMAGES * CELLS // 2)
+    assert (waited > 0) == (size < IMAGES * CONDITIONS // 2)
     with Store.open(tmp_path / "s.sqlite") as store:
         found = store.run_answers(RUN)
-        assert sorted(found.cells) == [f"cell {cell}" for cell in range(CELLS)]
-        assert store.cells(RUN) == dict.fromkeys(found.cells, IMAGES)
+        assert sorted(found.conditions) == [
+            f"condition {condition}" for condition in range(CONDITIONS)
+        ]
+        assert store.conditions(RUN) == dict.fromkeys(found.conditions, IMAGES)
         (row,) = store.history()
-        assert (row.cells, row.answers) == (CELLS, CELLS * IMAGES)
-        assert np.array_equal(found.answers.ids, np.tile(np.arange(IMAGES), CELLS))
-        for cell in range(CELLS):
-            own = store.stored(key_of(cell))
-            assert np.array_equal(own.labels, _labels(cell, np.arange(IMAGES)))
-            assert len(store.missing(key_of(cell), np.arange(IMAGES + 1))) == 1
+        assert (row.conditions, row.answers) == (CONDITIONS, CONDITIONS * IMAGES)
+        assert np.array_equal(found.answers.ids, np.tile(np.arange(IMAGES), CONDITIONS))
+        for condition in range(CONDITIONS):
+            own = store.stored(key_of(condition))
+            assert np.array_equal(own.labels, _labels(condition, np.arange(IMAGES)))
+            assert len(store.missing(key_of(condition), np.arange(IMAGES + 1))) == 1
 
 
 def test_what_another_process_stored_is_seen(tmp_path: Path) -> None:
@@ -75,7 +81,7 @@ def test_what_another_process_stored_is_seen(tmp_path: Path) -> None:
             found = store.put_block(block, known)
             assert found == (len(blocks[12][0][1]) if number == 12 else 0)
             known += sum(len(ids) for _, ids, _ in block)
-        assert store.run_answers(RUN).total == CELLS * IMAGES
+        assert store.run_answers(RUN).total == CONDITIONS * IMAGES
         key, ids, labels = blocks[12][0]
         assert np.array_equal(store.answers(key, ids), (labels + 1) % 8)  # type: ignore[arg-type]
 
@@ -150,13 +156,13 @@ def test_four_times_the_blocks_take_four_times_as_long(tmp_path: Path) -> None:
         with store_at(tmp_path / f"{images}.sqlite") as store:
             used = time.process_time()
             for first in range(0, len(order), 4096):
-                cells, ids = np.divmod(order[first : first + 4096], images)
+                conditions, ids = np.divmod(order[first : first + 4096], images)
                 block = [
-                    (key_of(c), ids[cells == c], rng.integers(0, 8, (cells == c).sum()))
-                    for c in np.unique(cells)
+                    (key_of(c), ids[conditions == c], rng.integers(0, 8, (conditions == c).sum()))
+                    for c in np.unique(conditions)
                 ]
                 store.put_block(block, known)
-                known += len(cells)
+                known += len(conditions)
             return time.process_time() - used
 
     assert seconds(8_000) < 7 * seconds(2_000)  # sixteen times as long, were it quadratic

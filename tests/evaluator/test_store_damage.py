@@ -14,7 +14,7 @@ from codabench_rehearsal.console.temporary import remove_leftovers
 from evaluator.store.store import Store, StoreError
 from tests.evaluator.stores import SHA, as_if_on, child, in_mount, key_of, labels_of, store_at
 
-CELLS, SCORES, IMAGES, PAGE = 40, 30, range(400), 4096
+CONDITIONS, SCORES, IMAGES, PAGE = 40, 30, range(400), 4096
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with answers and scores, closed."""
     path = tmp_path_factory.mktemp("whole") / "store.sqlite"
     with store_at(path) as store:
-        for cell in range(CELLS):
-            store.put_answers(key_of(cell), IMAGES, labels_of(cell, len(IMAGES)))
+        for condition in range(CONDITIONS):
+            store.put_answers(key_of(condition), IMAGES, labels_of(condition, len(IMAGES)))
         for number in range(SCORES):
             other = store.add_submission(f"{number:064x}", f"{number}.zip")
             store.record_score(other, number / 100, 2)
@@ -39,11 +39,11 @@ def damaged(whole: Path, folder: Path, start: int, garbage: bytes) -> Path:
     return path
 
 
-def right_cells(store: Store) -> int:
-    """How many cells are there; each of them must be right."""
-    found = [store.answers(key_of(cell), IMAGES) for cell in range(CELLS)]
-    kept = [(cell, labels) for cell, labels in enumerate(found) if labels is not None]
-    assert all((labels == labels_of(cell, len(IMAGES))).all() for cell, labels in kept)
+def right_conditions(store: Store) -> int:
+    """How many conditions are there; each of them must be right."""
+    found = [store.answers(key_of(condition), IMAGES) for condition in range(CONDITIONS)]
+    kept = [(condition, labels) for condition, labels in enumerate(found) if labels is not None]
+    assert all((labels == labels_of(condition, len(IMAGES))).all() for condition, labels in kept)
     return len(kept)
 
 
@@ -57,7 +57,7 @@ def hurt_and_open(whole: Path, folder: Path, place: float, garbage: bytes) -> No
     path = damaged(whole, folder, int(place * whole.stat().st_size), garbage)
     before = path.read_bytes()
     with Store.open(path) as store:
-        right_cells(store)
+        right_conditions(store)
         store.add_submission(SHA, "submission.zip")
         store.put_answers(key_of(99), IMAGES, labels_of(99, len(IMAGES)))
         for kept in set_aside(path):
@@ -98,7 +98,7 @@ def test_what_can_be_read_is_kept(whole: Path, tmp_path: Path) -> None:
         (note,) = store.notes
         assert "the store was damaged" in note
         assert f"{len(store.scores())} leaderboard scores" in note
-        assert right_cells(store) > CELLS // 2
+        assert right_conditions(store) > CONDITIONS // 2
         assert len(store.scores()) > SCORES // 2
     assert len(set_aside(path)) == 1
     with Store.open(path) as store:

@@ -165,13 +165,13 @@ from tests.evaluator.stores import *
 path = Path(sys.argv[1]) / "s.sqlite"
 with store_at(path) as store:
     try:
-        for cell in range(10_000):
-            store.put_answers(key_of(cell), range(2000), labels_of(cell, 2000))
+        for condition in range(10_000):
+            store.put_answers(key_of(condition), range(2000), labels_of(condition, 2000))
     except ValueError as error:
         print(error)
 with Store.open(path) as store:
-    kept = [store.answers(key_of(n), range(2000)) for n in range(cell)]
-print(cell, store.notes, all((k == labels_of(n, 2000)).all() for n, k in enumerate(kept)))
+    kept = [store.answers(key_of(n), range(2000)) for n in range(condition)]
+print(condition, store.notes, all((k == labels_of(n, 2000)).all() for n, k in enumerate(kept)))
 """
     (tmp_path / "small").mkdir()
     said, kept = in_mount("-t tmpfs -o size=900k none", tmp_path / "small", code).splitlines()

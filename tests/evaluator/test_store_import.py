@@ -75,7 +75,7 @@ def test_importing_again_changes_nothing(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_kept(store: Store, tmp_path: Path) -> None:
-    """Else one odd cell would cost the sheet, or vanish unsaid."""
+    """Else one odd condition would cost the sheet, or vanish unsaid."""
     text = "name,score,date\na,0.5,\nb,<0.5,\nc,,\nd,0.7,soon\n,0.9,\ne\nf,0.6,\n"
     done = import_csv(store, sheet(tmp_path, text))
     assert (done.added, done.unscored, done.by_name) == (2, 2, ("a", "f"))
@@ -205,10 +205,13 @@ def test_a_spreadsheet_holds_figures_and_no_formulas(tmp_path: Path) -> None:
     with filled(tmp_path / "s.sqlite") as store:
         export_xlsx(store.history(), path)
     sheet = openpyxl.load_workbook(path).active
-    cells = dict(zip(COLUMNS, sheet[2], strict=True))
-    assert (cells["submission"].value, cells["submission"].data_type) == ("'=1+1.zip", "s")
-    assert (cells["score"].value, cells["score"].number_format) == (0.9, "0.00")
-    assert cells["note"].value == "bell\\x07"
+    conditions = dict(zip(COLUMNS, sheet[2], strict=True))
+    assert (conditions["submission"].value, conditions["submission"].data_type) == (
+        "'=1+1.zip",
+        "s",
+    )
+    assert (conditions["score"].value, conditions["score"].number_format) == (0.9, "0.00")
+    assert conditions["note"].value == "bell\\x07"
     assert (sheet.freeze_panes, sheet.max_row) == ("B2", 3)
 
 

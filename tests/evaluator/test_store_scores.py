@@ -209,7 +209,7 @@ def test_history_holds_a_score_against_what_was_expected_before_it(tmp_path: Pat
     assert second.score is not None
     assert second.prediction is not None
     assert (second.score.value, second.prediction.value) == (0.65, 0.6)
-    assert (second.cells, second.answers) == (1, 3)
+    assert (second.conditions, second.answers) == (1, 3)
     assert (third.submission, third.score) == (unscored, None)
     assert third.prediction is not None
     assert third.prediction.value == 0.8

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from codabench_rehearsal.images import Dataset
-from corruptions.presets import Cell, Preset, Step
+from corruptions.presets import Condition, Preset, Step
 from evaluator.ask import Sheet
 from evaluator.metrics import answer_weights, score
 from evaluator.plan import CLEAN, Benchmark, Questions
@@ -21,23 +21,25 @@ from evaluator.tallies import (
     mix_ups,
 )
 
-CELLS = (
-    Cell("noise", "noise", (Step("gaussian_noise", 3),), 0.5),
-    Cell("fog", "weather", (Step("fog", 5),), 0.3),
-    Cell("snow", "weather", (Step("snow", 5),), 0.2),
+CONDITIONS = (
+    Condition("noise", "noise", (Step("gaussian_noise", 3),), 0.5),
+    Condition("fog", "weather", (Step("fog", 5),), 0.3),
+    Condition("snow", "weather", (Step("snow", 5),), 0.2),
 )
 K = 3
 
 
 def sheet(count: int, wrong: tuple[float, ...], seed: int = 0) -> Sheet:
-    """Every image under every cell; the next class is answered with these chances."""
+    """Every image under every condition; the next class is answered with these chances."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, K, count)
     data = Dataset(np.zeros((count, 2, 2, 3), np.uint8), labels, np.arange(count))
     dealt = np.tile(np.arange(1, 4), (count, 1))
-    benchmark = Benchmark(data, Preset("three", CELLS, 3, ""), seed, (CLEAN, *CELLS), dealt)
+    benchmark = Benchmark(
+        data, Preset("three", CONDITIONS, 3, ""), seed, (CLEAN, *CONDITIONS), dealt
+    )
     questions = benchmark.questions()
-    off = rng.random(len(questions)) < np.array(wrong)[questions.cells]
+    off = rng.random(len(questions)) < np.array(wrong)[questions.conditions]
     given = (labels[questions.rows] + off) % K
     return Sheet("a.zip", "0" * 64, benchmark, questions, given)
 

@@ -80,14 +80,20 @@ def test_a_slip_in_the_flag_is_told() -> None:
         shared_training(ZIP, HEAVY, ["fgo"])
 
 
-def test_the_share_is_the_cells_weight() -> None:
+def test_the_share_is_the_conditions_weight() -> None:
     """Else the warning would exaggerate or belittle."""
-    inside = [cell for cell in HEAVY.cells if "fog" in {step.corruption for step in cell.steps}]
+    inside = [
+        condition
+        for condition in HEAVY.conditions
+        if "fog" in {step.corruption for step in condition.steps}
+    ]
     assert len(inside) == 2
-    assert shared_weight(["fog"], HEAVY) == pytest.approx(sum(cell.weight for cell in inside))
+    assert shared_weight(["fog"], HEAVY) == pytest.approx(
+        sum(condition.weight for condition in inside)
+    )
     said = warning("a.zip", ["fog"], HEAVY)
     assert "a.zip was trained with fog" in said
-    assert f"{sum(cell.weight for cell in inside):.0%}" in said
+    assert f"{sum(condition.weight for condition in inside):.0%}" in said
 
 
 def test_the_flag_speaks_for_all_or_for_one() -> None:

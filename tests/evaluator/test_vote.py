@@ -102,10 +102,10 @@ ASKED_SHEETS = [careless(name, ASKED, 0.3, i) for i, name in enumerate("abcde")]
 
 
 def _accuracy(one: Sheet, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
-    """Of the preset's three cells by their weights."""
-    cells, right = one.questions.cells[chosen], one.right[chosen]
-    weights = [cell.weight for cell in one.benchmark.cells]
-    return sum(weights[c] * float(right[cells == c].mean()) for c in (1, 2, 3))
+    """Of the preset's three conditions by their weights."""
+    conditions, right = one.questions.conditions[chosen], one.right[chosen]
+    weights = [condition.weight for condition in one.benchmark.conditions]
+    return sum(weights[c] * float(right[conditions == c].mean()) for c in (1, 2, 3))
 
 
 def test_halves_share_no_image_and_hold_every_class() -> None:

@@ -126,7 +126,7 @@ def test_local_eval_understands_the_names(name: str, preset: str, tmp_path: Path
     (tmp_path / "a.recipe.json").write_text(json.dumps(record))
     found = set(shared_training(tmp_path / "a.zip", resolve(preset)))
     families = operators(name)
-    inside = {step.corruption for cell in resolve(preset).cells for step in cell.steps}
+    inside = {step.corruption for cell in resolve(preset).conditions for step in cell.steps}
     assert found >= families & inside
     assert found <= families or families & POLICIES
 
