@@ -41,8 +41,8 @@ class Packing:
     scale, resize, tta, preprocess and output hold one value for all networks, or a tuple with one
     for each. scale: what the weights were trained on. preprocess: "caffe", "torch", "tf" or None;
     then the scale is 0..255. resize: side in pixels, None for as it comes. include: further files
-    for the zip. model: a `model.py` of the user's own, None for the template. split: the
-    `split.json` to put beside the zip; several are merged. no_split: weights that have none, while
+    for the zip. model: a `model.py` of the user's own, None for the template.
+    splits: to put beside the zip; several are merged. no_split: weights that have none, while
     others do. scale_given: False when assumed. member_weights: how much each network counts.
     shrink, float16: see `submission.shrink`. augmentation: what the training did to its images, by
     name; put beside the zip.
@@ -55,7 +55,7 @@ class Packing:
     ensemble: str = "mean"
     include: tuple[Path, ...] = ()
     model: Path | None = None
-    split: Path | tuple[Path, ...] | None = None
+    splits: tuple[Path, ...] = ()
     scale_given: bool = True
     no_split: tuple[Path, ...] = ()
     preprocess: str | tuple[str | None, ...] | None = None
@@ -72,7 +72,7 @@ class Packing:
 
 
 def read_training_folder(folder: Path) -> Packing:
-    """Read `recipe.json` and find what it names. Raises `SubmissionError` for what is wrong in it."""
+    """Read `recipe.json` and find what it names. Raises `SubmissionError` for what is wrong."""
     path = folder / "recipe.json"
     if (folder / "saved_model.pb").is_file():
         raise SubmissionError(
@@ -96,13 +96,19 @@ def read_training_folder(folder: Path) -> Packing:
         tta=recipe.choice("tta", TTAS),
         ensemble=recipe.choice("ensemble", ENSEMBLES),
         include=recipe.files("include") if recipe.data.get("include") else (),
-        split=first_file([folder / "split.json"], SubmissionError),
+        splits=split_in(folder),
         scale_given="scale" in recipe.data or recipe.data.get("preprocess") is not None,
         preprocess=recipe.preprocess(),
         output=recipe.choice("output", OUTPUTS),
         member_weights=recipe.member_weights(),
         augmentation=recipe.augmentation(),
     )
+
+
+def split_in(folder: Path) -> tuple[Path, ...]:
+    """The `split.json` of a folder, if there is one. Raises `SubmissionError` for a pipe there."""
+    found = first_file([folder / "split.json"], SubmissionError)
+    return () if found is None else (found,)
 
 
 def _a_weights_file(folder: Path) -> Path:

@@ -6,7 +6,6 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from codabench_rehearsal.challenge.profile import DEFAULT
 from codabench_rehearsal.console.words import quoted
@@ -15,23 +14,19 @@ _IMAGES = ("data", "part", "held_out", "challenge")
 _RUN = ("python", "time_limit", "memory_limit", "hidden_images")
 # Which options of the command that ends here hold for the next one too. An option that a command
 # does not have is passed over, so that commands with different options share this table.
-CARRIED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "local-eval": (*_IMAGES, *_RUN),
-        "local-eval record": ("store", "phase"),
-        "local-eval forget": ("store",),
-        "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
-        "make-submission": (*_IMAGES, *_RUN),
-        "make-submission --check-only": (
-            *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
-            *("zip_limit", "unpacked_limit", "file_limit", "quota"),
-        ),
-    }
-)
-_FLAGS: Mapping[str, str] = MappingProxyType({"packages": "--with"})
-_DEFAULTS: Mapping[str, object] = MappingProxyType(
-    {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
-)
+CARRIED: Mapping[str, tuple[str, ...]] = {
+    "local-eval": (*_IMAGES, *_RUN),
+    "local-eval record": ("store", "phase"),
+    "local-eval forget": ("store",),
+    "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
+    "make-submission": (*_IMAGES, *_RUN),
+    "make-submission --check-only": (
+        *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
+        *("zip_limit", "unpacked_limit", "file_limit", "quota"),
+    ),
+}
+_FLAGS = {"packages": "--with"}
+_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
 
 
 def next_command(
