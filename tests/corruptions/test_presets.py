@@ -129,7 +129,7 @@ def _similarity(images: Images, preset: Preset) -> float:
 
 
 @pytest.mark.parametrize(
-    ("spec", "cell"),
+    ("spec", "condition"),
     [
         ("fog:3", Condition("fog:3", "single", (Step("fog", 3),), 1.0)),
         (

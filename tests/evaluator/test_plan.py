@@ -48,7 +48,7 @@ def test_the_library_is_what_its_name_promises() -> None:
     assert library().name == LIBRARY
 
 
-@pytest.mark.parametrize("cells", [8, 19, 95, 99, 100])
+@pytest.mark.parametrize("conditions", [8, 19, 95, 99, 100])
 @pytest.mark.parametrize("draws", [1, 8, 19])
 def test_conditions_are_dealt_evenly_and_nested(conditions: int, draws: int) -> None:
     """Else some conditions would rest on a handful of images, and their accuracy on luck."""
