@@ -72,8 +72,8 @@ def check(
 
 
 def ignored_codes(given: Iterable[str]) -> frozenset[str]:
-    """Codes as a user writes them. Raises `SubmissionError` for one that there is not."""
-    codes = [code for code in given if code.strip()]
+    """Codes as a user writes them, also "S217,S402". Raises `SubmissionError` for an unknown one."""
+    codes = [code for several in given for code in several.split(",") if code.strip()]
     known = [*(check.code for check in all_checks()), *run_codes()] if codes else []
     return known_codes(codes, known)
 
