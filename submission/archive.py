@@ -111,6 +111,10 @@ class Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; its names and sizes stay known."""
         for held in self._held.values():
             held.close()
         self._zip.close()

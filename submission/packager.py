@@ -1,6 +1,6 @@
 """Build the zip: weights the server can load, a `model.py` that uses them, the same bytes always.
 
-`building` writes a draft and opens it; who has looked into it, and run it, publishes it under its
+`build` writes a draft and opens it; who has looked into it, and run it, publishes it under its
 name, or leaves, and nothing is left.
 """
 
@@ -10,8 +10,8 @@ import ast
 import itertools
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
@@ -71,39 +71,49 @@ class Packed:
     zip_path: Path | None = None
     split: Path | None = None
     _split: bytes | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Packed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.zip_path is None:
+            self.archive.close()
+        self._stack.close()
 
     def publish(self) -> None:
         """Put the zip and what belongs beside it in place, together."""
+        self.archive.close()
         with alone_in(self.out.absolute().parent):
             publish(self.archive.path, self.out)
-            put_beside(recipe_of(self.packing.augmentation), recipe_place(self.out))
-            self.split = put_beside(self._split, split_place(self.out))
+            put_beside(recipe_of(self.packing.augmentation), recipe_place(str(self.out)))
+            self.split = put_beside(self._split, split_place(str(self.out)))
         self.zip_path = self.out
 
 
-@contextmanager
-def building(packing: Packing, challenge: Challenge, out: Path) -> Iterator[Packed]:
-    """Build a draft of `out` and open it; the same inputs give the same bytes.
+def build(packing: Packing, challenge: Challenge, out: Path) -> Packed:
+    """Build a draft of `out` and open it, for a `with`; the same inputs give the same bytes.
 
     Raises `SubmissionError` for files that cannot be used; an older zip stays then.
     """
     refuse_impossible(packing, challenge)
     split = read_splits(packing.splits)
-    with written(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with draft(out) as part:
-        with written(out, _bytes_of(packing)):
-            built = _Builder(packing, challenge, part)
+    with ExitStack() as stack:
+        with written(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+        part = stack.enter_context(draft(out))
+        with written(out, _bytes_of(packing)), zipfile.ZipFile(part, "w") as file:
+            built = _Builder(packing, challenge, file)
         assumed = tuple(assumptions(packing, challenge))
-        with Archive(part) as archive:
-            made = (built.files, built.backports, built.shrunk)
-            yield Packed(packing, out, archive, *made, assumed, _split=split)
+        archive, made = Archive(part), (built.files, built.backports, built.shrunk)
+        left = stack.pop_all()
+        return Packed(packing, out, archive, *made, assumed, _split=split, _stack=left)
 
 
 def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
-    """Build `out`, look into it, and put it in place if no error is found. Errors as `building`."""
+    """Build `out`, look into it, and put it in place if no error is found. Errors as `build`."""
     refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
-    with building(packing, challenge, out) as packed:
+    with build(packing, challenge, out) as packed:
         packed.findings += tuple(examine(packed.archive, challenge, out.name))
         if not has_errors(packed.findings):
             packed.publish()
@@ -133,29 +143,28 @@ def beside(packing: Packing, out: Path | str) -> dict[str, Output]:
 class _Builder:
     """Writes one zip, a file at a time: of all the weights one file is in memory at once."""
 
-    def __init__(self, packing: Packing, challenge: Challenge, path: Path) -> None:
+    def __init__(self, packing: Packing, challenge: Challenge, file: zipfile.ZipFile) -> None:
         self.packing, self.challenge = packing, challenge
         self.files: dict[str, int] = {}
         self.backports: dict[str, Backport] = {}
         self.shrunk: dict[str, Shrunk] = {}
-        self._build(path)
+        self._build(file)
 
-    def _build(self, path: Path) -> None:
+    def _build(self, file: zipfile.ZipFile) -> None:
         """Files in a fixed order, dated 1980."""
         weights, further = _zip_names(self.packing.weights), _included(self.packing.include)
         module = f"{self.challenge.module}.py"
         for name in further:
             if name in {module, *weights}:
                 raise SubmissionError(f"two files would be called {name} in the zip: rename one.")
-        with zipfile.ZipFile(path, "w") as file:
-            self._put(file, module, self._model_file(list(weights), list(further)))
-            for name, source in weights.items():
-                self._put(file, name, self._weights(name, source))
-                if name in self.shrunk:
-                    after, zipped = (info := file.getinfo(name)).file_size, info.compress_size
-                    self.shrunk[name] = replace(self.shrunk[name], after=after, zipped=zipped)
-            for name, data in further.items():
-                self._put(file, name, data)
+        self._put(file, module, self._model_file(list(weights), list(further)))
+        for name, source in weights.items():
+            self._put(file, name, self._weights(name, source))
+            if name in self.shrunk:
+                after, zipped = (info := file.getinfo(name)).file_size, info.compress_size
+                self.shrunk[name] = replace(self.shrunk[name], after=after, zipped=zipped)
+        for name, data in further.items():
+            self._put(file, name, data)
 
     def _put(self, file: zipfile.ZipFile, name: str, data: bytes) -> None:
         put(file, name, data, best_level(data) if self.packing.shrink else None)

@@ -26,7 +26,7 @@ from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive
 from submission.findings import has_errors
-from submission.packager import Packed, beside, building, read_for
+from submission.packager import Packed, beside, build, read_for
 from submission.shrink import Shrunk
 from submission.training_folder import Packing
 
@@ -113,7 +113,7 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
 
     ignored, how = ignored_codes(options.ignore), _run_options(options, python, wanted)
-    with building(wanted, challenge, out) as packed:
+    with build(wanted, challenge, out) as packed:
         checked = check_open(
             packed.archive,
             challenge,
@@ -177,7 +177,7 @@ def _smaller(wanted: Packing, challenge: Challenge, checked: Checked) -> Iterato
     whole = replace(wanted, shrink=False, float16=False, splits=())
     with (
         TemporaryFolder("compare-") as place,
-        building(whole, challenge, place / "before.zip") as before,
+        build(whole, challenge, place / "before.zip") as before,
     ):
         line = compare(before.archive, checked.rehearsal)
     if line:
