@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.rehearsal.failures import failures
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
@@ -28,18 +29,6 @@ from codabench_rehearsal.sandbox.server import (
 from submission.checks.imports import GONE, GONE_SINCE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding
 
-# Packages that pip calls by the name of their module.
-_SAME_NAMES = """
-    accelerate albumentations bm3d catboost cloudpickle cupy dask datasets diffusers dill
-    efficientnet einops fastai flax h5py huggingface_hub imagecorruptions imagehash imageio imgaug
-    jax jaxlib joblib kagglehub keras keras_tuner keras_core kornia lightgbm lightning lime
-    matplotlib mahotas ml_dtypes monai mxnet networkx nibabel numba numexpr numpy onnx onnxruntime
-    open_clip openpyxl optax optuna orjson packaging paddle pandas patsy plotly polars psutil
-    pyarrow pydantic pydicom pytorch_lightning regex requests rich safetensors scipy seaborn
-    sentencepiece shap simplejson six statsmodels sympy tabulate tensorboard tensorflow
-    tensorflow_text termcolor tifffile timm tokenizers torch torchaudio torchinfo torchmetrics
-    torchvision tqdm transformers typing_extensions ultralytics vit_keras wandb xgboost zarr
-"""
 _NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
 # Libraries that look for another one themselves: "Could not import PIL.Image", "requires SciPy".
 _NEEDS = re.compile(
@@ -127,7 +116,8 @@ def missing_package(problem: Problem | None) -> str | None:
 def pip_name(module: str) -> str | None:
     """What pip calls the package that brings a top-level module; None for one not known."""
     spellings = {
-        name.lower(): name for name in (*PIP_NAMES, *(set(_SAME_NAMES.split()) - OWN_FILES))
+        name.lower(): name
+        for name in (*PIP_NAMES, *(set(failures()["same_names"].split()) - OWN_FILES))
     }
     known = spellings.get(module.replace("-", "_").lower())
     if known:

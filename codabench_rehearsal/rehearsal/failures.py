@@ -30,7 +30,7 @@ def explain(problem: Problem, challenge: Challenge) -> Finding:
 
     What this machine alone refused is unknown of the platform, and no error.
     """
-    stages = _failures()["stages"]
+    stages = failures()["stages"]
     code, what = stages.get(problem.stage, stages["start"])
     names = {
         "module": challenge.module,
@@ -44,7 +44,7 @@ def explain(problem: Problem, challenge: Challenge) -> Finding:
     if problem.refused:
         message += f" ({problem.refused} are refused on this machine and not on the platform)"
         return found(code, message, "warning", _ELSEWHERE, detail, "unknown")
-    causes = (cause for cause in _failures()["causes"] if _fits(cause, problem, names))
+    causes = (cause for cause in failures()["causes"] if _fits(cause, problem, names))
     return found(code, message, advice=next(causes, {"advice": ""})["advice"], detail=detail)
 
 
@@ -63,7 +63,8 @@ def trim(trace: str) -> str:
 
 
 @functools.cache
-def _failures() -> dict[str, Any]:
+def failures() -> dict[str, Any]:
+    """What `failures.toml` holds."""
     text = resources.files("codabench_rehearsal.rehearsal") / "failures.toml"
     return parse_toml(text.read_text(encoding="utf-8"))
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Challenge, WorkingFolder
-from codabench_rehearsal.rehearsal.failures import explain, plain
+from codabench_rehearsal.rehearsal.failures import explain, failures, plain
 from codabench_rehearsal.rehearsal.questions import Answer, Interview
 from codabench_rehearsal.rehearsal.scale import ReadingDifference, diagnosis, guess_level
 from codabench_rehearsal.sandbox.outcome import Outcome, Problem
@@ -31,47 +31,6 @@ _INTEGERS = re.compile(r"u?int\d+|[<>=|]?[iu]\d")
 _ESCAPE = re.compile(r"\x1b(?!\[[0-9;]*[mK])")
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """What it means that the answers to a question differ from the first, or that there are none.
-
-    fails: "" where the platform asks so too.
-    """
-
-    code: str
-    differs: str
-    fails: str = ""
-    advice: str = ""
-
-
-_AGAIN = _Meaning(
-    "S701",
-    "asked the same again",
-    "answers once and fails the second time",
-    "Keep nothing from call to call: the platform asks once, but not everybody does.",
-)
-_OTHERS = {
-    "order": _Meaning("S703", "in another order", "fails for the same images in another order"),
-    "small": _Meaning(
-        "S702",
-        "in blocks of 1, 3 and 7",
-        "answers all images at once, and fails in small blocks (of {count})",
-        "Take any number of images, one as well: squeeze() without an axis drops the first one. "
-        "The platform asks for all at once.",
-    ),
-    "middle": _Meaning("S702", "in a block of {count:,}"),
-    "large": _Meaning("S702", "in a block of {count:,}"),
-    **{
-        dtype: _Meaning(
-            "S704",
-            f"fed as {dtype} of the same values",
-            f"answers uint8 images, and fails for the same values as {dtype}",
-        )
-        for dtype in ("float32", "float64")
-    },
-}
-
-
 def judge_failure(
     interview: Interview,
     outcome: Outcome,
@@ -84,7 +43,7 @@ def judge_failure(
     guards: "time", "memory" -> what ended the child where the platform's own limit is not known.
     whole: what came of as many images as the hidden set has, where a few were not answered.
     """
-    problem, asked = outcome.problem, {"again": _AGAIN, **_OTHERS}.get(interview.failed)
+    problem, asked = outcome.problem, failures()["questions"].get(interview.failed, {})
     if problem is None or interview.failed.startswith("scale "):
         return
     explained = explain(problem, challenge)
@@ -93,14 +52,15 @@ def judge_failure(
     # Processes that the first pass left behind may be counted when the next question is put.
     elif whole is not None and whole.problem is None:
         yield _of_some_sizes(explained, interview, challenge)
-    elif asked is None or not asked.fails or problem.stage == "processes":
+    elif "fails" not in asked or problem.stage == "processes":
         guard = guards.get(problem.stage)
         yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
     else:
         block, posed = problem.block - interview.blocks, interview.posed
         count = posed[block] if 0 <= block < len(posed) else "images"
-        message = f"{challenge.method} {asked.fails.format(count=count)}: {_said(problem)}"
-        yield found(asked.code, message, advice=asked.advice, detail=explained.detail)
+        message = f"{challenge.method} {asked['fails'].format(count=count)}: {_said(problem)}"
+        advice = asked.get("advice", "")
+        yield found(asked["code"], message, advice=advice, detail=explained.detail)
 
 
 def judge_answers(
@@ -110,23 +70,30 @@ def judge_answers(
 
     hidden: images of the hidden set, for what a change would do to the score.
     """
-    answers = interview.answers
+    answers, said = interview.answers, set[str]()
     if "first" in answers:
         yield from _other_type(outcome.returned, challenge)
-    if "again" not in answers:
-        return
-    again = answers["again"]
-    changed = _difference(interview, again)
-    yield from _differing(_AGAIN, changed, len(again.rows), _moves(interview, again, hidden))
-    if is_too_many(changed, len(again.rows)):
-        return  # whatever else differs may differ for this reason
-    said: set[str] = set()
-    for name, meaning in _OTHERS.items():
-        if name not in answers or meaning.code in said:
+    for name, question in failures()["questions"].items():
+        if "again" not in answers or name not in answers or question["code"] in said:
+            continue  # blocks of another size, or other floats, add nothing to what was said
+        answer = answers[name]
+        changed, count = (
+            int((answer.labels != interview.known(answer.rows)).sum()),
+            len(answer.rows),
+        )
+        if not changed:
             continue
-        if changed := _difference(interview, answers[name]):
-            said.add(meaning.code)  # blocks of another size, or other floats, add nothing to it
-        yield from _differing(meaning, changed, len(answers[name].rows))
+        said.add(question["code"])
+        how = question["differs"].format(count=count)
+        message = f"{changed} of {count:,} images get another label when {how}"
+        if name == "again":
+            message += _moves(interview, answer, hidden)
+        if is_too_many(changed, count):
+            yield found(question["code"], message)
+        else:
+            yield found(question["code"], message, "note", SO_FEW, kind="")
+        if name == "again" and is_too_many(changed, count):
+            return  # whatever else differs may differ for this reason
 
 
 def judge_meaning(
@@ -171,11 +138,13 @@ def judge_labels(
         name = plain(challenge.label_names[int(labels[0])], 60)
         message = f"the answer is {name!r} for every one of the {len(labels)} labelled images"
         yield found("S709", message)
-    elif guess := guess_level(labels, truth, challenge.metric):
+    else:
+        words, certain = guess_level(labels, truth, challenge.metric)
         few = 2 * seen <= classes and classes > 2
-        certain = guess.is_certain and len(truth) >= FEWEST_LABELLED and not few
+        certain = certain and len(truth) >= FEWEST_LABELLED and not few
         hold = f"; the labels given hold {seen} of {classes} classes" if few else ""
-        yield found("S716", guess.words + hold, "error" if certain else "warning")
+        if words:
+            yield found("S716", words + hold, "error" if certain else "warning")
 
 
 def other_folder(challenge: Challenge) -> WorkingFolder:
@@ -279,21 +248,6 @@ def _moves(interview: Interview, again: Answer, hidden: int) -> str:
     if truth is not None:
         changed = (before == truth[again.rows]) != (again.labels == truth[again.rows])
     return f": the score moves by about ±{1.96 * math.sqrt(changed.mean() / hidden):.2g}"
-
-
-def _difference(interview: Interview, answer: Answer) -> int:
-    return int((answer.labels != interview.known(answer.rows)).sum())
-
-
-def _differing(meaning: _Meaning, changed: int, count: int, effect: str = "") -> Iterator[Finding]:
-    if not changed:
-        return
-    how = meaning.differs.format(count=count)
-    message = f"{changed} of {count:,} images get another label when {how}{effect}"
-    if is_too_many(changed, count):
-        yield found(meaning.code, message)
-    else:
-        yield found(meaning.code, message, "note", SO_FEW, kind="")
 
 
 def _said(problem: Problem) -> str:

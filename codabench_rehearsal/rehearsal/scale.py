@@ -9,12 +9,16 @@ too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.rehearsal.questions import Interview, Labels, Question, rows_in_time
 from submission.model_page import MODES
 
@@ -72,43 +76,14 @@ class ReadingDifference:
         return gain and self.p <= ALPHA and self.guessing <= ALPHA
 
 
+@functools.cache
 def feeds(channels: int) -> tuple[Reading, ...]:
-    """The ways to feed the images; those with one value a channel for colour images only."""
-    wants, undo = "The weights want {} but model.py {}: {}.", "leave it out (--scale 0..255)"
-    pack = "pack with --scale {}, or do the same in your own predict"
-
-    def reading(name: str, turn: Callable[[Values], Values], *words: str) -> Reading:
-        return Reading(name, wants.format(*words), turn)
-
-    full, half = np.float32(255), np.float32(127.5)
-    as_it_is = "feeds 0..255"
-    found = [
-        reading("X / 255", lambda x: x / full, "0..1", as_it_is, pack.format("0..1")),
-        reading(
-            "X * 255",
-            lambda x: x * full,
-            "0..255",
-            "divides by 255, or the network rescales itself",
-            "leave one of them out (--scale 0..255)",
-        ),
-        reading("X / 127.5 - 1", lambda x: x / half - 1, "-1..1", as_it_is, pack.format("-1..1")),
-        reading(
-            "(X + 1) * 127.5",
-            lambda x: (x + 1) * half,
-            "0..255",
-            "feeds -1..1",
-            "leave the scaling out (--scale 0..255)",
-        ),
-    ]
-    if channels != 3:
-        return tuple(found)
-    for mode, known in (("caffe", "caffe (ResNet50, VGG)"), ("torch", "torch (DenseNet)")):
-        does, pack_it = f"{known}'s preprocess_input", f"pack with --preprocess {mode}"
-        found.append(reading(mode, MODES[mode].apply, does, as_it_is, pack_it))
-        applies = f"applies {does}"
-        found.append(reading(f"{mode} undone", _reversed(mode), "0..255", applies, undo))
-    bgr = "The weights want the channels in the order BGR: reverse them, X[..., ::-1]."
-    return (*found, Reading("BGR", bgr, lambda x: x[..., ::-1]))
+    """The ways to feed the images; those of one value a channel for colour images only."""
+    text = resources.files("codabench_rehearsal.rehearsal") / "readings.toml"
+    found = parse_toml(text.read_text(encoding="utf-8"))["feeds"]
+    grey = ("mode", "undone", "reverse")
+    kept = (how for how in found if channels == 3 or not any(name in how for name in grey))
+    return tuple(Reading(how["name"], how["advice"], _turn(how)) for how in kept)
 
 
 def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
@@ -203,24 +178,16 @@ def diagnosis(differences: Sequence[ReadingDifference]) -> ReadingDifference | N
     return next((d for d in differences if d.holds and d.changed >= best - NEAR), None)
 
 
-@dataclass(frozen=True)
-class Guess:
-    """Why labels are no better than guessed, in words. is_certain: whether it may be an error."""
+def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tuple[str, bool]:
+    """Why labels are no better than guessed, "" if they are; and whether that may be an error.
 
-    words: str
-    is_certain: bool
-
-
-def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> Guess | None:
-    """Whether the labels are no better than guessed; answers, truth: int64 (n,).
-
-    Guessed are labels that fit the images no better than when they are dealt to them anew (a
+    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are dealt to them anew (a
     permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is what counts, labels
     that always answering the commonest class surely beats.
     """
     right, count = int((answers == truth).sum()), len(truth)
     if count < FEWEST:
-        return None
+        return "", False
     constant = float(np.bincount(truth).max()) / count
     said = f"accuracy is {right / count:.3f} on {count} labelled images"
     draws = np.random.default_rng(0)
@@ -232,14 +199,14 @@ def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> Gue
             f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are "
             "dealt to the images by chance)"
         )
-        return Guess(words, p > DOUBT)
+        return words, p > DOUBT
     if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
         words = (
             f"{said}: no better than guessing, as always answering the commonest class gives "
             f"{constant:.3f} (p < {ALPHA})"
         )
-        return Guess(words, is_certain=True)
-    return None
+        return words, True
+    return "", False
 
 
 def worse(before: Right, after: Right) -> float:
@@ -248,13 +215,21 @@ def worse(before: Right, after: Right) -> float:
     return _at_least(lost, lost + gained, 0.5)
 
 
-def _reversed(name: str) -> Callable[[Values], Values]:
-    """What the named preprocessing would turn back into 0..255."""
-    mode = MODES[name]
+def _turn(how: Mapping[str, Any]) -> Callable[[Values], Values]:
+    """What `readings.toml` says of one way, all in float32."""
+    if "mode" in how:
+        return MODES[how["mode"]].apply
+    mode = MODES[how.get("undone", "none")]
     mean, deviation = np.array(mode.mean, np.float32), np.array(mode.deviation, np.float32)
     # The network sees channel c of (v / divisor - mean) / deviation, perhaps in reverse order.
-    order = slice(None, None, -1) if mode.reverse else slice(None)
-    return lambda x: ((x * deviation + mean) * np.float32(mode.divisor))[..., order]
+    order = slice(None, None, -1) if mode.reverse or "reverse" in how else slice(None)
+    if "undone" in how:
+        return lambda x: ((x * deviation + mean) * np.float32(mode.divisor))[..., order]
+    first, times, divide, add = (
+        np.float32(how.get(name, usual))
+        for name, usual in (("first", 0), ("times", 1), ("divide", 1), ("add", 0))
+    )
+    return lambda x: ((x + first) * times / divide + add)[..., order]
 
 
 def _renumbered(answers: Labels, truth: Labels, classes: int) -> tuple[Labels, Right]:
