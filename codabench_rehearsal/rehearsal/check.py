@@ -72,7 +72,7 @@ def check(
 
 
 def ignored_codes(given: Iterable[str]) -> frozenset[str]:
-    """Codes as a user writes them, also "S217,S402". Raises `SubmissionError` for an unknown one."""
+    """Codes as a user writes them, also "S217,S402". Raises `SubmissionError` for unknown ones."""
     codes = [code for several in given for code in several.split(",") if code.strip()]
     known = [*(check.code for check in all_checks()), *run_codes()] if codes else []
     return known_codes(codes, known)

@@ -181,9 +181,9 @@ def diagnosis(differences: Sequence[ReadingDifference]) -> ReadingDifference | N
 def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tuple[str, bool]:
     """Why labels are no better than guessed, "" if they are; and whether that may be an error.
 
-    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are dealt to them anew (a
-    permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is what counts, labels
-    that always answering the commonest class surely beats.
+    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are
+    dealt to them anew (a permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is
+    what counts, labels that always answering the commonest class surely beats.
     """
     right, count = int((answers == truth).sum()), len(truth)
     if count < FEWEST:
