@@ -26,6 +26,7 @@ from codabench_rehearsal.console.reading import (
 )
 from submission.model_page import mode_of
 
+RECIPE, SPLIT = "recipe.json", "split.json"
 SCHEMA = 1
 LARGEST_SIDE = 10_000  # pixels
 SCALES = ("0..255", "0..1", "-1..1")
@@ -79,7 +80,7 @@ class Packing:
 
 def read_training_folder(folder: Path) -> Packing:
     """Read `recipe.json` and find what it names. Raises `SubmissionError` for what is wrong."""
-    path = folder / "recipe.json"
+    path = folder / RECIPE
     if (folder / "saved_model.pb").is_file():
         raise SubmissionError(
             f"{folder} is a SavedModel, which Keras 3 does not load: save the model with "
@@ -109,7 +110,7 @@ def read_training_folder(folder: Path) -> Packing:
 
 def split_in(folder: Path) -> tuple[Path, ...]:
     """The `split.json` of a folder, if there is one. Raises `SubmissionError` for a pipe there."""
-    found = first_file([folder / "split.json"], SubmissionError)
+    found = first_file([folder / SPLIT], SubmissionError)
     return () if found is None else (found,)
 
 

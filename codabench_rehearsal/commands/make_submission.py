@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,20 +152,9 @@ def _run_options(
         return None
     from codabench_rehearsal.rehearsal.rehearse import RunOptions
 
-    return RunOptions(
-        data=options.data,
-        seed=options.seed,
-        time_limit=options.time_limit,
-        memory_limit=options.memory_limit,
-        hidden_images=options.hidden_images,
-        server=options.server,
-        docker=options.docker,
-        python=python.path,
-        packages=tuple(options.packages),
-        splits=None if wanted is None else wanted.splits,
-        part=options.part,
-        held_out=options.held_out,
-    )
+    names = {field.name for field in fields(RunOptions)} - {"python", "splits"}
+    same = {name: getattr(options, name) for name in names}
+    return RunOptions(**same, python=python.path, splits=None if wanted is None else wanted.splits)
 
 
 def _smaller(wanted: Packing, challenge: Challenge, checked: Checked) -> Iterator[str]:

@@ -18,6 +18,7 @@ from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split,
 from codabench_rehearsal.images.kinds import ALL
 from codabench_rehearsal.sandbox.ingest import Block, Progress, Session
 from submission.companions import split_place
+from submission.training_folder import SPLIT
 
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
@@ -232,7 +233,7 @@ def given_images(
 
 def splits_beside(zip_path: Path) -> tuple[Path, ...]:
     """The split beside a zip, if there is one. Raises `SubmissionError` for a pipe in its place."""
-    places = (split_place(zip_path), zip_path.with_name("split.json"))
+    places = (split_place(zip_path), zip_path.with_name(SPLIT))
     found = first_file(places, SubmissionError)
     return () if found is None else (found,)
 
