@@ -189,9 +189,9 @@ def picture() -> Iterator[str]:
         - {room}
         for room, inside in rooms.items()
     }
-    reached = {room: _reached(below, room) for room in rooms}
-    for room in sorted(rooms, key=lambda one: (-len(reached[one]), one)):
-        direct = below[room] - {far for near in below[room] for far in reached[near]}
+    beneath = {room: reached(below, room) for room in rooms}
+    for room in sorted(rooms, key=lambda one: (-len(beneath[one]), one)):
+        direct = below[room] - {far for near in below[room] for far in beneath[near]}
         stands = f"  on {', '.join(sorted(names[one] for one in direct))}" if direct else ""
         yield f"{room.replace('.', '/')}/{stands}"
         yield f"    {_said(trees, room)}"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from codabench_rehearsal.rehearsal.environments import server_name
 from codabench_rehearsal.rehearsal.rehearse import Rehearsal, RunOptions, rehearse, the_python
 from submission.archive import Archive
 from submission.checks.subject import all_checks, examine
-from submission.findings import Finding, has_errors, known_codes, refuted, run_codes, stops
+from submission.findings import Finding, has_errors, known_codes, refuted, run_codes, stops, without
 
 SCHEMA = 1
 LARGEST = 5  # files that are told
@@ -85,7 +84,7 @@ def check_open(
     *,
     out: Path | None = None,
     assumed: Iterable[Finding] = (),
-    ignored: Collection[str] = (),
+    ignored: frozenset[str] = frozenset(),
     say: Callable[[str], None] = lambda _: None,
     shown: Shown = on_terminal,
 ) -> Checked:
@@ -108,14 +107,14 @@ def check_open(
             seconds |= {f"{name}: {phase}": took for phase, took in run.seconds.items()}
         found = _weighed(found, rehearsal)
         assumed = [f for f in assumed if f.code != "S501" or not rehearsal.scale_is_right]
-    found = [*assumed, *found]
+    kept, left_out = without([*assumed, *found], ignored)
     return Checked(
         str(place),
         archive.sha256,
         archive.size,
         {member.name: member.size for member in archive.members},
-        tuple(finding for finding in found if finding.code not in ignored),
-        Counter(finding.code for finding in found if finding.code in ignored),
+        tuple(kept),
+        left_out,
         rehearsal,
         tuple(_unchecked(challenge, rehearsal, wanted=options is not None)),
         seconds,

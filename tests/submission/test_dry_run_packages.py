@@ -72,7 +72,7 @@ def checked(path: Path, monkeypatch: pytest.MonkeyPatch, options: RunOptions) ->
     """What is found in a zip, without a server built."""
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(path.parent / "cache"))
     with Archive(path) as archive:
-        return check_open(archive, CHALLENGE, options, ignored={"S213"}, shown=silent)
+        return check_open(archive, CHALLENGE, options, ignored=frozenset({"S213"}), shown=silent)
 
 
 def test_a_package_missing_here_is_an_error_with_the_way_to_install_it(
