@@ -31,7 +31,6 @@ from codabench_rehearsal.console.guard import (
 from submission.archive import Archive
 from submission.backport import Backport
 from submission.backport_h5 import backport_weights
-from submission.checks.subject import examine
 from submission.companions import (
     put_beside,
     read,
@@ -112,6 +111,8 @@ def build(packing: Packing, challenge: Challenge, out: Path) -> Packed:
 
 def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
     """Build `out`, look into it, and put it in place if no error is found. Errors as `build`."""
+    from submission.checks.subject import examine  # a draft alone is built without the checks
+
     refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
     with build(packing, challenge, out) as packed:
         packed.findings += tuple(examine(packed.archive, challenge, out.name))

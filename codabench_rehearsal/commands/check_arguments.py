@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.profile import Challenge, SizeLimits
 from codabench_rehearsal.console.arguments import (
     add_challenge,
     add_images,
@@ -18,6 +18,9 @@ from codabench_rehearsal.console.arguments import (
     size,
 )
 from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.challenge.profile import Challenge
 
 _SIZES = {"zip": "the zip", "unpacked": "the zip unpacked", "file": "each file"}
 
@@ -58,15 +61,14 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
 
 def with_limits(challenge: Challenge, options: argparse.Namespace) -> Challenge:
     """The challenge with the limits and packages that the options know better."""
-    known = challenge.sizes
-    sizes = SizeLimits(
-        options.zip_limit or known.zip_bytes,
-        options.unpacked_limit or known.unpacked_bytes,
-        options.file_limit or known.file_bytes,
-        options.quota or known.quota_bytes,
-    )
-    packages = (*challenge.packages, *options.packages)
-    return replace(challenge, sizes=sizes, packages=packages)
+    given = {
+        "zip_bytes": options.zip_limit,
+        "unpacked_bytes": options.unpacked_limit,
+        "file_bytes": options.file_limit,
+        "quota_bytes": options.quota,
+    }
+    sizes = replace(challenge.sizes, **{name: size for name, size in given.items() if size})
+    return replace(challenge, sizes=sizes, packages=(*challenge.packages, *options.packages))
 
 
 def table_of_checks() -> Iterator[str]:

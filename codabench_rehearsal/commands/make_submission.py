@@ -26,14 +26,14 @@ from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive
 from submission.findings import has_errors
-from submission.packager import Packed, beside, build, read_for
-from submission.shrink import Shrunk
 from submission.training_folder import Packing
 
 if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.check import Checked
     from codabench_rehearsal.rehearsal.rehearse import RunOptions
     from codabench_rehearsal.sandbox.places import Python
+    from submission.packager import Packed
+    from submission.shrink import Shrunk
 
 EXAMPLES = """\
 examples:
@@ -107,6 +107,9 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
 
 def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     """Build a draft, look into it, run it; it gets its name when no errors were found."""
+    # It knows how networks are rewritten: not for --help.
+    from submission.packager import beside, build, read_for
+
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
     python = _python(options)
@@ -162,6 +165,7 @@ def _smaller(wanted: Packing, challenge: Challenge, checked: Checked) -> Iterato
     if checked.rehearsal is None or not (wanted.shrink or wanted.float16):
         return
     from codabench_rehearsal.rehearsal.rehearse import compare
+    from submission.packager import build
 
     whole = replace(wanted, shrink=False, float16=False, splits=())
     with (

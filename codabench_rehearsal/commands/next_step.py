@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from codabench_rehearsal.challenge.profile import DEFAULT
+from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.words import quoted
 
 _IMAGES = ("data", "part", "held_out", "challenge")
@@ -26,7 +26,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _FLAGS = {"packages": "--with"}
-_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
+_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": "dev"}
 
 
 def next_command(
