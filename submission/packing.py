@@ -11,7 +11,7 @@ from submission.findings import Finding, found
 from submission.model_page import MODES
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
 from submission.shrink import SUFFIXES
-from submission.training_folder import OUTPUTS, Packing
+from submission.training_folder import OUTPUTS, SCALES, Packing
 
 FIRST_WITH_KERAS_3 = "2.16.0"
 BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
@@ -75,8 +75,8 @@ def _refuse_counts(packing: Packing) -> None:
         if isinstance(value, tuple) and len(value) != count:
             raise SubmissionError(f"{name} has {len(value)} values for {count} networks.")
     scales, modes = packing.each(packing.scale), packing.each(packing.preprocess)
-    if any(m and s != "0..255" for s, m in zip(scales, modes, strict=True)):
-        raise SubmissionError("scale has to be 0..255 with preprocess, which scales itself.")
+    if any(m and s != SCALES[0] for s, m in zip(scales, modes, strict=True)):
+        raise SubmissionError(f"scale has to be {SCALES[0]} with preprocess, which scales itself.")
 
 
 def _refuse_outputs(packing: Packing, challenge: Challenge) -> None:
