@@ -29,6 +29,7 @@ _OF_OURS = (
     *("scale", "preprocess", "resize", "ensemble", "member_weights"),
     *("tta", "output", "batch_size"),
 )
+_EACH = ("scale", "preprocess", "resize", "tta", "output")  # of one network or of all
 
 
 def add_packing(parser: argparse.ArgumentParser) -> None:
@@ -123,11 +124,7 @@ def _joined(parts: Sequence[Packing], options: argparse.Namespace) -> Packing:
     without = [path for part in parts if not part.splits for path in part.weights]
     return Packing(
         weights=tuple(paths),
-        scale=_same_or_each(parts, "scale"),
-        resize=_same_or_each(parts, "resize"),
-        tta=_same_or_each(parts, "tta"),
-        preprocess=_same_or_each(parts, "preprocess"),
-        output=_same_or_each(parts, "output"),
+        **{name: _same_or_each(parts, name) for name in _EACH},
         ensemble=options.ensemble or _ensemble(parts),
         include=tuple(path for part in parts for path in part.include),
         splits=splits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -228,7 +228,7 @@ class _Children:
             with Session(request) as session:
                 yield session
 
-    def elsewhere(self) -> Any:
+    def elsewhere(self) -> AbstractContextManager[Session]:
         """In the other folder, by the newest worker's rules."""
         return self.start(moved=True, newest=True)
 
