@@ -1,6 +1,6 @@
 """Build the zip: weights the server can load, a `model.py` that uses them, the same bytes always.
 
-`build` writes a draft and opens it; who has looked into it, and run it, publishes it under its
+`Packed` writes a draft and opens it; who has looked into it, and run it, publishes it under its
 name, or leaves, and nothing is left.
 """
 
@@ -11,7 +11,7 @@ import itertools
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
@@ -39,7 +39,7 @@ from submission.companions import (
     recipe_place,
     split_place,
 )
-from submission.findings import Finding, has_errors
+from submission.findings import has_errors
 from submission.model_page import model_page
 from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
@@ -50,27 +50,35 @@ ARRAYS = ".weights.h5"  # these hold no config
 REGISTER = "register_keras_serializable"
 
 
-@dataclass
 class Packed:
-    """A zip that was built: an open draft, until it is published.
+    """A zip that is built, for a `with`: an open draft, until it is published.
 
-    files: name -> bytes once unpacked. backports: weights file -> what was rewritten for the
-    server. shrunk: weights file -> what `--shrink` and `--float16` made of it. findings: what was
-    taken for granted, because nobody said. zip_path, split: where the zip lies, and the split
-    beside it if the weights had one; None before it is published.
+    The same inputs give the same bytes. files: name -> bytes once unpacked. backports: weights file
+    -> what was rewritten for the server. shrunk: weights file -> what `--shrink` and `--float16`
+    made of it. findings: what was taken for granted, because nobody said. zip_path, split: where
+    the zip lies, and the split beside it if the weights had one; None before it is published.
+
+    Raises `SubmissionError` for files that cannot be used; an older zip stays then.
     """
 
-    packing: Packing
-    out: Path
-    archive: Archive
-    files: Mapping[str, int]
-    backports: Mapping[str, Backport]
-    shrunk: Mapping[str, Shrunk]
-    findings: tuple[Finding, ...]
-    zip_path: Path | None = None
-    split: Path | None = None
-    _split: bytes | None = None
-    _stack: ExitStack = field(default_factory=ExitStack)
+    def __init__(self, packing: Packing, challenge: Challenge, out: Path) -> None:
+        refuse_impossible(packing, challenge)
+        self.packing, self.challenge, self.out = packing, challenge, out
+        self.files: dict[str, int] = {}
+        self.backports: dict[str, Backport] = {}
+        self.shrunk: dict[str, Shrunk] = {}
+        self.zip_path: Path | None = None
+        self.split: Path | None = None
+        self._split = read_splits(packing.splits)
+        with ExitStack() as stack:
+            with written(out):
+                out.parent.mkdir(parents=True, exist_ok=True)
+            part = stack.enter_context(draft(out))
+            with written(out, _bytes_of(packing)), zipfile.ZipFile(part, "w") as file:
+                self._fill(file)
+            self.findings = tuple(assumptions(packing, challenge))
+            self.archive = Archive(part)
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Packed:
         return self
@@ -89,69 +97,7 @@ class Packed:
             self.split = put_beside(self._split, split_place(str(self.out)))
         self.zip_path = self.out
 
-
-def build(packing: Packing, challenge: Challenge, out: Path) -> Packed:
-    """Build a draft of `out` and open it, for a `with`; the same inputs give the same bytes.
-
-    Raises `SubmissionError` for files that cannot be used; an older zip stays then.
-    """
-    refuse_impossible(packing, challenge)
-    split = read_splits(packing.splits)
-    with ExitStack() as stack:
-        with written(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
-        part = stack.enter_context(draft(out))
-        with written(out, _bytes_of(packing)), zipfile.ZipFile(part, "w") as file:
-            built = _Builder(packing, challenge, file)
-        assumed = tuple(assumptions(packing, challenge))
-        archive, made = Archive(part), (built.files, built.backports, built.shrunk)
-        left = stack.pop_all()
-        return Packed(packing, out, archive, *made, assumed, _split=split, _stack=left)
-
-
-def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
-    """Build `out`, look into it, and put it in place if no error is found. Errors as `build`."""
-    from submission.checks.subject import examine  # a draft alone is built without the checks
-
-    refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
-    with build(packing, challenge, out) as packed:
-        packed.findings += tuple(examine(packed.archive, challenge, out.name))
-        if not has_errors(packed.findings):
-            packed.publish()
-    return packed
-
-
-def read_for(packing: Packing) -> list[Input]:
-    """The files that go into a zip, or beside it."""
-    several = {
-        WEIGHTS: packing.weights,
-        INCLUDED: packing.include,
-        MODULE: () if packing.model is None else (packing.model,),
-        SPLIT: packing.splits,
-    }
-    return [Input(str(path), role) for role, paths in several.items() for path in paths]
-
-
-def beside(packing: Packing, out: Path | str) -> dict[str, Output]:
-    """The files that are written beside a zip, by what messages call them."""
-    made = {
-        "the split beside the zip": (packing.splits, split_place(out)),
-        "the recipe beside the zip": (packing.augmentation, recipe_place(out)),
-    }
-    return {name: Output(str(place), JSON) for name, (given, place) in made.items() if given}
-
-
-class _Builder:
-    """Writes one zip, a file at a time: of all the weights one file is in memory at once."""
-
-    def __init__(self, packing: Packing, challenge: Challenge, file: zipfile.ZipFile) -> None:
-        self.packing, self.challenge = packing, challenge
-        self.files: dict[str, int] = {}
-        self.backports: dict[str, Backport] = {}
-        self.shrunk: dict[str, Shrunk] = {}
-        self._build(file)
-
-    def _build(self, file: zipfile.ZipFile) -> None:
+    def _fill(self, file: zipfile.ZipFile) -> None:
         """Files in a fixed order, dated 1980."""
         weights, further = _zip_names(self.packing.weights), _included(self.packing.include)
         module = f"{self.challenge.module}.py"
@@ -209,6 +155,38 @@ class _Builder:
         }
         page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
         return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
+
+
+def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
+    """Build `out`, look into it, and put it in place if no error is found. Errors as `Packed`."""
+    from submission.checks.subject import examine  # a draft alone is built without the checks
+
+    refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
+    with Packed(packing, challenge, out) as packed:
+        packed.findings += tuple(examine(packed.archive, challenge, out.name))
+        if not has_errors(packed.findings):
+            packed.publish()
+    return packed
+
+
+def read_for(packing: Packing) -> list[Input]:
+    """The files that go into a zip, or beside it."""
+    several = {
+        WEIGHTS: packing.weights,
+        INCLUDED: packing.include,
+        MODULE: () if packing.model is None else (packing.model,),
+        SPLIT: packing.splits,
+    }
+    return [Input(str(path), role) for role, paths in several.items() for path in paths]
+
+
+def beside(packing: Packing, out: Path | str) -> dict[str, Output]:
+    """The files that are written beside a zip, by what messages call them."""
+    made = {
+        "the split beside the zip": (packing.splits, split_place(out)),
+        "the recipe beside the zip": (packing.augmentation, recipe_place(out)),
+    }
+    return {name: Output(str(place), JSON) for name, (given, place) in made.items() if given}
 
 
 def _each(setting: str | tuple[str, ...], read: Callable[[str], str | None]) -> object:

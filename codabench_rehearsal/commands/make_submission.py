@@ -108,7 +108,7 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
 def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     """Build a draft, look into it, run it; it gets its name when no errors were found."""
     # It knows how networks are rewritten: not for --help.
-    from submission.packager import beside, build, read_for
+    from submission.packager import Packed, beside, read_for
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
@@ -116,7 +116,7 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
 
     ignored, how = ignored_codes(options.ignore), _run_options(options, python, wanted)
-    with build(wanted, challenge, out) as packed:
+    with Packed(wanted, challenge, out) as packed:
         checked = check_open(
             packed.archive,
             challenge,
@@ -165,12 +165,12 @@ def _smaller(wanted: Packing, challenge: Challenge, checked: Checked) -> Iterato
     if checked.rehearsal is None or not (wanted.shrink or wanted.float16):
         return
     from codabench_rehearsal.rehearsal.rehearse import compare
-    from submission.packager import build
+    from submission.packager import Packed
 
     whole = replace(wanted, shrink=False, float16=False, splits=())
     with (
         TemporaryFolder("compare-") as place,
-        build(whole, challenge, place / "before.zip") as before,
+        Packed(whole, challenge, place / "before.zip") as before,
     ):
         line = compare(before.archive, checked.rehearsal)
     if line:

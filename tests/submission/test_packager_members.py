@@ -18,7 +18,7 @@ from codabench_rehearsal.commands.make_submission import packed_text
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import sha256_of
 from submission.companions import put_beside, split_place
-from submission.packager import Packed, build, pack
+from submission.packager import Packed, pack
 from submission.training_folder import Packing
 from tests.submission.test_packager import CHALLENGE, settings
 from tests.submission.zips import keras_file
@@ -206,7 +206,7 @@ def test_a_draft_that_nobody_publishes_leaves_nothing(
     """Else a zip that fails when run takes the place of a good one."""
     zipped(Packing(two), tmp_path)
     before = (tmp_path / "s.zip").read_bytes()
-    with build(Packing(two, "0..1"), CHALLENGE, tmp_path / "s.zip") as packed:
+    with Packed(Packing(two, "0..1"), CHALLENGE, tmp_path / "s.zip") as packed:
         assert "model.py" in packed.archive.names
     assert packed.zip_path is None
     assert (tmp_path / "s.zip").read_bytes() == before
