@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
 Array = np.ndarray[Any, np.dtype[Any]]
 Notes = tuple[str, ...]
+
+
+class RawArrays(NamedTuple):
+    """Arrays as found, before any check; `source` names them in messages."""
+
+    images: Array
+    labels: Array
+    ids: Array | None
+    notes: Notes
+    source: str
 
 
 def as_images(
@@ -93,7 +100,7 @@ def _as_bytes(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
 
 
 def _from_floats(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
-    wrong = _first_not_finite(array)
+    wrong = next((row for row, image in enumerate(array) if not np.isfinite(image).all()), None)
     if wrong is not None:
         raise DataError(
             f"{source}: expected finite pixel values, received NaN or infinity, first in image "
@@ -105,11 +112,6 @@ def _from_floats(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
     for row, image in enumerate(array):  # one at a time: a float copy of all may not fit
         images[row] = np.rint(image * scale)
     return images, (f"Images converted from {array.dtype} {of} to uint8, rounded.",)
-
-
-def _first_not_finite(array: Array) -> int | None:
-    rows = (row for row, image in enumerate(array) if not np.isfinite(image).all())
-    return next(rows, None)
 
 
 def _check_values(array: Array, source: str) -> None:

@@ -1,21 +1,17 @@
-"""What is wrong with a dataset: copies, contradicting labels, blended outliers."""
+"""What is wrong with a dataset: copies, contradicting labels, blended outliers, near copies."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from codabench_rehearsal.images.dataset import Dataset
-
+from codabench_rehearsal.images.dataset import Dataset
 
 NEAR = 8.0
 """Grey levels between thumbnails. A copy saved as JPEG, brightened by 5 or shifted by one pixel
@@ -25,8 +21,13 @@ GROUP = 20
 """From so many identical images on, a group is no accident but an outlier."""
 
 
+THUMB = 16
+MOST_PAIRS = 10_000
+_BLOCK = 1024
+
+
 @dataclass(frozen=True)
-class Group:
+class CopyGroup:
     """Identical images: their ids in the dataset's order, and the labels they carry, ascending."""
 
     ids: tuple[int, ...]
@@ -55,9 +56,9 @@ class CleaningReport:
     """
 
     images: int
-    duplicates: tuple[Group, ...]
-    conflicts: tuple[Group, ...]
-    outliers: tuple[Group, ...]
+    duplicates: tuple[CopyGroup, ...]
+    conflicts: tuple[CopyGroup, ...]
+    outliers: tuple[CopyGroup, ...]
     isolated: tuple[int, ...]
     near_duplicates: tuple[NearPair, ...]
     near_count: int
@@ -73,21 +74,15 @@ class CleaningReport:
     def lines(self) -> tuple[str, ...]:
         """Return the report for people, a line for each kind that was found."""
         kept = self.images - len(self.dropped)
-        first = f"{self.images} images: {kept} kept, {len(self.dropped)} dropped"
-        return (first, *(f"  {line}" for line in self._kinds() if line))
-
-    def summary(self) -> str:
-        """Return `lines` as one text."""
-        return "\n".join(self.lines())
-
-    def _kinds(self) -> tuple[str, ...]:
-        return (
+        kinds = (
             _line(self.duplicates, "identical images, one label: all but the first dropped"),
             _line(self.conflicts, "identical images, different labels: all dropped"),
-            *(_outlier_line(group) for group in self.outliers),
+            *map(_outlier_line, self.outliers),
             f"{len(self.isolated)} unlike all others: dropped" if self.isolated else "",
             self._near_line(),
         )
+        first = f"{self.images} images: {kept} kept, {len(self.dropped)} dropped"
+        return (first, *(f"  {line}" for line in kinds if line))
 
     def _near_line(self) -> str:
         if self.near_threshold is None:
@@ -122,14 +117,17 @@ def find_problems(
     dropped = np.zeros(len(dataset), dtype=bool)
     for rows in (*(group[1:] for group in duplicates), *conflicts, *outliers):
         dropped[rows] = True
-    isolated = _isolated(dataset, np.flatnonzero(~dropped), isolation, seed)
+    isolated = np.zeros(0, np.int64)
+    left = np.flatnonzero(~dropped)
+    if isolation and len(left) > 1:
+        isolated = left[_isolated_rows(dataset.images[left], isolation, seed)]
     dropped[isolated] = True
     near, near_count = _near(dataset, np.flatnonzero(~dropped), near_threshold)
     return CleaningReport(
         images=len(dataset),
-        duplicates=tuple(_group(dataset, rows) for rows in duplicates),
-        conflicts=tuple(_group(dataset, rows) for rows in conflicts),
-        outliers=tuple(_group(dataset, rows) for rows in outliers),
+        duplicates=_named(duplicates, dataset),
+        conflicts=_named(conflicts, dataset),
+        outliers=_named(outliers, dataset),
         isolated=tuple(sorted(dataset.ids[isolated].tolist())),
         near_duplicates=near,
         near_count=near_count,
@@ -197,17 +195,12 @@ def _sort_groups(
     return duplicates, conflicts, outliers
 
 
-def _group(dataset: Dataset, rows: list[int]) -> Group:
-    labels = np.unique(dataset.labels[rows]).tolist()
-    return Group(tuple(dataset.ids[rows].tolist()), tuple(labels))
-
-
-def _isolated(
-    dataset: Dataset, rows: NDArray[np.int64], fraction: float, seed: int
-) -> NDArray[np.int64]:
-    if not fraction or len(rows) < 2:
-        return np.zeros(0, np.int64)
-    return rows[isolated_rows(dataset.images[rows], fraction, seed)]
+def _named(groups: list[list[int]], dataset: Dataset) -> tuple[CopyGroup, ...]:
+    ids, labels = dataset.ids, dataset.labels
+    return tuple(
+        CopyGroup(tuple(ids[rows].tolist()), tuple(np.unique(labels[rows]).tolist()))
+        for rows in groups
+    )
 
 
 def _near(
@@ -223,7 +216,7 @@ def _near(
     return tuple(NearPair((a, b), (c, d), e) for (a, b), (c, d), e in together), found.total
 
 
-def _line(groups: tuple[Group, ...], what: str) -> str:
+def _line(groups: tuple[CopyGroup, ...], what: str) -> str:
     if not groups:
         return ""
     rows = sum(len(group.ids) for group in groups)
@@ -231,7 +224,7 @@ def _line(groups: tuple[Group, ...], what: str) -> str:
     return f"{rows} in {len(groups)} groups of {what}; ids {_some(shown, len(groups))}"
 
 
-def _outlier_line(group: Group) -> str:
+def _outlier_line(group: CopyGroup) -> str:
     count = len(group.labels)
     labels = f"label {group.labels[0]}" if count == 1 else f"{count} different labels"
     ids = f"ids {min(group.ids)}..{max(group.ids)}"
@@ -241,14 +234,6 @@ def _outlier_line(group: Group) -> str:
 def _some(shown: list[list[int]], count: int) -> str:
     texts = [" = ".join(map(str, ids[:4])) + (" ..." if len(ids) > 4 else "") for ids in shown]
     return ", ".join(texts) + (", ..." if count > len(shown) else "")
-
-
-# Which images look nearly alike, and which look like no other.
-
-
-THUMB = 16
-MOST_PAIRS = 10_000
-_BLOCK = 1024
 
 
 class Pairs(NamedTuple):
@@ -271,7 +256,8 @@ def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
     order = np.argsort(thumbs.mean(axis=1), kind="stable")
     thumbs = thumbs[order]
     means = thumbs.mean(axis=1)
-    found, count = [], 0
+    count, none = 0, np.zeros(0, np.int64)
+    found = [(none, none, np.zeros(0))]
     for start in range(0, len(thumbs), _BLOCK):
         block = thumbs[start : start + _BLOCK]
         # The margin covers float32 rounding of the means.
@@ -280,10 +266,11 @@ def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
         count += len(first)
         rows = np.sort(np.stack([order[start + first], order[start + second]]), axis=0)
         found.append(_closest(rows[0], rows[1], distance))
-    return _merge(found, count)
+    columns = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Pairs(*_closest(*columns), count)
 
 
-def isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:
+def _isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:
     """Return the `fraction` of rows that an isolation forest finds the least like the others.
 
     The forest sees 16 simple figures an image: tones, contrast, sharpness and saturation.
@@ -327,15 +314,6 @@ def _closest(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     order = np.lexsort((second, first, distance))[:MOST_PAIRS]
     return first[order], second[order], distance[order]
-
-
-def _merge(
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]], count: int
-) -> Pairs:
-    if not found:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
-    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Pairs(*_closest(first, second, distance), count)
 
 
 def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

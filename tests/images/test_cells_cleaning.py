@@ -58,7 +58,7 @@ def test_cleaning_twice_changes_nothing(dirty: Dataset) -> None:
 def test_report_for_people_and_machines(dirty: Dataset) -> None:
     """The report does not say what was dropped, or cannot be stored."""
     report = find_problems(dirty)
-    text = report.summary()
+    text = "\n".join(report.lines())
     for part in (
         "273 images: 197 kept, 76 dropped",
         "4 in 2 groups of identical images, one label: all but the first dropped",
@@ -95,7 +95,7 @@ def test_isolation_forest_is_off_unless_asked_for(drawn: Dataset) -> None:
     assert 7 in report.isolated
     assert len(report.isolated) == 4
     assert report.dropped == report.isolated
-    assert "4 unlike all others: dropped" in report.summary()
+    assert "4 unlike all others: dropped" in "\n".join(report.lines())
     assert find_problems(odd, isolation=0.02) == report
 
 
@@ -148,7 +148,7 @@ def test_near_search_can_be_left_out(dirty: Dataset) -> None:
     """A quick run still spends time on near duplicates."""
     report = find_problems(dirty, near_threshold=None)
     assert (report.near_duplicates, report.near_count) == ((), 0)
-    assert "not looked for" in report.summary()
+    assert "not looked for" in "\n".join(report.lines())
 
 
 @pytest.mark.parametrize(
