@@ -57,7 +57,11 @@ def docker_words(job: Job, name: str) -> list[str]:
         *(sys.executable, "-I", str(GUARD), name),
         *(*_docker(), "run", "--rm", "--interactive", f"--name={name}", "--pull=never"),
         *(f"--label={LABEL}.{key}={value}" for key, value in _owner().items()),
-        *_confinement(),
+        # A file system that cannot be written, no privileges, no log that fills the daemon's disk.
+        *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+        *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
+        "--security-opt=label=disable",  # SELinux would else keep the container from our folders
+        *("--log-driver=none", *_user()),
         *_limits(job),
         *_mounts(job),
         f"--workdir={inside[job.working_folder]}",
@@ -104,10 +108,10 @@ def prepare(image: str, say: Callable[[str], None]) -> None:
     if _ask("image", "inspect", image).returncode == 0:
         return
     say(f"docker fetches {image}")
-    ended = run_shown([*_docker(), "pull", image], os.environ, Path.cwd(), say)
-    if ended.code:
-        said = (ended.output.strip().splitlines() or ["it said nothing"])[-1]
-        raise SandboxError(f"docker could not fetch {image}: {said}")
+    code, said = run_shown([*_docker(), "pull", image], os.environ, Path.cwd(), say)
+    if code:
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        raise SandboxError(f"docker could not fetch {image}: {last}")
 
 
 def _docker() -> list[str]:
@@ -128,17 +132,6 @@ def _ask(*words: str) -> subprocess.CompletedProcess[str]:
         timeout=ANSWER_SECONDS,
         check=False,
     )
-
-
-def _confinement() -> list[str]:
-    """A file system that cannot be written, no privileges, no log that fills the daemon's disk."""
-    return [
-        *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
-        *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
-        "--security-opt=label=disable",  # SELinux would else keep the container from our folders
-        "--log-driver=none",
-        *_user(),
-    ]
 
 
 def _user() -> list[str]:
@@ -190,14 +183,13 @@ def _mounts(job: Job) -> Iterator[str]:
 
 def _copying(job: Job) -> list[str]:
     """The words before the command that fill the copies; none where nothing is copied."""
-    pairs = [
-        (f"{ORIGINALS}/{number}", place)
+    words = [
+        word
         for number, (name, place) in enumerate(job.inside.items())
         if name in job.copied
+        for word in (f"{ORIGINALS}/{number}", place)
     ]
-    return (
-        ["python3", "-c", COPY, *(word for pair in pairs for word in pair), "--"] if pairs else []
-    )
+    return ["python3", "-c", COPY, *words, "--"] if words else []
 
 
 def _tmpfs(limits: Limits, filled: int) -> str:

@@ -1,4 +1,11 @@
-"""The images on their way in: blocks of `.npy` files, made beside the child that answers them."""
+"""The images on their way in: blocks of `.npy` files, made beside the child that answers them.
+
+How long a child may take: a platform's limit is for one pass over its hidden images. A block of no
+more images than that may take as long, a larger one longer in proportion; what comes between the
+blocks (images still being made, the caller's own thinking) is nobody's time. Where the platform's
+limit is known, the blocks of one question together may not take longer than they would there: that
+is the pace. Where it is not, the limit only ends a child that hangs.
+"""
 
 from __future__ import annotations
 
@@ -78,8 +85,8 @@ def mapped(path: Path, block: Block) -> np.memmap[Any, np.dtype[Any]]:
 class Feeder:
     """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered.
 
-    first: how many blocks the child was given before these. drafts: a folder that the child does not
-    see: a block is filled damage by damage, and who watched would learn which images share one.
+    first: how many blocks the child was given before these. drafts: a folder that the child does
+    not see: a block is filled damage by damage, and who watched would learn which images share one.
     """
 
     def __init__(
@@ -96,7 +103,7 @@ class Feeder:
         self.count = len(blocks)
         self.made = 0
         self.answered = 0
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None  # what making a block raised
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -109,24 +116,14 @@ class Feeder:
         self._stop.set()
         self._thread.join()
 
-    @property
-    def failed(self) -> bool:
-        """Whether making a block raised."""
-        return self._error is not None
-
-    def raise_error(self) -> None:
-        """Raise what making a block raised, if anything."""
-        if self._error is not None:
-            raise self._error
-
     def collect(self) -> None:
         """Count the answers that have come, and remove the blocks they answer."""
-        while self.answered < self.made and self._is_answered(self.answered):
-            block_path(self._source, self._first + self.answered).unlink(missing_ok=True)
+        while self.answered < self.made:
+            index = self._first + self.answered
+            if not answer_path(self._answers, index).exists():
+                return
+            block_path(self._source, index).unlink(missing_ok=True)
             self.answered += 1
-
-    def _is_answered(self, index: int) -> bool:
-        return answer_path(self._answers, self._first + index).exists()
 
     def _run(self) -> None:
         try:
@@ -138,7 +135,7 @@ class Feeder:
                 self._make(index, block)
                 self.made = index + 1
         except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
-            self._error = error
+            self.error = error
 
     def _make(self, index: int, block: Block) -> None:
         """Fill the file in place: a block may be as large as memory allows once, not twice."""
@@ -151,15 +148,6 @@ class Feeder:
         with suppress(OSError):  # what lies there before its question is put is no answer
             answer_path(self._answers, self._first + index).unlink()
         part.replace(path)
-
-
-# How long a child may take to answer: block by block, and over a whole pass where that is known.
-#
-# A platform's limit is for one pass over its hidden images. A block of no more images than that may
-# take as long, a larger one longer in proportion; what comes between the blocks (images still being
-# made, the caller's own thinking) is nobody's time. Where the platform's limit is known, the blocks
-# of one question together may not take longer than they would there: that is the pace. Where it is
-# not, the limit only ends a child that hangs.
 
 
 class Allowance:
