@@ -20,7 +20,6 @@ is 1 to 8 away from its original; different blood cells are at least 12 apart (m
 GROUP = 20
 """From so many identical images on, a group is no accident but an outlier."""
 
-
 THUMB = 16
 MOST_PAIRS = 10_000
 _BLOCK = 1024
@@ -236,6 +235,10 @@ def _some(shown: list[list[int]], count: int) -> str:
     return ", ".join(texts) + (", ..." if count > len(shown) else "")
 
 
+_Rows = NDArray[np.int64]
+_Pairs = tuple[_Rows, _Rows, NDArray[np.float64]]
+
+
 class Pairs(NamedTuple):
     """Near-duplicate rows (first < second), closest first; `total` also counts those left out."""
 
@@ -271,10 +274,7 @@ def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
 
 
 def _isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:
-    """Return the `fraction` of rows that an isolation forest finds the least like the others.
-
-    The forest sees 16 simple figures an image: tones, contrast, sharpness and saturation.
-    """
+    """The rows least like the others, by tones, contrast, sharpness and saturation."""
     from sklearn.ensemble import IsolationForest  # slow to import, and off by default
 
     features = np.stack([_features(image) for image in images])
@@ -290,9 +290,7 @@ def _thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return thumbs
 
 
-def _compare(
-    block: NDArray[np.float32], others: NDArray[np.float32], threshold: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _compare(block: NDArray[np.float32], others: NDArray[np.float32], threshold: float) -> _Pairs:
     """Pairs of a row of `block` and a later row of `others`, which begins with `block`."""
     # Centred, so that |a|^2 + |b|^2 - 2ab loses little in float32; exact distances follow.
     centre = others.mean(axis=0)
@@ -309,9 +307,7 @@ def _compare(
     return first[near], second[near], distance[near]
 
 
-def _closest(
-    first: NDArray[np.int64], second: NDArray[np.int64], distance: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _closest(first: _Rows, second: _Rows, distance: NDArray[np.float64]) -> _Pairs:
     order = np.lexsort((second, first, distance))[:MOST_PAIRS]
     return first[order], second[order], distance[order]
 

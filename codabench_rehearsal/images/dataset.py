@@ -54,14 +54,13 @@ class Dataset:
     def __post_init__(self) -> None:
         for name, dtype in (("images", np.uint8), ("labels", np.int64), ("ids", np.int64)):
             object.__setattr__(self, name, _frozen(name, getattr(self, name), dtype))
-        if self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
-            raise DataError(
-                f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {self.images.shape}"
-            )
+        shape = self.images.shape
+        if len(shape) != 4 or shape[3] not in (1, 3):
+            raise DataError(f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {shape}")
         for name in ("labels", "ids"):
-            shape = getattr(self, name).shape
-            if shape != (len(self.images),):
-                raise DataError(f"{name} must have shape ({len(self.images)},), not {shape}")
+            found = getattr(self, name).shape
+            if found != shape[:1]:
+                raise DataError(f"{name} must have shape ({shape[0]},), not {found}")
         if len(np.unique(self.ids)) != len(self.ids):
             raise DataError("ids must be unique: one row of the uncleaned file each")
 
@@ -269,9 +268,8 @@ def from_arrays(
 def save(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     """Write an uncompressed `.npz` that `load` reads back, atomically.
 
-    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1) like the challenge's file, int64 if a
-    label exceeds 255; ids int64 (n,). Raises DataError for another ending, `FileError` where the
-    file cannot be written.
+    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1), int64 if a label exceeds 255; ids int64
+    (n,). Raises DataError for another ending, `FileError` where the file cannot be written.
     """
     if Path(path).suffix != ".npz":
         raise DataError(f"{path}: the name must end in .npz, the only format written here")

@@ -5,10 +5,11 @@ Lengths are in pixels of a 96-pixel image, colours are RGB in 0..255.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from codabench_rehearsal.console.reading import parse_toml
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
@@ -56,7 +57,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLE = parse_toml(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 ALL = tuple(
     CellKind(name, **{key: _tuples(value) for key, value in fields.items()})
     for name, fields in _TABLE.items()

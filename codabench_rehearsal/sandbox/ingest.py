@@ -19,8 +19,8 @@ from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox.feeding import (
     LOOK_SECONDS,
     SPARE_BYTES,
-    Allowance,
     Block,
+    Clock,
     Feeder,
     Fill,
     write_json,
@@ -28,7 +28,6 @@ from codabench_rehearsal.sandbox.feeding import (
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.outcome import (
     Labels,
-    Measured,
     Outcome,
     Problem,
     read_labels,
@@ -130,12 +129,10 @@ class Session:
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._drafts = self._place.path / "drafts"
         self._sizes: list[int] = []  # of all blocks given so far
-        self._measured = Measured()
         self._fault: Problem | None = None  # the first seen; later answers do not undo it
-        self._measured.started = time.time()
         self._running = start(_job(request, folders))
         limit, usual = request.limits.seconds, request.images
-        self._allowance = Allowance(self._running, limit, usual, paced=request.paced)
+        self._clock = Clock(self._running, limit, usual, paced=request.paced)
 
     def __enter__(self) -> Session:
         return self
@@ -158,13 +155,13 @@ class Session:
         told of each block's validated labels as soon as they are there, in order. Returns the
         labels, int64 `(n,)` a block, or None when something went wrong: `finish` tells.
         """
-        first, labels, faults = len(self._sizes), list[Labels](), list[Problem]()
+        first, labels, sound = len(self._sizes), list[Labels](), True
 
         def read(count: int) -> bool:
-            before = len(labels)
+            nonlocal sound
             sizes = [block.count for block in blocks[len(labels) : count]]
-            if faults or not sizes:
-                return not faults
+            if not sound or not sizes:
+                return sound
             wanted, at = self.request, first + len(labels)
             found, fault = read_labels(self._output, sizes, wanted.classes, at, wanted.answers)
             if fault and fault.kind == "type":
@@ -172,17 +169,18 @@ class Session:
             for one in found:
                 labels.append(one)
                 answered(len(labels) - 1, one)
-            faults.extend([fault] if fault else [])
-            self._fault = self._fault or fault
-            if len(labels) > before:
+            sound, self._fault = fault is None, self._fault or fault
+            if found:
                 self._running.renew()  # what a call may print and write
-                self._allowance.answered(len(labels))
-                self._measured.answered(len(labels) - before, self._running.seconds)
-            return not faults
+                self._clock.answered(len(labels))
+            return sound
 
-        self._feed(blocks, fill, progress, read)
-        sound = read(len(blocks))
-        return tuple(labels) if sound and len(labels) == len(blocks) else None
+        counts = [block.count for block in blocks]
+        self._sizes += counts
+        self._clock.begin(counts)
+        with Feeder(fill, blocks, first, self._input, self._drafts, self._output) as feeder:
+            self._watch(feeder, progress, read)
+        return tuple(labels) if read(len(blocks)) and len(labels) == len(blocks) else None
 
     def finish(self) -> Outcome:
         """Say that no question follows, and read what came of all of them."""
@@ -192,35 +190,17 @@ class Session:
         while self._running.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         result = self._running.cancel()
-        self._measured.ended(result, in_container=self.request.image is not None)
-        classes, rule = self.request.classes, self.request.answers
-        found = read_outcome(self._output, self._sizes, classes, result, self._measured, rule)
+        found = read_outcome(
+            self._output,
+            self._sizes,
+            self.request.classes,
+            result,
+            self._clock,
+            self.request.answers,
+            in_container=self.request.image is not None,
+        )
         problem = found.problem or self._fault
         return replace(found, problem=problem and self._told(found, problem))
-
-    def _feed(
-        self,
-        blocks: Sequence[Block],
-        fill: Fill,
-        progress: Callable[[PredictProgress], None],
-        read: Callable[[int], bool],
-    ) -> None:
-        """Make the blocks, until all are answered or something is wrong.
-
-        read(count): reads so many answers; whether all is well.
-        """
-        counts, first = [block.count for block in blocks], len(self._sizes)
-        feeder = Feeder(fill, blocks, first, self._input, self._drafts, self._output)
-        self._sizes += counts
-        self._allowance.begin(counts)
-        self._measured.asked = self._running.seconds
-        feeder.begin()
-        try:
-            self._watch(feeder, progress, read)
-        finally:
-            feeder.end()
-        if feeder.error is not None:
-            raise feeder.error
 
     def _told(self, found: Outcome, problem: Problem) -> Problem:
         """With the submission's own files by their names in the zip, and the walls that explain it.
@@ -243,12 +223,13 @@ class Session:
         progress: Callable[[PredictProgress], None],
         read: Callable[[int], bool],
     ) -> None:
-        running, allowance, stage_seen, stage = self._running, self._allowance, -1.0, "start"
+        """Until all is answered or something is wrong. read(count): reads so many answers."""
+        running, clock, stage_seen, stage = self._running, self._clock, -1.0, "start"
         began = running.seconds
         idle = False
         while feeder.error is None and feeder.answered < feeder.count:
             now = running.seconds
-            allowance.look(idle=idle)  # waiting for images is not the submission's time
+            clock.look(idle=idle)  # waiting for images is not the submission's time
             if running.poll() is not None:
                 break
             feeder.collect()
@@ -260,7 +241,7 @@ class Session:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))
             how_far = (feeder.made, feeder.answered, feeder.count)
-            progress(PredictProgress(stage, *how_far, allowance.waited, allowance.due))
+            progress(PredictProgress(stage, *how_far, clock.waited, clock.due))
             time.sleep(pause)
 
 

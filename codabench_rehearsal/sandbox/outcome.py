@@ -7,7 +7,7 @@ import json
 import re
 import resource
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox.feeding import answer_path
+from codabench_rehearsal.sandbox.feeding import Clock, answer_path
 from codabench_rehearsal.sandbox.isolation import LOCAL_REFUSED, other_paths
 from codabench_rehearsal.sandbox.job import JobResult
 from codabench_rehearsal.sandbox.run import largest_bytes
@@ -107,36 +107,6 @@ class Outcome:
     seen: Seen = Seen()
 
 
-@dataclass
-class Measured:
-    """What the parent's clock and the kernel saw of a child: no figure of the child's exceeds it.
-
-    started: the wall clock at its start. spans: for each answered block the seconds from its
-    question to its answer. first: seconds from the start to the first answer. seconds: of its life.
-    peak_bytes: no process of it held more.
-    """
-
-    started: float = 0.0
-    spans: list[float] = field(default_factory=list)
-    first: float | None = None
-    seconds: float = 0.0
-    peak_bytes: int = 0
-    asked: float = 0.0  # seconds from the start to the question that is open
-
-    def answered(self, blocks: int, at: float) -> None:
-        """So many further blocks are answered, so many seconds after the start."""
-        self.spans += [at - self.asked] * blocks
-        self.first = at if self.first is None else self.first
-
-    def ended(self, result: JobResult, *, in_container: bool) -> None:
-        """How it ended. What a container holds is not seen from here, only what the machine has."""
-        self.seconds = result.seconds
-        # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
-        ours = largest_bytes(resource.getrusage(resource.RUSAGE_SELF))
-        whole = psutil.virtual_memory().total
-        self.peak_bytes = whole if in_container else max(result.peak_memory_bytes, ours)
-
-
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:
@@ -172,25 +142,35 @@ def read_outcome(
     sizes: Sequence[int],
     classes: int,
     result: JobResult,
-    measured: Measured,
+    clock: Clock,
     rule: Rule = "labels",
+    *,
+    in_container: bool = False,
 ) -> Outcome:
-    """Read the answers to all blocks. measured: bounds the figures that the child notes itself."""
+    """Read the answers to all blocks.
+
+    No figure that the child notes itself exceeds what `clock` and the kernel saw of it. What a
+    container holds is not seen from here, only what the machine has.
+    """
     labels, fault = read_labels(output, sizes, classes, rule=rule)
     status = read_note(output / "status.json")
-    ready = measured.seconds if measured.first is None else measured.first
+    ready = result.seconds if clock.first is None else clock.first
     complete = len(labels) == len(sizes) and (output / "done").is_file()
+    # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
+    ours = largest_bytes(resource.getrusage(resource.RUSAGE_SELF))
+    seen_bytes = max(result.peak_memory_bytes, ours)
+    most_bytes = psutil.virtual_memory().total if in_container else seen_bytes
     return Outcome(
         tuple(labels),
         fault or _ending(result, output, len(labels), complete=complete),
         result,
         _texts(status.get("versions")),
         _texts(status.get("returned")),
-        max(0.0, _number(status.get("loaded_at"), measured.started + ready) - measured.started),
+        max(0.0, _number(status.get("loaded_at"), clock.started + ready) - clock.started),
         _number(status.get("load_seconds"), ready),
-        _number(status.get("predict_seconds"), measured.seconds),
-        _calls(status.get("calls"), measured),
-        int(_number(status.get("loaded_bytes"), measured.peak_bytes)),
+        _number(status.get("predict_seconds"), result.seconds),
+        _calls(status.get("calls"), clock.spans, most_bytes),
+        int(_number(status.get("loaded_bytes"), most_bytes)),
         _seen(status),
     )
 
@@ -260,12 +240,12 @@ def _seen(status: Mapping[str, Any]) -> Seen:
     return Seen(**lists, moved_to=moved_to, metadata=status.get("metadata") is True)
 
 
-def _calls(value: object, measured: Measured) -> tuple[Call, ...]:
+def _calls(value: object, spans: Sequence[float], most_bytes: int) -> tuple[Call, ...]:
     pairs = value if isinstance(value, list) else []
     good = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
     return tuple(
-        Call(_number(seconds, span), int(_number(peak, measured.peak_bytes)))
-        for (seconds, peak), span in zip(good, measured.spans, strict=False)
+        Call(_number(seconds, span), int(_number(peak, most_bytes)))
+        for (seconds, peak), span in zip(good, spans, strict=False)
     )
 
 
