@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codabench_rehearsal.console.errors import DataError
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.images.cleaning import clean, find_problems
+    from codabench_rehearsal.images.cleaning import clean
     from codabench_rehearsal.images.dataset import Dataset, from_arrays, load, save
     from codabench_rehearsal.images.smear import synthetic
     from codabench_rehearsal.images.splitting import prefix_order, read_split, split
@@ -20,7 +20,6 @@ __all__ = [
     "DataError",
     "Dataset",
     "clean",
-    "find_problems",
     "from_arrays",
     "load",
     "prefix_order",
@@ -30,7 +29,7 @@ __all__ = [
     "synthetic",
 ]
 _HOMES = {
-    "cleaning": ("clean", "find_problems"),
+    "cleaning": ("clean",),
     "dataset": ("Dataset", "from_arrays", "load", "save"),
     "smear": ("synthetic",),
     "splitting": ("prefix_order", "read_split", "split"),

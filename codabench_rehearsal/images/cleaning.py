@@ -95,111 +95,61 @@ class CleaningReport:
         )
 
 
-def find_problems(
-    dataset: Dataset,
-    *,
-    near_threshold: float | None = NEAR,
-    group_size: int = GROUP,
-    isolation: float = 0.0,
-    seed: int = 0,
-) -> CleaningReport:
-    """Look for what should not be trained on; changes nothing.
-
-    near_threshold: largest thumbnail distance of a near-duplicate pair in grey levels; None: skip.
-    group_size: from so many identical images on they are blended outliers; at least 2.
-    isolation: fraction of the remaining images, below 0.5, that an isolation forest (scikit-learn,
-        with this `seed`) may call outliers; 0: no forest.
-    Raises DataError for options outside these ranges.
-    """
-    _check_options(near_threshold, group_size, isolation)
-    duplicates, conflicts, outliers = _sort_groups(_identical(dataset), dataset, group_size)
-    dropped = np.zeros(len(dataset), dtype=bool)
-    for rows in (*(group[1:] for group in duplicates), *conflicts, *outliers):
-        dropped[rows] = True
-    isolated = np.zeros(0, np.int64)
-    left = np.flatnonzero(~dropped)
-    if isolation and len(left) > 1:
-        isolated = left[_isolated_rows(dataset.images[left], isolation, seed)]
-    dropped[isolated] = True
-    near, near_count = _near(dataset, np.flatnonzero(~dropped), near_threshold)
-    return CleaningReport(
-        images=len(dataset),
-        duplicates=_named(duplicates, dataset),
-        conflicts=_named(conflicts, dataset),
-        outliers=_named(outliers, dataset),
-        isolated=tuple(sorted(dataset.ids[isolated].tolist())),
-        near_duplicates=near,
-        near_count=near_count,
-        near_threshold=near_threshold,
-        dropped=tuple(sorted(dataset.ids[dropped].tolist())),
-    )
-
-
 def clean(
     dataset: Dataset,
     *,
     near_threshold: float | None = NEAR,
-    group_size: int = GROUP,
     isolation: float = 0.0,
     seed: int = 0,
 ) -> tuple[Dataset, CleaningReport]:
-    """Leave out what `find_problems` says to drop; options and errors as there.
+    """Leave out what should not be trained on, and say what that was.
 
-    Raises DataError also if no image remains.
+    near_threshold: largest thumbnail distance of a near-duplicate pair in grey levels; None: skip.
+    isolation: fraction of the remaining images, below 0.5, that an isolation forest (scikit-learn,
+        with this `seed`) may call outliers; 0: no forest.
+    Raises DataError for options outside these ranges, and if no image remains.
     """
-    report = find_problems(
-        dataset,
-        near_threshold=near_threshold,
-        group_size=group_size,
-        isolation=isolation,
-        seed=seed,
-    )
-    keep = np.isin(dataset.ids, np.array(report.dropped, np.int64), invert=True)
+    if near_threshold is not None and not 0 <= near_threshold <= 255:
+        raise DataError(f"near_threshold must lie in 0..255 or be None, received {near_threshold}")
+    if not 0 <= isolation < 0.5:
+        raise DataError(f"isolation must lie in 0..0.5, received {isolation}; 0.01 is usual")
+    copies, keep = _copies(dataset)
+    isolated, left = np.zeros(0, np.int64), np.flatnonzero(keep)
+    if isolation and len(left) > 1:
+        isolated = left[_isolated_rows(dataset.images[left], isolation, seed)]
+    keep[isolated] = False
+    near, near_count = _near(dataset, np.flatnonzero(keep), near_threshold)
     if not keep.any():
         raise DataError(
             f"{dataset.source}: cleaning leaves none of {len(dataset)} images: all are copies "
             "of each other; check the file"
         )
+    report = CleaningReport(
+        images=len(dataset),
+        **{kind: tuple(groups) for kind, groups in copies.items()},
+        isolated=tuple(sorted(dataset.ids[isolated].tolist())),
+        near_duplicates=near,
+        near_count=near_count,
+        near_threshold=near_threshold,
+        dropped=tuple(sorted(dataset.ids[~keep].tolist())),
+    )
     return dataset.subset(keep), report
 
 
-def _check_options(near_threshold: float | None, group_size: int, isolation: float) -> None:
-    if near_threshold is not None and not 0 <= near_threshold <= 255:
-        raise DataError(f"near_threshold must lie in 0..255 or be None, received {near_threshold}")
-    if group_size < 2:
-        raise DataError(f"group_size must be at least 2, received {group_size}")
-    if not 0 <= isolation < 0.5:
-        raise DataError(f"isolation must lie in 0..0.5, received {isolation}; 0.01 is usual")
-
-
-def _identical(dataset: Dataset) -> list[list[int]]:
-    """Groups of two rows or more with the same pixels, in the order of their first rows."""
-    groups: dict[str, list[int]] = defaultdict(list)
+def _copies(dataset: Dataset) -> tuple[dict[str, list[CopyGroup]], NDArray[np.bool_]]:
+    """Groups of identical images by kind, in the order of their first rows, and what to keep."""
+    found: dict[str, list[CopyGroup]] = {"duplicates": [], "conflicts": [], "outliers": []}
+    keep = np.ones(len(dataset), bool)
+    same: dict[str, list[int]] = defaultdict(list)
     for row, pixels in enumerate(dataset.fingerprints()):
-        groups[pixels].append(row)
-    return [rows for rows in groups.values() if len(rows) > 1]
-
-
-def _sort_groups(
-    groups: list[list[int]], dataset: Dataset, group_size: int
-) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
-    duplicates, conflicts, outliers = [], [], []
-    for rows in groups:
-        if len(rows) >= group_size:
-            outliers.append(rows)
-        elif len(np.unique(dataset.labels[rows])) > 1:
-            conflicts.append(rows)
-        else:
-            duplicates.append(rows)
-    return duplicates, conflicts, outliers
-
-
-def _named(groups: list[list[int]], dataset: Dataset) -> tuple[CopyGroup, ...]:
-    ids, labels = dataset.ids, dataset.labels
-    return tuple(
-        CopyGroup(tuple(ids[rows].tolist()), tuple(np.unique(labels[rows]).tolist()))
-        for rows in groups
-    )
+        same[pixels].append(row)
+    for rows in (rows for rows in same.values() if len(rows) > 1):
+        labels = np.unique(dataset.labels[rows]).tolist()
+        kind = "conflicts" if len(labels) > 1 else "duplicates"
+        kind = "outliers" if len(rows) >= GROUP else kind
+        found[kind].append(CopyGroup(tuple(dataset.ids[rows].tolist()), tuple(labels)))
+        keep[rows[1:] if kind == "duplicates" else rows] = False
+    return found, keep
 
 
 def _near(

@@ -82,7 +82,6 @@ class JobResult:
     exit_code: int
     log: str
     seconds: float
-    cpu_seconds: float
     peak_memory_bytes: int
     limits: Mapping[str, str]
     stopped: bool = False

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -45,7 +44,6 @@ class Running:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._started = time.monotonic()
-        self._cpu = 0.0
         self._allowed = 0.0
         self._largest = 0
         self._starters = largest_bytes(resource.getrusage(resource.RUSAGE_SELF))
@@ -98,10 +96,9 @@ class Running:
             return self._kill(broken)
         return None
 
-    def wait(self, tick: Callable[[], None] = lambda: None) -> JobResult:
-        """Poll until the end; `tick` is called between polls."""
+    def wait(self) -> JobResult:
+        """Poll until the end."""
         while (result := self.poll()) is None:
-            tick()
             time.sleep(POLL_SECONDS)
         return result
 
@@ -142,7 +139,6 @@ class Running:
         # A program that a large one starts is first counted with the starter's pages.
         largest = largest_bytes(usage)
         self._largest = largest if largest > self._starters else 0
-        self._cpu = usage.ru_utime + usage.ru_stime
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return self._process.returncode
 
@@ -193,7 +189,6 @@ class Running:
             code,
             self._log.text(),
             seconds,
-            self._cpu,
             max(self._watch.peak_bytes, self._largest),
             mechanisms(self.job, facts, self._groups),
             stopped,
