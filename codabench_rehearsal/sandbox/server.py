@@ -48,7 +48,6 @@ _KEPT = {
     "stamps": dict,
 }
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network disks
-_UNRESOLVED = ("No solution found", "No matching distribution", "ResolutionImpossible")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"(?:===?|!=|~=|<=?|>=?)[A-Za-z0-9][A-Za-z0-9.!+*_-]*"
 _REQUIREMENT = re.compile(rf"{_NAME}(?:\[{_NAME}(?:,{_NAME})*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
@@ -233,7 +232,7 @@ def _locked(cache: Path, say: Callable[[str], None]) -> Iterator[int]:
 def _with_extra(error: BuildError, pins: Pins) -> BuildError:
     """What uv could not bring together, where packages were added to the server's."""
     said = " ".join(error.detail.split())
-    if not pins.extra or not any(sign in said for sign in _UNRESOLVED):
+    if not pins.extra or "No solution found" not in said:
         return error
     why = said.partition("Because ")[2].partition(", we can conclude")[0] or said[-300:].strip()
     extra, own = ", ".join(pins.extra), ", ".join(pins.packages)
