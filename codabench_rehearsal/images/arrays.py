@@ -87,7 +87,8 @@ def _shape_advice(shape: tuple[int, ...]) -> str:
 
 def _as_bytes(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
     if array.dtype.kind == "u" and array.dtype.itemsize == 1:
-        return array.astype(np.uint8, copy=False), _dark_note(array)
+        dark = "No pixel exceeds 1: were images in 0..1 cut to integers before they were saved?"
+        return array.astype(np.uint8, copy=False), (dark,) if array.max() <= 1 else ()
     if array.dtype.kind in "iu":
         _check_values(array, source)
         return array.astype(np.uint8), (f"Images converted from {array.dtype} to uint8.",)
@@ -122,12 +123,6 @@ def _check_values(array: Array, source: str) -> None:
             f"{source}: expected pixel values in 0..255 (or floats in 0..1), received "
             f"{low:g}..{high:g} ({array.dtype}); {advice}"
         )
-
-
-def _dark_note(array: Array) -> Notes:
-    if array.max() > 1:
-        return ()
-    return ("No pixel exceeds 1: were images in 0..1 cut to integers before they were saved?",)
 
 
 def _by(shape: Sequence[int]) -> str:

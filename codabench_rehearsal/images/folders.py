@@ -18,12 +18,11 @@ from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import few, listed, shown
 from codabench_rehearsal.images.arrays import RawArrays
 from codabench_rehearsal.images.keys import PARTS, part_note, part_of, pick_part
-from codabench_rehearsal.images.labels import numbers_of
+from codabench_rehearsal.images.labels import DIGITS, numbers_of
 
 _STUBS = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})  # Pillow knows only their names
 _NOT_READ = _STUBS | {"EPS"}  # a program, which Ghostscript would run
 _MOST_PIXELS = 25_000_000  # of one image; Pillow itself stops at 179 million, a gigabyte as floats
-_DIGITS = 18  # of a folder's number that surely fits into int64
 _NAMED = 20  # folders that a note lists
 _GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"})
 # What Pillow's readers raise on damaged or foreign bytes.
@@ -121,35 +120,34 @@ def _class_numbers(
     if not names:
         raise DataError(_no_classes(path))
     exactly = not isinstance(classes, int | None) and set(names) <= set(classes)
-    if exactly or not all(name.isascii() and name.isdigit() for name in names):
-        known = numbers_of(names, classes)
-        if len(known) == len(names):
-            return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)
-        numbers = {name: number for number, name in enumerate(names)}
-        _check_known(numbers, known, path)
-        return numbers
-    large = next((name for name in names if len(name.lstrip("0")) > _DIGITS), None)
-    if large is not None:
-        raise DataError(
-            f"{path}: expected class numbers from 0 as folders, received {shown(large)}; rename it"
-        )
-    return _once({name: int(name) for name in sorted(names, key=int)}, path)
-
-
-def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
+    if not exactly and all(name.isascii() and name.isdigit() for name in names):
+        large = next((name for name in names if len(name.lstrip("0")) > DIGITS), None)
+        if large is not None:
+            raise DataError(
+                f"{path}: expected class numbers from 0 as folders, received {shown(large)}; "
+                "rename it"
+            )
+        numbers = {name: int(name) for name in sorted(names, key=int)}
+    else:
+        numbers = _numbers_by_names(names, path, classes)
     if len(set(numbers.values())) != len(numbers):
-        raise DataError(
-            f"{path}: two class folders have the same number: {few(list(numbers), _NAMED)}"
-        )
+        said = few(list(numbers), _NAMED)
+        raise DataError(f"{path}: two class folders have the same number: {said}")
     return numbers
 
 
-def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> None:
-    """Some folders are named as classes: numbering all by order must not contradict them."""
+def _numbers_by_names(
+    names: Sequence[str], path: Path, classes: int | Sequence[str] | None
+) -> dict[str, int]:
+    """By the classes' names; else by the order, which must not contradict those that are named."""
+    known = numbers_of(names, classes)
+    if len(known) == len(names):
+        return dict(sorted(known.items(), key=lambda one: one[1]))
+    numbers = {name: number for number, name in enumerate(names)}
     wrong = next((name for name in known if numbers[name] != known[name]), None)
     if wrong is None:
-        return
-    strange = few([name for name in numbers if name not in known], _NAMED)
+        return numbers
+    strange = few([name for name in names if name not in known], _NAMED)
     raise DataError(
         f"{path}: expected the challenge's classes as folders, received others beside them "
         f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "

@@ -22,7 +22,7 @@ Notes = tuple[str, ...]
 
 MOST_NAMES = 20  # that a message lists
 UNLABELLED = 255  # how a byte says "none" where labels are written with -1 or as masks
-_DIGITS = 18  # of a number that surely fits into int64
+DIGITS = 18  # of a number that surely fits into int64
 _LARGEST = 2.0**63  # floats from here on are no int64
 
 
@@ -182,7 +182,7 @@ def _from_texts(
 ) -> tuple[NDArray[np.int64], Notes]:
     """Digits, or names of the classes where these are known."""
     texts = np.char.strip(_decoded(column, source))
-    digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= _DIGITS)
+    digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= DIGITS)
     exactly = not isinstance(classes, int | None) and np.isin(texts, list(classes)).all()
     if digits.all() and not exactly:
         return texts.astype(np.int64), (f"Labels converted from {column.dtype} to integers.",)

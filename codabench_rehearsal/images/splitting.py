@@ -107,13 +107,14 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
             "write it with this version's Split.save"
         )
     train, validation = (_hashes(content, side, file) for side in ("train", "validation"))
-    seed, fraction = content.get("seed"), content.get("fraction")
+    seed, fraction, both = content.get("seed"), content.get("fraction"), len(train & validation)
+    are = "1 image is" if both == 1 else f"{both:,} images are"
     return SplitRecord(
         train,
         validation - train,
         seed if isinstance(seed, int) else None,
         float(fraction) if isinstance(fraction, int | float) and abs(fraction) <= 1 else None,
-        _on_both(len(train & validation), file.name),
+        (f"{are} on both sides of {file.name}: learnt, so left out",) if both else (),
     )
 
 
@@ -167,14 +168,6 @@ def _hold_out(groups: list[tuple[str, int]], fraction: float) -> Iterable[str]:
             return
         held += count
         yield pixels
-
-
-def _on_both(count: int, name: str) -> tuple[str, ...]:
-    """What to say where copies of an image were put on different sides."""
-    if not count:
-        return ()
-    are = "1 image is" if count == 1 else f"{count:,} images are"
-    return (f"{are} on both sides of {name}: learnt, so left out",)
 
 
 def _hashes(content: dict[str, Any], side: str, file: Path) -> frozenset[str]:

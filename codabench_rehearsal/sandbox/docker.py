@@ -52,11 +52,13 @@ def docker_words(job: Job, name: str) -> list[str]:
     The first word gives way to the image's own `python3`. An entry point of the image stays, as on
     the platform. The command needs nothing of the environment.
     """
-    inside = job.inside
+    inside, birth = job.inside, psutil.Process().create_time()
+    # This process of this machine, not a later one of the same number.
+    owner = {"host": platform.node(), "owner": f"{os.getpid()}-{birth:.0f}"}
     return [
         *(sys.executable, "-I", str(GUARD), name),
         *(*_docker(), "run", "--rm", "--interactive", f"--name={name}", "--pull=never"),
-        *(f"--label={LABEL}.{key}={value}" for key, value in _owner().items()),
+        *(f"--label={LABEL}.{key}={value}" for key, value in owner.items()),
         # A file system that cannot be written, no privileges, no log that fills the daemon's disk.
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
         *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
@@ -217,12 +219,6 @@ def _checked(image: str) -> str:
             "tensorflow/tensorflow:2.17.0"
         )
     return image
-
-
-def _owner() -> dict[str, str]:
-    """Who started a container: this process of this machine, not a later one of the same number."""
-    birth = psutil.Process().create_time()
-    return {"host": platform.node(), "owner": f"{os.getpid()}-{birth:.0f}"}
 
 
 def _lives(owner: str) -> bool:

@@ -34,17 +34,18 @@ def specification(
     job: Job, groups: Sequence[ControlGroup], spare: str, report: int, mark: str
 ) -> str:
     """The argument of `programs/launch.py`, see `Spec` in `programs/command.py`."""
-    limits, words = job.limits, [_program(job.command[0]), *job.command[1:]]
-    program = filled(words[0], job.folders)
+    limits, (program, *more) = job.limits, job.command
+    if os.sep in program and not program.startswith("$"):  # a name is looked for by the child
+        program = str(Path(program).absolute())
     return json.dumps(
         {
             "parent": os.getpid(),
             "level": LEVEL,
-            "words": words,
+            "words": [program, *more],
             "environment": dict(job.environment),
             "folders": [_folder(job, name) for name in job.folders],
             "working_folder": job.working_folder,
-            "readable": [*interpreter_places(program), *job.reads],
+            "readable": [*interpreter_places(filled(program, job.folders)), *job.reads],
             "covered": list(our_rooms()),
             "network": limits.network,
             "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
@@ -66,12 +67,6 @@ def _folder(job: Job, name: str) -> Folder:
     mode: Mode = "copy" if name in job.copied else "write" if name in job.writable else "read"
     path = job.folders[name]
     return {"name": name, "path": path, "place": job.places.get(name, path), "mode": mode}
-
-
-def _program(word: str) -> str:
-    """Absolute if it is given by a path; a name is looked for by the child."""
-    is_path = os.sep in word and not word.startswith("$")
-    return str(Path(word).absolute()) if is_path else word
 
 
 def tasks(limits: Limits) -> int | None:
