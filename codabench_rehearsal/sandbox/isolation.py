@@ -34,7 +34,8 @@ def specification(
     job: Job, groups: Sequence[ControlGroup], spare: str, report: int, mark: str
 ) -> str:
     """The argument of `programs/launch.py`, see `Spec` in `programs/command.py`."""
-    limits, (program, *more) = job.limits, job.command
+    limits = job.limits
+    program, *more = job.command
     if os.sep in program and not program.startswith("$"):  # a name is looked for by the child
         program = str(Path(program).absolute())
     return json.dumps(

@@ -1,4 +1,4 @@
-"""Helpers of the tests: run a few lines as a child at some level of isolation, and find processes."""
+"""Helpers of the tests: run a few lines as a child at some level, and find processes."""
 
 from __future__ import annotations
 

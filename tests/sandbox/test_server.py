@@ -265,7 +265,7 @@ def test_the_cache_is_where_the_user_wants_it(
 
 
 def test_the_pins_of_a_challenge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the GPU's gigabytes are fetched, or a package that a machine does not have is asked for."""
+    """Else the GPU's gigabytes are fetched, or a package that is not there for a machine."""
     for system, processor, name in [
         ("linux", "x86_64", "tensorflow-cpu"),
         ("linux", "aarch64", "tensorflow"),

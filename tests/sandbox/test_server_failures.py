@@ -48,12 +48,16 @@ FAILURES: list[tuple[str, dict[str, Any], str]] = [
     ("told offline", {"pip": {"code": 1, "say": UV_TOLD_OFFLINE}}, "no way to the network"),
     ("disk full", {"pip": {"code": 2, "say": UV_FULL}}, r"the disk of .* is full \(.* GB free\)"),
     ("disk full at once", {"venv": {"code": 2, "say": UV_FULL}}, "CODABENCH_REHEARSAL_CACHE"),
-    ("no wheel", {"pip": {"code": 1, "say": UV_NO_WHEEL}}, "no tinypin==1.0 for Python 3.* on this"),
+    (
+        "no wheel",
+        {"pip": {"code": 1, "say": UV_NO_WHEEL}},
+        "no tinypin==1.0 for Python 3.* on this",
+    ),
     ("proxy", {"pip": {"code": 2, "say": UV_NO_TRUST}}, "certificate .* set SSL_CERT_FILE"),
     ("denied", {"pip": {"code": 2, "say": UV_DENIED}}, "may not be written to"),
     ("odd", {"pip": {"code": 7, "say": UV_ODD}}, "exit code 7.*the moon is in the wrong house"),
     ("mute", {"pip": {"code": 7}}, "exit code 7.*it said nothing"),
-]  # fmt: skip
+]
 
 
 def quiet(_: str) -> None:

@@ -39,7 +39,7 @@ def fetch(version: str) -> None:
 
 
 def seen() -> list[dict[str, str]]:
-    """The tests' Pythons on PATH and where uv puts its own, each asked for its version, newest first."""
+    """The tests' Pythons on PATH and where uv puts its own, as they say, the newest first."""
     own = Path(os.environ["UV_PYTHON_INSTALL_DIR"]).glob("*/bin")
     places = [*map(Path, os.environ["PATH"].split(os.pathsep)), *own]
     found = []
