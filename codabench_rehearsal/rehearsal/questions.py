@@ -16,7 +16,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split, synthetic
 from codabench_rehearsal.images.kinds import ALL
-from codabench_rehearsal.sandbox.ingest import Block, Progress, Session
+from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Session
 from submission.companions import split_place
 from submission.training_folder import SPLIT
 
@@ -97,7 +97,7 @@ class Interview:
 
     session: Session
     images: Images
-    tell: Callable[[str, Progress], None] = lambda _name, _progress: None
+    tell: Callable[[str, PredictProgress], None] = lambda _name, _progress: None
     answers: dict[str, Answer] = field(default_factory=dict)
     failed: str = ""
     blocks: int = 0
