@@ -95,7 +95,7 @@ def known_codes(given: Iterable[str], known: Iterable[str]) -> frozenset[str]:
 
 # The one table of codes: packing (S5), runs (S6, S7), and the steps that static checks predict to fail.
 #
-# The checks themselves (S1 to S4) carry their advice in their docstrings, see `checks/registry.py`.
+# The checks themselves (S1 to S4) carry their advice in their docstrings, see `checks/subject.py`.
 # What runs refutes what was read: when a dry run has passed the step that a finding predicts to fail,
 # in an environment that it speaks of, the finding becomes a note that says so.
 

@@ -22,7 +22,7 @@ from codabench_rehearsal.sandbox.server import (
     keras_pins,
     package_name,
 )
-from submission.checks.imports import GONE, GONE_SINCE, OURS, OWN_FILES, PIP_NAMES
+from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding
 
 
@@ -144,7 +144,7 @@ def pip_name(module: str) -> str | None:
     known = spellings.get(module.replace("-", "_").lower())
     if known:
         return PIP_NAMES.get(known, known.replace("_", "-"))
-    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE_SINCE | GONE.keys():
+    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE.keys():
         return None
     by_pip = {name.lower() for name in PIP_NAMES.values()}
     if module.lower() in by_pip:
