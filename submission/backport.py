@@ -1,14 +1,14 @@
 """Makes a `.keras` or `.h5` file of another Keras load on the server's, or refuses by name.
 
-The config is rewritten (`backport_config`; files of Keras 2 first by `backport_keras2`), the arrays are
-copied as they are. What comes out depends on nothing but what went in: the entries of a `.keras` file
-come in a fixed order, stored, dated 1980.
+The config is rewritten (`backport_config`; files of Keras 2 first by `backport_keras2`), the arrays
+are copied as they are. What comes out depends on nothing but what went in: the entries of a
+`.keras` file come in a fixed order, stored, dated 1980.
 
 In an `.h5` file layers do not say where they are from. Keras loads the arrays in the order of the
 layers, so that new names do no harm. Layers of Keras's own say their module in the rewritten file:
 otherwise Keras 3.4.1 forgets every `axis` that is a number. It stays an `.h5` file, though `.keras`
-keeps a Normalization's mean and variance by itself: how a `.keras` file files its arrays follows the
-attributes of each layer's class, which only Keras knows.
+keeps a Normalization's mean and variance by itself: how arrays are filed in a `.keras` file follows
+the attributes of each layer's class, which only Keras knows.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def backport_keras_file(
 
 
 def inspect_keras_file(data: bytes, target: str, *, keep_compile: bool = False) -> Backport:
-    """Return what rewriting would change and refuse; writes nothing, raises as the other does not."""
+    """Return what rewriting would change and refuse; writes nothing, never raises BackportError."""
     members = _members(data)
     config, version = _parsed(members, CONFIG), _version(members)
     backport = backport_config(config, target, version, keep_compile=keep_compile)
@@ -150,7 +150,8 @@ def backport_config(
     """Rewrite the config alone.
 
     Newer ones lose what the target does not know, those of Keras 2 become ones of Keras 3; others
-    are touched only where Keras does not read back what it wrote. Nodes say where their classes are from (`module`).
+    are touched only where Keras does not read back what it wrote. Nodes say where their classes are
+    from (`module`).
     """
     rewriter, modern = Rewriter(load_table(target), keep_compile=keep_compile), Moderniser()
     try:
@@ -218,14 +219,15 @@ def backport_h5_file(data: bytes, target: str) -> tuple[bytes, Backport]:
 
 
 def read_h5_config(data: bytes) -> tuple[Node | None, str]:
-    """The model's config, with modules, and the version that wrote it; None where there is no model."""
+    """The model's config, with modules, and the version that wrote it; None without a model."""
     _h5py()
     try:
         with opened_h5(io.BytesIO(data)) as file:
             found, version = file.attrs.get(H5_CONFIG), text(file.attrs.get(H5_VERSION, ""))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise SubmissionError(
-            f"no HDF5 file, or not the whole of one ({error}). Copy it again, or save the model again."
+            f"no HDF5 file, or not the whole of one ({error}). Copy it again, or save the model "
+            "again."
         ) from None
     config, problem = config_of(None if found is None else text(found))
     if problem:
@@ -234,7 +236,7 @@ def read_h5_config(data: bytes) -> tuple[Node | None, str]:
 
 
 def _unmarked(value: Any, *, top: bool = True) -> Any:
-    """The config as it goes into the file: layers of Keras's own keep their module, others do as they did."""
+    """The config as it goes into the file: only layers of Keras's own keep their module."""
     if isinstance(value, list):
         return [_unmarked(part, top=False) for part in value]
     if not isinstance(value, dict):
@@ -246,7 +248,7 @@ def _unmarked(value: Any, *, top: bool = True) -> Any:
 
 
 def _needs_modules(config: Node) -> bool:
-    """Whether a layer has an axis besides the usual last one, or an operation could be taken for a layer."""
+    """Whether an axis is not the last, or an operation could be taken for a layer."""
     bare = [node["config"] for node in all_nodes(config) if BARE in node]
     axes = [inner.get("axis") for inner in bare if isinstance(inner, dict)]
     several = any(isinstance(axis, list) and len(axis) != 1 for axis in axes)
@@ -259,6 +261,7 @@ def _h5py() -> Any:
         import h5py
     except ImportError:
         raise SubmissionError(
-            "an HDF5 file, which takes h5py to read, and it is not installed here: pip install h5py."
+            "an HDF5 file, which takes h5py to read, and it is not installed here: pip install "
+            "h5py."
         ) from None
     return h5py

@@ -85,7 +85,7 @@ class Rewriter(Walk):
         return held
 
     def _without_lists(self, config: Node, at: At) -> Node:
-        """Let graphs in a Sequential model hand on their one output itself: the target makes a list of it."""
+        """Let graphs in a Sequential model hand on their one output itself, not a list of it."""
         for name in handed_lists(config):
             self.change(At(at.path, name), ENDS[1], "a list of one", "the one", REPLACED)
         layers = [
@@ -166,8 +166,8 @@ class Rewriter(Walk):
             at,
             "function",
             "lambda",
-            "holds a lambda: Keras does not load one in its safe mode, and its byte code runs in the "
-            "Python that wrote it only.",
+            "holds a lambda: Keras does not load one in its safe mode, and its byte code runs in "
+            "the Python that wrote it only.",
             "Use a layer class or a named function, registered with "
             "@keras.saving.register_keras_serializable().",
         )
@@ -182,8 +182,8 @@ class Rewriter(Walk):
         if not known:
             why = f"{why}; no Keras that the table was made from writes it"
         advice = known and (
-            f"Build the model with {key}={known[-1]!r}; copy the weights over with set_weights where "
-            "their shapes stay the same, else train it again."
+            f"Build the model with {key}={known[-1]!r}; copy the weights over with set_weights "
+            "where their shapes stay the same, else train it again."
         )
         self._refuse(at, key, value, f"{why}.", advice or "")
 

@@ -43,7 +43,7 @@ GUESTS = frozenset(
 
 
 class At(NamedTuple):
-    """Where in a config: the path of an object, as `config.layers[2].config`, and its layer's name."""
+    """Where in a config: an object's path, as `config.layers[2].config`, and its layer's name."""
 
     path: str = ""
     layer: str = ""
@@ -116,7 +116,7 @@ class Walk:
 
 
 def all_nodes(value: Json, without: Collection[str] = ()) -> Iterator[Node]:
-    """Every dict in a config, the outer ones before those inside; without: keys not looked under."""
+    """Every dict in a config, outer ones before those inside; without: keys not looked under."""
     waiting = deque([value])
     while waiting:
         node = waiting.popleft()
@@ -179,7 +179,7 @@ def is_graph(node: Node) -> bool:
 
 
 def handed_lists(config: Node) -> list[str]:
-    """The graphs in a Sequential model's config whose output, a list, a later layer does not take."""
+    """The graphs in a Sequential model's config whose output, a list, no later layer takes."""
     layers = config.get("layers")
     if not isinstance(layers, list) or ENDS[0] in config:
         return []

@@ -1,10 +1,10 @@
 """Turns the config of a Keras 2 model (TensorFlow 2.0 to 2.15) into one that every Keras 3 reads.
 
 Keras 3 takes some of it by itself; what it does not take is small and regular: keys without effect
-that it refuses (`groups` of a depthwise convolution, `time_major`), dtype policies as objects, names
-with `/`, calls written as `[name, node, tensor, kwargs]` - where a model inside a model counts its
-calls from 1, which makes Keras 3.4.1 wait for ever - and layers that wrap TensorFlow's or Python's
-functions. Only the latter cannot be rewritten: they are refused by name.
+that it refuses (`groups` of a depthwise convolution, `time_major`), dtype policies as objects,
+names with `/`, calls written as `[name, node, tensor, kwargs]` - where a model inside a model
+counts its calls from 1, which makes Keras 3.4.1 wait for ever - and layers that wrap TensorFlow's or
+Python's functions. Only the latter cannot be rewritten: they are refused by name.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ _WAY_OUT = {
 class Moderniser(Walk):
     """Walks one config of Keras 2 and collects what it changes and refuses.
 
-    Nodes say where their classes are from (`module`), as in `.keras` files. `changes` has what Keras
-    3 would stumble over; the rest is rewritten without a word.
+    Nodes say where their classes are from (`module`), as in `.keras` files. `changes` has what
+    Keras 3 would stumble over; the rest is rewritten without a word.
     """
 
     def rewritten(self, node: Node, at: At) -> Any:
@@ -159,7 +159,7 @@ class Moderniser(Walk):
         return {**node, "config": {**node["config"], "name": _plain(name)}}
 
     def _layers(self, config: Node, shape: Any) -> Node:
-        """A model's config: an InputLayer where its first layer told the shape; calls as Keras 3 has them."""
+        """A model's config, an InputLayer first where a shape was told; calls as in Keras 3."""
         if ENDS[0] not in config:
             return {**config, "layers": _with_input(config["layers"], shape)}
         config, late = modern_calls(config)
@@ -175,16 +175,16 @@ class Moderniser(Walk):
         copy = "copy the weights over with set_weights, and save"
         if name == "Lambda":
             why = (
-                "is a Lambda layer: its code is stored as the byte code of the Python that saved it, and "
-                "Keras 3 does not load that."
+                "is a Lambda layer: its code is stored as the byte code of the Python that saved "
+                "it, and Keras 3 does not load that."
             )
             own = "Use a layer (Rescaling, Resizing ...) or a registered layer class in its place"
             way = f"{own}, {copy} again."
         else:
             operation = str(config.get(_OPERATIONS[name]) or "")[:80]
             why = (
-                f"is {name} of {operation or 'TensorFlow'}: Keras 2 made it of a TensorFlow operation in "
-                "the graph, and Keras 3 has no such layer."
+                f"is {name} of {operation or 'TensorFlow'}: Keras 2 made it of a TensorFlow "
+                "operation in the graph, and Keras 3 has no such layer."
             )
             last = operation.strip("_").rpartition(".")[2]
             layers = _WAY_OUT.get(last, "a layer of Keras (Rescaling, Add, Resizing ...)")
@@ -198,7 +198,7 @@ def _is_users(node: Node) -> bool:
 
 
 def _new_key(node: Node, key: str, value: Any) -> Node:
-    """The key as Keras 3 has it; none for one that goes unsaid. In an HDF5 file it takes the old ones, too."""
+    """The key as Keras 3 has it; none for one that goes unsaid."""
     name = node["class_name"]
     if key == "batch_input_shape":
         return {"batch_shape": value} if name == "InputLayer" else {}
@@ -226,7 +226,7 @@ def _unique(wanted: dict[str, str], taken: set[str]) -> Iterator[tuple[str, str]
 
 
 def _given_shape(node: Node) -> Any:
-    """The input's shape as a Sequential model's first layer tells it, any number of images at a time."""
+    """The input's shape, for any number of images, as a Sequential model's first layer tells it."""
     layers = node["config"].get("layers")
     first = layers[0] if isinstance(layers, list) and layers else {}
     shape = first.get("config", {}).get("batch_input_shape") if isinstance(first, dict) else None
@@ -247,7 +247,7 @@ def _with_input(layers: list[Node], shape: Any) -> list[Node]:
 
 
 def modern_calls(config: Node) -> tuple[Node, list[str]]:
-    """Write a graph's calls as Keras 3 does; return it with the models whose calls counted from 1."""
+    """Write a graph's calls as Keras 3 does; also return the models whose calls counted from 1."""
     layers, calls = config["layers"], [node[GRAPH] for node in config["layers"]]
     names = {node["name"] for node in layers}
     lowest: dict[str, int] = {}

@@ -1,8 +1,9 @@
-"""Opening foreign HDF5 files: what lies in other files is never followed, what never ends is refused.
+"""Opening foreign HDF5 files: other files are never followed, what never ends is refused.
 
 An HDF5 file may lead out of itself in three ways (external links, virtual datasets, raw data in
-further files), each of which would put a file of this machine into somebody's zip; it may hold groups
-within themselves, a million of them, or arrays of terabytes that take no byte. No saved network does.
+further files), each of which would put a file of this machine into somebody's zip; it may hold
+groups within themselves, a million of them, or arrays of terabytes that take no byte. No saved
+network does.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ class ForeignError(OSError):
 
 @contextmanager
 def opened_h5(source: Any) -> Iterator[Any]:
-    """The open `h5py.File` of a path or of an open binary file, to read, once it is known to be harmless.
+    """The open `h5py.File` of a path or of a binary file, to read, once it is known to be harmless.
 
-    Raises `ForeignError`, and what h5py raises: `ImportError`, `OSError`, `RuntimeError`, `KeyError`.
+    Raises `ForeignError`, and what h5py raises: `ImportError`, `OSError`, `RuntimeError`,
+    `KeyError`.
     """
     import h5py
 

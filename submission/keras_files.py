@@ -1,7 +1,7 @@
 """What `.keras` and HDF5 files say of themselves, read without Keras and without their arrays.
 
-A `.keras` file is a zip with metadata.json, config.json and model.weights.h5. A whole model's `.h5`
-file has the config as its attribute `model_config`, with layers that do not say where they are from.
+A `.keras` file is a zip with metadata.json, config.json and model.weights.h5. A whole model's
+`.h5` file has the config as its attribute `model_config`; its layers do not say their modules.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _measured(held: Any, target: str) -> Arrays:
 
 
 def _statistics(held: Any, sizes: dict[str, int]) -> tuple[str, ...]:
-    """The Normalization layers whose mean is not 0 or whose variance is not 1, as Keras 2 and 3 file them."""
+    """The Normalization layers whose mean is not 0 or whose variance is not 1."""
     small, found = {path for path, size in sizes.items() if size < LARGEST_STATISTICS}, []
     for path in (path for path in sizes if path in small):
         folder, _, name = path.rpartition("/")
@@ -153,7 +153,7 @@ def _statistics(held: Any, sizes: dict[str, int]) -> tuple[str, ...]:
 
 
 def config_of(found: str | None) -> tuple[Node | None, str]:
-    """The config of an HDF5 file in the shape that `.keras` files have it, or why it cannot be read."""
+    """The config of an HDF5 file, shaped as in `.keras` files, or why it cannot be read."""
     if found is None:
         return None, ""
     try:
@@ -190,7 +190,7 @@ def _operations() -> dict[str, str]:
 
 
 def _with_modules(value: Any, homes: dict[str, str]) -> Any:
-    """The same config, its layers saying where they are from; a class of nobody's is the user's own."""
+    """The config, its layers saying where they are from; a class of nobody's is the user's own."""
     if isinstance(value, list):
         return [_with_modules(part, homes) for part in value]
     if not isinstance(value, dict):
@@ -210,14 +210,14 @@ def _with_modules(value: Any, homes: dict[str, str]) -> Any:
 
 
 def is_operation(node: Node) -> bool:
-    """Whether it is one of `keras.ops` in a graph, `a + b` for one: other than layers, they do not train."""
+    """Whether it is one of `keras.ops` in a graph, as `a + b`: unlike layers, they do not train."""
     config = node["config"]
     plain = isinstance(config, dict) and "trainable" not in config
     return plain and GRAPH in node and node["class_name"] in _operations()
 
 
 def unread_operations(config: Node) -> list[str]:
-    """The names of operations that no Keras reads back from an HDF5 file, as it takes them for layers."""
+    """The operations that no Keras reads back from an HDF5 file, as it takes them for layers."""
     return [layer_name(node) for node in nodes(config) if BARE in node and is_operation(node)]
 
 
@@ -245,8 +245,8 @@ def _refused_list(file: Any, path: str, target: str) -> Refusal:
     variables = f"{owner}/vars"
     layer = str(file[variables].attrs.get("name", owner)) if variables in file else owner
     why = (
-        f"keeps layers in a list of lists ({attribute!r}), where Keras {target} does not look: their "
-        "weights would stay at random values, without an error."
+        f"keeps layers in a list of lists ({attribute!r}), where Keras {target} does not look: "
+        "their weights would stay at random values, without an error."
     )
     advice = "Keep them in one flat list, or as attributes of their own, and save the model again."
     return Refusal(f"{WEIGHTS}:{path}", layer, attribute, None, why, advice)
@@ -273,7 +273,7 @@ def members_of(data: bytes, needed: tuple[str, ...], wrong: str) -> dict[str, by
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:
-    """Zip the members, stored, as Keras unpacks them at every start: its own three first, the rest by name."""
+    """Zip the members, stored, as Keras unpacks them at every start: its own three first."""
     first = [METADATA, CONFIG, WEIGHTS]
     names = [n for n in first if n in members] + sorted(n for n in members if n not in first)
     held = io.BytesIO()

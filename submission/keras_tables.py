@@ -81,7 +81,7 @@ def is_keras_2(version: str) -> bool:
 
 
 def is_newer(version: str, than: str) -> bool:
-    """Whether the first version is the later one; one that does not say what it is counts as later."""
+    """Whether the first version is the later one; "" counts as later."""
     return not version or _numbers(version) > _numbers(than)
 
 

@@ -1,4 +1,4 @@
-"""What a saved network's config says of its two ends: what it does to images first, and its outputs.
+"""What a saved network's config says of its two ends: what it does to images, and its outputs.
 
 Read from the file by its path, without its arrays and without Keras; what cannot be told is left to
 the run.
@@ -94,7 +94,7 @@ def scales_itself(path: Path) -> bool:
     """Whether the network brings images of 0..255 to small values first, so that nobody need ask.
 
     A Rescaling by 1/64 or less does, and a Normalization behind one or by a mean above 2. Layers
-    that leave values as they are, augmentations too, are passed over; models inside are looked into.
+    that leave values as they are, augmentations too, are passed over; inner models are looked into.
     """
     config = read_config(path)
     try:
@@ -159,7 +159,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _first_layers(node: Node, depth: int) -> Iterator[Node]:
-    """The layers in the order in which the images meet them, as long as it is one after the other."""
+    """The layers in the order in which the images meet them, as long as it is one way."""
     config = node["config"]
     if depth > DEEPEST or not isinstance(config.get("layers"), list):
         return
@@ -191,13 +191,11 @@ def _chain(config: Node) -> Iterator[Node]:
 
 def _sources(value: Any, layers: dict[str, Node]) -> Iterator[str]:
     """The layers that a layer's calls take their input from, in the notation of Keras 2 and 3."""
+    named = isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str)
     if isinstance(value, dict) and isinstance(value.get("keras_history"), list):
         yield value["keras_history"][0]
-        return
-    if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str):
-        if value[0] in layers:
-            yield value[0]
-            return
-    if isinstance(value, dict | list):
+    elif named and value[0] in layers:
+        yield value[0]
+    elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _sources(inner, layers)

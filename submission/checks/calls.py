@@ -1,4 +1,4 @@
-"""Checks of names and calls: what is never defined, and own functions with arguments they do not take."""
+"""Checks of names and calls: what is never defined, and arguments that are not taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from submission.checks.modules import Function, Module, argument, words
 from submission.checks.subject import Subject, check
 
 HARMLESS = words(
-    "staticmethod classmethod tensorflow.function functools.cache functools.lru_cache lru_cache cache"
+    "staticmethod classmethod tensorflow.function functools.cache functools.lru_cache lru_cache "
+    "cache"
 )
 
 
@@ -183,13 +184,15 @@ def undefined_names(subject: Subject) -> Iterator[str]:
 
 @check("S209", "warning")
 def doubtful_names(subject: Subject) -> Iterator[str]:
-    """Define it, or remove the code: nothing seems to run it, and it would fail if something did."""
+    """Define it, or remove the code: nothing seems to run it, and it would fail if
+    something did.
+    """
     for where, name in _undefined(subject, live=False):
         yield f"{where}: {name} may not be defined when it is used"
 
 
 def _undefined(subject: Subject, *, live: bool) -> Iterator[tuple[str, str]]:
-    """Place and name, each once a module, as pyflakes finds them: in code that surely runs, or not."""
+    """Place and name, each once a module, by pyflakes: in code that surely runs, or not."""
     for module in subject.modules:
         names = [node for node in module.nodes if isinstance(node, ast.Name)]
         places = {(node.lineno, node.col_offset, node.id): node for node in names}

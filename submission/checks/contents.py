@@ -19,8 +19,8 @@ from submission.findings import Said
 
 LONGEST_ZIP_NAME = 64
 JUNK = words(
-    "__MACOSX .DS_Store Thumbs.db desktop.ini .ipynb_checkpoints __pycache__ .git .idea .vscode .venv "
-    ".mypy_cache .pytest_cache"
+    "__MACOSX .DS_Store Thumbs.db desktop.ini .ipynb_checkpoints __pycache__ .git .idea .vscode "
+    ".venv .mypy_cache .pytest_cache"
 )
 NOTEBOOKS_AND_TABLES = (
     *(".ipynb", ".csv", ".tsv", ".xlsx", ".parquet", ".feather", ".tfrecord"),
@@ -159,7 +159,9 @@ def _is_named(subject: Subject, path: PurePosixPath) -> bool:
 
 @check("S117", "warning")
 def hides_a_package(subject: Subject) -> Iterator[str]:
-    """Rename the file: where your folder comes first on the path, every import gets yours instead."""
+    """Rename the file: where your folder comes first on the path, every import gets
+    yours instead.
+    """
     packages = SHIPPED | sys.stdlib_module_names
     for name in subject.sorted_names:
         module = name.removesuffix(".py").removesuffix("/__init__")
@@ -206,7 +208,9 @@ def load_bytes(subject: Subject) -> int:
 
 @check("S408", "note")
 def could_be_smaller(subject: Subject) -> Iterator[str]:
-    """Pack it with make-submission --shrink: it drops optimizer state and compresses what gains by it."""
+    """Pack it with make-submission --shrink: it drops optimizer state and compresses what gains by
+    it.
+    """
     archive = subject.archive
     saved = sum(_saving(subject, member) for member in archive.members if not member.is_encrypted)
     if saved > max(WORTH_BYTES, WORTH_SHARE * archive.size):
@@ -215,7 +219,7 @@ def could_be_smaller(subject: Subject) -> Iterator[str]:
 
 
 def _saving(subject: Subject, member: Member) -> int:
-    """By dropping optimizer state or by compressing, the larger one: state may compress to nothing."""
+    """By dropping optimizer state or by compressing: state may compress to nothing."""
     told = (w.arrays for w in subject.weights if w.name == member.name and w.arrays)
     optimizer = sum(arrays.optimizer_bytes for arrays in told)
     return max(round(optimizer * member.packed / max(1, member.size)), _gain(subject, member))

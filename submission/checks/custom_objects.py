@@ -1,4 +1,4 @@
-"""Checks of custom classes and functions in saved networks: does the zip's code give them to Keras."""
+"""Checks of custom classes and functions of saved networks: does the code give them to Keras."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class CustomObject:
 
 @check("S308", "error")
 def custom_object_not_given(subject: Subject) -> Iterator[str]:
-    """Put the class into the zip, import it, and register it: @keras.saving.register_keras_serializable()."""
+    """Put the class into the zip, import it, and register it:
+    @keras.saving.register_keras_serializable().
+    """
     for custom, home in _custom(subject):
         if home == "nowhere":
             yield f"{custom}, which no code of the zip gives to Keras"
@@ -58,7 +60,9 @@ def custom_object_not_given(subject: Subject) -> Iterator[str]:
 
 @check("S309", "warning")
 def custom_object_in_doubt(subject: Subject) -> Iterator[str]:
-    """Register the class in the zip's own code: what is found only by its module's name, or computed, some Keras do not find."""
+    """Register the class in the zip's own code: what is found only by its module's name, or
+    computed, some Keras do not find.
+    """
     for custom, home in _custom(subject):
         if home in ("perhaps", "module"):
             how = "by its module's name only" if home == "module" else "perhaps"
@@ -67,7 +71,9 @@ def custom_object_in_doubt(subject: Subject) -> Iterator[str]:
 
 @check("S310", "error")
 def config_does_not_fit(subject: Subject) -> Iterator[str]:
-    """Let __init__ take **kwargs and hand them to super().__init__, and get_config return every argument; then save again."""
+    """Let __init__ take **kwargs and hand them to super().__init__, and get_config return every
+    argument; then save again.
+    """
     for custom, home in _custom(subject):
         if home != "nowhere" and not custom.is_function and "input_layers" not in custom.keys:
             file = subject.file_of(custom.module) if custom.module else None
@@ -94,7 +100,7 @@ def _misfit(module: Module, custom: CustomObject) -> str:
 
 
 def _custom(subject: Subject) -> Iterator[tuple[CustomObject, str]]:
-    """Each custom object once, with where it is found: "given", "module", "perhaps" or "nowhere"."""
+    """Each once, with where it is found: "given", "module", "perhaps" or "nowhere"."""
     given, seen = GivenObjects(subject), set()
     for weights in subject.models():
         unlisted = not weights.version or weights.version.startswith("1.")
@@ -174,7 +180,7 @@ def _is_package(subject: Subject, package: str) -> bool:
 class GivenObjects:
     """The custom objects that the zip's code gives to Keras.
 
-    names: the keys that it looks up; unknown: whether some are computed, which the text does not name.
+    names: the keys that it looks up; unknown: whether some are computed, not named by the text.
     """
 
     def __init__(self, subject: Subject) -> None:

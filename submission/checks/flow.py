@@ -10,8 +10,8 @@ from submission.checks.modules import Function, Module, called, last_name, own_n
 from submission.checks.program import Program
 
 CASTS = words(
-    "asarray array ascontiguousarray astype cast convert_to_tensor convert_to_numpy constant float32 "
-    "copy copyto clip squeeze preprocess_input to_numpy numpy"
+    "asarray array ascontiguousarray astype cast convert_to_tensor convert_to_numpy constant "
+    "float32 copy copyto clip squeeze preprocess_input to_numpy numpy"
 )
 MAKERS = words(
     "load_model Model Sequential Functional model_from_json clone_model TFSMLayer from_config"
@@ -49,7 +49,7 @@ class Flow:
         return any(self.is_whole(holder) for holder in (*node.args[:1], *held))
 
     def spread(self) -> None:
-        """Take in the names that the whole set is assigned to; twice, as loops use before definition."""
+        """Take in the names that the whole set is assigned to; twice, for loops."""
         for _ in range(2):
             for node in self.nodes:
                 if isinstance(node, ast.Assign) and self.is_whole(node.value):

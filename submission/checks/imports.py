@@ -1,7 +1,4 @@
-"""Checks of what the code asks for: packages that the server may lack, names of the zip's own modules.
-
-And what a platform may lack altogether: the network, a person at the keyboard.
-"""
+"""Checks of what the code asks for: packages, the network, a person, names of its own modules."""
 
 from __future__ import annotations
 
@@ -104,7 +101,7 @@ def optional_package(subject: Subject) -> Iterator[str]:
 
 
 def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[str, str]]:
-    """Imports of what is neither in the zip nor surely on the server: place, module; tried: may fail."""
+    """Place and module of imports neither in the zip nor surely there; tried: they may fail."""
     for module, node, base, _ in _imports(subject):
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
         known = relative or _is_known(subject, base.split(".")[0])
@@ -193,7 +190,9 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 @check("S216", "warning")
 def network_access(subject: Subject) -> Iterator[str]:
-    """Put what it downloads into the zip: the platform may have no network, and each run would wait for it."""
+    """Put what it downloads into the zip: the platform may have no network, and each run would wait
+    for it.
+    """
     for module, call in subject.live.calls:
         if what := _reaches_out(module.full_name(call.func), call):
             yield f"{module.line(call)}: {what}"

@@ -80,8 +80,8 @@ def _changed(subject: Subject, weights: KerasFile, found: Backport) -> str:
     more = f", and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     first = f"{changes[0].layer or 'the model'}: {changes[0].key}"
     return (
-        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and holds "
-        f"what Keras {subject.challenge.keras} does not take ({first}). "
+        f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and "
+        f"holds what Keras {subject.challenge.keras} does not take ({first}). "
         f"Back-porting would mend it: {', '.join(told[:SHOWN])}{more}"
     )
 
@@ -93,15 +93,17 @@ def _unread(weights: KerasFile) -> str:
     if not names:
         return ""
     return (
-        f"{weights.name} holds the operation {names[0]!r}{more}, as of a + b or x[:, 1:], and no Keras "
-        "reads those back from an HDF5 file. Back-porting would mend it: it is written where they are "
-        "from"
+        f"{weights.name} holds the operation {names[0]!r}{more}, as of a + b or x[:, 1:], and no "
+        "Keras reads those back from an HDF5 file. Back-porting would mend it: it is written where "
+        "they are from"
     )
 
 
 @check("S321", "warning")
 def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
-    """Train it with another activation, or compare its answers under both: nothing says so when it loads."""
+    """Train it with another activation, or compare its answers under both: nothing says so when it
+    loads.
+    """
     for weights in subject.weights:
         configs = (
             [n["config"] for n in nodes(weights.config)] if is_keras_2(weights.version) else []
@@ -118,7 +120,9 @@ def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
 
 @check("S323", "warning")
 def statistics_not_used(subject: Subject) -> Iterator[str]:
-    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our model.py does."""
+    """Save the model as .keras, or call finalize_state() of each such layer after loading, as our
+    model.py does.
+    """
     keras = subject.challenge.keras
     if is_keras_2(keras) or "finalize_state" in subject.source:
         return
@@ -127,8 +131,8 @@ def statistics_not_used(subject: Subject) -> Iterator[str]:
         if told := weights.arrays.statistics if weights.arrays else ():
             more = f" and {len(told) - 1} more" if len(told) > 1 else ""
             yield (
-                f"{weights.name} holds mean and variance of the layer {told[0]!r}{more}, and {which} "
-                "loads them from an HDF5 file without using them: silently, other answers"
+                f"{weights.name} holds mean and variance of the layer {told[0]!r}{more}, and "
+                f"{which} loads them from an HDF5 file without using them: silently, other answers"
             )
 
 
@@ -146,7 +150,9 @@ def guest_augmentation(subject: Subject) -> Iterator[str]:
 
 @check("S311", "warning")
 def other_image_size(subject: Subject) -> Iterator[Said]:
-    """Resize the images in predict as in training, or say --resize when packing: the network refuses other sizes."""
+    """Resize the images in predict as in training, or say --resize when packing: the network
+    refuses other sizes.
+    """
     height, width, channels = subject.challenge.shape
     ours = _is_our_page(subject.source)
     surely = ours and "\nRESIZE = None" in subject.source

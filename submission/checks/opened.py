@@ -15,8 +15,8 @@ from submission.checks.paths import FilePlace, Paths
 from submission.checks.program import Program
 
 OPENERS = words(
-    "open load load_model load_weights File loadtxt genfromtxt fromfile read_csv read_text read_bytes "
-    "imread ZipFile TFSMLayer Interpreter memmap read_parquet loadmat"
+    "open load load_model load_weights File loadtxt genfromtxt fromfile read_csv read_text "
+    "read_bytes imread ZipFile TFSMLayer Interpreter memmap read_parquet loadmat"
 )
 OBJECTS = words("read_text read_bytes")  # methods of the path itself; `open` may be one
 ARGUMENTS = words("filepath file path filename model_path name fname fp")
@@ -32,7 +32,7 @@ Move = tuple[Function | None, int, FilePlace]  # in which function, on which lin
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file that code opens. opener: the call's last name. checked: the code asks first, or catches."""
+    """A file that code opens. opener: the call's last name; checked: it asks first, or catches."""
 
     module: Module
     call: ast.Call
@@ -137,7 +137,7 @@ def _writes(call: ast.Call) -> bool:
 
 
 def _after(moves: list[Move], module: Module, call: ast.Call, place: FilePlace) -> FilePlace:
-    """The place as it is once the code has gone to the zip's own folder, or named the platform's."""
+    """The place once the code has gone to the zip's own folder, or named the platform's."""
     for root, anchor in PLATFORM.items() if place.anchor == "absolute" else ():
         if place.path.startswith(root):
             return FilePlace(anchor, place.path.removeprefix(root))

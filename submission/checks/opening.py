@@ -1,4 +1,4 @@
-"""Checks of the files that the code opens: are they in the zip, and found from any working folder."""
+"""Checks of the files that code opens: are they in the zip, and found from any working folder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SUFFIXES = (
 # Places of the server.
 FOREIGN = ("/app/", "/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/var/", "/usr/")  # noqa: S108
 WRITERS = words(
-    "save save_weights endswith ModelCheckpoint savez dump to_csv download urlretrieve get_file replace "
-    "split"
+    "save save_weights endswith ModelCheckpoint savez dump to_csv download urlretrieve get_file "
+    "replace split"
 )
 
 
@@ -78,7 +78,9 @@ def found_by_one_worker_only(subject: Subject) -> Iterator[Said]:
 
 @check("S306", "warning")
 def found_from_one_folder_only(subject: Subject) -> Iterator[str]:
-    """Open it beside the module, Path(__file__).parent / NAME: which folder the platform stands in is not known."""
+    """Open it beside the module, Path(__file__).parent / NAME: which folder the platform stands in
+    is not known.
+    """
     told: dict[str, str] = {}
     for opened in subject.opened:
         path = opened.place.plain

@@ -1,4 +1,4 @@
-"""Which file an expression names: constants, f-strings, os.path, pathlib and `__file__` followed."""
+"""Which file an expression names: constants, f-strings, os.path, pathlib and `__file__`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Places = Iterable["FilePlace"]
 
 @dataclass(frozen=True)
 class FilePlace:
-    """Where a path leads. anchor: "zip" (beside the module), "cwd", "home", "absolute", "text", "number".
+    """Where a path leads. path: posix, relative to the anchor; for "zip" to the zip's root.
 
-    "text" is a bare name: the working folder's, once it is opened; "number" is none yet. path: posix,
-    relative to the anchor; for "zip" relative to the zip's root.
+    anchor: "zip" (beside the module), "cwd", "home", "absolute", "text", "number". "text" is a bare
+    name: the working folder's, once it is opened; "number" is none yet.
     """
 
     anchor: str

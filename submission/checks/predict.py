@@ -1,4 +1,4 @@
-"""Checks of `predict`: what hangs on the batch, on chance, or costs too much; and what it returns."""
+"""Checks of `predict`: what hangs on the batch, on chance, or costs too much; what it returns."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def _told(flow: Flow, node: ast.AST, what: str, expression: ast.AST | None = Non
 
 @check("S217", "warning")
 def scale_by_the_batch(subject: Subject) -> Iterator[str]:
-    """Decide the scale once and for all: the platform sends 0..255, and a dark batch would be read as 0..1."""
+    """Decide the scale once and for all: the platform sends 0..255, and a dark batch would be read
+    as 0..1.
+    """
     for flow in subject.flows:
         for node in flow.nodes:
             test = node.test if isinstance(node, ast.If | ast.IfExp | ast.While) else None
@@ -80,7 +82,9 @@ def scale_by_the_batch(subject: Subject) -> Iterator[str]:
 
 @check("S218", "warning")
 def batch_statistics(subject: Subject) -> Iterator[str]:
-    """Use the training set's numbers as constants: here the answer for an image hangs on the others."""
+    """Use the training set's numbers as constants: here the answer for an image hangs on the
+    others.
+    """
     for flow in subject.flows:
         for node in flow.nodes:
             sides = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
@@ -93,7 +97,7 @@ def batch_statistics(subject: Subject) -> Iterator[str]:
 
 
 def _reduces(flow: Flow, node: ast.AST, names: frozenset[str]) -> bool:
-    """Whether a call reduces the whole set over its images, as `X.max()` or `np.mean(X, axis=0)`."""
+    """Whether a call reduces the whole set over its images, as `np.mean(X, axis=0)`."""
     if not isinstance(node, ast.Call) or called(node) not in names:
         return False
     method = isinstance(node.func, ast.Attribute) and flow.is_whole(node.func.value)
@@ -192,7 +196,9 @@ def _is_each_image(flow: Flow, node: ast.AST) -> bool:
 
 @check("S221", "warning")
 def whole_set_copies(subject: Subject) -> Iterator[str]:
-    """Predict one view of a batch after the other and add the scores up: copies of the whole set ran out of memory."""
+    """Predict one view of a batch after the other and add the scores up: copies of the whole set
+    ran out of memory.
+    """
     for flow in subject.flows:
         for call in flow.calls:
             if call.args and _copies(flow, call):
@@ -304,7 +310,9 @@ def _other_than_labels(returned: Returned, value: ast.expr) -> str:
 
 @check("S223", "error")
 def argmax_over_the_images(subject: Subject) -> Iterator[str]:
-    """Take argmax over the classes, axis=1: over axis 0 it gives one image number for each class."""
+    """Take argmax over the classes, axis=1: over axis 0 it gives one image number for
+    each class.
+    """
     for returned in _returned(subject):
         for node in returned.nodes:
             if isinstance(node, ast.Call) and called(node) == "argmax":

@@ -1,7 +1,7 @@
 """The zip's program: the modules that the platform imports, and which parts of them run.
 
-What runs is told by names alone, and generously: a function counts as soon as anything that runs has
-its name. The main block does not run, nor do functions that nobody names.
+What runs is told by names alone, and generously: a function counts as soon as anything that runs
+has its name. The main block does not run, nor do functions that nobody names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 class Program:
-    """The Python code of a zip. names: all its files; read: a Python file of it; asked: by the platform."""
+    """The Python code of a zip. names: all its files; read: one as a module; asked: of it."""
 
     def __init__(self, names: frozenset[str], read: Callable[[str], Module], asked: Asked) -> None:
         self.names, self.read, self.asked = names, cache(read), asked

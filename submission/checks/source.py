@@ -1,4 +1,4 @@
-"""Checks of the module's shape: it parses, has the class and the method, and a Python that reads it."""
+"""Checks of the module's shape: it parses, by which Pythons, and has the class and the method."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def init_needs_arguments(subject: Subject) -> Iterator[str]:
 
 @check("S204", "error")
 def predict_signature(subject: Subject) -> Iterator[str]:
-    """Define predict(self, X): it is called with the images and nothing else, and returns an array."""
+    """Define predict(self, X): it is called with the images and nothing else, and
+    returns an array.
+    """
     found, name, predict = subject.model_class, subject.asked.method, subject.predict
     if found is None or name in subject.replaced_names:
         return  # perhaps put there afterwards: only a run can tell
@@ -143,7 +145,9 @@ def _binds(found: ast.ClassDef, names: set[str]) -> bool:
 
 @check("S228", "warning")
 def another_interface(subject: Subject) -> Iterator[str]:
-    """Name the challenge it is for with --challenge; for this one, all has to be ready once the object is made."""
+    """Name the challenge it is for with --challenge; for this one, all has to be ready once the
+    object is made.
+    """
     found, challenge = subject.model_class, subject.challenge
     if found and (sign := _sign_of_another(subject, found)):
         call = f"{found.name}({', '.join(challenge.arguments)})"
@@ -154,7 +158,7 @@ def another_interface(subject: Subject) -> Iterator[str]:
 
 
 def _sign_of_another(subject: Subject, found: ast.ClassDef) -> str:
-    """What other challenges ask for, "" if the class has nothing: unused methods, more arguments."""
+    """What the class has for other challenges: unused methods, more arguments; "" if nothing."""
     methods = {node.name for node in found.body if isinstance(node, Function)}
     called = {getattr(n.func, "attr", "") for n in ast.walk(found) if isinstance(n, ast.Call)}
     known = called | {subject.asked.method}
@@ -173,7 +177,9 @@ def newer_than_the_server(subject: Subject) -> Iterator[str]:
 
 @check("S207", "warning")
 def newer_than_some_servers(subject: Subject) -> Iterator[str]:
-    """Write it for Python 3.9, or find out what the server has: TensorFlow 2.17 runs on 3.9 to 3.12."""
+    """Write it for Python 3.9, or find out what the server has: TensorFlow 2.17 runs on 3.9 to
+    3.12.
+    """
     if not subject.challenge.python:
         yield from _newer(subject)
 

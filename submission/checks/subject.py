@@ -71,7 +71,7 @@ class Subject(Program):
             return KerasFile(name, "keras", str(error))
 
     def models(self, *kinds: str) -> Iterator[KerasFile]:
-        """The files of these kinds, or of all, that can be read and that the code loads as models."""
+        """The files of these kinds, or of all, that can be read and are loaded as models."""
         for weights in self.weights:
             wanted = not kinds or weights.kind in kinds
             if wanted and not weights.problem and self.loads_model(weights.name):

@@ -111,9 +111,8 @@ def bomb(subject: Subject) -> Iterator[str]:
     members = subject.archive.members
     found = [member for member in members if member.is_bomb]
     for member in found:
-        yield (
-            f"{member.name} unpacks to {member.size:,} bytes, {member.ratio:,.0f} times its packed size"
-        )
+        size, ratio = f"{member.size:,} bytes", f"{member.ratio:,.0f} times its packed size"
+        yield f"{member.name} unpacks to {size}, {ratio}"
     total, packed = subject.archive.unpacked_bytes, max(sum(m.packed for m in members), 1)
     if not found and total > SUSPECT_BYTES and total > TOTAL_RATIO * packed:
         yield f"the zip unpacks to {total:,} bytes, {total / packed:,.0f} times its packed size"
@@ -153,7 +152,9 @@ def duplicate_names(subject: Subject) -> Iterator[Said]:
 
 @check("S119", "error")
 def cannot_be_unpacked(subject: Subject) -> Iterator[str]:
-    """Build the zip anew from plain files and folders: the platform's unzip fails on it as ours does."""
+    """Build the zip anew from plain files and folders: the platform's unzip fails on it as ours
+    does.
+    """
     names, folders = subject.names, set(subject.archive.folders)
     faults = filter(None, map(_unusable, sorted(names | folders)))
     if fault := next(faults, ""):
@@ -196,7 +197,9 @@ def unreadable_method(subject: Subject) -> Iterator[str]:
 
 @check("S401", "error")
 def zip_over_limit(subject: Subject) -> Iterator[str]:
-    """Shrink it: make-submission --shrink, a smaller backbone, or weights saved without optimizer state."""
+    """Shrink it: make-submission --shrink, a smaller backbone, or weights saved without optimizer
+    state.
+    """
     yield from _over("the zip", subject.archive.size, subject.challenge.sizes.zip_bytes)
 
 
@@ -227,7 +230,9 @@ def _over(what: str, size: int, limit: int | None) -> Iterator[str]:
 
 @check("S407", "error")
 def over_quota_left(subject: Subject) -> Iterator[str]:
-    """Delete old submissions on Codabench (they, their predictions and logs count), or shrink the zip."""
+    """Delete old submissions on Codabench (they, their predictions and logs count), or shrink the
+    zip.
+    """
     size, left = subject.archive.size, subject.challenge.sizes.quota_bytes
     if left is not None and size > left:
         yield f"the zip has {human_bytes(size)}; {human_bytes(left)} of the quota are left"

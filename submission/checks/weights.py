@@ -45,7 +45,9 @@ def no_weights(subject: Subject) -> Iterator[str]:
 
 @check("S304", "note")
 def optimizer_state(subject: Subject) -> Iterator[str]:
-    """Save without it: make-submission --shrink, or model.compile(optimizer=None, loss=None) and model.save(...)."""
+    """Save without it: make-submission --shrink, or model.compile(optimizer=None, loss=None) and
+    model.save(...).
+    """
     for weights in subject.weights:
         if weights.arrays and (wasted := weights.arrays.optimizer_bytes):
             share = f"{human_bytes(wasted)} beside {human_bytes(weights.arrays.bytes)} of weights"
@@ -54,7 +56,9 @@ def optimizer_state(subject: Subject) -> Iterator[str]:
 
 @check("S314", "error")
 def deleted_by_load_model(subject: Subject) -> Iterator[str]:
-    """Rename it: load_model unpacks its own file of that name beside the .keras file, and deletes it."""
+    """Rename it: load_model unpacks its own file of that name beside the .keras file, and deletes
+    it.
+    """
     for path in (PurePosixPath(name) for name in subject.sorted_names):
         models = subject.models("keras") if path.name == WEIGHTS else ()
         beside = [w.name for w in models if PurePosixPath(w.name).parent == path.parent]
@@ -78,7 +82,7 @@ def unreadable_weights(subject: Subject) -> Iterator[Said]:
 def _unreadable(
     subject: Subject, name: str, problem: str, openers: tuple[str, ...]
 ) -> Iterator[Said]:
-    """An error where a call that reads such files surely opens it, a warning where something may."""
+    """An error where such a call surely opens it, a warning where something may."""
     surely = any(o.opener in openers and o.place.plain == name for o in subject.opened)
     advice = "Give it the ending of what it is: rename it." if problem.startswith("it is ") else ""
     if surely or subject.opened_files.perhaps(name):
@@ -119,14 +123,15 @@ def _npy_problem(file: IO[bytes]) -> str:
 
 @check("S316", "warning")
 def version_bound(subject: Subject) -> Iterator[str]:
-    """Save plain arrays or a layer class: byte code and pickles are read by the very versions only that wrote them."""
+    """Save plain arrays or a layer class: byte code and pickles are read by the very versions only
+    that wrote them.
+    """
     if found := subject.ending(PICKLES):
         yield f"{found[0]} is a pickle"
     for weights in subject.weights if allows_lambdas(subject) else ():
         if _has_lambda(weights.config):
-            yield (
-                f"{weights.name} holds a lambda's byte code, and the code lets it in (safe_mode=False)"
-            )
+            lets_in = "the code lets it in (safe_mode=False)"
+            yield f"{weights.name} holds a lambda's byte code, and {lets_in}"
 
 
 def _has_lambda(config: object) -> bool:
@@ -144,7 +149,9 @@ def allows_lambdas(subject: Subject) -> bool:
 
 @check("S307", "error")
 def lambda_layer(subject: Subject) -> Iterator[str]:
-    """Use a layer class or a named function, registered with @keras.saving.register_keras_serializable()."""
+    """Use a layer class or a named function, registered with
+    @keras.saving.register_keras_serializable().
+    """
     for weights in subject.models("keras") if not allows_lambdas(subject) else ():
         if _has_lambda(weights.config):
             yield f"{weights.name} holds a lambda: Keras does not load one in its safe mode"
