@@ -29,8 +29,7 @@ from codabench_rehearsal.console.guard import (
     refuse_same,
 )
 from submission.archive import Archive
-from submission.backport import Backport
-from submission.backport_h5 import backport_weights
+from submission.backport import Backport, backport_weights
 from submission.companions import (
     put_beside,
     read,

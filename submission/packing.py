@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
-from submission.backport import is_newer, targets
 from submission.findings import Finding, found
+from submission.keras_tables import is_newer, targets
 from submission.model_page import MODES
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
 from submission.shrink import SUFFIXES

@@ -42,8 +42,8 @@ KERAS_ALLOWED = (
 IN_FUNCTIONS = {"h5py", "pyflakes", "rich"}  # of submission's core: only where they are needed
 LONGEST_FILE, LONGEST_LINE, THIN = 330, 100, 60
 # Rules that do not hold yet, with the number of breaches that there may be: they only fall.
-CEILINGS = {"longer than 330 lines": 9, "longer than 100 signs": 596, "under 60 lines": 19}
-CIRCLES = 6
+CEILINGS = {"longer than 330 lines": 5, "longer than 100 signs": 321, "under 60 lines": 19}
+CIRCLES = 3
 
 
 def files() -> dict[str, str]:
@@ -205,8 +205,11 @@ def test_terminals_show_foreign_text_as_it_is() -> None:
 
 OWN_TEXTS = {  # which read back what we wrote ourselves
     *(f"{OWN}/images/dataset.py", f"{OWN}/recipes/checkpoint.py", f"{OWN}/recipes/search.py"),
-    *(f"{OWN}/commands/several.py", "submission/backport.py"),
+    *(f"{OWN}/commands/several.py", "submission/keras_tables.py"),
 }
+
+
+WRITES_H5 = ("submission/h5.py", "submission/backport.py", "submission/shrink.py")
 
 
 def test_foreign_files_come_in_by_one_door() -> None:
@@ -217,6 +220,6 @@ def test_foreign_files_come_in_by_one_door() -> None:
             continue
         made = {ast.unparse(call.func) for call in calls(tree)}
         wrong += [f"{name}: use codabench_rehearsal.console.reading"] if made & parsers else []
-        if "h5py.File" in made and name not in ("submission/h5.py", "submission/backport_h5.py"):
+        if "h5py.File" in made and name not in WRITES_H5:
             wrong.append(f"{name}: use submission.h5")
     assert wrong == []

@@ -26,7 +26,7 @@ from codabench_rehearsal.sandbox.server import (
     keras_pins,
     package_name,
 )
-from submission.checks.imports import GONE, GONE_SINCE, OURS, OWN_FILES, PIP_NAMES
+from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding
 
 _NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
@@ -122,7 +122,7 @@ def pip_name(module: str) -> str | None:
     known = spellings.get(module.replace("-", "_").lower())
     if known:
         return PIP_NAMES.get(known, package_name(known))
-    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE_SINCE | GONE.keys():
+    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE.keys():
         return None
     if module.lower() in {name.lower() for name in PIP_NAMES.values()}:
         return module.lower()
