@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.rehearse import RunOptions
     from codabench_rehearsal.sandbox.places import Python
     from submission.packager import Packed
-    from submission.shrink import Shrunk
 
 EXAMPLES = """\
 examples:
@@ -222,15 +221,13 @@ def packed_text(packed: Packed) -> Iterator[str]:
     for name, less in packed.shrunk.items():
         parts = [f"{human_bytes(less.state)} of optimizer state left out"] if less.state else []
         parts += ["compile settings left out"] if less.compiled else []
-        parts += [_rounded(less)] if less.rounding else []
+        if less.rounding:
+            share = f"{100 * less.rounding:.2g} %"
+            told = f"float16 changes weights by up to {share} of the largest, in {less.rounded}"
+            parts.append(told)
         sizes = f"{human_bytes(less.before)} -> {human_bytes(less.after)}"
         sizes += f", {human_bytes(less.zipped)} in the zip" if less.zipped < less.after else ""
         yield f"{name}: {sizes} ({', '.join(parts) or 'nothing to leave out'})"
-
-
-def _rounded(done: Shrunk) -> str:
-    share = f"{100 * done.rounding:.2g} %"
-    return f"float16 changes weights by up to {share} of the largest, in {done.rounded}"
 
 
 def _end(packed: Packed, checked: Checked, options: argparse.Namespace) -> Iterator[str]:

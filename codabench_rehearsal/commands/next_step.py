@@ -37,7 +37,8 @@ def next_command(
     command: a key of `CARRIED`. files: what it is about. options: those of the command that ends.
     further: words to add as they are.
     """
-    names = (quoted(_no_option(os.fspath(file))) for file in files)
+    plain = (os.fspath(file) for file in files)
+    names = (quoted(f"./{name}" if name.startswith("-") else name) for name in plain)
     return " ".join([command, *names, *_carried(command, options), *further])
 
 
@@ -57,13 +58,6 @@ def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:
             yield flag
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
-            yield from _with_value(flag, f"{one:g}" if isinstance(one, float) else str(one))
-
-
-def _with_value(flag: str, value: str) -> tuple[str, ...]:
-    """Two words, or one where the value could be taken for an option."""
-    return (f"{flag}={quoted(value)}",) if value.startswith("-") else (flag, quoted(value))
-
-
-def _no_option(name: str) -> str:
-    return f"./{name}" if name.startswith("-") else name
+            text = f"{one:g}" if isinstance(one, float) else str(one)
+            # One word where the value could be taken for an option.
+            yield from [f"{flag}={quoted(text)}"] if text.startswith("-") else [flag, quoted(text)]
