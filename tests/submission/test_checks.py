@@ -147,7 +147,10 @@ def test_what_servers_have_is_said_once() -> None:
     assert set(KNOWN["network"]) == {"calls", "commands", "tools"}
     kinds = [{*changes} for changes in KNOWN["python"].values()]
     assert set().union(*kinds) == {"modules", "gone", "names", "keywords"}
-    lists = [*KNOWN["network"].values(), *(v for v in KNOWN["packages"].values() if type(v) is list)]
+    lists = [
+        *KNOWN["network"].values(),
+        *(v for v in KNOWN["packages"].values() if type(v) is list),
+    ]
     lists += [names for changes in KNOWN["python"].values() for names in changes.values()]
     assert all(len(names) == len({str(name) for name in names}) for names in lists)
     assert not OWN_FILES & (SHIPPED | OURS)
