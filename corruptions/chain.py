@@ -1,24 +1,20 @@
-"""Run a condition: its steps in order, each with its own place in the chain."""
+"""Conditions on images: one on all, one on a stream, many in a mixture; and every corruption."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.arguments import check_images, prepared, restored
-from corruptions.presets import BLENDS, Condition, Preset, Step
-from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, Images, corrupt, get, names
+from corruptions.presets import BLENDS, Condition, Preset
+from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, corrupt, get, names
 from corruptions.streams import streams
+from corruptions.validation import Ids, Images, check_images, prepared, restored
 
 
 def corrupt_condition(
-    images: Images,
-    condition: Condition,
-    seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    images: Images, condition: Condition, seed: int = 0, ids: Ids = None
 ) -> Images:
     """Apply a condition to uint8 images as `corrupt` takes them; the clean condition gives a copy.
 
@@ -30,30 +26,22 @@ def corrupt_condition(
     shape = check_images(images).shape
     images = prepared(images)
     for place, step in enumerate(condition.steps):
-        if condition.pictures and step.corruption in BLENDS:
-            images = _blend(images, condition.pictures, step, seed, ids, place)
+        name, severity = step.corruption, step.severity
+        if condition.pictures and name in BLENDS:
+            from corruptions.overlay import blend_from
+
+            images = blend_from(condition.pictures, images, name, severity, seed, ids, place)
         else:
-            images = corrupt(
-                images, step.corruption, step.severity, seed, ids, table=condition.table, step=place
-            )
+            table = condition.table
+            images = corrupt(images, name, severity, seed, ids, table=table, step=place)
     return restored(images, shape)
 
 
-def _blend(
-    images: Images,
-    folder: str,
-    step: Step,
-    seed: int,
-    ids: NDArray[np.int64] | Sequence[int] | None,
-    place: int,
-) -> Images:
-    from corruptions.overlay import blend_from  # here: the registry loads operators in its order
-
-    return blend_from(folder, images, step.corruption, step.severity, seed, ids, place)
+corrupt_cell = corrupt_condition  # its former name, for one more version
 
 
 def condition_revision(condition: Condition) -> str:
-    """The condition's operators with parameters and revisions, as text: part of a stored answer's key."""
+    """The operators with parameters and revisions, as text: part of a stored answer's key."""
     operators = [(get(step.corruption, condition.table), step.severity) for step in condition.steps]
     revision = "+".join(
         f"{op.table}/{op.name}:{op.severities[s - 1]}@{op.revision}" for op, s in operators
@@ -72,24 +60,16 @@ def validate(preset: Preset) -> None:
     """
     for condition in preset.conditions:
         try:
-            _validate(condition)
+            names(condition.table)  # raises for an unknown table
+            for step in condition.steps:
+                get(step.corruption, condition.table)
+            if condition.pictures:
+                from corruptions.pictures import picture_files
+
+                picture_files(condition.pictures)
         except CorruptionError as error:
-            raise CorruptionError(
-                f"Preset {preset.name}, condition {condition.name!r}: {error}"
-            ) from error
-
-
-def _validate(condition: Condition) -> None:
-    names(condition.table)  # raises for an unknown table
-    for step in condition.steps:
-        get(step.corruption, condition.table)
-    if condition.pictures:
-        from corruptions.pictures import picture_files
-
-        picture_files(condition.pictures)
-
-
-# Many corruptions of one set, and one corruption of a set that does not fit into memory.
+            where = f"Preset {preset.name}, condition {condition.name!r}"
+            raise CorruptionError(f"{where}: {error}") from error
 
 
 def table_names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
@@ -100,7 +80,7 @@ def table_names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
 def corrupt_all(
     images: Images,
     seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     *,
     table: str = DEFAULT_TABLE,
     severities: Iterable[int] = (1, 2, 3, 4, 5),
@@ -116,37 +96,26 @@ def corrupt_all(
 
 
 def corrupt_stream(
-    batches: Iterable[Images],
-    change: Condition,
-    seed: int = 0,
-    first_id: int = 0,
+    batches: Iterable[Images], change: Condition, seed: int = 0, first_id: int = 0
 ) -> Iterator[Images]:
-    """Apply a condition batch by batch, for data larger than memory; the bytes are those of one piece.
+    """Apply a condition batch by batch, for data larger than memory; the bytes of one piece.
 
-    batches: uint8 images as `corrupt` takes them; their images are numbered from `first_id` on. A condition is one
-    of a preset's: `resolve("fog:3").conditions[0]`. Raises `CorruptionError`.
+    batches: uint8 images as `corrupt` takes them; their images are numbered from `first_id` on.
+    change: a condition of a preset's, as `resolve("fog:3").conditions[0]`. Raises
+    `CorruptionError`.
     """
-    # MERGED
-
     for images in batches:
         ids = np.arange(first_id, first_id + len(images), dtype=np.int64)
         first_id += len(images)
         yield corrupt_condition(images, change, seed, ids)
 
 
-def corrupt_mixed(
-    images: Images,
-    preset: Preset,
-    seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
-) -> Images:
+def corrupt_mixed(images: Images, preset: Preset, seed: int = 0, ids: Ids = None) -> Images:
     """Each image under one condition of a preset, drawn by the conditions' weights: for training.
 
-    images: uint8, as `corrupt` takes them. A condition depends on (seed, preset, image id) only. Returns a new uint8 array of the same shape.
-    Raises `CorruptionError`.
+    images: uint8, as `corrupt` takes them. A condition depends on (seed, preset, image id) only.
+    Returns a new uint8 array of the same shape. Raises `CorruptionError`.
     """
-    # MERGED
-
     numbered = np.arange(len(images)) if ids is None else np.asarray(ids)
     if numbered.shape != (len(images),):
         raise CorruptionError(f"ids: expected shape ({len(images)},), received {numbered.shape}.")

@@ -1,6 +1,6 @@
 """The operations that RandAugment and AugMix choose from, and what a magnitude means for each.
 
-Read from KerasCV 0.9.0 (`rand_augment.py`, `aug_mix.py` and the layers they build), faults included.
+Read from KerasCV 0.9.0 (`rand_augment.py`, `aug_mix.py`, the layers they build), faults included.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions import color, geometry
-from corruptions.registry import Images
+from corruptions.registry import Images, Operation, Values
 from corruptions.streams import Streams
-from corruptions.values import Operation, Values
 
 Floats = NDArray[np.float64]
 
@@ -32,10 +31,8 @@ class Numbers:
     @classmethod
     def draw(cls, streams: Streams, *shape: int) -> Numbers:
         """`prod(shape)` operations for every image, flattened image by image."""
-        normal = streams.normal(shape=(*shape, 2)).reshape(-1, 2)
-        uniform = streams.uniform(shape=shape).ravel()
-        sign = np.where(streams.uniform(shape=shape).ravel() < 0.5, -1.0, 1.0)
-        return cls(normal, uniform, sign)
+        normal = streams.normal((*shape, 2)).reshape(-1, 2)
+        return cls(normal, streams.uniform(shape=shape).ravel(), streams.signs(shape).ravel())
 
     def at(self, rows: NDArray[np.intp]) -> Numbers:
         """Those of some operations."""

@@ -3,58 +3,50 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions._cv import cv2
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import cv2, kernel
+
+Bytes = NDArray[np.uint8]
+Values = NDArray[np.float32]
+Indices = NDArray[np.int64]
+# Radius; each group of rows' reach; where it starts in the next two: rows (both +-) and weights, an
+# even number a group; how near a sum is a grey level, and by how much that level is shifted.
+Disk = tuple[int, Indices, Indices, Indices, Values, np.float32, np.int32]
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A disk as runs of pixels -reach..reach, those of the same reach together.
+def blur(images: Bytes, radius: float, softness: float) -> Bytes:
+    """Filter uint8 `(n, h, w, 3)` with a disk, reflected at its edges without repeating them.
 
-    Group g has the reach `reach[g]` and consists of the rows `rows[i]` (both +-) with the weights
-    `weights[i]`, i from starts[g] to starts[g + 1] - 1, always an even number of them.
-    A sum of the weights just below 1 costs flat areas a whole level by truncation: a result
-    closer than `near` to a grey level becomes that level plus `shift`.
+    The disk has `radius` pixels; its edge is softened by a Gaussian of `softness` pixels.
     """
-
-    radius: int
-    reach: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    near: np.float32
-    shift: np.int32
+    half, *runs = _disk(radius, softness)
+    framed = np.pad(images, ((0, 0), (half, half), (half, half), (0, 0)), mode="reflect")
+    out = np.empty_like(images)
+    _blur_by_runs(framed, half, *runs, out)
+    return out
 
 
 @functools.cache
-def disk(radius: float, softness: float) -> Disk:
-    """A disk of `radius` pixels whose edge is softened by a Gaussian of `softness` pixels.
-
-    Like the reference's, it lives on a grid of at least 17x17, and the softening is reflected
-    at the grid's edge.
-    """
+def _disk(radius: float, softness: float) -> Disk:
+    """Like the reference's: on a grid of at least 17x17, the softening reflected at its edge."""
     half = max(8, int(radius))
     offsets = np.arange(-half, half + 1)
     inside = (offsets[:, None] ** 2 + offsets**2 <= radius**2).astype(np.float32)
     taps = 3 if radius <= 8 else 5
     soft = cv2.GaussianBlur(inside / inside.sum(), (taps, taps), softness)
+    # A sum of the weights just below 1 costs flat areas a whole level by truncation.
     excess = float(soft.astype(np.float64).sum()) - 1
-    plain = (
-        np.ptp(soft[soft > soft.max() / 2]) < 1e-7 and softness < 0.2
-    )  # then every result is a whole number over the area
+    # Plain: every result is a whole number over the area.
+    plain = np.ptp(soft[soft > soft.max() / 2]) < 1e-7 and softness < 0.2
     near = np.float32(0 if abs(excess) > 1e-6 else 1e-3 if plain else 1e-4)
-    shift = np.int32(-1 if excess < 0 else 0)
-    return Disk(half, *_runs(np.asarray(soft[half:, half:], np.float32)), near, shift)
+    runs = _runs(np.asarray(soft[half:, half:], np.float32))
+    return half, *runs, near, np.int32(-1 if excess < 0 else 0)
 
 
-def _runs(
-    quarter: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+def _runs(quarter: Values) -> tuple[Indices, Indices, Indices, Values]:
     """Reach, starts, rows and weights, from the quarter of a kernel right and below its centre."""
     steps = quarter - np.pad(quarter[:, 1:], ((0, 0), (0, 1)))
     steps[np.abs(steps) < 1e-7 * quarter.max()] = 0
@@ -71,28 +63,27 @@ def _runs(
 
 
 @kernel
-def blur_by_runs(
-    images: NDArray[np.uint8],
+def _blur_by_runs(
+    framed: Bytes,
     radius: int,
-    reach: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float32],
+    reach: Indices,
+    starts: Indices,
+    rows: Indices,
+    weights: Values,
     near: np.float32,
     shift: np.int32,
-    out: NDArray[np.uint8],
+    out: Bytes,
 ) -> None:
-    """Filter uint8 `(n, h, w, 3)`, reflected at its edges without repeating them."""
-    height, size = images.shape[1], images.shape[2] * 3
-    sums = np.empty((height + 2 * radius, size + (2 * radius + 1) * 3), np.float32)
+    size = out.shape[2] * 3
+    sums = np.empty((framed.shape[1], framed.shape[2] * 3 + 3), np.float32)
     folded = np.empty((rows.max() + 1, sums.shape[1]), np.float32)
-    mixed = np.empty(sums.shape[1], np.float32)
-    total = np.empty(size, np.float32)
-    for image in range(images.shape[0]):
-        _running_sums(images[image], radius, sums)
-        for y in range(height):
+    mixed, total = np.empty(sums.shape[1], np.float32), np.empty(size, np.float32)
+    for image in range(out.shape[0]):
+        for y in range(sums.shape[0]):
+            _running_sums(framed[image, y].reshape(-1), sums[y])
+        for y in range(out.shape[1]):
             _fold(sums[y : y + 2 * radius + 1], folded)
-            _clear(total)
+            total[:] = np.float32(0)
             for group in range(reach.size):
                 part = slice(starts[group], starts[group + 1])
                 _mix(folded, rows[part], weights[part], mixed)
@@ -104,67 +95,34 @@ def blur_by_runs(
 
 
 @kernel
-def _running_sums(image: NDArray[np.uint8], radius: int, sums: NDArray[np.float32]) -> None:
-    """Row by row and channel by channel: the sum of all padded pixels to the left. Whole numbers."""
-    height, width = image.shape[0], image.shape[1]
-    for row in range(height + 2 * radius):
-        source = image[_reflected(row - radius, height)].reshape(width * 3)
-        target = sums[row]
-        red = green = blue = np.float32(0)
-        for column in range(width + 2 * radius):
-            target[column * 3] = red
-            target[column * 3 + 1] = green
-            target[column * 3 + 2] = blue
-            x = 3 * _reflected(column - radius, width)
-            red += np.float32(source[x])
-            green += np.float32(source[x + 1])
-            blue += np.float32(source[x + 2])
-        target[-3], target[-2], target[-1] = red, green, blue
+def _running_sums(line: Bytes, sums: Values) -> None:
+    """The sum of all pixels to the left, channel by channel: whole numbers."""
+    red = green = blue = np.float32(0)
+    for x in range(0, line.size, 3):
+        sums[x], sums[x + 1], sums[x + 2] = red, green, blue
+        red += np.float32(line[x])
+        green += np.float32(line[x + 1])
+        blue += np.float32(line[x + 2])
+    sums[-3], sums[-2], sums[-1] = red, green, blue
 
 
 @kernel
-def _reflected(position: int, length: int) -> int:
-    if position < 0:
-        return -position
-    return position if position < length else 2 * (length - 1) - position
-
-
-@kernel
-def _fold(sums: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def _fold(sums: Values, out: Values) -> None:
     """Rows at the same distance from the middle one, added; the middle row once."""
     radius = sums.shape[0] // 2
-    _copy(sums[radius], out[0])
+    out[0] = sums[radius]
     for distance in range(1, out.shape[0]):
         _add_rows(sums[radius - distance], sums[radius + distance], out[distance])
 
 
 @kernel
-def _copy(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-    for x in range(target.size):
-        target[x] = source[x]
-
-
-@kernel
-def _clear(line: NDArray[np.float32]) -> None:
-    for x in range(line.size):
-        line[x] = np.float32(0)
-
-
-@kernel
-def _add_rows(
-    first: NDArray[np.float32], second: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def _add_rows(first: Values, second: Values, out: Values) -> None:
     for x in range(out.size):
         out[x] = first[x] + second[x]
 
 
 @kernel
-def _mix(
-    folded: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float32],
-    out: NDArray[np.float32],
-) -> None:
+def _mix(folded: Values, rows: Indices, weights: Values, out: Values) -> None:
     """The weighted sum of an even number of rows."""
     for i in range(0, rows.size, 2):
         first, second = folded[rows[i]], folded[rows[i + 1]]
@@ -178,9 +136,7 @@ def _mix(
 
 
 @kernel
-def _truncate(
-    values: NDArray[np.float32], near: np.float32, shift: np.int32, out: NDArray[np.uint8]
-) -> None:
+def _truncate(values: Values, near: np.float32, shift: np.int32, out: Bytes) -> None:
     for x in range(out.size):
         value = min(max(values[x], np.float32(0)), np.float32(255))
         level = np.int32(value + np.float32(0.5))

@@ -8,107 +8,90 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import kernel
 
 Reals = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Taps:
-    """One direction of a filter: weights by distance from the centre, and where to read them.
-
-    `weights` is `(radius + 1,)`; `reach` maps positions -radius..length-1+radius into the image.
-    """
-
-    weights: Reals
-    reach: Indices
-
-
 @functools.lru_cache(maxsize=64)
-def taps(sigma: float, length: int, *, truncate: float = 4.0, mode: str = "edge") -> Taps:
-    """A Gaussian of `sigma` pixels over `length` of them; `mode` as for `numpy.pad`."""
+def _taps(sigma: float, length: int, truncate: float, mode: str) -> tuple[Reals, Indices]:
+    """Weights from the centre outwards, and where positions -radius..length-1+radius are read."""
     radius = math.floor(truncate * sigma + 0.5)
     offsets = np.arange(-radius, radius + 1)
     weights = np.exp(-0.5 / (sigma * sigma) * offsets**2)
-    weights = (weights / weights.sum())[radius:]
     reach = np.pad(np.arange(length), radius, mode=mode)  # type: ignore[call-overload]
-    return Taps(weights, reach)
+    return (weights / weights.sum())[radius:], reach
 
 
 def blur(images: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
     """Smooth uint8 `(n, h, w, 3)` as values in 0..1, edges repeated; truncate to uint8."""
-    down, along = taps(sigma, images.shape[1]), taps(sigma, images.shape[2])
-    out = np.empty_like(images)
-    blur_images(images, down.weights, down.reach, along.reach, out)
-    return out
+    count, height, width, channels = images.shape
+    weights, rows = _taps(sigma, height, 4.0, "edge")
+    columns = _taps(sigma, width, 4.0, "edge")[1]
+    out = np.empty((count, height, width * channels), np.uint8)
+    lines = images.reshape(out.shape)
+    _smooth(lines, channels, 255.0, weights, rows, weights, columns, False, out)  # noqa: FBT003
+    return out.reshape(images.shape)
 
 
-def smooth(planes: Reals, down: Taps, along: Taps, *, single: bool = False) -> Reals:
-    """Smooth float64 `(n, h, w)`; `single` rounds to float32 after each direction."""
+def smooth(
+    planes: Reals,
+    sigmas: tuple[float, float],
+    *,
+    truncate: float = 4.0,
+    mode: str = "edge",
+    single: bool = False,
+) -> Reals:
+    """Smooth float64 `(n, h, w)` by `sigmas` pixels down and along, cut off at `truncate` of them.
+
+    mode: as for `numpy.pad`. `single` rounds to float32 after each direction.
+    """
+    down, rows = _taps(sigmas[0], planes.shape[1], truncate, mode)
+    along, columns = _taps(sigmas[1], planes.shape[2], truncate, mode)
     out = np.empty_like(planes)
-    smooth_planes(planes, down.weights, down.reach, along.weights, along.reach, single, out)
+    _smooth(planes, 1, 1.0, down, rows, along, columns, single, out)
     return out
 
 
 @kernel
-def smooth_planes(
-    planes: Reals,
+def _smooth(
+    lines: NDArray[Any],
+    channels: int,
+    full: float,
     down: Reals,
     rows: Indices,
     along: Reals,
     columns: Indices,
     single: bool,  # noqa: FBT001  kernels take no keywords
-    out: Reals,
+    out: NDArray[Any],
 ) -> None:
-    """Smooth `(n, h, w)` into `out`, see `smooth`."""
-    radius, (height, width) = along.size - 1, planes.shape[1:]
-    plane = _aligned(height * width).reshape(height, width)
-    line = np.empty(columns.size)
-    row = _aligned(width)
-    for image in range(planes.shape[0]):
-        _copy(planes[image].reshape(plane.size), plane.reshape(plane.size))
+    """Smooth `(n, h, w * channels)` as shares of `full`, turned back where that is not 1."""
+    height, size = lines.shape[1:]
+    radius = (along.size - 1) * channels
+    plane = _aligned(height * size).reshape(height, size)
+    line, row = np.empty(columns.size * channels), _aligned(size)
+    for image in range(lines.shape[0]):
         for y in range(height):
-            middle = line[radius : radius + width]
+            _scale(lines[image, y], full, plane[y])
+        for y in range(height):
+            middle = line[radius : radius + size]
             _down(plane, y, down, rows, middle)
             if single:
                 _round_to_single(middle)
-            _extend(line, radius, columns, 1)
-            _along(line, along, 1, row)
+            _extend(line, along.size - 1, columns, channels)
+            _along(line, along, channels, row)
             if single:
                 _round_to_single(row)
-            _copy(row, out[image, y])
-
-
-@kernel
-def blur_images(
-    images: NDArray[np.uint8],
-    weights: Reals,
-    rows: Indices,
-    columns: Indices,
-    out: NDArray[np.uint8],
-) -> None:
-    """Smooth uint8 `(n, h, w, 3)` into `out`, see `blur`."""
-    height, size = images.shape[1], images.shape[2] * 3
-    radius = weights.size - 1
-    values = _aligned(height * size).reshape(height, size)
-    line = np.empty(columns.size * 3)
-    smooth_line = _aligned(size)
-    for image in range(images.shape[0]):
-        source = images[image].reshape(height, size)
-        target = out[image].reshape(height, size)
-        for y in range(height):
-            _scale(source[y], values[y])
-        for y in range(height):
-            _down(values, y, weights, rows, line[radius * 3 : radius * 3 + size])
-            _extend(line, radius, columns, 3)
-            _along(line, weights, 3, smooth_line)
-            _truncate(smooth_line, target[y])
+            if full == 1.0:
+                _copy(row, out[image, y])
+            else:
+                _truncate(row, full, out[image, y])
 
 
 @kernel
@@ -121,7 +104,6 @@ def _aligned(size: int) -> Reals:
 
 @kernel
 def _down(plane: Reals, y: int, weights: Reals, rows: Indices, out: Reals) -> None:
-    """Row y of the plane, smoothed across rows."""
     radius = weights.size - 1
     centre = plane[y]
     for x in range(out.size):
@@ -147,7 +129,6 @@ def _extend(line: Reals, radius: int, columns: Indices, channels: int) -> None:
 
 @kernel
 def _along(line: Reals, weights: Reals, channels: int, out: Reals) -> None:
-    """Smooth an extended line of interleaved channels."""
     radius = weights.size - 1
     centre = line[radius * channels :]
     for x in range(out.size):
@@ -161,19 +142,19 @@ def _along(line: Reals, weights: Reals, channels: int, out: Reals) -> None:
 
 
 @kernel
-def _scale(line: NDArray[np.uint8], out: Reals) -> None:
+def _scale(line: NDArray[Any], full: float, out: Reals) -> None:
     for x in range(out.size):
-        out[x] = line[x] / 255.0
+        out[x] = line[x] / full
 
 
 @kernel
-def _truncate(line: Reals, out: NDArray[np.uint8]) -> None:
+def _truncate(line: Reals, full: float, out: NDArray[Any]) -> None:
     for x in range(out.size):
-        out[x] = np.uint8(np.int32(min(line[x], 1.0) * 255.0))
+        out[x] = np.int32(min(line[x], 1.0) * full)
 
 
 @kernel
-def _copy(source: Reals, target: Reals) -> None:
+def _copy(source: Reals, target: NDArray[Any]) -> None:
     for x in range(target.size):
         target[x] = source[x]
 

@@ -15,9 +15,9 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from codabench_rehearsal.images import synthetic
 from corruptions import CorruptionError
+from corruptions import variants as tiny
 from corruptions.registry import ALIASES, Images, all_operators, corrupt, get, names, run, tables
 from corruptions.streams import streams
-from corruptions.tables import tiny
 from tests.corruptions.drawn_pictures import drawn
 from tests.corruptions.reference_draws import NAMES
 
