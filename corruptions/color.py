@@ -125,7 +125,7 @@ def color(images: Images, values: Values) -> Images:
 
 @steered("color", (1.0, 2.0, 4.0, 7.0, 12.0), draw=_constant, source="PIL ImageEnhance")
 def sharpness(images: Images, values: Values) -> Images:
-    """x + value * (x - smooth x) for level x. values: `(n,)`: 0 keeps, above sharpens, -1 smooths.
+    """Level x + value * (x - smooth x). values: `(n,)`: 0 keeps, above sharpens, -1 smooths.
 
     The outermost pixels stay, as in PIL's ImageEnhance.Sharpness (its factor is 1 + value).
     """

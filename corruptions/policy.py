@@ -7,7 +7,6 @@ every operation, where KerasCV keeps float32, and the random numbers are ours.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
+from codabench_rehearsal.console.fields import nearest
 from corruptions.moves import AUG_MIX_MOVES, RAND_AUGMENT_MOVES, Move, Numbers, sample
 from corruptions.registry import LARGE_CHUNK_PIXELS, Draws, Images, Values, corruption, get, run
 from corruptions.streams import Streams
@@ -26,8 +26,7 @@ def _moves(names: Sequence[str], pool: Mapping[str, Move]) -> tuple[Move, ...]:
     _check(len(names) > 0, "operations", "at least one name", names)
     for name in names:
         if name not in pool:
-            near = difflib.get_close_matches(str(name), pool, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(pool)}."
+            hint = nearest(str(name), pool) or f"known: {', '.join(pool)}."
             raise CorruptionError(f"Unknown operation {name!r}: {hint}")
     return tuple(pool[name] for name in names)
 
@@ -101,9 +100,9 @@ def rand_augment(
 ) -> Images:
     """Apply up to `n_ops` operations to each image, drawn image by image with repetition.
 
-    images: uint8, as `corrupt` takes them. Each of the `n_ops` places
-    is left empty with probability 1 - rate. magnitude: 0..1, drawn anew each time with standard
-    deviation `spread` where the operation has one (see `moves`). The defaults are KerasCV's; named sets of arguments
+    images: uint8, as `corrupt` takes them. Each of the `n_ops` places is left empty with
+    probability 1 - rate. magnitude: 0..1, drawn anew each time with standard deviation `spread`
+    where the operation has one (see `moves`). The defaults are KerasCV's; named sets of arguments
     are in `RAND_AUGMENT`: `rand_augment(images, **asdict(RAND_AUGMENT["kerascv"]))`. ids: one
     integer an image, 0..n-1 when left out. Returns a new uint8 array. Raises `CorruptionError`.
     """
@@ -157,7 +156,7 @@ def _apply_rand_augment(images: Images, settings: RandAugment, draws: Draws) -> 
 
 
 def _draw_aug_mix(random: Streams, _size: tuple[int, int], settings: AugMix) -> Draws:
-    """operation: `(n, chains, depth)`; value: `(n, chains, depth, 2)`; weight: `(n, 1 + chains)`."""
+    """operation: `(n, chains, depth)`; value: with a last axis of 2; weight: `(n, 1 + chains)`."""
     moves, (least, most) = _moves(settings.operations, AUG_MIX_MOVES), settings.depth
     shape = (settings.chains, most)
     chosen = random.integers(0, len(moves), shape)

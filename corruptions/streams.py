@@ -78,7 +78,7 @@ class Streams:
         return drawn
 
     def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Integers in low..high-1, shape `(n, *shape)`; biased by less than 2**-20 in small ranges."""
+        """Integers in low..high-1, shape `(n, *shape)`; the bias of small ones is below 2**-20."""
         return low + np.floor(self.uniform(shape=shape) * (high - low)).astype(np.int64)
 
     def signs(self, shape: Sequence[int] = ()) -> NDArray[np.float64]:
