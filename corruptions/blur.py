@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, disk, gaussian, levels, motion, warp
+from corruptions.kernels import blurs, cv2, levels, motion, warp
 from corruptions.registry import DEFAULT_TABLE, LARGE_CHUNK_PIXELS, WHOLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
@@ -47,11 +47,11 @@ def glass_blur(images: Images, params: Glass, draws: Draws) -> Images:
     neighbour, so pixels get lost; that is followed here.
     """
     sigma, reach, _ = params
-    rows = gaussian.blur(images, sigma).reshape(-1, images.shape[2], 3)
+    rows = blurs.gaussian(images, sigma).reshape(-1, images.shape[2], 3)
     padded = cv2.cvtColor(rows, cv2.COLOR_RGB2RGBA)  # so that a pixel is a number
     warp.scatter(padded.view(np.uint32).reshape(images.shape[:3]), reach, draws["neighbour"])
-    scattered = cv2.cvtColor(padded, cv2.COLOR_RGBA2RGB)
-    return gaussian.blur(scattered.reshape(images.shape), sigma)
+    scattered = np.asarray(cv2.cvtColor(padded, cv2.COLOR_RGBA2RGB), np.uint8)
+    return blurs.gaussian(scattered.reshape(images.shape), sigma)
 
 
 @corruption("blur", tables=(DEFAULT_TABLE,))
@@ -60,7 +60,7 @@ def defocus_blur(images: Images, params: tuple[float, float], _draws: Draws) -> 
 
     params: radius of the disk, sigma that softens its edge (both pixels). Edges are reflected.
     """
-    return disk.blur(images, *params)
+    return blurs.disk(images, *params)
 
 
 def draw_angle(streams: Streams, _size: tuple[int, int], _params: tuple[int, float]) -> Draws:
@@ -109,4 +109,5 @@ def _flat_levels(layers: int) -> NDArray[np.uint8]:
     for _ in range(layers):
         total += unit
     mean = (unit + total) / np.float32(layers + 1)
-    return (np.minimum(mean, np.float32(1)) * np.float32(255)).astype(np.uint8)
+    shown: NDArray[np.float32] = np.minimum(mean, np.float32(1)) * np.float32(255)
+    return shown.astype(np.uint8)

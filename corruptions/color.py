@@ -120,7 +120,8 @@ def color(images: Images, values: Values) -> Images:
     factors = values.astype(np.float32)[:, None, None, None]
     red, green, blue = (images[..., channel, None] * _GREY[channel] for channel in range(3))
     grey = factors * (red + green + blue) + np.float32(0.5)
-    return np.clip((1 - factors) * images + grey, 0, 255).astype(np.uint8)
+    blended: Images = np.clip((1 - factors) * images + grey, 0, 255).astype(np.uint8)
+    return blended
 
 
 @steered("color", (1.0, 2.0, 4.0, 7.0, 12.0), draw=_constant, source="PIL ImageEnhance")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, gaussian, levels, warp
+from corruptions.kernels import blurs, cv2, levels, warp
 from corruptions.registry import DEFAULT_TABLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
@@ -58,7 +59,7 @@ def elastic_transform(images: Images, alpha: float, draws: Draws) -> Images:
     height, width = images.shape[1:3]
     sigmas = height * 0.01, width * 0.01
     dy, dx = (
-        gaussian.smooth(_centred(draws[name], height * 0.005), sigmas, truncate=3, mode="symmetric")
+        blurs.smooth(_centred(draws[name], height * 0.005), sigmas, truncate=3, mode="symmetric")
         for name in ("down", "across")
     )
     framed = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge") / np.float32(255)
@@ -107,5 +108,6 @@ def jpeg_compression(images: Images, quality: int, _draws: Draws) -> Images:
     for image, target in zip(images, out, strict=True):
         swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         _, file = cv2.imencode(".jpg", swapped, (cv2.IMWRITE_JPEG_QUALITY, quality))
-        cv2.cvtColor(cv2.imdecode(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB, dst=target)
+        decoded: Any = cv2.imdecode(file, cv2.IMREAD_COLOR)
+        cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=target)
     return out

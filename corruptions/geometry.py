@@ -6,17 +6,14 @@ Revision 2 of shear and translation blends neighbours with 15-bit weights, witho
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from corruptions.kernels import cv2
-from corruptions.kernels.warp import move_rows, slide_rows
+from corruptions.kernels.warp import slide_rows
 from corruptions.registry import Draws, Images, Params, Values, steered
 from corruptions.streams import Streams
 
-Slide = Callable[[Images, NDArray[np.float64], Images], None]
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _SOURCE = "KerasCV 0.9.0 RandomShear and RandomTranslation (matrices, reflection); own severities"
 _SHEAR = (0.1, 0.3, 0.5, 0.65, 0.8)  # RandAugment at magnitude 0.5: 0.5 +- 0.15
@@ -32,28 +29,27 @@ def signed(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
 @steered("geometry", _SHEAR, draw=signed, source=_SOURCE, revision=2)
 def shear_x(images: Images, values: Values) -> Images:
     """Input column = x + value * y: about the top left corner, as KerasCV does. values: `(n,)`."""
-    return _slide(slide_rows, images, values[:, None] * np.arange(images.shape[1]))
+    return _slide(images, values[:, None] * np.arange(images.shape[1]))
 
 
 @steered("geometry", _SHEAR, draw=signed, source=_SOURCE, revision=2)
 def shear_y(images: Images, values: Values) -> Images:
     """Input row = y + value * x. values: `(n,)`."""
-    turned = images.transpose(0, 2, 1, 3)
-    sheared = _slide(slide_rows, turned, values[:, None] * np.arange(images.shape[2]))
-    return np.ascontiguousarray(sheared.transpose(0, 2, 1, 3))
+    return _slide_down(images, values[:, None] * np.arange(images.shape[2]))
 
 
 @steered("geometry", _SHIFT, draw=signed, source=_SOURCE, revision=2)
 def translate_x(images: Images, values: Values) -> Images:
     """Move right by value * width. values: `(n,)`, negative to the left."""
-    offsets = np.repeat(-values[:, None] * images.shape[2], images.shape[1], axis=1)
-    return _slide(slide_rows, images, offsets)
+    return _slide(images, np.repeat(-values[:, None] * images.shape[2], images.shape[1], axis=1))
 
 
 @steered("geometry", _SHIFT, draw=signed, source=_SOURCE, revision=2)
 def translate_y(images: Images, values: Values) -> Images:
     """Move down by value * height. values: `(n,)`, negative upwards."""
-    return _slide(move_rows, images, -values * images.shape[1])
+    return _slide_down(
+        images, np.repeat(-values[:, None] * images.shape[1], images.shape[2], axis=1)
+    )
 
 
 @steered("geometry", _ANGLE, draw=signed, source="own, degrees")
@@ -71,8 +67,15 @@ def rotate(images: Images, values: Values) -> Images:
     return warped
 
 
-def _slide(run: Slide, images: Images, offsets: NDArray[np.float64]) -> Images:
+def _slide(images: Images, offsets: NDArray[np.float64]) -> Images:
+    """Rows along themselves, by offsets `(n, h)`."""
     slid: Images = np.empty(images.shape, np.uint8)
     pixels = np.require(images, requirements=["C", "W", "E"])  # one type: compiled once
-    run(pixels, np.ascontiguousarray(offsets, np.float64), slid)
+    slide_rows(pixels, np.ascontiguousarray(offsets, np.float64), slid)
     return slid
+
+
+def _slide_down(images: Images, offsets: NDArray[np.float64]) -> Images:
+    """Columns along themselves, by offsets `(n, w)`."""
+    turned = _slide(images.transpose(0, 2, 1, 3), offsets)
+    return np.ascontiguousarray(turned.transpose(0, 2, 1, 3))

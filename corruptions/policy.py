@@ -193,7 +193,8 @@ def _apply_aug_mix(images: Images, settings: AugMix, draws: Draws) -> Images:
         level += weight * _run(
             images, moves, draws["operation"][:, chain], draws["value"][:, chain]
         )
-    return np.minimum(level, np.float32(255)).astype(np.uint8)
+    mixed: Images = np.minimum(level, np.float32(255)).astype(np.uint8)
+    return mixed
 
 
 def _run(images: Images, moves: Sequence[Move], chosen: Values, values: Values) -> Images:

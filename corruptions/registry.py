@@ -25,7 +25,6 @@ from corruptions.streams import Streams, streams
 from corruptions.validation import (
     SMALLEST_SIDE,
     Ids,
-    Images,
     check_ids,
     check_images,
     check_seed,
@@ -34,6 +33,7 @@ from corruptions.validation import (
     prepared,
     restored,
 )
+from corruptions.validation import Images as Images  # for those who import operators from here
 
 Draws = Mapping[str, NDArray[Any]]
 Params = Any  # one severity's parameters: a number or a tuple, as the operator documents

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from corruptions import pictures
 from corruptions.blur import draw_angle, zoom_factors
 from corruptions.digital import resized
-from corruptions.kernels import cv2, gaussian, motion
+from corruptions.kernels import blurs, cv2, motion
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 from corruptions.weather import Pair, Snow, draw_snow, frost_on, snow_on, windows
@@ -32,7 +32,8 @@ _NEAR = np.float32(1e-3)  # float32 values this close below a grey level count a
 
 def truncated(values: Values) -> Images:
     """Float32 to grey levels, clipped, as float64 would be truncated."""
-    return np.clip(values + _NEAR, 0, 255).astype(np.uint8)
+    levels: Images = np.clip(values + _NEAR, 0, 255).astype(np.uint8)
+    return levels
 
 
 @corruption("digital", tables=(TINY, PCAM, MEDMNIST))
@@ -56,7 +57,8 @@ def motion_blur(images: Images, params: tuple[int, float], draws: Draws) -> Imag
     rounds it.
     """
     smeared = motion.smear(images, params, draws["angle"], np.float32)
-    return np.rint(smeared).astype(np.uint8)
+    levels: Images = np.rint(smeared).astype(np.uint8)
+    return levels
 
 
 @corruption("blur", tables=(TINY, PCAM), read=zoom_factors)
@@ -157,9 +159,7 @@ def _places(draws: Draws, alpha: float, sigma: float) -> list[tuple[Values, Valu
     """For each image, the column and the row that each pixel comes from, float32 `(h, w)`."""
     across, down = (
         alpha
-        * gaussian.smooth(
-            draws[name].astype(np.float64), (sigma, sigma), truncate=3, mode="symmetric"
-        )
+        * blurs.smooth(draws[name].astype(np.float64), (sigma, sigma), truncate=3, mode="symmetric")
         for name in ("across", "down")
     )
     y, x = np.mgrid[: across.shape[1], : across.shape[2]]

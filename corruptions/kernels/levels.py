@@ -54,7 +54,8 @@ def mean_channels(images: Bytes) -> Reals:
     """
     sums = np.zeros((len(images), 3))
     _add_up(images.reshape(len(images), -1, 3), sums)
-    return sums / (images.shape[1] * images.shape[2])
+    means: Reals = sums / (images.shape[1] * images.shape[2])
+    return means
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Layers that fall over an image: flakes of snow, and fog's landscape."""
+"""Layers that fall over an image: snow, and fog with its landscape."""
 
 from __future__ import annotations
 
@@ -17,33 +17,6 @@ Noise = NDArray[np.floating]
 
 _WHITE = np.float32(255)
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
-
-
-@kernel
-def flakes(
-    noise: Noise,
-    mean: float,
-    sd: float,
-    threshold: float,
-    rows: Indices,
-    row_weights: Reals,
-    columns: Indices,
-    column_weights: Reals,
-    out: Values,
-) -> None:
-    """Enlarge `(n, small h, small w)` normals bilinearly; keep what is over the threshold."""
-    line = np.empty(noise.shape[2])
-    for image in range(out.shape[0]):
-        for y in range(out.shape[1]):
-            upper, lower = noise[image, rows[y]], noise[image, rows[y] + 1]
-            top, bottom = row_weights[y, 0], row_weights[y, 1]
-            for x in range(line.size):
-                line[x] = (mean + sd * upper[x]) * top + (mean + sd * lower[x]) * bottom
-            for x in range(out.shape[2]):
-                left = columns[x]
-                value = line[left] * column_weights[x, 0] + line[left + 1] * column_weights[x, 1]
-                value = 0.0 if value < threshold else value
-                out[image, y, x] = min(max(value, 0.0), 1.0)
 
 
 @kernel
@@ -141,39 +114,36 @@ def _refined(grid: Values, noise: Noise, height: float) -> Values:
     centres = np.empty((side + 1, side + 1), np.float32)  # shifted by one: index 0 is the last
     finer = np.empty((2 * side + 1, 2 * side + 1), np.float32)
     for y in range(side):
-        here, below, wobble, out = grid[y], grid[y + 1], by_row[0, y], centres[y + 1]
-        for x in range(side):
-            corners = (here[x] + below[x]) + (here[x + 1] + below[x + 1])
-            out[x + 1] = _wobbled(corners, wobble[x], height)
-        out[0] = out[side]
+        here, below = grid[y], grid[y + 1]
+        _between(here, below, here[1:], below[1:], by_row[0, y], height, centres[y + 1, 1:])
+    centres[:, 0] = centres[:, side]
     centres[0] = centres[side]
     for y in range(side):
-        _even_row(grid[y], centres[y + 1], centres[y], by_row[1, y], height, finer[2 * y])
-        _odd_row(grid[y], grid[y + 1], centres[y + 1], by_row[2, y], height, finer[2 * y + 1])
+        here, middle = grid[y], centres[y + 1]
+        even, odd = finer[2 * y], finer[2 * y + 1]
+        even[::2], odd[1::2] = here, middle[1:]
+        above = centres[y]
+        _between(middle[1:], above[1:], here, here[1:], by_row[1, y], height, even[1::2])
+        _between(middle[1:], middle, here, grid[y + 1], by_row[2, y], height, odd[::2])
+    finer[:, 2 * side] = finer[:, 0]
     finer[2 * side] = finer[0]
     return finer
 
 
 @kernel
-def _even_row(
-    here: Values, centres: Values, above: Values, noise: Noise, height: float, out: Values
+def _between(
+    first: Values,
+    second: Values,
+    third: Values,
+    fourth: Values,
+    noise: Noise,
+    height: float,
+    out: Values,
 ) -> None:
+    """The mean of four neighbours and noise, for as many points as there are noises."""
     for x in range(noise.size):
-        around = (centres[x + 1] + above[x + 1]) + (here[x] + here[x + 1])
-        out[2 * x] = here[x]
-        out[2 * x + 1] = _wobbled(around, noise[x], height)
-    out[2 * noise.size] = out[0]
-
-
-@kernel
-def _odd_row(
-    here: Values, below: Values, centres: Values, noise: Noise, height: float, out: Values
-) -> None:
-    for x in range(noise.size):
-        around = (centres[x + 1] + centres[x]) + (here[x] + below[x])
-        out[2 * x] = _wobbled(around, noise[x], height)
-        out[2 * x + 1] = centres[x + 1]
-    out[2 * noise.size] = out[0]
+        around = (first[x] + second[x]) + (third[x] + fourth[x])
+        out[x] = _wobbled(around, noise[x], height)
 
 
 @kernel

@@ -116,52 +116,28 @@ def _one_round(
             pixels[pixel] = pixels[pixel + offsets[choices[row, column]]]
 
 
-# Rows or columns slid by a fraction of a pixel: shears and translations, without a general warp.
-#
-# Every pixel of a line moves alike: two neighbours are blended with weights that are fixed for the
-# line (15 bits, rounded). Borders are reflected about the last pixel's edge, over and over.
-
-
 @kernel
 def slide_rows(images: Bytes, offsets: Reals, out: Bytes) -> None:
-    """out[i, y, x] = images[i, y, x + offsets[i, y]]; uint8 `(n, h, w, 3)`, offsets `(n, h)`."""
+    """out[i, y, x] = images[i, y, x + offsets[i, y]]; uint8 `(n, h, w, 3)`, offsets `(n, h)`.
+
+    Every pixel of a line moves alike: two neighbours are blended with weights that are fixed for
+    the line (15 bits, rounded). Borders are reflected about the last pixel's edge, over and over.
+    """
     width = images.shape[2]
     line = np.empty(3 * (width + 1), np.uint8)
     for i in range(images.shape[0]):
         for y in range(images.shape[1]):
             whole = int(np.floor(offsets[i, y]))
             second = np.int32(np.round((offsets[i, y] - whole) * _ONE))
+            first = np.int32(_ONE) - second
+            place = whole % (2 * width)
             for x in range(width + 1):
-                source = _reflected(x + whole, width)
+                source = place if place < width else 2 * width - 1 - place
+                place = place + 1 if place + 1 < 2 * width else 0
                 line[3 * x] = images[i, y, source, 0]
                 line[3 * x + 1] = images[i, y, source, 1]
                 line[3 * x + 2] = images[i, y, source, 2]
-            _blend(line, line[3:], second, out[i, y].reshape(-1))
-
-
-@kernel
-def move_rows(images: Bytes, offsets: Reals, out: Bytes) -> None:
-    """out[i, y] = images[i, y + offsets[i]], whole rows at a time; offsets `(n,)`."""
-    height = images.shape[1]
-    for i in range(images.shape[0]):
-        whole = int(np.floor(offsets[i]))
-        second = np.int32(np.round((offsets[i] - whole) * _ONE))
-        for y in range(height):
-            above = images[i, _reflected(y + whole, height)].reshape(-1)
-            below = images[i, _reflected(y + whole + 1, height)].reshape(-1)
-            _blend(above, below, second, out[i, y].reshape(-1))
-
-
-@kernel
-def _reflected(place: int, length: int) -> int:
-    place %= 2 * length
-    return place if place < length else 2 * length - 1 - place
-
-
-@kernel
-def _blend(first: Bytes, second: Bytes, weight: np.int32, out: Bytes) -> None:
-    """`weight` is the second one's, in units of 1 / _ONE."""
-    rest = np.int32(_ONE) - weight
-    for j in range(out.size):
-        blend = np.int32(first[j]) * rest + np.int32(second[j]) * weight + _HALF
-        out[j] = np.uint8(blend >> _SHIFT)
+            target, behind = out[i, y].reshape(-1), line[3:]
+            for j in range(target.size):
+                blend = np.int32(line[j]) * first + np.int32(behind[j]) * second + _HALF
+                target[j] = np.uint8(blend >> _SHIFT)

@@ -13,10 +13,9 @@ from skimage.metrics import structural_similarity
 
 import corruptions
 from corruptions import CorruptionError, corrupt_condition
-from corruptions.chain import condition_revision, validate
+from corruptions.chain import condition_revision, contact_sheet, validate
 from corruptions.presets import LIBRARY, NAMES, Condition, Preset, Step, resolve
 from corruptions.registry import Images, get
-from corruptions.sheet import contact_sheet
 
 DOCS = Path(__file__).parents[2] / "docs/presets.md"
 EVERY = pytest.mark.parametrize("name", NAMES)
