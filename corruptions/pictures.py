@@ -98,7 +98,7 @@ def _read_one(path: str, size: tuple[int, int]) -> Images:
     return np.asarray(resized, np.uint8)
 
 
-def _ramp(numbers: Floats, size: tuple[int, int]) -> Floats:
+def _gradient(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
     """0..1 across the picture at any angle, `(n, *size)`."""
     angle = numbers[:, 0, None, None] * np.float32(2 * np.pi)
     y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None]
@@ -108,13 +108,9 @@ def _ramp(numbers: Floats, size: tuple[int, int]) -> Floats:
     return ramp
 
 
-def _gradient(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
-    return _ramp(numbers, size)
-
-
-def _stripes(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
+def _stripes(numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
     count, phase = 2 + 8 * numbers[:, 1, None, None], numbers[:, 2, None, None]
-    bands = (_ramp(numbers, size) * (2 * count) + phase).astype(np.uint8)
+    bands = (_gradient(numbers, bits, size) * (2 * count) + phase).astype(np.uint8)
     return (bands & 1).astype(np.float32)
 
 

@@ -42,13 +42,12 @@ def corrupt(images: Images, name: str, severity: int, streams: Streams) -> Image
 def _package() -> Any:
     import_module("corruptions.kernels")  # its advice on OpenCV comes before the package's failure
     try:
-        import imagecorruptions
+        return import_module("imagecorruptions")
     except ImportError as error:
         raise CorruptionError(
             'engine="reference" runs the package imagecorruptions, which does not load here: '
             f"{error}. pip install imagecorruptions-imaug"
         ) from error
-    return imagecorruptions
 
 
 @contextlib.contextmanager

@@ -252,14 +252,13 @@ def _published() -> Mapping[str, Mapping[str, Any]]:
     """`severities.toml`: each table's numbers, lists as tuples, and the tables' sources."""
     text = Path(__file__).with_name("severities.toml").read_text(encoding="utf-8")
     return {
-        table: {
-            name: tuple(tuple(row) if isinstance(row, list) else row for row in rows)
-            if isinstance(rows, list)
-            else rows
-            for name, rows in content.items()
-        }
+        table: {name: _tupled(rows) for name, rows in content.items()}
         for table, content in tomllib.loads(text).items()
     }
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 @functools.cache
