@@ -15,7 +15,6 @@ from corruptions.streams import Streams
 Reals = NDArray[np.float64]
 Photos = Callable[[int, int], tuple[Images, ...]]  # photographs for images of (height, width)
 Pair = tuple[float, float]
-Taps = tuple[NDArray[np.int64], Reals]  # of a line's points: first source, weights of two
 Snow = tuple[float, float, float, float, int, float, float]
 Spatter = tuple[float, float, float, float, float, int]
 
@@ -48,21 +47,13 @@ def snow_on(images: Images, params: Snow, draws: Draws, *, centred: bool) -> Ima
     rows, columns = (
         motion.line_taps(length, factor, centred=centred) for length in images.shape[1:3]
     )
-    layer = _flakes(mean + sd * draws["flake"].astype(np.float64), rows, columns, threshold)
+    layer = np.empty((len(images), len(rows[0]), len(columns[0])), np.float32)
+    sky.flakes(draws["flake"], mean, sd, threshold, *rows, *columns, layer)
     layer = np.floor(layer * _FULL) / _FULL if centred else layer
     fallen = motion.smear(layer, (radius, sigma), draws["angle"], np.float32)
     out = np.empty_like(images)
     sky.snow_over(images, fallen, np.float32(kept), np.float32(1 - kept), out)
     return out
-
-
-def _flakes(noise: Reals, rows: Taps, columns: Taps, threshold: float) -> NDArray[np.float32]:
-    """Noise `(n, small h, small w)` enlarged bilinearly; what is over the threshold, in 0..1."""
-    (above, down), (left, along) = rows, columns
-    lines = noise[:, above] * down[:, :1] + noise[:, above + 1] * down[:, 1:]
-    layer = lines[..., left] * along[:, 0] + lines[..., left + 1] * along[:, 1]
-    layer[layer < threshold] = 0
-    return np.clip(layer, 0, 1).astype(np.float32)
 
 
 def windows(photos: Photos) -> Draw:

@@ -20,6 +20,33 @@ _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
 
 
 @kernel
+def flakes(
+    noise: Noise,
+    mean: float,
+    sd: float,
+    threshold: float,
+    rows: Indices,
+    row_weights: Reals,
+    columns: Indices,
+    column_weights: Reals,
+    out: Values,
+) -> None:
+    """Enlarge `(n, small h, small w)` normals bilinearly; keep what is over the threshold."""
+    line = np.empty(noise.shape[2])
+    for image in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            upper, lower = noise[image, rows[y]], noise[image, rows[y] + 1]
+            top, bottom = row_weights[y, 0], row_weights[y, 1]
+            for x in range(line.size):
+                line[x] = (mean + sd * upper[x]) * top + (mean + sd * lower[x]) * bottom
+            for x in range(out.shape[2]):
+                left = columns[x]
+                value = line[left] * column_weights[x, 0] + line[left + 1] * column_weights[x, 1]
+                value = 0.0 if value < threshold else value
+                out[image, y, x] = min(max(value, 0.0), 1.0)
+
+
+@kernel
 def snow_over(images: Bytes, layer: Values, mix: np.float32, rest: np.float32, out: Bytes) -> None:
     """Pale colours, then add the layer `(n, >= h, >= w)` and the layer turned by 180 degrees."""
     height, width = images.shape[1], images.shape[2]
