@@ -10,7 +10,6 @@ import difflib
 import functools
 import importlib
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
+from codabench_rehearsal.console.reading import parse_toml
 from corruptions.streams import Streams, streams
 from corruptions.validation import (
     SMALLEST_SIDE,
@@ -253,7 +253,7 @@ def _published() -> Mapping[str, Mapping[str, Any]]:
     text = Path(__file__).with_name("severities.toml").read_text(encoding="utf-8")
     return {
         table: {name: _tupled(rows) for name, rows in content.items()}
-        for table, content in tomllib.loads(text).items()
+        for table, content in parse_toml(text).items()
     }
 
 
