@@ -100,7 +100,7 @@ def _nineteen(folder: Path) -> str:
     conditions = [f'"{name}:{severity}"' for name in table_names() for severity in range(1, 6)]
     head = 'draws = 19\ntable = "imagecorruptions"\n[[family]]\nname = "all"\n'
     path = folder / "all.toml"
-    path.write_text(f"{head}cells = [{', '.join(conditions)}]\n", encoding="utf-8")
+    path.write_text(f"{head}conditions = [{', '.join(conditions)}]\n", encoding="utf-8")
     return str(path)
 
 

@@ -111,9 +111,7 @@ def preset(folder: Path, conditions: int) -> str:
     from corruptions.chain import table_names
 
     names = [f'"{name}:{level}"' for level in range(1, 6) for name in table_names()][:conditions]
-    head = (
-        f'draws = 1\ntable = "cells-96"\n[[family]]\nname = "all"\ncells = [{", ".join(names)}]\n'
-    )
+    head = f'draws = 1\ntable = "cells-96"\n[[family]]\nname = "all"\nconditions = [{", ".join(names)}]\n'
     path = folder / "cells.toml"
     path.write_text(head, encoding="utf-8")
     return str(path)

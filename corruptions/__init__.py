@@ -13,6 +13,7 @@ from codabench_rehearsal.console.errors import CorruptionError
 if TYPE_CHECKING:
     from corruptions import presets
     from corruptions.chain import corrupt_all, corrupt_condition, corrupt_mixed, corrupt_stream
+    from corruptions.chain import corrupt_condition as corrupt_cell
     from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.policy import aug_mix, rand_augment
     from corruptions.registry import corrupt, names
@@ -22,6 +23,7 @@ __all__ = [
     "aug_mix",
     "corrupt",
     "corrupt_all",
+    "corrupt_cell",  # the next one's former name, for one more version
     "corrupt_condition",
     "corrupt_mixed",
     "corrupt_stream",
@@ -36,6 +38,7 @@ _HOMES = {
     "aug_mix": "policy",
     "corrupt": "registry",
     "corrupt_all": "chain",
+    "corrupt_cell": "chain",
     "corrupt_condition": "chain",
     "corrupt_mixed": "chain",
     "corrupt_stream": "chain",

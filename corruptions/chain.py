@@ -1,24 +1,28 @@
-"""Run a condition: its steps in order, each with its own place in the chain."""
+"""Conditions on images: on all, on a stream, mixed; every corruption; and a sheet to look at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.arguments import check_images, prepared, restored
-from corruptions.presets import BLENDS, Condition, Preset, Step
-from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, Images, corrupt, get, names
+from corruptions.presets import BLENDS, Condition, Preset
+from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, corrupt, get, names
 from corruptions.streams import streams
+from corruptions.validation import Ids, Images, check_images, prepared, restored
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LABEL_WIDTH, _GAP = 230, 2  # pixels of a contact sheet
+_ROWS = 14  # of one of its panels
+_INK, _PALE, _PAPER = (0, 0, 0), (110, 110, 110), (255, 255, 255)
 
 
 def corrupt_condition(
-    images: Images,
-    condition: Condition,
-    seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    images: Images, condition: Condition, seed: int = 0, ids: Ids = None
 ) -> Images:
     """Apply a condition to uint8 images as `corrupt` takes them; the clean condition gives a copy.
 
@@ -30,30 +34,22 @@ def corrupt_condition(
     shape = check_images(images).shape
     images = prepared(images)
     for place, step in enumerate(condition.steps):
-        if condition.pictures and step.corruption in BLENDS:
-            images = _blend(images, condition.pictures, step, seed, ids, place)
+        name, severity = step.corruption, step.severity
+        if condition.pictures and name in BLENDS:
+            from corruptions.overlay import blend_from
+
+            images = blend_from(condition.pictures, images, name, severity, seed, ids, place)
         else:
-            images = corrupt(
-                images, step.corruption, step.severity, seed, ids, table=condition.table, step=place
-            )
+            table = condition.table
+            images = corrupt(images, name, severity, seed, ids, table=table, step=place)
     return restored(images, shape)
 
 
-def _blend(
-    images: Images,
-    folder: str,
-    step: Step,
-    seed: int,
-    ids: NDArray[np.int64] | Sequence[int] | None,
-    place: int,
-) -> Images:
-    from corruptions.overlay import blend_from  # here: the registry loads operators in its order
-
-    return blend_from(folder, images, step.corruption, step.severity, seed, ids, place)
+corrupt_cell = corrupt_condition  # its former name, for one more version
 
 
 def condition_revision(condition: Condition) -> str:
-    """The condition's operators with parameters and revisions, as text: part of a stored answer's key."""
+    """The operators with parameters and revisions, as text: part of a stored answer's key."""
     operators = [(get(step.corruption, condition.table), step.severity) for step in condition.steps]
     revision = "+".join(
         f"{op.table}/{op.name}:{op.severities[s - 1]}@{op.revision}" for op, s in operators
@@ -72,24 +68,16 @@ def validate(preset: Preset) -> None:
     """
     for condition in preset.conditions:
         try:
-            _validate(condition)
+            names(condition.table)  # raises for an unknown table
+            for step in condition.steps:
+                get(step.corruption, condition.table)
+            if condition.pictures:
+                from corruptions.pictures import picture_files
+
+                picture_files(condition.pictures)
         except CorruptionError as error:
-            raise CorruptionError(
-                f"Preset {preset.name}, condition {condition.name!r}: {error}"
-            ) from error
-
-
-def _validate(condition: Condition) -> None:
-    names(condition.table)  # raises for an unknown table
-    for step in condition.steps:
-        get(step.corruption, condition.table)
-    if condition.pictures:
-        from corruptions.pictures import picture_files
-
-        picture_files(condition.pictures)
-
-
-# Many corruptions of one set, and one corruption of a set that does not fit into memory.
+            where = f"Preset {preset.name}, condition {condition.name!r}"
+            raise CorruptionError(f"{where}: {error}") from error
 
 
 def table_names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
@@ -100,7 +88,7 @@ def table_names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
 def corrupt_all(
     images: Images,
     seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     *,
     table: str = DEFAULT_TABLE,
     severities: Iterable[int] = (1, 2, 3, 4, 5),
@@ -116,37 +104,26 @@ def corrupt_all(
 
 
 def corrupt_stream(
-    batches: Iterable[Images],
-    change: Condition,
-    seed: int = 0,
-    first_id: int = 0,
+    batches: Iterable[Images], change: Condition, seed: int = 0, first_id: int = 0
 ) -> Iterator[Images]:
-    """Apply a condition batch by batch, for data larger than memory; the bytes are those of one piece.
+    """Apply a condition batch by batch, for data larger than memory; the bytes of one piece.
 
-    batches: uint8 images as `corrupt` takes them; their images are numbered from `first_id` on. A condition is one
-    of a preset's: `resolve("fog:3").conditions[0]`. Raises `CorruptionError`.
+    batches: uint8 images as `corrupt` takes them; their images are numbered from `first_id` on.
+    change: a condition of a preset's, as `resolve("fog:3").conditions[0]`. Raises
+    `CorruptionError`.
     """
-    # MERGED
-
     for images in batches:
         ids = np.arange(first_id, first_id + len(images), dtype=np.int64)
         first_id += len(images)
         yield corrupt_condition(images, change, seed, ids)
 
 
-def corrupt_mixed(
-    images: Images,
-    preset: Preset,
-    seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
-) -> Images:
+def corrupt_mixed(images: Images, preset: Preset, seed: int = 0, ids: Ids = None) -> Images:
     """Each image under one condition of a preset, drawn by the conditions' weights: for training.
 
-    images: uint8, as `corrupt` takes them. A condition depends on (seed, preset, image id) only. Returns a new uint8 array of the same shape.
-    Raises `CorruptionError`.
+    images: uint8, as `corrupt` takes them. A condition depends on (seed, preset, image id) only.
+    Returns a new uint8 array of the same shape. Raises `CorruptionError`.
     """
-    # MERGED
-
     numbered = np.arange(len(images)) if ids is None else np.asarray(ids)
     if numbered.shape != (len(images),):
         raise CorruptionError(f"ids: expected shape ({len(images)},), received {numbered.shape}.")
@@ -160,3 +137,56 @@ def corrupt_mixed(
             images[rows], preset.conditions[index], seed, numbered[rows]
         )
     return changed
+
+
+def contact_sheet(images: Images, preset: Preset, seed: int = 0, columns: int = 8) -> Image:
+    """Draw one row a condition under a row of clean images, labelled with chain, severity, family.
+
+    Many conditions are laid out in panels side by side, each with the clean images on top.
+
+    images: uint8 `(n, h, w, 3)`; the first `columns` of them are shown. Returns an RGB picture.
+    Raises `CorruptionError` without images, and as `corrupt_condition` does.
+    """
+    if len(images) == 0 or columns < 1:
+        raise CorruptionError("A contact sheet needs at least one image and one column.")
+    shown = images[:columns]
+    clean = ("clean", "", shown)
+    rows = [
+        (condition.name, _note(condition), corrupt_condition(shown, condition, seed))
+        for condition in preset.conditions
+    ]
+    panels = -(-len(rows) // _ROWS)
+    height = -(-len(rows) // panels)
+    starts = range(0, len(rows), height)
+    return _side_by_side([_compose([clean, *rows[s : s + height]]) for s in starts])
+
+
+def _note(condition: Condition) -> str:
+    return f"{condition.family}, severity {condition.severity}, weight {condition.weight:.1%}"
+
+
+def _side_by_side(panels: list[Image]) -> Image:
+    from PIL import Image
+
+    width, height = sum(panel.width for panel in panels), max(panel.height for panel in panels)
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    for index, panel in enumerate(panels):
+        sheet.paste(panel, (index * panels[0].width, 0))
+    return sheet
+
+
+def _compose(rows: list[tuple[str, str, Images]]) -> Image:
+    from PIL import Image, ImageDraw, ImageFont
+
+    count, height, width = rows[0][2].shape[:3]
+    size = (_LABEL_WIDTH + count * (width + _GAP), len(rows) * (height + _GAP))
+    sheet = Image.new("RGB", size, _PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for index, (name, note, images) in enumerate(rows):
+        top = index * (height + _GAP)
+        label = name.replace("+", "\n+ ")
+        pen.multiline_text((4, top + 2), label, _INK, font)
+        pen.text((4, top + height - 2), note, _PALE, font, anchor="ls")
+        strip = np.pad(images, ((0, 0), (0, 0), (0, _GAP), (0, 0)), constant_values=255)
+        sheet.paste(Image.fromarray(np.concatenate(strip, axis=1)), (_LABEL_WIDTH, top))
+    return sheet

@@ -10,33 +10,49 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions._cv import cv2
-from corruptions.kernels.compiled import kernel
-from corruptions.registry import Draws, Images, Params
+from corruptions.geometry import signed
+from corruptions.kernels import cv2
+from corruptions.kernels.levels import histograms, look_up
+from corruptions.registry import Draws, Images, Params, Values, steered
 from corruptions.streams import Streams
-from corruptions.values import LEVELS, Values, histograms, look_up, register, signed, signs
 
-_GREY = (0.2989, 0.5870, 0.1140)  # tf.image.rgb_to_grayscale
+_LEVELS = np.arange(256, dtype=np.float64)
+_GREY = np.array([0.2989, 0.5870, 0.1140], np.float32)  # tf.image.rgb_to_grayscale
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / np.float32(13.0)
+_MAGNITUDE = (0.2, 0.35, 0.5, 0.65, 0.8)  # severity 3 is RandAugment's 0.5
+_SHIFT = (0.08, 0.16, 0.25, 0.35, 0.45)  # RandAugment at 0.5: evenly in -0.5..0.5, mean 0.25
 _KERASCV = "KerasCV 0.9.0 (formula); own severities"
 
 
+def _constant(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
+    return {"value": np.full(len(streams), level)}
+
+
+def _solarized(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
+    """RandAugment's line: at magnitude m 110 * m is added and the threshold is 255 * (1 - m)."""
+    magnitude = np.minimum(level * streams.uniform(0.8, 1.2), 1)
+    return {"value": np.stack([110 * magnitude, 255 * (1 - magnitude)], axis=1)}
+
+
+@steered("color", _MAGNITUDE, draw=_solarized, source=_KERASCV)
 def solarize(images: Images, values: Values) -> Images:
     """Add, clip, then invert what is not below the threshold. values: `(n, 2)` added, threshold.
 
     PIL's solarize is the case without an addition, and inverts from an integer threshold on.
     """
     added, threshold = values[:, 0, None], values[:, 1, None]
-    shifted = np.clip(LEVELS + added, 0, 255)
+    shifted = np.clip(_LEVELS + added, 0, 255)
     return look_up(images, np.where(shifted < threshold, shifted, 255 - shifted)[:, None])
 
 
+@steered("color", (5, 4, 3, 2, 1), draw=_constant, source="PIL ImageOps; own severities")
 def posterize(images: Images, values: Values) -> Images:
     """Keep the highest bits of each level. values: `(n,)` bits, 1..8. Same as PIL's."""
     shift = 8 - values.astype(np.int64)[:, None]
     return look_up(images, (np.arange(256) >> shift << shift)[:, None])
 
 
+@steered("color", (0.2, 0.4, 0.6, 0.8, 1.0), draw=_constant, source=_KERASCV)
 def equalize(images: Images, values: Values) -> Images:
     """Flatten each channel's histogram. values: `(n,)`, 0 leaves the image, 1 equalizes it.
 
@@ -51,10 +67,10 @@ def equalize(images: Images, values: Values) -> Images:
     below = np.cumsum(counts, axis=2) - counts
     divisor = np.maximum(step, 1)
     flat = np.clip((below + divisor // 2) // divisor, 0, 255)
-    tables = np.where(step > 0, flat, LEVELS)
-    return look_up(images, _towards(tables, values))
+    return look_up(images, _towards(np.where(step > 0, flat, _LEVELS), values))
 
 
+@steered("color", (0.0, 0.02, 0.05, 0.1, 0.2), draw=_constant, source=_KERASCV)
 def autocontrast(images: Images, values: Values) -> Images:
     """Stretch each channel to 0..255. values: `(n,)`, share of pixels ignored at either end.
 
@@ -67,34 +83,50 @@ def autocontrast(images: Images, values: Values) -> Images:
     above = np.cumsum(counts[..., ::-1], axis=2)
     high = 255 - np.argmax(above > ignored, axis=2)[..., None]
     scale = 255.0 / np.maximum(high - low, 1)
-    return look_up(images, np.where(high > low, (LEVELS - low) * scale, LEVELS))
+    return look_up(images, np.where(high > low, (_LEVELS - low) * scale, _LEVELS))
 
 
+@steered("color", (0.2, 0.35, 0.65, 0.8, 1.0), draw=_constant, source="own")
 def invert(images: Images, values: Values) -> Images:
     """Blend towards the negative. values: `(n,)`, 1 is the negative, 1/2 flat grey."""
-    return look_up(images, _towards(255 - LEVELS[None, None], values))
+    return look_up(images, _towards(255 - _LEVELS[None, None], values))
 
 
+def _contrasts(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
+    return {"value": 1 + level * streams.signs()}
+
+
+@steered("color", _MAGNITUDE, draw=_contrasts, source=_KERASCV)
 def adjust_contrast(images: Images, values: Values) -> Images:
     """(x - mean) * value + mean, mean of each image and channel. values: `(n,)` factors."""
-    means = (histograms(images) @ LEVELS / (images.shape[1] * images.shape[2]))[..., None]
-    return look_up(images, (LEVELS - means) * values[:, None, None] + means)
+    means = (histograms(images) @ _LEVELS / (images.shape[1] * images.shape[2]))[..., None]
+    return look_up(images, (_LEVELS - means) * values[:, None, None] + means)
 
 
+@steered("color", _SHIFT, draw=signed, source=_KERASCV)
 def adjust_brightness(images: Images, values: Values) -> Images:
     """Add value * 255 to all channels. values: `(n,)`, -1 is black, 1 white."""
-    return look_up(images, LEVELS + 255 * values[:, None, None])
+    return look_up(images, _LEVELS + 255 * values[:, None, None])
 
 
+def _colors(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
+    """Half the images towards grey, half over-saturated to 1 + 2 * level."""
+    return {"value": np.where(streams.signs() < 0, level, -2.0 * level)}
+
+
+@steered("color", (0.2, 0.35, 0.5, 0.75, 1.0), draw=_colors, source=_KERASCV)
 def color(images: Images, values: Values) -> Images:
     """Blend towards grey. values: `(n,)`, 0 leaves the image, 1 is grey, below 0 over-saturates."""
-    blended: Images = np.empty(images.shape, np.uint8)
-    _degenerate(np.ascontiguousarray(images), values.astype(np.float32), blended)
+    factors = values.astype(np.float32)[:, None, None, None]
+    red, green, blue = (images[..., channel, None] * _GREY[channel] for channel in range(3))
+    grey = factors * (red + green + blue) + np.float32(0.5)
+    blended: Images = np.clip((1 - factors) * images + grey, 0, 255).astype(np.uint8)
     return blended
 
 
+@steered("color", (1.0, 2.0, 4.0, 7.0, 12.0), draw=_constant, source="PIL ImageEnhance")
 def sharpness(images: Images, values: Values) -> Images:
-    """Level x becomes x + value * (x - smooth x). values: `(n,)`: 0 keeps, above sharpens, -1 smooths.
+    """Level x + value * (x - smooth x). values: `(n,)`: 0 keeps, above sharpens, -1 smooths.
 
     The outermost pixels stay, as in PIL's ImageEnhance.Sharpness (its factor is 1 + value).
     """
@@ -109,54 +141,5 @@ def sharpness(images: Images, values: Values) -> Images:
 
 def _towards(tables: NDArray[np.float64], values: Values) -> NDArray[np.float64]:
     """The given share of the way from the identity to the tables."""
-    mixed: NDArray[np.float64] = LEVELS + values[:, None, None] * (tables - LEVELS)
+    mixed: NDArray[np.float64] = _LEVELS + values[:, None, None] * (tables - _LEVELS)
     return mixed
-
-
-@kernel
-def _degenerate(images: Images, factors: NDArray[np.float32], blended: Images) -> None:
-    red, green, blue = np.float32(_GREY[0]), np.float32(_GREY[1]), np.float32(_GREY[2])
-    for i in range(images.shape[0]):
-        keep = np.float32(1.0) - factors[i]
-        for y in range(images.shape[1]):
-            for x in range(images.shape[2]):
-                r, g, b = images[i, y, x, 0], images[i, y, x, 1], images[i, y, x, 2]
-                grey = factors[i] * (red * r + green * g + blue * b) + np.float32(0.5)
-                for c in range(3):
-                    level = keep * images[i, y, x, c] + grey
-                    blended[i, y, x, c] = np.uint8(min(max(level, np.float32(0)), np.float32(255)))
-
-
-def _solarized(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
-    """RandAugment's line: at magnitude m 110 * m is added and the threshold is 255 * (1 - m)."""
-    magnitude = np.minimum(level * streams.uniform(0.8, 1.2), 1)
-    return {"value": np.stack([110 * magnitude, 255 * (1 - magnitude)], axis=1)}
-
-
-def _contrasts(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
-    return {"value": 1 + level * signs(streams)}
-
-
-def _colors(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
-    """Half the images towards grey, half over-saturated to 1 + 2 * level."""
-    return {"value": np.where(streams.uniform() < 0.5, level, -2.0 * level)}
-
-
-_MAGNITUDE = (0.2, 0.35, 0.5, 0.65, 0.8)  # severity 3 is RandAugment's 0.5
-
-register("color", "solarize", solarize, _MAGNITUDE, draw=_solarized, source=_KERASCV)
-register("color", "posterize", posterize, (5, 4, 3, 2, 1), source="PIL ImageOps; own severities")
-register("color", "equalize", equalize, (0.2, 0.4, 0.6, 0.8, 1.0), source=_KERASCV)
-register("color", "autocontrast", autocontrast, (0.0, 0.02, 0.05, 0.1, 0.2), source=_KERASCV)
-register("color", "invert", invert, (0.2, 0.35, 0.65, 0.8, 1.0), source="own")
-register("color", "adjust_contrast", adjust_contrast, _MAGNITUDE, draw=_contrasts, source=_KERASCV)
-register(
-    "color",
-    "adjust_brightness",
-    adjust_brightness,
-    (0.08, 0.16, 0.25, 0.35, 0.45),  # RandAugment at 0.5: evenly in -0.5..0.5, 0.25 in the mean
-    draw=signed,
-    source=_KERASCV,
-)
-register("color", "color", color, (0.2, 0.35, 0.5, 0.75, 1.0), draw=_colors, source=_KERASCV)
-register("color", "sharpness", sharpness, (1.0, 2.0, 4.0, 7.0, 12.0), source="PIL ImageEnhance")

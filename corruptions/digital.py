@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import gaussian, jpeg, levels, warp
-from corruptions.registry import Draws, Images, corruption
+from corruptions.kernels import blurs, cv2, levels, warp
+from corruptions.registry import DEFAULT_TABLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
-TABLE = "imagecorruptions"
-SOURCE = "Hendrycks and Dietterich, ICLR 2019 (ImageNet-C), as in imagecorruptions-imaug 1.1.5"
+_UNIT = np.arange(256) / 255
 
 
-@corruption("digital", (0.1, 0.2, 0.3, 0.4, 0.5), table=TABLE, source=SOURCE)
+@corruption("digital", tables=(DEFAULT_TABLE,))
 def brightness(images: Images, amount: float, _draws: Draws) -> Images:
     """Brighten: HSV value + amount (in units of the full range), clipped."""
     out = np.empty_like(images)
@@ -23,9 +23,7 @@ def brightness(images: Images, amount: float, _draws: Draws) -> Images:
     return out
 
 
-@corruption(
-    "digital", ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)), table=TABLE, source=SOURCE
-)
+@corruption("digital", tables=(DEFAULT_TABLE,))
 def saturate(images: Images, params: tuple[float, float], _draws: Draws) -> Images:
     """Fade or strengthen colours: HSV saturation * factor + term, clipped. params: (factor, term).
 
@@ -37,17 +35,12 @@ def saturate(images: Images, params: tuple[float, float], _draws: Draws) -> Imag
     return out
 
 
-@corruption("digital", (0.4, 0.3, 0.2, 0.1, 0.05), table=TABLE, source=SOURCE)
+@corruption("digital", tables=(DEFAULT_TABLE,))
 def contrast(images: Images, factor: float, _draws: Draws) -> Images:
     """Draw every value towards its channel's mean over the image, to `factor` of its distance."""
-    means = np.empty((len(images), 3))
-    levels.mean_channels(images, means)
-    scale = np.arange(256) / 255
-    drawn = (scale - means[..., None]) * factor + means[..., None]
-    tables = (np.clip(drawn, 0, 1) * 255).astype(np.uint8)
-    out = np.empty_like(images)
-    levels.look_up(images, tables, out)
-    return out
+    means = levels.mean_channels(images)[..., None]
+    drawn = (_UNIT - means) * factor + means
+    return levels.look_up(images, np.floor(np.clip(drawn, 0, 1) * 255))
 
 
 def draw_displacements(streams: Streams, size: tuple[int, int], _alpha: float) -> Draws:
@@ -55,13 +48,7 @@ def draw_displacements(streams: Streams, size: tuple[int, int], _alpha: float) -
     return {"across": streams.uniform32(*size), "down": streams.uniform32(*size)}
 
 
-@corruption(
-    "digital",
-    tuple(250 * alpha for alpha in (0.05, 0.065, 0.085, 0.1, 0.12)),
-    table=TABLE,
-    source=SOURCE,
-    draw=draw_displacements,
-)
+@corruption("digital", tables=(DEFAULT_TABLE,), draw=draw_displacements)
 def elastic_transform(images: Images, alpha: float, draws: Draws) -> Images:
     """Displace every pixel by smoothed noise.
 
@@ -70,51 +57,57 @@ def elastic_transform(images: Images, alpha: float, draws: Draws) -> Images:
     a pixel at 96x96, so that it scatters pixels more than it bends shapes.
     """
     height, width = images.shape[1:3]
-    down = gaussian.taps(height * 0.01, height, truncate=3, mode="symmetric")
-    along = gaussian.taps(width * 0.01, width, truncate=3, mode="symmetric")
+    sigmas = height * 0.01, width * 0.01
     dy, dx = (
-        gaussian.smooth(_centred(draws[name], height * 0.005), down, along)
+        blurs.smooth(_centred(draws[name], height * 0.005), sigmas, truncate=3, mode="symmetric")
         for name in ("down", "across")
     )
+    framed = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge") / np.float32(255)
     out = np.empty_like(images)
-    warp.displace(images, dy, dx, alpha, out)
+    warp.displace(framed.astype(np.float64), dy, dx, alpha, out)
     return out
 
 
-def _centred(unit: NDArray[Any], limit: float) -> NDArray[np.float64]:
+def _centred(unit: NDArray[np.floating], limit: float) -> NDArray[np.float64]:
     """Uniform in 0..1 to uniform in -limit..limit."""
     noise: NDArray[np.float64] = unit * np.float64(2 * limit)
     noise -= limit
     return noise
 
 
-@corruption("digital", (0.6, 0.5, 0.4, 0.3, 0.25), table=TABLE, source=SOURCE)
+@corruption("digital", tables=(DEFAULT_TABLE,))
 def pixelate(images: Images, scale: float, _draws: Draws) -> Images:
-    """Shrink by averaging, enlarge by repeating. scale: side of the shrunk image / side.
-
-    Bit-equal to Pillow's BOX and NEAREST, rows before columns. Pillow 13 does the columns of
-    images more than twice as high as wide first: there, values differ by one level.
-    """
+    """Shrink by averaging, enlarge by repeating. scale: side of the shrunk image / side."""
+    # Rows before columns, in two steps: Pillow 13 would turn the order round in high images.
     height, width = images.shape[1:3]
-    small_height, small_width = int(height * scale), int(width * scale)
+    small = int(width * scale), int(height * scale)
+    return resized(images, [(small[0], height), small], enlarge="NEAREST")
+
+
+def resized(images: Images, sizes: Sequence[tuple[int, int]], *, enlarge: str) -> Images:
+    """Shrink to `sizes` (width, height) by Pillow's BOX, and enlarge by the filter of that name."""
+    from PIL import Image
+
     out = np.empty_like(images)
-    levels.pixelate(
-        images,
-        *levels.boxes(height, small_height),
-        *levels.boxes(width, small_width),
-        levels.nearest(height, small_height),
-        levels.nearest(width, small_width),
-        out,
-    )
+    for image, target in zip(images, out, strict=True):
+        picture = Image.fromarray(image)
+        for size in sizes:
+            picture = picture.resize(size, Image.Resampling.BOX)
+        whole = picture.resize((image.shape[1], image.shape[0]), Image.Resampling[enlarge])
+        target[:] = np.asarray(whole)
     return out
 
 
-@corruption("digital", (25, 18, 15, 10, 7), table=TABLE, source=SOURCE)
+@corruption("digital", tables=(DEFAULT_TABLE,))
 def jpeg_compression(images: Images, quality: int, _draws: Draws) -> Images:
     """Write as JPEG and read again. quality: 1..100 of the IJG scale; chroma is halved (4:2:0).
 
-    Bit-equal to Pillow (libjpeg-turbo), which the reference uses, without writing a file.
+    OpenCV's libjpeg-turbo, bit-equal to Pillow's, which the reference uses.
     """
     out = np.empty_like(images)
-    jpeg.through_jpeg(images, *jpeg.steps(quality), out)
+    for image, target in zip(images, out, strict=True):
+        swapped = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        _, file = cv2.imencode(".jpg", swapped, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        decoded: Any = cv2.imdecode(file, cv2.IMREAD_COLOR)
+        cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=target)
     return out

@@ -1,6 +1,6 @@
 """The operations that RandAugment and AugMix choose from, and what a magnitude means for each.
 
-Read from KerasCV 0.9.0 (`rand_augment.py`, `aug_mix.py` and the layers they build), faults included.
+Read from KerasCV 0.9.0 (`rand_augment.py`, `aug_mix.py`, the layers they build), faults included.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions import color, geometry
-from corruptions.registry import Images
+from corruptions.registry import Images, Operation, Values
 from corruptions.streams import Streams
-from corruptions.values import Operation, Values
 
 Floats = NDArray[np.float64]
 
@@ -32,10 +31,8 @@ class Numbers:
     @classmethod
     def draw(cls, streams: Streams, *shape: int) -> Numbers:
         """`prod(shape)` operations for every image, flattened image by image."""
-        normal = streams.normal(shape=(*shape, 2)).reshape(-1, 2)
-        uniform = streams.uniform(shape=shape).ravel()
-        sign = np.where(streams.uniform(shape=shape).ravel() < 0.5, -1.0, 1.0)
-        return cls(normal, uniform, sign)
+        normal = streams.normal((*shape, 2)).reshape(-1, 2)
+        return cls(normal, streams.uniform(shape=shape).ravel(), streams.signs(shape).ravel())
 
     def at(self, rows: NDArray[np.intp]) -> Numbers:
         """Those of some operations."""
@@ -84,7 +81,6 @@ def sample(
 
 
 def _always(value: float) -> Sampler:
-    """Operations without a magnitude."""
     return lambda numbers, _magnitude, _spread: np.full(len(numbers.uniform), value)
 
 
@@ -94,34 +90,34 @@ def _solarize(numbers: Numbers, magnitude: float, spread: float) -> Values:
     return np.stack([added, 255 * numbers.around(1 - magnitude, spread, axis=1)], axis=1)
 
 
-def _color(numbers: Numbers, magnitude: float, spread: float) -> Values:
-    """N(m, sd) in 0..1 of the way to grey; never over-saturated."""
-    return numbers.around(magnitude, spread)
-
-
-def _contrast(numbers: Numbers, magnitude: float, _spread: float) -> Values:
-    """A factor uniform in 1 - m .. 1 + m, m at least 0.001; the spread has no say."""
-    return 1 + numbers.within(max(magnitude, 0.001))
-
-
-def _uniform(numbers: Numbers, magnitude: float, _spread: float) -> Values:
-    """Brightness, translations: uniform in -m .. m of 255, of the side; the spread has no say."""
-    return numbers.within(magnitude)
-
-
 def _shear(numbers: Numbers, magnitude: float, spread: float) -> Values:
     """N(m, sd) in 0..1, either sign: at 0.5 the far edge moves by half the image."""
     return numbers.sign * numbers.around(magnitude, spread)
 
 
-def _mix_bits(numbers: Numbers, severity: float, _spread: float) -> Values:
-    """Keeps 3 + int(3 level) bits: three up to a level of 1/3, so more severe is milder."""
-    return 3 + np.floor(3 * numbers.level(severity))
+def _uniform(numbers: Numbers, magnitude: float, _spread: float) -> Values:
+    """Uniform in -m .. m of 255 or of the side; the spread has no say."""
+    return numbers.within(magnitude)
 
 
-def _mix_turn(numbers: Numbers, severity: float, _spread: float) -> Values:
-    """30 level RADIANS (degrees given to a function of radians): practically any angle."""
-    return np.degrees(30 * numbers.level(severity))
+RAND_AUGMENT_MOVES: Mapping[str, Move] = MappingProxyType(
+    {
+        "autocontrast": Move(color.autocontrast, _always(0)),
+        "equalize": Move(color.equalize, _always(1)),
+        "solarize": Move(color.solarize, _solarize, pair=True),
+        # N(m, sd) in 0..1 of the way to grey; never over-saturated.
+        "color": Move(color.color, lambda numbers, m, spread: numbers.around(m, spread)),
+        # A factor uniform in 1 - m .. 1 + m, m at least 0.001; the spread has no say.
+        "contrast": Move(
+            color.adjust_contrast, lambda numbers, m, _: 1 + numbers.within(max(m, 0.001))
+        ),
+        "brightness": Move(color.adjust_brightness, _uniform),
+        "shear_x": Move(geometry.shear_x, _shear),
+        "shear_y": Move(geometry.shear_y, _shear),
+        "translate_x": Move(geometry.translate_x, _uniform),
+        "translate_y": Move(geometry.translate_y, _uniform),
+    }
+)
 
 
 def _mix_solarize(numbers: Numbers, severity: float, _spread: float) -> Values:
@@ -135,41 +131,28 @@ def _mix_shear(numbers: Numbers, severity: float, _spread: float) -> Values:
     return 0.3 * numbers.sign * numbers.level(severity)
 
 
-def _mix_shift(numbers: Numbers, severity: float, _spread: float) -> Values:
-    """A third of the level of the width, either sign, cut to whole pixels."""
-    return numbers.sign * numbers.level(severity) / 3
-
-
 def _whole_pixels_x(images: Images, values: Values) -> Images:
     width = images.shape[2]
     return geometry.translate_x(images, np.trunc(values * width) / width)
 
-
-RAND_AUGMENT_MOVES: Mapping[str, Move] = MappingProxyType(
-    {
-        "autocontrast": Move(color.autocontrast, _always(0)),
-        "equalize": Move(color.equalize, _always(1)),
-        "solarize": Move(color.solarize, _solarize, pair=True),
-        "color": Move(color.color, _color),
-        "contrast": Move(color.adjust_contrast, _contrast),
-        "brightness": Move(color.adjust_brightness, _uniform),
-        "shear_x": Move(geometry.shear_x, _shear),
-        "shear_y": Move(geometry.shear_y, _shear),
-        "translate_x": Move(geometry.translate_x, _uniform),
-        "translate_y": Move(geometry.translate_y, _uniform),
-    }
-)
 
 # Eight of nine: KerasCV draws the index below 8, so its translate_y, the ninth, never runs.
 AUG_MIX_MOVES: Mapping[str, Move] = MappingProxyType(
     {
         "autocontrast": Move(color.autocontrast, _always(0)),
         "equalize": Move(color.equalize, _always(1)),
-        "posterize": Move(color.posterize, _mix_bits),
-        "rotate": Move(geometry.rotate, _mix_turn),
+        # Keeps 3 + int(3 level) bits: three up to a level of 1/3, so more severe is milder.
+        "posterize": Move(
+            color.posterize, lambda numbers, s, _: 3 + np.floor(3 * numbers.level(s))
+        ),
+        # 30 level RADIANS (degrees given to a function of radians): practically any angle.
+        "rotate": Move(geometry.rotate, lambda numbers, s, _: np.degrees(30 * numbers.level(s))),
         "solarize": Move(color.solarize, _mix_solarize, pair=True),
         "shear_x": Move(geometry.shear_x, _mix_shear),
         "shear_y": Move(geometry.shear_y, _mix_shear),
-        "translate_x": Move(_whole_pixels_x, _mix_shift),
+        # A third of the level of the width, either sign, cut to whole pixels.
+        "translate_x": Move(
+            _whole_pixels_x, lambda numbers, s, _: numbers.sign * numbers.level(s) / 3
+        ),
     }
 )

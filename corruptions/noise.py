@@ -7,12 +7,9 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import noise as kernels
-from corruptions.registry import Draws, Images, corruption
+from corruptions.kernels import levels
+from corruptions.registry import DEFAULT_TABLE, Draws, Images, corruption
 from corruptions.streams import Streams
-
-TABLE = "imagecorruptions"
-SOURCE = "Hendrycks and Dietterich, ICLR 2019 (ImageNet-C), as in imagecorruptions-imaug 1.1.5"
 
 Levels = NDArray[np.uint32]
 
@@ -27,16 +24,13 @@ def draw_bits(streams: Streams, size: tuple[int, int], _params: float) -> Draws:
     return {"bits": streams.bits32(*size, 3)}
 
 
-@corruption("noise", (0.08, 0.12, 0.18, 0.26, 0.38), table=TABLE, source=SOURCE, draw=draw_normals)
+@corruption("noise", tables=(DEFAULT_TABLE,), draw=draw_normals)
 def gaussian_noise(images: Images, sd: float, draws: Draws) -> Images:
     """Add normal noise, as of a sensor in poor light. sd: in units of the full range (255)."""
-    out = np.empty_like(images)
-    noise = draws["normal"].reshape(-1)
-    kernels.add(images.reshape(-1), noise, np.float32(255 * sd), out.reshape(-1))
-    return out
+    return np.clip(images + draws["normal"] * np.float32(255 * sd), 0, 255).astype(np.uint8)
 
 
-@corruption("noise", (60, 25, 12, 5, 3), table=TABLE, source=SOURCE, draw=draw_bits)
+@corruption("noise", tables=(DEFAULT_TABLE,), draw=draw_bits)
 def shot_noise(images: Images, photons: int, draws: Draws) -> Images:
     """Count photons instead of measuring light. photons: the mean count of a white value.
 
@@ -46,11 +40,11 @@ def shot_noise(images: Images, photons: int, draws: Draws) -> Images:
     out = np.empty_like(images)
     guide, bounds = _poisson_levels(photons)
     bits = draws["bits"].reshape(-1)
-    kernels.look_up_quantile(images.reshape(-1), bits, guide, bounds, out.reshape(-1))
+    levels.look_up_quantile(images.reshape(-1), bits, guide, bounds, out.reshape(-1))
     return out
 
 
-@corruption("noise", (0.03, 0.06, 0.09, 0.17, 0.27), table=TABLE, source=SOURCE, draw=draw_bits)
+@corruption("noise", tables=(DEFAULT_TABLE,), draw=draw_bits)
 def impulse_noise(images: Images, share: float, draws: Draws) -> Images:
     """Salt and pepper. share: of the channel values (not pixels) that become 0 or 255, 1:1.
 
@@ -58,26 +52,24 @@ def impulse_noise(images: Images, share: float, draws: Draws) -> Images:
     """
     out = np.empty_like(images)
     limit = np.uint32(share * 2**32)
-    kernels.replace(images.reshape(-1), draws["bits"].reshape(-1), limit, out.reshape(-1))
+    levels.replace(images.reshape(-1), draws["bits"].reshape(-1), limit, out.reshape(-1))
     return out
 
 
-@corruption("noise", (0.15, 0.2, 0.35, 0.45, 0.6), table=TABLE, source=SOURCE, draw=draw_normals)
+@corruption("noise", tables=(DEFAULT_TABLE,), draw=draw_normals)
 def speckle_noise(images: Images, sd: float, draws: Draws) -> Images:
     """Multiply by 1 + normal noise, as of coherent light. sd: a factor, so black stays black."""
-    out = np.empty_like(images)
-    noise = draws["normal"].reshape(-1)
-    kernels.multiply(images.reshape(-1), noise, np.float32(sd), out.reshape(-1))
-    return out
+    added = images * (draws["normal"] * np.float32(sd))
+    return np.clip(images + added, 0, 255).astype(np.uint8)
 
 
 @functools.cache
 def _poisson_levels(photons: int) -> tuple[Levels, Levels]:
     """Guide and bounds for `look_up_quantile`: a row for each grey level's Poisson count."""
     bounds = _level_bounds(photons)
-    conditions = np.arange(256, dtype=np.uint32) << 16
-    below = np.stack([np.searchsorted(row, conditions, "right") for row in bounds])
-    above = np.stack([np.searchsorted(row, conditions + 0xFFFF, "right") for row in bounds])
+    quantiles = np.arange(256, dtype=np.uint32) << 16
+    below = np.stack([np.searchsorted(row, quantiles, "right") for row in bounds])
+    above = np.stack([np.searchsorted(row, quantiles + 0xFFFF, "right") for row in bounds])
     lowest = np.take_along_axis(bounds, below, axis=1)
     highest = np.take_along_axis(bounds, np.maximum(above - 1, below), axis=1)
     one_bound = (below << 24) | (above << 16) | (lowest & 0xFFFF)
@@ -90,8 +82,8 @@ def _level_bounds(photons: int) -> Levels:
     from scipy.special import pdtr  # Poisson's distribution function; scipy.stats loads slowly
 
     counts = np.arange(photons + 1)
-    levels = np.minimum(counts / photons, 1) * 255  # truncated below, like the reference
-    largest = np.searchsorted(levels.astype(np.uint8), np.arange(256), "right") - 1
+    after = np.minimum(counts / photons, 1) * 255  # truncated below, like the reference
+    largest = np.searchsorted(after.astype(np.uint8), np.arange(256), "right") - 1
     means = np.arange(256)[:, None] / 255 * photons
     chances = pdtr(counts[None, :-1], means)
     chances = np.concatenate([chances, np.ones((256, 1))], axis=1)

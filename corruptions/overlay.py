@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
 from corruptions.pictures import draw_pictures, pick_pictures
-from corruptions.registry import Draws, Images, Params, corruption, get, run
+from corruptions.registry import Draws, Images, Params, Values, corruption, get, run
 from corruptions.streams import Streams
-from corruptions.values import Values
+from corruptions.validation import Ids
 
 _OWN = "own"
 _CHALLENGE_SIDE = 96  # the strip's pixels are given for images of this side
 _ALPHA = (0.15, 0.3, 0.45, 0.6, 0.75)
 _DARK = 60  # masks are at most this bright
+_HALF = np.float32(0.5)
 
 
 def _draw_picture(random: Streams, size: tuple[int, int], _alpha: Params) -> Draws:
@@ -26,18 +25,17 @@ def _draw_picture(random: Streams, size: tuple[int, int], _alpha: Params) -> Dra
 
 @corruption("overlay", _ALPHA, source=_OWN, draw=_draw_picture)
 def blend_convex(images: Images, alpha: Params, draws: Draws) -> Images:
-    """Mix: (1 - alpha) * image + alpha * picture: both show through, contrast of the cell is lost."""
-    blended: Images = np.empty(images.shape, np.uint8)
-    _mix(images.reshape(-1), draws["picture"].reshape(-1), np.float32(alpha), blended.reshape(-1))
-    return blended
+    """Mix: (1 - alpha) * image + alpha * picture: both show through, the cell loses contrast."""
+    share = np.float32(alpha)
+    return ((1 - share) * images + share * draws["picture"] + _HALF).astype(np.uint8)
 
 
 @corruption("overlay", _ALPHA, source=_OWN, draw=_draw_picture)
 def blend_multiplicative(images: Images, alpha: Params, draws: Draws) -> Images:
     """Shade: image * ((1 - alpha) + alpha * picture / 255); it never brightens."""
-    shaded: Images = np.empty(images.shape, np.uint8)
-    _shade(images.reshape(-1), draws["picture"].reshape(-1), np.float32(alpha), shaded.reshape(-1))
-    return shaded
+    share = np.float32(alpha)
+    shade = (1 - share) + share / np.float32(255) * draws["picture"]
+    return (images * shade + _HALF).astype(np.uint8)
 
 
 def blend_from(
@@ -46,7 +44,7 @@ def blend_from(
     name: str,
     severity: int,
     seed: int,
-    ids: NDArray[np.int64] | Sequence[int] | None,
+    ids: Ids,
     step: int,
 ) -> Images:
     """`corrupt()` for one of `BLENDS`, with pictures from a folder in place of drawn ones.
@@ -96,12 +94,15 @@ def _draw_bars(random: Streams, size: tuple[int, int], params: Params) -> Draws:
 )
 def bars(images: Images, params: Params, draws: Draws) -> Images:
     """1..k straight dark bars at any angle; parameters: k, mean width as a share of the side."""
+    y, x = _pixels(images)
+    height, width = images.shape[1:3]
     barred = images.copy()
-    cos, sin = np.cos(draws["angle"]), np.sin(draws["angle"])
-    geometry = np.stack([cos, sin, draws["offset"], draws["width"] / 2], axis=2)
-    drawn = np.arange(params[0]) < draws["count"][:, None]
-    geometry[~drawn, 3] = 0
-    _paint_bars(barred, geometry, draws["level"].astype(np.uint8))
+    for bar in range(params[0]):
+        cos, sin = np.cos(draws["angle"][:, bar]), np.sin(draws["angle"][:, bar])
+        start = (y - (height - 1) / 2) * _each(sin) - _each(draws["offset"][:, bar])
+        away = start - _each((width - 1) / 2 * cos) + x * _each(cos)
+        half = np.where(bar < draws["count"], draws["width"][:, bar] / 2, 0)
+        barred = _paint(barred, np.abs(away) < _each(half), draws["level"][:, bar])
     return barred
 
 
@@ -189,31 +190,3 @@ def _paint(images: Images, mask: NDArray[np.bool_], levels: Values) -> Images:
     paint = levels.astype(np.uint8)[:, None, None, None]
     painted: Images = np.where(mask[..., None], paint, images)
     return painted
-
-
-@kernel
-def _mix(images: Images, pictures: Images, alpha: np.float32, mixed: Images) -> None:
-    keep, half = np.float32(1) - alpha, np.float32(0.5)
-    for p in range(images.size):
-        mixed[p] = np.uint8(keep * images[p] + alpha * pictures[p] + half)
-
-
-@kernel
-def _shade(images: Images, pictures: Images, alpha: np.float32, shaded: Images) -> None:
-    keep, scale, half = np.float32(1) - alpha, alpha / np.float32(255), np.float32(0.5)
-    for p in range(images.size):
-        shaded[p] = np.uint8(images[p] * (keep + scale * pictures[p]) + half)
-
-
-@kernel
-def _paint_bars(images: Images, bars: NDArray[np.float64], levels: Images) -> None:
-    """`bars`: `(n, k, 4)` normal, offset from the centre, half width."""
-    height, width = images.shape[1], images.shape[2]
-    for i in range(images.shape[0]):
-        for bar in range(bars.shape[1]):
-            cos, sin, offset, half = bars[i, bar]
-            for y in range(height):
-                start = (y - (height - 1) / 2) * sin - offset - (width - 1) / 2 * cos
-                for x in range(width):
-                    if abs(start + x * cos) < half:
-                        images[i, y, x] = levels[i, bar]

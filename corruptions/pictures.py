@@ -6,7 +6,6 @@ import functools
 import hashlib
 import importlib.util
 import math
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import require_file
-from corruptions._cv import cv2
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import cv2
 from corruptions.registry import Images
 from corruptions.streams import Streams
 
 Floats = NDArray[np.float32]
+Bits = NDArray[np.uint64]
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _GRID = 6  # control points a side of the low-frequency noise
 _LINES, _GLYPHS, _GLYPH_BITS = 6, 9, 15  # text-like marks: lines, marks a line, 5 x 3 bits a mark
@@ -39,33 +38,17 @@ def draw_pictures(streams: Streams, size: tuple[int, int]) -> Images:
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
             field[rows] = pattern(numbers[rows], bits[rows], size)
-    pictures: Images = np.empty((*field.shape, 3), np.uint8)
-    _color(field, colors, pictures)
-    return pictures
-
-
-@kernel
-def _color(field: Floats, colors: Floats, pictures: Images) -> None:
-    for i in range(field.shape[0]):
-        for y in range(field.shape[1]):
-            for x in range(field.shape[2]):
-                for c in range(3):
-                    step = colors[i, 1, c] - colors[i, 0, c]
-                    pictures[i, y, x, c] = np.uint8(colors[i, 0, c] + field[i, y, x] * step)
+    low, high = (colors[:, end, None, None] for end in (0, 1))
+    return (low + field[..., None] * (high - low)).astype(np.uint8)
 
 
 def pick_pictures(streams: Streams, size: tuple[int, int], folder: str) -> Images:
-    """One of the folder's pictures an image, resized to `size`: uint8 `(n, *size, 3)`."""
-    pictures = read_pictures(folder, size)
-    return pictures[streams.integers(0, len(pictures))]
-
-
-def read_pictures(folder: str, size: tuple[int, int]) -> Images:
-    """Every picture of a folder in order of its name, as RGB, resized to (height, width).
+    """One of the folder's pictures an image, RGB, resized to `size`: uint8 `(n, *size, 3)`.
 
     Raises `CorruptionError` where the folder is missing or empty or a file cannot be read.
     """
-    return _read(tuple(_stamp(path) for path in picture_files(folder)), size)
+    pictures = _read(tuple(_stamp(path) for path in picture_files(folder)), size)
+    return pictures[streams.integers(0, len(pictures))]
 
 
 def picture_files(folder: str) -> tuple[Path, ...]:
@@ -96,7 +79,7 @@ def _stamp(path: Path) -> tuple[str, int, int]:
     return str(path), facts.st_mtime_ns, facts.st_size
 
 
-@lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=4)
 def _read(stamps: tuple[tuple[str, int, int], ...], size: tuple[int, int]) -> Images:
     pictures = np.stack([_read_one(path, size) for path, _, _ in stamps])
     pictures.flags.writeable = False
@@ -115,7 +98,7 @@ def _read_one(path: str, size: tuple[int, int]) -> Images:
     return np.asarray(resized, np.uint8)
 
 
-def _ramp(numbers: Floats, size: tuple[int, int]) -> Floats:
+def _gradient(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
     """0..1 across the picture at any angle, `(n, *size)`."""
     angle = numbers[:, 0, None, None] * np.float32(2 * np.pi)
     y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None]
@@ -125,24 +108,20 @@ def _ramp(numbers: Floats, size: tuple[int, int]) -> Floats:
     return ramp
 
 
-def _gradient(numbers: Floats, _bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
-    return _ramp(numbers, size)
-
-
-def _stripes(numbers: Floats, _bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
+def _stripes(numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
     count, phase = 2 + 8 * numbers[:, 1, None, None], numbers[:, 2, None, None]
-    bands = (_ramp(numbers, size) * (2 * count) + phase).astype(np.uint8)
+    bands = (_gradient(numbers, bits, size) * (2 * count) + phase).astype(np.uint8)
     return (bands & 1).astype(np.float32)
 
 
-def _checker(numbers: Floats, bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
+def _checker(numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
     across = numbers.copy()
     across[:, 0] += 0.25  # a quarter turn
     crossed: Floats = np.abs(_stripes(numbers, bits, size) - _stripes(across, bits, size))
     return crossed
 
 
-def _blobs(numbers: Floats, _bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
+def _blobs(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
     y = np.linspace(0, 1, size[0], dtype=np.float32)
     x = np.linspace(0, 1, size[1], dtype=np.float32)
     field = np.zeros((len(numbers), *size), np.float32)
@@ -154,13 +133,13 @@ def _blobs(numbers: Floats, _bits: NDArray[np.uint64], size: tuple[int, int]) ->
     return np.clip(4 * field - 1, 0, 1, out=field)  # bells with flat tops
 
 
-def _noise(numbers: Floats, _bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
+def _noise(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
     grids = numbers.reshape(-1, _GRID, _GRID)
     smooth = [cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC) for grid in grids]
     return np.clip(np.stack(smooth), 0, 1).astype(np.float32)
 
 
-def _glyphs(_numbers: Floats, bits: NDArray[np.uint64], size: tuple[int, int]) -> Floats:
+def _glyphs(_numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
     flat = np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1)
     marks = flat[:, : _LINES * _GLYPHS * _GLYPH_BITS].reshape(-1, _LINES, _GLYPHS, 5, 3)
     spaced = np.pad(marks, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 0)))
@@ -176,12 +155,11 @@ _PATTERNS = (_gradient, _stripes, _checker, _blobs, _noise, _glyphs)
 
 
 _NAMES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
-COUNT = len(_NAMES)
 _SCALE = 1.1
 
 
 @functools.lru_cache(maxsize=4)
-def scaled(height: int, width: int) -> tuple[NDArray[np.uint8], ...]:
+def scaled(height: int, width: int) -> tuple[Images, ...]:
     """All photographs, RGB, at 1.1 times their size, or the least size that covers the image.
 
     Raises `CorruptionError` where the package is missing.
@@ -189,7 +167,7 @@ def scaled(height: int, width: int) -> tuple[NDArray[np.uint8], ...]:
     return tuple(_scaled(photo, height, width) for photo in photos())
 
 
-def _scaled(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def _scaled(photo: Images, height: int, width: int) -> Images:
     factor = max(1.0, height / photo.shape[0], width / photo.shape[1]) * _SCALE
     size = (int(np.ceil(photo.shape[1] * factor)), int(np.ceil(photo.shape[0] * factor)))
     resized = cv2.resize(photo, dsize=size, interpolation=cv2.INTER_CUBIC)
@@ -197,7 +175,7 @@ def _scaled(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 @functools.cache
-def photos() -> tuple[NDArray[np.uint8], ...]:
+def photos() -> tuple[Images, ...]:
     """All photographs as they come, BGR."""
     return tuple(_read_photo(_folder() / name) for name in _NAMES)
 
@@ -212,7 +190,7 @@ def _folder() -> Path:
     return Path(found.origin).parent / "frost"
 
 
-def _read_photo(path: Path) -> NDArray[np.uint8]:
+def _read_photo(path: Path) -> Images:
     photo = cv2.imread(str(path))
     if photo is None:
         raise CorruptionError(

@@ -1,4 +1,4 @@
-"""Adapters for training pipelines: `tf.data` and Keras. The one place here that imports them, lazily.
+"""Adapters for training pipelines: `tf.data` and Keras, which only this file imports, lazily.
 
 Every epoch sees fresh draws, every image its own; a seed makes the whole training repeatable.
 """

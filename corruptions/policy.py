@@ -7,7 +7,6 @@ every operation, where KerasCV keeps float32, and the random numbers are ours.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.kernels.compiled import kernel
+from codabench_rehearsal.console.fields import nearest
 from corruptions.moves import AUG_MIX_MOVES, RAND_AUGMENT_MOVES, Move, Numbers, sample
-from corruptions.registry import LARGE_CHUNK_PIXELS, Draws, Images, corruption, get, run
+from corruptions.registry import LARGE_CHUNK_PIXELS, Draws, Images, Values, corruption, get, run
 from corruptions.streams import Streams
-from corruptions.values import Values
+from corruptions.validation import Ids
 
 
 def _moves(names: Sequence[str], pool: Mapping[str, Move]) -> tuple[Move, ...]:
     _check(len(names) > 0, "operations", "at least one name", names)
     for name in names:
         if name not in pool:
-            near = difflib.get_close_matches(str(name), pool, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(pool)}."
+            hint = nearest(str(name), pool) or f"known: {', '.join(pool)}."
             raise CorruptionError(f"Unknown operation {name!r}: {hint}")
     return tuple(pool[name] for name in names)
 
@@ -76,6 +74,7 @@ class AugMix:
         _moves(self.operations, AUG_MIX_MOVES)
 
 
+_KERASCV = "KerasCV 0.9.0 defaults at severity 3; own strengths around it"
 _GEOMETRIC = ("shear_x", "shear_y", "translate_x", "translate_y")
 RAND_AUGMENT: Mapping[str, RandAugment] = MappingProxyType(
     {
@@ -93,7 +92,7 @@ def rand_augment(
     n_ops: int = 3,
     magnitude: float = 0.5,
     seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     *,
     spread: float = 0.15,
     rate: float = 10 / 11,
@@ -101,9 +100,9 @@ def rand_augment(
 ) -> Images:
     """Apply up to `n_ops` operations to each image, drawn image by image with repetition.
 
-    images: uint8, as `corrupt` takes them. Each of the `n_ops` places
-    is left empty with probability 1 - rate. magnitude: 0..1, drawn anew each time with standard
-    deviation `spread` where the operation has one (see `moves`). The defaults are KerasCV's; named sets of arguments
+    images: uint8, as `corrupt` takes them. Each of the `n_ops` places is left empty with
+    probability 1 - rate. magnitude: 0..1, drawn anew each time with standard deviation `spread`
+    where the operation has one (see `moves`). The defaults are KerasCV's; named sets of arguments
     are in `RAND_AUGMENT`: `rand_augment(images, **asdict(RAND_AUGMENT["kerascv"]))`. ids: one
     integer an image, 0..n-1 when left out. Returns a new uint8 array. Raises `CorruptionError`.
     """
@@ -118,7 +117,7 @@ def aug_mix(
     depth: tuple[int, int] = (1, 3),
     alpha: float = 1.0,
     seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     *,
     operations: Sequence[str] = tuple(AUG_MIX_MOVES),
 ) -> Images:
@@ -142,13 +141,22 @@ def _draw_rand_augment(random: Streams, _size: tuple[int, int], settings: RandAu
     return {"operation": chosen, "value": value}
 
 
+@corruption(
+    "randaugment",
+    [RandAugment(magnitude=level) for level in (0.15, 0.3, 0.5, 0.65, 0.8)],
+    source=_KERASCV,
+    draw=_draw_rand_augment,
+    name="rand_augment",
+    revision=2,
+    chunk_pixels=LARGE_CHUNK_PIXELS,
+)
 def _apply_rand_augment(images: Images, settings: RandAugment, draws: Draws) -> Images:
     moves = _moves(settings.operations, RAND_AUGMENT_MOVES)
     return _run(images, moves, draws["operation"], draws["value"])
 
 
 def _draw_aug_mix(random: Streams, _size: tuple[int, int], settings: AugMix) -> Draws:
-    """operation: `(n, chains, depth)`; value: `(n, chains, depth, 2)`; weight: `(n, 1 + chains)`."""
+    """operation: `(n, chains, depth)`; value: with a last axis of 2; weight: `(n, 1 + chains)`."""
     moves, (least, most) = _moves(settings.operations, AUG_MIX_MOVES), settings.depth
     shape = (settings.chains, most)
     chosen = random.integers(0, len(moves), shape)
@@ -168,15 +176,25 @@ def _weights(random: Streams, settings: AugMix) -> NDArray[np.float32]:
     return np.concatenate([own, chains], axis=1, dtype=np.float32)
 
 
+@corruption(
+    "augmix",
+    [AugMix(severity=level) for level in (0.1, 0.2, 0.3, 0.5, 0.8)],
+    source=_KERASCV,
+    draw=_draw_aug_mix,
+    name="aug_mix",
+    revision=2,
+    chunk_pixels=LARGE_CHUNK_PIXELS,
+)
 def _apply_aug_mix(images: Images, settings: AugMix, draws: Draws) -> Images:
     moves = _moves(settings.operations, AUG_MIX_MOVES)
-    level = np.full(images.shape, np.float32(0.5))  # to round half up at the end
-    _add(images.reshape(len(images), -1), draws["weight"][:, 0], level.reshape(len(images), -1))
-    for chain in range(settings.chains):
-        copy = _run(images, moves, draws["operation"][:, chain], draws["value"][:, chain])
-        weights = draws["weight"][:, 1 + chain]
-        _add(copy.reshape(len(copy), -1), weights, level.reshape(len(copy), -1))
-    return np.minimum(level, np.float32(255)).astype(np.uint8)
+    own, *chains = draws["weight"].T[..., None, None, None]
+    level = np.float32(0.5) + own * images  # to round half up at the end
+    for chain, weight in enumerate(chains):
+        level += weight * _run(
+            images, moves, draws["operation"][:, chain], draws["value"][:, chain]
+        )
+    mixed: Images = np.minimum(level, np.float32(255)).astype(np.uint8)
+    return mixed
 
 
 def _run(images: Images, moves: Sequence[Move], chosen: Values, values: Values) -> Images:
@@ -188,36 +206,3 @@ def _run(images: Images, moves: Sequence[Move], chosen: Values, values: Values) 
             if len(rows):
                 images[rows] = move.run(images[rows], values[rows, place])
     return images
-
-
-@kernel
-def _add(images: Images, weights: NDArray[np.float32], level: NDArray[np.float32]) -> None:
-    """level[i] += weights[i] * images[i], all `(n, values)`."""
-    for i in range(images.shape[0]):
-        weight = np.float32(weights[i])
-        for j in range(images.shape[1]):
-            level[i, j] += weight * np.float32(images[i, j])
-
-
-_KERASCV = "KerasCV 0.9.0 defaults at severity 3; own strengths around it"
-_RAND_AUGMENTS = tuple(RandAugment(magnitude=level) for level in (0.15, 0.3, 0.5, 0.65, 0.8))
-_AUG_MIXES = tuple(AugMix(severity=level) for level in (0.1, 0.2, 0.3, 0.5, 0.8))
-
-corruption(
-    "randaugment",
-    _RAND_AUGMENTS,
-    source=_KERASCV,
-    draw=_draw_rand_augment,
-    name="rand_augment",
-    revision=2,
-    chunk_pixels=LARGE_CHUNK_PIXELS,
-)(_apply_rand_augment)
-corruption(
-    "augmix",
-    _AUG_MIXES,
-    source=_KERASCV,
-    draw=_draw_aug_mix,
-    name="aug_mix",
-    revision=2,
-    chunk_pixels=LARGE_CHUNK_PIXELS,
-)(_apply_aug_mix)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from codabench_rehearsal.console.errors import CorruptionError
+from codabench_rehearsal.console.fields import (
+    Fields,
+    is_above_zero,
+    is_list,
+    is_text,
+    is_whole,
+    nearest,
+    told,
+)
 from codabench_rehearsal.console.reading import LARGEST_SETTINGS, parse_toml, read_limited
 
 DEFAULT_TABLE = "imagecorruptions"
@@ -22,8 +28,14 @@ LIBRARY = "estimate-v1"  # what the hidden score is estimated from; never change
 NAMES = ("light", "medium", "heavy", "an2dl-2024", LIBRARY)
 
 _PRESET_KEYS = ("description", "draws", "table", "pictures", "family")
-_FAMILY_KEYS = ("name", "weight", "cells")
+_FAMILY_KEYS = ("name", "weight", "conditions")
+_CONDITIONS_ONCE = "cells"  # what "conditions" was called; read for one more version
 _CONDITION_KEYS = ("chain", "name", "weight", "table", "pictures")
+
+_TEXT = ("text", is_text)
+_SOME_TEXT = ("text", lambda value: is_text(value) and value != "")
+_WEIGHT = ("a number above 0", is_above_zero)
+_ENTRIES = ("a list with at least one entry", is_list)
 
 
 @dataclass(frozen=True)
@@ -38,8 +50,8 @@ class Step:
 class Condition:
     """One kind of damage: a chain of steps. A condition without steps is the clean image.
 
-    `weight` is the condition's share of its preset; a preset's weights sum to 1. `pictures` is a folder
-    from which the condition's blends take their pictures; without one they are drawn.
+    `weight` is the condition's share of its preset; a preset's weights sum to 1. `pictures` is a
+    folder from which the condition's blends take their pictures; without one they are drawn.
     """
 
     name: str
@@ -57,7 +69,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Preset:
-    """A weighted list of conditions; a benchmark draws `draws` of them for every image, balanced."""
+    """A weighted list of conditions; a benchmark draws `draws` of them an image, balanced."""
 
     name: str
     conditions: tuple[Condition, ...]
@@ -83,7 +95,11 @@ def resolve(spec: str) -> Preset:
     if spec.endswith(".toml"):
         return read(Path(spec))
     if ":" not in spec and spec != CLEAN:
-        raise CorruptionError(_unknown(spec))
+        raise CorruptionError(
+            f"Unknown preset {spec!r}: expected {', '.join(NAMES)}, a corruption with its severity "
+            "(fog:3), a chain (fog:3+jpeg_compression:2) or a TOML file."
+            f"{_did_you_mean(spec, NAMES)}"
+        )
     steps = _chain(spec, "--corrupt")
     family = "composite" if len(steps) > 1 else "single"
     return Preset(spec, (Condition(spec, family, steps, 1.0),), 1, f"Every image through {spec}.")
@@ -91,134 +107,90 @@ def resolve(spec: str) -> Preset:
 
 def read(path: Path) -> Preset:
     """A preset from a TOML file; its name is the file's. Raises `CorruptionError`."""
-    try:
-        data = parse_toml(read_limited(path, LARGEST_SETTINGS, CorruptionError).decode("utf-8-sig"))
-    except OSError as error:
-        raise CorruptionError(f"{path}: cannot be read: {error.strerror}.") from error
-    except CorruptionError:
-        raise
-    except ValueError as error:
-        raise CorruptionError(f"{path}: is not TOML: {error}.") from error
-    top = _Table(data, str(path), "", path.parent)
-    top.allow(_PRESET_KEYS)
-    families = _families(top)
-    count = sum(len(found) for _, found in families)
-    if count > MOST_CONDITIONS:
-        raise CorruptionError(
-            f"{path}: expected at most {MOST_CONDITIONS:,} conditions, received {count:,}."
-        )
-    conditions = _weighted(families)
-    _check_unique((condition.name for condition in conditions), str(path))
-    draws = top.whole("draws", DEFAULT_DRAWS)
-    return Preset(path.stem, conditions, draws, " ".join(top.text("description", "").split()))
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A TOML table that knows where it stands, for its error messages."""
-
-    data: Mapping[str, Any]
-    file: str
-    place: str  # "" or "family[2]." or "family[2].conditions[1]."
-    home: Path
-
-    def wrong(self, key: str, expected: str) -> CorruptionError:
-        received = repr(self.data[key]) if key in self.data else "nothing"
-        return CorruptionError(
-            f"{self.file}: {self.place}{key}: expected {expected}, received {received}."
-        )
-
-    def allow(self, keys: Iterable[str]) -> None:
-        for key in self.data:
-            if key not in keys:
-                expected = f"one of the keys {', '.join(keys)}"
-                raise CorruptionError(
-                    f"{self.file}: {self.place}{key}: expected {expected}, received {key!r}."
-                    + _nearest(key, keys)
-                )
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self.data.get(key, default)
-        if not isinstance(value, str) or (default is None and not value):
-            raise self.wrong(key, "text")
-        return value
-
-    def whole(self, key: str, default: int) -> int:
-        value = self.data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.wrong(key, "a whole number, 1 or more")
-        return value
-
-    def weight(self) -> float:
-        value = self.data.get("weight", 1.0)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 < value < math.inf:
-            raise self.wrong("weight", "a number above 0")
-        return float(value)
-
-    def items(self, key: str) -> list[Any]:
-        value = self.data.get(key)
-        if not isinstance(value, list) or not value:
-            raise self.wrong(key, "a list with at least one entry")
-        return value
-
-    def folder(self, key: str) -> str:
-        """A folder, relative to the file that names it; "" where the key is missing."""
-        return str(self.home / self.text(key)) if key in self.data else ""
-
-    def inner(self, key: str, index: int, entry: object) -> _Table:
-        place = f"{self.place}{key}[{index}]"
-        if not isinstance(entry, dict):
-            raise CorruptionError(f"{self.file}: {place}: expected a table, received {entry!r}.")
-        return _Table(entry, self.file, f"{place}.", self.home)
-
-
-def _families(top: _Table) -> list[tuple[float, list[Condition]]]:
-    """Each family's weight and conditions, weights as in the file."""
+    malformed, unreadable = ": is not TOML: {}.", ": cannot be read: {}."
+    with told(path, CorruptionError, malformed=malformed, unreadable=unreadable):
+        data = read_limited(path, LARGEST_SETTINGS, CorruptionError)
+        top = Fields(parse_toml(data.decode("utf-8-sig")), path, CorruptionError)
+    _only(top, _PRESET_KEYS)
     entries = [
-        top.inner("family", index, entry) for index, entry in enumerate(top.items("family"), 1)
+        top.inner(f"family[{place}]", entry)
+        for place, entry in enumerate(top.take("family", _ENTRIES), 1)
     ]
-    families = []
-    for entry in entries:
-        entry.allow(_FAMILY_KEYS)
-        name = entry.text("name")
-        conditions = [_cell(top, entry, name, i, c) for i, c in enumerate(entry.items("cells"), 1)]
-        families.append((entry.weight(), conditions))
-    _check_unique((entry.text("name") for entry in entries), top.file)
-    return families
-
-
-def _cell(top: _Table, family: _Table, name: str, index: int, entry: object) -> Condition:
-    """A condition from a chain as text, or from a table with a chain in it."""
-    own = {"chain": entry} if isinstance(entry, str) else entry
-    condition = family.inner("cells", index, own)
-    condition.allow(_CONDITION_KEYS)
-    chain = condition.text("chain")
-    steps = _chain(chain, f"{condition.file}: {condition.place}chain")
-    if "pictures" in condition.data and not any(step.corruption in BLENDS for step in steps):
-        raise condition.wrong(
-            "pictures", f"no pictures in a condition without {' or '.join(BLENDS)}"
+    families = [_family(top, entry) for entry in entries]
+    _check_unique((entry.take("name", _SOME_TEXT) for entry in entries), path)
+    conditions = _weighted(families)
+    if len(conditions) > MOST_CONDITIONS:
+        raise CorruptionError(
+            f"{path}: expected at most {MOST_CONDITIONS:,} conditions, "
+            f"received {len(conditions):,}."
         )
-    return Condition(
-        condition.text("name", chain),
-        name,
-        steps,
-        condition.weight(),
-        condition.text("table", top.text("table", DEFAULT_TABLE)),
-        condition.folder("pictures") or top.folder("pictures"),
-    )
+    _check_unique((condition.name for condition in conditions), path)
+    draws = top.take("draws", ("a whole number, 1 or more", is_whole), DEFAULT_DRAWS)
+    description = " ".join(top.take("description", _TEXT, "").split())
+    return Preset(path.stem, conditions, draws, description)
+
+
+def _only(fields: Fields, keys: tuple[str, ...]) -> None:
+    for key in fields.values:
+        if key not in keys:
+            raise CorruptionError(
+                f"{fields.source}: {fields.place}{key}: expected one of the keys "
+                f"{', '.join(keys)}, received {key!r}.{_did_you_mean(key, keys)}"
+            )
+
+
+def _family(top: Fields, family: Fields) -> tuple[float, list[Condition]]:
+    """The family's weight and conditions, weights as in the file."""
+    old = _CONDITIONS_ONCE in family.values
+    if old and "conditions" in family.values:
+        raise family.fail(
+            _CONDITIONS_ONCE, "conditions alone, which it is called now: not both keys"
+        )
+    key = _CONDITIONS_ONCE if old else "conditions"
+    _only(family, (*_FAMILY_KEYS, _CONDITIONS_ONCE) if old else _FAMILY_KEYS)
+    name = family.take("name", _SOME_TEXT)
+    conditions = [
+        _condition(top, family, name, f"{key}[{place}]", entry)
+        for place, entry in enumerate(family.take(key, _ENTRIES), 1)
+    ]
+    return float(family.take("weight", _WEIGHT, 1.0)), conditions
 
 
 def _weighted(families: list[tuple[float, list[Condition]]]) -> tuple[Condition, ...]:
     """Families share the preset by their weights, the conditions of a family share what it has."""
     whole = sum(weight for weight, _ in families)
     return tuple(
-        replace(
-            condition, weight=weight / whole * condition.weight / sum(c.weight for c in conditions)
-        )
+        replace(one, weight=weight / whole * one.weight / sum(each.weight for each in conditions))
         for weight, conditions in families
-        for condition in conditions
+        for one in conditions
     )
+
+
+def _condition(
+    top: Fields, family: Fields, family_name: str, place: str, entry: object
+) -> Condition:
+    """A condition from a chain as text, or from a table with a chain in it."""
+    own = family.inner(place, {"chain": entry} if isinstance(entry, str) else entry)
+    _only(own, _CONDITION_KEYS)
+    chain = own.take("chain", _SOME_TEXT)
+    steps = _chain(chain, f"{own.source}: {own.place}chain")
+    if "pictures" in own.values and not any(step.corruption in BLENDS for step in steps):
+        raise own.fail("pictures", f"no pictures in a condition without {' or '.join(BLENDS)}")
+    return Condition(
+        own.take("name", _TEXT, chain),
+        family_name,
+        steps,
+        float(own.take("weight", _WEIGHT, 1.0)),
+        own.take("table", _TEXT, top.take("table", _TEXT, DEFAULT_TABLE)),
+        _folder(own) or _folder(top),
+    )
+
+
+def _folder(fields: Fields) -> str:
+    """The folder of pictures, relative to the file that names it; "" where there is none."""
+    if "pictures" not in fields.values:
+        return ""
+    return str(Path(fields.source).parent / fields.take("pictures", _SOME_TEXT))
 
 
 def _chain(text: str, where: str) -> tuple[Step, ...]:
@@ -242,21 +214,14 @@ def _step(part: str, text: str, where: str) -> Step:
     return Step(name, int(severity))
 
 
-def _check_unique(names: Iterable[str], file: str) -> None:
+def _check_unique(names: Iterable[str], path: Path) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise CorruptionError(f"{file}: expected different names, received {name!r} twice.")
+            raise CorruptionError(f"{path}: expected different names, received {name!r} twice.")
         seen.add(name)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, tuple(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def _unknown(spec: str) -> str:
-    return (
-        f"Unknown preset {spec!r}: expected {', '.join(NAMES)}, a corruption with its severity "
-        f"(fog:3), a chain (fog:3+jpeg_compression:2) or a TOML file.{_nearest(spec, NAMES)}"
-    )
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    hint = nearest(word, known)
+    return f" {hint[0].upper()}{hint[1:]}" if hint else ""

@@ -12,18 +12,15 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.registry import Images
-from corruptions.streams import streams
+from corruptions.streams import Streams
+from corruptions.validation import Images
 
 _SEEDED = ("impulse_noise", "glass_blur")  # these take a seed of their own
 
 
-def corrupt(
-    images: Images, name: str, severity: int, seed: int, ids: NDArray[np.int64], step: int
-) -> Images:
+def corrupt(images: Images, name: str, severity: int, streams: Streams) -> Images:
     """Corrupt uint8 `(n, h, w, 3)` with the package's own function.
 
     Raises `CorruptionError` where the package is missing or does not know the name.
@@ -31,7 +28,7 @@ def corrupt(
     package = _package()
     if name not in package.get_corruption_names("all"):
         raise CorruptionError(f'{name!r} has no reference: leave out engine="reference".')
-    seeds = streams(seed, name, ids, step).bits() >> np.uint64(32)
+    seeds = streams.bits() >> np.uint64(32)
     out = np.empty_like(images, order="C")
     with _generators_kept(), np.errstate(invalid="ignore"):  # spatter divides 0 by 0
         for i, own_seed in enumerate(seeds.tolist()):
@@ -43,15 +40,14 @@ def corrupt(
 
 
 def _package() -> Any:
-    import_module("corruptions._cv")  # its advice comes before the package's own failure
+    import_module("corruptions.kernels")  # its advice on OpenCV comes before the package's failure
     try:
-        import imagecorruptions
+        return import_module("imagecorruptions")
     except ImportError as error:
         raise CorruptionError(
             'engine="reference" runs the package imagecorruptions, which does not load here: '
             f"{error}. pip install imagecorruptions-imaug"
         ) from error
-    return imagecorruptions
 
 
 @contextlib.contextmanager

@@ -7,10 +7,12 @@ it. Apart, they can be fed a reference's draws, and they keep results free of ba
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,8 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
-from corruptions.arguments import (
+from codabench_rehearsal.console.reading import parse_toml
+from corruptions.streams import Streams, streams
+from corruptions.validation import (
     SMALLEST_SIDE,
+    Ids,
     check_ids,
     check_images,
     check_seed,
@@ -28,20 +33,21 @@ from corruptions.arguments import (
     prepared,
     restored,
 )
-from corruptions.streams import Streams, streams
+from corruptions.validation import Images as Images  # for those who import operators from here
 
-Images = NDArray[np.uint8]
 Draws = Mapping[str, NDArray[Any]]
 Params = Any  # one severity's parameters: a number or a tuple, as the operator documents
 Draw = Callable[[Streams, tuple[int, int], Params], Draws]
 Apply = Callable[[Images, Params, Draws], Images]
+Values = NDArray[Any]  # one value an image, or a row of them
+Operation = Callable[[Images, Values], Images]
 
 DEFAULT_TABLE = "imagecorruptions"
 OWN_TABLE = "own"  # operators of this project: valid under every table
 ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"cells-96": ("pcam", "tiny")}  # of 96-pixel microscopy: the first table that has the name
 )
-CHUNK_PIXELS = 32 * 96 * 96  # drawn and changed at a time: what stays in the cache
+CHUNK_PIXELS = 8 * 96 * 96  # drawn and changed at a time: what stays in the cache
 WHOLE = sys.maxsize  # for operators that need no memory beside their result
 LARGE_CHUNK_PIXELS = 128 * 96 * 96  # for operators that share a cost among the images of a call
 FAMILIES = (
@@ -49,17 +55,8 @@ FAMILIES = (
     *("randaugment", "augmix"),
 )
 _MODULES = (
-    "noise",
-    "blur",
-    "weather",
-    "digital",
-    "geometry",
-    "color",
-    "overlay",
-    "policy",
-    "tables.tiny",
-    "tables.pcam",
-    "tables.medmnist",
+    *("noise", "blur", "weather", "digital", "geometry", "color", "overlay"),
+    *("policy", "variants", "microscopy"),
 )
 
 
@@ -68,7 +65,7 @@ class Corruption:
     """One operator of one severity table.
 
     `draw(streams, (h, w), params)` returns named arrays with the image axis first;
-    `apply(images, params, draws)` takes and returns uint8 `(n, h, w, 3)` and leaves its input alone.
+    `apply(images, params, draws)` takes and returns uint8 `(n, h, w, 3)`, its input left alone.
     """
 
     name: str
@@ -92,39 +89,62 @@ def no_draws(_streams: Streams, _size: tuple[int, int], _params: Params) -> Draw
 
 def corruption(
     family: str,
-    severities: Sequence[Params],
+    severities: Sequence[Params] | None = None,
     *,
-    source: str,
+    source: str = "",
     draw: Draw = no_draws,
-    table: str = OWN_TABLE,
+    tables: Sequence[str] = (OWN_TABLE,),
     revision: int = 1,
     name: str | None = None,
     chunk_pixels: int = CHUNK_PIXELS,
+    read: Callable[[Params], Params] = lambda row: row,
 ) -> Callable[[Apply], Apply]:
     """Register the decorated `apply` function under its own name (or `name`).
 
-    `severities` holds five parameters, mild to strong. Raise `revision` whenever the operator's
-    bytes change: answers stored under the old one then no longer count.
+    `severities` holds five parameters, mild to strong. An operator of published `tables` has them
+    in `severities.toml`, each turned by `read`; `source` then adds to the table's own. Raise
+    `revision` whenever the operator's bytes change: answers stored under the old one then no
+    longer count.
     """
 
     def register(apply: Apply) -> Apply:
-        key = (table, name or apply.__name__)
-        if key in _registry or len(severities) != 5 or family not in FAMILIES:
-            raise ValueError(f"{key}: registered twice, not five severities, or no known family")
-        levels: Any = tuple(severities)
-        _registry[key] = Corruption(
-            key[1], family, table, levels, draw, apply, source, revision, chunk_pixels
-        )
+        for table in tables:
+            key = (table, name or apply.__name__)
+            levels: Any = tuple(map(read, severities or _published()[table][key[1]]))
+            if key in _registry or len(levels) != 5 or family not in FAMILIES:
+                raise ValueError(f"{key}: registered twice, not five severities, or no such family")
+            whole_source = _published()["sources"].get(table, "") + source
+            _registry[key] = Corruption(
+                key[1], family, table, levels, draw, apply, whole_source, revision, chunk_pixels
+            )
         return apply
 
     return register
 
 
+def steered(
+    family: str, severities: Sequence[Params], *, source: str, draw: Draw, revision: int = 1
+) -> Callable[[Operation], Operation]:
+    """Register an operation `(images, values)` whose `draw` returns one "value" an image.
+
+    The random policies call the same operation with values of their own.
+    """
+
+    def register(operation: Operation) -> Operation:
+        @functools.wraps(operation)  # the gallery shows its docstring
+        def apply(images: Images, _params: Params, draws: Draws) -> Images:
+            return operation(images, draws["value"])
+
+        corruption(family, severities, source=source, draw=draw, revision=revision)(apply)
+        return operation
+
+    return register
+
+
 def tables() -> tuple[str, ...]:
-    """Every severity table, the default one first; then aliases, and "own", which all of them hold."""
-    _load()
-    homes = {home for home, _ in _registry} - {DEFAULT_TABLE, OWN_TABLE}
-    return (DEFAULT_TABLE, *sorted(homes), *ALIASES, OWN_TABLE)
+    """Every severity table, the default one first; then aliases, and "own", which all hold."""
+    published = set(_published()) - {"sources", DEFAULT_TABLE}
+    return (DEFAULT_TABLE, *sorted(published), *ALIASES, OWN_TABLE)
 
 
 def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
@@ -133,14 +153,13 @@ def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
     Raises `CorruptionError` for an unknown table.
     """
     homes = _homes(table)
-    found = {name: op for home in homes for (at, name), op in _registry.items() if at == home}
+    found = {name: op for home in homes for (at, name), op in _loaded().items() if at == home}
     return tuple(sorted(found, key=lambda name: FAMILIES.index(found[name].family)))
 
 
 def all_operators() -> tuple[Corruption, ...]:
     """Everything registered, of every table, by table and name."""
-    _load()
-    return tuple(_registry[key] for key in sorted(_registry))
+    return tuple(operator for _, operator in sorted(_loaded().items()))
 
 
 def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
@@ -149,8 +168,8 @@ def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
     Raises `CorruptionError` with the nearest names, or with the tables that have it.
     """
     for home in _homes(table):
-        if (home, name) in _registry:
-            return _registry[home, name]
+        if (home, name) in _loaded():
+            return _loaded()[home, name]
     raise CorruptionError(_unknown(name, table))
 
 
@@ -159,7 +178,7 @@ def corrupt(
     name: str,
     severity: int,
     seed: int = 0,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     *,
     table: str = DEFAULT_TABLE,
     engine: str = "own",
@@ -169,40 +188,29 @@ def corrupt(
 
     images: uint8 `(n, h, w, 3)`, or grey `(n, h, w, 1)` or `(n, h, w)`, which is corrupted as RGB
     with equal channels and turned back by its luma: a change of hue does nothing there, added
-    saturation darkens. Sides below 32 get mirrored borders up to 32, cut off afterwards. severity: 1..5. ids: one integer an image, 0..n-1 when left out;
-    a slice of a data set needs its own ids to give the same bytes. table: one of `tables()`.
-    engine: "own", or "reference" for the package `imagecorruptions` itself (slow, other draws, its
-    own table only). step: the operator's place in a chain. Returns a new uint8 array of the same
-    shape. Raises `CorruptionError` for a wrong name, table, severity, seed, shape, dtype or number
-    of ids.
+    saturation darkens. Sides below 32 get mirrored borders up to 32, cut off afterwards.
+    severity: 1..5. ids: one integer an image, 0..n-1 when left out; a slice of a data set needs
+    its own ids to give the same bytes. table: one of `tables()`. engine: "own", or "reference" for
+    the package `imagecorruptions` itself (slow, other draws, its own table only). step: the
+    operator's place in a chain. Returns a new uint8 array of the same shape. Raises
+    `CorruptionError` for a wrong name, table, severity, seed, shape, dtype or number of ids.
     """
     operator = get(name, table)
-    params = operator.severities[check_severity(severity) - 1]
-    if engine == "reference":
-        return _by_reference(operator, images, severity, seed, ids, step)
-    if engine != "own":
+    severity = check_severity(severity)
+    if engine == "own":
+        return run(operator, operator.severities[severity - 1], images, seed, ids, step)
+    if engine != "reference":
         raise CorruptionError(f'engine must be "own" or "reference", not {engine!r}.')
-    return run(operator, params, images, seed, ids, step)
-
-
-def _by_reference(
-    operator: Corruption,
-    images: Images,
-    severity: int,
-    seed: int,
-    ids: NDArray[np.int64] | Sequence[int] | None,
-    step: int,
-) -> Images:
-    from corruptions import reference
-
     if operator.table not in (DEFAULT_TABLE, OWN_TABLE):
         raise CorruptionError(
             f'engine="reference" runs the package {DEFAULT_TABLE}, which has its own table only: '
             f"leave out the engine, or table={operator.table!r}."
         )
-    checked, numbered = _check(images, seed, ids)
-    found = reference.corrupt(prepared(checked), operator.name, severity, seed, numbered, step)
-    return restored(found, checked.shape)
+    from corruptions import reference
+
+    keys = _keys(name, images, seed, ids, step)
+    found = reference.corrupt(prepared(images), name, severity, Streams(keys))
+    return restored(found, images.shape)
 
 
 def run(
@@ -210,34 +218,67 @@ def run(
     params: Params,
     images: Images,
     seed: int,
-    ids: NDArray[np.int64] | Sequence[int] | None = None,
+    ids: Ids = None,
     step: int = 0,
 ) -> Images:
     """Draw and apply an operator with parameters of one's own, as `corrupt` does.
 
     A few images at a time, so that memory does not grow with n. Errors as of `corrupt`.
     """
-    checked, numbered = _check(images, seed, ids)
-    size = (max(checked.shape[1], SMALLEST_SIDE), max(checked.shape[2], SMALLEST_SIDE))
-    keys = streams(seed, operator.name, numbered, step).keys
-    ready = is_ready(checked.shape)
-    pixels = operator.chunk_pixels if ready else min(operator.chunk_pixels, CHUNK_PIXELS)
-    length = max(1, pixels // (size[0] * size[1]))
-    out = np.empty_like(checked, order="C")
-    for start in range(0, len(checked), length):
+    keys = _keys(operator.name, images, seed, ids, step)
+    size = (max(images.shape[1], SMALLEST_SIDE), max(images.shape[2], SMALLEST_SIDE))
+    most = sys.maxsize if is_ready(images.shape) else CHUNK_PIXELS
+    length = max(1, min(operator.chunk_pixels, most) // (size[0] * size[1]))
+    out = np.empty_like(images, order="C")
+    for start in range(0, len(images), length):
         part = slice(start, start + length)
-        few = np.require(prepared(checked[part]), requirements=["C", "W", "E"])  # compiled once
+        few = np.require(prepared(images[part]), requirements=["C", "W", "E"])  # compiled once
         drawn = operator.draw(Streams(keys[part]), size, params)
-        changed = restored(operator.apply(few, params, drawn), checked.shape)
-        if len(changed) == len(checked) and not np.may_share_memory(changed, checked):
+        changed = restored(operator.apply(few, params, drawn), images.shape)
+        if len(changed) == len(images) and not np.may_share_memory(changed, images):
             return np.ascontiguousarray(changed)  # one part: spares a copy
         out[part] = changed
     return out
 
 
-def _load() -> None:
+def _keys(name: str, images: Images, seed: int, ids: Ids, step: int) -> NDArray[np.uint64]:
+    """The keys of the images' streams, once everything is checked."""
+    check_seed(seed)
+    return streams(seed, name, check_ids(ids, len(check_images(images))), step).keys
+
+
+@functools.cache
+def _published() -> Mapping[str, Mapping[str, Any]]:
+    """`severities.toml`: each table's numbers, lists as tuples, and the tables' sources."""
+    text = Path(__file__).with_name("severities.toml").read_text(encoding="utf-8")
+    return {
+        table: {name: _tupled(rows) for name, rows in content.items()}
+        for table, content in parse_toml(text).items()
+    }
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+@functools.cache
+def _loaded() -> Mapping[tuple[str, str], Corruption]:
+    """The whole registry: tables take the default one's operators where they have none."""
     for module in _MODULES:
         importlib.import_module(f"corruptions.{module}")
+    tabled = {
+        (table, name): _registry.get((table, name))
+        or replace(
+            _registry[DEFAULT_TABLE, name],
+            table=table,
+            severities=levels,
+            source=_published()["sources"][table],
+        )
+        for table, rows in _published().items()
+        if table != "sources"
+        for name, levels in rows.items()
+    }
+    return tabled | _registry  # in the file's order, then our own
 
 
 def _homes(table: str) -> tuple[str, ...]:
@@ -263,11 +304,3 @@ def _unknown(name: str, table: str) -> str:
     if near:
         return f"Unknown corruption {name!r}. Did you mean {' or '.join(near)}?"
     return f"Unknown corruption {name!r}. Known: {', '.join(known)}."
-
-
-def _check(
-    images: Images, seed: int, ids: NDArray[np.int64] | Sequence[int] | None
-) -> tuple[Images, NDArray[np.int64]]:
-    check_seed(seed)
-    checked = check_images(images)
-    return checked, check_ids(ids, len(checked))

@@ -2,7 +2,7 @@
 
 A stream is a 64-bit key. Its i-th number is a mix of (key, i) and of nothing else, so what an
 image draws does not depend on the batch it came in, on its place there, or on the process.
-The mix is SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014).
+Kernels and SciPy are loaded by the first draw.
 """
 
 from __future__ import annotations
@@ -14,17 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-
-
-def mix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser, element by element; a bijection on 64-bit integers."""
-    values = (values ^ (values >> np.uint64(30))) * _MIX_1
-    values = (values ^ (values >> np.uint64(27))) * _MIX_2
-    return values ^ (values >> np.uint64(31))
 
 
 @dataclass
@@ -43,7 +32,7 @@ class Streams:
 
     def bits(self, *shape: int) -> NDArray[np.uint64]:
         """Uniform 64-bit integers, shape `(n, *shape)`."""
-        from corruptions.kernels.noise import fill_bits
+        from corruptions.kernels.random import fill_bits
 
         drawn = np.empty((len(self), math.prod(shape)), np.uint64)
         fill_bits(self.keys, self._advance(drawn.shape[1]), drawn)
@@ -57,7 +46,7 @@ class Streams:
 
     def uniform32(self, *shape: int) -> NDArray[np.float32]:
         """Uniform float32 in the open interval (0, 1), shape `(n, *shape)`, 23 random bits."""
-        from corruptions.kernels.noise import to_unit
+        from corruptions.kernels.random import to_unit
 
         bits = self.bits32(*shape)
         unit = bits.view(np.float32)
@@ -66,7 +55,7 @@ class Streams:
 
     def normal32(self, *shape: int) -> NDArray[np.float32]:
         """Standard normal float32, shape `(n, *shape)`: for whole images of noise."""
-        from corruptions.kernels.noise import fill_normal
+        from corruptions.kernels.random import fill_normal
 
         count = math.prod(shape)
         pairs = (count + 1) // 2
@@ -81,18 +70,20 @@ class Streams:
         unit = ((self.bits(*shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
         return low + (high - low) * unit
 
-    def normal(
-        self, mean: float = 0.0, sd: float = 1.0, shape: Sequence[int] = ()
-    ) -> NDArray[np.float64]:
-        """Normal float64 by the inverse distribution function, shape `(n, *shape)`."""
-        from scipy.special import ndtri  # here: SciPy is not needed by operators without noise
+    def normal(self, shape: Sequence[int] = ()) -> NDArray[np.float64]:
+        """Standard normal float64 by the inverse distribution function, shape `(n, *shape)`."""
+        from scipy.special import ndtri
 
         drawn: NDArray[np.float64] = ndtri(self.uniform(shape=shape))
-        return mean + sd * drawn
+        return drawn
 
     def integers(self, low: int, high: int, shape: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Integers in low..high-1, shape `(n, *shape)`; the bias is below 2**-20 for small ranges."""
+        """Integers in low..high-1, shape `(n, *shape)`; the bias of small ones is below 2**-20."""
         return low + np.floor(self.uniform(shape=shape) * (high - low)).astype(np.int64)
+
+    def signs(self, shape: Sequence[int] = ()) -> NDArray[np.float64]:
+        """-1 or 1, shape `(n, *shape)`."""
+        return np.where(self.uniform(shape=shape) < 0.5, -1.0, 1.0)
 
     def _advance(self, count: int) -> int:
         """Take `count` numbers of every stream; the place of the first of them."""
@@ -100,13 +91,13 @@ class Streams:
         self._used += count
         return first
 
-    def at(self, rows: NDArray[np.intp]) -> Streams:
-        """The streams of some rows, at the position where all of them stand now."""
-        return Streams(self.keys[rows], self._used)
-
 
 def streams(seed: int, operator: str, ids: NDArray[np.int64], step: int = 0) -> Streams:
     """Streams for one operator: keys from (seed, operator, image id, step in the chain)."""
+    from corruptions.kernels.random import mix_keys
+
     label = f"{seed}/{operator}/{step}".encode()
     base = np.uint64(int.from_bytes(hashlib.blake2b(label, digest_size=8).digest(), "little"))
-    return Streams(mix64(base + mix64(ids.astype(np.uint64) * _GOLDEN)))
+    keys = np.empty(len(ids), np.uint64)
+    mix_keys(base, ids.astype(np.uint64), keys)
+    return Streams(keys)

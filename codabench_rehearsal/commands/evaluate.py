@@ -157,7 +157,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     tell_python(options, python)
     from codabench_rehearsal.images.dataset import load_kept
     from codabench_rehearsal.images.keys import TO_REHEARSE
-    from corruptions.compiling import announce_compiling
+    from corruptions.kernels import announce_compiling
     from evaluator.evaluate import evaluate
     from evaluator.progress import on_terminal
 

@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     shape, classes = challenge.shape, challenge.label_names
     with working(f"reading {options.data}"):
         from codabench_rehearsal.images import load
-        from corruptions.compiling import announce_compiling
+        from corruptions.kernels import announce_compiling
 
         data = load(options.data, part=options.part, shape=shape, classes=classes)
     for note in data.notes:

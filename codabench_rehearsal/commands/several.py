@@ -111,7 +111,7 @@ def read_inputs(options: argparse.Namespace, words: Sequence[str], chosen: Optio
     require_images(file)
     from codabench_rehearsal.images import load
     from codabench_rehearsal.images.keys import TO_REHEARSE
-    from corruptions.compiling import announce_compiling
+    from corruptions.kernels import announce_compiling
 
     announce_compiling(say)
     shape, classes = challenge.shape, challenge.label_names

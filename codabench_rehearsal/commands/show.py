@@ -37,11 +37,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
     from codabench_rehearsal.images import load, prefix_order, synthetic
-    from corruptions.arguments import prepared
-    from corruptions.chain import validate
-    from corruptions.compiling import announce_compiling
+    from corruptions.chain import contact_sheet, validate
+    from corruptions.kernels import announce_compiling
     from corruptions.presets import resolve
-    from corruptions.sheet import contact_sheet
+    from corruptions.validation import prepared
 
     announce_compiling(say)
     preset = resolve(options.corrupt)

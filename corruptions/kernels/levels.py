@@ -1,43 +1,122 @@
-"""Grey levels through tables."""
+"""Grey levels, one by one: through tables, counted, truncated, by quantiles, and through HSV."""
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import cv2, kernel
+
+Bytes = NDArray[np.uint8]
+Reals = NDArray[np.float64]
 
 _UNIT = np.arange(256) / 255
+_LOW_16 = np.uint32(0xFFFF)
+_8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
+_LINE = 512  # pixels are worked on together, channel by channel: loops that vectorise
+
+
+def look_up(images: Bytes, tables: NDArray[Any]) -> Bytes:
+    """Replace every level of uint8 `(n, h, w, 3)` by its table entry.
+
+    tables: `(n, 3, 256)`, or `(n, 1, 256)` for the same in all channels; floats are rounded to the
+    nearest level and clipped.
+    """
+    entries = np.clip(np.rint(tables), 0, 255).astype(np.uint8)
+    by_level = np.broadcast_to(entries, (len(images), 3, 256)).transpose(0, 2, 1)
+    out = np.empty_like(images, order="C")
+    for image, table, target in zip(images, by_level[:, None], out, strict=True):
+        cv2.LUT(image, np.ascontiguousarray(table), dst=target)
+    return out
+
+
+def histograms(images: Bytes) -> NDArray[np.int64]:
+    """Pixels of uint8 `(n, h, w, 3)` at each level, shape `(n, 3, 256)`."""
+    counts = np.zeros((len(images), 3, 256), np.int64)
+    _count(np.ascontiguousarray(images).reshape(len(images), -1, 3), counts)
+    return counts
 
 
 @kernel
-def look_up(images: NDArray[np.uint8], tables: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """Each image's channels `(n, h, w, 3)` through tables of their own `(n, 3, 256)`."""
-    for image in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            for x in range(images.shape[2]):
-                out[image, y, x, 0] = tables[image, 0, images[image, y, x, 0]]
-                out[image, y, x, 1] = tables[image, 1, images[image, y, x, 1]]
-                out[image, y, x, 2] = tables[image, 2, images[image, y, x, 2]]
+def _count(pixels: Bytes, counts: NDArray[np.int64]) -> None:
+    for i in range(pixels.shape[0]):
+        for p in range(pixels.shape[1]):
+            for c in range(3):
+                counts[i, c, pixels[i, p, c]] += 1
 
 
-@kernel
-def mean_channels(images: NDArray[np.uint8], out: NDArray[np.float64]) -> None:
-    """The mean of each image's channels as 0..1, into `(n, 3)`; summed pixel after pixel.
+def mean_channels(images: Bytes) -> Reals:
+    """The mean of each image's channels as 0..1, `(n, 3)`; summed pixel after pixel.
 
     That is NumPy's order, and a mean's last bit decides whole levels in images of few levels.
     """
-    pixels = images.shape[1] * images.shape[2]
-    for image in range(images.shape[0]):
+    sums = np.zeros((len(images), 3))
+    _add_up(images.reshape(len(images), -1, 3), sums)
+    means: Reals = sums / (images.shape[1] * images.shape[2])
+    return means
+
+
+@kernel
+def _add_up(pixels: Bytes, sums: Reals) -> None:
+    for i in range(pixels.shape[0]):
         red = green = blue = 0.0
-        values = images[image].reshape(pixels, 3)
-        for i in range(pixels):
-            red += _UNIT[values[i, 0]]
-            green += _UNIT[values[i, 1]]
-            blue += _UNIT[values[i, 2]]
-        out[image, 0], out[image, 1], out[image, 2] = red / pixels, green / pixels, blue / pixels
+        for p in range(pixels.shape[1]):
+            red += _UNIT[pixels[i, p, 0]]
+            green += _UNIT[pixels[i, p, 1]]
+            blue += _UNIT[pixels[i, p, 2]]
+        sums[i, 0], sums[i, 1], sums[i, 2] = red, green, blue
+
+
+@kernel
+def settle(values: NDArray[np.float32], near: np.float32, flat: Bytes, out: Bytes) -> None:
+    """Clip and truncate; what is closer than `near` to a grey level becomes `flat[level]`.
+
+    Sums in float32 fall to either side of a whole level, where a reference's do not.
+    """
+    for i in range(values.size):
+        value = min(max(values[i], np.float32(0)), np.float32(255))
+        level = np.int32(value + np.float32(0.5))
+        is_level = abs(value - np.float32(level)) < near
+        out[i] = flat[level] if is_level else np.uint8(np.int32(value))
+
+
+@kernel
+def replace(images: Bytes, bits: NDArray[np.uint32], limit: np.uint32, out: Bytes) -> None:
+    """Bits below the limit replace a value: by 255 where the lowest bit is set, else by 0."""
+    for i in range(images.size):
+        white = np.uint8(255) if bits[i] & np.uint32(1) else np.uint8(0)
+        out[i] = white if bits[i] < limit else images[i]
+
+
+@kernel
+def look_up_quantile(
+    images: Bytes,
+    bits: NDArray[np.uint32],
+    guide: NDArray[np.uint32],
+    bounds: NDArray[np.uint32],
+    out: Bytes,
+) -> None:
+    """The quantile of each value's own distribution over grey levels.
+
+    bounds: `(256, 256)`, P(level <= column) of each row's distribution, times 2**24.
+    guide: `(256, 256)` by the quantile's top 8 bits: level below << 24 | level above << 16 | the
+    next 16 bits' share that is below. Level above < level below: several bounds fall in between.
+    """
+    for i in range(images.size):
+        grey = np.int64(images[i])
+        entry = guide[grey, np.int64(bits[i] >> _24)]
+        below = entry >> _24
+        above = (entry >> _16) & np.uint32(255)
+        if above < below:
+            level = np.int64(above)
+            while bounds[grey, level] <= bits[i] >> _8:
+                level += 1
+            out[i] = np.uint8(level)
+        else:
+            share = (bits[i] >> _8) & _LOW_16
+            out[i] = np.uint8(below if share < (entry & _LOW_16) else above)
 
 
 # Changes of saturation and value, in the arithmetic of scikit-image's HSV conversions.
@@ -46,16 +125,8 @@ def mean_channels(images: NDArray[np.uint8], out: NDArray[np.float64]) -> None:
 # is common here; so the order of the float64 operations is that of the two conversions.
 
 
-Reals = NDArray[np.float64]
-
-
-_LINE = 512  # pixels are worked on together, channel by channel: loops that vectorise
-
-
 @kernel
-def shift_hsv(
-    pixels: NDArray[np.uint8], brighter: float, factor: float, term: float, out: NDArray[np.uint8]
-) -> None:
+def shift_hsv(pixels: Bytes, brighter: float, factor: float, term: float, out: Bytes) -> None:
     """On `(pixels * 3,)`: value + brighter, saturation * factor + term, both clipped to 0..1."""
     red, green, blue = np.zeros(_LINE), np.zeros(_LINE), np.zeros(_LINE)
     for start in range(0, pixels.size, 3 * _LINE):
@@ -113,119 +184,3 @@ def _channel(sector: int, value: float, falling: float, low: float, rising: floa
     level = low if sector > 1 else falling
     level = rising if sector == 4 else level
     return value if sector == 0 or sector == 5 else level
-
-
-# Shrinking by averaging boxes, in the 8-bit fixed-point arithmetic of Pillow's BOX filter.
-
-
-_BITS = 22  # of the fraction of Pillow's weights
-
-
-@functools.cache
-def boxes(length: int, shrunk: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """For each shrunk pixel: (first, end) of its source pixels; and their common weight * 2**22."""
-    scale = length / shrunk
-    pixels = np.arange(length)
-    centres = ((np.arange(shrunk) + 0.5) * scale)[:, None]
-    away = (pixels - centres + 0.5) * (1.0 / scale)
-    inside = (away > -0.5) & (away <= 0.5)
-    # Pillow looks for candidates first; where both have ties, their roundings differ.
-    inside &= pixels >= (centres - 0.5 * scale + 0.5).astype(np.int64)
-    inside &= pixels < (centres + 0.5 * scale + 0.5).astype(np.int64)
-    first, count = inside.argmax(axis=1), inside.sum(axis=1)
-    weight = (0.5 + (1.0 / count) * (1 << _BITS)).astype(np.int32)
-    return np.stack([first, first + count], axis=1), weight
-
-
-@functools.cache
-def nearest(length: int, shrunk: int) -> NDArray[np.int64]:
-    """For each of `length` pixels: the shrunk pixel that it shows.
-
-    Ties fall as in Pillow, which adds up steps.
-    """
-    step = shrunk / length
-    steps = np.full(length, step)
-    steps[0] = 0.5 * step
-    return np.cumsum(steps).astype(np.int64)
-
-
-@kernel
-def pixelate(
-    images: NDArray[np.uint8],
-    down: NDArray[np.int64],
-    down_weights: NDArray[np.int32],
-    along: NDArray[np.int64],
-    along_weights: NDArray[np.int32],
-    show_row: NDArray[np.int64],
-    show_column: NDArray[np.int64],
-    out: NDArray[np.uint8],
-) -> None:
-    """Average boxes of uint8 `(n, h, w, 3)` along rows, then down columns; enlarge again."""
-    height, width = images.shape[1], images.shape[2]
-    narrow = np.empty((height, along.shape[0] * 3), np.uint8)
-    small = np.empty(along.shape[0] * 3, np.uint8)
-    total = np.empty(along.shape[0] * 3, np.int32)
-    for image in range(images.shape[0]):
-        for y in range(height):
-            _shrink_row(images[image, y], along, along_weights, narrow[y])
-        last = -1
-        for y in range(height):
-            if show_row[y] == last:
-                _copy(out[image, y - 1].reshape(width * 3), out[image, y].reshape(width * 3))
-                continue
-            last = show_row[y]
-            _average_rows(narrow, down[last, 0], down[last, 1], down_weights[last], total, small)
-            target = out[image, y].reshape(width * 3)
-            for x in range(width):
-                shown = show_column[x] * 3
-                target[3 * x] = small[shown]
-                target[3 * x + 1] = small[shown + 1]
-                target[3 * x + 2] = small[shown + 2]
-
-
-@kernel
-def _copy(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
-    for x in range(target.size):
-        target[x] = source[x]
-
-
-@kernel
-def _shrink_row(
-    row: NDArray[np.uint8],
-    ranges: NDArray[np.int64],
-    weights: NDArray[np.int32],
-    out: NDArray[np.uint8],
-) -> None:
-    for box in range(ranges.shape[0]):
-        red = green = blue = np.int32(0)
-        for x in range(ranges[box, 0], ranges[box, 1]):
-            red += np.int32(row[x, 0])
-            green += np.int32(row[x, 1])
-            blue += np.int32(row[x, 2])
-        out[box * 3] = _rounded(red, weights[box])
-        out[box * 3 + 1] = _rounded(green, weights[box])
-        out[box * 3 + 2] = _rounded(blue, weights[box])
-
-
-@kernel
-def _average_rows(
-    rows: NDArray[np.uint8],
-    first: int,
-    end: int,
-    weight: np.int32,
-    total: NDArray[np.int32],
-    out: NDArray[np.uint8],
-) -> None:
-    for x in range(total.size):
-        total[x] = np.int32(0)
-    for y in range(first, end):
-        for x in range(total.size):
-            total[x] += np.int32(rows[y, x])
-    for x in range(total.size):
-        out[x] = _rounded(total[x], weight)
-
-
-@kernel
-def _rounded(total: np.int32, weight: np.int32) -> np.uint8:
-    scaled = np.int32(total) * np.int32(weight) + np.int32(1 << (_BITS - 1))
-    return np.uint8(min(np.int32(scaled) >> np.int32(_BITS), np.int32(255)))

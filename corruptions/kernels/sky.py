@@ -1,4 +1,4 @@
-"""Layers that fall over an image: snow, frost, fog, splashes."""
+"""Layers that fall over an image: snow, and fog with its landscape."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import kernel
 
 Bytes = NDArray[np.uint8]
 Reals = NDArray[np.float64]
 Values = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Noise = NDArray[np.floating]
 
 _WHITE = np.float32(255)
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
@@ -20,7 +21,7 @@ _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
 
 @kernel
 def flakes(
-    noise: NDArray[np.floating],
+    noise: Noise,
     mean: float,
     sd: float,
     threshold: float,
@@ -30,7 +31,7 @@ def flakes(
     column_weights: Reals,
     out: Values,
 ) -> None:
-    """Enlarge `(n, small h, small w)` normals bilinearly into `out`; keep what is over threshold."""
+    """Enlarge `(n, small h, small w)` normals bilinearly; keep what is over the threshold."""
     line = np.empty(noise.shape[2])
     for image in range(out.shape[0]):
         for y in range(out.shape[1]):
@@ -53,8 +54,8 @@ def snow_over(images: Bytes, layer: Values, mix: np.float32, rest: np.float32, o
     snow3, pale3 = np.empty(width * 3), np.empty(width * 3, np.float32)
     for image in range(images.shape[0]):
         for y in range(height):
-            _add_turned(layer[image, y], layer[image, height - 1 - y], snow)
             source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
+            _add_turned(layer[image, y], layer[image, height - 1 - y], snow)
             _paler(source, pale)
             _thrice(snow, snow3)
             _thrice(pale, pale3)
@@ -91,26 +92,37 @@ def _thrice(line: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 @kernel
-def frost_over(
-    image: Bytes, photo: Bytes, top: int, left: int, weights: tuple[float, float], out: Bytes
+def fog_over(
+    images: Bytes, tops: Reals, noise: Noise, thickness: float, decay: float, side: int, out: Bytes
 ) -> None:
-    """One image `(h, w, 3)` and a window of a photo, weighted, added, clipped, truncated."""
-    size = image.shape[1] * 3
-    for y in range(image.shape[0]):
-        source, target = image[y].reshape(size), out[y].reshape(size)
-        ice = photo[top + y].reshape(photo.shape[1] * 3)[left * 3 :]
-        for x in range(size):
-            value = weights[0] * np.float64(source[x]) + weights[1] * np.float64(ice[x])
-            target[x] = np.uint8(np.int32(min(value, 255.0)))
+    """Add a landscape of its own to every image, and keep the brightest value where it was.
+
+    tops: each image's brightest value, 0..1. noise: uniform in 0..1, `(n, side * side - 1)`: for
+    each step size the squares' centres, then the middles of the horizontal edges, then those of
+    the vertical ones.
+    """
+    size = images.shape[2] * 3
+    line, fog = np.empty(images.shape[2], np.float32), np.empty(size, np.float32)
+    for image in range(images.shape[0]):
+        land = _plasma(noise[image], decay, side)
+        lowest, highest = _extremes(land)
+        top = tops[image]
+        for y in range(images.shape[1]):
+            row = land[y]
+            for x in range(line.size):
+                line[x] = np.float32(thickness) * ((row[x] - lowest) / (highest - lowest))
+            _thrice(line, fog)
+            source, target = images[image, y].reshape(size), out[image, y].reshape(size)
+            for x in range(size):
+                value = (source[x] / 255.0 + np.float64(fog[x])) * top / (top + thickness)
+                target[x] = np.uint8(np.int32(min(value, 1.0) * 255.0))
 
 
 @kernel
-def plasma(noise: NDArray[np.floating], decay: float, side: int) -> Values:
+def _plasma(noise: Noise, decay: float, side: int) -> Values:
     """A random landscape on a torus, float32 `(side + 1, side + 1)`: diamond-square.
 
-    The last row and column are the first ones again. noise: uniform in 0..1, side * side - 1 of
-    them: for each step size the squares' centres, then the middles of the horizontal edges, then
-    those of the vertical ones.
+    The last row and column are the first ones again.
     """
     grid = np.zeros((2, 2), np.float32)
     height = 100.0
@@ -122,62 +134,43 @@ def plasma(noise: NDArray[np.floating], decay: float, side: int) -> Values:
 
 
 @kernel
-def _refined(grid: Values, noise: NDArray[np.floating], height: float) -> Values:
+def _refined(grid: Values, noise: Noise, height: float) -> Values:
     """Twice the resolution: new points are the mean of four neighbours, plus noise."""
     side = grid.shape[0] - 1
     by_row = noise.reshape(3, side, side)
     centres = np.empty((side + 1, side + 1), np.float32)  # shifted by one: index 0 is the last
     finer = np.empty((2 * side + 1, 2 * side + 1), np.float32)
     for y in range(side):
-        _centres(grid[y], grid[y + 1], by_row[0, y], height, centres[y + 1])
+        here, below = grid[y], grid[y + 1]
+        _between(here, below, here[1:], below[1:], by_row[0, y], height, centres[y + 1, 1:])
+    centres[:, 0] = centres[:, side]
     centres[0] = centres[side]
     for y in range(side):
-        _even_row(grid[y], centres[y + 1], centres[y], by_row[1, y], height, finer[2 * y])
-        _odd_row(grid[y], grid[y + 1], centres[y + 1], by_row[2, y], height, finer[2 * y + 1])
+        here, middle = grid[y], centres[y + 1]
+        even, odd = finer[2 * y], finer[2 * y + 1]
+        even[::2], odd[1::2] = here, middle[1:]
+        above = centres[y]
+        _between(middle[1:], above[1:], here, here[1:], by_row[1, y], height, even[1::2])
+        _between(middle[1:], middle, here, grid[y + 1], by_row[2, y], height, odd[::2])
+    finer[:, 2 * side] = finer[:, 0]
     finer[2 * side] = finer[0]
     return finer
 
 
 @kernel
-def _centres(
-    here: Values, below: Values, noise: NDArray[np.floating], height: float, out: Values
-) -> None:
-    for x in range(noise.size):
-        corners = (here[x] + below[x]) + (here[x + 1] + below[x + 1])
-        out[x + 1] = _wobbled(corners, noise[x], height)
-    out[0] = out[noise.size]
-
-
-@kernel
-def _even_row(
-    here: Values,
-    centres: Values,
-    above: Values,
-    noise: NDArray[np.floating],
+def _between(
+    first: Values,
+    second: Values,
+    third: Values,
+    fourth: Values,
+    noise: Noise,
     height: float,
     out: Values,
 ) -> None:
+    """The mean of four neighbours and noise, for as many points as there are noises."""
     for x in range(noise.size):
-        around = (centres[x + 1] + above[x + 1]) + (here[x] + here[x + 1])
-        out[2 * x] = here[x]
-        out[2 * x + 1] = _wobbled(around, noise[x], height)
-    out[2 * noise.size] = out[0]
-
-
-@kernel
-def _odd_row(
-    here: Values,
-    below: Values,
-    centres: Values,
-    noise: NDArray[np.floating],
-    height: float,
-    out: Values,
-) -> None:
-    for x in range(noise.size):
-        around = (centres[x + 1] + centres[x]) + (here[x] + below[x])
-        out[2 * x] = _wobbled(around, noise[x], height)
-        out[2 * x + 1] = centres[x + 1]
-    out[2 * noise.size] = out[0]
+        around = (first[x] + second[x]) + (third[x] + fourth[x])
+        out[x] = _wobbled(around, noise[x], height)
 
 
 @kernel
@@ -196,70 +189,3 @@ def _extremes(land: Values) -> tuple[np.float32, np.float32]:
             low[x] = row[x] if row[x] < low[x] else low[x]
             high[x] = row[x] if row[x] > high[x] else high[x]
     return np.float32(low.min()), np.float32(high.max())
-
-
-@kernel
-def _brightest(values: Bytes) -> np.int32:
-    brightest = np.int32(0)
-    for i in range(values.size):
-        brightest = np.int32(max(brightest, np.int32(values[i])))
-    return brightest
-
-
-@kernel
-def fog_over(
-    images: Bytes,
-    noise: NDArray[np.floating],
-    thickness: float,
-    decay: float,
-    side: int,
-    out: Bytes,
-) -> None:
-    """Add a landscape of its own to every image, and keep the brightest value where it was."""
-    width = images.shape[2]
-    line, fog = np.empty(width, np.float32), np.empty(width * 3, np.float32)
-    for image in range(images.shape[0]):
-        land = plasma(noise[image], decay, side)
-        lowest, highest = _extremes(land)
-        span = highest - lowest
-        top = _brightest(images[image].reshape(images[image].size)) / 255.0
-        for y in range(images.shape[1]):
-            row = land[y]
-            for x in range(width):
-                line[x] = np.float32(thickness) * ((row[x] - lowest) / span)
-            _thrice(line, fog)
-            source, target = images[image, y].reshape(width * 3), out[image, y].reshape(width * 3)
-            for x in range(width * 3):
-                value = (source[x] / 255.0 + np.float64(fog[x])) * top / (top + thickness)
-                target[x] = np.uint8(np.int32(min(value, 1.0) * 255.0))
-
-
-@kernel
-def water_over(images: Bytes, light: Values, colour: Values, out: Bytes) -> None:
-    """Add a colour, as strongly as `light` `(n, h, w)` says."""
-    size = images.shape[2] * 3
-    glint = np.empty(size, np.float32)
-    for image in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            _thrice(light[image, y], glint)
-            source, target = images[image, y].reshape(size), out[image, y].reshape(size)
-            for x in range(size):
-                value = np.float32(source[x]) / _WHITE + glint[x] * colour[x]
-                target[x] = np.uint8(np.int32(min(value, np.float32(1)) * _WHITE))
-
-
-@kernel
-def mud_over(images: Bytes, cover: Reals, colour: Reals, out: Bytes) -> None:
-    """Put a colour over the image where `cover` `(n, h, w)` is at least 0.8."""
-    size = images.shape[2] * 3
-    mud = np.empty(size)
-    for image in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            _thrice(cover[image, y], mud)
-            source, target = images[image, y].reshape(size), out[image, y].reshape(size)
-            for x in range(size):
-                share = np.float32(mud[x])
-                share = np.float32(0) if share < np.float32(0.8) else share
-                value = np.float32(source[x]) / _WHITE * (np.float32(1) - share)
-                total = np.float64(value) + colour[x] * np.float64(share)
-                target[x] = np.uint8(np.int32(min(total, 1.0) * 255.0))

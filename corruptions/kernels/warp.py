@@ -1,55 +1,40 @@
-"""Sampling every pixel somewhere else, by bilinear interpolation."""
+"""Sampling every pixel somewhere else: displaced, scattered, slid."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
+from corruptions.kernels import kernel
 
+Bytes = NDArray[np.uint8]
 Reals = NDArray[np.float64]
-Values = NDArray[np.float32]
 Indices = NDArray[np.int32]
+
+_ONE = 1 << 15  # of the weights of two neighbours that are blended
+_HALF, _SHIFT = np.int32(1 << 14), np.int32(15)
 
 
 @kernel
-def displace(
-    images: NDArray[np.uint8], dy: Reals, dx: Reals, alpha: float, out: NDArray[np.uint8]
-) -> None:
-    """Pixel (y, x) of uint8 `(n, h, w, 3)` comes from (y + alpha * dy, x + alpha * dx).
+def displace(framed: Reals, dy: Reals, dx: Reals, alpha: float, out: Bytes) -> None:
+    """Pixel (y, x) of uint8 `(n, h, w, 3)` comes from (y + alpha * dy, x + alpha * dx), bilinearly.
 
-    Displacements are float64 `(n, h, w)`; the products are rounded to float32 first. Outside, the image is
-    mirrored with its edge repeated.
-    Values are float32 in 0..1, kept as float64 like the weights: saves conversions.
+    framed: the images as 0..1 with their edges repeated once, `(n, h + 2, w + 2, 3)`; float32 kept
+    as float64 like the weights, which saves conversions. Displacements are float64 `(n, h, w)`; the
+    products are rounded to float32 first. Outside, the image is mirrored with its edge repeated.
     """
-    height, width = images.shape[1], images.shape[2]
-    framed = np.empty((height + 2, width + 2, 3))
+    height, width = out.shape[1], out.shape[2]
     corners = np.empty(width, np.int32)
     low, right = np.empty(width), np.empty(width)
     line = np.empty(width * 3, np.float32)
-    for image in range(images.shape[0]):
-        _frame(images[image], framed)
+    for image in range(out.shape[0]):
         for y in range(height):
             _locate(y, dy[image, y], dx[image, y], alpha, height, corners, low, right)
-            _sample(framed.reshape(-1), width + 2, corners, low, right, line)
+            _sample(framed[image].reshape(-1), width + 2, corners, low, right, line)
             target = out[image, y].reshape(-1)
             for x in range(line.size):
                 value = min(line[x], np.float32(1)) * np.float32(255)
                 target[x] = np.uint8(np.int32(value))
-
-
-@kernel
-def _frame(image: NDArray[np.uint8], framed: Reals) -> None:
-    """Scale to 0..1 and repeat the edges once."""
-    height, size = image.shape[0], image.shape[1] * 3
-    for y in range(height):
-        source, target = image[y].reshape(size), framed[y + 1].reshape(size + 6)
-        for x in range(size):
-            target[3 + x] = np.float64(np.float32(source[x]) / np.float32(255))
-        for channel in range(3):
-            target[channel] = target[3 + channel]
-            target[size + 3 + channel] = target[size + channel]
-    framed[0], framed[height + 1] = framed[1], framed[height]
 
 
 @kernel
@@ -84,7 +69,12 @@ def _mirrored(position: float, length: int) -> float:
 
 @kernel
 def _sample(
-    framed: Reals, stride: int, corners: Indices, low: Reals, right: Reals, out: Values
+    framed: Reals,
+    stride: int,
+    corners: Indices,
+    low: Reals,
+    right: Reals,
+    out: NDArray[np.float32],
 ) -> None:
     for x in range(corners.size):
         above = framed[3 * np.int64(corners[x]) :]
@@ -99,108 +89,46 @@ def _sample(
             out[x * 3 + channel] = np.float32(total)
 
 
-# Glass: every pixel takes over a neighbour, one pixel after the other.
-
-
 @kernel
-def scale_bits(bits: NDArray[np.uint32], count: int, out: NDArray[np.uint8]) -> None:
-    """Uniform 32-bit integers onto 0..count-1, count at most 256."""
-    for i in range(bits.size):
-        out[i] = np.uint8((np.uint64(bits[i]) * np.uint64(count)) >> np.uint64(32))
-
-
-@kernel
-def scatter(images: NDArray[np.uint8], reach: int, choices: NDArray[np.uint8]) -> None:
-    """In place on `(n, h, w, 3)`, from the last pixel to the first, `choices.shape[1]` times.
+def scatter(pixels: NDArray[np.uint32], reach: int, choices: Bytes) -> None:
+    """Glass: every pixel of `(n, h, w)` takes over a neighbour, from the last one to the first.
 
     choices: `(n, rounds, h - 2 * reach, w - 2 * reach)`, the neighbour as
     (dy + reach) * 2 * reach + dx + reach with dy and dx in -reach..reach-1.
     """
-    height, width = images.shape[1], images.shape[2]
-    packed = np.empty(height * width, np.uint32)
-    offsets = _offsets(reach, width)
-    for image in range(images.shape[0]):
-        _pack(images[image], packed)
-        for turn in range(choices.shape[1]):
-            _one_round(packed, height, width, reach, offsets, choices[image, turn])
-        _unpack(packed, images[image])
-
-
-@kernel
-def _offsets(reach: int, width: int) -> NDArray[np.int64]:
-    side = 2 * reach
+    width, side = pixels.shape[2], 2 * reach
     offsets = np.empty(side * side, np.int64)
     for choice in range(side * side):
         offsets[choice] = (choice // side - reach) * width + choice % side - reach
-    return offsets
+    for image in range(pixels.shape[0]):
+        for turn in range(choices.shape[1]):
+            _one_round(pixels[image].reshape(-1), width, reach, offsets, choices[image, turn])
 
 
 @kernel
 def _one_round(
-    packed: NDArray[np.uint32],
-    height: int,
-    width: int,
-    reach: int,
-    offsets: NDArray[np.int64],
-    choices: NDArray[np.uint8],
+    pixels: NDArray[np.uint32], width: int, reach: int, offsets: NDArray[np.int64], choices: Bytes
 ) -> None:
-    for row in range(height - 2 * reach):
-        start = (height - reach - row) * width + width - reach
-        for column in range(width - 2 * reach):
+    for row in range(choices.shape[0]):
+        start = (choices.shape[0] + reach - row) * width + width - reach
+        for column in range(choices.shape[1]):
             pixel = start - column
-            packed[pixel] = packed[pixel + offsets[choices[row, column]]]
+            pixels[pixel] = pixels[pixel + offsets[choices[row, column]]]
 
 
 @kernel
-def _pack(image: NDArray[np.uint8], packed: NDArray[np.uint32]) -> None:
-    pixels = image.reshape(packed.size, 3)
-    for i in range(packed.size):
-        red, green, blue = np.uint32(pixels[i, 0]), np.uint32(pixels[i, 1]), np.uint32(pixels[i, 2])
-        packed[i] = red | (green << np.uint32(8)) | (blue << np.uint32(16))
+def slide_rows(images: Bytes, offsets: Reals, out: Bytes) -> None:
+    """out[i, y, x] = images[i, y, x + offsets[i, y]]; uint8 `(n, h, w, 3)`, offsets `(n, h)`.
 
-
-@kernel
-def _unpack(packed: NDArray[np.uint32], image: NDArray[np.uint8]) -> None:
-    pixels = image.reshape(packed.size, 3)
-    for i in range(packed.size):
-        pixels[i, 0] = np.uint8(packed[i])
-        pixels[i, 1] = np.uint8(packed[i] >> np.uint32(8))
-        pixels[i, 2] = np.uint8(packed[i] >> np.uint32(16))
-
-
-# Slide rows or columns by a fraction of a pixel: shears and translations, without a general warp.
-#
-# Every pixel of a line moves alike, so two neighbours are blended with weights that are fixed for the
-# line (15 bits, rounded). Borders are reflected about the edge of the last pixel, over and over.
-
-
-_ONE = 1 << 15
-_HALF = np.int32(1 << 14)
-_SHIFT = np.int32(15)
-
-
-@kernel
-def _weight(offset: float, whole: int) -> np.int32:
-    return np.int32(np.round((offset - whole) * _ONE))
-
-
-@kernel
-def _mirrored_line(place: int, length: int) -> int:
-    place %= 2 * length
-    return place if place < length else 2 * length - 1 - place
-
-
-@kernel
-def slide_rows(
-    images: NDArray[np.uint8], offsets: NDArray[np.float64], out: NDArray[np.uint8]
-) -> None:
-    """out[i, y, x] = images[i, y, x + offsets[i, y]]; uint8 `(n, h, w, 3)`, offsets `(n, h)`."""
+    Every pixel of a line moves alike: two neighbours are blended with weights that are fixed for
+    the line (15 bits, rounded). Borders are reflected about the last pixel's edge, over and over.
+    """
     width = images.shape[2]
     line = np.empty(3 * (width + 1), np.uint8)
     for i in range(images.shape[0]):
         for y in range(images.shape[1]):
             whole = int(np.floor(offsets[i, y]))
-            second = _weight(offsets[i, y], whole)
+            second = np.int32(np.round((offsets[i, y] - whole) * _ONE))
             first = np.int32(_ONE) - second
             place = whole % (2 * width)
             for x in range(width + 1):
@@ -209,56 +137,7 @@ def slide_rows(
                 line[3 * x] = images[i, y, source, 0]
                 line[3 * x + 1] = images[i, y, source, 1]
                 line[3 * x + 2] = images[i, y, source, 2]
-            target = out[i, y].reshape(-1)
-            behind = line[3:]
+            target, behind = out[i, y].reshape(-1), line[3:]
             for j in range(target.size):
                 blend = np.int32(line[j]) * first + np.int32(behind[j]) * second + _HALF
                 target[j] = np.uint8(blend >> _SHIFT)
-
-
-@kernel
-def move_rows(
-    images: NDArray[np.uint8], offsets: NDArray[np.float64], out: NDArray[np.uint8]
-) -> None:
-    """out[i, y] = images[i, y + offsets[i]], whole rows at a time; offsets `(n,)`."""
-    height = images.shape[1]
-    for i in range(images.shape[0]):
-        whole = int(np.floor(offsets[i]))
-        second = _weight(offsets[i], whole)
-        first = np.int32(_ONE) - second
-        for y in range(height):
-            above = images[i, _mirrored_line(y + whole, height)].reshape(-1)
-            below = images[i, _mirrored_line(y + whole + 1, height)].reshape(-1)
-            target = out[i, y].reshape(-1)
-            for j in range(target.size):
-                blend = np.int32(above[j]) * first + np.int32(below[j]) * second + _HALF
-                target[j] = np.uint8(blend >> _SHIFT)
-
-
-@kernel
-def slide_columns(
-    images: NDArray[np.uint8], offsets: NDArray[np.float64], out: NDArray[np.uint8]
-) -> None:
-    """out[i, y, x] = images[i, y + offsets[i, x], x]; uint8 `(n, h, w, 3)`, offsets `(n, w)`."""
-    height, width = images.shape[1], images.shape[2]
-    start = np.empty(width, np.int64)
-    weight = np.empty(width, np.int32)
-    for i in range(images.shape[0]):
-        for x in range(width):
-            whole = int(np.floor(offsets[i, x]))
-            weight[x] = _weight(offsets[i, x], whole)
-            start[x] = whole % (2 * height)
-        for y in range(height):
-            for x in range(width):
-                place = start[x] + y
-                place -= 2 * height if place >= 2 * height else 0
-                above = place if place < height else 2 * height - 1 - place
-                place += 1
-                place -= 2 * height if place >= 2 * height else 0
-                below = place if place < height else 2 * height - 1 - place
-                second = weight[x]
-                first = np.int32(_ONE) - second
-                for c in range(3):
-                    upper, lower = images[i, above, x, c], images[i, below, x, c]
-                    blend = np.int32(upper) * first + np.int32(lower) * second + _HALF
-                    out[i, y, x, c] = np.uint8(blend >> _SHIFT)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Pictures = NDArray[np.uint8]
 
-CONDITIONS = Path(__file__).parents[3] / "shared" / "data" / "training_set.npz"
+CELLS = Path(__file__).parents[3] / "shared" / "data" / "training_set.npz"
 
 
 def drawn(height: int, width: int) -> Pictures:
@@ -30,11 +30,11 @@ def drawn(height: int, width: int) -> Pictures:
     return clipped.astype(np.uint8)
 
 
-def conditions(count: int) -> Pictures:
-    """The first conditions of the challenge's set, without reading the rest; skips without the set."""
-    if not CONDITIONS.exists():
+def cells(count: int) -> Pictures:
+    """The first cells of the challenge's set, without reading the rest; skips without the set."""
+    if not CELLS.exists():
         pytest.skip("no ../shared/data/training_set.npz")
-    with zipfile.ZipFile(CONDITIONS) as archive, archive.open("images.npy") as file:
+    with zipfile.ZipFile(CELLS) as archive, archive.open("images.npy") as file:
         np.lib.format.read_magic(file)
         shape, _, _ = np.lib.format.read_array_header_1_0(file)
         data = file.read(count * int(np.prod(shape[1:])))

@@ -130,7 +130,7 @@ def test_training_pipelines() -> None:
 COMPILING = """
 import numpy as np
 from corruptions import corrupt
-from corruptions.compiling import announce_compiling
+from corruptions.kernels import announce_compiling
 announce_compiling(print)
 corrupt(np.zeros((1, 32, 32, 3), np.uint8), "shot_noise", 3)
 """

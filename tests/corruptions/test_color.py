@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from corruptions import color, corrupt
-from corruptions.registry import Images
-from corruptions.values import Operation
+from corruptions.registry import Images, Operation
 
 KERASCV = np.load(Path(__file__).with_name("kerascv_0_9_0.npz"))  # tools/kerascv_outputs.py
 COUNT = len(KERASCV["images"])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from corruptions import geometry
-from corruptions.registry import Images, get
+from corruptions.registry import Images, Operation, get
 from corruptions.streams import streams
-from corruptions.values import Operation
 
 KERASCV = np.load(Path(__file__).with_name("kerascv_0_9_0.npz"))  # tools/kerascv_outputs.py
 OPERATIONS: dict[str, Operation] = {

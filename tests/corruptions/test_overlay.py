@@ -66,7 +66,7 @@ def test_corner_strip_is_the_challenges() -> None:
 
 @pytest.mark.parametrize(("side", "left", "bottom"), [(32, 2, 2), (192, 12, 10)])
 def test_corner_strip_scales_with_the_side(side: int, left: int, bottom: int) -> None:
-    """Small images would lose half of the condition, large ones hardly anything."""
+    """Small images would lose half of the cell, large ones hardly anything."""
     dark = corrupt(flat(1, side), "corner_strip", 3)[0, :, :, 0] == 0
     assert dark[0].sum() == left
     assert dark[:, -1].sum() == bottom
@@ -74,7 +74,7 @@ def test_corner_strip_scales_with_the_side(side: int, left: int, bottom: int) ->
 
 @pytest.mark.parametrize("name", MASKS)
 def test_masks_cover_more_with_severity_but_never_everything(name: str) -> None:
-    """A severity would be too mild to notice, or leave nothing of the condition to see."""
+    """A severity would be too mild to notice, or leave nothing of the cell to see."""
     shares = [
         (corrupt(flat(40), name, severity) != 200).any(axis=3).mean() for severity in range(1, 6)
     ]

@@ -21,7 +21,7 @@ REAL = Path(__file__).parents[3] / "shared/data/training_set.npz"
 POLICIES = pytest.mark.parametrize("policy", [rand_augment, aug_mix])
 
 
-def conditions(count: int = 40, side: int = 48) -> Images:
+def cells(count: int = 40, side: int = 48) -> Images:
     """Dark discs on pale ground, with some texture."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:side, :side] - side / 2
@@ -35,7 +35,7 @@ def conditions(count: int = 40, side: int = 48) -> Images:
 @POLICIES
 def test_same_seed_same_bytes_whatever_the_batch(policy: Policy) -> None:
     """A benchmark would give other figures on other machines or batch sizes."""
-    images = conditions()
+    images = cells()
     whole = policy(images, seed=3)
     np.testing.assert_array_equal(policy(images[11:14], seed=3, ids=[11, 12, 13]), whole[11:14])
     np.testing.assert_array_equal(policy(images[::-1], seed=3, ids=range(39, -1, -1)), whole[::-1])
@@ -45,14 +45,14 @@ def test_same_seed_same_bytes_whatever_the_batch(policy: Policy) -> None:
 @POLICIES
 def test_every_image_draws_its_own_operations(policy: Policy) -> None:
     """One draw for the whole batch, as in Keras 3: a test set of 40 kinds would have one."""
-    same = np.repeat(conditions(1), 40, axis=0)
+    same = np.repeat(cells(1), 40, axis=0)
     assert len(np.unique(policy(same).reshape(40, -1), axis=0)) >= 38
 
 
 @POLICIES
 def test_registered_severity_3_is_the_default(policy: Policy) -> None:
     """`rand_augment:3` in a preset would be something else than rand_augment()."""
-    images = conditions()
+    images = cells()
     registered = corrupt(images, policy.__name__, 3, seed=9)
     np.testing.assert_array_equal(registered, policy(images, seed=9))
 
@@ -60,7 +60,7 @@ def test_registered_severity_3_is_the_default(policy: Policy) -> None:
 @POLICIES
 def test_input_is_left_alone(policy: Policy) -> None:
     """The user's data set would be damaged in memory."""
-    images = conditions(5)
+    images = cells(5)
     before = images.copy()
     policy(images)
     np.testing.assert_array_equal(images, before)
@@ -69,7 +69,7 @@ def test_input_is_left_alone(policy: Policy) -> None:
 @pytest.mark.parametrize("arguments", [{"n_ops": 0}, {"rate": 0.0}])
 def test_no_operations_no_change(arguments: dict[str, Any]) -> None:
     """Turning the policy off would not turn it off."""
-    images = conditions(5)
+    images = cells(5)
     np.testing.assert_array_equal(rand_augment(images, **arguments), images)
 
 
@@ -82,7 +82,7 @@ def test_named_arguments_are_the_defaults() -> None:
         "rate": 10 / 11,
         "operations": tuple(RAND_AUGMENT_MOVES),
     }
-    images = conditions(8)
+    images = cells(8)
     named = rand_augment(images, **asdict(RAND_AUGMENT["kerascv"]))
     np.testing.assert_array_equal(named, rand_augment(images))
     np.testing.assert_array_equal(aug_mix(images, **asdict(AUG_MIX["kerascv"])), aug_mix(images))
@@ -166,16 +166,14 @@ def test_wrong_arguments_are_named(
 ) -> None:
     """Users would get nonsense images or a traceback from the depths."""
     with pytest.raises(CorruptionError) as caught:
-        policy(conditions(2), **arguments)
+        policy(cells(2), **arguments)
     assert all(word in str(caught.value) for word in words)
 
 
 # KerasCV 0.9.0 itself on rows 0..399 of the same file: 79.5 (65.7) and 24.8 (16.6).
 @pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/data")
 @pytest.mark.parametrize(("policy", "mean", "median"), [(rand_augment, 79, 66), (aug_mix, 25, 17)])
-def test_as_strong_as_kerascv_on_real_conditions(
-    policy: Policy, mean: float, median: float
-) -> None:
+def test_as_strong_as_kerascv_on_real_cells(policy: Policy, mean: float, median: float) -> None:
     """The rehearsal would be easier or harder than the teams' own."""
     with np.load(REAL, allow_pickle=False) as data:
         images = data["images"][:1000]

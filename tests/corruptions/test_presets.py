@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+import corruptions
 from corruptions import CorruptionError, corrupt_condition
-from corruptions.chain import condition_revision, validate
+from corruptions.chain import condition_revision, contact_sheet, validate
 from corruptions.presets import LIBRARY, NAMES, Condition, Preset, Step, resolve
 from corruptions.registry import Images, get
-from corruptions.sheet import contact_sheet
 
 DOCS = Path(__file__).parents[2] / "docs/presets.md"
 EVERY = pytest.mark.parametrize("name", NAMES)
@@ -25,7 +25,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def conditions(count: int = 6, side: int = 96) -> Images:
+def cells(count: int = 6, side: int = 96) -> Images:
     """Dark discs on pale ground, with some texture."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:side, :side] - side / 2
@@ -55,7 +55,7 @@ def test_weights_sum_to_one_and_names_are_known(name: str) -> None:
 
 
 @EVERY
-def test_shipped_presets_use_the_table_for_conditions(name: str) -> None:
+def test_shipped_presets_use_the_table_for_cells(name: str) -> None:
     """Severities would be those of 224-pixel images: a step or two too hard for 96."""
     assert {condition.table for condition in resolve(name).conditions} == {"cells-96"}
 
@@ -112,7 +112,7 @@ def test_an2dl_puts_the_strip_before_randaugment() -> None:
 
 def test_presets_get_harder() -> None:
     """Light, medium and heavy would not mean what they say."""
-    images = conditions()
+    images = cells()
     light, medium, heavy = (_similarity(images, resolve(n)) for n in ("light", "medium", "heavy"))
     assert light > medium + 0.05
     assert medium > heavy + 0.05
@@ -166,11 +166,11 @@ pictures = "photos"
 [[family]]
 name = "blur"
 weight = 3
-cells = ["motion_blur:2", { chain = "defocus_blur:1", weight = 2, name = "out of focus" }]
+conditions = ["motion_blur:2", { chain = "defocus_blur:1", weight = 2, name = "out of focus" }]
 
 [[family]]
 name = "overlay"
-cells = [{ chain = "blend_convex:2", pictures = "other" }, "clean"]
+conditions = [{ chain = "blend_convex:2", pictures = "other" }, "clean"]
 """
 
 
@@ -192,6 +192,13 @@ def test_users_file_is_read(tmp_path: Path) -> None:
     assert preset.conditions[3].severity == 0
 
 
+def test_the_former_key_is_read(tmp_path: Path) -> None:
+    """A preset file written for the version before would no longer work."""
+    former = resolve(write(tmp_path, FULL.replace("conditions =", "cells =")))
+    assert former == resolve(write(tmp_path, FULL))
+    assert corruptions.corrupt_cell is corrupt_condition
+
+
 @pytest.mark.skipif(not DOCS.exists(), reason="needs the source tree")
 def test_the_example_in_the_docs_works(tmp_path: Path) -> None:
     """Users copy it first."""
@@ -202,7 +209,7 @@ def test_the_example_in_the_docs_works(tmp_path: Path) -> None:
     ] == pytest.approx([1 / 3])
 
 
-FAMILY = '[[family]]\nname = "a"\ncells = '
+FAMILY = '[[family]]\nname = "a"\nconditions = '
 
 
 @pytest.mark.parametrize(
@@ -216,17 +223,22 @@ FAMILY = '[[family]]\nname = "a"\ncells = '
         (f'draws = true\n{FAMILY}["fog:1"]', ["draws", "whole number", "True"]),
         (f'drawz = 4\n{FAMILY}["fog:1"]', ["drawz", "Did you mean 'draws'?"]),
         (f'table = 3\n{FAMILY}["fog:1"]', ["table", "text", "3"]),
-        ("[[family]]\ncells = ['fog:1']", ["family[1].name", "text", "nothing"]),
-        (FAMILY + "[]", ["family[1].cells", "at least one entry", "[]"]),
-        (FAMILY + "[3]", ["family[1].cells[1]", "a table", "3"]),
-        (FAMILY + '["fog"]', ["family[1].cells[1].chain", "name:severity", "'fog'"]),
-        (FAMILY + '["fog:6"]', ["cells[1]", "from 1 to 5", "'fog:6'"]),
-        (FAMILY + '["fog:1+"]', ["cells[1]", "''"]),
-        (FAMILY + '["fog:1", {weight = 2}]', ["cells[2].chain", "text", "nothing"]),
-        (FAMILY + '[{chain = "fog:1", weight = -1}]', ["cells[1].weight", "above 0", "-1"]),
-        (FAMILY + '[{chain = "fog:1", wait = 1}]', ["cells[1].wait", "Did you mean 'weight'?"]),
+        ("[[family]]\nconditions = ['fog:1']", ["family[1].name", "text", "nothing"]),
+        (FAMILY + "[]", ["family[1].conditions", "at least one entry", "[]"]),
+        (FAMILY + "[3]", ["family[1].conditions[1]", "a table", "3"]),
+        (FAMILY + '["fog"]', ["family[1].conditions[1].chain", "name:severity", "'fog'"]),
+        (FAMILY + '["fog:6"]', ["conditions[1]", "from 1 to 5", "'fog:6'"]),
+        (FAMILY + '["fog:1+"]', ["conditions[1]", "''"]),
+        (FAMILY + '["fog:1", {weight = 2}]', ["conditions[2].chain", "text", "nothing"]),
+        (FAMILY + '[{chain = "fog:1", weight = -1}]', ["conditions[1].weight", "above 0", "-1"]),
+        (
+            FAMILY + '[{chain = "fog:1", wait = 1}]',
+            ["conditions[1].wait", "Did you mean 'weight'?"],
+        ),
         (FAMILY + '[{chain = "fog:1", pictures = "p"}]', ["pictures", "blend_convex", "'p'"]),
         (FAMILY + '["fog:1", "fog:1"]', ["different names", "'fog:1'"]),
+        (FAMILY + '["fog:1"]\ncells = ["fog:2"]', ["family[1].cells", "not both", "'fog:2'"]),
+        (FAMILY.replace("conditions", "cells") + "[3]", ["family[1].cells[1]", "a table", "3"]),
     ],
 )
 def test_faults_in_a_file_are_named(text: str, words: list[str], tmp_path: Path) -> None:
@@ -286,7 +298,7 @@ def test_revisions_tell_conditions_apart() -> None:
 
 def test_contact_sheet_shows_clean_and_corrupted_rows() -> None:
     """The picture that users judge a preset by would be mislabelled or cut off."""
-    images, preset = conditions(3, 40), resolve("an2dl-2024")
+    images, preset = cells(3, 40), resolve("an2dl-2024")
     sheet = np.asarray(contact_sheet(images, preset, seed=2, columns=2))
     assert sheet.shape == ((len(preset.conditions) + 1) * 42, 230 + 2 * 42, 3)
     np.testing.assert_array_equal(sheet[:40, 230:270], images[0])
@@ -297,4 +309,4 @@ def test_contact_sheet_shows_clean_and_corrupted_rows() -> None:
 def test_contact_sheet_needs_images() -> None:
     """An empty file would end in a traceback."""
     with pytest.raises(CorruptionError, match="at least one image"):
-        contact_sheet(conditions(0), resolve("light"))
+        contact_sheet(cells(0), resolve("light"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corruptions.registry import get
-from tests.corruptions.drawn_pictures import Pictures, conditions, drawn
+from tests.corruptions.drawn_pictures import Pictures, cells, drawn
 from tests.corruptions.reference_draws import NAMES, record, reference
 
 # Largest difference in grey levels, and largest share of channel values that differ, over a set
@@ -21,7 +21,7 @@ MATCH: dict[str, tuple[int, float]] = {
     "shot_noise": EXACT,
     "impulse_noise": EXACT,
     "speckle_noise": (1, 5e-5),
-    # In flat areas the reference's own sum may fall just below a whole level; on conditions it is 4.5e-4.
+    # In flat areas the reference's own sum may fall just below a whole level; on cells 4.5e-4.
     "gaussian_blur": (1, 3e-2),
     "defocus_blur": (1, 4e-4),
     "glass_blur": EXACT,
@@ -73,9 +73,9 @@ def test_drawn_pictures(name: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_real_conditions(name: str) -> None:
-    """Figures on the challenge's own conditions would not be comparable."""
-    assert_match(name, conditions(6))
+def test_real_cells(name: str) -> None:
+    """Figures on the challenge's own cells would not be comparable."""
+    assert_match(name, cells(6))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,9 +86,9 @@ def test_large_pictures(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_many_conditions(name: str) -> None:
-    """A rare difference would stay unseen on a few conditions."""
-    assert_match(name, conditions(100))
+def test_many_cells(name: str) -> None:
+    """A rare difference would stay unseen on a few cells."""
+    assert_match(name, cells(100))
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3])

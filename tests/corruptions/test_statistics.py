@@ -16,7 +16,7 @@ from tests.corruptions.drawn_pictures import drawn
 NOISES = ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise")
 SPATIAL = ("glass_blur", "motion_blur", "snow", "frost", "fog", "spatter", "elastic_transform")
 LEVELS = (0, 3, 40, 128, 200, 254)
-FEWEST = 20  # expected counts in a condition of a chi-square test
+FEWEST = 20  # expected counts in a cell of a chi-square test
 # Seeds are fixed, so a test passes always or never; 1e-4 over some 100 tests is no lucky draw.
 SMALLEST_P = 1e-4
 

@@ -15,13 +15,13 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from codabench_rehearsal.images import synthetic
 from corruptions import CorruptionError
+from corruptions import variants as tiny
 from corruptions.registry import ALIASES, Images, all_operators, corrupt, get, names, run, tables
 from corruptions.streams import streams
-from corruptions.tables import tiny
 from tests.corruptions.drawn_pictures import drawn
 from tests.corruptions.reference_draws import NAMES
 
-CONDITIONS = synthetic(12, seed=3).images
+CELLS = synthetic(12, seed=3).images
 PICTURES = drawn(64, 64)
 
 CONTENTS = {
@@ -122,9 +122,9 @@ STEADY = [
 @pytest.mark.parametrize(("table", "name"), STEADY)
 def test_severity_grows(table: str, name: str) -> None:
     """Else severity 5 would be easier than severity 1."""
-    before = CONDITIONS.astype(int)
+    before = CELLS.astype(int)
     changes = [
-        np.abs(corrupt(CONDITIONS, name, severity, table=table) - before).mean()
+        np.abs(corrupt(CELLS, name, severity, table=table) - before).mean()
         for severity in range(1, 6)
     ]
     grows = op.le if name == "stain_deposit" else op.lt  # its severities 3 and 4 are the same
@@ -145,25 +145,25 @@ def test_severity_grows(table: str, name: str) -> None:
 def test_what_a_table_lacks_is_said(name: str, table: str, words: list[str]) -> None:
     """Else a user would not learn which table to take."""
     with pytest.raises(CorruptionError) as caught:
-        corrupt(CONDITIONS, name, 3, table=table)
+        corrupt(CELLS, name, 3, table=table)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_the_reference_has_its_own_table_only() -> None:
     """Else its numbers would be taken for another table's."""
     with pytest.raises(CorruptionError, match="own table only"):
-        corrupt(CONDITIONS, "fog", 3, table="tiny", engine="reference")
+        corrupt(CELLS, "fog", 3, table="tiny", engine="reference")
 
 
-def test_conditions_96_prefers_pcam() -> None:
+def test_cells_96_prefers_pcam() -> None:
     """Else presets would use numbers made for 64 pixels where there are some for 96."""
     homes = {name: get(name, "cells-96").table for name in names("cells-96")}
     assert {name for name, home in homes.items() if home == "pcam"} == CONTENTS["pcam"]
     assert {name for name, home in homes.items() if home == "tiny"} == (
         CONTENTS["tiny"] - CONTENTS["pcam"]
     )
-    same = corrupt(CONDITIONS, "motion_blur", 2, seed=4, table="pcam")
-    assert np.array_equal(corrupt(CONDITIONS, "motion_blur", 2, seed=4, table="cells-96"), same)
+    same = corrupt(CELLS, "motion_blur", 2, seed=4, table="pcam")
+    assert np.array_equal(corrupt(CELLS, "motion_blur", 2, seed=4, table="cells-96"), same)
 
 
 @pytest.mark.parametrize("table", ["tiny", "pcam", "medmnist-blood"])
@@ -313,7 +313,7 @@ def test_deposits_keep_their_distance() -> None:
 
 
 def test_bubbles_are_as_opaque_as_said() -> None:
-    """Else they would hide more or less of the condition than MedMNIST-C's."""
+    """Else they would hide more or less of the cell than MedMNIST-C's."""
     black = np.zeros((20, 96, 96, 3), np.uint8)
     found = corrupt(black, "bubble", 3, table="medmnist-blood")
     assert set(np.unique(found)) == {0, 100, 130}

@@ -1,9 +1,10 @@
 """What the door lets in: images, ids, seeds and severities, checked.
 
-The operators know RGB images of at least 32 pixels a side. Grey ones are given three equal channels,
-smaller ones mirrored borders (`prepared`); afterwards the borders are cut off and the luma is taken
-(`restored`). So a change of hue leaves a grey image as it is, added saturation or a tint becomes a
-change of brightness, and noise that is drawn for each channel is averaged by the luma's weights.
+The operators know RGB images of at least 32 pixels a side. Grey ones are given three equal
+channels, smaller ones mirrored borders (`prepared`); afterwards the borders are cut off and the
+luma is taken (`restored`). So a change of hue leaves a grey image as it is, added saturation or a
+tint becomes a change of brightness, and noise that is drawn for each channel is averaged by the
+luma's weights.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from codabench_rehearsal.console.errors import CorruptionError
 
 SMALLEST_SIDE = 32
 
-_Images = NDArray[np.uint8]
+Images = NDArray[np.uint8]
+Ids = NDArray[np.int64] | Sequence[int] | None  # one integer an image; 0..n-1 where there are none
 
 
-def check_images(images: _Images) -> _Images:
+def check_images(images: Images) -> Images:
     """The images themselves: uint8 `(n, h, w, 3)`, or grey `(n, h, w, 1)` or `(n, h, w)`."""
     if not isinstance(images, np.ndarray):
         raise CorruptionError(f"Images must be a numpy array, not {type(images).__name__}.")
@@ -29,22 +31,16 @@ def check_images(images: _Images) -> _Images:
             f"Images must be uint8 (0..255), not {images.dtype}. "
             "For floats in 0..1: (images * 255).round().astype('uint8')."
         )
-    _check_shape(images.shape)
+    colored = images.shape[-1:] in ((1,), (3,))
+    if images.ndim != (4 if colored else 3):
+        advice = " For a single image: image[None]." if images.ndim in (2, 3) else ""
+        raise CorruptionError(
+            "Images must have shape (n, h, w, 3), or (n, h, w, 1) or (n, h, w) for grey ones, "
+            f"not {images.shape}.{advice}"
+        )
     if 0 in images.shape[1:3]:
         raise CorruptionError(f"Images must have pixels, not shape {images.shape}.")
     return images
-
-
-def _check_shape(shape: tuple[int, ...]) -> None:
-    advice = ""
-    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3)):
-        advice = " For a single image: image[None]."
-    elif len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)):
-        return
-    raise CorruptionError(
-        "Images must have shape (n, h, w, 3), or (n, h, w, 1) or (n, h, w) for grey ones, "
-        f"not {shape}.{advice}"
-    )
 
 
 def check_severity(severity: int) -> int:
@@ -62,7 +58,7 @@ def check_seed(seed: int) -> None:
         raise CorruptionError(f"The seed must be an integer, not {seed!r}.")
 
 
-def check_ids(ids: NDArray[np.int64] | Sequence[int] | None, count: int) -> NDArray[np.int64]:
+def check_ids(ids: Ids, count: int) -> NDArray[np.int64]:
     """One integer an image, 0..count-1 where none are given; int64 `(count,)`."""
     if ids is None:
         return np.arange(count, dtype=np.int64)
@@ -80,39 +76,30 @@ def is_ready(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and shape[3] == 3 and min(shape[1:3]) >= SMALLEST_SIDE
 
 
-def prepared(images: _Images) -> _Images:
+def prepared(images: Images) -> Images:
     """RGB `(n, h, w, 3)`, at least 32 pixels a side: grey three times over, borders mirrored."""
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.shape[3] == 1:
-        images = np.repeat(images, 3, axis=3)
+    if is_ready(images.shape):
+        return images
+    if images.ndim == 3 or images.shape[3] == 1:
+        images = np.repeat(images.reshape((*images.shape[:3], 1)), 3, axis=3)
     borders = [_borders(side) for side in images.shape[1:3]]
-    if any(sum(border) for border in borders):
-        images = np.pad(images, [(0, 0), *borders, (0, 0)], mode="reflect")
-    return images
+    return np.pad(images, [(0, 0), *borders, (0, 0)], mode="reflect")
 
 
-def restored(images: _Images, shape: tuple[int, ...]) -> _Images:
-    """Undo `prepared` for images given in this shape: borders cut off, grey where grey was given."""
+def restored(images: Images, shape: tuple[int, ...]) -> Images:
+    """Undo `prepared` for images given in this shape: borders cut off, grey where it was given."""
     (top, _), (left, _) = (_borders(side) for side in shape[1:3])
     images = images[:, top : top + shape[1], left : left + shape[2]]
     if len(shape) == 4 and shape[3] == 3:
         return images
-    return _luma(images).reshape((len(images), *shape[1:]))
+    from corruptions.kernels import cv2  # here: RGB images do not need it
+
+    grey = np.empty((len(images), *shape[1:3]), np.uint8)
+    for image, target in zip(images, grey, strict=True):
+        target[:] = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return grey.reshape((len(images), *shape[1:]))
 
 
 def _borders(side: int) -> tuple[int, int]:
     missing = max(SMALLEST_SIDE - side, 0)
     return missing // 2, missing - missing // 2
-
-
-def _luma(images: _Images) -> _Images:
-    """Grey `(n, h, w)` (OpenCV's COLOR_RGB2GRAY)."""
-    from corruptions._cv import cv2  # here: RGB images do not need it
-
-    count, height, width, _ = images.shape
-    if not count:
-        return images[..., 0]
-    rows = np.ascontiguousarray(images).reshape(count * height, width, 3)
-    grey = np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY), np.uint8)
-    return grey.reshape(count, height, width)

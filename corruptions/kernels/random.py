@@ -1,94 +1,25 @@
-"""Noise on flat arrays of channel values."""
+"""Random numbers from counters: 64 bits, and normals out of them.
+
+The i-th number of a stream is SplitMix64's finaliser of `key + i * golden`: a bijection on 64-bit
+integers (Steele, Lea, Flood, OOPSLA 2014). What the streams are for stands in `streams.py`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels.compiled import kernel
-
-_WHITE = np.float32(255)
-_BLACK = np.float32(0)
-_LOW_16 = np.uint32(0xFFFF)
-_8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
-
-
-@kernel
-def add(
-    images: NDArray[np.uint8], noise: NDArray[np.float32], scale: np.float32, out: NDArray[np.uint8]
-) -> None:
-    """Value + scale * noise, clipped, then truncated."""
-    for i in range(images.size):
-        value = np.float32(images[i]) + noise[i] * scale
-        out[i] = np.uint8(np.int32(min(max(value, _BLACK), _WHITE)))
-
-
-@kernel
-def multiply(
-    images: NDArray[np.uint8], noise: NDArray[np.float32], scale: np.float32, out: NDArray[np.uint8]
-) -> None:
-    """Value * (1 + scale * noise), clipped, then truncated."""
-    for i in range(images.size):
-        value = np.float32(images[i])
-        value = value + value * (noise[i] * scale)
-        out[i] = np.uint8(np.int32(min(max(value, _BLACK), _WHITE)))
-
-
-@kernel
-def replace(
-    images: NDArray[np.uint8], bits: NDArray[np.uint32], limit: np.uint32, out: NDArray[np.uint8]
-) -> None:
-    """Bits below the limit replace a value: by 255 where the lowest bit is set, else by 0."""
-    for i in range(images.size):
-        white = np.uint8(255) if bits[i] & np.uint32(1) else np.uint8(0)
-        out[i] = white if bits[i] < limit else images[i]
-
-
-@kernel
-def look_up_quantile(
-    images: NDArray[np.uint8],
-    bits: NDArray[np.uint32],
-    guide: NDArray[np.uint32],
-    bounds: NDArray[np.uint32],
-    out: NDArray[np.uint8],
-) -> None:
-    """The quantile of each value's own distribution over grey levels.
-
-    bounds: `(256, 256)`, P(level <= column) of each row's distribution, times 2**24.
-    guide: `(256, 256)` by the quantile's top 8 bits: level below << 24 | level above << 16 | the
-    next 16 bits' share that is below. Level above < level below: several bounds fall in between.
-    """
-    for i in range(images.size):
-        grey = np.int64(images[i])
-        entry = guide[grey, np.int64(bits[i] >> _24)]
-        below = entry >> _24
-        above = (entry >> _16) & np.uint32(255)
-        if above < below:
-            level = np.int64(above)
-            while bounds[grey, level] <= bits[i] >> _8:
-                level += 1
-            out[i] = np.uint8(level)
-        else:
-            share = (bits[i] >> _8) & _LOW_16
-            out[i] = np.uint8(below if share < (entry & _LOW_16) else above)
-
-
-# Random numbers from counters: 64 bits, and pairs of normals out of them.
-#
-# The i-th number of a stream is SplitMix64's finaliser of `key + i * golden` (see `streams.py`).
-
+from corruptions.kernels import kernel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _27, _30, _31, _32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
 _LOW_30 = np.uint32(0x3FFFFFFF)
 _BIT_30, _BIT_31 = np.uint32(1 << 30), np.uint32(1 << 31)
 _ONE_SHIFT, _9 = np.uint32(1), np.uint32(9)
 _HALF = np.float32(0.5)
-_UNIT_23 = np.float32(2.0**-23)
-_UNIT_31 = np.float32(2.0**-31)
+_UNIT_23, _UNIT_31 = np.float32(2.0**-23), np.float32(2.0**-31)
 _EIGHTH_TURN = np.float32(np.pi / 2 * 2.0**-30)  # 30 bits onto a quarter of the circle
 _QUARTER_PI = np.float32(np.pi / 4)
 _ROOT_HALF_BITS = np.int32(np.float32(np.sqrt(0.5)).view(np.int32))
@@ -101,6 +32,13 @@ def _mix(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> _30)) * _MIX_1
     value = (value ^ (value >> _27)) * _MIX_2
     return value ^ (value >> _31)
+
+
+@kernel
+def mix_keys(base: np.uint64, ids: NDArray[np.uint64], keys: NDArray[np.uint64]) -> None:
+    """The key of every id's stream under a base that says what the streams are for."""
+    for i in range(ids.size):
+        keys[i] = _mix(base + _mix(ids[i] * _GOLDEN))
 
 
 @kernel

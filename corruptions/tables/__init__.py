@@ -1,1 +1,0 @@
-"""Severity tables by name, beside the default one: operators with other numbers, and their variants."""
