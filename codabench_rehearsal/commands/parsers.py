@@ -17,7 +17,7 @@ from codabench_rehearsal.console.words import cleaned, shown
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import Python, chosen_python
 from evaluator.options import NO_STORE
-from evaluator.report.history import SHORT, label
+from evaluator.report.history_text import SHORT, label
 from evaluator.store.file import find_store
 from evaluator.store.store import Store, Submission
 from submission.archive import sha256_of

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.ask import Sheet
+from evaluator.comparison.comparison import Comparison, Pair, Standing
 from evaluator.comparison.paired import (
     Contrast,
-    Difference,
     Floats,
     Side,
     judged_together,
@@ -28,64 +28,8 @@ from evaluator.comparison.paired import (
 )
 from evaluator.estimate.gaussians import one_thread
 from evaluator.metrics import answer_weights, resamples
-from evaluator.report.result import Score
 
 _SHA_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One submission: its accuracies, and gap: the benchmark's held against the clean images'."""
-
-    name: str
-    sha256: str
-    clean: Score
-    benchmark: Score
-    gap: Difference
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A submission held against the first one; a change above 0: it is better."""
-
-    base: str
-    name: str
-    benchmark: Difference
-    clean: Difference
-    families: tuple[Difference, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` found.
-
-    images: base images. answers: of each submission. notes: sentences that qualify the figures.
-    """
-
-    preset: str
-    data: str
-    seed: int
-    images: int
-    answers: int
-    standings: tuple[Standing, ...]
-    pairs: tuple[Pair, ...]
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """The comparison as JSON (docs/comparing.md)."""
-        from evaluator.comparison.text import to_json
-
-        return to_json(self)
-
-    def __str__(self) -> str:
-        from evaluator.comparison.text import to_text
-
-        return to_text(self)
-
-    def _repr_html_(self) -> str:
-        from evaluator.comparison.text import to_html
-
-        return to_html(self)
 
 
 @dataclass(frozen=True, eq=False)

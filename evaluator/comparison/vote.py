@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, percent, quoted
 from evaluator.ask import Sheet
-from evaluator.comparison.compare import Pair, check_same, compare, titles
+from evaluator.comparison.compare import check_same, compare, titles
+from evaluator.comparison.comparison import Pair, difference_document, sentence
 from evaluator.comparison.paired import Floats
-from evaluator.comparison.text import difference_document, score_document, sentence
 from evaluator.estimate.gaussians import one_thread
 from evaluator.metrics import answer_weights
 from evaluator.plan import Questions, Stream
+from evaluator.report.report import score_document
 from evaluator.report.result import Score
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from codabench_rehearsal.sandbox.ingest import Block, Outcome
 from evaluator.ask import Rehearsal
 from evaluator.options import Options
 from evaluator.plan import Plan, Round, secret_order
-from evaluator.report.result import Source
+from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from evaluator.store.store import AnswerKey, Store
 from submission.archive import Archive

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from corruptions.presets import Condition, Step
-from evaluator.report.result import Report
+from evaluator.report.report import Report
 from tests.evaluator import pages
 
 FORTY = "a class name of exactly forty characters"

@@ -13,7 +13,8 @@ from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError, UserError
-from evaluator.comparison.compare import Comparison, compare
+from evaluator.comparison.compare import compare
+from evaluator.comparison.comparison import Comparison
 from evaluator.comparison.forest import check_plot, save_plot
 from tests.evaluator.browser import WIDE, font_files
 from tests.evaluator.sheets import careless, drawn

@@ -8,12 +8,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+from evaluator.figures.figures import FIGURES, figure
+from evaluator.report.colors import LIGHT_HEAT, heat_step
 from matplotlib.colors import to_hex
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.figures.figures import FIGURES, figure
-from evaluator.report.colors import LIGHT_HEAT, heat_step
 from evaluator.tallies import grid
 from tests.evaluator import pages
 

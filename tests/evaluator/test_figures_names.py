@@ -9,6 +9,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from evaluator.figures.figures import FIGURES, figure
+from evaluator.figures.style import WIDE_FONTS
 from matplotlib import rc_context
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,8 +19,6 @@ from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from evaluator.figures.figures import FIGURES, figure
-from evaluator.figures.style import WIDE_FONTS
 from tests.evaluator.browser import FAMILIES, WIDE, font_files
 from tests.evaluator.named_reports import REPORTS
 

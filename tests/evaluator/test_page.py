@@ -23,7 +23,7 @@ from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
 from evaluator.report.page import to_html, to_page
 from evaluator.report.past_scores import bias, places
-from evaluator.report.result import Report
+from evaluator.report.report import Report
 from evaluator.report.terminal import FIRST_LINES
 from evaluator.tallies import curves, grid
 from tests.evaluator import pages

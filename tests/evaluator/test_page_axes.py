@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from evaluator.report.axes import Scale, around, log_odds, share_text
 from hypothesis import given
 from hypothesis import strategies as st
-
-from evaluator.report.axes import Scale, around, log_odds, share_text
 
 SHARES = st.floats(0, 1)
 

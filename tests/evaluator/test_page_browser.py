@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from evaluator.report.colors import DARK, LIGHT
 from PIL import Image
 
-from evaluator.report.colors import DARK, LIGHT
 from evaluator.report.page import to_html, to_page
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium

@@ -7,7 +7,6 @@ from importlib.resources import files
 from itertools import pairwise
 
 import pytest
-
 from evaluator.report.colors import (
     DARK,
     DARK_HEAT,

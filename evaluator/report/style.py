@@ -1,4 +1,4 @@
-"""The colours of the page and of the figures, in a light and a dark scheme.
+"""Colours and style sheets of the page, of a notebook's output, and of figures that stand alone.
 
 Blue and orange stay apart for every common colour blindness, and shapes repeat what they say. The
 steps of the heat maps run in luminance alone, so they read in grey too. A test keeps the contrasts.
@@ -6,8 +6,12 @@ steps of the heat maps run in luminance alone, so they read in grey too. A test 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from importlib.resources import files
 from types import MappingProxyType
+
+from evaluator.report.markup import RawMarkup, Tag, tag
 
 Palette = Mapping[str, str]
 
@@ -44,6 +48,14 @@ DARK: Palette = MappingProxyType(
         "good": "#6fd08f",
     }
 )
+# What notebooks set around an output in a dark theme: JupyterLab and nbconvert, VS Code, Colab.
+_DARK_NOTEBOOKS = (
+    '[data-jp-theme-light="false"]',
+    "body.vscode-dark",
+    "body.vscode-high-contrast",
+    'html[theme="dark"]',
+    '[data-theme="dark"]',
+)
 # From the worst step to the best: (fill, text on it).
 LIGHT_HEAT = (
     ("#561848", "#ffffff"),
@@ -79,30 +91,52 @@ def error_step(share: float) -> int:
     return heat_step(1 - 2 * share)
 
 
-def variables(palette: Palette, heat: tuple[tuple[str, str], ...]) -> str:
-    """A scheme as CSS custom properties."""
+def page_style() -> Tag:
+    """For a page of its own: the reader's system chooses the scheme; paper is light."""
+    dark = f"@media screen and (prefers-color-scheme: dark){{.rehearsal{{{_DARK}}}}}"
+    own = ":root{color-scheme:light dark}body{margin:0}.rehearsal{min-height:100vh}"
+    return _style(own, f".rehearsal{{{_LIGHT}}}", dark, _rules())
+
+
+def notebook_style() -> Tag:
+    """For an output: the notebook's theme chooses, which need not be the system's."""
+    themes = ",".join(f"{name} .rehearsal" for name in _DARK_NOTEBOOKS)
+    dark = f"@media screen{{{themes}{{{_DARK}}}}}"
+    return _style(f".rehearsal{{{_LIGHT}}}", dark, _rules())
+
+
+def figure_style() -> Tag:
+    """For drawings inside `.rehearsal-figure`: the page's rules for them, in the light colours."""
+    colours = dict(said.split(":") for said in _LIGHT.split(";"))
+    rules = (
+        rule.replace(".rehearsal ", ".rehearsal-figure ")
+        for rule in _rules().splitlines()
+        if rule.startswith((".rehearsal svg ", ".rehearsal .heat"))
+    )
+    return _style(
+        *(re.sub(r"var\(([\w-]+)\)", lambda var: colours[var[1]], rule) for rule in rules)
+    )
+
+
+def _style(*rules: str) -> Tag:
+    return tag("style", RawMarkup("\n".join(rules)))
+
+
+def _variables(palette: Palette, heat: tuple[tuple[str, str], ...]) -> str:
     said = [f"--{name}:{value}" for name, value in palette.items()]
     for step, (fill, ink) in enumerate(heat):
         said += [f"--heat{step}:{fill}", f"--on{step}:{ink}"]
     return ";".join(said)
 
 
-def heat_rules() -> str:
-    """The classes of the heat maps' steps."""
-    return "\n".join(
+_LIGHT, _DARK = _variables(LIGHT, LIGHT_HEAT), _variables(DARK, DARK_HEAT)
+
+
+def _rules() -> str:
+    """The style sheet, and the heat maps' steps."""
+    heat = (
         f".rehearsal .heat{step}{{fill:var(--heat{step});background:var(--heat{step})}}"
         f".rehearsal .on{step}{{fill:var(--on{step})}}"
         for step in range(len(STEPS) + 1)
     )
-
-
-def contrast(one: str, other: str) -> float:
-    """WCAG's contrast ratio of two colours `#rrggbb`, 1..21."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (files("evaluator.report") / "page.css").read_text(encoding="utf-8") + "\n".join(heat)
