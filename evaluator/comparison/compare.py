@@ -26,7 +26,7 @@ from evaluator.comparison.paired import (
     measure,
     side_scores,
 )
-from evaluator.estimate.gaussians import one_thread
+from evaluator.estimate.numerics import one_thread
 from evaluator.metrics import answer_weights, resamples
 
 _SHA_SHOWN = 8

@@ -1,11 +1,17 @@
-"""What an estimate is made from, and what is refused."""
+"""What an estimate is made from, what is refused, and the same as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.estimate.numerics import Floats
+from evaluator.estimate.shift_matching import Scored, Wanted
 
 MOST_DECIMALS = 12
 MATCHING = 4  # past scores from which the shift is matched
@@ -61,7 +67,12 @@ def check_past(
     library: Sequence[LibraryCondition], past: Sequence[PastScore], target: Target
 ) -> None:
     """Raises `EvaluationError` for anything that cannot be estimated from."""
-    _check_library(library)
+    if not library:
+        raise EvaluationError("Expected a library of at least one condition, received none.")
+    counts = Counter(condition.name for condition in library)
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
     _check_shown(target.decimals, target.hidden, "the score to predict")
     for score in past:
         check_figures(score.figures, library)
@@ -70,40 +81,47 @@ def check_past(
         _check_shown(score.decimals, score.hidden, where)
 
 
-def _check_library(library: Sequence[LibraryCondition]) -> None:
-    if not library:
-        raise EvaluationError("Expected a library of at least one condition, received none.")
-    names = [condition.name for condition in library]
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
-
-
 def check_figures(figures: Figures, library: Sequence[LibraryCondition]) -> None:
     """Raises `EvaluationError` for local figures that cannot be estimated from."""
-    _check_length(figures.accuracies, "accuracies", figures, library)
-    for condition, accuracy in zip(library, figures.accuracies, strict=True):
-        _check_share(accuracy, f"{figures.name!r} on {condition.name!r}", "Evaluate it again.")
-    if figures.images is None:
-        return
-    _check_length(figures.images, "numbers of images", figures, library)
-    for condition, images in zip(library, figures.images, strict=True):
-        if images < 1:
+    name, images = figures.name, figures.images
+    for values, what in ((figures.accuracies, "accuracies"), (images, "numbers of images")):
+        if values is not None and len(values) != len(library):
             raise EvaluationError(
-                f"{figures.name!r} on {condition.name!r}: expected 1 image or more, received {images}. "
+                f"{name!r}: expected {len(library)} {what}, one for each condition of the library, "
+                f"received {len(values)}. Evaluate it on the same library."
+            )
+    for condition, accuracy in zip(library, figures.accuracies, strict=True):
+        _check_share(accuracy, f"{name!r} on {condition.name!r}", "Evaluate it again.")
+    for condition, count in zip(library, images or (), strict=False):
+        if count < 1:
+            raise EvaluationError(
+                f"{name!r} on {condition.name!r}: expected 1 image or more, received {count}. "
                 "Evaluate every condition before estimating."
             )
 
 
-def _check_length(
-    values: Iterable[float], what: str, figures: Figures, library: Sequence[LibraryCondition]
-) -> None:
-    received = len(tuple(values))
-    if received != len(library):
-        raise EvaluationError(
-            f"{figures.name!r}: expected {len(library)} {what}, one for each condition of the library, "
-            f"received {received}. Evaluate it on the same library."
-        )
+def as_scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
+    """Past scores as arrays, on so many conditions."""
+    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
+    shown = np.array([score.value for score in used], float)
+    scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
+    rounding = np.array([_rounding(score.decimals) for score in used])
+    return Scored(
+        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
+        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
+        scores,
+        scores * (1 - scores) / sizes + rounding,
+    )
+
+
+def as_wanted(figures: Figures, aim: Target) -> Wanted:
+    """The submission to predict as arrays."""
+    return Wanted(
+        np.array(figures.accuracies, float),
+        _local_variance(figures),
+        aim.hidden or ASSUMED_HIDDEN_IMAGES,
+        _rounding(aim.decimals),
+    )
 
 
 def _check_share(value: float, where: str, advice: str) -> None:
@@ -121,3 +139,18 @@ def _check_shown(decimals: int | None, hidden: int | None, where: str) -> None:
             f"{where}: expected a hidden set of 1 image or more, received {hidden}. "
             "Leave it out if it is not known."
         )
+
+
+def _local_variance(figures: Figures) -> Floats:
+    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
+    accuracies = np.asarray(figures.accuracies, float)
+    if figures.images is None:
+        return np.zeros_like(accuracies)
+    images = np.asarray(figures.images, float)
+    shrunk = (accuracies * images + 0.5) / (images + 1)
+    return np.asarray(shrunk * (1 - shrunk) / images)
+
+
+def _rounding(decimals: int | None) -> float:
+    """Variance of rounding: uniform over the last digit shown."""
+    return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)

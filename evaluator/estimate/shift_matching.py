@@ -1,14 +1,14 @@
 """The hidden set as an unknown mixture of the benchmark's conditions: Gaussian, in closed form.
 
-A mixture has weights w over the conditions, with mean w0 (equal for every family) and the covariance of
-Dirichlet draws at three levels: families, severities, conditions. A model with accuracies a has the
-hidden score a'w, so two models' scores vary together as a'Sb: models that are good and bad at the
-same things move together. On the logit scale come an offset shared by all models; damage unlike
-any condition, on which a model does as its logit accuracies, in a random combination, say; a deviation
-of each model's own; and sampling noise.
-Conditioned on the past scores this gives the new one. How strong all these are is averaged over a
-small grid, weighted by how well each choice explains the past scores. At last the prediction goes
-half of the way to that of least squares on the simplex, which keeps weights from going below zero.
+A mixture has weights w over the conditions, with mean w0 (equal for every family) and the
+covariance of Dirichlet draws at three levels: families, severities, conditions. A model with
+accuracies a has the hidden score a'w, so two models' scores vary together as a'Sb: models that are
+good and bad at the same things move together. On the logit scale come an offset shared by all
+models; damage unlike any condition, on which a model does as its logit accuracies, in a random
+combination, say; a deviation of each model's own; and sampling noise. Conditioned on the past
+scores this gives the new one. How strong all these are is averaged over a small grid, weighted by
+how well each choice explains the past scores. At last the prediction goes half of the way to that
+of least squares on the simplex, which keeps weights from going below zero.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.estimate.conditioning import Dense, Evidence, Inverse, LowRank
-from evaluator.estimate.gaussians import Gaussians, expit, logit, shares
+from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, Inverse, LowRank
+from evaluator.estimate.numerics import Floats, expit, logit, shares
 
-Floats = NDArray[np.float64]
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex
 STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
@@ -33,14 +32,14 @@ STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One way to group the conditions. members: `(C, groups)`, each condition's share of its group."""
+    """One way to group conditions. members: `(C, groups)`, each condition's share of its group."""
 
     members: Floats
     shares: Floats  # each group's share of the whole
 
     @cached_property
     def matrix(self) -> Floats:
-        """Covariance of the conditions' weights, `(C, C)`, if the shares are one draw of a very wide Dirichlet."""
+        """Covariance of the weights, `(C, C)`, if the shares are of a very wide Dirichlet."""
         whole = self.members @ self.shares
         return np.asarray((self.members * self.shares) @ self.members.T - np.outer(whole, whole))
 
@@ -51,7 +50,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Prior:
-    """The mixtures to expect. mean: weights `(C,)`, sums to 1. levels: family, severity, condition."""
+    """The mixtures to expect. mean: `(C,)`, sums to 1. levels: family, severity, condition."""
 
     mean: Floats
     levels: tuple[Level, ...]
@@ -158,8 +157,8 @@ class _Logits:
     """k models' logit scores as far as they are known before any mixture is.
 
     centre: `(k,)`, under the mean mixture. slopes: `(k, C)`, how the logit score moves with a
-    condition's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the mean
-    weights. local: `(G, k)`, variance through finite local images.
+    condition's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the
+    mean weights. local: `(G, k)`, variance through finite local images.
     """
 
     centre: Floats
@@ -182,7 +181,7 @@ class _Logits:
         return cls(centre, slopes, profile, np.asarray(local))
 
     def covariances(self, other: _Logits, prior: Prior) -> Floats:
-        """With another's logit scores, `(5, k, other k)`, each before its strength; own not among them."""
+        """With another's logit scores, `(5, k, other k)`, each before its strength; without own."""
         levels = [self.slopes @ level.matrix @ other.slopes.T for level in prior.levels]
         profile = self.profile @ other.profile.T
         return np.stack([*levels, np.ones_like(profile), profile])
@@ -191,8 +190,8 @@ class _Logits:
 class Matching:
     """The past scores, conditioned upon once; then `match` predicts any submission from them.
 
-    With more scores than unknowns (two a condition, and the offset) it works with the unknowns, which
-    gives the same in less time and memory.
+    With more scores than unknowns (two a condition, and the offset) it works with the unknowns,
+    which gives the same in less time and memory.
     """
 
     def __init__(self, scored: Scored, prior: Prior, strengths: Strengths) -> None:
@@ -275,7 +274,7 @@ class Matching:
 
     @cached_property
     def left_out(self) -> tuple[Gaussians, ...]:
-        """Each past score predicted from the others, on the logit scale, by the closed form alone."""
+        """Each past score predicted from the others, as logits, by the closed form alone."""
         each = zip(self._seen.left_out(), self._past.centre, strict=True)
         return tuple(one.moved(float(centre)) for one, centre in each)
 

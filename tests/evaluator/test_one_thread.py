@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluator.estimate.gaussians import _libraries, one_thread
+from evaluator.estimate.numerics import _libraries, one_thread
 
 
 def test_it_is_one_within_and_as_before_after() -> None:
