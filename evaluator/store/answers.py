@@ -45,7 +45,7 @@ def read(db: sqlite3.Connection, key: AnswerKey) -> Answers:
 
 def read_run(db: sqlite3.Connection, run: Run, wanted: Collection[str] | None = None) -> RunAnswers:
     """All answers of a run in one go: a tenth of the time of a reading a condition. wanted: its conditions."""
-    some = "1" if wanted is None else f"condition IN ({', '.join('?' * len(wanted))})"
+    some = "1" if wanted is None else f"cell IN ({', '.join('?' * len(wanted))})"
     query = (  # in one statement: another process may be moving blocks into the rows
         f"SELECT 0, id, cell, count, CASE WHEN {some} THEN labels END FROM answers WHERE run = ? "  # noqa: S608 - marks alone
         "UNION ALL SELECT 1, id, cells, count, labels FROM blocks WHERE run = ? ORDER BY 1, 2"
@@ -70,7 +70,7 @@ def read_bytes(
     query = "SELECT EXISTS (SELECT 1 FROM blocks WHERE run = ?)"
     if number is None or db.execute(query, (number,)).fetchone()[0]:
         return None
-    some = "" if wanted is None else f"AND condition IN ({', '.join('?' * len(wanted))}) "
+    some = "" if wanted is None else f"AND cell IN ({', '.join('?' * len(wanted))}) "
     query = f"SELECT cell, labels FROM answers WHERE run = ? {some}ORDER BY id"  # noqa: S608 - marks
     rows = db.execute(query, (number, *(wanted or ()))).fetchall()
     found = narrow_bytes([labels for _, labels in rows])
