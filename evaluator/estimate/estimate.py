@@ -25,19 +25,12 @@ from evaluator.estimate.inputs import (
     LibraryCondition,
     PastScore,
     Target,
-    as_scored,
-    as_wanted,
     check_figures,
     check_past,
 )
 from evaluator.estimate.numerics import Floats, expit, logit, one_thread
-from evaluator.estimate.shift_matching import (
-    Match,
-    Matching,
-    Prior,
-    Strengths,
-    prior_of,
-)
+from evaluator.estimate.prior import Prior, Strengths, prior_of
+from evaluator.estimate.shift_matching import Match, Matching, as_scored, as_wanted
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
 LOW, HIGH = 0.05, 0.95

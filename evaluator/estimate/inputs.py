@@ -1,4 +1,4 @@
-"""What an estimate is made from, what is refused, and the same as arrays."""
+"""What an estimate is made from, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.estimate.numerics import Floats
-from evaluator.estimate.shift_matching import Scored, Wanted
 
 MOST_DECIMALS = 12
 MATCHING = 4  # past scores from which the shift is matched
@@ -100,30 +95,6 @@ def check_figures(figures: Figures, library: Sequence[LibraryCondition]) -> None
             )
 
 
-def as_scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
-    """Past scores as arrays, on so many conditions."""
-    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
-    shown = np.array([score.value for score in used], float)
-    scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
-    rounding = np.array([_rounding(score.decimals) for score in used])
-    return Scored(
-        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
-        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
-        scores,
-        scores * (1 - scores) / sizes + rounding,
-    )
-
-
-def as_wanted(figures: Figures, aim: Target) -> Wanted:
-    """The submission to predict as arrays."""
-    return Wanted(
-        np.array(figures.accuracies, float),
-        _local_variance(figures),
-        aim.hidden or ASSUMED_HIDDEN_IMAGES,
-        _rounding(aim.decimals),
-    )
-
-
 def _check_share(value: float, where: str, advice: str) -> None:
     if not 0 <= value <= 1:  # NaN too
         raise EvaluationError(f"{where}: expected a share from 0 to 1, received {value}. {advice}")
@@ -139,18 +110,3 @@ def _check_shown(decimals: int | None, hidden: int | None, where: str) -> None:
             f"{where}: expected a hidden set of 1 image or more, received {hidden}. "
             "Leave it out if it is not known."
         )
-
-
-def _local_variance(figures: Figures) -> Floats:
-    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
-    accuracies = np.asarray(figures.accuracies, float)
-    if figures.images is None:
-        return np.zeros_like(accuracies)
-    images = np.asarray(figures.images, float)
-    shrunk = (accuracies * images + 0.5) / (images + 1)
-    return np.asarray(shrunk * (1 - shrunk) / images)
-
-
-def _rounding(decimals: int | None) -> float:
-    """Variance of rounding: uniform over the last digit shown."""
-    return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)

@@ -13,94 +13,22 @@ of least squares on the simplex, which keeps weights from going below zero.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, Inverse, LowRank
+from evaluator.estimate.inputs import Figures, PastScore, Target
 from evaluator.estimate.numerics import Floats, expit, logit, shares
+from evaluator.estimate.prior import Prior, Strengths
 
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex
 STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """One way to group conditions. members: `(C, groups)`, each condition's share of its group."""
-
-    members: Floats
-    shares: Floats  # each group's share of the whole
-
-    @cached_property
-    def matrix(self) -> Floats:
-        """Covariance of the weights, `(C, C)`, if the shares are of a very wide Dirichlet."""
-        whole = self.members @ self.shares
-        return np.asarray((self.members * self.shares) @ self.members.T - np.outer(whole, whole))
-
-    def variances(self) -> Floats:
-        """Of every condition's weight, `(C,)`."""
-        return np.asarray(self.members**2 @ (self.shares * (1 - self.shares)))
-
-
-@dataclass(frozen=True)
-class Prior:
-    """The mixtures to expect. mean: `(C,)`, sums to 1. levels: family, severity, condition."""
-
-    mean: Floats
-    levels: tuple[Level, ...]
-
-
-def prior_of(families: Sequence[str], severities: Sequence[int]) -> Prior:
-    """Families weigh the same, and so do the conditions of a family."""
-    family = np.unique(np.asarray(families), return_inverse=True)[1]
-    severity = np.unique(np.asarray(severities), return_inverse=True)[1]
-    counts = np.bincount(family)
-    mean = 1.0 / (len(counts) * counts[family])
-    groups = (family, severity, np.arange(len(mean)))
-    return Prior(mean, tuple(_level(mean, group) for group in groups))
-
-
-def _level(mean: Floats, group: NDArray[np.intp]) -> Level:
-    shares = np.bincount(group, mean).astype(np.float64)
-    members = np.zeros((len(mean), len(shares)))
-    members[np.arange(len(mean)), group] = mean / shares[group]
-    return Level(members, shares)
-
-
-@dataclass(frozen=True)
-class Strengths:
-    """The grid, one array `(G, 6)`: its columns, in order.
-
-    family, severity, condition: 1 / (1 + concentration) of the Dirichlet at that level.
-    offset, profile, own: standard deviations on the logit scale.
-    """
-
-    values: Floats
-
-    @classmethod
-    def grid(
-        cls,
-        *,
-        family: Sequence[float],
-        severity: Sequence[float],
-        condition: Sequence[float],
-        offset: Sequence[float],
-        profile: Sequence[float],
-        own: Sequence[float],
-    ) -> Strengths:
-        """Every combination."""
-        choices = itertools.product(family, severity, condition, offset, profile, own)
-        return cls(np.array(list(choices), dtype=np.float64))
-
-    def coefficients(self) -> Floats:
-        """What the covariances are multiplied with, `(G, 6)`."""
-        return np.hstack([self.values[:, :3], self.values[:, 3:] ** 2])
 
 
 @dataclass(frozen=True)
@@ -133,6 +61,30 @@ class Wanted:
     noise: Floats
     hidden: int
     rounding: float = 0.0
+
+
+def as_scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
+    """Past scores as arrays, on so many conditions."""
+    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
+    shown = np.array([score.value for score in used], float)
+    scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
+    rounding = np.array([_rounding(score.decimals) for score in used])
+    return Scored(
+        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
+        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
+        scores,
+        scores * (1 - scores) / sizes + rounding,
+    )
+
+
+def as_wanted(figures: Figures, aim: Target) -> Wanted:
+    """The submission to predict as arrays."""
+    return Wanted(
+        np.array(figures.accuracies, float),
+        _local_variance(figures),
+        aim.hidden or ASSUMED_HIDDEN_IMAGES,
+        _rounding(aim.decimals),
+    )
 
 
 @dataclass(frozen=True)
@@ -325,3 +277,18 @@ def _shown(target: Gaussians, centre: float, wanted: Wanted) -> Gaussians:
     width = accuracy * (1 - accuracy)
     shown = 1 / (wanted.hidden * width) + wanted.rounding / width**2
     return replace(moved, variances=moved.variances + shown)
+
+
+def _local_variance(figures: Figures) -> Floats:
+    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
+    accuracies = np.asarray(figures.accuracies, float)
+    if figures.images is None:
+        return np.zeros_like(accuracies)
+    images = np.asarray(figures.images, float)
+    shrunk = (accuracies * images + 0.5) / (images + 1)
+    return np.asarray(shrunk * (1 - shrunk) / images)
+
+
+def _rounding(decimals: int | None) -> float:
+    """Variance of rounding: uniform over the last digit shown."""
+    return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)
