@@ -293,7 +293,7 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     """Else the sentence beside the scatter would tell another story than its points."""
     report = pages.small_report()
     known = [p for p in places(report) if p.known]
-    off = 100 * np.mean([p.validation.value - p.score for p in known])
+    off = 100 * np.mean([p.local["validation"].value - p.score for p in known])
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
 
 

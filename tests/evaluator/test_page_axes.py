@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from evaluator.report.axes import Scale, around, log_odds, share_text
 from hypothesis import given
 from hypothesis import strategies as st
+
+from evaluator.report.charts import Scale, around, log_odds, share_text
 
 SHARES = st.floats(0, 1)
 

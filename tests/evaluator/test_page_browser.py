@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from evaluator.report.colors import DARK, LIGHT
 from PIL import Image
 
 from evaluator.report.page import to_html, to_page
+from evaluator.report.style import DARK, LIGHT
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium
 
