@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -376,6 +377,18 @@ def test_every_style_rule_is_scoped() -> None:
 def _split(group: str) -> list[str]:
     """Selectors of a rule; commas inside brackets do not split."""
     return [one.strip() for one in re.split(r",(?![^(]*\))", group) if one.strip()]
+
+
+def test_json_keeps_the_old_key_for_one_version() -> None:
+    """Else a script that reads `cells` would break with the release that renames it."""
+    report = pages.small_report()
+    document = json.loads(report.to_json())
+    assert document["schema"] == 2
+    for part in ("benchmark", "library"):
+        assert document[part]["cells"] == document[part]["conditions"]
+    assert report.scores is not None
+    names = [one["name"] for one in document["benchmark"]["conditions"]]
+    assert names == [one.name for one in report.scores.conditions]
 
 
 def test_the_report_under_test_is_a_real_one() -> None:
