@@ -1,53 +1,22 @@
-"""Colours and style sheets of the page, of a notebook's output, and of figures that stand alone.
-
-Blue and orange stay apart for every common colour blindness, and shapes repeat what they say. The
-steps of the heat maps run in luminance alone, so they read in grey too. A test keeps the contrasts.
-"""
+"""Colours and style sheets of the page, of a notebook's output, and of figures that stand alone."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from types import MappingProxyType
+from typing import Any
 
 from evaluator.report.markup import RawMarkup, Tag, tag
 
-Palette = Mapping[str, str]
-
+_COLORS: Mapping[str, Any] = tomllib.loads(
+    (files("evaluator.report") / "colors.toml").read_text(encoding="utf-8")
+)
+LIGHT: Mapping[str, str] = _COLORS["light"]["palette"]
+DARK: Mapping[str, str] = _COLORS["dark"]["palette"]
 # Accuracies at which the heat maps take the next colour; finer where good models differ.
 STEPS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-
-LIGHT: Palette = MappingProxyType(
-    {
-        "ground": "#f4f5f7",
-        "card": "#ffffff",
-        "ink": "#18202c",
-        "soft": "#4c5766",
-        "rule": "#d9dee5",
-        "faint": "#eef1f4",
-        "clean": "#0b5fa5",
-        "hurt": "#b5470b",
-        "error": "#b3261e",
-        "warning": "#8a5300",
-        "good": "#17693a",
-    }
-)
-DARK: Palette = MappingProxyType(
-    {
-        "ground": "#0f1319",
-        "card": "#181e27",
-        "ink": "#e7ebf1",
-        "soft": "#aab4c1",
-        "rule": "#343e4c",
-        "faint": "#222a35",
-        "clean": "#74b7ff",
-        "hurt": "#ff9f5f",
-        "error": "#ff8f86",
-        "warning": "#f2b84b",
-        "good": "#6fd08f",
-    }
-)
 # What notebooks set around an output in a dark theme: JupyterLab and nbconvert, VS Code, Colab.
 _DARK_NOTEBOOKS = (
     '[data-jp-theme-light="false"]',
@@ -55,29 +24,6 @@ _DARK_NOTEBOOKS = (
     "body.vscode-high-contrast",
     'html[theme="dark"]',
     '[data-theme="dark"]',
-)
-# From the worst step to the best: (fill, text on it).
-LIGHT_HEAT = (
-    ("#561848", "#ffffff"),
-    ("#8f2a4f", "#ffffff"),
-    ("#b94347", "#ffffff"),
-    ("#df7742", "#18202c"),
-    ("#f0a04b", "#18202c"),
-    ("#f8c266", "#18202c"),
-    ("#fbdc8c", "#18202c"),
-    ("#fdeebb", "#18202c"),
-    ("#fffae3", "#18202c"),
-)
-DARK_HEAT = (
-    ("#fbd65c", "#18202c"),
-    ("#f39a45", "#18202c"),
-    ("#e0694f", "#18202c"),
-    ("#b84565", "#ffffff"),
-    ("#943a72", "#ffffff"),
-    ("#6e3274", "#ffffff"),
-    ("#4d2f6b", "#ffffff"),
-    ("#33305a", "#ffffff"),
-    ("#222c40", "#ffffff"),
 )
 
 
@@ -122,14 +68,15 @@ def _style(*rules: str) -> Tag:
     return tag("style", RawMarkup("\n".join(rules)))
 
 
-def _variables(palette: Palette, heat: tuple[tuple[str, str], ...]) -> str:
-    said = [f"--{name}:{value}" for name, value in palette.items()]
-    for step, (fill, ink) in enumerate(heat):
+def _variables(scheme: str) -> str:
+    colors = _COLORS[scheme]
+    said = [f"--{name}:{value}" for name, value in colors["palette"].items()]
+    for step, (fill, ink) in enumerate(colors["heat"]):
         said += [f"--heat{step}:{fill}", f"--on{step}:{ink}"]
     return ";".join(said)
 
 
-_LIGHT, _DARK = _variables(LIGHT, LIGHT_HEAT), _variables(DARK, DARK_HEAT)
+_LIGHT, _DARK = _variables("light"), _variables("dark")
 
 
 def _rules() -> str:

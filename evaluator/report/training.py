@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, read_json
@@ -27,52 +28,8 @@ AFTERWARDS = (
     "judge by those. Keep these layers in the input pipeline, outside of the saved network: Keras "
     "3.4.1 lacks those marked *."
 )
-# A sentence a family; what is code stands between backticks, and a test tries all of it.
-ADVICE: Mapping[str, str] = MappingProxyType(
-    {
-        "noise": (
-            "Put `keras.layers.GaussianNoise` behind the rescaling (it acts in training only) "
-            "and add a share of batches through `corruptions.corrupt_tf(batches, "
-            '"impulse_noise:3")`.'
-        ),
-        "blur": (
-            "Add `keras.layers.RandomGaussianBlur`*, and for directions that it lacks "
-            '`corruptions.corrupt_tf(batches, "motion_blur:3")`.'
-        ),
-        "weather": (
-            "Large soft veils change colour and contrast together: use "
-            "`keras.layers.RandomBrightness` and `RandomContrast`, and "
-            '`corruptions.corrupt_tf(batches, "fog:3")`.'
-        ),
-        "digital": (
-            "Use `keras.layers.RandomBrightness` and `RandomContrast` for the exposure, and "
-            '`corruptions.corrupt_tf(batches, "jpeg_compression:3")` for compression and pixels.'
-        ),
-        "geometry": (
-            "Use `keras.layers.RandomTranslation`, `RandomRotation` and `RandomShear`*, with "
-            '`fill_mode="reflect"` so that borders look like the hidden ones.'
-        ),
-        "color": (
-            "Use `keras.layers.RandomColorJitter`*, `Solarization`* and `Equalization`*, or all "
-            'at once with `corruptions.corrupt_tf(batches, "rand_augment:3")`.'
-        ),
-        "overlay": (
-            "Hide parts of the image with `keras.layers.RandomErasing`* or `CutMix`*, and blend "
-            'foreign pictures in with `corruptions.corrupt_tf(batches, "blend_convex:3")`.'
-        ),
-        "randaugment": (
-            "Train with `keras.layers.RandAugment`*, or with `corruptions.corrupt_tf(batches, "
-            '"rand_augment:3")`, which needs no newer Keras.'
-        ),
-        "augmix": (
-            "Train with `keras.layers.AugMix`*, or with `corruptions.corrupt_tf(batches, "
-            '"aug_mix:3")`, which needs no newer Keras.'
-        ),
-        "composite": (
-            "Several kinds of damage at once are more than the sum: chain them in training too, "
-            'as in `corruptions.corrupt_tf(batches, "rotate:2+fog:2+jpeg_compression:3")`.'
-        ),
-    }
+ADVICE: Mapping[str, str] = tomllib.loads(
+    (files("evaluator.report") / "advice.toml").read_text(encoding="utf-8")
 )
 
 

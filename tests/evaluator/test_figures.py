@@ -16,9 +16,10 @@ from PIL import Image
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.report.figures import FIGURES, Figure
 from evaluator.report.report import TABLES, Report, table_rows
-from evaluator.report.style import LIGHT_HEAT, heat_step
+from evaluator.report.style import heat_step
 from evaluator.tallies import grid
 from tests.evaluator import pages
+from tests.evaluator.test_page_colors import SCHEMES
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -67,7 +68,8 @@ def test_the_map_has_the_pages_figures_and_colours() -> None:
             assert f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}" in written
             step = heat_step(score.value)
             assert f'class="heat{step}"' in drawn.svg
-            assert f".heat{step}{{fill:{LIGHT_HEAT[step][0]}" in drawn.svg
+            fill, _ = SCHEMES["light"][1][step]
+            assert f".heat{step}{{fill:{fill}" in drawn.svg
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.resources import files
 from itertools import pairwise
 
@@ -10,17 +11,15 @@ import pytest
 
 from evaluator.report.style import (
     DARK,
-    DARK_HEAT,
     LIGHT,
-    LIGHT_HEAT,
     STEPS,
-    Palette,
     error_step,
     heat_step,
 )
 
 TEXT = ("ink", "soft", "clean", "hurt", "error", "warning", "good")
-SCHEMES = {"light": (LIGHT, LIGHT_HEAT), "dark": (DARK, DARK_HEAT)}
+COLORS = tomllib.loads((files("evaluator.report") / "colors.toml").read_text(encoding="utf-8"))
+SCHEMES = {name: (one["palette"], one["heat"]) for name, one in COLORS.items()}
 AA = 4.5
 
 
@@ -41,7 +40,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("ground", ["card", "ground", "faint"])
 def test_text_reads_on_every_ground(scheme: str, ground: str) -> None:
     """Else readers with weak sight could not read part of the report (WCAG AA)."""
-    palette: Palette = SCHEMES[scheme][0]
+    palette = SCHEMES[scheme][0]
     for name in TEXT:
         assert contrast(palette[name], palette[ground]) >= AA, name
 
@@ -92,4 +91,4 @@ def test_every_colour_of_the_style_exists() -> None:
     used = set(re.findall(r"var\(--(\w+)\)", rules)) - {"natural"}
     assert used <= set(LIGHT)
     assert set(LIGHT) == set(DARK)
-    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "colours live in style.py"
+    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "colours live in colors.toml"
