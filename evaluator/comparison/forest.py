@@ -9,9 +9,10 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import check_place
 from evaluator.comparison.comparison import Comparison, Pair
 from evaluator.comparison.paired import Difference, Verdict
-from evaluator.report.charts import Names, Scale, fitted, ticks_across
+from evaluator.report import svg
 from evaluator.report.figures import Figure, check_suffix, composed
-from evaluator.report.markup import Drawing, Node, line, path, tag, text
+from evaluator.report.lettering import Names, fitted
+from evaluator.report.markup import Node, tag
 
 _WIDTH, _RIGHT, _ROW, _TOP = 768, 700, 26, 8  # a panel 32 units narrower than the plot
 _NAMES, _NAME_LINES = 240, 3  # the most room that names take
@@ -46,7 +47,7 @@ def forest(comparison: Comparison) -> Figure:
     rows = [row for _, panel in panels for row in panel]
     names = fitted((name for name, _ in rows), _NAMES, _NAME_LINES)
     ends = [end for _, one in rows for end in (one.change.low, one.change.high)]
-    scale = Scale(min(0.0, *ends), max(0.0, *ends), names.room + 16, _RIGHT)
+    scale = svg.Scale(min(0.0, *ends), max(0.0, *ends), names.room + 16, _RIGHT)
     key = tuple(
         (_mark(9, 7, verdict, 4.0), verdict)
         for verdict in _COLOURS
@@ -70,24 +71,24 @@ def _rows(pair: Pair) -> _Rows:
     return [(one.name, one) for one in (pair.benchmark, pair.clean, *families)]
 
 
-def _panel(rows: _Rows, names: Names, scale: Scale) -> Drawing:
+def _panel(rows: _Rows, names: Names, scale: svg.Scale) -> svg.Drawing:
     high = max(_ROW, names.height + 6)
     bottom = _TOP + high * len(rows)
-    drawn = ticks_across(scale, _TOP, bottom, bottom + 14, _tick)
-    drawn.append(line(scale(0), _TOP, scale(0), bottom, "axis"))
+    drawn = svg.ticks_across(scale, _TOP, bottom, bottom + 14, _tick)
+    drawn.append(svg.line(scale(0), _TOP, scale(0), bottom, "axis"))
     if rows[0][0] == "benchmark" and len(rows) > 2:  # overall figures above, families below
-        drawn.append(line(0, _TOP + 2 * high, _WIDTH, _TOP + 2 * high, "grid"))
+        drawn.append(svg.line(0, _TOP + 2 * high, _WIDTH, _TOP + 2 * high, "grid"))
     for place, (name, one) in enumerate(rows):
         drawn += _change(name, one, names, scale, _TOP + high * (place + 0.5))
     said = ", ".join(f"{name} {100 * one.change.value:+.1f} points" for name, one in rows)
-    return Drawing(_WIDTH, bottom + 18, said, tuple(drawn))
+    return svg.Drawing(_WIDTH, bottom + 18, said, tuple(drawn))
 
 
 def _tick(share: float) -> str:
     return f"{100 * share:+.3g}" if share else "0"
 
 
-def _change(name: str, one: Difference, names: Names, scale: Scale, y: float) -> list[Node]:
+def _change(name: str, one: Difference, names: Names, scale: svg.Scale, y: float) -> list[Node]:
     whole = name == "benchmark"
     low, value, high = (scale(v) for v in (one.change.low, one.change.value, one.change.high))
     colour = _COLOURS[one.verdict]
@@ -95,7 +96,9 @@ def _change(name: str, one: Difference, names: Names, scale: Scale, y: float) ->
         names.draw(name, 0, y, "label"),
         tag("line", x1=low, y1=y, x2=high, y2=y, stroke=colour, stroke_width=3.2 if whole else 1.8),
         _mark(value, y, one.verdict, 6.0 if whole else 4.5),
-        text(_WIDTH, y + 4, f"{100 * one.change.value:+.1f}", "strong" if whole else "cell", "end"),
+        svg.text(
+            _WIDTH, y + 4, f"{100 * one.change.value:+.1f}", "strong" if whole else "cell", "end"
+        ),
     ]
 
 
@@ -106,4 +109,4 @@ def _mark(x: float, y: float, verdict: Verdict, size: float) -> Node:
         return tag("circle", cx=x, cy=y, r=size, fill=colour)
     tip = -size if verdict == "better" else size
     corners = [(x - size, y - tip), (x + size, y - tip), (x, y + tip)]
-    return tag("g", path(corners, "", closed=True), fill=colour)
+    return tag("g", svg.path(corners, "", closed=True), fill=colour)

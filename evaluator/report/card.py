@@ -6,31 +6,17 @@ import math
 
 from codabench_rehearsal.console.words import counted
 from evaluator.estimate.estimate import Estimate
-from evaluator.report.charts import (
-    QUIET,
-    Mark,
-    Scale,
-    across,
-    diamond,
-    disc,
-    square,
-    tick,
-    ticks_across,
-    width_of,
-)
+from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
+from evaluator.report.lettering import QUIET, width_of
 from evaluator.report.markup import (
-    Drawing,
     Node,
     Tag,
     decimals_for,
-    line,
     paragraph,
-    rectangle,
     section,
     span,
     tag,
-    text,
     with_range,
 )
 from evaluator.report.result import Scores
@@ -161,36 +147,36 @@ def _local_facts(report: Evaluation, scores: Scores) -> dict[str, str]:
     return facts | {"Based on": f"{images}, {scores.answers:,} answers; 95 % intervals"}
 
 
-def _strip(found: Estimate, scores: Scores) -> Drawing:
+def _strip(found: Estimate, scores: Scores) -> svg.Drawing:
     """The interval on a line, with the local figures and the best past score above it."""
-    marks: list[tuple[float, str, Mark]] = [
-        (scores.benchmark.accuracy.value, "benchmark", square),
-        (scores.validation.accuracy.value, "validation", disc),
+    marks: list[tuple[float, str, svg.Mark]] = [
+        (scores.benchmark.accuracy.value, "benchmark", svg.square),
+        (scores.validation.accuracy.value, "validation", svg.disc),
     ]
     if found.best is not None:
-        marks.append((found.best, "your best", tick))
+        marks.append((found.best, "your best", svg.tick))
     values = [found.low, found.high, *(value for value, _, _ in marks)]
-    scale = Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
+    scale = svg.Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
     low, high = scale(found.low), scale(found.high)
     expected = f"Expected {found.median:.3f}, 90 % between {span(found.low, found.high, 3, 'and')}"
     said = ", ".join(f"{name} {value:.3f}" for value, name, _ in marks)
-    return Drawing(
+    return svg.Drawing(
         _WIDTH,
         104,
         f"{expected}; {said}",
         (
-            *ticks_across(scale, 78, 84, 98),
-            line(16, 72, _WIDTH - 16, 72, "axis"),
-            rectangle(low, 64, high - low, 16, "forecast-area"),
-            across(low, high, 72, "forecast"),
-            *(line(x, 64, x, 80, "forecast") for x in (low, high)),
-            diamond(scale(found.median), 72),
+            *svg.ticks_across(scale, 78, 84, 98),
+            svg.line(16, 72, _WIDTH - 16, 72, "axis"),
+            svg.rectangle(low, 64, high - low, 16, "forecast-area"),
+            svg.across(low, high, 72, "forecast"),
+            *(svg.line(x, 64, x, 80, "forecast") for x in (low, high)),
+            svg.diamond(scale(found.median), 72),
             *_labelled([(scale(value), name, mark) for value, name, mark in marks]),
         ),
     )
 
 
-def _labelled(marks: list[tuple[float, str, Mark]]) -> list[Node]:
+def _labelled(marks: list[tuple[float, str, svg.Mark]]) -> list[Node]:
     """Marks above the line; labels that would touch go to lines of their own."""
     leaders: list[Node] = []
     drawn: list[Node] = []
@@ -201,6 +187,6 @@ def _labelled(marks: list[tuple[float, str, Mark]]) -> list[Node]:
         level = next(i for i, end in enumerate(ends) if middle - half > end or i == len(ends) - 1)
         ends[level] = middle + half
         y = 38 - 15 * level
-        leaders.append(line(x, y + 4, x, 50, "grid"))
-        drawn += [text(middle, y, name, "quiet over", "middle"), shape(x, 52)]
+        leaders.append(svg.line(x, y + 4, x, 50, "grid"))
+        drawn += [svg.text(middle, y, name, "quiet over", "middle"), shape(x, 52)]
     return [*leaders, *drawn]

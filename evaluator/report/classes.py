@@ -8,34 +8,18 @@ from collections.abc import Sequence
 from codabench_rehearsal.console.words import listed
 from evaluator.ask import Sheet
 from evaluator.metrics import answer_weights
-from evaluator.report.charts import (
-    LEADING,
-    QUIET,
-    Legend,
-    Names,
-    Scale,
-    across,
-    disc,
-    fitted,
-    legend,
-    square,
-    ticks_across,
-)
+from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
+from evaluator.report.lettering import LEADING, QUIET, Names, fitted
 from evaluator.report.markup import (
-    Drawing,
     Node,
     Tag,
-    line,
     paragraph,
     points,
     points_with_range,
-    rectangle,
     section,
     short_share,
     tag,
-    text,
-    titled,
     with_range,
 )
 from evaluator.report.style import error_step, heat_step
@@ -54,7 +38,7 @@ from evaluator.tallies import (
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
-RECALL_LEGEND: Legend = ((disc(9, 7), "clean"), (square(9, 7), "corrupted"))
+RECALL_LEGEND: svg.Legend = ((svg.disc(9, 7), "clean"), (svg.square(9, 7), "corrupted"))
 _WIDTH, _RIGHT, _ROW = 400, 338, 26
 _LOSS_WIDTH, _LOSS_RIGHT = 430, 298
 _NAMES, _FAMILIES, _NAME_LINES = 160, 150, 3  # the most room that names take
@@ -112,34 +96,36 @@ def confusions(sheet: Sheet, count: int) -> tuple[Confusion, Confusion]:
     return confusion(sheet, clean_weights(sheet), count), confusion(sheet, hurt, count)
 
 
-def dumbbells(found: Sequence[Drop]) -> Drawing:
+def dumbbells(found: Sequence[Drop]) -> svg.Drawing:
     """Each class's recall, clean and corrupted."""
     lowest = min(min(drop.clean.low, drop.corrupted.low) for drop in found)
     names = fitted((drop.name for drop in found), _NAMES, _NAME_LINES)
     row = max(_ROW, names.height + 6)
-    scale = Scale(max(0.0, lowest - 0.02), 1.0, names.room + 14, _RIGHT)
+    scale = svg.Scale(max(0.0, lowest - 0.02), 1.0, names.room + 14, _RIGHT)
     height = 18 + row * len(found)
-    drawn = ticks_across(scale, 14, height, 10)
+    drawn = svg.ticks_across(scale, 14, height, 10)
     for place, drop in enumerate(found):
         y, clean, hurt = 18 + row * (place + 0.5), drop.clean, drop.corrupted
         drawn.append(
-            titled(
+            svg.titled(
                 f"{drop.name}: clean {with_range(clean)}, corrupted {with_range(hurt)}",
                 names.draw(drop.name, 0, y, "label"),
-                across(scale(clean.low), scale(clean.high), y - 3, "cleanbar"),
-                across(scale(hurt.low), scale(hurt.high), y + 3, "hurtbar"),
-                disc(scale(clean.value), y - 3),
-                square(scale(hurt.value), y + 3),
-                text(_WIDTH, y + 4, points(-drop.lost), "cell", "end"),
+                svg.across(scale(clean.low), scale(clean.high), y - 3, "cleanbar"),
+                svg.across(scale(hurt.low), scale(hurt.high), y + 3, "hurtbar"),
+                svg.disc(scale(clean.value), y - 3),
+                svg.square(scale(hurt.value), y + 3),
+                svg.text(_WIDTH, y + 4, points(-drop.lost), "cell", "end"),
             )
         )
     each = (f"{one.name} {one.clean.value:.2f} to {one.corrupted.value:.2f}" for one in found)
-    return Drawing(_WIDTH, height, f"Recall clean and corrupted: {', '.join(each)}", tuple(drawn))
+    return svg.Drawing(
+        _WIDTH, height, f"Recall clean and corrupted: {', '.join(each)}", tuple(drawn)
+    )
 
 
 def matrix(
     found: Confusion, names: tuple[str, ...], kind: str, *, spreads: bool = False
-) -> Drawing:
+) -> svg.Drawing:
     """Rows are true classes, columns answers; spreads: half of each interval is written, too.
 
     Columns are named as rows are: their names lean over the rows' and need no room of their own.
@@ -164,7 +150,7 @@ def matrix(
     side = size * len(names)
     right = (f"{n} {found.shares[i, i]:.2f} right" for i, n in enumerate(names) if found.images[i])
     said = f"Confusion, {kind}: {', '.join(right)}"
-    return Drawing(left + side + 4, top + side + 2, said, tuple(drawn))
+    return svg.Drawing(left + side + 4, top + side + 2, said, tuple(drawn))
 
 
 def _recall(report: Evaluation, found: tuple[Drop, ...]) -> Tag:
@@ -173,7 +159,7 @@ def _recall(report: Evaluation, found: tuple[Drop, ...]) -> Tag:
         return section(title, paragraph("No class has both clean and corrupted images."))
     worst = listed([f"{drop.name} ({points(-drop.lost)})" for drop in found[:2]])
     lead = f"Clean to corrupted, the largest drop first: {worst} points. Lines are 95 % intervals."
-    return section(title, legend(RECALL_LEGEND), dumbbells(found), lead=lead)
+    return section(title, svg.legend(RECALL_LEGEND), dumbbells(found), lead=lead)
 
 
 def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
@@ -220,17 +206,17 @@ def _share(
     score, own = found.scores[i][j], i == j
     step = heat_step(score.value) if own else error_step(score.value)
     inside = (x + 0.5, y + 0.5, size - 1, size - 1)
-    parts: list[Node] = [rectangle(*inside, f"heat{step}")]
+    parts: list[Node] = [svg.rectangle(*inside, f"heat{step}")]
     if own:
-        parts.append(rectangle(*inside, "own"))
+        parts.append(svg.rectangle(*inside, "own"))
     if len(names) <= MOST_NUMBERED and (own or score.value >= 0.005):
         lines = [short_share(score.value, 0.995)]
         if spreads:
             lines.append("\u00b1" + short_share((score.high - score.low) / 2))
         for place, said in enumerate(lines):
             baseline = y + size / 2 + 4 + 12 * (place - (len(lines) - 1) / 2)
-            parts.append(text(x + size / 2, baseline, said, f"cell on{step}", "middle"))
-    return titled(
+            parts.append(svg.text(x + size / 2, baseline, said, f"cell on{step}", "middle"))
+    return svg.titled(
         f"{names[i]} answered as {names[j]}: {with_range(score)}, {score.n:,} images", *parts
     )
 
@@ -241,35 +227,35 @@ def _with_code(said: str) -> list[Node]:
     return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
-def _bars(found: Sequence[FamilyLoss]) -> Drawing:
+def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:
     """Points of accuracy that each family costs."""
     highest = max(loss.points.high for loss in found)
     lowest = min(0.0, *(loss.points.low for loss in found))
     names = fitted((loss.family for loss in found), _FAMILIES, _NAME_LINES)
     row = max(_ROW, names.height + 4)
-    scale = Scale(lowest, highest, names.room + 12, _LOSS_RIGHT)
+    scale = svg.Scale(lowest, highest, names.room + 12, _LOSS_RIGHT)
     height = 20 + row * len(found)
     drawn: list[Node] = [
-        text(_LOSS_RIGHT + 54, 11, "points", "tick", "end"),
-        text(_LOSS_RIGHT + 70, 11, "accuracy", "tick"),
-        line(scale(0), 16, scale(0), height, "axis"),
+        svg.text(_LOSS_RIGHT + 54, 11, "points", "tick", "end"),
+        svg.text(_LOSS_RIGHT + 70, 11, "accuracy", "tick"),
+        svg.line(scale(0), 16, scale(0), height, "axis"),
     ]
     for place, loss in enumerate(found):
         drawn.append(_bar(loss, names, scale, 18 + row * (place + 0.5)))
     each = (f"{loss.family} {points_with_range(loss.points)}" for loss in found)
     said = f"Points of accuracy lost by family: {', '.join(each)}"
-    return Drawing(_LOSS_WIDTH, height, said, tuple(drawn))
+    return svg.Drawing(_LOSS_WIDTH, height, said, tuple(drawn))
 
 
-def _bar(loss: FamilyLoss, names: Names, scale: Scale, y: float) -> Tag:
+def _bar(loss: FamilyLoss, names: Names, scale: svg.Scale, y: float) -> Tag:
     zero, end = scale(0), scale(loss.points.value)
     lost = f"{100 * loss.points.value:.1f}".replace("-", "\u2212")
-    return titled(
+    return svg.titled(
         f"{loss.family}: {points_with_range(loss.points)} lost, "
         f"accuracy {with_range(loss.accuracy)}",
         names.draw(loss.family, 0, y, "label"),
-        rectangle(min(zero, end), y - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
-        across(scale(loss.points.low), scale(loss.points.high), y, "forecast"),
-        text(_LOSS_RIGHT + 54, y + 4, lost, "cell", "end"),
-        text(_LOSS_RIGHT + 70, y + 4, f"{loss.accuracy.value:.2f}", "cell"),
+        svg.rectangle(min(zero, end), y - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
+        svg.across(scale(loss.points.low), scale(loss.points.high), y, "forecast"),
+        svg.text(_LOSS_RIGHT + 54, y + 4, lost, "cell", "end"),
+        svg.text(_LOSS_RIGHT + 70, y + 4, f"{loss.accuracy.value:.2f}", "cell"),
     )

@@ -13,12 +13,13 @@ from typing import Any
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_bytes
 from evaluator.ask import Sheet
-from evaluator.report.charts import LABEL, Legend, in_lines, width_of, wrapped
+from evaluator.report import svg
 from evaluator.report.classes import MOST_DRAWN, RECALL_LEGEND, confusions, dumbbells, matrix
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.gallery import NOTHING, pairs, picks
 from evaluator.report.grid import curve_charts, heat_maps
-from evaluator.report.markup import Drawing, Node, escaped, tag, text
+from evaluator.report.lettering import LABEL, in_lines, width_of, wrapped
+from evaluator.report.markup import Node, escaped, tag
 from evaluator.report.past_scores import bias, places, scatter_legend, score_chart
 from evaluator.report.style import LIGHT, figure_style
 from evaluator.tallies import curves, drops, grid
@@ -95,10 +96,10 @@ def report_figure(report: Evaluation, name: str) -> Figure:
 
 def composed(
     title: str,
-    drawings: Sequence[tuple[str, Drawing]],
+    drawings: Sequence[tuple[str, svg.Drawing]],
     *,
     columns: int = 1,
-    key: Legend = (),
+    key: svg.Legend = (),
     notes: Iterable[str] = (),
 ) -> Figure:
     """Drawings below their headings ("" for none), so many in a row, as one."""
@@ -121,7 +122,7 @@ def composed(
         x, y = _EDGE + column * (wide + _GAP), ends[column]
         if name:
             heading = wrapped(name, wide, 1, LABEL, bold=True)[0]
-            nodes.append(text(x, y + 11, heading, "strong"))
+            nodes.append(svg.text(x, y + 11, heading, "strong"))
         nodes.append(drawing.at(x, y + (18 if name else 0)))
         ends[column] = y + (18 if name else 0) + drawing.height + _GAP
     spoken = "; ".join(f"{name} {one.said}".strip() for name, one in drawings)
@@ -129,7 +130,7 @@ def composed(
     return _figure(round(inside + 2 * _EDGE), height, f"{title}. {spoken}", nodes)
 
 
-def _legend(key: Legend, y: float, room: float, nodes: list[Node]) -> float:
+def _legend(key: svg.Legend, y: float, room: float, nodes: list[Node]) -> float:
     """Marks and their names from left to right; returns where they end."""
     x = float(_EDGE)
     for mark, name in key:
@@ -137,7 +138,7 @@ def _legend(key: Legend, y: float, room: float, nodes: list[Node]) -> float:
         if x > _EDGE and x + width > room + _EDGE:
             x, y = float(_EDGE), y + 18
         nodes.append(tag("g", mark, transform=f"translate({escaped(x)} {escaped(y)})"))
-        nodes.append(text(x + 24, y + 11, name, "quiet"))
+        nodes.append(svg.text(x + 24, y + 11, name, "quiet"))
         x += width
     return y + 14 if key else y - 10
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.ask import Sheet
-from evaluator.report.charts import QUIET, fitted
+from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
-from evaluator.report.markup import Drawing, Node, Tag, paragraph, section, tag
+from evaluator.report.lettering import QUIET, fitted
+from evaluator.report.markup import Node, Tag, paragraph, section, tag
 from evaluator.tallies import CLEAN
 
 LONGEST_SIDE = 96  # pixels: two dozen pictures of that size stay below 1 MB whatever they show
@@ -54,7 +55,7 @@ def gallery(report: Evaluation) -> Tag:
     return section(title, shown, lead=lead)
 
 
-def pairs(found: Sequence[Pick], names: tuple[str, ...]) -> list[Drawing]:
+def pairs(found: Sequence[Pick], names: tuple[str, ...]) -> list[svg.Drawing]:
     """Each image beside its corrupted self, with what it is, what was answered, and to what."""
     side = LONGEST_SIDE
     said = [f"{names[pick.truth]} \u2192 {names[pick.answer]}" for pick in found]
@@ -64,7 +65,7 @@ def pairs(found: Sequence[Pick], names: tuple[str, ...]) -> list[Drawing]:
     second = side + 8 + labels.height + conditions.height / 2
     height = second + conditions.height / 2
     return [
-        Drawing(
+        svg.Drawing(
             2 * side + 4,
             height,
             f"{label} under {pick.condition}",

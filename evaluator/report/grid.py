@@ -7,23 +7,10 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from codabench_rehearsal.console.words import listed
-from evaluator.report.charts import Names, Scale, fitted, ticks_beside
+from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
-from evaluator.report.markup import (
-    Drawing,
-    Node,
-    Tag,
-    line,
-    paragraph,
-    path,
-    rectangle,
-    section,
-    short_share,
-    span,
-    tag,
-    text,
-    titled,
-)
+from evaluator.report.lettering import Names, fitted
+from evaluator.report.markup import Node, Tag, paragraph, section, short_share, span, tag
 from evaluator.report.result import Score
 from evaluator.report.style import STEPS, heat_step
 from evaluator.tallies import SEVERITIES, Row, curves, grid
@@ -72,20 +59,20 @@ def curve_section(report: Evaluation) -> Tag:
     return section(title, tag("div", *curve_charts(report, rows), class_="small"), lead=lead)
 
 
-def heat_maps(rows: Sequence[Row], *, spreads: bool = False) -> dict[str, Drawing]:
+def heat_maps(rows: Sequence[Row], *, spreads: bool = False) -> dict[str, svg.Drawing]:
     """A map for each family of rows. spreads: half of each interval is written, too."""
     names = fitted((row.name for row in rows), _NAMES, _NAME_LINES)
     families = groupby(rows, key=lambda row: row.family)
     return {family: _map(list(own), names, spreads=spreads) for family, own in families}
 
 
-def curve_charts(report: Evaluation, rows: Sequence[Row]) -> list[Drawing]:
+def curve_charts(report: Evaluation, rows: Sequence[Row]) -> list[svg.Drawing]:
     """A curve for each row, on one scale."""
     clean = report.scores.validation.accuracy if report.scores else None
     lowest = min(score.low for row in rows for score in row.by_severity.values())
     names = fitted((row.name for row in rows), _CURVE_WIDTH - 2, _NAME_LINES, bold=True)
     bottom, top = names.height + _CURVE_HEIGHT - 20, names.height + 14
-    scale = Scale(math.floor(lowest * 10) / 10, 1.0, bottom, top)
+    scale = svg.Scale(math.floor(lowest * 10) / 10, 1.0, bottom, top)
     return [_curve(row, names, scale, clean) for row in rows]
 
 
@@ -104,26 +91,26 @@ def _steps() -> Tag:
     return tag("ul", *items, class_="steps", aria_label="Colours of the accuracies")
 
 
-def _map(rows: list[Row], names: Names, *, spreads: bool) -> Drawing:
+def _map(rows: list[Row], names: Names, *, spreads: bool) -> svg.Drawing:
     worst = min(rows, key=lambda row: row.lowest[1].value)
     severity, score = worst.lowest
     said = f"{rows[0].family}: lowest {score.value:.2f} under {worst.name} at severity {severity}"
     left, high, wide = names.room + 10, max(_ROW, names.height + 4), _WIDE if spreads else _SIDE
     drawn: list[Node] = [
-        text(left + wide * (i + 0.5), 11, str(level), "tick", "middle")
+        svg.text(left + wide * (i + 0.5), 11, str(level), "tick", "middle")
         for i, level in enumerate(SEVERITIES)
     ]
     for place, row in enumerate(rows):
         y = 18 + place * high
-        drawn.append(titled(row.name, names.draw(row.name, 0, y + high / 2, "label")))
+        drawn.append(svg.titled(row.name, names.draw(row.name, 0, y + high / 2, "label")))
         for column, level in enumerate(SEVERITIES):
             x, score_there = left + wide * column, row.by_severity.get(level)
             if score_there is None:
-                drawn.append(rectangle(x + 1, y + 1, wide - 2, high - 2, "box"))
+                drawn.append(svg.rectangle(x + 1, y + 1, wide - 2, high - 2, "box"))
             else:
                 said_there = f"{row.name}, severity {level}: "
                 drawn.append(_field(said_there, score_there, x, y, wide, high))
-    return Drawing(left + wide * len(SEVERITIES), 18 + high * len(rows), said, tuple(drawn))
+    return svg.Drawing(left + wide * len(SEVERITIES), 18 + high * len(rows), said, tuple(drawn))
 
 
 def _field(name: str, score: Score, x: float, y: float, wide: float, high: float) -> Tag:
@@ -131,32 +118,34 @@ def _field(name: str, score: Score, x: float, y: float, wide: float, high: float
     figure = short_share(score.value)
     if wide == _WIDE:
         figure = f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}"
-    return titled(
+    return svg.titled(
         f"{name}{score.value:.3f} ({span(score.low, score.high)}), {score.n:,} images",
-        rectangle(x + 1, y + 1, wide - 2, high - 2, f"heat{step}"),
-        text(x + wide / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
+        svg.rectangle(x + 1, y + 1, wide - 2, high - 2, f"heat{step}"),
+        svg.text(x + wide / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
     )
 
 
-def _curve(row: Row, names: Names, scale: Scale, clean: Score | None) -> Drawing:
-    across, found = Scale(1, 5, _LEFT, _RIGHT), row.by_severity
+def _curve(row: Row, names: Names, scale: svg.Scale, clean: Score | None) -> svg.Drawing:
+    across, found = svg.Scale(1, 5, _LEFT, _RIGHT), row.by_severity
     upper = [(across(level), scale(score.high)) for level, score in found.items()]
     lower = [(across(level), scale(score.low)) for level, score in found.items()]
     middle = [(across(level), scale(score.value)) for level, score in found.items()]
-    severities = (text(across(n), scale.start + 16, str(n), "tick", "middle") for n in (1, 3, 5))
+    severities = (
+        svg.text(across(n), scale.start + 16, str(n), "tick", "middle") for n in (1, 3, 5)
+    )
     drawn: list[Node] = [
-        tag("g", *ticks_beside(scale, _LEFT, _RIGHT, 4), *severities),
-        path([*upper, *lower[::-1]], "band", closed=True),
+        tag("g", *svg.ticks_beside(scale, _LEFT, _RIGHT, 4), *severities),
+        svg.path([*upper, *lower[::-1]], "band", closed=True),
     ]
     if clean:
-        drawn.append(line(_LEFT, scale(clean.value), _RIGHT, scale(clean.value), "cleanline"))
-    drawn.append(path(middle, "curve"))
+        drawn.append(svg.line(_LEFT, scale(clean.value), _RIGHT, scale(clean.value), "cleanline"))
+    drawn.append(svg.path(middle, "curve"))
     for (level, score), (x, y) in zip(found.items(), middle, strict=True):
         said = f"severity {level}: {score.value:.3f} ({span(score.low, score.high)})"
         drawn.append(tag("circle", tag("title", said), cx=x, cy=y, r=3, class_="hurt"))
-    drawn.append(titled(row.name, names.draw(row.name, 0, names.height / 2, "strong")))
+    drawn.append(svg.titled(row.name, names.draw(row.name, 0, names.height / 2, "strong")))
     height = names.height + _CURVE_HEIGHT
-    return Drawing(_CURVE_WIDTH, height, f"{row.name}: {_fall(row)}", tuple(drawn))
+    return svg.Drawing(_CURVE_WIDTH, height, f"{row.name}: {_fall(row)}", tuple(drawn))
 
 
 def _fall(row: Row) -> str:

@@ -17,8 +17,12 @@ _VOID = ("br", "img", "meta", "link", "hr", "wbr")
 _FINE = 0.02  # intervals narrower than this deserve a third decimal
 
 
+class Markup:
+    """What `str` turns into markup."""
+
+
 @dataclass(frozen=True)
-class RawMarkup:
+class RawMarkup(Markup):
     """Our own text that is not escaped: a style sheet."""
 
     text: str
@@ -28,7 +32,7 @@ class RawMarkup:
 
 
 @dataclass(frozen=True)
-class Tag:
+class Tag(Markup):
     """An element with its attributes and children; `str` gives its markup."""
 
     name: str
@@ -43,36 +47,7 @@ class Tag:
         return f"<{self.name}{said}>{inner}</{self.name}>"
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """An SVG drawing of that size, which scales. said: what it shows, for who does not see it."""
-
-    width: float
-    height: float
-    said: str
-    nodes: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        width, height = escaped(float(self.width)), escaped(float(self.height))
-        return str(
-            tag(
-                "svg",
-                tag("title", self.said),
-                *self.nodes,
-                viewBox=f"0 0 {width} {height}",
-                role="img",
-                aria_label=self.said,
-                class_="figure",
-                style=f"--natural:{width}px",
-            )
-        )
-
-    def at(self, x: float, y: float) -> Tag:
-        """The same as a part of a larger drawing, its upper left corner at (x, y)."""
-        return tag("g", *self.nodes, transform=f"translate({escaped(x)} {escaped(y)})")
-
-
-Node = Tag | Drawing | RawMarkup | str
+Node = Markup | str
 
 
 def tag(name: str, /, *children: Node, **attributes: Value) -> Tag:
@@ -86,32 +61,6 @@ def escaped(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return html.escape(cleaned(value, keep="\n\t")) if isinstance(value, str) else str(value)
-
-
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Tag:
-    """A straight line."""
-    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
-
-
-def text(x: float, y: float, said: str, class_: str = "label", anchor: str = "start") -> Tag:
-    """Text whose baseline begins, centres ("middle") or ends ("end") at (x, y)."""
-    return tag("text", said, x=x, y=y, class_=class_, text_anchor=anchor)
-
-
-def rectangle(x: float, y: float, width: float, height: float, class_: str) -> Tag:
-    """A filled box."""
-    return tag("rect", x=x, y=y, width=width, height=height, class_=class_)
-
-
-def path(points: Iterable[tuple[float, float]], class_: str, *, closed: bool = False) -> Tag:
-    """A line through points."""
-    steps = " L".join(f"{escaped(float(x))},{escaped(float(y))}" for x, y in points)
-    return tag("path", d=f"M{steps}{'Z' if closed else ''}", class_=class_)
-
-
-def titled(said: str, *nodes: Node) -> Tag:
-    """Parts of a drawing with what is said where one points at them."""
-    return tag("g", *((tag("title", said),) if said else ()), *nodes)
 
 
 def section(title: str, *children: Node, lead: str = "") -> Tag:

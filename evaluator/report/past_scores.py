@@ -6,33 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import counted, listed
-from evaluator.report.charts import (
-    Legend,
-    Scale,
-    across,
-    around,
-    diamond,
-    disc,
-    legend,
-    square,
-    tick,
-    ticks_across,
-    ticks_beside,
-    upright,
-)
+from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.markup import (
-    Drawing,
     Node,
     Tag,
-    line,
     paragraph,
     points,
     section,
     span,
     table,
     tag,
-    text,
     with_range,
 )
 from evaluator.report.result import Score
@@ -68,9 +52,11 @@ def history(report: Evaluation) -> Tag:
         return section(title, paragraph(nothing))
     values = [row.score.value for row in rows if row.score]
     values += [v for row in rows if (p := row.prediction) for v in (p.low, p.high)]
-    scale = Scale(min(values) - 0.01, max(values) + 0.01, 10, _WIDTH - 10)
+    scale = svg.Scale(min(values) - 0.01, max(values) + 0.01, 10, _WIDTH - 10)
     columns = ("submission", "phase", "date", "predicted (interval)", "", "actual", "error, points")
-    key = legend(((diamond(9, 7), "predicted, with its interval"), (tick(9, 7), "actual")))
+    key = svg.legend(
+        ((svg.diamond(9, 7), "predicted, with its interval"), (svg.tick(9, 7), "actual"))
+    )
     shown = table("Scores, as recorded", columns, (_row(row, scale) for row in rows), "wide")
     return section(title, key, shown, lead=_record(rows))
 
@@ -87,7 +73,7 @@ def scatter(report: Evaluation) -> Tag:
         "promises too much. Axes are in log odds, so that a point near 1 weighs what it should."
     )
     words = [paragraph(said) for said in (bias(found), *_missing(report))]
-    words += [paragraph(reading, "soft"), legend(scatter_legend(found))]
+    words += [paragraph(reading, "soft"), svg.legend(scatter_legend(found))]
     return section(title, tag("div", score_chart(found), tag("div", *words), class_="pair"))
 
 
@@ -122,18 +108,18 @@ def bias(found: Sequence[ScorePlace]) -> str:
     return f"Over {counted(len(known), 'known score')}, {'; '.join(said)}."
 
 
-def score_chart(found: Sequence[ScorePlace]) -> Drawing:
+def score_chart(found: Sequence[ScorePlace]) -> svg.Drawing:
     """The submissions on log-odds axes, with the line where both are equal."""
     values = [v for place in found for s in place.local.values() for v in (s.low, s.high)]
     values += [v for place in found for v in (place.low, place.high)]
-    x = around(values, _LEFT, _RIGHT, odds=True)
-    y = Scale(x.low, x.high, _BOTTOM, _TOP, odds=True)
+    x = svg.around(values, _LEFT, _RIGHT, odds=True)
+    y = svg.Scale(x.low, x.high, _BOTTOM, _TOP, odds=True)
     middle = (_TOP + _BOTTOM) / 2
     drawn: list[Node] = [
-        *ticks_across(x, _TOP, _BOTTOM, _BOTTOM + 14),
-        *ticks_beside(y, _LEFT, _RIGHT),
-        line(_LEFT, _BOTTOM, _RIGHT, _TOP, "equal"),
-        text((_LEFT + _RIGHT) / 2, _CHART_HEIGHT - 6, "local accuracy", "quiet", "middle"),
+        *svg.ticks_across(x, _TOP, _BOTTOM, _BOTTOM + 14),
+        *svg.ticks_beside(y, _LEFT, _RIGHT),
+        svg.line(_LEFT, _BOTTOM, _RIGHT, _TOP, "equal"),
+        svg.text((_LEFT + _RIGHT) / 2, _CHART_HEIGHT - 6, "local accuracy", "quiet", "middle"),
         tag(
             "text",
             "leaderboard score",
@@ -147,19 +133,19 @@ def score_chart(found: Sequence[ScorePlace]) -> Drawing:
     for place in found:
         drawn += _marks(place, x, y)
     said = f"Local accuracy against leaderboard score. {bias(found)}"
-    return Drawing(_CHART_WIDTH, _CHART_HEIGHT, said, tuple(drawn))
+    return svg.Drawing(_CHART_WIDTH, _CHART_HEIGHT, said, tuple(drawn))
 
 
-def scatter_legend(found: Sequence[ScorePlace]) -> Legend:
+def scatter_legend(found: Sequence[ScorePlace]) -> svg.Legend:
     """What the chart's marks mean."""
     entries: list[tuple[Node, str]] = [
-        (disc(9, 7), "validation (clean)"),
-        (square(9, 7), "benchmark"),
+        (svg.disc(9, 7), "validation (clean)"),
+        (svg.square(9, 7), "benchmark"),
     ]
     if not all(place.known for place in found):
-        entries.append((diamond(9, 7), "this submission, with 90 % of the forecast"))
-    entries.append((line(0, 12, 18, 2, "equal"), "local figure = score"))
-    entries.append((line(0, 7, 18, 7, "cleanbar"), "95 % interval of a local figure"))
+        entries.append((svg.diamond(9, 7), "this submission, with 90 % of the forecast"))
+    entries.append((svg.line(0, 12, 18, 2, "equal"), "local figure = score"))
+    entries.append((svg.line(0, 7, 18, 7, "cleanbar"), "95 % interval of a local figure"))
     return tuple(entries)
 
 
@@ -176,7 +162,7 @@ def _record(rows: Sequence[HistoryRow]) -> str:
     )
 
 
-def _row(row: HistoryRow, scale: Scale) -> list[Node]:
+def _row(row: HistoryRow, scale: svg.Scale) -> list[Node]:
     score, guess = row.score, row.prediction
     known = score or guess
     return [
@@ -190,17 +176,19 @@ def _row(row: HistoryRow, scale: Scale) -> list[Node]:
     ]
 
 
-def _drawing(guess: Prediction | None, score: float | None, shown: str, scale: Scale) -> Drawing:
-    drawn: list[Node] = [line(0, 11, _WIDTH, 11, "grid")]
+def _drawing(
+    guess: Prediction | None, score: float | None, shown: str, scale: svg.Scale
+) -> svg.Drawing:
+    drawn: list[Node] = [svg.line(0, 11, _WIDTH, 11, "grid")]
     said = []
     if guess:
-        drawn.append(across(scale(guess.low), scale(guess.high), 11, "forecast"))
-        drawn.append(diamond(scale(guess.value), 11))
+        drawn.append(svg.across(scale(guess.low), scale(guess.high), 11, "forecast"))
+        drawn.append(svg.diamond(scale(guess.value), 11))
         said.append(f"predicted {guess.value:.3f}")
     if score is not None:
-        drawn.append(tick(scale(score), 11))
+        drawn.append(svg.tick(scale(score), 11))
         said.append(f"actual {shown}")
-    return Drawing(_WIDTH, _HEIGHT, ", ".join(said), tuple(drawn))
+    return svg.Drawing(_WIDTH, _HEIGHT, ", ".join(said), tuple(drawn))
 
 
 def _spread(off: list[float]) -> str:
@@ -222,20 +210,20 @@ def _missing(report: Evaluation) -> list[str]:
     return said
 
 
-def _marks(place: ScorePlace, x: Scale, y: Scale) -> list[Node]:
+def _marks(place: ScorePlace, x: svg.Scale, y: svg.Scale) -> list[Node]:
     at = y(place.score)
     ends = [x(score.value) for score in place.local.values()]
-    drawn: list[Node] = [across(min(ends), max(ends), at, "grid")]
+    drawn: list[Node] = [svg.across(min(ends), max(ends), at, "grid")]
     for name, score in place.local.items():
         bar = "cleanbar" if name == "validation" else "hurtbar"
-        drawn.append(across(x(score.low), x(score.high), at, bar))
+        drawn.append(svg.across(x(score.low), x(score.high), at, bar))
     kind = "score" if place.known else "expected score"
     interval = "" if place.known else f" ({span(place.low, place.high)})"
     for name, score in place.local.items():
         local = f"{place.name}: {name} {with_range(score)}"
         said = f"{local}, {kind} {place.score:.3f}{interval}"
         if not place.known:
-            drawn.append(upright(x(score.value), y(place.low), y(place.high), "forecast"))
-            drawn.append(diamond(x(score.value), at, said))
-        drawn.append((disc if name == "validation" else square)(x(score.value), at, said))
+            drawn.append(svg.upright(x(score.value), y(place.low), y(place.high), "forecast"))
+            drawn.append(svg.diamond(x(score.value), at, said))
+        drawn.append((svg.disc if name == "validation" else svg.square)(x(score.value), at, said))
     return drawn

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.report.charts import disc
 from evaluator.report.figures import FIGURES, composed
-from evaluator.report.markup import Drawing
+from evaluator.report.svg import Drawing, disc
 from tests.evaluator.browser import FAMILIES, WIDE, Browser, font_files, needed_chromium, only_fonts
 from tests.evaluator.named_reports import REPORTS
 from tests.evaluator.test_page_fonts import CUT, OVERLAPPING, TEXTS

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib import get_data_path
 from PIL import ImageFont
 
-from evaluator.report.charts import fitted, width_of, wrapped
+from evaluator.report.lettering import fitted, width_of, wrapped
 from evaluator.report.page import to_page
 from tests.evaluator.browser import FAMILIES, Browser, font_files, needed_chromium, only_fonts
 from tests.evaluator.named_reports import FORTY, REPORTS
