@@ -53,11 +53,6 @@ class Gaussians:
             low, high = (middle, high) if self.below(middle) < share else (low, middle)
         return (low + high) / 2
 
-    def density(self, value: float) -> float:
-        """At `value`."""
-        heights = np.exp(-0.5 * (value - self.means) ** 2 / self.variances)
-        return float(self.weights @ (heights / np.sqrt(2 * np.pi * self.variances)))
-
     def moved(self, by: float) -> Gaussians:
         """All means shifted."""
         return Gaussians(self.weights, self.means + by, self.variances)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -18,13 +17,6 @@ RIDGE = 0.01  # chosen by bench.estimation_tuning
 _SUM = 100.0  # how strictly the weights sum to one
 _ROUNDS = 3  # times the number of conditions: by far more than it takes
 _FLAT = 1e-10  # a descent that rounding alone may show
-_MAPS = Path("/proc/self/maps")  # Linux: which libraries are loaded
-_OPENBLAS = (
-    "scipy_openblas_{}_num_threads64_",
-    "scipy_openblas_{}_num_threads",
-    "openblas_{}_num_threads64_",
-    "openblas_{}_num_threads",
-)
 
 
 def logit(share: ArrayLike) -> Floats:
@@ -97,43 +89,16 @@ def _settled(squares: Floats, products: Floats, weights: Floats, free: Mask) -> 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it, and for functions that it decorates, OpenBLAS uses one thread; before as after.
+    """Within it, and for functions that it decorates, BLAS uses one thread; before as after.
 
     OpenBLAS, which NumPy brings, gives matrices of a few hundred rows to all cores, and its threads
     wait for each other by spinning. On a machine that is busy otherwise (with the submission, say)
-    that took thirty times the processor time of the work itself: 6 s instead of 0.2. Where the
-    library is another, or cannot be told, nothing is changed.
+    that took thirty times the processor time of the work itself: 6 s instead of 0.2.
     """
-    libraries = _libraries()
-    before = [get() for get, _ in libraries]
-    try:
-        for _, set_to in libraries:
-            set_to(1)
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
-    finally:
-        for (_, set_to), count in zip(libraries, before, strict=True):
-            set_to(count)
 
 
 @functools.cache
-def _libraries() -> tuple[tuple[Callable[[], int], Callable[[int], None]], ...]:
-    """Of every OpenBLAS that is loaded: what tells and what sets its number of threads."""
-    try:
-        lines = _MAPS.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    paths = {line.split(maxsplit=5)[-1] for line in lines if "openblas" in line}
-    found = []
-    for path in sorted(paths):
-        try:
-            found += _settings(ctypes.CDLL(path))
-        except OSError:  # replaced on the disk meanwhile, or a name that is no library's
-            continue
-    return tuple(found)
-
-
-def _settings(library: ctypes.CDLL) -> list[tuple[Callable[[], int], Callable[[int], None]]]:
-    for name in _OPENBLAS:
-        if hasattr(library, name.format("set")):
-            return [(getattr(library, name.format("get")), getattr(library, name.format("set")))]
-    return []
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -91,14 +91,11 @@ def as_wanted(figures: Figures, aim: Target) -> Wanted:
 class Match:
     """What the past scores say about a submission, on the logit scale.
 
-    predicted: its shown score. left_out: for every past score, its prediction from the
-    others, by the closed form alone. exact: variance of `predicted` had the local figures no noise.
+    predicted: its shown score. exact: variance of `predicted` had the local figures no noise.
     own_exact: had those of the submission none. weights: expected `(C,)`.
     """
 
     predicted: Gaussians
-    left_out: tuple[Gaussians, ...]
-    observed: Floats
     exact: float
     own_exact: float
     weights: Floats
@@ -179,7 +176,7 @@ class Matching:
         if len(self.observed):
             there = logit(np.clip(wanted.accuracies @ self._simplex, EDGE, 1 - EDGE))
             predicted = predicted.moved(HALF * float(there - predicted.quantile(0.5)))
-        return Match(predicted, self.left_out, self.observed, exact, own_exact, self._weights)
+        return Match(predicted, exact, own_exact, self._weights)
 
     @cached_property
     def _seen(self) -> Evidence:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
+from bench.estimation_tuning import density as density_of
 from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, LowRank
 from evaluator.estimate.numerics import Floats
 from evaluator.estimate.prior import prior_of
@@ -29,7 +30,7 @@ def test_quantile_inverts_the_probability(share: float) -> None:
 def test_mixture_moments_and_density() -> None:
     """Else widths and the study's log densities are wrong."""
     grid = np.linspace(-12, 14, 20_001)
-    density = np.array([MIXED.density(x) for x in grid])
+    density = np.array([density_of(MIXED, x) for x in grid])
     step = grid[1] - grid[0]
     assert density.sum() * step == pytest.approx(1)
     assert (density * grid).sum() * step == pytest.approx(MIXED.mean)
@@ -120,7 +121,7 @@ def test_one_gaussian_is_a_gaussian() -> None:
     """Else the mixture's arithmetic is off even where it is trivial."""
     one = Gaussians(np.ones(1), np.array([1.0]), np.array([4.0]))
     assert one.quantile(0.95) == pytest.approx(norm(1, 2).ppf(0.95))
-    assert one.density(0.3) == pytest.approx(norm(1, 2).pdf(0.3))
+    assert density_of(one, 0.3) == pytest.approx(norm(1, 2).pdf(0.3))
 
 
 def test_many_scores_are_conditioned_on_through_the_unknowns_alike() -> None:
