@@ -89,15 +89,15 @@ def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
     names = titles(sheets)
     heard = _parts([sheets[i] for i in members], scoring)
     voters = [replace(one, name=names[i]) for one, i in zip(heard, members, strict=True)]
-    votes = _votes(voters)
+    listed, gain = _members(voters)
     return Vote(
         sheets[0].benchmark.preset.name,
         _covered(sheets[0]),
         len(sheets),
         len(np.unique(sheets[0].questions.rows[choosing])),
         len(np.unique(sheets[0].questions.rows[scoring])),
-        tuple(_members(voters, votes)),
-        compare([voters[0], votes[-1]]).pairs[0],
+        tuple(listed),
+        gain,
     )
 
 
@@ -120,14 +120,6 @@ def halves(sheet: Sheet) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         if not ((conditions == 0).any() and (conditions > 0).any()):
             raise EvaluationError(f"{len(rows)} images are too few to choose on half of them.")
     return first, ~first
-
-
-def majority(labels: Sequence[Labels], classes: int) -> Labels:
-    """The label with most votes, `(m,)`; among equals the one that the earliest voter chose."""
-    ballots = _Ballots(len(labels[0]), classes)
-    for voter in labels:
-        ballots.add(voter)
-    return ballots.winner()
 
 
 def show(vote: Vote, console: Console) -> None:
@@ -270,25 +262,19 @@ def _best_addition(
     return best
 
 
-def _votes(voters: Sequence[Sheet]) -> list[Sheet]:
-    """The votes of the first one, two, three ...: the last is everyone's."""
-    classes = 1 + int(max(sheet.labels.max() for sheet in voters))
-    return [
-        replace(
-            voters[0],
-            name="vote",
-            sha256="",
-            labels=majority([sheet.labels for sheet in voters[:count]], classes),
-        )
-        for count in range(1, len(voters) + 1)
-    ]
-
-
-def _members(voters: Sequence[Sheet], votes: Sequence[Sheet]) -> Iterator[Voter]:
+def _members(voters: Sequence[Sheet]) -> tuple[list[Voter], Pair]:
+    """Each with the vote of those up to it; and everyone's vote held against the first one."""
+    ballots = _Ballots(len(voters[0].labels), 1 + int(max(one.labels.max() for one in voters)))
+    votes = []
+    for voter in voters:
+        ballots.add(voter.labels)
+        votes.append(replace(voters[0], name="vote", sha256="", labels=ballots.winner()))
     standings = compare([*voters, *votes]).standings
-    together = standings[len(voters) :]
-    for sheet, own, vote in zip(voters, standings, together, strict=False):  # own: twice as many
-        yield Voter(sheet.name, sheet.sha256, own.benchmark, vote.benchmark)
+    members = [
+        Voter(voter.name, voter.sha256, own.benchmark, vote.benchmark)
+        for voter, own, vote in zip(voters, standings, standings[len(voters) :], strict=False)
+    ]
+    return members, compare([voters[0], votes[-1]]).pairs[0]
 
 
 def _parts(sheets: Sequence[Sheet], chosen: NDArray[np.bool_]) -> list[Sheet]:
