@@ -59,7 +59,7 @@ def pairs(found: Sequence[Pick], names: tuple[str, ...]) -> list[svg.Drawing]:
     """Each image beside its corrupted self, with what it is, what was answered, and to what."""
     side = LONGEST_SIDE
     said = [f"{names[pick.truth]} \u2192 {names[pick.answer]}" for pick in found]
-    labels = fitted(said, 2 * side, 3, bold=True)
+    labels = fitted(said, 2 * side, 6, bold=True)
     conditions = fitted((pick.condition for pick in found), 2 * side, 9, QUIET)
     first = side + 6 + labels.height / 2
     second = side + 8 + labels.height + conditions.height / 2

@@ -10,7 +10,16 @@ from codabench_rehearsal.console.words import listed
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import Names, fitted
-from evaluator.report.markup import Node, Tag, paragraph, section, short_share, span, tag
+from evaluator.report.markup import (
+    Node,
+    Tag,
+    paragraph,
+    section,
+    short_share,
+    span,
+    tag,
+    with_range,
+)
 from evaluator.report.result import Score
 from evaluator.report.style import STEPS, heat_step
 from evaluator.tallies import SEVERITIES, Row, curves, grid
@@ -103,24 +112,27 @@ def _map(rows: list[Row], names: Names, *, spreads: bool) -> svg.Drawing:
     for place, row in enumerate(rows):
         y = 18 + place * high
         drawn.append(svg.titled(row.name, names.draw(row.name, 0, y + high / 2, "label")))
-        for column, level in enumerate(SEVERITIES):
-            x, score_there = left + wide * column, row.by_severity.get(level)
-            if score_there is None:
-                drawn.append(svg.rectangle(x + 1, y + 1, wide - 2, high - 2, "box"))
-            else:
-                said_there = f"{row.name}, severity {level}: "
-                drawn.append(_field(said_there, score_there, x, y, wide, high))
+        drawn += [
+            _field(row, level, (left + wide * column, y, wide, high), spreads=spreads)
+            for column, level in enumerate(SEVERITIES)
+        ]
     return svg.Drawing(left + wide * len(SEVERITIES), 18 + high * len(rows), said, tuple(drawn))
 
 
-def _field(name: str, score: Score, x: float, y: float, wide: float, high: float) -> Tag:
-    step = heat_step(score.value)
-    figure = short_share(score.value)
-    if wide == _WIDE:
+def _field(
+    row: Row, severity: int, box: tuple[float, float, float, float], *, spreads: bool
+) -> Tag:
+    """One severity's accuracy in a box (x, y, width, height)."""
+    x, y, wide, high = box
+    score, inside = row.by_severity.get(severity), (x + 1, y + 1, wide - 2, high - 2)
+    if score is None:
+        return svg.rectangle(*inside, "box")
+    step, figure = heat_step(score.value), short_share(score.value)
+    if spreads:
         figure = f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}"
     return svg.titled(
-        f"{name}{score.value:.3f} ({span(score.low, score.high)}), {score.n:,} images",
-        svg.rectangle(x + 1, y + 1, wide - 2, high - 2, f"heat{step}"),
+        f"{row.name}, severity {severity}: {with_range(score)}, {score.n:,} images",
+        svg.rectangle(*inside, f"heat{step}"),
         svg.text(x + wide / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
     )
 
