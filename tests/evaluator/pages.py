@@ -1,4 +1,4 @@
-"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies real corrupted conditions.
+"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies corrupted images.
 
 It looks at colours and edges alone, so its answers fall under corruptions as a network's do. Past
 submissions are the same kind of stand-in on coarser colours, or trained on other damage.

@@ -43,7 +43,7 @@ def test_a_figure_draws(name: str) -> None:
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_a_figure_is_saved(tmp_path: Path, ending: str) -> None:
-    """Else it could not be put on a slide; twice the same, or a plot would change in every commit."""
+    """Else it could not be put on a slide; twice the same, or it would change in every commit."""
     for place in ("one", "two"):
         pages.small_report().figure("recall").save(tmp_path / f"{place}.{ending}")
     one, two = ((tmp_path / f"{place}.{ending}").read_bytes() for place in ("one", "two"))

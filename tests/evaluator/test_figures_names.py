@@ -62,7 +62,8 @@ def test_covered_names_are_noticed(browser: Browser, tmp_path: Path) -> None:
     path, _ = page_of("own", tmp_path)
     browser.open(path, 1600, "light")
     browser.value(
-        "document.querySelectorAll('svg.rehearsal-figure text').forEach(t => t.style.fontSize = '26px')"
+        "document.querySelectorAll('svg.rehearsal-figure text')"
+        ".forEach(t => t.style.fontSize = '26px')"
     )
     assert len(browser.value(f"{TEXTS}; {looked_at(CUT)}")) > 5
     assert len(browser.value(f"{TEXTS}; {looked_at(OVERLAPPING)}")) > 20

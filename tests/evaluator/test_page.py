@@ -127,7 +127,7 @@ def test_a_missing_part_says_so(field: str, value: object, sentence: str) -> Non
 
 
 def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
-    """Else a run without the estimator's conditions would show no map though it asked the conditions."""
+    """Else a run without the estimator's conditions would show no map of those that it asked."""
     bare = replace(pages.small_report(), library=None, sweep=None)
     assert {row.name for row in grid(bare)} >= {"fog", "gaussian_noise", "rotate"}
     assert "--sweep asks all five" in said(to_page(bare))

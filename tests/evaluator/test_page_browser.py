@@ -121,7 +121,8 @@ def test_a_notebooks_theme_decides(browser: Browser, tmp_path: Path, name: str) 
     browser.open(path, 900, "dark" if palette is LIGHT else "light")
     found = browser.value(
         "JSON.stringify(['.rehearsal', '.rehearsal section', '.rehearsal td'].map(s => "
-        "{const c = getComputedStyle(document.querySelector(s)); return [c.backgroundColor, c.color]}))"
+        "{const c = getComputedStyle(document.querySelector(s)); "
+        "return [c.backgroundColor, c.color]}))"
     )
     ground, card, condition = json.loads(found)
     assert ground[0] == rgb(palette["ground"])
