@@ -18,7 +18,7 @@ from evaluator.report.classes import confusions
 from evaluator.report.evaluation import Evaluation, PastLine
 from evaluator.report.figures import Figure, known, report_figure
 from evaluator.report.page import to_html, to_page
-from evaluator.report.result import Part, Score, Scores
+from evaluator.report.result import Part, Score
 from evaluator.report.terminal import report_parts, to_text
 from evaluator.tallies import family_losses, grid
 
@@ -159,7 +159,10 @@ def _document(report: Evaluation) -> dict[str, Any]:
         document["validation"] = _part(scores.validation, names)
         document["gap"] = {"value": scores.gap.value, "interval": [scores.gap.low, scores.gap.high]}
         benchmark.update(_part(scores.benchmark, names))
-        benchmark.update(_benchmark(scores))
+        benchmark["answers"] = scores.answers - scores.validation.accuracy.n
+        rows = (vars(one) | score_document(one.accuracy) for one in scores.conditions)
+        benchmark.update(_conditions(rows))
+        benchmark["families"] = [vars(loss) for loss in scores.losses]
     for name, sheet in (("library", report.library), ("sweep", report.sweep)):
         if sheet is not None:
             document[name] = _by_condition(sheet)
@@ -196,14 +199,6 @@ def _past(past: PastLine) -> dict[str, Any]:
         "validation": score_document(past.validation),
         "benchmark": None if past.benchmark is None else score_document(past.benchmark),
         "predicted": None if past.predicted is None else vars(past.predicted),
-    }
-
-
-def _benchmark(scores: Scores) -> dict[str, Any]:
-    return {
-        "answers": scores.answers - scores.validation.accuracy.n,
-        **_conditions(vars(one) | score_document(one.accuracy) for one in scores.conditions),
-        "families": [vars(loss) for loss in scores.losses],
     }
 
 
