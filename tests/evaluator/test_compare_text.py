@@ -90,6 +90,8 @@ def test_the_plots_text_tells_the_whole(tmp_path: Path) -> None:
     """Else rows or the direction would be missing, and colours alone would tell the verdict."""
     save_plot(one_pair(), tmp_path / "forest.svg")
     text = (tmp_path / "forest.svg").read_text(encoding="utf-8")
+    ET.fromstring(text)
+    assert "<script" not in text
     found = one_pair().pairs[0]
     for said in ("benchmark", "clean", "noise", "weather", "worse", "better"):
         assert said in text

@@ -89,6 +89,17 @@ def test_a_figure_stands_alone(name: str) -> None:
         assert (image.get("href") or "").startswith("data:")
 
 
+@pytest.mark.parametrize("name", ["recall", "confusion", "gallery"])
+def test_foreign_names_stay_text(name: str) -> None:
+    """Else a class's name could run in the notebook that shows the figure."""
+    report = pages.small_report()
+    names = (pages.HOSTILE,) * len(report.source.label_names)
+    drawn = replace(report, source=replace(report.source, label_names=names)).figure(name)
+    root = ET.fromstring(drawn.svg)
+    assert [one for one in root.iter() if one.tag.endswith("script")] == []
+    assert "<script" not in drawn.svg
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     """Else a slip would end in a traceback."""
     with pytest.raises(EvaluationError, match=r"heatmap, scatter, .* Did you mean 'heatmap'"):
