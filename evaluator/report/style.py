@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from codabench_rehearsal.console.reading import parse_toml
 from evaluator.report.markup import RawMarkup, Tag, tag
 
-_COLORS: Mapping[str, Any] = tomllib.loads(
+_COLORS: Mapping[str, Any] = parse_toml(
     (files("evaluator.report") / "colors.toml").read_text(encoding="utf-8")
 )
 LIGHT: Mapping[str, str] = _COLORS["light"]["palette"]

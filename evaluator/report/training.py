@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.reading import first_file, read_json
+from codabench_rehearsal.console.reading import first_file, parse_toml, read_json
 from corruptions.presets import NAMES, Condition, Preset, resolve
 from evaluator.tallies import FamilyLoss
 
@@ -28,7 +27,7 @@ AFTERWARDS = (
     "judge by those. Keep these layers in the input pipeline, outside of the saved network: Keras "
     "3.4.1 lacks those marked *."
 )
-ADVICE: Mapping[str, str] = tomllib.loads(
+ADVICE: Mapping[str, str] = parse_toml(
     (files("evaluator.report") / "advice.toml").read_text(encoding="utf-8")
 )
 
