@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-from codabench_rehearsal.rehearsal.cost import Bounds, Guard, guard
+from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
 from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from evaluator.metrics import score
