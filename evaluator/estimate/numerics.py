@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -95,10 +94,5 @@ def one_thread() -> Iterator[None]:
     wait for each other by spinning. On a machine that is busy otherwise (with the submission, say)
     that took thirty times the processor time of the work itself: 6 s instead of 0.2.
     """
-    with _libraries().limit(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1, user_api="blas"):
         yield
-
-
-@functools.cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
