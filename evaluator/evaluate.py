@@ -33,7 +33,8 @@ from evaluator.report.remarks import (
     refuted_by_answers,
     source_of,
 )
-from evaluator.report.result import Report, Timing
+from evaluator.report.report import Report
+from evaluator.report.result import Timing
 from evaluator.series import Expectation, Series
 from evaluator.store import answers as store_answers
 from evaluator.store.schema import StoreError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Metric
 from evaluator.plan import Benchmark, Questions, Stream
-from evaluator.report.result import ConditionScore, Group, Loss, Part, Score, Scores
+from evaluator.report.result import ConditionScore, GroupScore, Loss, Part, Score, Scores
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory
@@ -219,7 +219,7 @@ def _condition_scores(
 
 def _groups(
     benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
-) -> tuple[Group, ...]:
+) -> tuple[GroupScore, ...]:
     """Families by severity. An image may be in a group twice, so the interval counts images."""
     kinds = sorted(
         {(condition.family, condition.severity) for condition in benchmark.conditions[1:]}
@@ -234,7 +234,7 @@ def _groups(
         chosen = np.isin(questions.conditions, inside)
         if chosen.any():
             images = len(np.unique(questions.rows[chosen]))
-            groups.append(Group(family, severity, wilson(right[chosen].mean() * images, images)))
+            groups.append(GroupScore(family, severity, wilson(right[chosen].mean() * images, images)))
     return tuple(groups)
 
 

@@ -19,7 +19,8 @@ from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.forecast import figures_from, tally
 from evaluator.metrics import wilson
 from evaluator.plan import Plan, plan_on
-from evaluator.report.result import PastLine, Score
+from evaluator.report.evaluation import PastLine
+from evaluator.report.result import Score
 from evaluator.store.store import LeaderboardScore, Prediction, Run, RunBytes, Store
 from submission.archive import sha256_of
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from corruptions.presets import Condition
 from evaluator.ask import Sheet
 from evaluator.metrics import answer_weights, wilson
-from evaluator.report.result import Report, Score
+from evaluator.report.evaluation import Evaluation
+from evaluator.report.result import Score
 
 Floats = NDArray[np.float64]
 _Z = 1.959964
@@ -196,7 +197,7 @@ class Row:
         return min(self.by_severity.items(), key=lambda item: item[1].value)
 
 
-def grid(report: Report) -> tuple[Row, ...]:
+def grid(report: Evaluation) -> tuple[Row, ...]:
     """All corruptions that stand alone in a condition, family by family.
 
     From the sweep, the library and the shown preset; where several asked the same, from the one

@@ -1,4 +1,4 @@
-"""What a report says beside its figures: where they come from, why there are none, what flatters them."""
+"""What a report says beside its figures: their source, why there are none, what flatters them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from codabench_rehearsal.sandbox.ingest import Block, Outcome
 from evaluator.ask import Rehearsal
 from evaluator.options import Options
 from evaluator.plan import Plan, Round, secret_order
-from evaluator.report.result import Source
+from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from evaluator.store.store import AnswerKey, Store
 from submission.archive import Archive
@@ -105,8 +105,8 @@ def refuted_by_answers(findings: Sequence[Finding], failed: Sequence[Finding]) -
 def meaningless(rehearsal: Rehearsal, part: Round, store: Store | None) -> list[Finding]:
     """A finding where the answers to the clean images are right under another reading, or guessed.
 
-    The other ways to feed the images are asked only where few answers are right, of a hundred images
-    or so; the store keeps what is answered.
+    The other ways to feed the images are asked only where few answers are right, of a hundred
+    images or so; the store keeps what is answered.
     """
     sheet = rehearsal.sheet("shown", part)
     clean = np.flatnonzero(sheet.questions.conditions == 0)
@@ -160,11 +160,13 @@ class Fed:
 def contradicted(rehearsal: Rehearsal) -> tuple[str, ...]:
     """What to say where another run has stored other answers meanwhile."""
     count = rehearsal.book.contradicted
+    if not count:
+        return ()
     said = (
-        f"{count:,} answers differ from those that another run has stored meanwhile: are they random, or "
-        "do they depend on the order or the block (S701 to S703)?"
+        f"{count:,} answers differ from those that another run has stored meanwhile: are they "
+        "random, or do they depend on the order or the block (S701 to S703)?"
     )
-    return (said,) if count else ()
+    return (said,)
 
 
 def limits_untried(rehearsal: Rehearsal, part: Round) -> tuple[str, ...]:

@@ -1,24 +1,8 @@
-"""What an evaluation found: plain frozen values, computed first and rendered elsewhere."""
+"""The figures of an evaluation: plain frozen values, computed first and rendered elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from codabench_rehearsal.console.words import one_line, shown
-from evaluator.choice import SplitKind
-from submission.findings import Finding
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from evaluator.ask import Sheet
-    from evaluator.estimate.estimate import Estimate
-    from evaluator.store.rows import HistoryRow, Prediction
-
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -43,7 +27,7 @@ class ConditionScore:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupScore:
     """Accuracy over the conditions of one family at one severity."""
 
     family: str
@@ -69,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a family costs: its mean accuracy, and its share of the gap between clean and benchmark."""
+    """What a family costs: its mean accuracy, and its share of the gap to clean images."""
 
     family: str
     accuracy: float
@@ -104,7 +88,7 @@ class Scores:
     benchmark: Part
     gap: Score
     conditions: tuple[ConditionScore, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[GroupScore, ...]
     losses: tuple[Loss, ...]
     answers: int
 
@@ -113,118 +97,3 @@ class Scores:
         return tuple(
             sorted(self.conditions, key=lambda condition: condition.accuracy.value)[:count]
         )
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the figures come from: the zip, the images, the benchmark, the machine.
-
-    python: the program that ran the submission. order_seed: of the order in which it was asked, None
-    where it was not.
-    """
-
-    path: str
-    sha256: str
-    bytes: int
-    challenge: str
-    metric: str
-    label_names: tuple[str, ...]
-    data: str
-    fingerprint: str
-    split: SplitKind
-    notes: tuple[str, ...]
-    preset: str
-    description: str
-    seed: int
-    command: str
-    python: str = ""
-    order_seed: int | None = None
-
-    def __post_init__(self) -> None:
-        """Clean what comes from files, on its way in; the zip's path stays what it can be found by."""
-        for field in ("challenge", "data", "preset", "description"):
-            object.__setattr__(self, field, one_line(getattr(self, field)))
-        object.__setattr__(self, "label_names", tuple(map(shown, self.label_names)))
-        object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
-
-
-@dataclass(frozen=True)
-class PastLine:
-    """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
-
-    benchmark: None while it has not answered every condition of the shown preset.
-    """
-
-    name: str
-    validation: Score
-    benchmark: Score | None
-    score: float
-    decimals: int | None
-    phase: str
-    predicted: Prediction | None
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything an evaluation found; `scores` is None when the submission failed.
-
-    peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
-    loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
-    others were in the store. full: whether every image was asked under every condition. sheet, library, sweep: the answers to the shown preset, to the
-    estimator's conditions, and to the 19 corruptions at all severities. past: earlier submissions with
-    scores that the estimate uses. history: everything recorded.
-    """
-
-    source: Source
-    scores: Scores | None
-    findings: tuple[Finding, ...]
-    timing: Timing
-    peak_memory_bytes: int
-    blocks: int
-    versions: Mapping[str, str]
-    limits: Mapping[str, str]
-    asked: int = 0
-    full: bool = False
-    sheet: Sheet | None = None
-    library: Sheet | None = None
-    sweep: Sheet | None = None
-    estimate: Estimate | None = None
-    past: tuple[PastLine, ...] = ()
-    history: tuple[HistoryRow, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Clean what the child said of itself, on its way in."""
-        for field in ("versions", "limits"):
-            known = {shown(k): shown(v) for k, v in getattr(self, field).items()}
-            object.__setattr__(self, field, known)
-
-    def to_json(self) -> str:
-        """The report as JSON (docs/report.md)."""
-        from evaluator.report.as_json import to_json
-
-        return to_json(self)
-
-    def to_page(self) -> str:
-        """The report as one self-contained HTML page."""
-        from evaluator.report.page import to_page
-
-        return to_page(self)
-
-    def figure(self, name: str) -> Figure:
-        """A matplotlib figure: "heatmap", "scatter", "curves", "confusion", "recall" or "gallery".
-
-        Raises `EvaluationError` for another name, and without matplotlib.
-        """
-        from evaluator.figures.figures import figure
-
-        return figure(self, name)
-
-    def __str__(self) -> str:
-        from evaluator.report.terminal import to_text
-
-        return to_text(self)
-
-    def _repr_html_(self) -> str:
-        from evaluator.report.page import to_html
-
-        return to_html(self)

@@ -100,7 +100,7 @@ COLUMNS = (
     "predicted_high",
     "level",
     "known_scores",
-    "cells",
+    "conditions",
     "answers",
 )
 _WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
@@ -168,7 +168,7 @@ def _values(row: HistoryRow) -> dict[str, Value]:
     own, score, expected = row.submission, row.score, row.prediction
     values: dict[str, Value] = dict.fromkeys(COLUMNS)
     values.update(submission=own.name, sha256=own.sha256, path=own.path, first_seen=own.first_seen)
-    values.update(cells=row.conditions, answers=row.answers, note=own.note)
+    values.update(conditions=row.conditions, answers=row.answers, note=own.note)
     if score is not None:
         values.update(phase=score.phase, score=score.value, decimals=score.decimals)
         values.update(date=score.date, hidden_images=score.hidden_images, note=score.note)

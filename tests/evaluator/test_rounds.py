@@ -20,9 +20,9 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, split
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.answering import answered, stored_sheets
-from evaluator.estimate.words import headline
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import library
+from evaluator.report.terminal import headline
 from evaluator.store.store import Store, find_store
 from tests.evaluator.corner import DATA, SOURCE, recorded, submission
 

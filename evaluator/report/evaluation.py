@@ -1,0 +1,112 @@
+"""Everything that an evaluation found, as plain data: what every rendering is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from codabench_rehearsal.console.words import one_line, shown
+from evaluator.ask import Sheet
+from evaluator.choice import SplitKind
+from evaluator.estimate.estimate import Estimate
+from evaluator.report.result import Score, Scores, Timing
+from evaluator.store.rows import HistoryRow, Prediction
+from submission.findings import Finding
+
+UNSEEN = "†"  # marks every figure on images that the model may have learnt
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the figures come from: the zip, the images, the benchmark, the machine.
+
+    python: the program that ran the submission. order_seed: of the order in which it was asked,
+    None where it was not.
+    """
+
+    path: str
+    sha256: str
+    bytes: int
+    challenge: str
+    metric: str
+    label_names: tuple[str, ...]
+    data: str
+    fingerprint: str
+    split: SplitKind
+    notes: tuple[str, ...]
+    preset: str
+    description: str
+    seed: int
+    command: str
+    python: str = ""
+    order_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Clean what comes from files; the zip's path stays what it can be found by."""
+        for field in ("challenge", "data", "preset", "description"):
+            object.__setattr__(self, field, one_line(getattr(self, field)))
+        object.__setattr__(self, "label_names", tuple(map(shown, self.label_names)))
+        object.__setattr__(self, "notes", tuple(map(one_line, self.notes)))
+
+
+@dataclass(frozen=True)
+class PastLine:
+    """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
+
+    benchmark: None while it has not answered every condition of the shown preset.
+    """
+
+    name: str
+    validation: Score
+    benchmark: Score | None
+    score: float
+    decimals: int | None
+    phase: str
+    predicted: Prediction | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything an evaluation found; `scores` is None when the submission failed.
+
+    peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
+    loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
+    others were in the store. full: whether every image was asked under every condition. sheet,
+    library, sweep: the answers to the shown preset, to the estimator's conditions, and to the 19
+    corruptions at all severities. past: earlier submissions with scores that the estimate uses.
+    history: everything recorded.
+    """
+
+    source: Source
+    scores: Scores | None
+    findings: tuple[Finding, ...]
+    timing: Timing
+    peak_memory_bytes: int
+    blocks: int
+    versions: Mapping[str, str]
+    limits: Mapping[str, str]
+    asked: int = 0
+    full: bool = False
+    sheet: Sheet | None = None
+    library: Sheet | None = None
+    sweep: Sheet | None = None
+    estimate: Estimate | None = None
+    past: tuple[PastLine, ...] = ()
+    history: tuple[HistoryRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Clean what the child said of itself, on its way in."""
+        for field in ("versions", "limits"):
+            known = {shown(k): shown(v) for k, v in getattr(self, field).items()}
+            object.__setattr__(self, field, known)
+
+    @property
+    def name(self) -> str:
+        """The zip's file name."""
+        return PurePath(self.source.path).name
+
+    @property
+    def mark(self) -> str:
+        """What follows the headings of figures on images that may have been trained on."""
+        return f" {UNSEEN}" if self.source.split == "unknown" else ""
