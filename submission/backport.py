@@ -155,7 +155,12 @@ def backport_config(
     """
     rewriter, modern = Rewriter(load_table(target), keep_compile=keep_compile), Moderniser()
     try:
-        if not (is_keras_2(saved_with) or is_newer(saved_with, target) or _stumbles(config)):
+        if not (
+            is_keras_2(saved_with)
+            or is_newer(saved_with, target)
+            or guests(config)
+            or any(handed_lists(node["config"]) for node in nodes(config))  # none reads them back
+        ):
             return Backport(target, saved_with)
         rewritten = modern.rewrite(config) if is_keras_2(saved_with) else config
         rewritten = config if modern.refusals else rewriter.rewrite(rewritten)
@@ -166,11 +171,6 @@ def backport_config(
         ) from None
     changes, refusals = (*modern.changes, *rewriter.changes), (*modern.refusals, *rewriter.refusals)
     return Backport(target, saved_with, rewritten, changes, refusals)
-
-
-def _stumbles(config: dict[str, Any]) -> bool:
-    """Whether even the Keras that wrote it does not read it back."""
-    return bool(guests(config)) or any(handed_lists(node["config"]) for node in nodes(config))
 
 
 def _members(data: bytes) -> dict[str, bytes]:

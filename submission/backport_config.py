@@ -175,7 +175,10 @@ class Rewriter(Walk):
     def _refuse_key(self, node: Node, key: str, at: At) -> None:
         value, name = node["config"][key], full_name(node)
         if key == QUANTISED:
-            self._refuse_quantised(at, value)
+            if all(refusal.key != QUANTISED for refusal in self.refusals):  # once for the model
+                why = f"is quantised (model.quantize), which {self._target} stores in another way."
+                advice = "Pack the model as it was before quantize()"
+                self.refuse(at, key, value, why, f"{advice}; --float16 makes its file smaller.")
             return
         known = self.table.defaults.get(name, {}).get(key)
         why = f"{name} has no argument {key!r} in {self._target}, and here it is {shortened(value)}"
@@ -186,13 +189,6 @@ class Rewriter(Walk):
             "where their shapes stay the same, else train it again."
         )
         self._refuse(at, key, value, f"{why}.", advice or "")
-
-    def _refuse_quantised(self, at: At, value: Json) -> None:
-        """Once for the whole model."""
-        if not any(refusal.key == QUANTISED for refusal in self.refusals):
-            why = f"is quantised (model.quantize), which {self._target} stores in another way."
-            advice = "Pack the model as it was before quantize(); --float16 makes its file smaller."
-            self.refuse(at, QUANTISED, value, why, advice)
 
     def _refuse(self, at: At, key: str, value: Json, why: str, advice: str = "") -> None:
         rebuild = f"Rebuild the model from what {self._target} has, or train it there."

@@ -2,9 +2,9 @@
 
 Keras 3 takes some of it by itself; what it does not take is small and regular: keys without effect
 that it refuses (`groups` of a depthwise convolution, `time_major`), dtype policies as objects,
-names with `/`, calls written as `[name, node, tensor, kwargs]` - where a model inside a model
-counts its calls from 1, which makes Keras 3.4.1 wait for ever - and layers that wrap TensorFlow's or
-Python's functions. Only the latter cannot be rewritten: they are refused by name.
+names with `/`, calls written as `[name, node, tensor, kwargs]` - where a model in a model
+counts its calls from 1, which makes Keras 3.4.1 wait for ever - and layers that wrap functions of
+TensorFlow or Python. Only the latter cannot be rewritten: they are refused by name.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.console.reading import parse_json, special_kind
+from codabench_rehearsal.console.reading import special_kind
 from submission.backport_graph import ENDS, GRAPH, GUESTS, Node, is_graph
 from submission.h5 import opened_h5
-from submission.keras_files import CONFIG, H5_CONFIG, LARGEST_CONFIG, WEIGHTS, config_of, text
+from submission.keras_files import H5_CONFIG, WEIGHTS, read_keras_file
 
 # Layers that leave the range of values as it is, besides augmentations.
 _PASS_ON = (
@@ -33,15 +33,8 @@ def read_config(path: Path) -> Node | None:
     if special_kind(path):
         return None
     try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as file:
-                if file.getinfo(CONFIG).file_size > LARGEST_CONFIG:
-                    return None
-                found = parse_json(file.read(CONFIG))
-            return found if isinstance(found, dict) else None
-        with opened_h5(path) as file:
-            attribute = file.attrs.get(H5_CONFIG)
-        return config_of(None if attribute is None else text(attribute))[0]
+        with path.open("rb") as file:
+            return read_keras_file(file, path.name).config
     except _UNREADABLE:
         return None
 
@@ -68,11 +61,12 @@ def outputs_of(config: Node) -> dict[str, int | None]:
         ends = inner.get(ENDS[1])
         if not is_graph(config) and not isinstance(ends, dict):
             return {}
-        layers = {node.get("name"): node for node in inner["layers"]}
-        return {
-            name: _columns(layers.get(end[0]) if isinstance(end, list) else None)
-            for name, end in _named(ends).items()
+        dense = {n.get("name"): n for n in inner["layers"] if n.get("class_name") == "Dense"}
+        units = {name: node["config"].get("units") for name, node in dense.items()}
+        named = {
+            k: units.get(e[0] if isinstance(e, list) else None) for k, e in _named(ends).items()
         }
+        return {name: n if isinstance(n, int) else None for name, n in named.items()}
     except _ODD:
         return {}  # packing says so
 
@@ -83,11 +77,6 @@ def _named(ends: Any) -> dict[str, Any]:
     listed = [ends] if ends and isinstance(ends[0], str) else ends
     named = {str(end[0]): end for end in listed}
     return named if len(named) == len(listed) else {str(i): end for i, end in enumerate(listed)}
-
-
-def _columns(node: Node | None) -> int | None:
-    units = node["config"].get("units") if node and node.get("class_name") == "Dense" else None
-    return units if isinstance(units, int) else None
 
 
 def scales_itself(path: Path) -> bool:
@@ -123,7 +112,7 @@ def _first_to_scale(layers: Iterator[Node]) -> Node | None:
 
 
 def _adapted_means(path: Path) -> list[float]:
-    """The means that Normalization layers of the file learnt, all of them together."""
+    """The means that the file's Normalization layers learnt."""
     try:
         if path.suffix != ".keras":
             with opened_h5(path) as held:

@@ -167,14 +167,9 @@ def _home(subject: Subject, given: GivenObjects, custom: CustomObject, kind: str
         return "given"  # computed, as in {c.__name__: c for c in CLASSES}
     package = custom.module.split(".")[0]
     own = package in ("", "builtins", "__main__") or subject.file_of(package) is not None
-    outside = not own and _is_package(subject, package)
-    return "perhaps" if given.unknown or outside else "nowhere"
-
-
-def _is_package(subject: Subject, package: str) -> bool:
-    """Whether the module is one of an installed package that the code imports, or a known one."""
-    imported = any(package == n.split(".")[0] for m in subject.modules for n in m.aliases.values())
-    return imported or package in PACKAGES or is_there(package, subject.challenge)
+    imported = {name.split(".")[0] for m in subject.modules for name in m.aliases.values()}
+    installed = package in imported | PACKAGES or is_there(package, subject.challenge)
+    return "perhaps" if given.unknown or (installed and not own) else "nowhere"
 
 
 class GivenObjects:

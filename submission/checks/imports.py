@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib import resources
+from itertools import pairwise
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.reading import parse_toml
@@ -168,17 +169,17 @@ def _imports(subject: Subject) -> Iterator[tuple[Module, ast.stmt, str, str]]:
 
 def _is_tried(module: Module, node: ast.stmt) -> bool:
     """Whether the code is ready for the import to fail."""
-    inner: ast.AST = node
-    for outer in module.above(node):
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            if any(_catches(handler) for handler in outer.handlers):
-                return True
-        elif isinstance(outer, ast.With):
-            if "suppress" in ast.dump(outer.items[0].context_expr):
-                return True
-        elif isinstance(outer, ast.If) and "version_info" in ast.dump(outer.test):
+    for inner, outer in pairwise((node, *module.above(node))):
+        if (
+            isinstance(outer, ast.Try)
+            and inner in outer.body
+            and any(map(_catches, outer.handlers))
+        ):
             return True
-        inner = outer
+        if isinstance(outer, ast.With) and "suppress" in ast.dump(outer.items[0].context_expr):
+            return True
+        if isinstance(outer, ast.If) and "version_info" in ast.dump(outer.test):
+            return True
     return False
 
 

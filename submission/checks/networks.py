@@ -206,15 +206,13 @@ def _layers(config: Node) -> list[Node]:
 
 def _input_shapes(config: Node) -> list[Shape | None]:
     """(h, w, channels) of each input; None for one that is no image."""
-    inputs = [node for node in _layers(config) if node.get("class_name") == "InputLayer"]
-    return [_shape(node["config"]) for node in inputs if isinstance(node.get("config"), dict)]
-
-
-def _shape(config: Node) -> Shape | None:
-    shape = config.get("batch_shape") or config.get("batch_input_shape")
-    if not isinstance(shape, list) or len(shape) != 4:
-        return None
-    return [side if isinstance(side, int) else None for side in shape[1:]]
+    found: list[Shape | None] = []
+    for node in _layers(config):
+        if node.get("class_name") == "InputLayer" and isinstance(node.get("config"), dict):
+            shape = node["config"].get("batch_shape") or node["config"].get("batch_input_shape")
+            sides = shape[1:] if isinstance(shape, list) and len(shape) == 4 else None
+            found.append(sides and [side if isinstance(side, int) else None for side in sides])
+    return found
 
 
 def _output_units(config: Node) -> int | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from submission.checks.modules import Function, Module, argument, called, constant, last_name, words
@@ -87,24 +88,21 @@ class OpenedFiles:
         return (texts | ends) - {""}
 
     @cached_property
-    def _searches(self) -> bool:
-        return bool(_SEARCHES.search(self.program.source))
-
-    @cached_property
-    def _builds(self) -> bool:
-        return bool(_BUILDS.search(self.program.source))
+    def _ways(self) -> tuple[bool, bool]:
+        """Whether the code finds files by a pattern, and whether it builds names."""
+        text = self.program.source
+        return bool(_SEARCHES.search(text)), bool(_BUILDS.search(text))
 
     def perhaps(self, name: str) -> bool:
         """Whether code may open the zip's file of that name.
 
         It names it, or a part of its name where names are built, or finds files by a pattern.
         """
-        own = PurePosixPath(name).name
-        if self._searches or name in self._names or {own, name} & self._texts:
+        own, (searches, builds) = PurePosixPath(name).name, self._ways
+        if searches or name in self._names or {own, name} & self._texts:
             return True
-        return self._builds and any(
-            len(text) > 1 and (text in own or own in text) for text in self._texts
-        )
+        parts = (text for text in self._texts if len(text) > 1)
+        return builds and any(text in own or own in text for text in parts)
 
 
 def _path_given(call: ast.Call, name: str) -> ast.expr | None:
@@ -148,13 +146,10 @@ def _after(moves: list[Move], module: Module, call: ast.Call, place: FilePlace) 
 
 
 def _is_checked(module: Module, call: ast.Call) -> bool:
-    inner: ast.AST = call
-    for outer in module.above(call):
+    for inner, outer in pairwise((call, *module.above(call))):
         if isinstance(outer, ast.Try) and outer.handlers and inner in outer.body:
             return True
-        if isinstance(outer, ast.If | ast.IfExp | ast.While) and any(
-            last_name(node) in ASKS for node in ast.walk(outer.test)
-        ):
+        asks = outer.test if isinstance(outer, ast.If | ast.IfExp | ast.While) else None
+        if asks and any(last_name(node) in ASKS for node in ast.walk(asks)):
             return True
-        inner = outer
     return False

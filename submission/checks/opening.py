@@ -11,11 +11,11 @@ from submission.checks.opened import ASKS
 from submission.checks.subject import Subject, check
 from submission.findings import Said
 
-# Endings of weights files; the last three are others' endings as well.
-SUFFIXES = (
-    *(".keras", ".h5", ".hdf5", ".tflite", ".npz", ".npy", ".pkl", ".pickle", ".joblib", ".pt"),
-    *(".pth", ".onnx", ".safetensors", ".ckpt", ".pb", ".sav"),
+# Endings of weights files; some are others' as well.
+SURE_SUFFIXES = tuple(
+    words(".keras .h5 .hdf5 .tflite .npz .npy .pkl .pickle .joblib .pt .pth .onnx .safetensors")
 )
+SUFFIXES = (*SURE_SUFFIXES, ".ckpt", ".pb", ".sav")
 # Places of the server.
 FOREIGN = ("/app/", "/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/var/", "/usr/")  # noqa: S108
 WRITERS = words(
@@ -31,7 +31,10 @@ def opened_but_missing(subject: Subject) -> Iterator[str]:
     for opened in subject.opened:
         path = opened.place.plain
         told = path in seen or opened.checked or opened.place.anchor not in ("zip", "text", "cwd")
-        if not told and not is_there(subject, path) and _is_file(path):
+        odd = (
+            path.startswith("..") or set(path) & set("*?\n") or "." not in PurePosixPath(path).name
+        )
+        if not told and not odd and not is_there(subject, path):
             seen.add(path)
             suffix = PurePosixPath(path).suffix.lower()
             same = [n for n in subject.sorted_names if PurePosixPath(n).suffix.lower() == suffix]
@@ -44,11 +47,6 @@ def is_there(subject: Subject, path: str) -> bool:
     """Whether the zip has that file, or a folder of that name."""
     folder = any(name.startswith(f"{path}/") for name in subject.names)
     return path in subject.names or path in (".", "") or folder
-
-
-def _is_file(path: str) -> bool:
-    odd = path.startswith("..") or set(path) & set("*?\n")
-    return "." in PurePosixPath(path).name and not odd
 
 
 @check("S305", "error")
@@ -107,16 +105,14 @@ def named_but_missing(subject: Subject) -> Iterator[str]:
     told |= {PurePosixPath(name).name for name in subject.names}
     for module, node in subject.live:
         text = constant(node)
-        if isinstance(text, str) and _is_weights_name(text) and not _is_saved(module, node):
+        if not isinstance(text, str) or not text.lower().endswith(SURE_SUFFIXES):
+            continue
+        odd = text.startswith(".") or set(text) & set(" \n*{%:")
+        if not odd and not _is_saved(module, node):
             name = PurePosixPath(text.replace("\\", "/")).name
             if name not in told:
                 told.add(name)
                 yield f"{module.line(node)} names {text!r}, which is not in the zip"
-
-
-def _is_weights_name(text: str) -> bool:
-    odd = text.startswith(".") or set(text) & set(" \n*{%:")
-    return text.lower().endswith(SUFFIXES[:-3]) and not odd
 
 
 def _is_saved(module: Module, node: ast.AST) -> bool:

@@ -7,15 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from submission.checks.flow import Flow, is_network_call
-from submission.checks.modules import (
-    Function,
-    Module,
-    argument,
-    called,
-    constant,
-    own_nodes,
-    words,
-)
+from submission.checks.modules import Function, Module, argument, called, constant, own_nodes, words
 from submission.checks.subject import Subject, check
 from submission.findings import Said
 
@@ -24,40 +16,31 @@ STATISTICS = words("mean std var median reduce_mean reduce_std percentile")
 FITS = words("fit fit_transform adapt fit_predict")
 JOINS = words("concatenate concat vstack stack hstack append row_stack")
 REPEATS = words("tile repeat")
-VIEWS = words(
-    "flip fliplr flipud rot90 flip_left_right flip_up_down roll transpose rotate"
-)  # of all images again
+VIEWS = words("flip fliplr flipud rot90 flip_left_right flip_up_down roll transpose rotate")
 LOOPS = words("enumerate tqdm zip iter reversed map trange")
-RANDOM = (
-    *("numpy.random.", "random.", "tensorflow.random.", "keras.random.", "secrets.", "os.urandom"),
-    *("tensorflow.image.random_", "tensorflow.image.stateless_random", "uuid.uuid4"),
+RANDOM = tuple(
+    words(
+        "numpy.random. random. tensorflow.random. keras.random. secrets. os.urandom uuid.uuid4 "
+        "tensorflow.image.random_ tensorflow.image.stateless_random"
+    )
 )
 SEEDS = words(
     "numpy.random.seed random.seed tensorflow.random.set_seed keras.utils.set_random_seed "
     "tensorflow.keras.utils.set_random_seed"
 )
-GENERATORS = (
-    *(
-        "default_rng",
-        "RandomState",
-        "Generator",
-        "SeedSequence",
-        "Random",
-        "PCG64",
-        "SeedGenerator",
-    ),
-    *("stateless_uniform", "stateless_normal", "get_state", "set_state"),
+GENERATORS = tuple(
+    words(
+        "default_rng RandomState Generator SeedSequence Random PCG64 SeedGenerator get_state "
+        "set_state stateless_uniform stateless_normal"
+    )
 )
 MOST_CALLS_DEEP = 4
 SHOWS = words("print info debug warning log write")
-TENSORS = frozenset(
-    f"{home}.{name}"
-    for home in words(
-        "tensorflow tensorflow.math keras.ops keras.backend tensorflow.experimental.numpy"
-    )
-    for name in words(
-        "argmax cast convert_to_tensor squeeze reshape stack concat concatenate constant identity"
-    )
+TENSOR_HOMES = words(
+    "tensorflow tensorflow.math keras.ops keras.backend tensorflow.experimental.numpy"
+)
+TENSORS = words(
+    "argmax cast convert_to_tensor squeeze reshape stack concat concatenate constant identity"
 )
 FLOATS = ("float", "double", "half")
 DEEPEST = 6
@@ -88,7 +71,10 @@ def batch_statistics(subject: Subject) -> Iterator[str]:
     for flow in subject.flows:
         for node in flow.nodes:
             sides = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
-            if _reduces(flow, node, STATISTICS) and not _is_shown(flow.module, node):
+            if _reduces(flow, node, STATISTICS) and not any(
+                isinstance(outer, ast.Assert) or called(outer) in SHOWS
+                for outer in flow.module.above(node)
+            ):
                 yield _told(flow, node, "computed over all images")
             elif any(_reduces(flow, side, EXTREMES) for side in sides):
                 yield _told(flow, node, "scaled by all images together")
@@ -108,12 +94,6 @@ def _reduces(flow: Flow, node: ast.AST, names: frozenset[str]) -> bool:
     return axis is None or 0 in numbers
 
 
-def _is_shown(module: Module, node: ast.AST) -> bool:
-    """Whether it is only printed, or asserted."""
-    outer = module.above(node)
-    return any(isinstance(n, ast.Assert) or called(n) in SHOWS for n in outer)
-
-
 def _fits(flow: Flow, node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
@@ -130,20 +110,16 @@ def unseeded_randomness(subject: Subject) -> Iterator[str]:
             name, where = flow.module.full_name(call.func), flow.module.line(call)
             if constant(argument(call, "training")) is True:
                 yield f"{where}: training=True leaves dropout and augmentation on"
-            elif _is_random(name) and not seeded and not _is_seeded(name, call):
+            elif not seeded and _draws_unseeded(name, call):
                 yield f"{where}: {name} without a seed"
 
 
-def _is_random(name: str) -> bool:
+def _draws_unseeded(name: str, call: ast.Call) -> bool:
     home, _, last = name.rpartition(".")
     layer = home.endswith(".layers") and last.startswith(("Rand", "AugMix", "MixUp", "CutMix"))
-    return layer or name.startswith(RANDOM)
-
-
-def _is_seeded(name: str, call: ast.Call) -> bool:
-    if name in SEEDS or argument(call, "seed") is not None:
-        return True
-    return name.endswith(GENERATORS) and bool(call.args)
+    generator = name.endswith(GENERATORS) and call.args
+    has_seed = generator or name in SEEDS or argument(call, "seed") is not None
+    return (layer or name.startswith(RANDOM)) and not has_seed
 
 
 @check("S220", "warning")
@@ -331,7 +307,8 @@ def returns_tensor(subject: Subject) -> Iterator[Said]:
     for returned in _returned(subject):
         for node, value in returned.returns():
             name = returned.main.full_name(value.func) if isinstance(value, ast.Call) else ""
-            if name in TENSORS:
+            home, _, last = name.rpartition(".")
+            if home in TENSOR_HOMES and last in TENSORS:
                 line = returned.main.line(node)
                 message = f"{line}: returns a tensor ({name}), not a numpy array"
                 yield Said(message, "error" if strict else None)

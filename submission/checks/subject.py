@@ -170,15 +170,14 @@ def examine(
 
 def _look(found: Check, subject: Subject) -> Iterator[Finding]:
     try:
-        for said in found.look(subject):
-            yield _finding(found, said if isinstance(said, Said) else Said(said))
+        for told in found.look(subject):
+            said = told if isinstance(told, Said) else Said(told)
+            severity = said.severity or found.severity
+            kind = said.kind if said.kind is not None else KINDS.get(found.code, "")
+            kind = "fails" if severity == "error" else kind
+            yield Finding(
+                found.code, severity, said.message, said.advice or found.advice, kind=kind
+            )
     except RecursionError:
-        said = f"{found.name.replace('_', ' ')}: not checked, the code is nested too deeply"
-        yield Finding(found.code, "note", said, "Nothing, if a run works.")
-
-
-def _finding(found: Check, said: Said) -> Finding:
-    severity = said.severity or found.severity
-    kind = said.kind if said.kind is not None else KINDS.get(found.code, "")
-    kind = "fails" if severity == "error" else kind
-    return Finding(found.code, severity, said.message, said.advice or found.advice, kind=kind)
+        skipped = f"{found.name.replace('_', ' ')}: not checked, the code is nested too deeply"
+        yield Finding(found.code, "note", skipped, "Nothing, if a run works.")
