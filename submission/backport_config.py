@@ -180,15 +180,14 @@ class Rewriter(Walk):
                 advice = "Pack the model as it was before quantize()"
                 self.refuse(at, key, value, why, f"{advice}; --float16 makes its file smaller.")
             return
-        known = self.table.defaults.get(name, {}).get(key)
         why = f"{name} has no argument {key!r} in {self._target}, and here it is {shortened(value)}"
-        if not known:
-            why = f"{why}; no Keras that the table was made from writes it"
-        advice = known and (
-            f"Build the model with {key}={known[-1]!r}; copy the weights over with set_weights "
-            "where their shapes stay the same, else train it again."
-        )
-        self._refuse(at, key, value, f"{why}.", advice or "")
+        if known := self.table.defaults.get(name, {}).get(key):
+            copy = "copy the weights over with set_weights where their shapes stay the same"
+            advice = f"Build the model with {key}={known[-1]!r}; {copy}, else train it again."
+            self._refuse(at, key, value, f"{why}.", advice)
+        else:
+            unheard = "no Keras that the table was made from writes it"
+            self._refuse(at, key, value, f"{why}; {unheard}.")
 
     def _refuse(self, at: At, key: str, value: Json, why: str, advice: str = "") -> None:
         rebuild = f"Rebuild the model from what {self._target} has, or train it there."

@@ -106,7 +106,7 @@ class Module:
     @cached_property
     def stores(self) -> Counter[str]:
         """How often each name is bound, in any scope; attributes as `.name`."""
-        return Counter(name for node in self.nodes for name in _bound(node))
+        return Counter(name for node in self.nodes for name in bound_names(node))
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -236,7 +236,8 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
+def bound_names(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds by itself; attributes as `.name`."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
     elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):

@@ -15,6 +15,7 @@ from submission.checks.modules import (
     UNPARSABLE,
     Function,
     Module,
+    bound_names,
     constant,
     last_name,
     own_nodes,
@@ -75,18 +76,8 @@ def no_class(subject: Subject) -> Iterator[str]:
 
 def _is_bound_outside(module: Module, wanted: set[str]) -> bool:
     """Whether one of the names is bound at the module's own level, under conditions too."""
-    for node in module.nodes:
-        bound: set[str] = set()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            bound = {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, Defined):
-            bound = {node.name}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound = {node.id}
-        outside = bound & wanted and not any(isinstance(n, Defined) for n in module.above(node))
-        if outside:
-            return True
-    return False
+    found = [node for node in module.nodes if wanted.intersection(bound_names(node))]
+    return any(not any(isinstance(n, Defined) for n in module.above(node)) for node in found)
 
 
 @check("S203", "error")
@@ -115,11 +106,8 @@ def predict_signature(subject: Subject) -> Iterator[str]:
     if found is None or name in subject.replaced_names:
         return  # perhaps put there afterwards: only a run can tell
     if predict is None:
-        if (
-            not found.bases
-            and not found.decorator_list
-            and not _binds(found, {name, "__getattr__"})
-        ):
+        changed = found.bases or found.decorator_list or _binds(found, {name, "__getattr__"})
+        if not changed:
             yield f"class {found.name} has no method {name}"
         return
     decorators = {ast.unparse(node) for node in predict.decorator_list}
@@ -136,11 +124,9 @@ def predict_signature(subject: Subject) -> Iterator[str]:
 
 def _binds(found: ast.ClassDef, names: set[str]) -> bool:
     """Whether a class's body binds one of the names."""
-    for node in ast.walk(found):
-        stored = isinstance(getattr(node, "ctx", None), ast.Store) and last_name(node) in names
-        if stored or (isinstance(node, Function) and node.name in names):
-            return True
-    return False
+    nodes = list(ast.walk(found))
+    stored = {last_name(n) for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)}
+    return not names.isdisjoint(stored | {n.name for n in nodes if isinstance(n, Function)})
 
 
 @check("S228", "warning")
