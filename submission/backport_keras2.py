@@ -172,14 +172,12 @@ class Moderniser(Walk):
     def _refuse_operation(self, node: Node, at: At) -> None:
         name = node["class_name"]
         config = node["config"] if isinstance(node["config"], dict) else {}
-        copy = "copy the weights over with set_weights, and save"
         if name == "Lambda":
             why = (
                 "is a Lambda layer: its code is stored as the byte code of the Python that saved "
                 "it, and Keras 3 does not load that."
             )
-            own = "Use a layer (Rescaling, Resizing ...) or a registered layer class in its place"
-            way = f"{own}, {copy} again."
+            way = "Use a layer (Rescaling, Resizing ...) or a registered layer class in its place"
         else:
             operation = str(config.get(_OPERATIONS[name]) or "")[:80]
             why = (
@@ -188,8 +186,9 @@ class Moderniser(Walk):
             )
             last = operation.strip("_").rpartition(".")[2]
             layers = _WAY_OUT.get(last, "a layer of Keras (Rescaling, Add, Resizing ...)")
-            way = f"Build the model with {layers} in its place, {copy} again."
-        self.refuse(at, "class_name", name, why, way)
+            way = f"Build the model with {layers} in its place"
+        copy = "copy the weights over with set_weights, and save again."
+        self.refuse(at, "class_name", name, why, f"{way}, {copy}")
 
 
 def _is_users(node: Node) -> bool:
@@ -263,9 +262,8 @@ def modern_calls(config: Node) -> tuple[Node, list[str]]:
     rows = {name for name, is_graph in late.items() if not is_graph}
     ends = with_ends(config["output_layers"], lambda r: [r[0], r[1] - (r[0] in rows), *r[2:]])
     called = {name for name, _, _ in _references(calls, names)}
-    return {**config, "layers": new, "output_layers": ends}, [
-        name for name in late if name in called
-    ]
+    asked = [name for name in late if name in called]
+    return {**config, "layers": new, "output_layers": ends}, asked
 
 
 def _references(value: Any, names: set[str]) -> Iterator[tuple[str, int, int]]:

@@ -68,7 +68,7 @@ def arguments_not_taken(subject: Subject) -> Iterator[str]:
         if None in given or any(isinstance(arg, ast.Starred) for arg in call.args):
             continue
         found = _callee(subject, module, call)
-        if found is None or module.is_tried(call):
+        if found is None or any(isinstance(outer, ast.Try) for outer in module.above(call)):
             continue
         where, name, signature = found
         if fault := signature.fault(len(call.args), [name for name in given if name]):

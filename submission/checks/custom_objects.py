@@ -11,7 +11,7 @@ from submission.backport_graph import Node, all_nodes, is_custom, is_guest
 from submission.backport_keras2 import OWN_NAMES
 from submission.checks.calls import signature_of
 from submission.checks.imports import is_there
-from submission.checks.modules import Function, Module, called, last_name, words
+from submission.checks.modules import Function, Module, argument, called, last_name, words
 from submission.checks.paths import Paths
 from submission.checks.program import DYNAMIC
 from submission.checks.subject import Subject, check
@@ -113,15 +113,9 @@ def _custom(subject: Subject) -> Iterator[tuple[CustomObject, str]]:
 
 
 def _asked_for(subject: Subject, weights: KerasFile) -> Iterator[CustomObject]:
-    off = [
-        any(
-            k.arg == "compile" and getattr(k.value, "value", True) is not True
-            for k in call.keywords
-        )
-        for call in subject.live.calls_of("load_model")
-    ]
-    compiles = not off or not all(off)
-    unread = ("build_config",) if compiles else ("build_config", "compile_config")
+    loads = [call for _, call in subject.live.calls if called(call) == "load_model"]
+    off = [getattr(argument(call, "compile"), "value", True) is not True for call in loads]
+    unread = ("build_config", "compile_config") if off and all(off) else ("build_config",)
     old = is_keras_2(weights.version)
     for node in all_nodes(weights.config, unread):
         found = _custom_object(weights.name, node)

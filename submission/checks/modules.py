@@ -153,10 +153,6 @@ class Module:
         """The class that a node lies in."""
         return next((n for n in self.above(node) if isinstance(n, ast.ClassDef)), None)
 
-    def is_tried(self, node: ast.AST) -> bool:
-        """Whether a node lies in a `try` statement, in any part of it."""
-        return any(isinstance(outer, ast.Try) for outer in self.above(node))
-
     def full_name(self, node: ast.AST) -> str:
         """What a dotted expression stands for, as `numpy.random.normal`; "" for others."""
         parts: list[str] = []

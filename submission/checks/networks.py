@@ -40,18 +40,15 @@ def _too_new(subject: Subject, kind: str) -> Iterator[str]:
     keras = subject.challenge.keras
     for weights in subject.models(kind) if keras else ():
         server = written_for(keras, weights.version)
-        if server and weights.config is not None:
-            yield from filter(None, [_fault(subject, weights, weights.config, server)])
-
-
-def _fault(subject: Subject, weights: KerasFile, config: Node, server: str) -> str:
-    try:
-        found = backport_config(config, server, weights.version)
-    except SubmissionError as error:
-        return f"{weights.name}: {error}"
-    return (
-        _refused(subject, weights, found) or _changed(subject, weights, found) or _unread(weights)
-    )
+        if not server or weights.config is None:
+            continue
+        try:
+            found = backport_config(weights.config, server, weights.version)
+        except SubmissionError as error:
+            yield f"{weights.name}: {error}"
+        else:
+            told = _refused(subject, weights, found) or _changed(subject, weights, found)
+            yield from filter(None, [told or _unread(weights)])
 
 
 def _refused(subject: Subject, weights: KerasFile, found: Backport) -> str:
@@ -105,17 +102,14 @@ def other_hard_sigmoid(subject: Subject) -> Iterator[str]:
     loads.
     """
     for weights in subject.weights:
-        configs = (
-            [n["config"] for n in nodes(weights.config)] if is_keras_2(weights.version) else []
-        )
-        for config in configs:
-            if "hard_sigmoid" in map(str, config.values()):
-                layer = config.get("name", "a layer")
-                yield (
-                    f"{weights.name} was saved by Keras {weights.version}, whose hard_sigmoid "
-                    f"({layer}) is 0.2 x + 0.5 and not x / 6 + 0.5 as in Keras 3"
-                )
-                break
+        found = nodes(weights.config) if is_keras_2(weights.version) else ()
+        configs = (n["config"] for n in found if "hard_sigmoid" in map(str, n["config"].values()))
+        if (config := next(iter(configs), None)) is not None:
+            yield (
+                f"{weights.name} was saved by Keras {weights.version}, whose hard_sigmoid "
+                f"({config.get('name', 'a layer')}) is 0.2 x + 0.5 and not x / 6 + 0.5 as in "
+                "Keras 3"
+            )
 
 
 @check("S323", "warning")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
 from typing import NamedTuple
 
-from submission.checks.modules import Function, Module, called, constant, last_name, words
+from submission.checks.modules import Function, Module, constant, last_name, words
 
 MOST_MODULES = 300  # of Python; a participant has ten
 LONGEST_NAME = 200
@@ -179,10 +179,6 @@ class Live:
     def calls(self) -> tuple[tuple[Module, ast.Call], ...]:
         """Every call that runs."""
         return tuple((module, node) for module, node in self if isinstance(node, ast.Call))
-
-    def calls_of(self, name: str) -> list[ast.Call]:
-        """Every call of something whose last name is that."""
-        return [call for _, call in self.calls if called(call) == name]
 
     def _run(self) -> None:
         while self._todo:
