@@ -149,12 +149,12 @@ def full_name(node: Node) -> str:
 
 def is_keras(node: Node) -> bool:
     """Whether the class is of Keras's own module."""
-    return (node.get("module") or "").split(".")[0] == "keras"
+    return str(node.get("module")).split(".")[0] == "keras"
 
 
 def is_custom(node: Node) -> bool:
     """Whether the class is the participant's own or another package's."""
-    return not is_keras(node) or ">" in (node.get("registered_name") or "")
+    return not is_keras(node) or ">" in str(node.get("registered_name"))
 
 
 def is_guest(node: Node) -> bool:

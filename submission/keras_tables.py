@@ -21,9 +21,7 @@ class Table:
 
     target: str
     accepts: dict[str, frozenset[str]]  # class -> keys its config may have
-    defaults: dict[
-        str, dict[str, list[Any]]
-    ]  # class -> key the target lacks -> values without effect
+    defaults: dict[str, dict[str, list[Any]]]  # class -> key it lacks -> values without effect
     differs: dict[str, str]  # class -> why the target does something else with it
     idle: frozenset[str]  # augmentations: they do nothing outside training
     operations: frozenset[str]  # keras.ops as classes: nothing refers to their own name

@@ -64,11 +64,6 @@ def shrink(data: bytes, *, state: bool = True, float16: bool = False) -> tuple[b
     return after, replace(done, before=len(data), after=len(after))
 
 
-def float16_copy(data: bytes) -> bytes:
-    """The same file with its weights stored in half precision and all else as it was."""
-    return shrink(data, state=False, float16=True)[0]
-
-
 def _shrunk_keras(data: bytes, *, state: bool, float16: bool) -> tuple[bytes, Shrunk]:
     members = members_of(data, (CONFIG,), "not a readable .keras file ({}).")
     config = _without_compile(members[CONFIG]) if state else None

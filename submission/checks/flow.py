@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from submission.checks.modules import Function, Module, called, last_name, own_nodes, words
 from submission.checks.program import Program
@@ -27,15 +28,15 @@ class Flow:
     function: Function
     images: set[str] = field(default_factory=set)
 
-    @property
-    def nodes(self) -> Iterator[ast.AST]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
         """The function's own nodes."""
-        return own_nodes(self.function)
+        return list(own_nodes(self.function))
 
-    @property
-    def calls(self) -> Iterator[ast.Call]:
+    @cached_property
+    def calls(self) -> list[ast.Call]:
         """The calls among them."""
-        return (node for node in self.nodes if isinstance(node, ast.Call))
+        return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     def is_whole(self, node: ast.AST) -> bool:
         """Whether an expression is the whole set of images, perhaps cast."""

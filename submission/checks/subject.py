@@ -20,7 +20,7 @@ from submission.checks.program import Asked, Program
 from submission.findings import KINDS, Finding, Said, Severity, known_codes, without
 from submission.keras_files import KerasFile, read_keras_file
 
-# In the order of work: unpacking the weights comes before the checksums, which then need not.
+# The modules of this folder that hold checks.
 _MODULES = (
     *("unpacking", "contents", "source", "calls", "imports", "predict", "opening"),
     *("weights", "networks", "custom_objects"),
