@@ -1,13 +1,17 @@
-"""The networks. Each function takes (shape, classes, options) and returns an uncompiled Keras model.
+"""The networks and the heads of backbones, and the precision that they compute in.
 
-They answer with probabilities `(n, classes)` in float32, and take images `(n, *shape)` of any dtype
+A network's function takes (shape, classes, options) and returns an uncompiled Keras model. It
+answers with probabilities `(n, classes)` in float32, and takes images `(n, *shape)` of any dtype
 with values 0..255; `transfer` takes what its backbone's preprocessing makes of them.
+
+A head's function takes (features, classes, options) and returns probabilities of a backbone's
+feature maps. Its layers' names start with `backbones.HEAD`, by which frozen and learning layers are
+told apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +19,7 @@ import keras
 from keras import layers, regularizers
 
 from codabench_rehearsal.recipes.backbones import HEAD, build, preprocessing
-from codabench_rehearsal.recipes.layers import OverlayMask
+from codabench_rehearsal.recipes.own_layer import OverlayMask
 from codabench_rehearsal.recipes.system import RecipeError, System
 
 Shape = tuple[int, int, int]
@@ -102,7 +106,7 @@ def transfer(
     mask: bool = False,
     **options: Any,
 ) -> Any:
-    """A head of `codabench_rehearsal.recipes.models` on a backbone of `codabench_rehearsal.recipes.backbones`; further options are the head's.
+    """A head of `HEADS` on a backbone of `recipes.backbones`; further options are the head's.
 
     weights: "imagenet", "none" or a file. mask: `OverlayMask` comes first, which takes 0..255, so
     only in front of backbones that do.
@@ -153,12 +157,6 @@ def _inception(x: Any, width: int) -> Any:
         _convolution(pooled, width - 3 * quarter, 1),
     ]
     return layers.Concatenate()(paths)
-
-
-# What is put on a backbone's feature maps: each ends in probabilities.
-#
-# Each takes (features, classes, options). The layers' names start with `codabench_rehearsal.recipes.backbones.HEAD`, by
-# which frozen and learning layers are told apart.
 
 
 def excited(
@@ -239,18 +237,10 @@ def answers(x: Any, classes: int) -> Any:
     return layers.Dense(classes, activation="softmax", dtype="float32", name=f"{HEAD}answers")(x)
 
 
-# From a system to its network, in the precision that it computes in.
-
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
-def network(
-    system: System, shape: tuple[int, int, int], classes: int, weights: str = "none"
-) -> Any:
+def network(system: System, shape: Shape, classes: int, weights: str = "none") -> Any:
     """The system's network, uncompiled; weights: of its backbone, "imagenet", "none" or a path.
 
-    Raises `RecipeError` for a network that there is not, and as `codabench_rehearsal.recipes.backbones.build` does.
+    Raises `RecipeError` for a network that there is not, and as `backbones.build` does.
     """
     if system.model not in NETWORKS:
         raise RecipeError(f"{system.name}: no network {system.model!r} in recipes/models.py.")
@@ -260,32 +250,47 @@ def network(
     return NETWORKS[system.model](shape, classes, **options)
 
 
-def without_weights(system: System, shape: tuple[int, int, int], classes: int) -> Any:
-    """The same network with every shape and no values: nothing is drawn, allocated or computed.
-
-    Only good for looking at; a thread of its own, because Keras remembers weights without values
-    for each thread, and the next one would draw them all.
-    """
-
-    def build() -> Any:
-        with keras.StatelessScope(initialize_variables=False):
-            return network(system, shape, classes)
-
-    with ThreadPoolExecutor(1) as alone:
-        return alone.submit(build).result()
-
-
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
     """Networks built here compute in this precision; afterwards it is again as before."""
-    if precision not in PRECISIONS:
-        raise RecipeError(f"No precision {precision!r}; known: {', '.join(PRECISIONS)}.")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def in_float32(model: Any) -> Any:
+    """The model itself, or a float32 twin with its layers and weights if it computes in less.
+
+    The twin is made layer by layer of the model, not built anew: with ImageNet's weights Keras
+    gives some networks a layer more than without, and a layer without weights would be missed in
+    silence.
+    """
+    if all(layer.compute_dtype == "float32" for layer in every_layer(model)):
+        return model
+    inputs = keras.tree.map_structure(
+        lambda one: keras.Input(batch_shape=one.shape, name=model.layers[0].name), model.input
+    )
+    twin = keras.models.clone_model(
+        model,
+        inputs,
+        clone_function=lambda one: type(one).from_config({**one.get_config(), "dtype": "float32"}),
+    )
+    twin.set_weights(model.get_weights())
+    for layer in every_layer(twin):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with what it took from its weights before
+    return twin
+
+
+def every_layer(model: Any) -> Iterator[Any]:
+    """All layers, those of models inside the model too."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from every_layer(layer)
 
 
 HEADS: Mapping[str, Any] = {

@@ -10,7 +10,7 @@ EVERY = 0.25  # seconds: a terminal shows no more, and rendering costs time of t
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """A moment of a training.
 
     phase: its name, with the fold where one is trained. epoch: the one under way, counted from 1
@@ -31,74 +31,56 @@ class Progress:
     seconds_left: float | None = None
 
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[TrainingProgress], None]
 Say = Callable[[str], None]
 
 
 @dataclass
 class Reporter:
-    """Turns batches into `Progress`. work: epochs of all members and folds that lie ahead."""
+    """Turns batches into `TrainingProgress`. later: epochs of the networks after this one."""
 
     tell: Tell
-    work: float
     say: Say = lambda _: None
-    member: int = 1
     members: int = 1
+    member: int = 1
+    later: int = 0
     clock: Callable[[], float] = time.monotonic
     _phase: str = ""
-    _epochs: int = 0
-    _done: float = 0.0
-    _skipped: float = 0.0
+    _last: int = 0
+    _ahead: int = 0
+    _done: int = 0
     _told: float = float("-inf")
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
 
-    def stretch(self, phase: str, epochs: int) -> None:
-        """A phase or a fold begins; epochs: the last epoch's number that it can reach."""
-        self._phase, self._epochs = phase, epochs
+    def stretch(self, phase: str, last: int, ahead: int) -> None:
+        """A phase or a fold begins.
+
+        last: the number of the last epoch that it can reach. ahead: epochs of this network from
+        here on, its folds' included, if nothing ends early.
+        """
+        self._phase, self._last, self._ahead = phase, last, ahead
 
     def batch(self, epoch: int, share: float, figures: Mapping[str, float]) -> None:
         """A batch of an epoch is done; told if the last time was long enough ago."""
-        now = self.clock()
-        if now - self._told >= EVERY:
-            self._told = now
-            self._say(epoch, share, figures, now)
+        if self.clock() - self._told >= EVERY:
+            self._say(epoch, share, figures, share)
 
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
         """An epoch is done; always told."""
-        self._done += 1
-        self._told = now = self.clock()
-        self._say(epoch, 0.0, figures, now, ended=True)
+        self._done, self._ahead = self._done + 1, self._ahead - 1
+        self._say(epoch, 1.0, figures, 0.0)
 
-    def skip(self, epochs: float) -> None:
-        """So many epochs of the work will not be trained: done before, or ended early."""
-        self._skipped += epochs
-
-    def _say(
-        self,
-        epoch: int,
-        share: float,
-        figures: Mapping[str, float],
-        now: float,
-        *,
-        ended: bool = False,
-    ) -> None:
-        done = self._done + share
-        seconds = now - self._started
-        ahead = max(0.0, self.work - self._skipped - done)
-        left = seconds / done * ahead if done > 0 else None
+    def _say(self, epoch: int, share: float, figures: Mapping[str, float], more: float) -> None:
+        """Tell; more: what of the epoch under way is done."""
+        self._told = self.clock()
+        seconds, done = self._told - self._started, self._done + more
+        left = seconds / done * (self.later + self._ahead - more) if done else None
+        member, members = self.member, self.members
         self.tell(
-            Progress(
-                self._phase,
-                epoch,
-                self._epochs,
-                1.0 if ended else share,
-                figures,
-                self.member,
-                self.members,
-                seconds,
-                left,
+            TrainingProgress(
+                self._phase, epoch, self._last, share, figures, member, members, seconds, left
             )
         )
