@@ -1,4 +1,4 @@
-"""`train-recipe NAME --data FILE --out DIR`: train a system. And how a recipe is named and changed."""
+"""`train-recipe NAME --data FILE --out DIR`: train a system; how a recipe is named and changed."""
 
 from __future__ import annotations
 
@@ -72,17 +72,11 @@ def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
     """Add the recipe's name and what changes it."""
     parser.add_argument("name", metavar="NAME", help=help_)
     parser.add_argument("--fast", action="store_true", help="the miniature: minutes on two cores")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="OPTION=CHOICE",
-        dest="choices",
-        help="one of the recipe's options (train-recipe show NAME lists them)",
-    )
-    parser.add_argument(
-        "--backend", choices=BACKENDS, help="for Keras (default: $KERAS_BACKEND, else tensorflow)"
-    )
+    choices = parser.add_argument("--set", action="append", default=[], dest="choices")
+    choices.metavar = "OPTION=CHOICE"
+    choices.help = "one of the recipe's options (train-recipe show NAME lists them)"
+    backend = "for Keras (default: $KERAS_BACKEND, else tensorflow)"
+    parser.add_argument("--backend", choices=BACKENDS, help=backend)
 
 
 def named_system(options: argparse.Namespace) -> System:

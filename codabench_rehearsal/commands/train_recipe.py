@@ -1,4 +1,4 @@
-"""`train-recipe`: train a system and leave a training folder behind; list, show and look into them."""
+"""`train-recipe`: train a system and leave a training folder behind; list, show, look into them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,12 @@ from codabench_rehearsal.commands.recipe_train import add_recipe, named_system, 
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
 from codabench_rehearsal.console.command import Exit, console, run_command
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.guard import (
-    DATA,
-    PRESET,
-    TRAINED,
-    Kind,
-    Writes,
-    add_force,
-    guard,
-)
+from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Kind, Writes, add_force, guard
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras, working
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder
 
-LIST_EXAMPLES = """\
-examples:
-  train-recipe list
-  train-recipe show madapenguins
-"""
+LIST_EXAMPLES = "examples:\n  train-recipe list\n  train-recipe show madapenguins\n"
 SHOW_EXAMPLES = """\
 examples:
   train-recipe show overfitting_gods
@@ -41,7 +29,8 @@ examples:
   train-recipe show madapenguins --fast --layers
   train-recipe show madapenguins --fast --measure
 
-Parameters and operations are counted without training or drawing a weight, for the default --weights.
+Parameters and operations are counted without training or drawing a weight, for the default \
+--weights.
 --measure builds the whole network and times a few steps: minutes and gigabytes for the largest.
 """
 PICTURE_EXAMPLES = """\
@@ -187,16 +176,8 @@ def _picture(options: argparse.Namespace) -> int:
     challenge = load_challenge(options.challenge)
     with loading_keras(options.backend):
         from codabench_rehearsal.recipes.looking import draw
-    draw(
-        folder,
-        options.data,
-        out,
-        challenge,
-        part=options.part,
-        preset=options.corrupt,
-        images=options.images,
-        seed=options.seed,
-    )
+    how = {"part": options.part, "preset": options.corrupt, "seed": options.seed}
+    draw(folder, options.data, out, challenge, images=options.images, **how)
     print(f"written: {out}")
     return Exit.FINE
 

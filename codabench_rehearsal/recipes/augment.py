@@ -35,11 +35,11 @@ _LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
 class Augmentation:
     """One augmentation of a batch.
 
-    change: `(images, rng) -> images`, a new array, uint8 `(n, h, w, 3)` like the given one. families:
-    the corruptions that amount to the same, as `local-eval` reads them. mixes: a result depends on
-    other images of the batch, so `(images, targets, rng) -> (images, targets)`, targets float32
-    `(n, classes)` that sum to 1 in each row. pictured: the last argument of `change` is what is to
-    be blended in, uint8 `(k, h, w, 3)` or None.
+    change: `(images, rng) -> images`, a new array, both uint8 `(n, h, w, 3)`. families: corruptions
+    that amount to the same, as `local-eval` reads them. mixes: a result depends on other images of
+    the batch, so `(images, targets, rng) -> (images, targets)`, targets float32 `(n, classes)` that
+    sum to 1 in each row. pictured: the last argument of `change` is what is to be blended in, uint8
+    `(k, h, w, 3)` or None.
     """
 
     change: Callable[..., Any]
@@ -58,7 +58,7 @@ def augmented(
     """Apply a chain of augmentations by name; an empty one gives the arrays themselves.
 
     images: uint8 `(n, h, w, 3)`, or `(n, h, w, 1)`, which is changed as colour and turned back by
-    its luma. targets: float32 `(n, classes)`. All draws come from `rng`. pictures: for the overlays,
+    its luma. targets: float32 `(n, classes)`. All draws come from `rng`. pictures: for overlays,
     beside those that they draw. Raises `RecipeError` for an unknown name.
     """
     if chain and images.shape[-1] == 1:
@@ -167,9 +167,9 @@ def _factors(
 def cut_mix(images: Images, targets: Targets, rng: np.random.Generator) -> Augmented:
     """A rectangle of another image in place of one's own (Yun et al., ICCV 2019).
 
-    As in KerasCV, with its defaults: shares from Beta(1, 1), partners by a permutation of the batch.
-    But targets count the pixels that were replaced, where KerasCV counts the whole box, also what
-    lies outside the image.
+    As in KerasCV, with its defaults: shares from Beta(1, 1), partners by a permutation of the
+    batch. But targets count the pixels that were replaced, where KerasCV counts the whole box, also
+    what lies outside the image.
     """
     count, (height, width) = len(images), images.shape[1:3]
     partners = rng.permutation(count)
@@ -199,19 +199,10 @@ def mix_up(images: Images, targets: Targets, rng: np.random.Generator) -> Augmen
     return mixed, _mixed_targets(targets, partners, shares)
 
 
-def cut_mix_or_mix_up(images: Images, targets: Targets, rng: np.random.Generator) -> Augmented:
-    """One or the other with probability 1/2, image by image; KerasCV's guide draws once a batch."""
-    cut, cut_targets = cut_mix(images, targets, rng)
-    mixed, mixed_targets = mix_up(images, targets, rng)
-    chosen = rng.random(len(images)) < 0.5
-    cut[chosen], cut_targets[chosen] = mixed[chosen], mixed_targets[chosen]
-    return cut, cut_targets
-
-
 def _span(
     share: Floats, size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First pixel and the one after the last, along one axis: centred anywhere, cut at the edges."""
+    """First pixel and the one after the last, along an axis: centred anywhere, cut at the edges."""
     length = (share * size).astype(np.int64)
     start = rng.integers(0, size, len(share)) - length // 2
     return np.clip(start, 0, size), np.clip(start + length, 0, size)
@@ -226,10 +217,7 @@ def _mixed_targets(targets: Targets, partners: NDArray[np.int64], shares: Floats
 def _overlaid(
     operator: str, images: Images, rng: np.random.Generator, pictures: Images | None
 ) -> Images:
-    """Blend by an operator of `corruptions.overlay` with one picture an image.
-
-    The pictures are drawn ones, half of them replaced by the given ones.
-    """
+    """Blend each image with a picture by an operator of `corruptions.overlay`, half given ones."""
     from corruptions import overlay
     from corruptions.pictures import draw_pictures
     from corruptions.streams import Streams
@@ -292,8 +280,6 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         "flips": Augmentation(flipped),
         "rotations": Augmentation(Warp(turn=180), ("rotate",)),
         "stretch": Augmentation(Warp(stretch=(0.75, 1.33))),
-        "zoom": Augmentation(Warp(scale=(1.0, 1.4))),
-        "scale": Augmentation(Warp(scale=(0.75, 1.33))),
         # Hidden Players' three sets.
         "a1": Augmentation(Warp(scale=(0.75, 1.33), flip=True)),
         "a2": Augmentation(
@@ -320,6 +306,5 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
         ),
         "cut_mix": Augmentation(cut_mix, mixes=True),
         "mix_up": Augmentation(mix_up, mixes=True),
-        "cut_mix_or_mix_up": Augmentation(cut_mix_or_mix_up, mixes=True),
     }
 )

@@ -91,11 +91,6 @@ class Checkpoint:
         self._folder, self._index, self._belongs = folder, folder / "state.json", dict(belongs)
         self._written: set[str] = set()  # files of kept epochs that are known to be whole
 
-    @property
-    def exists(self) -> bool:
-        """Whether a state was saved here."""
-        return self._index.is_file()
-
     def save(self, state: State, variables: Arrays, optimizer: Arrays = ()) -> None:
         """Replace what is there; arrays: the values of the network's variables, its optimizer's.
 
@@ -137,7 +132,7 @@ class Checkpoint:
 
         Raises `RecipeError` for another training's or a broken one.
         """
-        if not self.exists:
+        if not self._index.is_file():
             return None
         with self._explained():
             content = self._content()
@@ -150,7 +145,7 @@ class Checkpoint:
 
     def check(self) -> None:
         """Raise as `load` does for another training's, before anything else is done."""
-        if self.exists:
+        if self._index.is_file():
             with self._explained():
                 self._content()
 

@@ -70,15 +70,16 @@ class Feed:
         self._data, self._system, self._seed = data, system, seed
         self._pictures = pictures
         self._targets = one_hot(data.labels, classes)
-        self._lacking = _lacking(data.labels) if system.balance else {}
         self._threads = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
         self._running: Generator[Batch, None, None] | None = None
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
-        images = len(self._system.copies) * (len(self._data) + sum(self._lacking.values()))
-        return -(-images // self._system.batch)
+        counts, each = np.bincount(self._data.labels), len(self._data)
+        if self._system.balance:
+            each = int(np.count_nonzero(counts) * counts.max(initial=0))
+        return -(-len(self._system.copies) * each // self._system.batch)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch: images `(b, h, w, 3)` and targets float32 `(b, classes)`.
@@ -105,16 +106,15 @@ class Feed:
     def plan(self, number: int) -> EpochPlan:
         """What an epoch shows, in its order."""
         rng = _generator(self._seed, _ORDER, number)
-        own = np.arange(len(self._data))
-        rows, filled = [], []
-        for _ in self._system.copies:
-            more = _drawn(self._data.labels, self._lacking, rng)
-            rows += [own, more]
-            filled += [np.zeros(len(own), bool), np.ones(len(more), bool)]
-        each = len(own) + sum(self._lacking.values())
-        copies = np.repeat(np.arange(len(self._system.copies)), each)
+        own, none = np.arange(len(self._data)), np.zeros(0, np.int64)
+        parts = []
+        for copy in range(len(self._system.copies)):
+            more = _filling(self._data.labels, rng) if self._system.balance else none
+            rows = np.append(own, more)
+            parts.append((rows, np.full(len(rows), copy), np.arange(len(rows)) >= len(own)))
+        rows, copies, filled = map(np.concatenate, zip(*parts, strict=True))
         order = rng.permutation(len(copies))
-        return EpochPlan(np.concatenate(rows)[order], copies[order], np.concatenate(filled)[order])
+        return EpochPlan(rows[order], copies[order], filled[order])
 
     def _epoch(self, number: int) -> Generator[Batch, None, None]:
         since = time.perf_counter()
@@ -186,20 +186,15 @@ def _preprocessed(images: NDArray[np.uint8], system: System) -> Images:
     return images if mode == "none" else np.ascontiguousarray(MODES[mode].apply(images))
 
 
-def _lacking(labels: NDArray[np.int64]) -> dict[int, int]:
-    """How many images each class lacks to be as large as the largest."""
-    found, counts = np.unique(labels, return_counts=True)
-    lacking = counts.max(initial=0) - counts
-    return dict(zip(found.tolist(), lacking.tolist(), strict=True))
-
-
-def _drawn(labels: NDArray[np.int64], lacking: dict[int, int], rng: np.random.Generator) -> Rows:
+def _filling(labels: NDArray[np.int64], rng: np.random.Generator) -> Rows:
     """Rows that fill up the classes; none of a class comes twice more than another of it."""
-    drawn = [np.zeros(0, np.int64)]
-    for label, count in lacking.items():
+    none = np.zeros(0, np.int64)
+    drawn, most = [none], np.bincount(labels).max(initial=0)
+    for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
-        drawn.append(np.concatenate([*drawn[:1], *rounds])[:count])
+        lacking = most - len(rows)
+        rounds = [rng.permutation(rows) for _ in range(-(-lacking // len(rows)))]
+        drawn.append(np.concatenate([none, *rounds])[:lacking])
     return np.concatenate(drawn)
 
 

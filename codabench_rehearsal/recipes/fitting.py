@@ -146,7 +146,7 @@ class Learner:
         return schedule
 
     def epoch(self, schedule: Schedule, rated: Any) -> dict[str, Any]:
-        """Train one epoch and measure it; a row of the history. rated: the optimizer with the rate."""
+        """Train an epoch and measure it; a history's row. rated: the optimizer with the rate."""
         started, waited = time.monotonic(), self.feed.waited
         rate = schedule.rate()
         trained = self.batches(schedule, rated)

@@ -18,14 +18,10 @@ OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
     {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
 )
 # name -> Keras loss, and the options that a recipe may set.
+_FOCAL = (keras.losses.CategoricalFocalCrossentropy, ("label_smoothing", "alpha", "gamma"))
+_CROSS = (keras.losses.CategoricalCrossentropy, ("label_smoothing",))
 LOSSES: Mapping[str, tuple[Any, tuple[str, ...]]] = MappingProxyType(
-    {
-        "crossentropy": (keras.losses.CategoricalCrossentropy, ("label_smoothing",)),
-        "focal": (
-            keras.losses.CategoricalFocalCrossentropy,
-            ("label_smoothing", "alpha", "gamma"),
-        ),
-    }
+    {"crossentropy": _CROSS, "focal": _FOCAL}
 )
 
 

@@ -1,11 +1,12 @@
 """Loading Keras: which backend, without its chatter, and so that a seed repeats.
 
 A seed decides split, order, augmentations, dropout and the first weights: all bytes that enter the
-network are the same on any machine. What the network adds up is a matter of the backend. TensorFlow's
-CPU operations split their sums by the number of threads that they are given, which is the same in
-every run; but operations that run beside each other share them, and a sum is then split in one way or
-another. Run one after the other they end in the same bits, at no cost in time that could be measured.
-`enable_op_determinism` changes nothing about that. On GPUs the order of sums is the driver's.
+network are the same on any machine. What the network adds up is a matter of the backend.
+TensorFlow's CPU operations split their sums by the number of threads that they are given, which is
+the same in every run; but operations that run beside each other share them, and a sum is then split
+in one way or another. Run one after the other they end in the same bits, at no cost in time that
+could be measured. `enable_op_determinism` changes nothing about that. On GPUs the order of sums is
+the driver's.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def loading_keras(backend: str | None) -> Iterator[None]:
 
 @contextmanager
 def working(line: str, terminal: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """A terminal shows what is done and for how long; files and pipes nothing. Yields its next words.
+    """A terminal shows what is done and for how long; files and pipes nothing.
 
-    terminal: None for standard error.
+    terminal: None for standard error. Yields a function that takes its next words.
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import codabench_rehearsal.recipes.own_layer  # noqa: F401  registers the layer that a network may hold
+import codabench_rehearsal.recipes.own_layer  # noqa: F401  registered, for networks that hold it
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.files import write_bytes
 from codabench_rehearsal.images import Dataset, load, prefix_order, read_split
@@ -34,14 +33,6 @@ _TILE, _GAP, _LINE = 150, 8, 18  # pixels
 _A_ROW, _NARROWEST = 8, 3  # images a row, at most and at least, for the caption's sake
 _INK, _WRONG, _PAPER = (30, 30, 30), (170, 30, 20), 255
 _CAPTION = "bright: what spoke for the class that was said"
-
-
-@dataclass(frozen=True, eq=False)
-class Activation:
-    """Maps `(n, h, w, classes)`, whose means are the scores but for a bias, and probabilities."""
-
-    maps: Floats
-    probabilities: Floats
 
 
 def draw(
@@ -80,12 +71,12 @@ def draw(
     write_bytes(out, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
-def activation_maps(model: Any, inputs: NDArray[Any]) -> Activation:
-    """The maps of images as the network takes them, `(n, height, width, 3)`.
+def activation_maps(model: Any, inputs: NDArray[Any]) -> tuple[Floats, Floats]:
+    """The maps `(n, h, w, classes)` of images as the network takes them, and its probabilities.
 
     For networks that end in a mean over feature maps, dropout, and one dense layer, a class's score
-    is the mean of a map, its weights times the feature maps (Zhou et al. 2016): exact, without
-    gradients. Raises `RecipeError` for a network that does not end as that needs it.
+    is, but for a bias, the mean of a map, its weights times the feature maps (Zhou et al. 2016):
+    exact, without gradients. Raises `RecipeError` for a network that does not end like that.
     """
     features, dense = _end(model)
     answering = keras.Model(model.inputs, [features, model.outputs[0]])
@@ -95,7 +86,7 @@ def activation_maps(model: Any, inputs: NDArray[Any]) -> Activation:
         found, told = answering.predict_on_batch(inputs[start : start + _BATCH])
         maps.append(np.asarray(found, np.float32) @ weights)
         probabilities.append(np.asarray(told, np.float32))
-    return Activation(np.concatenate(maps), np.concatenate(probabilities))
+    return np.concatenate(maps), np.concatenate(probabilities)
 
 
 def activation_picture(
@@ -112,11 +103,11 @@ def activation_picture(
     """
     if len(images) == 0:
         raise RecipeError("There is no image to draw activation maps of.")
-    found = activation_maps(model, feed(images))
-    every = zip(
-        images, found.maps, found.probabilities, np.asarray(labels).reshape(-1), strict=True
-    )
-    columns = [_column(image, maps, told, int(label), names) for image, maps, told, label in every]
+    found = (*activation_maps(model, feed(images)), np.asarray(labels).reshape(-1))
+    columns = [
+        _column(image, maps, told, int(label), names)
+        for image, maps, told, label in zip(images, *found, strict=True)
+    ]
     picture = _rows(columns)
     caption = _line(_CAPTION, _INK, picture.shape[1] - _GAP)
     return np.concatenate([picture, _padded(caption, _GAP, _GAP)])
@@ -151,13 +142,10 @@ def _fed(images: Images, packing: Packing) -> NDArray[Any]:
 
 def _end(model: Any) -> tuple[Any, Any]:
     """The feature maps that the last layers take the mean of, and the dense layer."""
-    last, *before = [
-        layer for layer in reversed(model.layers) if not isinstance(layer, keras.layers.Dropout)
-    ]
+    kinds = keras.layers
+    last, *before = [one for one in model.layers[::-1] if not isinstance(one, kinds.Dropout)]
     mean = before[0] if before else last
-    fits = isinstance(last, keras.layers.Dense) and isinstance(
-        mean, keras.layers.GlobalAveragePooling2D
-    )
+    fits = isinstance(last, kinds.Dense) and isinstance(mean, kinds.GlobalAveragePooling2D)
     if not fits:
         raise RecipeError(
             f"{model.name} ends in {type(mean).__name__}, {type(last).__name__}: class activation "

@@ -106,12 +106,10 @@ def tuned(system: System, draw: Any) -> System:
     names = [phase.name for phase in system.phases]
     phases = []
     for number, phase in enumerate(system.phases, start=1):
-        twice = names.count(phase.name) > 1
-        name = f"{number} {phase.name}" if twice else phase.name
-        usual = phase.learning_rate
-        rate = draw.Float(
-            f"{name}: learning rate", usual / RATES, usual * RATES, sampling="log", default=usual
-        )
+        number_too = f"{number} " if names.count(phase.name) > 1 else ""
+        name, usual = f"{number_too}{phase.name}: learning rate", phase.learning_rate
+        ends = usual / RATES, usual * RATES
+        rate = draw.Float(name, *ends, sampling="log", default=usual)
         phases.append(replace(phase, learning_rate=rate))
     options = dict(system.model_options)
     for name, value in _usual_options(system).items():
@@ -127,16 +125,11 @@ def tuned(system: System, draw: Any) -> System:
 
 def briefly(system: System, epochs: int | None) -> System:
     """The system as a trial trains it: one network, no folds, few epochs."""
-    phases = tuple(
-        replace(
-            phase,
-            folds=0,
-            validation=True,
-            epochs=epochs or max(1, round(BRIEFLY * phase.epochs)),
-        )
-        for phase in system.phases
-    )
-    return replace(system, phases=phases, members=(), average=0, benchmark=())
+    phases = []
+    for phase in system.phases:
+        few = epochs or max(1, round(BRIEFLY * phase.epochs))
+        phases.append(replace(phase, folds=0, validation=True, epochs=few))
+    return replace(system, phases=tuple(phases), members=(), average=0, benchmark=())
 
 
 def _keras_tuner() -> Any:

@@ -1,4 +1,4 @@
-"""What a system is: a value that says how it is trained, read from a page of `systems/`. No Keras."""
+"""What a system is: a value that says how it is trained, read from a page of `systems/`."""
 
 from __future__ import annotations
 
@@ -178,13 +178,10 @@ def load_system(name: str) -> System:
 
 
 def _value(name: str, value: Any) -> Any:
-    """A value of a page as a recipe has it: lists are tuples, tables of phases are phases.
-
-    An option that lists its choices sets the network's option of its own name to one of them.
-    """
+    """A value of a page as a recipe has it: lists are tuples, tables of phases are phases."""
     if name == "phases":
         return tuple(Phase(**one) for one in value)
-    if name == "options":
+    if name == "options":  # a mere list of choices is of the network's option of the same name
         choices = {
             option: {one: {f"model_options.{option}": one} for one in made}
             for option, made in value.items()

@@ -11,18 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.recipes import folder
 from codabench_rehearsal.recipes.backbones import IMAGENET, NONE
 from codabench_rehearsal.recipes.checkpoint import Checkpoint, identity
 from codabench_rehearsal.recipes.feed import fixed
 from codabench_rehearsal.recipes.fitting import Task, learn, work
-from codabench_rehearsal.recipes.folder import (
-    TrainedMember,
-    begin,
-    clear,
-    mark_finished,
-    only_training,
-    write_folder,
-)
+from codabench_rehearsal.recipes.folder import TrainedMember
 from codabench_rehearsal.recipes.loading import PRECISIONS
 from codabench_rehearsal.recipes.models import computing_in, in_float32
 from codabench_rehearsal.recipes.prepare import Prepared, prepare
@@ -94,47 +88,40 @@ def train(
     the user can mend.
     """
     run = run or TrainingRun()
+    resolved = _resolved(system, run)
+    _check(resolved, run)
     belongs = belonging(system, data, classes, run)
-    system = _resolved(system, run)
-    _check(system, run)
-    with only_training(out):
-        known = begin(out, belongs, say, resume=run.resume)
+    with folder.only_training(out):
+        known = folder.begin(out, belongs, say, resume=run.resume)
         if known is not None:
             lists = {name: tuple(known[name]) for name in ("members", "notes")}
-            return Trained(**{**known, **lists, "folder": out})
-        sides = _prepared(system, data, classes, run.seed)
+            return Trained(out, **{**known, **lists})
+        sides = _prepared(resolved, data, classes, run.seed)
         for line in sides[0].lines:
             say(line)
         reporter = Reporter(tell, say, members=len(sides))
         members = []
-        for number, (own, side) in enumerate(zip(system.networks, sides, strict=True)):
+        for number, (own, side) in enumerate(zip(resolved.networks, sides, strict=True)):
             reporter.member = number + 1
-            reporter.later = sum(work(later.phases) for later in system.networks[number + 1 :])
+            reporter.later = sum(work(one.phases) for one in resolved.networks[number + 1 :])
             seed = run.seed + _MEMBER_SEEDS * number
             task = Task(own, side, classes, seed, run.weights, reporter)
             checkpoint = Checkpoint(out / "checkpoint" / str(number + 1), belongs)
             with computing_in(run.precision):
                 model, state = learn(task, checkpoint)
             members.append(TrainedMember(in_float32(model), own, state.history))
-        shape = list(data.images.shape[1:])
-        facts = {"shape": shape, "classes": classes, "seed": run.seed}
-        notes = write_folder(out, system, members, sides[0].split, facts)
-        figures = {**_measured(system, members, sides, classes, run.seed), "notes": notes}
-        mark_finished(out, belongs, figures)
-        clear(out)
+        facts = {"shape": list(data.images.shape[1:]), "classes": classes, "seed": run.seed}
+        notes = folder.write_folder(out, resolved, members, sides[0].split, facts)
+        figures = {**_measured(resolved, members, sides, classes, run.seed), "notes": notes}
+        folder.mark_finished(out, belongs, figures)
+        folder.clear(out)
         return Trained(out, **figures)
 
 
 def belonging(system: System, data: Dataset, classes: int, run: TrainingRun) -> dict[str, str]:
     """What a run's training is of, with the epochs and rates that it asks for; see `identity`."""
-    return identity(
-        _resolved(system, run),
-        data.fingerprint(),
-        classes=classes,
-        seed=run.seed,
-        weights=run.weights,
-        precision=run.precision,
-    )
+    values: dict[str, Any] = {"seed": run.seed, "weights": run.weights, "precision": run.precision}
+    return identity(_resolved(system, run), data.fingerprint(), classes=classes, **values)
 
 
 def together(answers: Sequence[Scores], ensemble: str) -> Scores:

@@ -1,8 +1,7 @@
 """What training a system takes, before it is begun: counted from its layers, or timed here.
 
-Counting needs no weights: the largest network here would fill gigabytes and take minutes to draw.
-What is counted are multiply-adds of convolutions and dense layers, which make nearly all of the
-work.
+Counted are multiply-adds of convolutions and dense layers, which make nearly all of the work. That
+needs no weights: the largest network here would fill gigabytes and take minutes to draw.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import keras
@@ -138,9 +138,9 @@ def macs(model: Any) -> tuple[int, int]:
 def lines(costs: Sequence[TrainingCost], images: int) -> Iterator[str]:
     """What was counted, in sentences. images: in the file to train on."""
     for cost in costs:
+        height, width, _ = cost.shape
         several = f" each of {cost.count} networks" if cost.count > 1 else ""
-        side = f"{cost.shape[0]}x{cost.shape[1]}"
-        yield f"{cost.name} at {side}: {cost.parameters:,} parameters{several}"
+        yield f"{cost.name} at {height}x{width}: {cost.parameters:,} parameters{several}"
         kinds = Counter(layer.kind for layer in cost.layers).most_common()
         named = ", ".join(f"{count} {kind}" for kind, count in kinds)
         yield f"  {len(cost.layers)} layers: {named}"
@@ -167,10 +167,9 @@ def layer_table(cost: TrainingCost) -> Iterator[str]:
         output = "x".join(map(str, one.output))
         rows.append((one.name, one.kind, output, f"{one.parameters:,}", f"{one.macs:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    form = "{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}"
     for row in rows:
-        words = [word.ljust(width) for word, width in zip(row[:3], widths[:3], strict=True)]
-        numbers = [word.rjust(width) for word, width in zip(row[3:], widths[3:], strict=True)]
-        yield "  ".join([*words, *numbers]).rstrip()
+        yield form.format(*chain.from_iterable(zip(row, widths, strict=True))).rstrip()
 
 
 def timed(
@@ -209,16 +208,13 @@ def _cost(system: System, shape: Shape, classes: int, count: int) -> TrainingCos
 
 
 def _without_weights(system: System, shape: Shape, classes: int) -> Any:
-    """The network with every shape and no values: nothing is drawn, allocated or computed.
-
-    Only good for looking at; a thread of its own, because Keras remembers weights without values
-    for each thread, and the next one would draw them all.
-    """
+    """The network with every shape and no values: nothing is drawn, allocated or computed."""
 
     def build() -> Any:
         with keras.StatelessScope(initialize_variables=False):
             return network(system, shape, classes)
 
+    # Keras remembers weights without values for each thread, and the next one would draw them all.
     with ThreadPoolExecutor(1) as alone:
         return alone.submit(build).result()
 

@@ -16,8 +16,7 @@ class TrainingProgress:
     phase: its name, with the fold where one is trained. epoch: the one under way, counted from 1
     over all phases (within a fold: in the fold), of `epochs` at most. share: of the epoch's
     batches, 0..1. figures: the latest loss and accuracies. member, members: which network of how
-    many. seconds: since the start of this run. seconds_left: at the pace so far, if no phase ends
-    early; None before there is a pace.
+    many. seconds_left: at the pace so far, if no phase ends early; None before there is a pace.
     """
 
     phase: str
@@ -27,7 +26,6 @@ class TrainingProgress:
     figures: Mapping[str, float]
     member: int = 1
     members: int = 1
-    seconds: float = 0.0
     seconds_left: float | None = None
 
 
@@ -78,9 +76,5 @@ class Reporter:
         self._told = self.clock()
         seconds, done = self._told - self._started, self._done + more
         left = seconds / done * (self.later + self._ahead - more) if done else None
-        member, members = self.member, self.members
-        self.tell(
-            TrainingProgress(
-                self._phase, epoch, self._last, share, figures, member, members, seconds, left
-            )
-        )
+        place = (self._phase, epoch, self._last, share)
+        self.tell(TrainingProgress(*place, figures, self.member, self.members, left))

@@ -120,7 +120,7 @@ def test_removed_means_gone(tmp_path: Path) -> None:
     """Else gigabytes of optimizer state stay in the training folder."""
     ours = Checkpoint(tmp_path / "c", BELONGS)
     ours.save(state(2), arrays(2))
-    assert ours.exists
+    assert (tmp_path / "c" / "state.json").exists()
     ours.remove()
     assert not (tmp_path / "c").exists()
     ours.remove()

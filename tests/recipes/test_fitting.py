@@ -104,7 +104,7 @@ def test_progress_is_told_a_few_times_a_second() -> None:
     assert left == pytest.approx([3.0, 2.0])
     reporter.stretch("head", 4, ahead=1)  # the other one ended early
     reporter.epoch(3, {})
-    assert told[-1] == TrainingProgress("head", 3, 4, 1.0, {}, 1, 1, now, 0.0)
+    assert told[-1] == TrainingProgress("head", 3, 4, 1.0, {}, 1, 1, 0.0)
 
 
 ROW: dict[str, Any] = {

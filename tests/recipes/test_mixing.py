@@ -57,17 +57,6 @@ def test_mix_ups_shares_are_kerascvs() -> None:
     assert stats.kstest(own[own < 1], stats.beta(0.2, 0.2).cdf).pvalue > 0.01
 
 
-def test_one_or_the_other() -> None:
-    """The third copy would be all CutMix or all MixUp."""
-    images, targets = augment.cut_mix_or_mix_up(
-        flat(np.arange(200)), np.eye(200, dtype=np.float32), np.random.default_rng(0)
-    )
-    blended = (images == images[:, :1, :1]).all(axis=(1, 2, 3))
-    assert 60 < blended.sum() < 140
-    whole = images[~blended].mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(whole, (targets @ np.arange(200))[~blended], atol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("name", "least", "most"),
     [("overlay_convex", 115.5, 193), ("overlay_multiplicative", 40, 90)],

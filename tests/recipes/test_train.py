@@ -197,6 +197,8 @@ def test_resumed_is_as_if_never_cut_off(tmp_path: Path, whole: Heard, where: str
     assert [line for line in resumed.said if line.startswith("Going on after epoch")]
     assert history(heard.out) == history(whole.out)
     assert same_weights(heard.out, whole.out)
+    if where == "in the second fold":
+        assert not any("fold 1 of" in one.phase for one in resumed.told), "that one was done"
     lefts = [one.seconds_left for one in resumed.told]
     assert not lefts or lefts[-1] == 0
 
