@@ -29,6 +29,7 @@ _SAID = frozenset(
     | {"fast", "tta", "ensemble", "benchmark"}
 )
 _MOST = 4  # differences that a line can bear
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile)
 Arrays = Sequence[NDArray[Any]]
 
 
@@ -163,10 +164,7 @@ class Checkpoint:
             yield
         except RecipeError:
             raise
-        except (
-            *(OSError, EOFError, ValueError, KeyError, TypeError),
-            *(RecursionError, zipfile.BadZipFile),
-        ) as error:
+        except _DAMAGED as error:
             raise RecipeError(
                 f"The checkpoint {self._folder} cannot be read ({error}). Delete it to begin anew."
             ) from None

@@ -15,6 +15,7 @@ from codabench_rehearsal.recipes.system import RecipeError, System
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Recovered = tuple[Images, int, float]  # a picture (h, w, 3), the id of the cell behind, its share
 
 CLEARLY = 1.8
 """The best cell's correlation, in those of the second best, from which on it is taken: 2.5 and 6.5
@@ -45,15 +46,6 @@ class Prepared:
     pictures: Images | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Recovered:
-    """A picture out of an outlier, uint8 `(h, w, 3)`, the id of the cell behind it, its share."""
-
-    picture: Images
-    cell: int
-    share: float
-
-
 def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
     """Clean, split off what is held out, resize, weigh the classes.
 
@@ -67,21 +59,14 @@ def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
     tested = None if test is None else _resized(test.validation, system.side)
     weights = class_weights(sides.train.labels, classes) if system.class_weights else None
     found = recovered_pictures(data, cleaned, report) if system.recover else ()
-    pictures = np.stack([one.picture for one in found]) if found else None
+    pictures = resized(np.stack([one for one, *_ in found]), system.side) if found else None
     lines = (
         *(line for line in report.lines() if "near duplicates" not in line),
         *_lines(system, data, (sides.train, validation, tested), weights, classes),
         *(_recovery_lines(report, found) if system.recover else ()),
     )
-    return Prepared(
-        _resized(sides.train, system.side),
-        _resized(validation, system.side),
-        tested,
-        sides,
-        weights,
-        lines,
-        None if pictures is None else resized(pictures, system.side),
-    )
+    kept = [_resized(one, system.side) for one in (sides.train, validation)]
+    return Prepared(kept[0], kept[1], tested, sides, weights, lines, pictures)
 
 
 def resized(images: Images, side: int | None) -> Images:
@@ -191,7 +176,8 @@ def _lines(
 
 def _recovery_lines(report: CleaningReport, found: Sequence[Recovered]) -> Iterator[str]:
     said = [
-        f"a picture over cell {one.cell}, which has {one.share:.0%} of the blend" for one in found
+        f"a picture over cell {cell}, which has {share:.0%} of the blend"
+        for _, cell, share in found
     ]
     if lost := len(report.outliers) - len(found):
         said.append(f"{lost} without a cell of this file behind them")
@@ -206,7 +192,7 @@ def _recover(blended: Images, cleaned: Dataset) -> Recovered | None:
     if not alone or not 0.05 < share < 0.95:
         return None
     picture = recover_overlay(blended, cleaned.images[first], share)
-    return Recovered(picture, int(cleaned.ids[first]), share)
+    return picture, int(cleaned.ids[first]), share
 
 
 def _compare(blended: Images, images: Images) -> tuple[Floats, Floats]:

@@ -105,13 +105,11 @@ def _shapes(path: Path) -> list[tuple[int, ...]]:
 
 
 def _square_deviations(model: Any) -> None:
-    """Correct EfficientNet's normalisation, as Keras does when it fetches the weights itself.
-
-    Keras's files hold deviations where the layer takes variances, and Keras makes up for it by one
-    more layer, but not for weights from a path (github.com/tensorflow/tensorflow/issues/49930).
-    """
+    """Correct EfficientNet's normalisation, as Keras does when it fetches the weights itself."""
     import keras
 
+    # Keras's files hold deviations where the layer takes variances; for weights from a path it does
+    # not make up for that by one more layer (github.com/tensorflow/tensorflow/issues/49930).
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
             values = layer.get_weights()
