@@ -97,7 +97,8 @@ def _show(options: argparse.Namespace) -> int:
     """Print the recipe's page, its values, its options, the network and the cost."""
     system, challenge = named_system(options), load_challenge(options.challenge)
     print(f"{system.description}\n\nreported: {system.reported}\n")
-    print("\n".join([*_values(system), *_choices(system, fast=options.fast)]))
+    print("\n".join(_values(system)))
+    print("\n".join(_choices(system, fast=options.fast)))
     with loading_keras(options.backend):
         from codabench_rehearsal.recipes import training_cost
     with working(f"counting what {system.name} computes"):
