@@ -156,7 +156,7 @@ def _trials(
         searched = Ours(
             objective=tuner.Objective("validation_accuracy", "max"),
             max_trials=trials,
-            seed=run.seed,
+            seed=run.seed or 2**31,  # it takes 0 for none, and throws dice
             directory=str(out),
             project_name=SEARCH,
             overwrite=not run.resume,

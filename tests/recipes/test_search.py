@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +135,19 @@ def test_the_best_trial_is_what_is_trained(tmp_path: Path) -> None:
     assert found.phases[0].learning_rate == pytest.approx(rate, rel=1e-5)
     assert found.model_options["dense"] == int(best["dense"])
     assert not (tmp_path / "search" / "trial").exists()
+
+
+@needs_tuner
+def test_a_search_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the default seed gives other trials each time: to Keras Tuner 0 is no seed."""
+    from codabench_rehearsal.recipes import search as module
+
+    done = SimpleNamespace(validation_accuracy=0.5)
+    monkeypatch.setattr(module, "train", lambda *_, **__: done)
+    for name in ("one", "two"):
+        searched(tmp_path / name, trials=3)
+    one, two = ((tmp_path / name / "search.csv").read_text() for name in ("one", "two"))
+    assert one == two
 
 
 @needs_tuner
