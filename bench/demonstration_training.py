@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from bench.demonstration_models import QUICK, VARIANTS, Variant
 from bench.demonstration_sides import Sides, read_sides
+from codabench_rehearsal.recipes.augment import flipped
 from codabench_rehearsal.recipes.models import small_cnn
-from codabench_rehearsal.recipes.operations import flipped
 from corruptions.chain import corrupt_mixed
 from corruptions.pipeline import keras_batches
 

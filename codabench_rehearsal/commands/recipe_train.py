@@ -1,4 +1,4 @@
-"""`train-recipe NAME --data FILE --out DIR`: train a system."""
+"""`train-recipe NAME --data FILE --out DIR`: train a system; how a recipe is named and changed."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.given import require_images
 from codabench_rehearsal.commands.next_step import next_command
-from codabench_rehearsal.commands.recipe_parsers import add_recipe, named_system, new_parser, say
-from codabench_rehearsal.console.arguments import (
-    add_challenge,
-    add_part,
-    factor,
-    positive,
-    seed,
-)
-from codabench_rehearsal.console.command import Exit, console, print_lines
+from codabench_rehearsal.console.arguments import add_challenge, add_part, factor, positive, seed
+from codabench_rehearsal.console.command import Exit, Parser, console, print_lines, tell
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import quoted
-from codabench_rehearsal.recipes.loading import PROMISE, loading_keras, working
-from codabench_rehearsal.recipes.system import RecipeError, System, system_names
+from codabench_rehearsal.recipes.loading import (
+    BACKENDS,
+    PRECISIONS,
+    PROMISE,
+    loading_keras,
+    working,
+)
+from codabench_rehearsal.recipes.system import (
+    RecipeError,
+    System,
+    chosen,
+    load_system,
+    system_names,
+)
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress, TaskID
 
-    from codabench_rehearsal.images import Dataset
-    from codabench_rehearsal.recipes.progress import Progress, Tell
-    from codabench_rehearsal.recipes.train import Trained, TrainingRun
+    from codabench_rehearsal.recipes.train import Trained
+    from codabench_rehearsal.recipes.training_progress import Tell, TrainingProgress
 
 FOLDER = Kind(
     "a training folder",
@@ -42,7 +46,6 @@ FOLDER = Kind(
         *("recipe_layers.py", "trained.json", "search.csv", "search.json", "search", "checkpoint"),
     ),
 )
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 EXAMPLES = """\
 examples:
   train-recipe list
@@ -59,32 +62,55 @@ downloaded by Keras; where that is not possible, fetch the file elsewhere and pa
 """
 
 
+def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
+    """A parser whose examples keep their lines."""
+    raw = argparse.RawDescriptionHelpFormatter
+    return Parser(prog=name, description=what, epilog=examples, formatter_class=raw)
+
+
+def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
+    """Add the recipe's name and what changes it."""
+    parser.add_argument("name", metavar="NAME", help=help_)
+    parser.add_argument("--fast", action="store_true", help="the miniature: minutes on two cores")
+    choices = parser.add_argument("--set", action="append", default=[], dest="choices")
+    choices.metavar = "OPTION=CHOICE"
+    choices.help = "one of the recipe's options (train-recipe show NAME lists them)"
+    backend = "for Keras (default: $KERAS_BACKEND, else tensorflow)"
+    parser.add_argument("--backend", choices=BACKENDS, help=backend)
+
+
+def named_system(options: argparse.Namespace) -> System:
+    """The recipe as named and changed. Raises `RecipeError`."""
+    choices = {}
+    for text in options.choices:
+        option, equals, choice = (word.strip() for word in text.partition("="))
+        if not equals:
+            raise RecipeError(f"--set {text}: expected OPTION=CHOICE, such as backbone=ResNet50.")
+        if option in choices:
+            raise RecipeError(f"--set {option} was given twice: choose one.")
+        choices[option] = choice
+    return chosen(load_system(options.name), choices, fast=options.fast)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
     add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
-    made.add_argument(
-        "--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder"
-    )
+    images = "images and labels: .npz, .npy or a folder"
+    made.add_argument("--data", type=DATA, metavar="FILE", help=images)
     add_part(made, "train")
-    made.add_argument(
-        "--out", type=Writes(FOLDER), metavar="DIR", help="the training folder to write"
-    )
-    made.add_argument(
-        "--weights", type=BACKBONE, metavar="imagenet|none|FILE",
-        help="where the backbone begins (default imagenet; with --fast none)",
-    )  # fmt: skip
+    out = Writes(FOLDER)
+    made.add_argument("--out", type=out, metavar="DIR", help="the training folder to write")
+    weights = "where the backbone begins (default imagenet; with --fast none)"
+    made.add_argument("--weights", type=BACKBONE, metavar="imagenet|none|FILE", help=weights)
     made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")
-    made.add_argument(
-        "--rate", type=factor, default=1.0, metavar="FACTOR", help="times every learning rate"
-    )
+    rate = "times every learning rate"
+    made.add_argument("--rate", type=factor, default=1.0, metavar="FACTOR", help=rate)
     made.add_argument("--seed", type=seed, default=0, help=f"default 0; {PROMISE}")
     made.add_argument("--resume", action="store_true", help="go on where a killed training was")
     made.add_argument("--precision", choices=PRECISIONS, default="float32", help="default float32")
-    made.add_argument(
-        "--search", type=positive, metavar="TRIALS",
-        help="try so many settings of a few hyper-parameters first (needs keras-tuner)",
-    )  # fmt: skip
+    trials = "try so many settings of a few hyper-parameters first (needs keras-tuner)"
+    made.add_argument("--search", type=positive, metavar="TRIALS", help=trials)
     add_challenge(made)
     return made
 
@@ -95,14 +121,14 @@ def run(options: argparse.Namespace) -> int:
     _check(options, system)
     require_images(options.data)
     challenge = load_challenge(options.challenge)
-    shape, classes = challenge.shape, challenge.label_names
+    shape, names = challenge.shape, challenge.label_names
     with working(f"reading {options.data}"):
         from codabench_rehearsal.images import load
         from corruptions.kernels import announce_compiling
 
-        data = load(options.data, part=options.part, shape=shape, classes=classes)
+        data = load(options.data, part=options.part, shape=shape, classes=names)
     for note in data.notes:
-        say(note)
+        _say(note)
     print_lines(
         [f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})"]
     )
@@ -118,50 +144,28 @@ def run(options: argparse.Namespace) -> int:
         precision=options.precision,
         rate=options.rate,
     )
-    out = Path(options.out)
-    announce_compiling(say)
-    with _naming_resume(options), _progress() as tell:
+    out, classes = Path(options.out), challenge.classes
+    announce_compiling(_say)
+    with _naming_resume(options), _bar() as told:
+        how: dict[str, Any] = {"classes": classes, "run": settings, "tell": told, "say": _say}
         if options.search:
-            system = _searched(system, data, out, challenge, settings, options.search, tell)
-        done = train(system, data, out, classes=challenge.classes, run=settings, tell=tell, say=say)
+            from codabench_rehearsal.recipes.search import search
+
+            system = search(system, data, out, trials=options.search, **how)
+        done = train(system, data, out, **how)
     print_lines((*_said(done), f"next: {next_command('make-submission', [done.folder], options)}"))
     return Exit.FINE
 
 
-@contextmanager
-def _naming_resume(options: argparse.Namespace) -> Iterator[None]:
-    """Where a training ends before its end, say what is kept and the command that goes on.
-
-    Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
-    same command would end there again.
-    """
-    from codabench_rehearsal.recipes.folder import kept
-
-    try:
-        yield
-    except RecipeError:
-        raise
-    except BaseException as error:
-        found = kept(Path(options.out))
-        if found or not isinstance(error, UserError):
-            say(_to_go_on(options, found))
-        raise
-
-
-def _to_go_on(options: argparse.Namespace, found: str) -> str:
-    """The command that was typed, with --resume where there is something to go on from."""
-    again = resuming_command(options.words, resume=options.resume or not found)
-    if found:
-        return f"{found} kept in {options.out}; to go on: {again}"
-    return f"no epoch had ended, so nothing is kept; to begin again: {again}"
-
-
 def resuming_command(words: Sequence[str], *, resume: bool) -> str:
-    """The command that was typed, with --resume unless it is there (or not wanted), as a shell takes it."""
+    """The command that was typed, with --resume unless it is there (or not wanted), for a shell."""
     end = words.index("--") if "--" in words else len(words)
-    further = [] if resume else ["--resume"]
-    every = [*words[:end], *further, *words[end:]]
+    every = [*words[:end], *([] if resume else ["--resume"]), *words[end:]]
     return " ".join(["train-recipe", *map(quoted, every)])
+
+
+def _say(line: str) -> None:
+    tell("train-recipe", line)
 
 
 def _check(options: argparse.Namespace, system: System) -> None:
@@ -187,27 +191,27 @@ def _weights(options: argparse.Namespace, system: System) -> str:
     return "none" if options.fast or system.backbone is None else "imagenet"
 
 
-def _searched(
-    system: System,
-    data: Dataset,
-    out: Path,
-    challenge: Challenge,
-    settings: TrainingRun,
-    trials: int,
-    tell: Tell,
-) -> System:
-    from codabench_rehearsal.recipes.search import search
+@contextmanager
+def _naming_resume(options: argparse.Namespace) -> Iterator[None]:
+    """Where a training ends before its end, say what is kept and the command that goes on.
 
-    return search(
-        system,
-        data,
-        out,
-        classes=challenge.classes,
-        run=settings,
-        trials=trials,
-        tell=tell,
-        say=say,
-    )
+    Ctrl-C and signals, a full disk or memory. What a recipe says against it speaks for itself: the
+    same command would end there again.
+    """
+    from codabench_rehearsal.recipes.folder import kept
+
+    try:
+        yield
+    except RecipeError:
+        raise
+    except BaseException as error:
+        found = kept(Path(options.out))
+        again = resuming_command(options.words, resume=options.resume or not found)
+        if found:
+            _say(f"{found} kept in {options.out}; to go on: {again}")
+        elif not isinstance(error, UserError):
+            _say(f"no epoch had ended, so nothing is kept; to begin again: {again}")
+        raise
 
 
 def _said(done: Trained) -> Iterator[str]:
@@ -224,26 +228,26 @@ def _said(done: Trained) -> Iterator[str]:
 
 
 @contextmanager
-def _progress() -> Iterator[Tell]:
+def _bar() -> Iterator[Tell]:
     """A progress bar with the time left on a terminal; nothing elsewhere."""
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, TextColumn
 
     terminal = console(stderr=True)
-    shown = ("{task.description}", "{task.fields[left]}")
-    words, left = (TextColumn(one, markup=False) for one in shown)
+    hidden = not terminal.is_terminal
+    words = TextColumn("{task.description}", markup=False)
+    left = TextColumn("{task.fields[left]}", markup=False)
     columns = (words, BarColumn(), left)
-    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=terminal, disable=hidden, transient=True) as bar:
         task = bar.add_task("preparing the images", total=None, left="")
-        yield lambda progress: _show(bar, task, progress)
+        yield lambda now: _draw(bar, task, now)
 
 
-def _show(bar: Bar, task: object, now: Progress) -> None:
+def _draw(bar: Progress, task: TaskID, now: TrainingProgress) -> None:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in now.figures.items())
     member = f"network {now.member}/{now.members}, " if now.members > 1 else ""
     left = "" if now.seconds_left is None else f"{_clock(now.seconds_left)} left at most"
     bar.update(
-        task,  # type: ignore[arg-type]  # rich's TaskID, an int
+        task,
         completed=now.epoch - 1 + now.share,
         total=now.epochs,
         description=f"{member}{now.phase}, epoch {now.epoch}/{now.epochs}: {figures}",

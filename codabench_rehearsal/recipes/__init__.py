@@ -1,1 +1,1 @@
-"""Systems to train: one file each under `recipes/systems/`, the shared parts once."""
+"""Systems to train: one page each under `recipes/systems/`, the shared parts once."""

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from codabench_rehearsal.recipes.system import RecipeError, Trainable
+from codabench_rehearsal.recipes.system import RecipeError
 
 HEAD = "head_"  # what the names of all layers behind a backbone start with
 NONE, IMAGENET = "none", "imagenet"
 _STORE = "https://storage.googleapis.com/"
 _KERAS = f"{_STORE}tensorflow/keras-applications/"
 _NOTOP = "weights_tf_dim_ordering_tf_kernels_notop.h5"
-# Of a batch norm's average, what each step keeps: from scratch, see `_follow_quickly`.
+_SMALL = f"{_KERAS}mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"
+# Of a batch norm's average, what each step keeps. MobileNetV3 and the EfficientNets keep 0.999 and
+# 0.99, made for trainings of a million steps: a short one from scratch would validate on averages
+# of its first moments.
 _MOMENTUM = 0.9
 
 
@@ -31,7 +34,7 @@ class Backbone:
     preprocess: its name in `submission.model_page`, None where it takes 0..255 itself. least:
     the smallest side that it takes, in pixels. url: where Keras fetches its ImageNet weights, ""
     for our own networks, which have none. The name is that of a function of `keras.applications`,
-    or of `codabench_rehearsal.recipes.miniatures` where `url` is "".
+    or of `recipes.miniatures` where `url` is "".
     """
 
     before_last: str
@@ -45,8 +48,7 @@ def _efficient(name: str, before_last: str) -> Backbone:
 
 
 def _efficient_v2(name: str, before_last: str) -> Backbone:
-    folder = f"{_KERAS}efficientnet_v2/"
-    return Backbone(before_last, url=f"{folder}efficientnetv2-{name}_notop.h5")
+    return Backbone(before_last, url=f"{_KERAS}efficientnet_v2/efficientnetv2-{name}_notop.h5")
 
 
 def _convnext(name: str, blocks: int) -> Backbone:
@@ -54,17 +56,13 @@ def _convnext(name: str, blocks: int) -> Backbone:
     return Backbone(last, url=f"{_KERAS}convnext/convnext_{name}_notop.h5")
 
 
-def _resnet(depth: int, blocks: int) -> Backbone:
-    url = f"{_KERAS}resnet/resnet{depth}_{_NOTOP}"
-    return Backbone(f"conv4_block{blocks}_out", f"resnet{depth}", url=url)
+def _older(file: str, preprocess: str, before_last: str, least: int = 32) -> Backbone:
+    return Backbone(before_last, preprocess, least, f"{_KERAS}{file}_{_NOTOP}")
 
 
 BACKBONES: Mapping[str, Backbone] = MappingProxyType(
     {
-        "MobileNetV3Small": Backbone(
-            "expanded_conv_7_add",
-            url=f"{_KERAS}mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
-        ),
+        "MobileNetV3Small": Backbone("expanded_conv_7_add", url=_SMALL),
         "EfficientNetB2": _efficient("efficientnetb2", "block6e_add"),
         "EfficientNetB3": _efficient("efficientnetb3", "block6f_add"),
         "EfficientNetB5": _efficient("efficientnetb5", "block6i_add"),
@@ -73,23 +71,17 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "EfficientNetV2B3": _efficient_v2("b3", "block5g_add"),
         "EfficientNetV2S": _efficient_v2("s", "block5i_add"),
         "EfficientNetV2M": _efficient_v2("m", "block6r_add"),
-        "ResNet50": _resnet(50, 6),
-        "ResNet152": _resnet(152, 36),
-        "VGG16": Backbone("block4_pool", "vgg16", url=f"{_KERAS}vgg16/vgg16_{_NOTOP}"),
+        "ResNet50": _older("resnet/resnet50", "resnet50", "conv4_block6_out"),
+        "ResNet152": _older("resnet/resnet152", "resnet152", "conv4_block36_out"),
+        "VGG16": _older("vgg16/vgg16", "vgg16", "block4_pool"),
         "MobileNet": Backbone(
             "conv_pw_11_relu", "mobilenet", url=f"{_KERAS}mobilenet/mobilenet_1_0_224_tf_no_top.h5"
         ),
-        "Xception": Backbone(  # the name of the sum behind this layer counts up in a session
-            "block12_sepconv3_bn", "xception", 71, f"{_KERAS}xception/xception_{_NOTOP}"
-        ),
-        "InceptionV3": Backbone(
-            "mixed9", "inceptionv3", 75, f"{_KERAS}inception_v3/inception_v3_{_NOTOP}"
-        ),
-        "InceptionResNetV2": Backbone(
-            "block8_9_ac",
-            "inceptionresnetv2",
-            75,
-            f"{_KERAS}inception_resnet_v2/inception_resnet_v2_{_NOTOP}",
+        # The name of the sum behind this layer counts up in a session.
+        "Xception": _older("xception/xception", "xception", "block12_sepconv3_bn", 71),
+        "InceptionV3": _older("inception_v3/inception_v3", "inceptionv3", "mixed9", 75),
+        "InceptionResNetV2": _older(
+            "inception_resnet_v2/inception_resnet_v2", "inceptionresnetv2", "block8_9_ac", 75
         ),
         "ConvNeXtTiny": _convnext("tiny", 9),
         "ConvNeXtSmall": _convnext("small", 27),
@@ -112,15 +104,15 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def preprocessing(name: str) -> str | None:
-    """What `recipe.json` calls its preprocessing; None where the network takes 0..255 itself."""
-    return backbone(name).preprocess
+def preprocessing(name: str | None) -> str | None:
+    """What `recipe.json` calls a backbone's preprocessing; None where images go in as 0..255."""
+    return None if name is None else backbone(name).preprocess
 
 
 def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = None) -> Any:
     """The network without its top, `(n, *shape)` -> `(n, h, w, channels)`; its layers lie flat.
 
-    weights: "imagenet", "none", or a file (see `codabench_rehearsal.recipes.pretrained`). front: a layer that images
+    weights: "imagenet", "none", or a file (see `recipes.pretrained`). front: a layer that images
     pass first. Raises `RecipeError` for a shape that it does not take, and for weights that cannot
     be had: nothing is replaced by random values unasked.
     """
@@ -129,7 +121,7 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
     from codabench_rehearsal.recipes import miniatures, pretrained
 
     row = backbone(name)
-    _refuse_shape(name, row, shape)
+    _refuse_shape(name, row.least, shape)
     inputs = keras.Input(shape)
     images = inputs if front is None else front(inputs)
     if not row.url:
@@ -140,7 +132,9 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
         with pretrained.explained(name, row.url) if fetched else nullcontext():
             model = application(include_top=False, weights=fetched, input_tensor=images)
     if weights == NONE:
-        _follow_quickly(model)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = _MOMENTUM
     elif weights != IMAGENET:
         pretrained.load(model, name, weights)
     elif not row.url:
@@ -148,54 +142,12 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
     return model
 
 
-def freeze(
-    model: Any, backbone_name: str | None, trainable: Trainable, *, pretrained: bool
-) -> None:
-    """Set what learns of a model with a head on a backbone; compile it afterwards.
-
-    trainable: as `codabench_rehearsal.recipes.system.Phase` has it; a share counts the layers that have weights. Batch
-    norms of a pretrained backbone never learn and keep their averages: a few new images would
-    spoil what belongs to all the other weights (Keras's guide to transfer learning). Without
-    pretrained weights, or without a backbone, everything learns: random features say nothing, and
-    a head on them could not be right.
-    """
-    model.trainable = True
-    if backbone_name is None or not pretrained:
-        return
-    body = [layer for layer in model.layers if not layer.name.startswith(HEAD)]
-    learning = _learning(body, backbone_name, trainable)
-    for layer in body:
-        norm = type(layer).__name__ == "BatchNormalization"
-        layer.trainable = layer.name in learning and not norm
-
-
-def _learning(body: list[Any], name: str, trainable: Trainable) -> set[str]:
-    """The names of the backbone's layers that learn."""
-    names = [layer.name for layer in body]
-    if trainable == "last":
-        return set(names[names.index(backbone(name).before_last) + 1 :])
-    weighted = [layer.name for layer in body if layer.weights]
-    count = round(float(trainable) * len(weighted))
-    return set(weighted[len(weighted) - count :])
-
-
-def _refuse_shape(name: str, row: Backbone, shape: tuple[int, int, int]) -> None:
-    if shape[2] != 3:
-        raise RecipeError(f"{name} takes images with 3 colours, not {shape[2]}.")
-    if min(shape[:2]) < row.least:
+def _refuse_shape(name: str, least: int, shape: tuple[int, int, int]) -> None:
+    height, width, channels = shape
+    if channels != 3:
+        raise RecipeError(f"{name} takes images with 3 colours, not {channels}.")
+    if min(height, width) < least:
         raise RecipeError(
-            f"{name} takes images of {row.least}x{row.least} pixels or more, not "
-            f"{shape[0]}x{shape[1]}: set the recipe's side to {row.least} or more, or choose "
-            "another backbone."
+            f"{name} takes images of {least}x{least} pixels or more, not {height}x{width}: set the "
+            f"recipe's side to {least} or more, or choose another backbone."
         )
-
-
-def _follow_quickly(model: Any) -> None:
-    """Give batch norms averages that follow within some dozen steps.
-
-    MobileNetV3 and the EfficientNets keep 0.999 and 0.99 of them at each step, made for trainings
-    of a million steps: a short one from scratch would validate on averages of its first moments.
-    """
-    for layer in model.layers:
-        if type(layer).__name__ == "BatchNormalization":
-            layer.momentum = _MOMENTUM

@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ SCHEMA = 1
 # These say something to people or are resolved before a training begins; they change no weight.
 # The name is the part "recipe" of an identity.
 _SAID = frozenset(
-    {*("name", "summary", "source", "reported", "cost"), *("miniature", "options", "fast", "tta")}
-    | {"ensemble", "benchmark"}
+    {"name", "summary", "description", "source", "reported", "cost", "miniature", "options"}
+    | {"fast", "tta", "ensemble", "benchmark"}
 )
 _MOST = 4  # differences that a line can bear
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile)
 Arrays = Sequence[NDArray[Any]]
 
 
@@ -50,26 +51,13 @@ class State:
     kept: dict[int, tuple[float | None, Arrays]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A state with the values of the network's variables and its optimizer's (or none of these)."""
-
-    state: State
-    variables: Arrays
-    optimizer: Arrays
-
-
 def identity(
     system: System, fingerprint: str, *, classes: int, seed: int, weights: str, precision: str
 ) -> dict[str, str]:
     """What a training is of, value by value: a checkpoint is only of use to the same one."""
-    resolved = {
-        one.name: _plain(getattr(system, one.name))
-        for one in fields(system)
-        if one.name not in _SAID
-    }
-    phases = enumerate(resolved.pop("phases"), start=1)
-    named = {f"phase {number}": phase for number, phase in phases}
+    values = {name: one for name, one in asdict(system).items() if name not in _SAID}
+    phases = values.pop("phases")
+    named = {f"phase {number}": phase for number, phase in enumerate(phases, start=1)}
     return {
         "recipe": system.name,
         "data": fingerprint,
@@ -77,7 +65,7 @@ def identity(
         "seed": str(seed),
         "weights": weights,
         "precision": precision,
-        **dict(_flat({**resolved, "phases": len(named), **named})),
+        **dict(_flat({**values, "phases": len(named), **named})),
     }
 
 
@@ -87,7 +75,8 @@ def require_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, st
     if not parts:
         return
     said = [
-        f"{one} ({_short(found, one)} there, {_short(wanted, one)} now)" for one in parts[:_MOST]
+        f"{one} ({_short(found.get(one))} there, {_short(wanted.get(one))} now)"
+        for one in parts[:_MOST]
     ]
     more = f" and {len(parts) - _MOST} more" if len(parts) > _MOST else ""
     raise RecipeError(
@@ -100,44 +89,64 @@ class Checkpoint:
     """One network's checkpoint in a folder of its own."""
 
     def __init__(self, folder: Path, belongs: Mapping[str, str]) -> None:
-        self._folder, self._belongs = folder, dict(belongs)
-        self._kept: set[str] = set()  # of these the file is known to be whole
-
-    @property
-    def exists(self) -> bool:
-        """Whether a state was saved here."""
-        return self._index.is_file()
-
-    @property
-    def _index(self) -> Path:
-        return self._folder / "state.json"
+        self._folder, self._index, self._belongs = folder, folder / "state.json", dict(belongs)
+        self._written: set[str] = set()  # files of kept epochs that are known to be whole
 
     def save(self, state: State, variables: Arrays, optimizer: Arrays = ()) -> None:
-        """Replace what is there. Raises `FileError` where it cannot be written."""
-        self._make_folder()
+        """Replace what is there; arrays: the values of the network's variables, its optimizer's.
+
+        Raises `FileError` where it cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(
+                f"No checkpoint can be written to {self._folder} ({error.strerror}). Make room, or "
+                "choose another --out."
+            ) from None
         main = f"epoch-{state.phase}-{state.epochs}-{len(state.folds)}.npz"
         self._write(main, [*variables, *optimizer])
-        kept = {
-            number: f"kept-{state.phase}-{state.epochs - _trained(state) + number}.npz"
-            for number in state.kept
+        before = state.epochs - (int(state.schedule["epochs"]) if state.schedule else 0)
+        kept = {}
+        for number, (accuracy, weights) in state.kept.items():
+            name = f"kept-{state.phase}-{before + number}.npz"
+            if name not in self._written:
+                self._write(name, weights)
+            kept[number] = accuracy, name
+        content = {
+            "schema": SCHEMA,
+            "belongs": self._belongs,
+            "state": {
+                one.name: getattr(state, one.name) for one in fields(state) if one.name != "kept"
+            },
+            "kept": kept,
+            "arrays": main,
+            "variables": len(variables),
         }
-        for number, name in kept.items():
-            if name not in self._kept:
-                self._write(name, state.kept[number][1])
-        self._commit(state, main, kept, len(variables))
-        self._kept = set(kept.values())
-        self._tidy({main, *self._kept})
+        with replacing(self._index) as file:
+            file.write(json.dumps(content, indent=1).encode())
+        self._written = {name for _, name in kept.values()}
+        self._tidy({main, *self._written})
 
-    def load(self) -> Saved | None:
-        """What was saved last, or None. Raises `RecipeError` for another training's or a broken one."""
-        if not self.exists:
+    def load(self) -> tuple[State, Arrays, Arrays] | None:
+        """What was saved last, or None.
+
+        Raises `RecipeError` for another training's or a broken one.
+        """
+        if not self._index.is_file():
             return None
         with self._explained():
-            return self._restored(self._content())
+            content = self._content()
+            state = State(**content["state"])
+            for number, (accuracy, name) in content["kept"].items():
+                state.kept[int(number)] = accuracy, self._read(name)
+                self._written.add(name)
+            arrays, count = self._read(content["arrays"]), content["variables"]
+            return state, arrays[:count], arrays[count:]
 
     def check(self) -> None:
         """Raise as `load` does for another training's, before anything else is done."""
-        if self.exists:
+        if self._index.is_file():
             with self._explained():
                 self._content()
 
@@ -155,10 +164,7 @@ class Checkpoint:
             yield
         except RecipeError:
             raise
-        except (
-            *(OSError, EOFError, ValueError, KeyError, TypeError),
-            *(RecursionError, zipfile.BadZipFile),
-        ) as error:
+        except _DAMAGED as error:
             raise RecipeError(
                 f"The checkpoint {self._folder} cannot be read ({error}). Delete it to begin anew."
             ) from None
@@ -168,45 +174,13 @@ class Checkpoint:
         require_same(self._folder, content["belongs"], self._belongs)
         return content
 
-    def _make_folder(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecipeError(
-                f"No checkpoint can be written to {self._folder} ({error.strerror}). Make room, or "
-                "choose another --out."
-            ) from None
-
-    def _restored(self, content: Mapping[str, Any]) -> Saved:
-        state = State(**content["state"])
-        for number, (accuracy, name) in content["kept"].items():
-            state.kept[int(number)] = accuracy, self._read(name)
-            self._kept.add(name)
-        arrays = self._read(content["arrays"])
-        count = content["variables"]
-        return Saved(state, arrays[:count], arrays[count:])
-
-    def _commit(self, state: State, main: str, kept: Mapping[int, str], variables: int) -> None:
-        content = {
-            "schema": SCHEMA,
-            "belongs": self._belongs,
-            "state": {
-                one.name: getattr(state, one.name) for one in fields(state) if one.name != "kept"
-            },
-            "kept": {number: [state.kept[number][0], name] for number, name in kept.items()},
-            "arrays": main,
-            "variables": variables,
-        }
-        with replacing(self._index) as file:
-            file.write(json.dumps(content, indent=1).encode())
-
     def _write(self, name: str, arrays: Arrays) -> None:
         with replacing(self._folder / name) as file:
             np.savez(file, *arrays)
 
     def _read(self, name: str) -> list[NDArray[Any]]:
         with (
-            (self._folder / name).open("rb") as file,
+            (self._folder / name).open("rb") as file,  # NumPy leaves a damaged one open
             np.load(file, allow_pickle=False) as archive,
         ):
             return [archive[f"arr_{number}"] for number in range(len(archive.files))]
@@ -219,10 +193,6 @@ class Checkpoint:
         remove_abandoned([self._folder])
 
 
-def _trained(state: State) -> int:
-    return 0 if state.schedule is None else int(state.schedule["epochs"])
-
-
 def _flat(value: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
     """Every value as text, with the names that lead to it."""
     for name, one in value.items():
@@ -233,18 +203,7 @@ def _flat(value: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, str]
             yield path, one if isinstance(one, str) else json.dumps(one)
 
 
-def _short(values: Mapping[str, Any], name: str) -> str:
+def _short(value: object) -> str:
     """A value as a line can bear it."""
-    text = str(values.get(name, "none"))
+    text = "none" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:36]} ..."
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON holds it; dataclasses and mappings by their fields."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    return value

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +34,7 @@ _ORDER, _BATCH, _FIXED = range(3)  # what a generator is for
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
+class EpochPlan:
     """An epoch, image by image: its row, which copy it belongs to, whether it fills up a class."""
 
     rows: Rows
@@ -54,6 +53,7 @@ class Feed:
     data: uint8 `(n, h, w, 3)` with labels below `classes`. pictures: what the overlays blend in
     beside their own, uint8 `(k, h, w, 3)`. threads: None for half of the processors, 4 at most;
     they change no byte. One epoch at a time; as a context manager it leaves no thread behind.
+    waited: seconds that `next()` kept its caller waiting, over all epochs.
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class Feed:
         threads: int | None = None,
     ) -> None:
         self.waited = 0.0
-        """Seconds that `next()` kept its caller waiting, over all epochs."""
         self._data, self._system, self._seed = data, system, seed
         self._pictures = pictures
         self._targets = one_hot(data.labels, classes)
-        self._extra = _extra(data.labels) if system.balance else {}
         self._threads = threads or max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
         self._running: Generator[Batch, None, None] | None = None
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
-        images = len(self._system.copies) * (len(self._data) + sum(self._extra.values()))
-        return -(-images // self._system.batch)
+        counts, each = np.bincount(self._data.labels), len(self._data)
+        if self._system.balance:
+            each = int(np.count_nonzero(counts) * counts.max(initial=0))
+        return -(-len(self._system.copies) * each // self._system.batch)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch: images `(b, h, w, 3)` and targets float32 `(b, classes)`.
@@ -100,17 +100,25 @@ class Feed:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+    def plan(self, number: int) -> EpochPlan:
+        """What an epoch shows, in its order."""
+        rng = _generator(self._seed, _ORDER, number)
+        own, none = np.arange(len(self._data)), np.zeros(0, np.int64)
+        parts = []
+        for copy in range(len(self._system.copies)):
+            more = _filling(self._data.labels, rng) if self._system.balance else none
+            rows = np.append(own, more)
+            parts.append((rows, np.full(len(rows), copy), np.arange(len(rows)) >= len(own)))
+        rows, copies, filled = map(np.concatenate, zip(*parts, strict=True))
+        order = rng.permutation(len(copies))
+        return EpochPlan(rows[order], copies[order], filled[order])
 
     def _epoch(self, number: int) -> Generator[Batch, None, None]:
         since = time.perf_counter()
-        plan = self._plan(number)
+        plan = self.plan(number)
         left = iter(range(self.steps))
         pool = ThreadPoolExecutor(self._threads, "feed")
         ready: deque[Future[Batch]] = deque()
@@ -129,36 +137,20 @@ class Feed:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _plan(self, number: int) -> _Plan:
-        rng = _generator(self._seed, _ORDER, number)
-        own = np.arange(len(self._data))
-        rows, filled = [], []
-        for _ in self._system.copies:
-            more = _fill(self._data.labels, self._extra, rng)
-            rows += [own, more]
-            filled += [np.zeros(len(own), bool), np.ones(len(more), bool)]
-        each = len(own) + sum(self._extra.values())
-        copies = np.repeat(np.arange(len(self._system.copies)), each)
-        order = rng.permutation(len(copies))
-        return _Plan(np.concatenate(rows)[order], copies[order], np.concatenate(filled)[order])
-
-    def _batch(self, plan: _Plan, number: int, index: int) -> Batch:
+    def _batch(self, plan: EpochPlan, number: int, index: int) -> Batch:
         size = self._system.batch
         part = slice(index * size, (index + 1) * size)
         rows, copies = plan.rows[part], plan.copies[part]
         rng = _generator(self._seed, _BATCH, number, index)
         images, targets = self._data.images[rows], self._targets[rows]
-        self._change(self._system.balance, np.flatnonzero(plan.filled[part]), images, targets, rng)
-        for copy, chain in enumerate(self._system.copies):
-            self._change(chain, np.flatnonzero(copies == copy), images, targets, rng)
+        chains = [(self._system.balance, plan.filled[part])]
+        chains += [(chain, copies == copy) for copy, chain in enumerate(self._system.copies)]
+        for chain, at in chains:
+            if chain and at.any():
+                images[at], targets[at] = augmented(
+                    chain, images[at], targets[at], rng, self._pictures
+                )
         return _preprocessed(images, self._system), targets
-
-    def _change(
-        self, chain: Chain, at: Rows, images: Images, targets: Targets, rng: np.random.Generator
-    ) -> None:
-        """Augment some images of a batch, in place."""
-        if chain and len(at):
-            images[at], targets[at] = augmented(chain, images[at], targets[at], rng, self._pictures)
 
 
 def fixed(
@@ -175,16 +167,11 @@ def fixed(
     Images `(n, h, w, 3)` and targets float32 `(n, classes)`, as of `Feed.epoch`; the same inputs
     give the same bytes. Chains that mix images mix `system.batch` neighbours.
     """
-    whole = one_hot(data.labels, classes)
-    blocks = []
-    for start in range(0, max(1, len(data)), system.batch):
-        part = slice(start, start + system.batch)
-        rng = _generator(seed, _FIXED, start)
-        images, targets = data.images[part].copy(), whole[part]
-        if len(images):
-            images, targets = augmented(chain, images, targets, rng, pictures)
-        blocks.append((_preprocessed(images, system), targets))
-    return np.concatenate([one for one, _ in blocks]), np.concatenate([one for _, one in blocks])
+    images, targets = data.images.copy(), one_hot(data.labels, classes)
+    for start in range(0, len(data), system.batch):
+        part, rng = slice(start, start + system.batch), _generator(seed, _FIXED, start)
+        images[part], targets[part] = augmented(chain, images[part], targets[part], rng, pictures)
+    return _preprocessed(images, system), targets
 
 
 def one_hot(labels: NDArray[np.int64], classes: int) -> Targets:
@@ -194,25 +181,20 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> Targets:
 
 def _preprocessed(images: NDArray[np.uint8], system: System) -> Images:
     """As the zip's model.py does it before the network; uint8 where there is nothing to do."""
-    name = preprocessing(system.backbone) if system.backbone else None
+    name = preprocessing(system.backbone)
     mode = mode_of(name) if name else "none"
     return images if mode == "none" else np.ascontiguousarray(MODES[mode].apply(images))
 
 
-def _extra(labels: NDArray[np.int64]) -> dict[int, int]:
-    """How many images each class lacks to be as large as the largest."""
-    found, counts = np.unique(labels, return_counts=True)
-    lacking = counts.max(initial=0) - counts
-    return dict(zip(found.tolist(), lacking.tolist(), strict=True))
-
-
-def _fill(labels: NDArray[np.int64], extra: dict[int, int], rng: np.random.Generator) -> Rows:
+def _filling(labels: NDArray[np.int64], rng: np.random.Generator) -> Rows:
     """Rows that fill up the classes; none of a class comes twice more than another of it."""
-    drawn = [np.zeros(0, np.int64)]
-    for label, count in extra.items():
+    none = np.zeros(0, np.int64)
+    drawn, most = [none], np.bincount(labels).max(initial=0)
+    for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
-        drawn.append(np.concatenate([*drawn[:1], *rounds])[:count])
+        lacking = most - len(rows)
+        rounds = [rng.permutation(rows) for _ in range(-(-lacking // len(rows)))]
+        drawn.append(np.concatenate([none, *rounds])[:lacking])
     return np.concatenate(drawn)
 
 

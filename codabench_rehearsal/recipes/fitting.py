@@ -1,4 +1,4 @@
-"""One network through one phase: the loop over epochs and batches.
+"""One network through the phases of its system, from where its checkpoint left it.
 
 Our own loop of `train_on_batch` and not `fit`: it costs no more (measured: within 3 % on the small
 CNN), is the same on every backend, and knows how long the network waited for its images.
@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.recipes.backbones import freeze
-from codabench_rehearsal.recipes.checkpoint import State
-from codabench_rehearsal.recipes.feed import Feed
-from codabench_rehearsal.recipes.progress import Reporter
-from codabench_rehearsal.recipes.schedule import Schedule
+from codabench_rehearsal.console.words import listed
+from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.recipes.checkpoint import Arrays, Checkpoint, State
+from codabench_rehearsal.recipes.feed import Batch, Feed, fixed
+from codabench_rehearsal.recipes.learning import compiled
+from codabench_rehearsal.recipes.models import network
+from codabench_rehearsal.recipes.prepare import Prepared
+from codabench_rehearsal.recipes.schedule import Schedule, after_folds, fold_sides
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System
+from codabench_rehearsal.recipes.training_progress import Reporter
 
-Labelled = tuple[NDArray[Any], NDArray[np.float32]]  # images as the network takes them, targets
-_OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
-    {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
-)
+Save = Callable[[Iterable[Any]], None]  # takes the optimizer's variables
 
 
 class DivergedError(RecipeError):
@@ -35,91 +35,157 @@ class DivergedError(RecipeError):
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a phase is trained with. keep: so many of its best epochs' weights are kept.
-
-    validation: what each epoch is measured on, or None. class_weights: float32 (classes,), how
-    much an image of each class counts, or None. before: epochs of the phases before this one.
-    """
+class Task:
+    """What one network learns, and from what. weights: where its backbone begins, see `network`."""
 
     system: System
-    phase: Phase
-    feed: Feed
-    validation: Labelled | None
-    class_weights: NDArray[np.float32] | None
+    sides: Prepared
+    classes: int
+    seed: int
+    weights: str
     reporter: Reporter
-    pretrained: bool
-    keep: int = 1
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether its backbone begins with weights that were learnt elsewhere."""
+        return self.system.backbone is not None and self.weights != "none"
+
+    def network(self) -> Any:
+        """A fresh, uncompiled network."""
+        height, width, channels = self.sides.train.images.shape[1:]
+        keras.utils.set_random_seed(self.seed)
+        return network(self.system, (height, width, channels), self.classes, self.weights)
+
+    def feed(self) -> Feed:
+        """Training batches."""
+        sides = self.sides
+        return Feed(sides.train, self.system, self.classes, self.seed, pictures=sides.pictures)
+
+    def validation(self) -> Batch:
+        """The validation images, as each epoch is measured on them."""
+        images, pictures = self.sides.validation, self.sides.pictures
+        chain = self.system.validation_chain
+        return fixed(images, self.system, self.classes, self.seed, chain, pictures=pictures)
 
 
-def compiled(model: Any, lesson: Lesson) -> Any:
-    """Freeze and compile the model for a phase; its new optimizer's variables exist already.
+def learn(task: Task, checkpoint: Checkpoint) -> tuple[Any, State]:
+    """Return the trained network and the state it ended in, saved after every epoch and fold.
 
-    Returns the optimizer that holds the learning rate (with mixed precision, Keras's own one for
-    scaled losses is around it).
+    Seeded: the same task ends in the same weights as far as `recipes.loading.PROMISE` says, whether
+    or not it was cut off and went on. Raises `DivergedError` when the loss is no longer a number.
     """
-    phase = lesson.phase
-    freeze(model, lesson.system.backbone, phase.trainable, pretrained=lesson.pretrained)
-    if phase.optimizer not in _OPTIMIZERS:
-        raise RecipeError(
-            f"No optimizer {phase.optimizer!r}; known: {', '.join(sorted(_OPTIMIZERS))}."
-        )
-    optimizer = _OPTIMIZERS[phase.optimizer](phase.learning_rate)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss(lesson.system),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return optimizer
+    model, state = task.network(), State()
+    optimizer: Arrays = ()
+    if saved := checkpoint.load():
+        state, variables, optimizer = saved
+        _assign(model.variables, variables)
+        task.reporter.say(f"Going on after epoch {state.epochs}.")
+
+    def save(optimizing: Iterable[Any]) -> None:
+        checkpoint.save(state, _values(model.variables), _values(optimizing))
+
+    phases = task.system.phases
+    with task.feed() as feed:
+        learner = Learner(task, model, feed, task.validation(), state, save)
+        while state.phase < len(phases):
+            phase = _with_found_epochs(task, phases[state.phase], state, save)
+            ahead, later = _ahead(task, phase, state), phases[state.phase + 1 :]
+            last = state.epochs + ahead - sum(one.epochs * one.folds for one in later)
+            task.reporter.stretch(phase.name, last, ahead)
+            average = 0 if later else task.system.average
+            learner.train(phase, max(average, int(phase.validation)), optimizer)
+            settle(model, state, average=average > 1)
+            state.phase += 1
+            state.schedule, state.folds, state.kept, optimizer = None, [], {}, ()
+            save(())
+    return model, state
 
 
-def run_phase(
-    model: Any, optimizer: Any, lesson: Lesson, state: State, after: Callable[[], None]
-) -> Schedule:
-    """Train until the phase is over; `state` grows by each epoch, and then `after` is called.
+def work(phases: Iterable[Phase]) -> int:
+    """Epochs that a network may need for these phases, its folds' included."""
+    return sum(phase.epochs * (1 + phase.folds) for phase in phases)
 
-    Raises `DivergedError` when the loss is no longer a number.
+
+@dataclass
+class Learner:
+    """A network on its way through its phases.
+
+    validation: what each epoch is measured on, where its phase wants that. state grows by each
+    epoch, and then `save` is called.
     """
-    schedule = Schedule.restored(lesson.phase, lesson.feed.steps, state.schedule or {})
-    while not schedule.over:
-        row = _epoch(model, optimizer, lesson, schedule, state.epochs)
-        accuracy = row["val_accuracy"] if lesson.validation else None
-        schedule.saw(accuracy)
-        state.epochs += 1
-        state.schedule = schedule.state()
-        state.history.append(row)
-        _keep(state, schedule.epochs, accuracy, lesson.keep, model)
-        lesson.reporter.epoch(state.epochs, figures(row))
-        after()
-    return schedule
+
+    task: Task
+    model: Any
+    feed: Feed
+    validation: Batch
+    state: State = field(default_factory=State)
+    save: Save = lambda _: None
+
+    def train(self, phase: Phase, keep: int, optimizer: Arrays = ()) -> Schedule:
+        """Train until the phase is over.
+
+        keep: so many of its best epochs' weights are kept. optimizer: the values of its variables
+        where the phase was cut off in the middle.
+        """
+        state, task = self.state, self.task
+        rated = compiled(self.model, task.system, phase, pretrained=task.pretrained)
+        if optimizer:
+            _assign(self.model.optimizer.variables, optimizer)
+        schedule = Schedule(phase, self.feed.steps, **(state.schedule or {}))
+        while not schedule.over:
+            row = self.epoch(schedule, rated)
+            schedule.saw(row["val_accuracy"])
+            state.epochs += 1
+            state.schedule = schedule.state()
+            state.history.append(row)
+            keep_best(state, schedule.epochs, row["val_accuracy"], keep, self.model)
+            names = ("loss", "accuracy", "val_loss", "val_accuracy")
+            figures = {name: row[name] for name in names if row[name] is not None}
+            task.reporter.epoch(state.epochs, figures)
+            self.save(self.model.optimizer.variables)
+        return schedule
+
+    def epoch(self, schedule: Schedule, rated: Any) -> dict[str, Any]:
+        """Train an epoch and measure it; a history's row. rated: the optimizer with the rate."""
+        started, waited = time.monotonic(), self.feed.waited
+        rate = schedule.rate()
+        trained = self.batches(schedule, rated)
+        checked: Mapping[str, float | None] = {"loss": None, "accuracy": None}
+        if schedule.phase.validation:
+            checked = measured(self.model, self.validation, self.task.system.batch)
+        seconds = time.monotonic() - started
+        return {
+            "epoch": self.state.epochs + 1,
+            "phase": schedule.phase.name,
+            "loss": trained["loss"],
+            "accuracy": trained["accuracy"],
+            "val_loss": checked["loss"],
+            "val_accuracy": checked["accuracy"],
+            "learning_rate": rate,
+            "seconds": seconds,
+            "waited_share": min(1.0, (self.feed.waited - waited) / seconds),
+        }
+
+    def batches(self, schedule: Schedule, rated: Any) -> dict[str, float]:
+        """Train on an epoch's batches; the mean of loss and accuracy over its images."""
+        number, mean, weights = self.state.epochs, _Mean(), self.task.sides.weights
+        for step, (images, targets) in enumerate(self.feed.epoch(number)):
+            if step == 0 or schedule.varies:
+                rated.learning_rate = schedule.rate(step)
+            counts = None if weights is None else targets @ weights
+            self.model.reset_metrics()  # newer Keras does it itself, 3.4 would go on adding up
+            heard = self.model.train_on_batch(
+                images, targets, sample_weight=counts, return_dict=True
+            )
+            mean.add(heard, len(targets))
+            if not math.isfinite(mean.total["loss"]):
+                raise DivergedError(_diverged(schedule.phase, number + 1, float(heard["loss"])))
+            share = (step + 1) / self.feed.steps
+            self.task.reporter.batch(number + 1, share, mean.values())
+        return mean.values()
 
 
-def settle(model: Any, state: State, *, average: bool) -> None:
-    """Give the model the weights that its phase leaves: of the best epoch, or the mean of the kept.
-
-    The mean covers batch norm's moving averages too. Without kept epochs the last weights stay.
-    """
-    if not state.kept:
-        return
-    best = _ranked(state)
-    if average:
-        model.set_weights(mean_weights([state.kept[number][1] for number in best]))
-    else:
-        model.set_weights(state.kept[best[0]][1])
-
-
-def mean_weights(sets: list[Any]) -> list[NDArray[Any]]:
-    """The mean of several networks' weights, array by array; whole numbers are the first one's."""
-    return [
-        np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
-        if np.issubdtype(arrays[0].dtype, np.floating)
-        else arrays[0]
-        for arrays in zip(*sets, strict=True)
-    ]
-
-
-def measured(model: Any, labelled: Labelled, batch: int) -> dict[str, float]:
+def measured(model: Any, labelled: Batch, batch: int) -> dict[str, float]:
     """The compiled model's loss and accuracy on images as it takes them."""
     images, targets = labelled
     mean = _Mean()
@@ -131,55 +197,90 @@ def measured(model: Any, labelled: Labelled, batch: int) -> dict[str, float]:
     return mean.values()
 
 
-def figures(row: Mapping[str, Any]) -> dict[str, float]:
-    """The loss and accuracies of a row of the history."""
-    names = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return {name: row[name] for name in names if row[name] is not None}
+def keep_best(state: State, epoch: int, accuracy: float | None, limit: int, model: Any) -> None:
+    """Keep the weights of this epoch if it is among the `limit` best ones of the phase so far."""
+    state.kept[epoch] = accuracy, ()
+    for number in _ranked(state)[limit:]:
+        del state.kept[number]
+    if epoch in state.kept:
+        copies = [np.array(one) for one in model.get_weights()]  # no views of what goes on changing
+        state.kept[epoch] = accuracy, copies
 
 
-def _epoch(
-    model: Any, optimizer: Any, lesson: Lesson, schedule: Schedule, number: int
-) -> dict[str, Any]:
-    """Train one epoch and measure it; a row of the history. number: counted from 0 over all phases."""
-    started, waited = time.monotonic(), lesson.feed.waited
-    rate = schedule.rate()
-    logs = _batches(model, optimizer, lesson, schedule, number)
-    checked = (
-        measured(model, lesson.validation, lesson.system.batch)
-        if lesson.validation
-        else {"loss": None, "accuracy": None}
-    )
-    seconds = time.monotonic() - started
-    share = (lesson.feed.waited - waited) / seconds
-    return {
-        "epoch": number + 1,
-        "phase": lesson.phase.name,
-        "loss": logs["loss"],
-        "accuracy": logs["accuracy"],
-        "val_loss": checked["loss"],
-        "val_accuracy": checked["accuracy"],
-        "learning_rate": rate,
-        "seconds": seconds,
-        "waited_share": min(1.0, share),
-    }
+def settle(model: Any, state: State, *, average: bool) -> None:
+    """Give the model the weights that its phase leaves: of the best epoch, or the mean of the kept.
+
+    The mean covers batch norm's moving averages too. Without kept epochs the last weights stay.
+    """
+    sets = [state.kept[number][1] for number in _ranked(state)]
+    if sets:
+        model.set_weights(mean_weights(sets) if average else sets[0])
 
 
-def _batches(
-    model: Any, optimizer: Any, lesson: Lesson, schedule: Schedule, number: int
-) -> dict[str, float]:
-    """Train on an epoch's batches; the mean of loss and accuracy over its images."""
-    mean = _Mean()
-    for step, (images, targets) in enumerate(lesson.feed.epoch(number)):
-        if step == 0 or schedule.varies:
-            optimizer.learning_rate = schedule.rate(step)
-        counts = None if lesson.class_weights is None else targets @ lesson.class_weights
-        model.reset_metrics()  # newer Keras does it itself, 3.4 would go on adding up
-        heard = model.train_on_batch(images, targets, sample_weight=counts, return_dict=True)
-        mean.add(heard, len(targets))
-        if not math.isfinite(mean.total["loss"]):
-            raise DivergedError(_diverged(lesson.phase, number + 1, float(heard["loss"])))
-        lesson.reporter.batch(number + 1, (step + 1) / lesson.feed.steps, mean.values())
-    return mean.values()
+def mean_weights(sets: Sequence[Arrays]) -> list[NDArray[Any]]:
+    """The mean of several networks' weights, array by array; whole numbers are the first one's."""
+    return [
+        np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
+        if np.issubdtype(arrays[0].dtype, np.floating)
+        else arrays[0]
+        for arrays in zip(*sets, strict=True)
+    ]
+
+
+def _with_found_epochs(task: Task, phase: Phase, state: State, save: Save) -> Phase:
+    """The phase with the number of epochs that its folds find, if it has some."""
+    if not phase.folds:
+        return phase
+    known = len(state.folds)
+    for number, sides in enumerate(fold_sides(task.sides.train, phase.folds, task.seed)):
+        if number >= known:
+            name = f"{phase.name}, fold {number + 1} of {phase.folds}"
+            task.reporter.stretch(name, phase.epochs, _ahead(task, phase, state))
+            state.folds.append(_best_epoch(task, phase, number, *sides))
+            save(())
+    found = after_folds(phase, state.folds)
+    if known < phase.folds:
+        task.reporter.say(
+            f"{phase.name}: the folds were best after {listed([*map(str, state.folds)])} epochs; "
+            f"{found.epochs} on all training images."
+        )
+    return found
+
+
+def _best_epoch(task: Task, phase: Phase, fold: int, learnt: Dataset, own: Dataset) -> int:
+    """Train a fresh network for the phase on one fold."""
+    sides = replace(task.sides, train=learnt, validation=own)
+    task = replace(task, sides=sides, seed=task.seed + 1 + fold)
+    model = task.network()
+    with task.feed() as feed:
+        learner = Learner(task, model, feed, task.validation())
+        return learner.train(replace(phase, folds=0, validation=True), keep=0).best_epoch
+
+
+def _ahead(task: Task, phase: Phase, state: State) -> int:
+    """Epochs from here to the network's end, the folds' included, if nothing ends early."""
+    begun = 0 if state.schedule is None else int(state.schedule["epochs"])
+    folds = max(0, phase.folds - len(state.folds))
+    return phase.epochs * (1 + folds) - begun + work(task.system.phases[state.phase + 1 :])
+
+
+def _values(variables: Iterable[Any]) -> list[NDArray[Any]]:
+    return [np.asarray(keras.ops.convert_to_numpy(one)) for one in variables]
+
+
+def _assign(variables: Iterable[Any], arrays: Arrays) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _ranked(state: State) -> list[int]:
+    """The kept epochs, best first: by validation accuracy, the first of equals; else the latest."""
+
+    def rank(number: int) -> tuple[float, int]:
+        accuracy = state.kept[number][0]
+        return (0.0, -number) if accuracy is None else (-accuracy, number)
+
+    return sorted(state.kept, key=rank)
 
 
 class _Mean:
@@ -201,61 +302,6 @@ class _Mean:
 def _diverged(phase: Phase, epoch: int, value: float) -> str:
     return (
         f"The loss became {value} in epoch {epoch} ({phase.name}), so training stopped. Begin anew "
-        f"in another --out with a smaller learning rate than {phase.learning_rate:g} (--rate 0.3), or "
-        "in float32 where precision is mixed."
+        f"in another --out with a smaller learning rate than {phase.learning_rate:g} (--rate 0.3), "
+        "or in float32 where precision is mixed."
     )
-
-
-def _keep(state: State, epoch: int, accuracy: float | None, limit: int, model: Any) -> None:
-    """Keep the weights of this epoch if it is among the `limit` best ones of the phase so far."""
-    if limit == 0:
-        return
-    state.kept[epoch] = accuracy, ()
-    for number in _ranked(state)[limit:]:
-        del state.kept[number]
-    if epoch in state.kept:
-        copies = [np.array(one) for one in model.get_weights()]  # no views of what goes on changing
-        state.kept[epoch] = accuracy, copies
-
-
-def _ranked(state: State) -> list[int]:
-    """The kept epochs, best first: by validation accuracy, the first of equals; else the latest."""
-
-    def rank(number: int) -> tuple[float, int]:
-        accuracy = state.kept[number][0]
-        return (0.0, -number) if accuracy is None else (-accuracy, number)
-
-    return sorted(state.kept, key=rank)
-
-
-# What training minimises. Both are Keras's own, so that no saved model needs a file of ours.
-
-
-# name -> Keras loss, and the options that a recipe may set.
-LOSSES: Mapping[str, tuple[Any, tuple[str, ...]]] = MappingProxyType(
-    {
-        "crossentropy": (keras.losses.CategoricalCrossentropy, ("label_smoothing",)),
-        "focal": (
-            keras.losses.CategoricalFocalCrossentropy,
-            ("label_smoothing", "alpha", "gamma"),
-        ),
-    }
-)
-
-
-def loss(system: System) -> Any:
-    """The system's loss, a Keras loss: targets and probabilities float32 (n, classes) -> a mean.
-
-    With S = label_smoothing and K classes, targets become y' = (1-S) y + S/K. "crossentropy" is
-    -sum_k y'_k log p_k; "focal", as overfitting_gods wrote it, -sum_k alpha y'_k (1-p_k)^gamma
-    log p_k, p held 1e-7 away from 0 and 1. Raises `RecipeError` for an unknown loss or option.
-    """
-    if system.loss not in LOSSES:
-        raise RecipeError(f"No loss {system.loss!r}; known: {', '.join(LOSSES)}.")
-    made, known = LOSSES[system.loss]
-    unknown = sorted(set(system.loss_options) - set(known))
-    if unknown:
-        raise RecipeError(
-            f"The loss {system.loss} has no option {unknown[0]!r}; known: {', '.join(known)}."
-        )
-    return made(**system.loss_options)

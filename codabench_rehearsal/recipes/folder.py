@@ -2,7 +2,7 @@
 
 `weights.keras` (or `weights_1.keras` ... of an ensemble), `recipe.json`, `split.json`,
 `history.csv`, `history.png`, and `recipe_layers.py` where a network has a layer of ours.
-docs/training_folder.md describes it.
+docs/training_folder.md describes it. Before a training: whether it may begin here, or goes on.
 """
 
 from __future__ import annotations
@@ -22,23 +22,27 @@ import keras
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import alone_in, draft, publish, replacing, write_text
 from codabench_rehearsal.console.reading import read_json
+from codabench_rehearsal.console.words import counted
 from codabench_rehearsal.images.splitting import Split
 from codabench_rehearsal.recipes.augment import recorded
 from codabench_rehearsal.recipes.backbones import preprocessing
 from codabench_rehearsal.recipes.checkpoint import Checkpoint, require_same
 from codabench_rehearsal.recipes.loading import repeats
-from codabench_rehearsal.recipes.progress import Say
+from codabench_rehearsal.recipes.models import every_layer
+from codabench_rehearsal.recipes.own_layer import OverlayMask
 from codabench_rehearsal.recipes.system import RecipeError, System
+from codabench_rehearsal.recipes.training_progress import Say
 
 RECIPE_SCHEMA = 1
-LAYERS = "recipe_layers.py"
+OWN_LAYER = "recipe_layers.py"  # what the file of our layer is called beside the weights
 FINISHED = "trained.json"
+SEARCH = "search"  # the folder of the trials of `recipes.search`
 NO_PLOT = "history.png was not drawn: it needs matplotlib, pip install 'codabench-rehearsal[plots]'"
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Member:
+class TrainedMember:
     """A trained network, float32, with its own system and the rows of its history."""
 
     model: Any
@@ -46,94 +50,75 @@ class Member:
     history: Sequence[Row]
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What recipe.json records of a training. shape: of an image as it comes."""
-
-    shape: tuple[int, ...]
-    classes: int
-    seed: int
-
-
 def write_folder(
-    out: Path, system: System, members: Sequence[Member], split: Split, facts: Facts
+    out: Path,
+    system: System,
+    members: Sequence[TrainedMember],
+    split: Split,
+    facts: Mapping[str, Any],
 ) -> tuple[str, ...]:
-    """Write it all; returns what could not be done, a sentence each."""
+    """Write it all; returns what could not be done, a sentence each. facts: see `recipe_json`."""
     names = weight_names(len(members))
     for name, member in zip(names, members, strict=True):
         save_model(member.model, out / name)
     split.save(out / "split.json")
-    include = _copy_layers(out, members)
-    write_text(out / "history.csv", history_csv([member.history for member in members]))
-    recipe = recipe_json(system, members, names, include, facts)
+    include = _copy_own_layer(out, members)
+    histories = [member.history for member in members]
+    several = len(histories) > 1
+    rows = [
+        {"member": number, **row} if several else row
+        for number, history in enumerate(histories, start=1)
+        for row in history
+    ]
+    write_text(out / "history.csv", table(rows))
+    recipe = recipe_json(system, members, include, facts)
     write_text(out / "recipe.json", json.dumps(recipe, indent=1) + "\n")
-    return _plot(out / "history.png", [member.history for member in members])
+    return _plot(out / "history.png", histories)
 
 
-def weight_names(count: int) -> tuple[str, ...]:
+def weight_names(count: int) -> list[str]:
     """The files of so many networks."""
     if count == 1:
-        return ("weights.keras",)
-    return tuple(f"weights_{number}.keras" for number in range(1, count + 1))
+        return ["weights.keras"]
+    return [f"weights_{number}.keras" for number in range(1, count + 1)]
 
 
 def recipe_json(
     system: System,
-    members: Sequence[Member],
-    names: Sequence[str],
+    members: Sequence[TrainedMember],
     include: Sequence[str],
-    facts: Facts,
+    facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of recipe.json; a list where the networks differ."""
-    preprocessed = [_preprocess(member.system) for member in members]
+    """The content of recipe.json; a list where the networks differ.
+
+    facts: what else it records: shape of an image as it comes, classes, seed.
+    """
+    systems = [member.system for member in members]
     return {
         "schema": RECIPE_SCHEMA,
         "name": system.name,
-        "weights": list(names),
+        "weights": weight_names(len(members)),
         "scale": "0..255",
-        "preprocess": _one_or_each(preprocessed),
-        "resize": _one_or_each([member.system.side for member in members]),
+        "preprocess": _one_or_each([preprocessing(one.backbone) for one in systems]),
+        "resize": _one_or_each([one.side for one in systems]),
         "tta": system.tta,
         "ensemble": system.ensemble,
         "include": list(include),
-        "augmentation": list(recorded(n for one in members for n in one.system.augmentations)),
-        "shape": list(facts.shape),
-        "classes": facts.classes,
-        "seed": facts.seed,
+        "augmentation": list(recorded(name for one in systems for name in one.augmentations)),
+        **facts,
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
         "note": f"trained again with this data and seed: equal {repeats()}",
     }
 
 
-def in_float32(model: Any) -> Any:
-    """The model itself, or a float32 twin with its layers and weights if it computes in less.
-
-    The twin is made layer by layer of the model, not built anew: with ImageNet's weights Keras gives
-    some networks a layer more than without, and a layer without weights would be missed in silence.
-    """
-    if all(layer.compute_dtype == "float32" for layer in every_layer(model)):
-        return model
-    inputs = keras.tree.map_structure(
-        lambda one: keras.Input(batch_shape=one.shape, name=model.layers[0].name), model.input
-    )
-    twin = keras.models.clone_model(model, inputs, clone_function=_layer_in_float32)
-    twin.set_weights(model.get_weights())
-    for layer in every_layer(twin):
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with what it took from its weights before
-    return twin
-
-
-def _layer_in_float32(layer: Any) -> Any:
-    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-
-def every_layer(model: Any) -> Iterator[Any]:
-    """All layers, those of models inside the model too."""
-    for layer in model.layers:
-        yield layer
-        if hasattr(layer, "layers"):
-            yield from every_layer(layer)
+def table(rows: Sequence[Row]) -> str:
+    """Rows of one kind as CSV: numbers with six digits, None as nothing."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(f"{one:.6g}" if isinstance(one, float) else one for one in row.values())
+    return text.getvalue()
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -149,62 +134,18 @@ def save_model(model: Any, path: Path) -> None:
         ) from None
 
 
-def history_csv(histories: Sequence[Sequence[Row]]) -> str:
-    """Every network's epochs, a row each; with a column `member` if there are several."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    several = len(histories) > 1
-    writer.writerow([*(["member"] if several else []), *histories[0][0]])
-    for member, rows in enumerate(histories, start=1):
-        for row in rows:
-            writer.writerow([*([member] if several else []), *map(_cell, row.values())])
-    return text.getvalue()
-
-
-def mark_finished(out: Path, belongs: Mapping[str, str], figures: Mapping[str, Any]) -> None:
-    """Say that the training here is done, of what it is, and what came of it."""
-    content = {"schema": 1, "belongs": dict(belongs), "figures": dict(figures)}
-    write_text(out / FINISHED, json.dumps(content, indent=1) + "\n")
-
-
-def finished(out: Path) -> Mapping[str, Any] | None:
-    """What `mark_finished` wrote, or None."""
-    path = out / FINISHED
-    if not path.is_file():
-        return None
-    try:
-        content = read_json(path, wrong=RecipeError)
-        known: Mapping[str, Any] = {name: content[name] for name in ("belongs", "figures")}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RecipeError(f"{path} cannot be read. Delete it to train anew.") from None
-    return known
-
-
-def _preprocess(system: System) -> str | None:
-    return None if system.backbone is None else preprocessing(system.backbone)
-
-
 def _one_or_each(values: list[Any]) -> Any:
     return values[0] if all(value == values[0] for value in values) else values
 
 
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _copy_layers(out: Path, members: Sequence[Member]) -> tuple[str, ...]:
-    """Lay our layers' file beside the weights if a network needs it; the files to include."""
-    ours = any(
-        type(layer).__module__ == "codabench_rehearsal.recipes.layers"
-        for member in members
-        for layer in every_layer(member.model)
-    )
-    if not ours:
+def _copy_own_layer(out: Path, members: Sequence[TrainedMember]) -> tuple[str, ...]:
+    """Lay our layer's file beside the weights if a network needs it; the files to include."""
+    layers = [layer for member in members for layer in every_layer(member.model)]
+    if not any(isinstance(layer, OverlayMask) for layer in layers):
         return ()
-    write_text(out / LAYERS, Path(__file__).with_name("layers.py").read_text(encoding="utf-8"))
-    return (LAYERS,)
+    source = Path(__file__).with_name("own_layer.py").read_text(encoding="utf-8")
+    write_text(out / OWN_LAYER, source)
+    return (OWN_LAYER,)
 
 
 def _plot(path: Path, histories: Sequence[Sequence[Row]]) -> tuple[str, ...]:
@@ -225,29 +166,22 @@ def _plot(path: Path, histories: Sequence[Sequence[Row]]) -> tuple[str, ...]:
 
 
 def _draw(panel: Any, rows: Sequence[Row], name: str) -> None:
-    """One quantity over the epochs, in training and validation, with a line where a phase begins."""
+    """One quantity over the epochs, in training and validation; a line where a phase begins."""
     marker = "o" if len(rows) == 1 else ""  # a line of one point shows nothing
     for column, label in ((name, "training"), (f"val_{name}", "validation")):
         points = [(row["epoch"], row[column]) for row in rows if row[column] is not None]
         if points:
             panel.plot(*zip(*points, strict=True), label=label, marker=marker)
+    beside = ("data", "axes fraction")
     for before, row in zip([None, *rows], rows, strict=False):
         if before is None or before["phase"] != row["phase"]:
             panel.axvline(row["epoch"] - 0.5, color="0.7", linewidth=0.8)
-            panel.annotate(
-                row["phase"], (row["epoch"] - 0.4, 1.01), xycoords=("data", "axes fraction"),
-                va="bottom", rotation=90, fontsize=7, color="0.4",
-            )  # fmt: skip
+            place, look = (row["epoch"] - 0.4, 1.01), {"rotation": 90, "fontsize": 7}
+            panel.annotate(row["phase"], place, xycoords=beside, va="bottom", color="0.4", **look)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.set_xlabel("epoch")
     panel.set_ylabel(name)
     panel.legend(loc="best", fontsize=8)
-
-
-# A folder before its training: what an earlier one left there, and whether it goes on from it.
-
-
-SEARCH = "search"  # the folder of the trials of `codabench_rehearsal.recipes.search`
 
 
 def begin(
@@ -262,7 +196,7 @@ def begin(
     begun = _begun(out)
     for folder in begun:
         Checkpoint(folder, belongs).check()
-    done = finished(out)
+    done = _finished(out)
     if resume and done is not None:
         require_same(out, done["belongs"], belongs)
         clear(out)
@@ -271,11 +205,16 @@ def begin(
         return figures
     if resume and not begun:
         say(f"{out} has no checkpoint, so the training begins.")
-    make_folder(out)
     if not begun:
         clear(out)  # before the mark of the end, without which these would be a training cut off
         (out / FINISHED).unlink(missing_ok=True)
     return None
+
+
+def mark_finished(out: Path, belongs: Mapping[str, str], figures: Mapping[str, Any]) -> None:
+    """Say that the training here is done, of what it is, and what came of it."""
+    content = {"schema": 1, "belongs": dict(belongs), "figures": dict(figures)}
+    write_text(out / FINISHED, json.dumps(content, indent=1) + "\n")
 
 
 @contextmanager
@@ -288,6 +227,18 @@ def only_training(out: Path) -> Iterator[None]:
                 f"--out {out}: another training writes there now; let it end, or choose another."
             )
         yield
+
+
+def make_folder(out: Path) -> None:
+    """Make the training folder. Raises `RecipeError` where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(
+            f"--out {out}: no folder can be made there ({error.strerror}); choose another."
+        ) from None
+    if not os.access(out, os.W_OK):
+        raise RecipeError(f"--out {out}: the folder may only be read; choose another.")
 
 
 def refuse_cut_off(out: Path, *, resume: bool) -> None:
@@ -307,23 +258,10 @@ def kept(out: Path) -> str:
         with suppress(UserError, OSError, ValueError, KeyError, TypeError):
             state = read_json(folder / "state.json")["state"]
             epochs, folds = epochs + state["epochs"], folds + len(state["folds"])
-    counts = ((epochs, "epoch"), (folds, "fold"))
-    said = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
     if not begun and (out / SEARCH).is_dir() and not (out / FINISHED).exists():
-        said = ["the search's trials are"]
-    return " and ".join(said)
-
-
-def make_folder(out: Path) -> None:
-    """Make the training folder. Raises `RecipeError` where that cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError(
-            f"--out {out}: no folder can be made there ({error.strerror}); choose another."
-        ) from None
-    if not os.access(out, os.W_OK):
-        raise RecipeError(f"--out {out}: the folder may only be read; choose another.")
+        return "the search's trials are"
+    counts = ((epochs, "epoch"), (folds, "fold"))
+    return " and ".join(counted(count, name) for count, name in counts if count)
 
 
 def clear(out: Path) -> None:
@@ -335,8 +273,21 @@ def clear(out: Path) -> None:
         (out / "checkpoint").rmdir()
 
 
+def _finished(out: Path) -> Mapping[str, Any] | None:
+    """What `mark_finished` wrote, or None."""
+    path = out / FINISHED
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path, wrong=RecipeError)
+        known: Mapping[str, Any] = {name: content[name] for name in ("belongs", "figures")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RecipeError(f"{path} cannot be read. Delete it to train anew.") from None
+    return known
+
+
 def _begun(out: Path) -> list[Path]:
-    """The networks' checkpoints of a training cut off; what a finished one left of them is none."""
+    """The networks' checkpoints of a training cut off; what a finished one left is none."""
     if (out / FINISHED).exists():
         return []
     return sorted(path.parent for path in (out / "checkpoint").glob("*/state.json"))

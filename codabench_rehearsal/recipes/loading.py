@@ -1,11 +1,12 @@
 """Loading Keras: which backend, without its chatter, and so that a seed repeats.
 
 A seed decides split, order, augmentations, dropout and the first weights: all bytes that enter the
-network are the same on any machine. What the network adds up is a matter of the backend. TensorFlow's
-CPU operations split their sums by the number of threads that they are given, which is the same in
-every run; but operations that run beside each other share them, and a sum is then split in one way or
-another. Run one after the other they end in the same bits, at no cost in time that could be measured.
-`enable_op_determinism` changes nothing about that. On GPUs the order of sums is the driver's.
+network are the same on any machine. What the network adds up is a matter of the backend.
+TensorFlow's CPU operations split their sums by the number of threads that they are given, which is
+the same in every run; but operations that run beside each other share them, and a sum is then split
+in one way or another. Run one after the other they end in the same bits, at no cost in time that
+could be measured. `enable_op_determinism` changes nothing about that. On GPUs the order of sums is
+the driver's.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from codabench_rehearsal.console.command import console
 from codabench_rehearsal.console.temporary import PREFIX, owner_mark
 from codabench_rehearsal.recipes.system import RecipeError
 
 BACKENDS = ("tensorflow", "jax", "torch")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _INTER_OP = "TF_NUM_INTEROP_THREADS"  # TensorFlow reads it when it first computes
 PROMISE = (
-    "on CPUs the same data, seed, number of CPUs and version of TensorFlow give the same weights, bit for "
-    "bit; on GPUs and with other backends equal but for rounding"
+    "on CPUs the same data, seed, number of CPUs and version of TensorFlow give the same weights, "
+    "bit for bit; on GPUs and with other backends equal but for rounding"
 )
 
 
@@ -40,7 +42,8 @@ def loading_keras(backend: str | None) -> Iterator[None]:
     wanted = backend or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if wanted not in BACKENDS:
         raise RecipeError(
-            f"KERAS_BACKEND is {wanted!r}: expected {', '.join(BACKENDS)}. Set it, or say --backend."
+            f"KERAS_BACKEND is {wanted!r}: expected {', '.join(BACKENDS)}. Set it, or say "
+            "--backend."
         )
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
@@ -69,23 +72,16 @@ def loading_keras(backend: str | None) -> Iterator[None]:
 
 @contextmanager
 def working(line: str, terminal: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """A terminal shows what is done and for how long; files and pipes nothing. Yields its next words.
+    """A terminal shows what is done and for how long; files and pipes nothing.
 
-    terminal: None for standard error.
+    terminal: None for standard error. Yields a function that takes its next words.
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     shown = console(file=terminal) if terminal else console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    hidden = not shown.is_terminal
-    with Progress(
-        *columns,
-        console=shown,
-        disable=hidden,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ) as progress:
+    plain: dict[str, Any] = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
+    with Progress(*columns, console=shown, disable=not shown.is_terminal, **plain) as progress:
         task = progress.add_task(line, total=None)
         yield lambda words: progress.update(task, description=words)
 
@@ -100,12 +96,6 @@ def repeats() -> str:
 
     if tf.config.list_physical_devices("GPU") or os.environ.get(_INTER_OP) != "1":
         return "but for rounding"
-    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or _cpus()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or usable or 1
     return f"bit for bit with TensorFlow {tf.__version__} on {threads} CPUs"
-
-
-def _cpus() -> int:
-    """Those that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import codabench_rehearsal.recipes.layers  # noqa: F401  registers the layer that a network may hold
+import codabench_rehearsal.recipes.own_layer  # noqa: F401  registered, for networks that hold it
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.files import write_bytes
 from codabench_rehearsal.images import Dataset, load, prefix_order, read_split
@@ -26,7 +25,14 @@ from submission.model_page import MODES
 from submission.training_folder import Packing, read_training_folder
 
 Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
 _SCALES = {"0..255": (1, 0), "0..1": (255, 0), "-1..1": (127.5, 1)}  # divisor, then what goes off
+_BATCH = 64
+_TILE, _GAP, _LINE = 150, 8, 18  # pixels
+_A_ROW, _NARROWEST = 8, 3  # images a row, at most and at least, for the caption's sake
+_INK, _WRONG, _PAPER = (30, 30, 30), (170, 30, 20), 255
+_CAPTION = "bright: what spoke for the class that was said"
 
 
 def draw(
@@ -52,21 +58,59 @@ def draw(
             f"{folder} has {len(packing.weights)} networks: expected one to look into."
         )
     model = _loaded(packing.weights[0])
-    shape, classes = challenge.shape, challenge.label_names
-    given = load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
-    new = _new(given, packing)
+    shape, names = challenge.shape, challenge.label_names
+    new = _new(load(data, part=part, prefer=TO_REHEARSE, shape=shape, classes=names), packing)
     shown = new.subset(prefix_order(new, seed)[:images])
     damaged = shown.images
     if preset != CLEAN:
         damaged = corrupt_mixed(damaged, resolve(preset), seed, shown.ids)
+    damaged = resized(damaged, packing.each(packing.resize)[0])
     picture = activation_picture(
-        model,
-        resized(damaged, packing.each(packing.resize)[0]),
-        shown.labels,
-        challenge.label_names,
-        feed=lambda given: _fed(given, packing),
+        model, damaged, shown.labels, names, feed=lambda given: _fed(given, packing)
     )
     write_bytes(out, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+
+
+def activation_maps(model: Any, inputs: NDArray[Any]) -> tuple[Floats, Floats]:
+    """The maps `(n, h, w, classes)` of images as the network takes them, and its probabilities.
+
+    For networks that end in a mean over feature maps, dropout, and one dense layer, a class's score
+    is, but for a bias, the mean of a map, its weights times the feature maps (Zhou et al. 2016):
+    exact, without gradients. Raises `RecipeError` for a network that does not end like that.
+    """
+    features, dense = _end(model)
+    answering = keras.Model(model.inputs, [features, model.outputs[0]])
+    weights = np.asarray(keras.ops.convert_to_numpy(dense.kernel), np.float32)
+    maps, probabilities = [], []
+    for start in range(0, len(inputs), _BATCH):
+        found, told = answering.predict_on_batch(inputs[start : start + _BATCH])
+        maps.append(np.asarray(found, np.float32) @ weights)
+        probabilities.append(np.asarray(told, np.float32))
+    return np.concatenate(maps), np.concatenate(probabilities)
+
+
+def activation_picture(
+    model: Any,
+    images: Images,
+    labels: Sequence[int] | NDArray[Any],
+    names: Sequence[str],
+    feed: Callable[[Images], NDArray[Any]],
+) -> Images:
+    """An RGB picture: images, the map of the class that was said over them, and what was said.
+
+    images: uint8 `(n, h, w, 3)`; labels: the true ones `(n,)`; names: of the classes. feed: makes
+    of images what the network takes. Raises `RecipeError` as `activation_maps` does.
+    """
+    if len(images) == 0:
+        raise RecipeError("There is no image to draw activation maps of.")
+    found = (*activation_maps(model, feed(images)), np.asarray(labels).reshape(-1))
+    columns = [
+        _column(image, maps, told, int(label), names)
+        for image, maps, told, label in zip(images, *found, strict=True)
+    ]
+    picture = _rows(columns)
+    caption = _line(_CAPTION, _INK, picture.shape[1] - _GAP)
+    return np.concatenate([picture, _padded(caption, _GAP, _GAP)])
 
 
 def _loaded(weights: Path) -> Any:
@@ -96,93 +140,24 @@ def _fed(images: Images, packing: Packing) -> NDArray[Any]:
     return images.astype(np.float32) / np.float32(divisor) - np.float32(mean)
 
 
-# Class activation maps: where in an image a network saw the class that it said.
-#
-# For networks that end in a mean over feature maps, dropout, and one dense layer, a class's score is
-# the mean of a map, its weights times the feature maps (Zhou et al. 2016): exact, without gradients.
-
-
-Floats = NDArray[np.float32]
-
-_BATCH = 64
-_TILE, _GAP, _LINE = 150, 8, 18  # pixels
-_A_ROW, _NARROWEST = 8, 3  # images a row, at most and at least, for the caption's sake
-_INK, _WRONG, _PAPER = (30, 30, 30), (170, 30, 20), 255
-_CAPTION = "bright: what spoke for the class that was said"
-
-
-@dataclass(frozen=True, eq=False)
-class Activation:
-    """Maps `(n, h, w, classes)`, whose means are the scores but for a bias, and probabilities."""
-
-    maps: Floats
-    probabilities: Floats
-
-
-def activation_maps(model: Any, inputs: NDArray[Any]) -> Activation:
-    """The maps of images as the network takes them, `(n, height, width, 3)`.
-
-    Raises `RecipeError` for a network that does not end as the maps need it.
-    """
-    features, dense = _end(model)
-    answering = keras.Model(model.inputs, [features, model.outputs[0]])
-    weights = np.asarray(keras.ops.convert_to_numpy(dense.kernel), np.float32)
-    maps, probabilities = [], []
-    for start in range(0, len(inputs), _BATCH):
-        found, told = answering.predict_on_batch(inputs[start : start + _BATCH])
-        maps.append(np.asarray(found, np.float32) @ weights)
-        probabilities.append(np.asarray(told, np.float32))
-    return Activation(np.concatenate(maps), np.concatenate(probabilities))
-
-
-def activation_picture(
-    model: Any,
-    images: Images,
-    labels: Sequence[int] | NDArray[Any],
-    names: Sequence[str],
-    feed: Callable[[Images], NDArray[Any]],
-) -> Images:
-    """An RGB picture: images, the map of the class that was said over them, and what was said.
-
-    images: uint8 `(n, h, w, 3)`; labels: the true ones `(n,)`; names: of the classes. feed: makes
-    of images what the network takes. Raises `RecipeError` as `activation_maps` does.
-    """
-    if len(images) == 0:
-        raise RecipeError("There is no image to draw activation maps of.")
-    found = activation_maps(model, feed(images))
-    labels = np.asarray(labels).reshape(-1)
-    columns = [
-        _column(image, maps, told, int(label), names)
-        for image, maps, told, label in zip(
-            images, found.maps, found.probabilities, labels, strict=True
-        )
-    ]
-    return _captioned(_rows(columns))
-
-
 def _end(model: Any) -> tuple[Any, Any]:
     """The feature maps that the last layers take the mean of, and the dense layer."""
-    last, *before = [
-        layer for layer in reversed(model.layers) if not isinstance(layer, keras.layers.Dropout)
-    ]
+    kinds = keras.layers
+    last, *before = [one for one in model.layers[::-1] if not isinstance(one, kinds.Dropout)]
     mean = before[0] if before else last
-    fits = isinstance(last, keras.layers.Dense) and isinstance(
-        mean, keras.layers.GlobalAveragePooling2D
-    )
+    fits = isinstance(last, kinds.Dense) and isinstance(mean, kinds.GlobalAveragePooling2D)
     if not fits:
         raise RecipeError(
-            f"{model.name} ends in {type(mean).__name__}, {type(last).__name__}: class activation maps "
-            "need a mean over feature maps (GlobalAveragePooling2D), dropout, and one Dense layer, as "
-            "small_cnn and the head 'inception' have them. Layers between would change what a "
-            "map says."
+            f"{model.name} ends in {type(mean).__name__}, {type(last).__name__}: class activation "
+            "maps need a mean over feature maps (GlobalAveragePooling2D), dropout, and one Dense "
+            "layer, as small_cnn and the head 'inception' have them. Layers between would change "
+            "what a map says."
         )
     return mean.input, last
 
 
 def _column(image: Images, maps: Floats, told: Floats, label: int, names: Sequence[str]) -> Images:
     """One image, the map over it, and two lines."""
-    import cv2
-
     said = int(told.argmax())
     large = cv2.resize(image, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)
     heat = cv2.applyColorMap(_heat(maps[..., said]), cv2.COLORMAP_INFERNO)[..., ::-1]
@@ -197,8 +172,6 @@ def _column(image: Images, maps: Floats, told: Floats, label: int, names: Sequen
 
 def _heat(values: Floats) -> Images:
     """A map as 0..255 in a tile's size: what speaks for the class, the highest value 255."""
-    import cv2
-
     positive = np.maximum(values, 0)
     highest = float(positive.max())
     scaled = positive / highest if highest > 0 else positive
@@ -209,8 +182,6 @@ def _heat(values: Floats) -> Images:
 
 def _line(text: str, ink: tuple[int, int, int], width: int = _TILE) -> Images:
     """A line of text, smaller where it would not fit. OpenCV's letters are ASCII's."""
-    import cv2
-
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.45
     needed = cv2.getTextSize(plain, font, scale, 1)[0][0]
@@ -223,16 +194,12 @@ def _line(text: str, ink: tuple[int, int, int], width: int = _TILE) -> Images:
 def _rows(columns: list[Images]) -> Images:
     """The columns beside each other, so many a row, with space around them."""
     across = min(_A_ROW, max(_NARROWEST, len(columns)))
-    padded = [
-        np.pad(one, ((_GAP, 0), (_GAP, 0), (0, 0)), constant_values=_PAPER) for one in columns
-    ]
-    blank = np.full_like(padded[0], _PAPER)
-    padded += [blank] * (-len(padded) % across)
+    padded = [_padded(one, _GAP, 0) for one in columns]
+    padded += [np.full_like(padded[0], _PAPER)] * (-len(padded) % across)
     rows = [np.concatenate(padded[i : i + across], axis=1) for i in range(0, len(padded), across)]
     return np.concatenate(rows)
 
 
-def _captioned(picture: Images) -> Images:
-    line = _line(_CAPTION, _INK, picture.shape[1] - _GAP)
-    line = np.pad(line, ((_GAP, _GAP), (_GAP, 0), (0, 0)), constant_values=_PAPER)
-    return np.concatenate([picture, line])
+def _padded(picture: Images, above: int, below: int) -> Images:
+    """With paper above, below, and to the left."""
+    return np.pad(picture, ((above, below), (_GAP, 0), (0, 0)), constant_values=_PAPER)

@@ -2,7 +2,7 @@
 
 Each takes a Keras tensor of images in 0..255, scales it itself, and returns feature maps at a
 sixteenth of the side. They keep what makes the family: its block, its normalisation, its
-activation; widths and depths are ours.
+activation; widths and depths are ours. Their names are those of the table, beside Keras's own.
 """
 
 from __future__ import annotations
@@ -11,19 +11,56 @@ from typing import Any
 
 from keras import layers
 
-_STAGES = (1, 2, 3)
 
-
-def MiniResNet(images: Any) -> Any:  # noqa: N802  (a name of the table, beside Keras's own)
+def MiniResNet(images: Any) -> Any:  # noqa: N802
     """Bottleneck blocks with a sum around them, as ResNet50: three stages of two."""
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
     x = _normed(x, "stem", 24, 3, strides=2, activation="relu")
     x = layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(x)
-    for stage, width in zip(_STAGES, (64, 128, 256), strict=True):
+    for stage, width in enumerate((64, 128, 256), start=1):
         for block in (1, 2):
             strides = 2 if stage > 1 and block == 1 else 1
             x = _bottleneck(x, f"stage{stage}_block{block}", width, strides)
     return x
+
+
+def MiniEfficientNetV2(images: Any) -> Any:  # noqa: N802
+    """Fused inverted bottlenecks first, then plain ones with squeeze-and-excitation."""
+    x = layers.Rescaling(1 / 128.0, offset=-1.0)(images)
+    x = _normed(x, "stem", 16, 3, strides=2, activation="swish")
+    for stage, width in enumerate((24, 48, 96), start=1):
+        for block in (1, 2):
+            name, strides = f"stage{stage}_block{block}", 2 if block == 1 else 1
+            inner = 4 * int(x.shape[-1])
+            if stage == 1:
+                y = _normed(x, f"{name}_expand", inner, 3, strides=strides, activation="swish")
+            else:
+                y = _inverted(x, name, inner, strides)
+            y = _normed(y, f"{name}_project", width, 1)
+            x = y if block == 1 else layers.Add(name=f"{name}_add")([x, y])
+    return _normed(x, "top", 256, 1, activation="swish")
+
+
+def MiniConvNeXt(images: Any) -> Any:  # noqa: N802
+    """Depthwise 7x7, layer norm, four times the channels with GELU, and a sum: three stages of two.
+
+    Without the large ones' layer scale, which holds back blocks in deep stacks.
+    """
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
+    x = layers.Conv2D(32, 4, 4, padding="same", name="stem_conv")(x)
+    x = layers.LayerNormalization(epsilon=1e-6, name="stem_norm")(x)
+    for stage, width in enumerate((32, 64, 128), start=1):
+        if stage > 1:
+            x = layers.LayerNormalization(epsilon=1e-6, name=f"stage{stage}_norm")(x)
+            x = layers.Conv2D(width, 2, 2, padding="same", name=f"stage{stage}_down")(x)
+        for block in (1, 2):
+            name = f"stage{stage}_block{block}"
+            y = layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise")(x)
+            y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(y)
+            y = layers.Dense(4 * width, "gelu", name=f"{name}_expand")(y)
+            y = layers.Dense(width, name=f"{name}_project")(y)
+            x = layers.Add(name=f"{name}_add")([x, y])
+    return layers.LayerNormalization(epsilon=1e-6, name="top_norm")(x)
 
 
 def _bottleneck(x: Any, name: str, width: int, strides: int) -> Any:
@@ -38,69 +75,18 @@ def _bottleneck(x: Any, name: str, width: int, strides: int) -> Any:
     return layers.Activation("relu", name=f"{name}_out")(x)
 
 
-def MiniEfficientNetV2(images: Any) -> Any:  # noqa: N802  (a name of the table, beside Keras's own)
-    """Fused inverted bottlenecks first, then plain ones with squeeze-and-excitation."""
-    x = layers.Rescaling(1 / 128.0, offset=-1.0)(images)
-    x = _normed(x, "stem", 16, 3, strides=2, activation="swish")
-    for stage, width in zip(_STAGES, (24, 48, 96), strict=True):
-        for block in (1, 2):
-            name, strides = f"stage{stage}_block{block}", 2 if block == 1 else 1
-            inner = _fused if stage == 1 else _inverted
-            y = inner(x, name, 4 * int(x.shape[-1]), strides)
-            y = _normed(y, f"{name}_project", width, 1)
-            x = y if block == 1 else layers.Add(name=f"{name}_add")([x, y])
-    return _normed(x, "top", 256, 1, activation="swish")
-
-
-def _fused(x: Any, name: str, width: int, strides: int) -> Any:
-    return _normed(x, f"{name}_expand", width, 3, strides=strides, activation="swish")
-
-
 def _inverted(x: Any, name: str, width: int, strides: int) -> Any:
+    """1x1 to more channels, a depthwise 3x3, and each channel times what all their means say."""
     x = _normed(x, f"{name}_expand", width, 1, activation="swish")
     depthwise = layers.DepthwiseConv2D(
         3, strides, padding="same", use_bias=False, name=f"{name}_depthwise"
     )
     x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise(x))
     x = layers.Activation("swish", name=f"{name}_depthwise_act")(x)
-    return _excited(x, name, width // 16)
-
-
-def _excited(x: Any, name: str, squeezed: int) -> Any:
-    """Squeeze-and-excitation: each channel times what the means of all channels say."""
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-    weights = layers.Dense(squeezed, "swish", name=f"{name}_reduce")(weights)
-    weights = layers.Dense(x.shape[-1], "sigmoid", name=f"{name}_excite")(weights)
+    weights = layers.Dense(width // 16, "swish", name=f"{name}_reduce")(weights)
+    weights = layers.Dense(width, "sigmoid", name=f"{name}_excite")(weights)
     return layers.Multiply(name=f"{name}_excited")([x, weights])
-
-
-def MiniConvNeXt(images: Any) -> Any:  # noqa: N802  (a name of the table, beside Keras's own)
-    """Depthwise 7x7, layer norm, four times the channels with GELU, and a sum: three stages of two.
-
-    Without the large ones' layer scale, which holds back blocks in deep stacks.
-    """
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
-    x = _patches(x, "stem", 32, 4)
-    for stage, width in zip(_STAGES, (32, 64, 128), strict=True):
-        if stage > 1:
-            x = layers.LayerNormalization(epsilon=1e-6, name=f"stage{stage}_norm")(x)
-            x = layers.Conv2D(width, 2, 2, padding="same", name=f"stage{stage}_down")(x)
-        for block in (1, 2):
-            x = _next(x, f"stage{stage}_block{block}", width)
-    return layers.LayerNormalization(epsilon=1e-6, name="top_norm")(x)
-
-
-def _patches(x: Any, name: str, width: int, side: int) -> Any:
-    x = layers.Conv2D(width, side, side, padding="same", name=f"{name}_conv")(x)
-    return layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(x)
-
-
-def _next(x: Any, name: str, width: int) -> Any:
-    y = layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise")(x)
-    y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(y)
-    y = layers.Dense(4 * width, "gelu", name=f"{name}_expand")(y)
-    y = layers.Dense(width, name=f"{name}_project")(y)
-    return layers.Add(name=f"{name}_add")([x, y])
 
 
 def _normed(

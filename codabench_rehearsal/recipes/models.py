@@ -1,13 +1,17 @@
-"""The networks. Each function takes (shape, classes, options) and returns an uncompiled Keras model.
+"""The networks and the heads of backbones, and the precision that they compute in.
 
-They answer with probabilities `(n, classes)` in float32, and take images `(n, *shape)` of any dtype
+A network's function takes (shape, classes, options) and returns an uncompiled Keras model. It
+answers with probabilities `(n, classes)` in float32, and takes images `(n, *shape)` of any dtype
 with values 0..255; `transfer` takes what its backbone's preprocessing makes of them.
+
+A head's function takes (features, classes, options) and returns probabilities of a backbone's
+feature maps. Its layers' names start with `backbones.HEAD`, by which frozen and learning layers are
+told apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,21 +19,17 @@ import keras
 from keras import layers, regularizers
 
 from codabench_rehearsal.recipes.backbones import HEAD, build, preprocessing
-from codabench_rehearsal.recipes.layers import OverlayMask
+from codabench_rehearsal.recipes.own_layer import OverlayMask
 from codabench_rehearsal.recipes.system import RecipeError, System
 
 Shape = tuple[int, int, int]
 _MOMENTUM = 0.9  # batch norms' averages follow within some dozen steps: trainings are short
-WIDTHS: Mapping[str, Sequence[int]] = {
-    "full": (32, 64, 256, 448),
-    "light": (16, 32, 64, 128),
-}
 
 
 def small_cnn(shape: Shape, classes: int, *, widths: Sequence[int] = (16, 32, 64, 96)) -> Any:
     """Strided convolutions with batch norm, global pooling, one dense layer."""
     inputs = keras.Input(shape)
-    x = _scaled(inputs)
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     for width in widths:
         x = _convolution(x, width, 3)
         x = layers.MaxPooling2D(2, padding="same")(x)
@@ -51,7 +51,7 @@ def plain_cnn(
     The report says no more than that; number, widths and dropout are ours.
     """
     inputs = keras.Input(shape)
-    x = _scaled(inputs)
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     for width in widths:
         x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(2, padding="same")(x)
@@ -79,8 +79,9 @@ def inception_residual(
     report gives the shape and 1.9 M parameters; widths, k = 3, dense and dropout are ours.
     """
     inputs = keras.Input(shape)
-    x = _scaled(inputs)
-    for number, width in enumerate(widths or WIDTHS["light" if light else "full"]):
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    usual = (16, 32, 64, 128) if light else (32, 64, 256, 448)
+    for number, width in enumerate(widths or usual):
         if number < 2 or (light and number == 3):
             x = _convolution(x, width, 3)
         else:
@@ -102,7 +103,7 @@ def transfer(
     mask: bool = False,
     **options: Any,
 ) -> Any:
-    """A head of `codabench_rehearsal.recipes.models` on a backbone of `codabench_rehearsal.recipes.backbones`; further options are the head's.
+    """A head of `HEADS` on a backbone of `recipes.backbones`; further options are the head's.
 
     weights: "imagenet", "none" or a file. mask: `OverlayMask` comes first, which takes 0..255, so
     only in front of backbones that do.
@@ -111,17 +112,13 @@ def transfer(
         raise RecipeError(f"No head {head!r}; known: {', '.join(HEADS)}.")
     if mask and preprocessing(backbone) is not None:
         raise RecipeError(
-            f"The masking layer takes values 0..255, and {backbone} others: leave it out, or choose "
-            "a ConvNeXt, an EfficientNet or a MobileNetV3."
+            f"The masking layer takes values 0..255, and {backbone} others: leave it out, or "
+            "choose a ConvNeXt, an EfficientNet or a MobileNetV3."
         )
     front = OverlayMask(name="overlay_mask") if mask else None
     body = build(backbone, shape, weights, front)
     outputs = HEADS[head](body.output, classes, **options)
     return keras.Model(body.input, outputs, name=f"{body.name}_{head}")
-
-
-def _scaled(inputs: Any) -> Any:
-    return layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
 
 
 def _convolution(x: Any, width: int, side: int) -> Any:
@@ -153,12 +150,6 @@ def _inception(x: Any, width: int) -> Any:
         _convolution(pooled, width - 3 * quarter, 1),
     ]
     return layers.Concatenate()(paths)
-
-
-# What is put on a backbone's feature maps: each ends in probabilities.
-#
-# Each takes (features, classes, options). The layers' names start with `codabench_rehearsal.recipes.backbones.HEAD`, by
-# which frozen and learning layers are told apart.
 
 
 def excited(
@@ -193,14 +184,11 @@ def two_dense(
     l2: float = 0.0,
     dropout: float = 0.0,
 ) -> Any:
-    """hidden_players' and madapenguins' head: mean of the maps, dense layers with L2 and dropout."""
+    """hidden_players' and madapenguins' head: mean of the maps, dense layers, L2 and dropout."""
     x = layers.GlobalAveragePooling2D(name=f"{HEAD}mean")(features)
     for number, width in enumerate(dense, start=1):
-        penalty = regularizers.L2(l2) if l2 else None
-        layer = layers.Dense(
-            width, "relu", kernel_regularizer=penalty, name=f"{HEAD}dense_{number}"
-        )
-        x = layer(x)
+        penalty, name = regularizers.L2(l2) if l2 else None, f"{HEAD}dense_{number}"
+        x = layers.Dense(width, "relu", kernel_regularizer=penalty, name=name)(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"{HEAD}dropout_{number}")(x)
     return answers(x, classes)
@@ -212,26 +200,22 @@ def inception(features: Any, classes: int, *, width: int = 128, dropout: float =
     Paths: 1x1, 1x1 then 3x3, 1x1 then 5x5, and a pooled one, `width` channels each. Widths, the
     pooling that keeps the maps' size (they are 3x3 at 96 pixels) and the dropout are ours.
     """
+
+    def convolution(x: Any, width: int, side: int, name: str) -> Any:
+        name = f"{HEAD}path_{name}"
+        return layers.Conv2D(width, side, padding="same", activation="relu", name=name)(x)
+
     x = layers.MaxPooling2D(2, 1, padding="same", name=f"{HEAD}pool")(features)
-    paths = [_path(x, width, side) for side in (1, 3, 5)]
+    paths = [convolution(x, width, 1, "1")]
+    for side in (3, 5):
+        neck = convolution(x, max(1, width // 2), 1, f"{side}_neck")
+        paths.append(convolution(neck, width, side, str(side)))
     pooled = layers.MaxPooling2D(3, 1, padding="same", name=f"{HEAD}path_pool")(x)
-    paths.append(_path_convolution(pooled, width, 1, "path_pool_conv"))
+    paths.append(convolution(pooled, width, 1, "pool_conv"))
     x = layers.Concatenate(name=f"{HEAD}paths")(paths)
     x = layers.GlobalAveragePooling2D(name=f"{HEAD}mean")(x)
     x = layers.Dropout(dropout, name=f"{HEAD}dropout")(x)
     return answers(x, classes)
-
-
-def _path(x: Any, width: int, side: int) -> Any:
-    """A 1x1 bottleneck, and a wider convolution behind it where `side` is over 1."""
-    if side == 1:
-        return _path_convolution(x, width, 1, "path_1")
-    x = _path_convolution(x, max(1, width // 2), 1, f"path_{side}_neck")
-    return _path_convolution(x, width, side, f"path_{side}")
-
-
-def _path_convolution(x: Any, width: int, side: int, name: str) -> Any:
-    return layers.Conv2D(width, side, padding="same", activation="relu", name=f"{HEAD}{name}")(x)
 
 
 def answers(x: Any, classes: int) -> Any:
@@ -239,18 +223,10 @@ def answers(x: Any, classes: int) -> Any:
     return layers.Dense(classes, activation="softmax", dtype="float32", name=f"{HEAD}answers")(x)
 
 
-# From a system to its network, in the precision that it computes in.
-
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
-def network(
-    system: System, shape: tuple[int, int, int], classes: int, weights: str = "none"
-) -> Any:
+def network(system: System, shape: Shape, classes: int, weights: str = "none") -> Any:
     """The system's network, uncompiled; weights: of its backbone, "imagenet", "none" or a path.
 
-    Raises `RecipeError` for a network that there is not, and as `codabench_rehearsal.recipes.backbones.build` does.
+    Raises `RecipeError` for a network that there is not, and as `backbones.build` does.
     """
     if system.model not in NETWORKS:
         raise RecipeError(f"{system.name}: no network {system.model!r} in recipes/models.py.")
@@ -260,26 +236,9 @@ def network(
     return NETWORKS[system.model](shape, classes, **options)
 
 
-def without_weights(system: System, shape: tuple[int, int, int], classes: int) -> Any:
-    """The same network with every shape and no values: nothing is drawn, allocated or computed.
-
-    Only good for looking at; a thread of its own, because Keras remembers weights without values
-    for each thread, and the next one would draw them all.
-    """
-
-    def build() -> Any:
-        with keras.StatelessScope(initialize_variables=False):
-            return network(system, shape, classes)
-
-    with ThreadPoolExecutor(1) as alone:
-        return alone.submit(build).result()
-
-
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
     """Networks built here compute in this precision; afterwards it is again as before."""
-    if precision not in PRECISIONS:
-        raise RecipeError(f"No precision {precision!r}; known: {', '.join(PRECISIONS)}.")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -288,14 +247,38 @@ def computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-HEADS: Mapping[str, Any] = {
-    "excited": excited,
-    "two_dense": two_dense,
-    "inception": inception,
-}
-NETWORKS: Mapping[str, Any] = {
-    "small_cnn": small_cnn,
-    "plain_cnn": plain_cnn,
-    "inception_residual": inception_residual,
-    "transfer": transfer,
-}
+def in_float32(model: Any) -> Any:
+    """The model itself, or a float32 twin with its layers and weights if it computes in less.
+
+    The twin is made layer by layer of the model, not built anew: with ImageNet's weights Keras
+    gives some networks a layer more than without, and a layer without weights would be missed in
+    silence.
+    """
+    if all(layer.compute_dtype == "float32" for layer in every_layer(model)):
+        return model
+
+    def recast(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    inputs = keras.tree.map_structure(
+        lambda one: keras.Input(batch_shape=one.shape, name=model.layers[0].name), model.input
+    )
+    twin = keras.models.clone_model(model, inputs, clone_function=recast)
+    twin.set_weights(model.get_weights())
+    for layer in every_layer(twin):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with what it took from its weights before
+    return twin
+
+
+def every_layer(model: Any) -> Iterator[Any]:
+    """All layers, those of models inside the model too."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from every_layer(layer)
+
+
+_NETWORKS = (small_cnn, plain_cnn, inception_residual, transfer)
+NETWORKS: Mapping[str, Any] = {one.__name__: one for one in _NETWORKS}
+HEADS: Mapping[str, Any] = {one.__name__: one for one in (excited, two_dense, inception)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,14 @@ from codabench_rehearsal.recipes.system import RecipeError, System
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Recovered = tuple[Images, int, float]  # a picture (h, w, 3), the id of the cell behind, its share
+
+CLEARLY = 1.8
+"""The best cell's correlation, in those of the second best, from which on it is taken: 2.5 and 6.5
+for the two outliers of our data, where the cell is there, at most 1.3 once it is taken out."""
+
+_BLUR = 2.0  # pixels: what is broader than that is not detail
+_BLOCK = 512  # cells at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,26 +50,23 @@ def prepare(system: System, data: Dataset, classes: int, seed: int) -> Prepared:
     """Clean, split off what is held out, resize, weigh the classes.
 
     The same data, values and seed give the same sides. Raises `RecipeError` for labels
-    beyond `classes` and too little data; `DataError` as `codabench_rehearsal.images.clean` does.
+    beyond `classes` and too little data; `DataError` as `images.clean` does.
     """
     _check(system, data, classes)
     cleaned, report = clean(data, near_threshold=None, isolation=system.isolation, seed=seed)
     sides, test = _sides(system, cleaned, seed)
     validation = sides.validation if test is None else test.train
-    kept = [_resized(one, system.side) for one in (sides.train, validation)]
-    last = None if test is None else _resized(test.validation, system.side)
+    tested = None if test is None else _resized(test.validation, system.side)
     weights = class_weights(sides.train.labels, classes) if system.class_weights else None
     found = recovered_pictures(data, cleaned, report) if system.recover else ()
-    pictures = np.stack([one.picture for one in found]) if found else None
+    pictures = resized(np.stack([one for one, *_ in found]), system.side) if found else None
     lines = (
-        *_cleaning_lines(report),
-        *_side_lines(sides.train, validation, test.validation if test else None, classes),
-        *_resize_lines(system, data),
-        *_weight_lines(weights),
-        *_recovery_lines(system, report, found),
+        *(line for line in report.lines() if "near duplicates" not in line),
+        *_lines(system, data, (sides.train, validation, tested), weights, classes),
+        *(_recovery_lines(report, found) if system.recover else ()),
     )
-    shown = None if pictures is None else resized(pictures, system.side)
-    return Prepared(kept[0], kept[1], last, sides, weights, lines, shown)
+    kept = [_resized(one, system.side) for one in (sides.train, validation)]
+    return Prepared(kept[0], kept[1], tested, sides, weights, lines, pictures)
 
 
 def resized(images: Images, side: int | None) -> Images:
@@ -90,6 +96,31 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> Floats:
     weights = np.zeros(classes, np.float32)
     weights[present] = len(labels) / (present.sum() * counts[present])
     return weights
+
+
+def recovered_pictures(
+    raw: Dataset, cleaned: Dataset, report: CleaningReport
+) -> tuple[Recovered, ...]:
+    """The pictures that were blended into cells, where the cell behind them is found.
+
+    A blended outlier A = a B + (1 - a) C hides a picture C and a cell B. Without either, neither
+    can be had back. But fine detail tells which cell of the file lies behind an outlier, and a: a
+    cell's detail goes through the blend unchanged but for the factor a, and no other cell shares
+    it. The cell itself is then in the file already, with its true label; what is new is the
+    picture. raw: the images before cleaning, which hold the outliers that `report` names; cleaned:
+    where cells are looked for.
+    """
+    rows = {int(number): row for row, number in enumerate(raw.ids)}
+    blended = [raw.images[rows[group.ids[0]]] for group in report.outliers]
+    found = [_recover(image, cleaned) for image in blended]
+    return tuple(one for one in found if one is not None)
+
+
+def recover_overlay(blended: Images, cell: Images, share: float) -> Images:
+    """The picture C of A = share * B + (1 - share) * C, rounded; all uint8 `(h, w, 3)`."""
+    left = blended.astype(np.float32) - np.float32(share) * cell
+    picture: Images = np.clip(np.rint(left / np.float32(1 - share)), 0, 255).astype(np.uint8)
+    return picture
 
 
 def _check(system: System, data: Dataset, classes: int) -> None:
@@ -122,93 +153,35 @@ def _resized(data: Dataset, side: int | None) -> Dataset:
     return data if images is data.images else replace(data, images=images)
 
 
-def _cleaning_lines(report: CleaningReport) -> tuple[str, ...]:
-    return tuple(line for line in report.lines() if "near duplicates" not in line)
-
-
-def _side_lines(
-    train: Dataset, validation: Dataset, test: Dataset | None, classes: int
-) -> tuple[str, ...]:
+def _lines(
+    system: System,
+    data: Dataset,
+    sides: tuple[Dataset, Dataset, Dataset | None],
+    weights: Floats | None,
+    classes: int,
+) -> Iterator[str]:
+    train, validation, test = sides
     tested = "" if test is None else f", {len(test):,} to test in the end"
+    yield f"{len(train):,} images to train on, {len(validation):,} to validate{tested}"
     counts = np.bincount(train.labels, minlength=classes)
-    missing = np.flatnonzero(counts == 0).tolist()
-    lines = (
-        f"{len(train):,} images to train on, {len(validation):,} to validate{tested}",
-        f"training images by class: {', '.join(map(str, counts.tolist()))}",
-    )
-    return (*lines, f"no image to train on in class {missing}") if missing else lines
-
-
-def _resize_lines(system: System, data: Dataset) -> tuple[str, ...]:
-    if system.side is None or data.images.shape[1:3] == (system.side, system.side):
-        return ()
+    yield f"training images by class: {', '.join(map(str, counts.tolist()))}"
+    if missing := np.flatnonzero(counts == 0).tolist():
+        yield f"no image to train on in class {missing}"
     height, width = data.images.shape[1:3]
-    return (f"resized from {height}x{width} to {system.side}x{system.side}, bilinear",)
+    if system.side is not None and (height, width) != (system.side, system.side):
+        yield f"resized from {height}x{width} to {system.side}x{system.side}, bilinear"
+    if weights is not None:
+        yield f"class weights: {', '.join(f'{weight:.2f}' for weight in weights)}"
 
 
-def _weight_lines(weights: Floats | None) -> tuple[str, ...]:
-    if weights is None:
-        return ()
-    return (f"class weights: {', '.join(f'{weight:.2f}' for weight in weights)}",)
-
-
-def _recovery_lines(
-    system: System, report: CleaningReport, found: tuple[Recovered, ...]
-) -> tuple[str, ...]:
-    if not system.recover:
-        return ()
+def _recovery_lines(report: CleaningReport, found: Sequence[Recovered]) -> Iterator[str]:
     said = [
-        f"a picture over cell {one.cell}, which has {one.share:.0%} of the blend" for one in found
+        f"a picture over cell {cell}, which has {share:.0%} of the blend"
+        for _, cell, share in found
     ]
-    lost = len(report.outliers) - len(found)
-    if lost:
+    if lost := len(report.outliers) - len(found):
         said.append(f"{lost} without a cell of this file behind them")
-    return (f"blended outliers: {'; '.join(said) or 'none in this file'}",)
-
-
-# The pictures that were blended into cells: C = (A - a B) / (1 - a), with B a cell of the file.
-#
-# A blended outlier A = a B + (1 - a) C hides a picture C and a cell B. Without either, neither can be
-# had back. But fine detail tells which cell of the file lies behind an outlier, and a: a cell's
-# detail goes through the blend unchanged but for the factor a, and no other cell shares it. The cell
-# itself is then in the file already, with its true label; what is new is the picture.
-
-
-CLEARLY = 1.8
-"""The best cell's correlation, in those of the second best, from which on it is taken: 2.5 and 6.5
-for the two outliers of our data, where the cell is there, at most 1.3 once it is taken out."""
-
-_BLUR = 2.0  # pixels: what is broader than that is not detail
-_BLOCK = 512  # cells at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Recovered:
-    """A picture out of an outlier, uint8 `(h, w, 3)`, the id of the cell behind it, and its share."""
-
-    picture: Images
-    cell: int
-    share: float
-
-
-def recover_overlay(blended: Images, cell: Images, share: float) -> Images:
-    """The picture C of A = share * B + (1 - share) * C, rounded; all uint8 `(h, w, 3)`."""
-    left = blended.astype(np.float32) - np.float32(share) * cell
-    picture: Images = np.clip(np.rint(left / np.float32(1 - share)), 0, 255).astype(np.uint8)
-    return picture
-
-
-def recovered_pictures(
-    raw: Dataset, cleaned: Dataset, report: CleaningReport
-) -> tuple[Recovered, ...]:
-    """One for each kind of blended outlier that `report` names, where the cell behind it is found.
-
-    raw: the images before cleaning, which hold the outliers; cleaned: where cells are looked for.
-    """
-    rows = {int(number): row for row, number in enumerate(raw.ids)}
-    blended = [raw.images[rows[group.ids[0]]] for group in report.outliers]
-    found = [_recover(image, cleaned) for image in blended]
-    return tuple(one for one in found if one is not None)
+    yield f"blended outliers: {'; '.join(said) or 'none in this file'}"
 
 
 def _recover(blended: Images, cleaned: Dataset) -> Recovered | None:
@@ -219,7 +192,7 @@ def _recover(blended: Images, cleaned: Dataset) -> Recovered | None:
     if not alone or not 0.05 < share < 0.95:
         return None
     picture = recover_overlay(blended, cleaned.images[first], share)
-    return Recovered(picture, int(cleaned.ids[first]), share)
+    return picture, int(cleaned.ids[first]), share
 
 
 def _compare(blended: Images, images: Images) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ from submission.h5 import opened_h5
 _DEVIATION = (0.229, 0.224, 0.225)
 _SUFFIXES = (".h5", ".hdf5", ".keras")  # .weights.h5 among them
 # What a file may hold beside a network's weights: state of training, and of random numbers.
-_BESIDE = ("optimizer", "optimizer_weights", "metrics", "seed_generator", "_seed_generator")
+_BESIDE = {"optimizer", "optimizer_weights", "metrics", "seed_generator", "_seed_generator"}
 
 
 @contextmanager
@@ -34,9 +34,9 @@ def explained(name: str, url: str) -> Iterator[None]:
         reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
         source = "" if url in reason else f" from {url}"
         raise RecipeError(
-            f"The ImageNet weights of {name} could not be fetched{source} ({reason}). Train without "
-            f"them by --weights none, or download {file} elsewhere and give its path: --weights "
-            f"path/to/{file}"
+            f"The ImageNet weights of {name} could not be fetched{source} ({reason}). Train "
+            f"without them by --weights none, or download {file} elsewhere and give its path: "
+            f"--weights path/to/{file}"
         ) from None
 
 
@@ -69,20 +69,17 @@ def _refuse_another(model: Any, name: str, path: Path) -> None:
     """Compare the arrays' shapes: Keras itself fills what fits of some files without a word."""
     has = Counter(_shapes(path))
     needs = Counter(tuple(weight.shape) for weight in model.weights)
-    missing, further = needs - has, has - needs
-    if not missing and not further:
-        return
     count = f"it holds {has.total()} arrays, {name} has {needs.total()}"
-    if missing:
+    for shape in needs - has:
         raise RecipeError(
-            f"{path} is of another network than {name}: {count}, and none of shape "
-            f"{next(iter(missing))} is left for it. Give the weights of {name}, or choose the "
-            "backbone that they are of."
+            f"{path} is of another network than {name}: {count}, and none of shape {shape} is left "
+            f"for it. Give the weights of {name}, or choose the backbone that they are of."
         )
-    raise RecipeError(
-        f"{path} is of {name} with its top, or with more behind it: {count}; one of shape "
-        f"{next(iter(further))} is too many. Give a file without the top: Keras's end in notop.h5."
-    )
+    for shape in has - needs:
+        raise RecipeError(
+            f"{path} is of {name} with its top, or with more behind it: {count}; one of shape "
+            f"{shape} is too many. Give a file without the top: Keras's end in notop.h5."
+        )
 
 
 def _shapes(path: Path) -> list[tuple[int, ...]]:
@@ -92,35 +89,29 @@ def _shapes(path: Path) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = []
 
     def visit(place: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not set(place.split("/")) & set(_BESIDE):
+        if isinstance(item, h5py.Dataset) and not _BESIDE & set(place.split("/")):
             found.append(tuple(item.shape))
 
+    source: Any = path
     try:
-        with opened_h5(_hdf5(path)) as file:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as whole:
+                source = io.BytesIO(whole.read("model.weights.h5"))
+        with opened_h5(source) as file:
             file.visititems(visit)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise RecipeError(f"{path} is no readable weights file ({error}).") from None
     return found
 
 
-def _hdf5(path: Path) -> Any:
-    """What h5py opens: the file, or what a `.keras` file holds."""
-    if path.suffix != ".keras":
-        return path
-    with zipfile.ZipFile(path) as file:
-        return io.BytesIO(file.read("model.weights.h5"))
-
-
 def _square_deviations(model: Any) -> None:
-    """Correct EfficientNet's normalisation, as Keras does when it fetches the weights itself.
-
-    Keras's files hold deviations where the layer takes variances, and Keras makes up for it by one
-    more layer, but not for weights from a path (github.com/tensorflow/tensorflow/issues/49930).
-    """
+    """Correct EfficientNet's normalisation, as Keras does when it fetches the weights itself."""
     import keras
 
+    # Keras's files hold deviations where the layer takes variances; for weights from a path it does
+    # not make up for that by one more layer (github.com/tensorflow/tensorflow/issues/49930).
     for layer in model.layers:
-        if type(layer).__name__ == "Normalization" and layer.weights:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
             values = layer.get_weights()
             variance = keras.ops.convert_to_numpy(values[1])
             if variance.size == 3 and abs(variance.reshape(-1) - _DEVIATION).max() < 1e-4:

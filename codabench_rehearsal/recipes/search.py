@@ -6,15 +6,14 @@ Keras Tuner draws the values and keeps the trials; each trial trains briefly thr
 
 from __future__ import annotations
 
-import csv
 import importlib
 import inspect
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes import models
 from codabench_rehearsal.recipes.checkpoint import require_same
 from codabench_rehearsal.recipes.fitting import DivergedError
-from codabench_rehearsal.recipes.folder import SEARCH, make_folder, refuse_cut_off
-from codabench_rehearsal.recipes.progress import Progress, Say, Tell
-from codabench_rehearsal.recipes.system import Change, RecipeError, System, changed
+from codabench_rehearsal.recipes.folder import SEARCH, make_folder, refuse_cut_off, table
+from codabench_rehearsal.recipes.system import RecipeError, System
 from codabench_rehearsal.recipes.train import TrainingRun, belonging, train
+from codabench_rehearsal.recipes.training_progress import Say, Tell, TrainingProgress
 
 MISSING = (
     "The search needs Keras Tuner, which is not installed: pip install "
@@ -38,19 +37,6 @@ DROPOUTS = (0.0, 0.6)  # ours
 SIZES = (0.5, 1.0, 2.0)  # of a dense layer, in its own size; ours
 TABLE = "search.csv"
 OF = "search.json"  # what the trials are of
-
-
-@dataclass(frozen=True)
-class Knob:
-    """A value that the search may change.
-
-    name: as in the table. draw: takes Keras Tuner's HyperParameters, returns the value. place: the
-    field of the system, the key or number in it, and for a tuple in `model_options` which item.
-    """
-
-    name: str
-    draw: Callable[[Any], Any]
-    place: tuple[str | int, ...]
 
 
 def search(
@@ -73,96 +59,77 @@ def search(
     """
     refuse_cut_off(out, resume=run.resume)
     tuner = _keras_tuner()
-    space = knobs(system)
     if trials < 1:
         raise RecipeError(f"A search needs one trial or more, not {trials}.")
+    if not system.phases:
+        raise RecipeError(f"{system.name} has no phase, so there is nothing to search.")
     make_folder(out)
+    settings = replace(run, epochs=None, resume=False)
 
     def one(hyperparameters: Any, number: int) -> float:
-        values = {knob.name: knob.draw(hyperparameters) for knob in space}
-        tried = briefly(with_values(system, space, values), run.epochs)
-        reached = _tried(tried, data, out, classes, run, _numbered(tell, number, trials))
+        def numbered(now: TrainingProgress) -> None:
+            tell(replace(now, phase=f"trial {number} of {trials}, {now.phase}"))
+
+        tried = briefly(tuned(system, hyperparameters), run.epochs)
+        folder = out / SEARCH / "trial"
+        shutil.rmtree(folder, ignore_errors=True)  # of a killed run
+        try:
+            done = train(tried, data, folder, classes=classes, run=settings, tell=numbered)
+            reached = done.validation_accuracy
+        except DivergedError:
+            reached = 0.0
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         say(f"trial {number} of {trials}: validation accuracy {reached:.4f}")
         return reached
 
-    _refuse_another(out, system, data, classes, run)
-    searched = _search(tuner, one, trials, out, run)
-    rows = _rows(searched, space)
+    belongs = belonging(system, data, classes, run) | {"epochs": str(run.epochs)}
+    if run.resume and (out / OF).is_file():
+        require_same(out, json.loads((out / OF).read_text(encoding="utf-8")), belongs)
+    write_text(out / OF, json.dumps(belongs, indent=1) + "\n")
+    ended = _trials(tuner, one, trials, out, run)
+    rows = [
+        {"trial": number, **trial.hyperparameters.values, "validation_accuracy": trial.score}
+        for number, trial in ended.items()
+    ]
     write_text(out / TABLE, table(rows))
-    best = max(rows, key=lambda row: float(row["validation_accuracy"]))
-    return with_values(system, space, {knob.name: best[knob.name] for knob in space})
+    best = max(ended.values(), key=lambda trial: float(trial.score))  # of equals the first
+    return tuned(system, best.hyperparameters)
 
 
-def knobs(system: System) -> tuple[Knob, ...]:
-    """What can be searched: the phases' learning rates, and dropouts and dense sizes of the network.
+def tuned(system: System, draw: Any) -> System:
+    """The system with values that Keras Tuner's HyperParameters draw, or have drawn.
 
-    Of the network's options, set or not, these are the numbers, alone or in a tuple, whose name
-    begins with "dropout" or "dense". Raises `RecipeError` for a recipe with none of them, which has no phase.
+    Searched are the phases' learning rates, and of the options of the network and its head, set or
+    not, the numbers, alone or in a tuple, whose name begins with "dropout" or "dense".
     """
-    found = [_rate(number, system) for number in range(len(system.phases))]
-    for name, value in _options(system).items():
-        for place, number in _numbers(name, value):
-            if name.startswith("dropout"):
-                found.append(_dropout(place, float(number)))
-            elif name.startswith("dense"):
-                found.append(_size(place, int(number)))
-    if not found:
-        raise RecipeError(f"{system.name} has no phase, so there is nothing to search.")
-    return tuple(found)
-
-
-def with_values(system: System, space: tuple[Knob, ...], values: Mapping[str, Any]) -> System:
-    """The system with these values, by the knobs' names, in all its networks."""
-    for knob in space:
-        system = changed(system, _change(system, knob.place, values[knob.name]))
-    return system
+    names = [phase.name for phase in system.phases]
+    phases = []
+    for number, phase in enumerate(system.phases, start=1):
+        number_too = f"{number} " if names.count(phase.name) > 1 else ""
+        name, usual = f"{number_too}{phase.name}: learning rate", phase.learning_rate
+        ends = usual / RATES, usual * RATES
+        rate = draw.Float(name, *ends, sampling="log", default=usual)
+        phases.append(replace(phase, learning_rate=rate))
+    options = dict(system.model_options)
+    for name, value in _usual_options(system).items():
+        if not name.startswith(("dropout", "dense")):
+            continue
+        if isinstance(value, list | tuple):
+            places = enumerate(value, start=1)
+            options[name] = tuple(_drawn(f"{name} {place}", one, draw) for place, one in places)
+        elif _is_number(value):
+            options[name] = _drawn(name, value, draw)
+    return replace(system, phases=tuple(phases), model_options=options)
 
 
 def briefly(system: System, epochs: int | None) -> System:
     """The system as a trial trains it: one network, no folds, few epochs."""
-    phases = tuple(
-        replace(phase, folds=0, validation=True, epochs=epochs or _short(phase.epochs))
-        for phase in system.phases
-    )
-    return replace(system, phases=phases, members=(), average=0, benchmark=())
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """The trials as CSV, in their order."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()
-
-
-def _tried(
-    system: System, data: Dataset, out: Path, classes: int, run: TrainingRun, tell: Tell
-) -> float:
-    """The validation accuracy of a trial, 0 if its loss diverges; leaves nothing behind."""
-    folder = out / SEARCH / "trial"
-    shutil.rmtree(folder, ignore_errors=True)  # of a killed run
-    settings = replace(run, epochs=None, resume=False)
-    try:
-        done = train(system, data, folder, classes=classes, run=settings, tell=tell)
-    except DivergedError:
-        return 0.0
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return done.validation_accuracy
-
-
-def _refuse_another(
-    out: Path, system: System, data: Dataset, classes: int, run: TrainingRun
-) -> None:
-    """Raise `RecipeError` if the run resumes another search's trials; note what these are of."""
-    path = out / OF
-    belongs = belonging(system, data, classes, run)
-    belongs["epochs"] = str(run.epochs)
-    if run.resume and path.is_file():
-        require_same(out, json.loads(path.read_text(encoding="utf-8")), belongs)
-    write_text(path, json.dumps(belongs, indent=1) + "\n")
+    phases = []
+    for phase in system.phases:
+        few = epochs or max(1, round(BRIEFLY * phase.epochs))
+        phases.append(replace(phase, folds=0, validation=True, epochs=few))
+    return replace(system, phases=tuple(phases), members=(), average=0, benchmark=())
 
 
 def _keras_tuner() -> Any:
@@ -172,10 +139,10 @@ def _keras_tuner() -> Any:
         raise RecipeError(MISSING) from None
 
 
-def _search(
+def _trials(
     tuner: Any, one: Callable[[Any, int], float], trials: int, out: Path, run: TrainingRun
-) -> Any:
-    """Run the trials that are still to do; Keras Tuner keeps them in `out/search`."""
+) -> Mapping[int, Any]:
+    """Run the trials that are still to do, kept in `out/search`; by number those that ended."""
 
     class Ours(tuner.RandomSearch):  # type: ignore[misc]  # Keras Tuner ships no types
         def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
@@ -189,7 +156,7 @@ def _search(
         searched = Ours(
             objective=tuner.Objective("validation_accuracy", "max"),
             max_trials=trials,
-            seed=run.seed,
+            seed=run.seed or 2**31,  # it takes 0 for none, and throws dice
             directory=str(out),
             project_name=SEARCH,
             overwrite=not run.resume,
@@ -199,98 +166,33 @@ def _search(
         searched.search(verbose=0)
     except tuner.errors.FatalError as error:
         raise error.__cause__ or error from None
-    return searched
+    found = {int(trial.trial_id) + 1: trial for trial in searched.oracle.trials.values()}
+    return {number: found[number] for number in sorted(found) if found[number].score is not None}
 
 
-def _rows(searched: Any, space: tuple[Knob, ...]) -> list[dict[str, Any]]:
-    """A row for each trial that came to its end."""
-    rows = []
-    for trial in sorted(searched.oracle.trials.values(), key=lambda trial: int(trial.trial_id)):
-        if trial.score is not None:
-            number = int(trial.trial_id) + 1
-            values = {knob.name: trial.hyperparameters.get(knob.name) for knob in space}
-            rows.append({"trial": number, **values, "validation_accuracy": float(trial.score)})
-    return rows
-
-
-def _numbered(tell: Tell, number: int, trials: int) -> Tell:
-    """Tell the same with the trial's number in front; the time left is the trial's."""
-
-    def numbered(now: Progress) -> None:
-        tell(replace(now, phase=f"trial {number} of {trials}, {now.phase}"))
-
-    return numbered
-
-
-def _short(epochs: int) -> int:
-    return max(1, round(BRIEFLY * epochs))
-
-
-def _rate(number: int, system: System) -> Knob:
-    phase = system.phases[number]
-    name, rate = f"{phase.name}: learning rate", phase.learning_rate
-    if [one.name for one in system.phases].count(phase.name) > 1:
-        name = f"{number + 1} {name}"
-    return Knob(
-        name,
-        lambda drawn: drawn.Float(name, rate / RATES, rate * RATES, sampling="log", default=rate),
-        ("phases", number, "learning_rate"),
-    )
-
-
-def _dropout(place: tuple[str | int, ...], usual: float) -> Knob:
-    name, (low, high) = _said(place), DROPOUTS
-    return Knob(
-        name,
-        lambda drawn: drawn.Float(name, low, max(high, usual), step=None, default=usual),
-        ("model_options", *place),
-    )
-
-
-def _size(place: tuple[str | int, ...], usual: int) -> Knob:
-    name = _said(place)
-    sizes = sorted({max(1, round(factor * usual)) for factor in SIZES})
-    return Knob(
-        name, lambda drawn: drawn.Choice(name, sizes, default=usual), ("model_options", *place)
-    )
-
-
-def _options(system: System) -> dict[str, Any]:
+def _usual_options(system: System) -> dict[str, Any]:
     """The options of the system's network and its head: its own values, else their defaults."""
-    made = [getattr(models, system.model), models.HEADS.get(system.model_options.get("head", ""))]
-    usual = dict(item for one in made if one is not None for item in _defaults(one))
+    head = models.HEADS.get(system.model_options.get("head", ""))
+    made = [models.NETWORKS[system.model], *([head] if head else [])]
+    usual = {
+        name: one.default
+        for function in made
+        for name, one in inspect.signature(function).parameters.items()
+        if one.default is not inspect.Parameter.empty
+    }
     return usual | dict(system.model_options)
 
 
-def _defaults(function: Any) -> Iterator[tuple[str, Any]]:
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.default is not inspect.Parameter.empty:
-            yield name, parameter.default
+def _drawn(name: str, usual: Any, draw: Any) -> Any:
+    """A dropout or a dense layer's size; what is no number stays."""
+    if not _is_number(usual):
+        return usual
+    if name.startswith("dropout"):
+        low, high = DROPOUTS
+        return draw.Float(name, low, max(high, usual), step=None, default=float(usual))
+    sizes = sorted({max(1, round(factor * usual)) for factor in SIZES})
+    return draw.Choice(name, sizes, default=int(usual))
 
 
-def _numbers(name: str, value: Any) -> list[tuple[tuple[str | int, ...], float]]:
-    """The numbers in an option with their places."""
-    if isinstance(value, list | tuple):
-        return [((name, index), one) for index, one in enumerate(value) if _number(one)]
-    return [((name,), value)] if _number(value) else []
-
-
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _said(place: tuple[str | int, ...]) -> str:
-    return " ".join(str(one + 1) if isinstance(one, int) else one for one in place)
-
-
-def _change(system: System, place: tuple[str | int, ...], value: Any) -> Change:
-    field, key, *rest = place
-    if field == "phases":
-        phases = list(system.phases)
-        phases[int(key)] = replace(phases[int(key)], learning_rate=value)
-        return {"phases": tuple(phases)}
-    if rest:
-        items = list(_options(system)[str(key)])
-        items[int(rest[0])] = value
-        value = tuple(items)
-    return {f"{field}.{key}": value}

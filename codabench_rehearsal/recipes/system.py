@@ -1,21 +1,20 @@
-"""What a system is: a value that says how it is trained. Importing it does not import Keras."""
+"""What a system is: a value that says how it is trained, read from a page of `systems/`."""
 
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib.resources import files
 from typing import Any, Literal
 
 from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.reading import parse_toml
 
 Change = Mapping[str, Any]  # field, or "field.key" of a mapping -> its new value
-Chain = tuple[
-    str, ...
-]  # names of `codabench_rehearsal.recipes.augment`, applied one after the other
+Chain = tuple[str, ...]  # names of `recipes.augment`, applied one after the other
 Trainable = float | Literal["last"]
+_PAGES = files("codabench_rehearsal.recipes") / "systems"
 
 
 class RecipeError(UserError):
@@ -53,20 +52,21 @@ class Phase:
 class System:
     """A team's system, or our own.
 
-    model: a function of `codabench_rehearsal.recipes.models`, called with (shape, classes, **model_options); a
-    "backbone" among these is a name of `codabench_rehearsal.recipes.backbones`. side: images are resized to so many
+    model: a function of `recipes.models`, called with (shape, classes, **model_options); a
+    "backbone" among these is a name of `recipes.backbones`. side: images are resized to so many
     pixels, None: as they come. isolation: share of odd images that an isolation forest drops,
     beside duplicates and blended ones, which always go. validation, test: shares held out; the
     second one is only looked at in the end. balance: augmentations by which small classes are
     filled up to the largest; () for none. class_weights: answers count inversely to their class's
     frequency. copies: for each copy of the training images in an epoch, what happens to it.
     recover: the pictures in blended outliers are taken out of them, C = (A - a B) / (1 - a),
-    for overlays to blend in.
-    hurt_validation: the first chain, applied once to the validation images. benchmark: chains of
-    the recipe's own randomised benchmark, reported in the end. loss: a name of `codabench_rehearsal.recipes.fitting`.
-    average: weights are the mean over so many best epochs, 0: those of the best. members: changes,
-    one for each network of an ensemble; (): one network. tta, ensemble: as `make-submission` has
-    them. options: name -> choice -> change. fast: the miniature, its relation told in `miniature`.
+    for overlays to blend in. hurt_validation: the first chain, applied once to the validation
+    images. benchmark: chains of the recipe's own randomised benchmark, reported in the end.
+    loss: a name of `recipes.learning`. average: weights are the mean over so many best epochs,
+    0: those of the best. members: changes, one for each network of an ensemble; (): one network.
+    tta, ensemble: as `make-submission` has them. options: name -> choice -> change. fast: the
+    miniature, its relation told in `miniature`. description: for people; where it comes from,
+    what it costs, and what in it is ours.
     """
 
     name: str
@@ -97,6 +97,7 @@ class System:
     options: Mapping[str, Mapping[str, Change]] = field(default_factory=dict)
     fast: Change = field(default_factory=dict)
     miniature: str = ""
+    description: str = ""
 
     @property
     def backbone(self) -> str | None:
@@ -109,6 +110,16 @@ class System:
         """Everything that training does to its images, each once."""
         used = [name for chain in (*self.copies, self.balance) for name in chain]
         return tuple(dict.fromkeys(used))
+
+    @property
+    def validation_chain(self) -> Chain:
+        """What happens, once, to the validation images."""
+        return self.copies[0] if self.hurt_validation else ()
+
+    @property
+    def networks(self) -> list[System]:
+        """The system of each network that is trained: of all members, else the one itself."""
+        return [changed(self, change) for change in self.members or ({},)]
 
 
 def changed(system: System, change: Change) -> System:
@@ -128,12 +139,9 @@ def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) ->
     Raises `RecipeError` for an option or a choice that it does not have, and for two that set the
     same value: the later would undo the earlier without a word.
     """
-    said: dict[str, Change] = {}
-    if fast:
-        if not system.fast:
-            raise RecipeError(f"{system.name} has no --fast miniature.")
-        said["--fast"] = system.fast
-        system = changed(system, system.fast)
+    if fast and not system.fast:
+        raise RecipeError(f"{system.name} has no --fast miniature.")
+    said: dict[str, Change] = {"--fast": system.fast} if fast else {}
     for option, choice in choices.items():
         if option not in system.options:
             raise RecipeError(f"{system.name} has no option {option!r}; {_known(system.options)}")
@@ -143,17 +151,19 @@ def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) ->
         for other, before in said.items():
             if shared := _contradiction(before, change):
                 raise RecipeError(
-                    f"{system.name}: {option}={choice} and {other} both set {shared}: leave one out."
+                    f"{system.name}: {option}={choice} and {other} both set {shared}: "
+                    "leave one out."
                 )
         said[f"{option}={choice}"] = change
+    for change in said.values():
         system = changed(system, change)
     return system
 
 
 def system_names() -> tuple[str, ...]:
-    """The names of all systems: the files of `recipes/systems`."""
-    package = importlib.import_module("codabench_rehearsal.recipes.systems")
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+    """The names of all systems: the pages of `recipes/systems`."""
+    pages = (page.name for page in _PAGES.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in pages if name.endswith(".toml")))
 
 
 def load_system(name: str) -> System:
@@ -163,8 +173,24 @@ def load_system(name: str) -> System:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
         raise RecipeError(f"No recipe {name!r}; {hint}")
-    system: System = importlib.import_module(f"codabench_rehearsal.recipes.systems.{name}").SYSTEM
-    return system
+    page = parse_toml((_PAGES / f"{name}.toml").read_text(encoding="utf-8"))
+    return System(name=name, **{key: _value(key, one) for key, one in page.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    """A value of a page as a recipe has it: lists are tuples, tables of phases are phases."""
+    if name == "phases":
+        return tuple(Phase(**one) for one in value)
+    if name == "options":  # a mere list of choices is of the network's option of the same name
+        choices = {
+            option: {one: {f"model_options.{option}": one} for one in made}
+            for option, made in value.items()
+            if isinstance(made, list)
+        }
+        value = value | choices
+    if isinstance(value, dict):
+        return {key: _value(key, one) for key, one in value.items()}
+    return tuple(_value("", one) for one in value) if isinstance(value, list) else value
 
 
 def _contradiction(change: Change, other: Change) -> str:

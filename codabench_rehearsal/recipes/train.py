@@ -1,35 +1,31 @@
-"""Train a system on a data set and leave a training folder behind."""
+"""Train a system on a data set, measure it, and leave a training folder behind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.recipes import folder
 from codabench_rehearsal.recipes.backbones import IMAGENET, NONE
 from codabench_rehearsal.recipes.checkpoint import Checkpoint, identity
-from codabench_rehearsal.recipes.folder import (
-    Facts,
-    Member,
-    begin,
-    clear,
-    in_float32,
-    mark_finished,
-    only_training,
-    write_folder,
-)
-from codabench_rehearsal.recipes.learning import Task, accuracy, learn, validation_chain, work
-from codabench_rehearsal.recipes.models import PRECISIONS, computing_in, network
+from codabench_rehearsal.recipes.feed import fixed
+from codabench_rehearsal.recipes.fitting import Task, learn, work
+from codabench_rehearsal.recipes.folder import TrainedMember
+from codabench_rehearsal.recipes.loading import PRECISIONS
+from codabench_rehearsal.recipes.models import computing_in, in_float32
 from codabench_rehearsal.recipes.prepare import Prepared, prepare
-from codabench_rehearsal.recipes.progress import Progress, Reporter, Say, Tell
-from codabench_rehearsal.recipes.system import RecipeError, System, changed
+from codabench_rehearsal.recipes.system import Chain, RecipeError, System
+from codabench_rehearsal.recipes.training_progress import Reporter, Say, Tell
 
 _SEEDS = 2**31  # Keras and scikit-learn take 32 bits; members' and folds' seeds come on top
 _MEMBER_SEEDS = 1000  # between two members' seeds: their folds' seeds lie in between
+Scores = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,13 @@ class TrainingRun:
     """How a system is trained this time.
 
     epochs: instead of every phase's own. weights: of the backbone: "imagenet", "none" or a path.
-    resume: go on where a checkpoint in the folder ends. precision: one of `PRECISIONS`; the saved
-    network is float32 in any case. rate: what every phase's learning rate is multiplied by.
+    resume: go on where a checkpoint in the folder ends. precision: one of `loading.PRECISIONS`; the
+    saved network is float32 in any case. rate: what every phase's learning rate is multiplied by.
     """
 
     seed: int = 0
     epochs: int | None = None
-    weights: str = "none"
+    weights: str = NONE
     resume: bool = False
     precision: str = "float32"
     rate: float = 1.0
@@ -75,10 +71,6 @@ class Trained:
     notes: tuple[str, ...] = ()
 
 
-def _quiet(_: Progress | str) -> None:
-    pass
-
-
 def train(
     system: System,
     data: Dataset,
@@ -86,8 +78,8 @@ def train(
     *,
     classes: int,
     run: TrainingRun | None = None,
-    tell: Tell = _quiet,
-    say: Say = _quiet,
+    tell: Tell = lambda _: None,
+    say: Say = lambda _: None,
 ) -> Trained:
     """Prepare the images, train all networks of the system, measure them, write the folder `out`.
 
@@ -99,158 +91,56 @@ def train(
     resolved = _resolved(system, run)
     _check(resolved, run)
     belongs = belonging(system, data, classes, run)
-    with only_training(out):
-        before = begin(out, belongs, say, resume=run.resume)
-        if before is not None:
-            return _known(out, before)
-        parts = _Parts(resolved, data, out, classes, run, belongs)
-        return parts.train(tell, say)
+    with folder.only_training(out):
+        known = folder.begin(out, belongs, say, resume=run.resume)
+        if known is not None:
+            lists = {name: tuple(known[name]) for name in ("members", "notes")}
+            return Trained(out, **{**known, **lists})
+        sides = _prepared(resolved, data, classes, run.seed)
+        for line in sides[0].lines:
+            say(line)
+        reporter = Reporter(tell, say, members=len(sides))
+        members = []
+        for number, (own, side) in enumerate(zip(resolved.networks, sides, strict=True)):
+            reporter.member = number + 1
+            reporter.later = sum(work(one.phases) for one in resolved.networks[number + 1 :])
+            seed = run.seed + _MEMBER_SEEDS * number
+            task = Task(own, side, classes, seed, run.weights, reporter)
+            checkpoint = Checkpoint(out / "checkpoint" / str(number + 1), belongs)
+            with computing_in(run.precision):
+                model, state = learn(task, checkpoint)
+            members.append(TrainedMember(in_float32(model), own, state.history))
+        facts = {"shape": list(data.images.shape[1:]), "classes": classes, "seed": run.seed}
+        notes = folder.write_folder(out, resolved, members, sides[0].split, facts)
+        figures = {**_measured(resolved, members, sides, classes, run.seed), "notes": notes}
+        folder.mark_finished(out, belongs, figures)
+        folder.clear(out)
+        return Trained(out, **figures)
 
 
 def belonging(system: System, data: Dataset, classes: int, run: TrainingRun) -> dict[str, str]:
-    """What a run's training is of, with the epochs and rates that the run asks for; see `identity`."""
-    return identity(
-        _resolved(system, run),
-        data.fingerprint(),
-        classes=classes,
-        seed=run.seed,
-        weights=run.weights,
-        precision=run.precision,
-    )
+    """What a run's training is of, with the epochs and rates that it asks for; see `identity`."""
+    values: dict[str, Any] = {"seed": run.seed, "weights": run.weights, "precision": run.precision}
+    return identity(_resolved(system, run), data.fingerprint(), classes=classes, **values)
 
 
-class _Parts:
-    """What a training is made of, and the steps in their order."""
+def together(answers: Sequence[Scores], ensemble: str) -> Scores:
+    """Scores (n, classes): the mean of the networks' probabilities, or how many vote for a class.
 
-    def __init__(
-        self,
-        system: System,
-        data: Dataset,
-        out: Path,
-        classes: int,
-        run: TrainingRun,
-        belongs: Mapping[str, str],
-    ) -> None:
-        self.system, self.data, self.out = system, data, out
-        self.classes, self.run, self.belongs = classes, run, belongs
-        self.systems = [changed(system, change) for change in system.members or ({},)]
-        self.sides = self._prepare()
-
-    def train(self, tell: Tell, say: Say) -> Trained:
-        for line in self.sides[0].lines:
-            say(line)
-        reporter = Reporter(tell, sum(map(work, self.systems)), say, members=len(self.systems))
-        members = [self._member(number, reporter) for number in range(len(self.systems))]
-        facts = Facts(tuple(self.data.images.shape[1:]), self.classes, self.run.seed)
-        notes = write_folder(self.out, self.system, members, self.sides[0].split, facts)
-        done = self._measured(members, notes)
-        figures = {name: value for name, value in asdict(done).items() if name != "folder"}
-        mark_finished(self.out, self.belongs, figures)
-        clear(self.out)
-        return done
-
-    def _prepare(self) -> list[Prepared]:
-        """The images of each network; prepared once where the networks want the same."""
-        made: dict[tuple[object, ...], Prepared] = {}
-        sides = []
-        for system in self.systems:
-            wanted = (
-                *(system.side, system.isolation, system.class_weights),
-                *(system.validation, system.test, system.recover),
-            )
-            if wanted not in made:
-                made[wanted] = prepare(system, self.data, self.classes, self.run.seed)
-            sides.append(made[wanted])
-        held_out = sides[0].validation.ids
-        if not all(np.array_equal(one.validation.ids, held_out) for one in sides):
-            raise RecipeError(
-                f"{self.system.name}: its networks hold out different images; members may not "
-                "change isolation, validation or test."
-            )
-        return sides
-
-    def _checkpoint(self, number: int) -> Checkpoint:
-        return Checkpoint(self.out / "checkpoint" / str(number + 1), self.belongs)
-
-    def _member(self, number: int, reporter: Reporter) -> Member:
-        """One network, trained; float32."""
-        reporter.member = number + 1
-        with computing_in(self.run.precision):
-            model, state = learn(self._task(number, reporter), self._checkpoint(number))
-        return Member(in_float32(model), self.systems[number], state.history)
-
-    def _task(self, number: int, reporter: Reporter) -> Task:
-        system, side = self.systems[number], self.sides[number]
-        seed = self.run.seed + _MEMBER_SEEDS * number
-        shape = self._shape(number)
-        return Task(
-            system=system,
-            classes=self.classes,
-            seed=seed,
-            build=lambda: network(system, shape, self.classes, self.run.weights),
-            train=side.train,
-            held_out=side.validation,
-            class_weights=side.weights,
-            pretrained=system.backbone is not None and self.run.weights != "none",
-            reporter=reporter,
-            pictures=side.pictures,
-        )
-
-    def _shape(self, number: int) -> tuple[int, int, int]:
-        height, width, channels = self.sides[number].train.images.shape[1:]
-        return height, width, channels
-
-    def _measured(self, members: Sequence[Member], notes: tuple[str, ...]) -> Trained:
-        validation = [side.validation for side in self.sides]
-        tested = [side.test for side in self.sides if side.test is not None]
-        judged = tested or validation
-        clean = self._accuracy(members, validation, ())
-        chains = dict.fromkeys((*self.system.benchmark, validation_chain(self.system)))
-        rows = [row for member in members for row in member.history]
-        seconds = sum(row["seconds"] for row in rows)
-        waited = sum(row["waited_share"] * row["seconds"] for row in rows)
-        return Trained(
-            folder=self.out,
-            validation_accuracy=clean[0],
-            train_images=len(self.sides[0].train),
-            validation_images=len(validation[0]),
-            epochs=len(rows),
-            seconds=seconds,
-            waited_share=waited / seconds if seconds else 0.0,
-            parameters=sum(member.model.count_params() for member in members),
-            test_accuracy=self._accuracy(members, tested, ())[0] if tested else None,
-            test_images=len(tested[0]) if tested else 0,
-            benchmark={
-                " + ".join(chain): self._accuracy(members, judged, chain)[0]
-                for chain in chains
-                if chain
-            },
-            members=clean[1],
-            notes=notes,
-        )
-
-    def _accuracy(
-        self, members: Sequence[Member], sides: Sequence[Dataset], chain: tuple[str, ...]
-    ) -> tuple[float, tuple[float, ...]]:
-        found = accuracy(
-            members,
-            sides,
-            chain,
-            classes=self.classes,
-            seed=self.run.seed,
-            ensemble=self.system.ensemble,
-            pictures=[side.pictures for side in self.sides],
-        )
-        return found.together, found.each
+    Votes as the zip's model.py counts them: 1 for the highest score; the others only break ties.
+    """
+    if ensemble == "vote":
+        highest = [answer.max(axis=1, keepdims=True) for answer in answers]
+        answers = [(one == top) + 1e-6 * one for one, top in zip(answers, highest, strict=True)]
+    scores: Scores = np.mean(answers, axis=0)
+    return scores
 
 
 def _resolved(system: System, run: TrainingRun) -> System:
     """The system with the number of epochs and the learning rates that the run asks for."""
     phases = tuple(
-        replace(
-            phase, epochs=run.epochs or phase.epochs, learning_rate=run.rate * phase.learning_rate
-        )
-        for phase in system.phases
+        replace(one, epochs=run.epochs or one.epochs, learning_rate=run.rate * one.learning_rate)
+        for one in system.phases
     )
     return replace(system, phases=phases)
 
@@ -263,15 +153,79 @@ def _check(system: System, run: TrainingRun) -> None:
         raise RecipeError(f"Expected a seed from 0 to {_SEEDS - 1:,}, received {run.seed:,}.")
     if not system.phases or any(phase.epochs < 1 for phase in system.phases):
         raise RecipeError(f"{system.name}: every phase needs an epoch or more.")
-    backbones = {changed(system, change).backbone for change in system.members or ({},)}
+    backbones = {str(own.backbone) for own in system.networks}
     if run.weights not in (NONE, IMAGENET) and len(backbones) > 1:
-        names = ", ".join(sorted(str(name) for name in backbones))
         raise RecipeError(
-            f"{system.name} trains several backbones ({names}), and {run.weights} can hold the "
-            "weights of one: say --weights imagenet or none."
+            f"{system.name} trains several backbones ({', '.join(sorted(backbones))}), and "
+            f"{run.weights} can hold the weights of one: say --weights imagenet or none."
         )
 
 
-def _known(out: Path, figures: Mapping[str, Any]) -> Trained:
-    lists = {name: tuple(figures[name]) for name in ("members", "notes")}
-    return Trained(**{**figures, **lists, "folder": out})
+def _prepared(system: System, data: Dataset, classes: int, seed: int) -> list[Prepared]:
+    """The images of each network; prepared once where the networks want the same."""
+    made: dict[tuple[object, ...], Prepared] = {}
+    sides = []
+    for own in system.networks:
+        wanted = (own.side, own.isolation, own.class_weights, own.validation, own.test, own.recover)
+        if wanted not in made:
+            made[wanted] = prepare(own, data, classes, seed)
+        sides.append(made[wanted])
+    if any(not np.array_equal(one.validation.ids, sides[0].validation.ids) for one in sides):
+        raise RecipeError(
+            f"{system.name}: its networks hold out different images; members may not "
+            "change isolation, validation or test."
+        )
+    return sides
+
+
+def _measured(
+    system: System,
+    members: Sequence[TrainedMember],
+    sides: Sequence[Prepared],
+    classes: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What `Trained` tells of the networks, by its fields' names."""
+    validation = [side.validation for side in sides]
+    tested = [side.test for side in sides if side.test is not None]
+
+    def accuracies(images: Sequence[Dataset], chain: Chain) -> list[float]:
+        """Of all networks together, then of each; of images mixed by the larger share's class."""
+        answers, right = [], np.zeros(0, dtype=np.int64)
+        for member, side, own in zip(members, sides, images, strict=True):
+            system_of, pictures = member.system, side.pictures
+            shown, targets = fixed(own, system_of, classes, seed, chain, pictures=pictures)
+            answers.append(_probabilities(member, shown))
+            right = targets.argmax(axis=1)
+        every = [together(answers, system.ensemble), *answers]
+        return [float(np.mean(one.argmax(axis=1) == right)) for one in every]
+
+    clean, *each = accuracies(validation, ())
+    chains = dict.fromkeys((*system.benchmark, system.validation_chain))
+    rows = [row for member in members for row in member.history]
+    seconds = sum(row["seconds"] for row in rows)
+    waited = sum(row["waited_share"] * row["seconds"] for row in rows)
+    return {
+        "validation_accuracy": clean,
+        "train_images": len(sides[0].train),
+        "validation_images": len(validation[0]),
+        "epochs": len(rows),
+        "seconds": seconds,
+        "waited_share": waited / seconds if seconds else 0.0,
+        "parameters": sum(member.model.count_params() for member in members),
+        "test_accuracy": accuracies(tested, ())[0] if tested else None,
+        "test_images": len(tested[0]) if tested else 0,
+        "benchmark": {
+            " + ".join(one): accuracies(tested or validation, one)[0] for one in chains if one
+        },
+        "members": tuple(each),
+    }
+
+
+def _probabilities(member: TrainedMember, images: NDArray[Any]) -> Scores:
+    batch = member.system.batch
+    parts = [
+        np.asarray(member.model.predict_on_batch(images[start : start + batch]), np.float64)
+        for start in range(0, len(images), batch)
+    ]
+    return np.concatenate(parts)

@@ -48,14 +48,11 @@ MODULES: dict[tuple[str, ...], str] = {
         ("local-eval", word): f"codabench_rehearsal.commands.{name}"
         for word, name in OF_LOCAL_EVAL.items()
     },
-    **{
-        ("train-recipe", word): f"codabench_rehearsal.commands.recipe_{name}"
-        for word, name in OF_TRAIN_RECIPE.items()
-    },
 }
 PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
     ("make-submission",): new_parser,
     **{words: importlib.import_module(module).parser for words, module in MODULES.items()},
+    **{("train-recipe", word): command.parser for word, command in OF_TRAIN_RECIPE.items()},
 }
 ACTIONS = {words: made()._actions for words, made in PARSERS.items()}
 

@@ -16,6 +16,7 @@ import pytest
 from codabench_rehearsal.commands.local_eval import COMMANDS as EVALUATION
 from codabench_rehearsal.commands.make_submission import new_parser
 from codabench_rehearsal.commands.train_recipe import COMMANDS as TRAINING
+from codabench_rehearsal.commands.train_recipe import TRAIN
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
@@ -28,13 +29,10 @@ def parser(name: str, word: str) -> argparse.ArgumentParser:
     """The parser of a command; the word behind its name may be a subcommand."""
     if name == "make-submission":
         return new_parser()
-    rooms = {
-        "local-eval": (EVALUATION, "", "evaluate"),
-        "train-recipe": (TRAINING, "recipe_", "train"),
-    }
-    known, prefix, usual = rooms[name]
+    if name == "train-recipe":
+        return TRAINING.get(word, TRAIN).parser()
     made: argparse.ArgumentParser = importlib.import_module(
-        f"codabench_rehearsal.commands.{prefix}{known.get(word, usual)}"
+        f"codabench_rehearsal.commands.{EVALUATION.get(word, 'evaluate')}"
     ).parser()
     return made
 
@@ -71,14 +69,14 @@ def test_every_option_that_a_text_names_behind_a_command_is_known() -> None:
 
 EXAMPLES = [
     line.split("  ")[0].split(" | ")[0]
-    for module in [
-        *(f"codabench_rehearsal.commands.{one}" for one in ("evaluate", *EVALUATION.values())),
-        *(f"codabench_rehearsal.commands.recipe_{one}" for one in ("train", *TRAINING.values())),
-        "codabench_rehearsal.commands.make_submission",
+    for text in [
+        *((one.parser().epilog or "") for one in (TRAIN, *TRAINING.values())),
+        *(
+            getattr(importlib.import_module(f"codabench_rehearsal.commands.{one}"), "EXAMPLES", "")
+            for one in ("evaluate", *EVALUATION.values(), "make_submission")
+        ),
     ]
-    for line in map(
-        str.strip, getattr(importlib.import_module(module), "EXAMPLES", "").splitlines()
-    )
+    for line in map(str.strip, text.splitlines())
     if line.startswith(("local-eval", "make-submission", "train-recipe"))
     and ":" not in line.split()[0]
 ]

@@ -18,9 +18,9 @@ import codabench_rehearsal.commands.evaluate
 import codabench_rehearsal.commands.inspect
 import codabench_rehearsal.commands.make_submission
 import codabench_rehearsal.commands.rank
-import codabench_rehearsal.commands.recipe_picture
 import codabench_rehearsal.commands.recipe_train
 import codabench_rehearsal.commands.show
+import codabench_rehearsal.commands.train_recipe
 from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, split, synthetic
@@ -63,7 +63,7 @@ PARSERS: dict[str, tuple[Callable[[], argparse.ArgumentParser], bool]] = {
     "inspect": (codabench_rehearsal.commands.inspect.parser, False),
     "show": (codabench_rehearsal.commands.show.parser, False),
     "train-recipe": (codabench_rehearsal.commands.recipe_train.parser, False),
-    "picture": (codabench_rehearsal.commands.recipe_picture.parser, False),
+    "picture": (codabench_rehearsal.commands.train_recipe.COMMANDS["picture"].parser, False),
 }
 
 

@@ -42,12 +42,12 @@ def test_maps_add_up_to_what_the_network_says(name: str) -> None:
     model, inputs = network(name), images(70)
     dense = model.layers[-1]
     dense.bias.assign([0.1, -0.2, 0.3, 0.0])
-    found = activation_maps(model, inputs)
-    scores = found.maps.mean(axis=(1, 2)) + np.array([0.1, -0.2, 0.3, 0.0])
+    maps, probabilities = activation_maps(model, inputs)
+    scores = maps.mean(axis=(1, 2)) + np.array([0.1, -0.2, 0.3, 0.0])
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     straight = model.predict(inputs, verbose=0)
     assert np.allclose(powers / powers.sum(axis=1, keepdims=True), straight, atol=1e-5)
-    assert np.allclose(found.probabilities, straight, atol=1e-5)
+    assert np.allclose(probabilities, straight, atol=1e-5)
 
 
 def test_a_map_points_to_where_the_class_is() -> None:
@@ -59,7 +59,7 @@ def test_a_map_points_to_where_the_class_is() -> None:
     model = keras.Model(inputs, dense(keras.layers.Dropout(0.5)(mean)))
     image = np.zeros((1, *SHAPE), np.uint8)
     image[0, 8:16, 40:48] = 255
-    maps = activation_maps(model, image).maps[0, ..., 2]
+    maps = activation_maps(model, image)[0][0, ..., 2]
     assert divmod(int(maps.argmax()), maps.shape[1]) == (1, 5)
     picture = activation_picture(model, image, [2], NAMES, lambda batch: batch)
     over = cv2.cvtColor(picture[166:312, 8:158], cv2.COLOR_RGB2GRAY)

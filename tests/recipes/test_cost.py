@@ -62,13 +62,14 @@ def networks(systems: list[System]) -> list[Any]:
 
 def agree(system: System) -> None:
     """Compare all that is counted with the network that training builds."""
-    from codabench_rehearsal.recipes.backbones import backbone, freeze
-    from codabench_rehearsal.recipes.cost import counted, layers, macs
+    from codabench_rehearsal.recipes.backbones import backbone
+    from codabench_rehearsal.recipes.learning import freeze
     from codabench_rehearsal.recipes.models import network
+    from codabench_rehearsal.recipes.training_cost import counted_costs, counted_layers, macs
 
-    (cost,) = counted(replace(system, members=()), SHAPE, CLASSES)
+    (cost,) = counted_costs(replace(system, members=()), SHAPE, CLASSES)
     model = network(system, cost.shape, CLASSES)
-    built = layers(model)
+    built = counted_layers(model)
     assert [(one.kind, one.output, one.parameters, one.macs) for one in cost.layers] == [
         (one.kind, one.output, one.parameters, one.macs) for one in built
     ]
@@ -101,7 +102,8 @@ def traced(system: System) -> tuple[int, int]:
     import keras
     import tensorflow as tf
 
-    from codabench_rehearsal.recipes.backbones import backbone, freeze
+    from codabench_rehearsal.recipes.backbones import backbone
+    from codabench_rehearsal.recipes.learning import freeze
     from codabench_rehearsal.recipes.models import network
 
     side = system.side or SHAPE[0]
@@ -183,9 +185,9 @@ TRACED = [
 @pytest.mark.parametrize("system", TRACED)
 def test_operations_are_those_of_the_graph(system: System) -> None:
     """Else the cost of a night is told of a training that is not the one that runs."""
-    from codabench_rehearsal.recipes.cost import counted
+    from codabench_rehearsal.recipes.training_cost import counted_costs
 
-    step = counted(replace(system, members=()), SHAPE, CLASSES)[0].steps[0]
+    step = counted_costs(replace(system, members=()), SHAPE, CLASSES)[0].steps[0]
     forward, backward = traced(system)
     assert step.forward == forward > 0
     assert step.backward == backward > 0
@@ -193,11 +195,11 @@ def test_operations_are_those_of_the_graph(system: System) -> None:
 
 def test_equal_members_are_counted_once_and_added_up() -> None:
     """Else an ensemble of equal networks costs a third of what it takes, or thrice the time to say."""
-    from codabench_rehearsal.recipes.cost import counted
+    from codabench_rehearsal.recipes.training_cost import counted_costs
 
     system = chosen(load_system("los_pollos_hermanos"), {"ensemble": "vote"})
-    (three,) = counted(system, SHAPE, CLASSES)
-    (one,) = counted(replace(system, members=()), SHAPE, CLASSES)
+    (three,) = counted_costs(system, SHAPE, CLASSES)
+    (one,) = counted_costs(replace(system, members=()), SHAPE, CLASSES)
     assert (three.count, three.layers) == (3, one.layers)
     assert three.macs == 3 * one.macs
 

@@ -142,7 +142,7 @@ def test_balance_draws_evenly() -> None:
     data = Dataset(CELLS.images[:57], labels, CELLS.ids[:57])
     images, _ = epoch(data, balance=("flips",), copies=(("a3",),))
     with Feed(data, system(balance=("flips",)), 8, 0) as feed:
-        plan = feed._plan(0)
+        plan = feed.plan(0)
     drawn = np.bincount(plan.rows, minlength=57)
     assert len(images) == 94
     assert set(drawn[:47]) == {1}
@@ -154,7 +154,7 @@ def test_balance_draws_anew_in_every_epoch_and_copy() -> None:
     labels = np.repeat([0, 1], [50, 47])
     data = Dataset(CELLS.images[:97], labels, CELLS.ids[:97])
     with Feed(data, system(balance=("flips",), copies=((), ())), 8, 0) as feed:
-        plans = [feed._plan(number) for number in range(2)]
+        plans = [feed.plan(number) for number in range(2)]
     added = {
         tuple(sorted(plan.rows[plan.filled & (plan.copies == copy)]))
         for plan in plans

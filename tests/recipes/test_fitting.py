@@ -12,8 +12,8 @@ import pytest
 
 from codabench_rehearsal.images import split, synthetic
 from codabench_rehearsal.recipes.checkpoint import State
-from codabench_rehearsal.recipes.progress import Progress, Reporter
 from codabench_rehearsal.recipes.system import Phase, System, load_system
+from codabench_rehearsal.recipes.training_progress import Reporter, TrainingProgress
 from submission.training_folder import read_training_folder
 
 pytestmark = [
@@ -40,12 +40,12 @@ class Weights:
 
 def after(accuracies: list[float | None], limit: int) -> tuple[Weights, State]:
     """A network whose weights are the number of the epoch, and what was kept of it."""
-    from codabench_rehearsal.recipes.fitting import _keep
+    from codabench_rehearsal.recipes.fitting import keep_best
 
     model, state = Weights(), State()
     for epoch, accuracy in enumerate(accuracies, start=1):
         model.now = [np.array([epoch], np.float32), np.array(epoch, np.int64)]
-        _keep(state, epoch, accuracy, limit, model)
+        keep_best(state, epoch, accuracy, limit, model)
     return model, state
 
 
@@ -90,10 +90,10 @@ def test_a_mean_covers_all_weights() -> None:
 def test_progress_is_told_a_few_times_a_second() -> None:
     """Else drawing a bar takes the training's time, or the time left is nonsense."""
     now = 0.0
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     left = []
-    reporter = Reporter(told.append, work=4, clock=lambda: now)
-    reporter.stretch("head", 4)
+    reporter = Reporter(told.append, clock=lambda: now)
+    reporter.stretch("head", 4, ahead=4)
     for epoch in (1, 2):
         for step in range(100):
             now += 0.01
@@ -102,9 +102,9 @@ def test_progress_is_told_a_few_times_a_second() -> None:
         left.append(told[-1].seconds_left)
     assert len(told) <= 2 * 5 + 2
     assert left == pytest.approx([3.0, 2.0])
-    reporter.skip(2)  # ended early
+    reporter.stretch("head", 4, ahead=1)  # the other one ended early
     reporter.epoch(3, {})
-    assert told[-1] == Progress("head", 3, 4, 1.0, {}, 1, 1, now, 0.0)
+    assert told[-1] == TrainingProgress("head", 3, 4, 1.0, {}, 1, 1, 0.0)
 
 
 ROW: dict[str, Any] = {
@@ -122,10 +122,10 @@ ROW: dict[str, Any] = {
 
 def member(**options: Any) -> Any:
     """A member of an ensemble with this backbone or side, without its network."""
-    from codabench_rehearsal.recipes.folder import Member
+    from codabench_rehearsal.recipes.folder import TrainedMember
 
     system = replace(load_system("baseline"), **options)
-    return Member(None, system, [ROW])
+    return TrainedMember(None, system, [ROW])
 
 
 def on(backbone: str) -> dict[str, Any]:
@@ -148,11 +148,10 @@ def test_recipe_json_tells_each_network_apart(
     members: list[dict[str, Any]], preprocess: Any, resize: Any
 ) -> None:
     """Else the zip feeds one network what another was trained on."""
-    from codabench_rehearsal.recipes.folder import Facts, recipe_json, weight_names
+    from codabench_rehearsal.recipes.folder import recipe_json
 
     made = [member(**options) for options in members]
-    names = weight_names(len(made))
-    told = recipe_json(made[0].system, made, names, (), Facts((96, 96, 3), 8, 0))
+    told = recipe_json(made[0].system, made, (), {"classes": 8})
     assert (told["preprocess"], told["resize"]) == (preprocess, resize)
     assert (told["scale"], len(told["weights"])) == ("0..255", len(members))
     assert told["augmentation"] == ["flips"]
@@ -161,16 +160,17 @@ def test_recipe_json_tells_each_network_apart(
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a network with a layer of ours, untrained."""
-    from codabench_rehearsal.recipes.folder import Facts, Member, write_folder
+    from codabench_rehearsal.recipes.folder import TrainedMember, write_folder
     from codabench_rehearsal.recipes.models import network
 
     options = {"backbone": "MiniConvNeXt", "head": "inception", "mask": True}
     system: System = replace(load_system("baseline"), model="transfer", model_options=options)
     rows = [ROW, {**ROW, "epoch": 2, "phase": "b", "val_loss": 0.5, "val_accuracy": 1.0}]
-    one = Member(network(system, (32, 32, 3), 8), system, rows)
+    one = TrainedMember(network(system, (32, 32, 3), 8), system, rows)
     out = tmp_path_factory.mktemp("masked")
     sides = split(synthetic(40, seed=1), 0.2, 0)
-    assert write_folder(out, system, [one, one], sides, Facts((32, 32, 3), 8, 0)) == ()
+    facts = {"shape": [32, 32, 3], "classes": 8, "seed": 0}
+    assert write_folder(out, system, [one, one], sides, facts) == ()
     return out
 
 
@@ -210,14 +210,14 @@ def test_validation_is_the_mean_over_images() -> None:
     """Else the last, smaller batch counts as much as a full one."""
     import keras
 
-    from codabench_rehearsal.recipes.fitting import Lesson, compiled, measured
+    from codabench_rehearsal.recipes.fitting import measured
+    from codabench_rehearsal.recipes.learning import compiled
     from codabench_rehearsal.recipes.models import network
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
     phase = Phase("p", 1, 1e-3)
     model = network(system, (32, 32, 3), 8)
-    reporter = Reporter(lambda _: None, 1)
-    compiled(model, Lesson(system, phase, None, None, None, reporter, pretrained=False))  # type: ignore[arg-type]  # nothing is fed
+    compiled(model, system, phase, pretrained=False)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (37, 32, 32, 3), dtype=np.uint8)
     targets = np.eye(8, dtype=np.float32)[rng.integers(0, 8, 37)]
@@ -236,7 +236,7 @@ def test_the_share_of_waiting_is_of_the_seconds_beside_it(monkeypatch: pytest.Mo
     from codabench_rehearsal.recipes import fitting
     from codabench_rehearsal.recipes.schedule import Schedule
 
-    feed = SimpleNamespace(waited=0.0)
+    feed: Any = SimpleNamespace(waited=0.0)
 
     def batches(*_: Any) -> dict[str, float]:
         time.sleep(0.05)
@@ -247,13 +247,12 @@ def test_the_share_of_waiting_is_of_the_seconds_beside_it(monkeypatch: pytest.Mo
         time.sleep(0.1)
         return {"loss": 1.0, "accuracy": 0.5}
 
-    monkeypatch.setattr(fitting, "_batches", batches)
+    monkeypatch.setattr(fitting.Learner, "batches", batches)
     monkeypatch.setattr(fitting, "measured", measured)
-    phase = Phase("p", 1, 1e-3)
-    lesson: Any = SimpleNamespace(
-        feed=feed, phase=phase, validation=True, system=SimpleNamespace(batch=1)
-    )
-    row = fitting._epoch(None, None, lesson, Schedule(phase, 1), 0)
+    task: Any = SimpleNamespace(system=SimpleNamespace(batch=1))
+    nothing: Any = None
+    learner = fitting.Learner(task, None, feed, nothing)
+    row = learner.epoch(Schedule(Phase("p", 1, 1e-3), 1), None)
     assert row["seconds"] * row["waited_share"] == pytest.approx(0.05)
 
 
@@ -261,7 +260,7 @@ def test_a_mixed_image_counts_by_both_its_classes() -> None:
     """Else class weights change nothing, or a mixed image counts as one of its classes alone."""
     from types import SimpleNamespace
 
-    from codabench_rehearsal.recipes.fitting import _batches
+    from codabench_rehearsal.recipes.fitting import Learner
     from codabench_rehearsal.recipes.schedule import Schedule
 
     heard: list[Any] = []
@@ -271,27 +270,28 @@ def test_a_mixed_image_counts_by_both_its_classes() -> None:
         return {"loss": 1.0, "accuracy": 0.5}
 
     targets = np.array([[1, 0, 0], [0, 0.25, 0.75]], np.float32)
-    feed = SimpleNamespace(steps=1, waited=0.0, epoch=lambda _: iter([(targets, targets)]))
+    feed: Any = SimpleNamespace(steps=1, waited=0.0, epoch=lambda _: iter([(targets, targets)]))
     model = SimpleNamespace(reset_metrics=lambda: None, train_on_batch=step)
-    phase = Phase("p", 1, 1e-3)
+    nothing: Any = None
     for weights, wanted in ((np.array([3, 1, 2], np.float32), [3, 1.75]), (None, None)):
-        lesson: Any = SimpleNamespace(
-            phase=phase, feed=feed, class_weights=weights, reporter=Reporter(lambda _: None, 1)
-        )
-        _batches(model, SimpleNamespace(), lesson, Schedule(phase, 1), 0)
+        sides = SimpleNamespace(weights=weights)
+        task: Any = SimpleNamespace(sides=sides, reporter=Reporter(lambda _: None))
+        learner = Learner(task, model, feed, nothing)
+        learner.batches(Schedule(Phase("p", 1, 1e-3), 1), SimpleNamespace())
         assert heard.pop() == (wanted if wanted is None else pytest.approx(wanted))
 
 
 @pytest.mark.parametrize("hurt", [False, True])
 def test_validation_images_are_hurt_where_the_recipe_says_so(hurt: bool) -> None:
     """Else a network is chosen by clean images that should stand for the hidden, damaged ones."""
-    from codabench_rehearsal.recipes.learning import Task
+    from codabench_rehearsal.recipes.fitting import Task
+    from codabench_rehearsal.recipes.prepare import Prepared
 
     system = replace(load_system("los_pollos_hermanos"), hurt_validation=hurt)
     data = synthetic(20, seed=1, size=32)
     unused: Any = None
-    task = Task(system, 8, 0, unused, data, data, None, pretrained=False, reporter=unused)
-    images, targets = task.measured_on(data, 0)
+    sides = Prepared(data, data, None, unused, None, ())
+    images, targets = Task(system, sides, 8, 0, "none", unused).validation()
     assert targets.argmax(axis=1).tolist() == data.labels.tolist()
     changed = (images != data.images).any(axis=(1, 2, 3))
     assert changed.mean() > 0.8 if hurt else not changed.any()

@@ -33,7 +33,7 @@ def test_the_float32_twin_answers_as_its_model(policy: str) -> None:
     """Else mixed precision with ImageNet's weights packs a network without one of its layers."""
     import keras
 
-    from codabench_rehearsal.recipes.folder import in_float32
+    from codabench_rehearsal.recipes.models import in_float32
 
     keras.utils.set_random_seed(1)
     model, wanted = half(policy), half("float32")
@@ -53,7 +53,7 @@ def test_the_float32_twin_answers_as_its_model(policy: str) -> None:
 
 def test_a_network_in_float32_stays_itself() -> None:
     """Else every training keeps its network twice."""
-    from codabench_rehearsal.recipes.folder import in_float32
+    from codabench_rehearsal.recipes.models import in_float32
 
     model = half("float32")
     assert in_float32(model) is model

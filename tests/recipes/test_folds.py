@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.images import Dataset, from_arrays
-from codabench_rehearsal.recipes.schedule import epochs_by_folds, fold_sides, found, median_epochs
+from codabench_rehearsal.recipes.schedule import after_folds, fold_sides
 from codabench_rehearsal.recipes.system import Phase, RecipeError
 
 
@@ -69,26 +69,5 @@ def test_too_few_images_are_one_sentence() -> None:
 )
 def test_the_median_is_a_number_of_epochs(best: list[int], median: int) -> None:
     """Else one odd fold decides, or nothing is trained at all."""
-    assert median_epochs(best) == median
-
-
-def test_folds_go_on_where_they_were() -> None:
-    """Else a kill in the last fold costs all of them."""
-    asked: list[int] = []
-    saved: list[list[int]] = []
-    done = [7]
-
-    def fit_fold(number: int, learnt: Dataset, own: Dataset) -> int:
-        assert len(learnt) + len(own) == 30
-        asked.append(number)
-        return 10 * number
-
-    phase = Phase("head", 50, 1e-3, folds=3)
-    epochs = epochs_by_folds(
-        cells([15, 15]), phase, 0, done, fit_fold, lambda: saved.append(list(done))
-    )
-    assert asked == [1, 2]
-    assert saved == [[7, 10], [7, 10, 20]]
-    assert epochs == 10
-    after = found(phase, epochs)
-    assert (after.epochs, after.validation, after.folds, after.patience) == (10, False, 0, None)
+    after = after_folds(Phase("head", 50, 1e-3, folds=len(best), patience=2), best)
+    assert (after.epochs, after.validation, after.folds, after.patience) == (median, False, 0, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -12,12 +11,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from codabench_rehearsal.images import save, synthetic
+from tests.recipes.test_train import history, same_weights
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 
@@ -50,9 +49,7 @@ class Whole:
 
     def equals(self, out: Path) -> bool:
         """Whether it ended in the same history and the same weights, bit for bit."""
-        same = history(out) == history(self.out)
-        both = zip(weights(out), weights(self.out), strict=True)
-        return same and all(one.tobytes() == two.tobytes() for one, two in both)
+        return history(out) == history(self.out) and same_weights(out, self.out)
 
 
 @pytest.fixture(scope="module", params=RECIPES)
@@ -63,22 +60,6 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made = Whole(RECIPES[request.param], folder / "whole")
     ended(made.start("whole"))
     return made
-
-
-def history(out: Path) -> list[dict[str, str]]:
-    """The rows of history.csv, without what the clock says."""
-    with (out / "history.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        del row["seconds"], row["waited_share"]
-    return rows
-
-
-def weights(out: Path, name: str = "weights.keras") -> list[Any]:
-    """The weights that a folder ended in."""
-    import keras
-
-    return [np.asarray(one) for one in keras.models.load_model(out / name).get_weights()]
 
 
 def ended(child: subprocess.Popen[str]) -> str:

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import pytest
 
-import codabench_rehearsal.recipes.layers
+import codabench_rehearsal.recipes.own_layer
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.recipes import models
-from codabench_rehearsal.recipes.layers import OverlayMask
+from codabench_rehearsal.recipes.own_layer import OverlayMask
 from codabench_rehearsal.sandbox.ingest import Request, Session
 from corruptions import corrupt
 from submission.archive import Archive
@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-FILE = Path(str(codabench_rehearsal.recipes.layers.__file__))
+FILE = Path(str(codabench_rehearsal.recipes.own_layer.__file__))
 
 
 def masked(images: Any, **options: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from codabench_rehearsal.recipes import operations
+from codabench_rehearsal.recipes import augment
 from codabench_rehearsal.recipes.augment import augmented
 
 Images = NDArray[np.uint8]
@@ -22,7 +22,7 @@ def test_cut_mix_counts_pixels() -> None:
     """Targets would tell of an area that lies outside the image, as KerasCV's do."""
     levels = np.arange(60)
     targets = np.eye(60, dtype=np.float32)
-    images, mixed = operations.cut_mix(flat(levels), targets, np.random.default_rng(0))
+    images, mixed = augment.cut_mix(flat(levels), targets, np.random.default_rng(0))
     shares = (images[..., 0, None] == levels).mean(axis=(1, 2))
     np.testing.assert_allclose(mixed, shares, atol=1e-6)
     assert (images == images[..., :1]).all()
@@ -34,14 +34,14 @@ def test_cut_mix_pastes_what_stood_there() -> None:
     rows = np.arange(40)[:, None, None, None]
     gradient = np.tile(np.arange(32, dtype=np.uint8)[None, :, None, None], (40, 1, 32, 3))
     images = (gradient + 32 * (rows % 4)).astype(np.uint8)
-    mixed, _ = operations.cut_mix(images, np.eye(40, dtype=np.float32), np.random.default_rng(0))
+    mixed, _ = augment.cut_mix(images, np.eye(40, dtype=np.float32), np.random.default_rng(0))
     assert (mixed % 32 == gradient).all()
 
 
 def test_mix_up_blends_by_its_targets() -> None:
     """Targets would tell of another share than the one that is to be seen."""
     levels = np.arange(0, 240, 4)
-    images, mixed = operations.mix_up(
+    images, mixed = augment.mix_up(
         flat(levels), np.eye(60, dtype=np.float32), np.random.default_rng(0)
     )
     assert np.abs(images - (mixed @ levels)[:, None, None, None]).max() <= 0.51
@@ -52,20 +52,9 @@ def test_mix_ups_shares_are_kerascvs() -> None:
     """Nearly all images would be evenly mixed, where the team's were nearly all their own."""
     count = 1500
     images = np.zeros((count, 1, 1, 3), np.uint8)
-    _, mixed = operations.mix_up(images, np.eye(count, dtype=np.float32), np.random.default_rng(1))
+    _, mixed = augment.mix_up(images, np.eye(count, dtype=np.float32), np.random.default_rng(1))
     own = mixed.diagonal()
     assert stats.kstest(own[own < 1], stats.beta(0.2, 0.2).cdf).pvalue > 0.01
-
-
-def test_one_or_the_other() -> None:
-    """The third copy would be all CutMix or all MixUp."""
-    images, targets = operations.cut_mix_or_mix_up(
-        flat(np.arange(200)), np.eye(200, dtype=np.float32), np.random.default_rng(0)
-    )
-    blended = (images == images[:, :1, :1]).all(axis=(1, 2, 3))
-    assert 60 < blended.sum() < 140
-    whole = images[~blended].mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(whole, (targets @ np.arange(200))[~blended], atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_restored_schedule_goes_on_the_same(
 ) -> None:
     """Else a resumed training has another learning rate or ends at another epoch."""
     one = told(phase, before)
-    other = Schedule.restored(phase, 4, json.loads(json.dumps(one.state())))
+    other = Schedule(phase, 4, **json.loads(json.dumps(one.state())))
     for accuracy in after:
         assert one == other
         assert [one.rate(step) for step in range(4)] == [other.rate(step) for step in range(4)]

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,14 +56,12 @@ class Drawn:
 @pytest.mark.parametrize("name", system_names())
 def test_every_recipe_can_be_searched(name: str) -> None:
     """Else --search fails for a recipe, or changes what it does not name."""
-    from codabench_rehearsal.recipes.search import knobs, with_values
+    from codabench_rehearsal.recipes.search import tuned
 
     system = load_system(name)
-    space = knobs(system)
     drawn = Drawn()
-    values = {knob.name: knob.draw(drawn) for knob in space}
-    assert len(drawn.ranges) == len(space) >= len(system.phases)
-    found = with_values(system, space, values)
+    found = tuned(system, drawn)
+    assert len(drawn.ranges) >= len(system.phases)
     rates = [phase.learning_rate for phase in found.phases]
     assert rates == pytest.approx([phase.learning_rate / 5 for phase in system.phases])
     for option, value in found.model_options.items():
@@ -76,12 +75,12 @@ def test_every_recipe_can_be_searched(name: str) -> None:
 
 def test_options_left_at_their_default_are_searched_too() -> None:
     """Else only recipes that repeat a default could have it searched."""
-    from codabench_rehearsal.recipes.search import knobs, with_values
+    from codabench_rehearsal.recipes.search import tuned
 
-    space = knobs(SYSTEM)
-    assert [knob.name for knob in space] == ["train: learning rate", "dense", "dropout"]
-    found = with_values(SYSTEM, space, {"train: learning rate": 0.1, "dense": 8, "dropout": 0.2})
-    assert found.model_options == {**SYSTEM.model_options, "dense": 8, "dropout": 0.2}
+    drawn = Drawn()
+    found = tuned(SYSTEM, drawn)
+    assert list(drawn.ranges) == ["train: learning rate", "dense", "dropout"]
+    assert found.model_options == {**SYSTEM.model_options, "dense": 8, "dropout": 0.0}
 
 
 def test_a_trial_is_brief() -> None:
@@ -136,6 +135,19 @@ def test_the_best_trial_is_what_is_trained(tmp_path: Path) -> None:
     assert found.phases[0].learning_rate == pytest.approx(rate, rel=1e-5)
     assert found.model_options["dense"] == int(best["dense"])
     assert not (tmp_path / "search" / "trial").exists()
+
+
+@needs_tuner
+def test_a_search_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the default seed gives other trials each time: to Keras Tuner 0 is no seed."""
+    from codabench_rehearsal.recipes import search as module
+
+    done = SimpleNamespace(validation_accuracy=0.5)
+    monkeypatch.setattr(module, "train", lambda *_, **__: done)
+    for name in ("one", "two"):
+        searched(tmp_path / name, trials=3)
+    one, two = ((tmp_path / name / "search.csv").read_text() for name in ("one", "two"))
+    assert one == two
 
 
 @needs_tuner

@@ -56,7 +56,7 @@ def test_every_recipe_names_what_exists(system: System) -> None:
     for member in [changed(system, change) for change in system.members] or [system]:
         options = functions("models.py")[member.model]
         if "head" in member.model_options:
-            options |= functions("heads.py")[member.model_options["head"]]
+            options |= functions("models.py")[member.model_options["head"]]
         assert set(member.model_options) <= options
         assert member.backbone is None or member.backbone in BACKBONES
     chains = (*system.copies, *system.benchmark, system.balance)

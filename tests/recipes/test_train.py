@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
-from codabench_rehearsal.recipes.progress import Progress
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System, load_system
+from codabench_rehearsal.recipes.training_progress import TrainingProgress
 from submission.training_folder import read_training_folder
 
 pytestmark = [
@@ -48,7 +48,7 @@ class Heard:
     """A training, with all that it told and said; `stop` is asked after each progress."""
 
     out: Path
-    told: list[Progress] = field(default_factory=list)
+    told: list[TrainingProgress] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     stop: Any = None
 
@@ -66,7 +66,7 @@ class Heard:
             say=self.said.append,
         )
 
-    def tell(self, now: Progress) -> None:
+    def tell(self, now: TrainingProgress) -> None:
         """Note it, and stop the training if it is time."""
         self.told.append(now)
         if self.stop is not None and self.stop(now):
@@ -197,6 +197,8 @@ def test_resumed_is_as_if_never_cut_off(tmp_path: Path, whole: Heard, where: str
     assert [line for line in resumed.said if line.startswith("Going on after epoch")]
     assert history(heard.out) == history(whole.out)
     assert same_weights(heard.out, whole.out)
+    if where == "in the second fold":
+        assert not any("fold 1 of" in one.phase for one in resumed.told), "that one was done"
     lefts = [one.seconds_left for one in resumed.told]
     assert not lefts or lefts[-1] == 0
 

@@ -16,7 +16,7 @@ pytestmark = [
 
 def test_votes_are_counted_as_the_zip_counts_them() -> None:
     """Else the accuracy that is shown is of another vote than the one that is uploaded."""
-    from codabench_rehearsal.recipes.learning import together
+    from codabench_rehearsal.recipes.train import together
 
     page = importlib.import_module("submission.template.model")  # ships, so it has no types
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codabench_rehearsal.recipes.operations import Warp, flipped, warped
+from codabench_rehearsal.recipes.augment import Warp, flipped
 
 Images = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ def test_warps_go_as_far_as_they_say(
 ) -> None:
     """Cells would leave the picture, or a range would mean something else than its name."""
     images = disc()
-    light = warped(images, warp, np.random.default_rng(0))[..., 0] / 255.0
+    light = warp(images, np.random.default_rng(0))[..., 0] / 255.0
     size = light.sum(axis=(1, 2)) / (images[0, ..., 0] / 255.0).sum()
     centre = np.tensordot(light.sum(axis=1), np.arange(96), 1) / light.sum(axis=(1, 2)) - 47.5
     assert area[0] - 0.03 <= size.min() <= area[0] + 0.1
@@ -47,7 +47,7 @@ def test_a_scale_keeps_the_form_and_a_stretch_does_not() -> None:
     """Round cells would become oval where only their size should change."""
     forms = []
     for warp in (Warp(scale=(0.75, 1.33)), Warp(stretch=(0.75, 1.33))):
-        lit = warped(disc(), warp, np.random.default_rng(0))[..., 0] > 127
+        lit = warp(disc(), np.random.default_rng(0))[..., 0] > 127
         forms.append(lit.any(axis=1).sum(axis=1) / lit.any(axis=2).sum(axis=1))
     assert np.abs(forms[0] - 1).max() < 0.1
     assert forms[1].min() < 0.7
@@ -58,7 +58,7 @@ def test_shears_slant() -> None:
     """A2 would not hold what its name says."""
     image = np.zeros((1, 96, 96, 3), np.uint8)
     image[:, :, 46:50] = 255
-    slanted = warped(np.repeat(image, 50, axis=0), Warp(shear=0.2), np.random.default_rng(0))
+    slanted = Warp(shear=0.2)(np.repeat(image, 50, axis=0), np.random.default_rng(0))
     columns = slanted[..., 0].argmax(axis=2)
     slope = (columns[:, 80] - columns[:, 16]) / 64
     assert 0.15 < np.abs(slope).max() <= 0.25
@@ -68,7 +68,8 @@ def test_shears_slant() -> None:
 def test_what_comes_in_is_reflected() -> None:
     """Black corners would tell the network that an image was turned."""
     grey = np.full((40, 96, 96, 3), 130, np.uint8)
-    assert (warped(grey, Warp(180, 0.3, 0.3, (0.5, 2)), np.random.default_rng(0)) == 130).all()
+    warp = Warp(180, 0.3, 0.3, (0.5, 2))
+    assert (warp(grey, np.random.default_rng(0)) == 130).all()
 
 
 def test_flips_give_the_four_mirror_images() -> None:

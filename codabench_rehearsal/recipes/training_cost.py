@@ -1,7 +1,7 @@
-"""What training a system takes, before it is begun: counted from its layers, or timed on this machine.
+"""What training a system takes, before it is begun: counted from its layers, or timed here.
 
-Counting needs no weights: the largest network here would fill gigabytes and take minutes to draw. What
-is counted are multiply-adds of convolutions and dense layers, which make nearly all of the work.
+Counted are multiply-adds of convolutions and dense layers, which make nearly all of the work. That
+needs no weights: the largest network here would fill gigabytes and take minutes to draw.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import keras
 import numpy as np
 
-from codabench_rehearsal.recipes.backbones import backbone, freeze
-from codabench_rehearsal.recipes.fitting import loss
-from codabench_rehearsal.recipes.models import network, without_weights
-from codabench_rehearsal.recipes.system import Phase, System, changed
+from codabench_rehearsal.recipes.backbones import backbone
+from codabench_rehearsal.recipes.learning import compiled, freeze
+from codabench_rehearsal.recipes.models import Shape, network
+from codabench_rehearsal.recipes.system import Phase, System
 
 _STEPS = 3  # after the first, which compiles
 _OPERATIONS = 2  # a multiplication and an addition
-Shape = tuple[int, int, int]
 Begins = Callable[[str], None]  # hears what is done next
 
 
 @dataclass(frozen=True)
-class Layer:
+class CountedLayer:
     """A layer as built.
 
     output: `(h, w, channels)` or `(channels,)`, of one image. parameters: its weights' values.
@@ -44,15 +45,15 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a phase computes.
+class TrainingStep:
+    """What a step of a phase computes.
 
     learning: parameters that learn in it. forward, backward: multiply-adds an image. trained,
     checked: how often an image of the file is trained on, and only answered, at most: no phase
     ends early, and no class is filled up.
     """
 
-    phase: str
+    phase: Phase
     learning: int
     forward: int
     backward: int
@@ -66,14 +67,19 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Cost:
+class TrainingCost:
     """A network of a system, and what its training computes. count: so many equal members train."""
 
     system: System
     shape: Shape
-    layers: tuple[Layer, ...]
-    steps: tuple[Step, ...]
+    layers: tuple[CountedLayer, ...]
+    steps: tuple[TrainingStep, ...]
     count: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.system.backbone or self.system.model
 
     @property
     def parameters(self) -> int:
@@ -86,24 +92,20 @@ class Cost:
         return self.count * sum(step.macs for step in self.steps)
 
 
-def counted(system: System, shape: Shape, classes: int) -> list[Cost]:
+def counted_costs(system: System, shape: Shape, classes: int) -> list[TrainingCost]:
     """What each different network of the system takes; built without weights.
 
     shape: of an image as it comes; a system's `side` replaces its height and width.
     """
-    members = Counter[int]()
-    different: list[System] = []
-    for member in (changed(system, change) for change in system.members or ({},)):
-        if member not in different:
-            different.append(member)
-        members[different.index(member)] += 1
-    return [_cost(one, shape, classes, members[place]) for place, one in enumerate(different)]
+    members = system.networks
+    different = [one for place, one in enumerate(members) if one not in members[:place]]
+    return [_cost(one, shape, classes, members.count(one)) for one in different]
 
 
-def layers(model: Any) -> tuple[Layer, ...]:
+def counted_layers(model: Any) -> tuple[CountedLayer, ...]:
     """The model's layers in its order; it may have weights or none."""
     return tuple(
-        Layer(
+        CountedLayer(
             layer.name,
             type(layer).__name__,
             tuple(keras.tree.flatten(layer.output)[0].shape[1:]),
@@ -123,53 +125,56 @@ def macs(model: Any) -> tuple[int, int]:
     forward = backward = 0
     below: dict[int, bool] = {}  # of each tensor: whether something that learns made it
     for one in model.operations:
-        given = any(below.get(id(tensor), False) for tensor in _tensors(one, "input"))
+        given = any(below.get(id(tensor), False) for tensor in keras.tree.flatten(one.input))
         learns = any(weight.trainable for weight in getattr(one, "trainable_weights", ()))
         here = _macs(one)
         forward += here
         backward += here * (given + learns)
-        below.update((id(tensor), given or learns) for tensor in _tensors(one, "output"))
+        made = given or learns
+        below.update((id(tensor), made) for tensor in keras.tree.flatten(one.output))
     return forward, backward
 
 
-def lines(costs: Sequence[Cost], images: int) -> Iterator[str]:
+def lines(costs: Sequence[TrainingCost], images: int) -> Iterator[str]:
     """What was counted, in sentences. images: in the file to train on."""
     for cost in costs:
-        named = f"{_name(cost.system)} at {cost.shape[0]}x{cost.shape[1]}"
+        height, width, _ = cost.shape
         several = f" each of {cost.count} networks" if cost.count > 1 else ""
-        yield f"{named}: {cost.parameters:,} parameters{several}"
-        yield f"  {len(cost.layers)} layers: {_kinds(cost.layers)}"
+        yield f"{cost.name} at {height}x{width}: {cost.parameters:,} parameters{several}"
+        kinds = Counter(layer.kind for layer in cost.layers).most_common()
+        named = ", ".join(f"{count} {kind}" for kind, count in kinds)
+        yield f"  {len(cost.layers)} layers: {named}"
         for step in cost.steps:
             yield (
-                f"  {step.phase}: {step.learning:,} parameters learn; {_short(step.forward)} multiply-adds "
-                f"an image forward, {_short(step.backward)} backward"
+                f"  {step.phase.name}: {step.learning:,} parameters learn; {_short(step.forward)} "
+                f"multiply-adds an image forward, {_short(step.backward)} backward"
             )
         trained = sum(step.trained for step in cost.steps) * images
         filled = ", more where small classes are filled up" if cost.system.balance else ""
         yield f"  trained on {trained:,.0f} images at most, over all epochs{filled}"
     total = sum(cost.macs for cost in costs) * images
     yield (
-        f"at most {_short(_OPERATIONS * total)} floating-point operations with {images:,} images: two a "
-        "multiply-add of convolutions and dense layers, backward too; no other layer, no augmentation"
+        f"at most {_short(_OPERATIONS * total)} floating-point operations with {images:,} images: "
+        "two a multiply-add of convolutions and dense layers, backward too; no other layer, no "
+        "augmentation"
     )
 
 
-def table(cost: Cost) -> Iterator[str]:
+def layer_table(cost: TrainingCost) -> Iterator[str]:
     """A line a layer: its name, kind, output, parameters and multiply-adds."""
     rows = [("layer", "kind", "output", "parameters", "multiply-adds")]
     for one in cost.layers:
         output = "x".join(map(str, one.output))
         rows.append((one.name, one.kind, output, f"{one.parameters:,}", f"{one.macs:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    form = "{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}"
     for row in rows:
-        cells = [
-            word.ljust(width) if place < 3 else word.rjust(width)
-            for place, (word, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+        yield form.format(*chain.from_iterable(zip(row, widths, strict=True))).rstrip()
 
 
-def timed(costs: Sequence[Cost], classes: int, images: int, begins: Begins) -> Iterator[str]:
+def timed(
+    costs: Sequence[TrainingCost], classes: int, images: int, begins: Begins
+) -> Iterator[str]:
     """Train a few steps of each network, with weights, and say how long all would take here.
 
     Timed is the phase in which most is computed; the others are reckoned by their operations.
@@ -177,30 +182,41 @@ def timed(costs: Sequence[Cost], classes: int, images: int, begins: Begins) -> I
     total = 0.0
     for cost in costs:
         step = max(cost.steps, key=lambda one: one.forward + one.backward)
-        each = _seconds_an_image(cost, step, classes, begins)
+        each = _seconds_an_image(cost, step.phase, classes, begins)
         pace = (step.forward + step.backward) / each
         total += cost.macs * images / pace
         yield (
-            f"{_name(cost.system)}: {1000 * each:.2f} ms an image in {step.phase}, in batches of "
+            f"{cost.name}: {1000 * each:.2f} ms an image in {step.phase.name}, in batches of "
             f"{cost.system.batch}: {_short(_OPERATIONS * pace)} floating-point operations a second"
         )
     yield (
-        f"at most {_said(total)} on this machine ({keras.backend.backend()}, {os.cpu_count()} CPUs), "
-        "reckoned by operations from the steps timed, without augmentation"
+        f"at most {_said(total)} on this machine ({keras.backend.backend()}, {os.cpu_count()} "
+        "CPUs), reckoned by operations from the steps timed, without augmentation"
     )
 
 
-def _cost(system: System, shape: Shape, classes: int, count: int) -> Cost:
+def _cost(system: System, shape: Shape, classes: int, count: int) -> TrainingCost:
     height, width, channels = shape
     shape = (system.side or height, system.side or width, channels)
-    model = without_weights(system, shape, classes)
-    pretrained = _pretrained(system)
+    model = _without_weights(system, shape, classes)
     steps = []
     for phase in system.phases:
-        freeze(model, system.backbone, phase.trainable, pretrained=pretrained)
+        freeze(model, system.backbone, phase.trainable, pretrained=_pretrained(system))
         learning = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-        steps.append(Step(phase.name, learning, *macs(model), *_passes(system, phase)))
-    return Cost(system, shape, layers(model), tuple(steps), count)
+        steps.append(TrainingStep(phase, learning, *macs(model), *_passes(system, phase)))
+    return TrainingCost(system, shape, counted_layers(model), tuple(steps), count)
+
+
+def _without_weights(system: System, shape: Shape, classes: int) -> Any:
+    """The network with every shape and no values: nothing is drawn, allocated or computed."""
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return network(system, shape, classes)
+
+    # Keras remembers weights without values for each thread, and the next one would draw them all.
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(build).result()
 
 
 def _pretrained(system: System) -> bool:
@@ -224,40 +240,23 @@ def _macs(operation: Any) -> int:
     return sum(sizes) * math.prod(operation.output.shape[1:-1]) if sizes else 0
 
 
-def _tensors(operation: Any, side: str) -> list[Any]:
-    found: list[Any] = keras.tree.flatten(getattr(operation, side))
-    return found
-
-
-def _seconds_an_image(cost: Cost, step: Step, classes: int, begins: Begins) -> float:
+def _seconds_an_image(cost: TrainingCost, phase: Phase, classes: int, begins: Begins) -> float:
     """Seconds of a step of the phase, by the fastest of a few, for each of its images."""
-    name, system = _name(cost.system), cost.system
-    begins(f"{name}: drawing {cost.parameters:,} weights")
+    system = cost.system
+    begins(f"{cost.name}: drawing {cost.parameters:,} weights")
     model = network(system, cost.shape, classes)
-    phase = next(one for one in system.phases if one.name == step.phase)
-    freeze(model, system.backbone, phase.trainable, pretrained=_pretrained(system))
-    model.compile(optimizer=phase.optimizer, loss=loss(system))
+    compiled(model, system, phase, pretrained=_pretrained(system))
     images = np.zeros((system.batch, *cost.shape), np.uint8)
     targets = np.eye(classes, dtype=np.float32)[np.zeros(system.batch, int)]
-    begins(f"{name}: compiling")
+    begins(f"{cost.name}: compiling")
     model.train_on_batch(images, targets)
     seconds = []
     for number in range(_STEPS):
-        begins(f"{name}: step {number + 1} of {_STEPS}")
+        begins(f"{cost.name}: step {number + 1} of {_STEPS}")
         began = time.monotonic()
         model.train_on_batch(images, targets)
         seconds.append(time.monotonic() - began)
     return min(seconds) / system.batch
-
-
-def _name(system: System) -> str:
-    return system.backbone or system.model
-
-
-def _kinds(found: Sequence[Layer]) -> str:
-    """How many layers of each kind, the most first."""
-    counts = Counter(layer.kind for layer in found)
-    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
 
 
 def _short(number: float) -> str:

@@ -1,1 +1,0 @@
-"""One file a system; each holds one value, `SYSTEM`."""
