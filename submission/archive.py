@@ -14,9 +14,8 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.errors import FULL, NoRoomError, SubmissionError, no_room
 from codabench_rehearsal.console.reading import require_file
-from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
 from submission.zipping import opened
 
 CHUNK = 1 << 20

@@ -17,7 +17,7 @@ from codabench_rehearsal.console.arguments import (
     seed,
     size,
 )
-from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
+from codabench_rehearsal.console.guard import DATA, JSON, ZIP, add_force
 from codabench_rehearsal.rehearsal.check import known_to_us
 from submission.checks.subject import all_checks
 from submission.findings import known_codes, run_codes
@@ -58,7 +58,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--strict", action="store_true", help="warnings count as errors")
     group.add_argument(
-        "--json", type=Writes(JSON), metavar="FILE",
+        "--json", type=JSON, metavar="FILE",
         help="write what was found as JSON (- for standard output)",
     )  # fmt: skip
     add_force(group)

@@ -11,12 +11,7 @@ from codabench_rehearsal.recipes.system import RecipeError, System, chosen, load
 
 def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
     """A parser whose examples keep their lines."""
-    return Parser(
-        prog=name,
-        description=what,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    return Parser(name, what, examples)
 
 
 def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:

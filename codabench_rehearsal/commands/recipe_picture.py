@@ -9,7 +9,7 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.recipe_parsers import new_parser
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
 from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Kind, Writes, add_force
+from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from submission.training_folder import read_training_folder
 
@@ -18,7 +18,7 @@ examples:
   train-recipe picture runs/gods --data training_set.npz --out where.png
   train-recipe picture runs/gods --data training_set.npz --corrupt an2dl-2024 --images 12
 """
-_PICTURE = Kind("a picture", (".png",), only=True)
+_PICTURE = Writes("a picture", (".png",), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "val, else test")
     made.add_argument(
-        "--out", type=Writes(_PICTURE), metavar="FILE.png", default="picture.png",
+        "--out", type=_PICTURE, metavar="FILE.png", default="picture.png",
         help="default picture.png",
     )  # fmt: skip
     made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")

@@ -21,7 +21,7 @@ from codabench_rehearsal.console.arguments import (
 )
 from codabench_rehearsal.console.command import Exit, console, print_lines
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
+from codabench_rehearsal.console.guard import BACKBONE, DATA, Writes
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import quoted
 from codabench_rehearsal.recipes.loading import PROMISE, loading_keras, working
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from codabench_rehearsal.recipes.progress import Progress, Tell
     from codabench_rehearsal.recipes.train import Trained, TrainingRun
 
-FOLDER = Kind(
+FOLDER = Writes(
     "a training folder",
     makes_folder=True,
     folder=(
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_part(made, "train")
     made.add_argument(
-        "--out", type=Writes(FOLDER), metavar="DIR", help="the training folder to write"
+        "--out", type=FOLDER, metavar="DIR", help="the training folder to write"
     )
     made.add_argument(
         "--weights", type=BACKBONE, metavar="imagenet|none|FILE",

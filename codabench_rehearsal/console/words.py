@@ -159,12 +159,12 @@ def parse_bytes(text: str) -> int:
 
 
 def human_bytes(count: float) -> str:
-    """A size for people, in decimal units: 1.2 MB."""
-    for unit in ("bytes", "kB", "MB"):
+    """A size for people, in decimal units: 812 bytes, 65.5 kB, 3.2 MB, 1.25 GB."""
+    for unit, decimals in (("bytes", 0), ("kB", 1), ("MB", 1), ("GB", 2)):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+            return f"{count:.{decimals}f} {unit}"
         count /= 1000
-    return f"{count:.2f} GB"
+    return f"{count:.2f} TB"
 
 
 def _cut(text: str, longest: int) -> str:

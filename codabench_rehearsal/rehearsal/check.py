@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.challenge.profile import Challenge
-from codabench_rehearsal.console.patience import said_when_slow
+from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from submission.archive import Archive
 from submission.checks.subject import all_checks, examine

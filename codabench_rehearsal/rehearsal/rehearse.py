@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.patience import said_when_slow
 from codabench_rehearsal.images import DataError, Dataset, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.rehearsal.cost import Bounds

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.console.room import FULL, no_room
+from codabench_rehearsal.console.errors import FULL, no_room
 from codabench_rehearsal.console.temporary import BUILDING, CACHE_VARIABLE, TemporaryFolder
 from codabench_rehearsal.sandbox.environments import Environment
 from codabench_rehearsal.sandbox.installers import (
