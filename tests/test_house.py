@@ -29,8 +29,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     COMMANDS: {*BELOW_EVALUATOR, "evaluator", RECIPES},
 }
 ROOMS = (OWN, "corruptions", "evaluator", "submission")
-# The door that notebooks use: loaded by the first name that needs it.
-ALSO = {"submission/__init__.py": {REHEARSAL}}
+# The doors that notebooks use: loaded by the first name that needs it.
+ALSO = {
+    **{f"{room}/__init__.py": {OWN} for room in ("corruptions", "evaluator", "submission")},
+    f"{OWN}/__init__.py": {*BELOW_EVALUATOR, "evaluator", COMMANDS},
+}
 KERAS_ALLOWED = (
     *("codabench_rehearsal/recipes/", "submission/template/", "corruptions/pipeline.py"),
     "evaluator/callback.py",  # in a training script, which has it loaded
