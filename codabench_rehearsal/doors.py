@@ -1,8 +1,8 @@
 """The rooms' doors: names that are loaded when they are asked for, beside users' own folders.
 
-Three rooms have names that a project may have too: `corruptions`, `evaluator`, `submission`. A folder
-of the user's of that name stands beside ours: whichever is found first, the files of both are found.
-A file, such as `submission.py` in a notebook's folder, hides the room; it is told by its name.
+Three rooms have names that a project may have too: `corruptions`, `evaluator`, `submission`. A
+folder of the user's of that name stands beside ours: the files of both are found, whichever comes
+first. A file, such as `submission.py` in a notebook's folder, hides the room; it is told by name.
 """
 
 from __future__ import annotations

@@ -110,11 +110,13 @@ def test_submission_core_needs_the_standard_library_only() -> None:
             assert imported(ast.Module(list(top), [])) <= standard, name
 
 
-HEAVY = ("tensorflow", "keras", "numba", "cv2", "sklearn", "scipy")
+HEAVY = ("numpy", "tensorflow", "keras", "numba", "cv2", "sklearn", "scipy", "psutil")
 LIGHT_CALLS = [
     "from codabench_rehearsal.commands.make_submission import main; main(['--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['inspect', '--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['record', '--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['rank', '--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['list'])",
 ]

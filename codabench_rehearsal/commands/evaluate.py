@@ -33,7 +33,7 @@ examples:
   local-eval rank a.zip b.zip c.zip                which one to submit next
   local-eval compare a.zip b.zip                   better, worse, or not resolved
   local-eval ensemble *.zip                        the best vote of what is answered already
-  local-eval history                               predicted against actual; forget, import history.csv
+  local-eval history                               predicted against actual; forget, import FILE
   local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
   local-eval show --corrupt heavy --out sheet.png        see what a preset does
 
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     what = "expect no hidden score: ask only the preset's conditions"
     add("--no-estimate", action="store_true", help=what)
     add_phase(made)
-    what = "stop when finite local images make up less of the estimate's variance than this (default 0.1)"
+    what = "stop when finite local images make up less of the estimate's variance (default 0.1)"
     add("--tolerance", type=share, default=0.1, metavar="SHARE", help=what)
     add("--full", action="store_true", help="every image under every condition")
     what = "the 19 corruptions at all five severities too"

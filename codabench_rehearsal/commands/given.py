@@ -69,20 +69,16 @@ def require_weights(path: Path) -> None:
     require_file(path, SubmissionError, or_folder=True)
     name = quoted(path)
     if path.is_file() and _holds(path, "model.py"):
-        raise SubmissionError(
-            f"{path}: expected weights, received a submission's zip; to check it: make-submission "
-            f"--check-only {name}"
-        )
-    if path.suffix == ".py" and kind_of(path) == "Python file":
-        raise SubmissionError(
-            f"{path}: expected weights, received a Python file; your own model.py goes by --model: "
-            f"make-submission WEIGHTS --model {name}"
-        )
-    if path.suffix == ".npz" and kind_of(path) == "data set" and _has_labels(path):
-        raise SubmissionError(
-            f"{path}: expected weights, received a data set; give it beside them: make-submission "
-            f"WEIGHTS --data {name}"
-        )
+        kind, advice = "submission's zip", f"to check it: make-submission --check-only {name}"
+    elif path.suffix == ".py" and kind_of(path) == "Python file":
+        kind = "Python file"
+        advice = f"your own model.py goes by --model: make-submission WEIGHTS --model {name}"
+    elif path.suffix == ".npz" and kind_of(path) == "data set" and _has_labels(path):
+        kind = "data set"
+        advice = f"give it beside them: make-submission WEIGHTS --data {name}"
+    else:
+        return
+    raise SubmissionError(f"{path}: expected weights, received a {kind}; {advice}")
 
 
 def require_images(path: Path | str) -> None:

@@ -108,8 +108,8 @@ def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -
         yield from _few([f"  {shown(reason)}" for reason in done.refused])
     if done.by_name:
         yield (
-            "Known by name only, so that the estimate cannot use them: their zips are neither beside "
-            "the file nor in this folder, or one name stands for several scores."
+            "Known by name only, so that the estimate cannot use them: their zips are neither "
+            "beside the file nor in this folder, or one name stands for several scores."
         )
         yield from _few([f"  {shown(name)}" for name in done.by_name])
 

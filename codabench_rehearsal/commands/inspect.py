@@ -1,4 +1,4 @@
-"""`local-eval inspect`: what is wrong with a data file: its labels, duplicates, conflicts, outliers."""
+"""`local-eval inspect`: what is wrong with a data file: labels, duplicates, conflicts, outliers."""
 
 from __future__ import annotations
 

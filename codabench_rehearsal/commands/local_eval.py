@@ -1,4 +1,4 @@
-"""`local-eval`: run a submission as the platform would, on corrupted images; and what goes with it."""
+"""`local-eval`: run a zip as the platform would, on corrupted images; and what goes with it."""
 
 from __future__ import annotations
 

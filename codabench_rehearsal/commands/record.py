@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   local-eval record submission.zip --score 0.89
-  local-eval record submission.zip --score 0.8731 --phase final --date 2026-11-21 --hidden-images 2000
+  local-eval record submission.zip --score 0.8731 --phase final --date 2026-11-21
   local-eval record a1b2c3d4 --score 89%            by the start of its SHA-256, if the zip is gone
   local-eval record "our first try" --score 0.71 --name-only      the zip was never seen here
 
@@ -64,8 +64,8 @@ def record(
     """Keep what the leaderboard showed: `record("submission.zip", "0.8900")`.
 
     submission: the zip, or how the store knows it. score: best as text, for how far it was rounded
-    counts. phase, date, hidden_images, note: as of `local-eval record`. name_only: the zip was never
-    seen here. store: a file or folder, None for the project's. Raises `EvaluationError`.
+    counts. phase, date, hidden_images, note: as of `local-eval record`. name_only: the zip was
+    never seen here. store: a file or folder, None for the project's. Raises `EvaluationError`.
     """
     options = argparse.Namespace(
         submission=str(submission),
@@ -205,18 +205,18 @@ def _slips(
     if len(set(known)) > 1:
         words = ("--score", "FIGURE")
         forget = next_command("local-eval forget", [options.submission], options, *words)
-        yield (
-            f"it has {len(known)} scores in this phase: {', '.join(known)}. If one is a slip: {forget}"
-        )
+        scores = f"{len(known)} scores in this phase: {', '.join(known)}"
+        yield f"it has {scores}. If one is a slip: {forget}"
     if score.decimals < 2 and 0 < score.value < 1:
+        points = f"{50 / 10**score.decimals:.0f} points"
         yield (
-            f"{score} stands for anything within {50 / 10**score.decimals:.0f} points of it; if the "
-            "platform showed more decimals, forget this one and record them"
+            f"{score} stands for anything within {points} of it; if the platform showed more "
+            "decimals, forget this one and record them"
         )
 
 
 def _unknown(store: Store | None, word: str) -> EvaluationError:
     return EvaluationError(
-        f"{unknown(store, word)}. Give the zip that was uploaded, or, if it is lost, keep the score "
-        "under a name: local-eval record NAME --score FIGURE --name-only"
+        f"{unknown(store, word)}. Give the zip that was uploaded, or, if it is lost, keep the "
+        "score under a name: local-eval record NAME --score FIGURE --name-only"
     )

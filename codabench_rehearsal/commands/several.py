@@ -1,4 +1,4 @@
-"""What the commands that evaluate zips share: the inputs made of their options, and their output."""
+"""What the commands that evaluate zips share: inputs made of their options, and their output."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.commands.given import require_zip
 from codabench_rehearsal.commands.parsers import say
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.words import cleaned, shown
+from codabench_rehearsal.console.words import cleaned, few
 from evaluator.report.history import SHORT
 from submission.archive import sha256_of
 
@@ -33,7 +33,7 @@ def opened(place: Path) -> Iterator[Store]:
 
 
 def contents(word: str) -> str:
-    """The SHA-256 of a zip that is there, "" where there is no such file. Raises `EvaluationError`."""
+    """A zip's SHA-256, "" where there is no such file. Raises `EvaluationError`."""
     path = Path(word)
     if not path.exists():
         return ""
@@ -77,8 +77,7 @@ def unknown(store: Store | None, word: str) -> str:
 
 def _listed(found: Sequence[Submission]) -> str:
     """The newest ones, by what tells them apart."""
-    newest = ", ".join(f"{shown(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
-    return newest + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    return few([f"{one.name} ({_sign(one)})" for one in reversed(found)], _SHOWN)
 
 
 def _sign(one: Submission) -> str:

@@ -81,7 +81,7 @@ def progress(
 
 @contextmanager
 def said_when_slow(doing: str) -> Iterator[None]:
-    """Say what is being done on standard error, once, if it takes over two seconds at a terminal."""
+    """Say what is being done, once, if it takes over two seconds at a terminal."""
     if not sys.stderr.isatty():
         yield
         return
@@ -97,8 +97,8 @@ def said_when_slow(doing: str) -> Iterator[None]:
 class Waiting:
     """Says that a submission has not answered for long, and when it will be ended; in logs as well.
 
-    After 60, 120 and 300 seconds, then every 600, each of them once for a submission: one that takes
-    70 seconds for every block is told once, not a hundred times. say: takes a line.
+    After 60, 120 and 300 seconds, then every 600, each once for a submission: one that takes 70
+    seconds for every block is told once, not a hundred times. say: takes a line.
     """
 
     def __init__(self, say: Callable[[str], object]) -> None:
@@ -106,7 +106,7 @@ class Waiting:
         self._next = TOLD[0]
 
     def tell(self, waited: float, due: float | None) -> None:
-        """waited: seconds since the last answer. due: after how many it is ended, None for never."""
+        """waited: seconds since the last answer. due: after how many it is ended, or None."""
         if waited < self._next:
             return
         ended = "" if due is None else f"; ended at {due:.0f} s"

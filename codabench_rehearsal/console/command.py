@@ -95,7 +95,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and what is wrong, on one line whatever was typed, and end with code 2."""
+        """Print the usage and what is wrong, in one line whatever was typed; end with code 2."""
         self.print_usage(sys.stderr)
         self.exit(Exit.USAGE, f"{self.prog}: error: {one_line(message)}\n")
 
@@ -133,7 +133,7 @@ def tell(name: str, line: str) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of ours on standard output: a newline in a foreign name begins none of its own."""
+    """Print lines of ours: a newline in a foreign name begins none of its own."""
     print("\n".join(map(cleaned, lines)), flush=True)
 
 
@@ -143,7 +143,7 @@ def is_closed(stream: IO[str]) -> bool:
 
 
 def steady_streams() -> None:
-    """Open streams that the caller closed, onto nothing; show signs that an encoding lacks otherwise.
+    """Open streams that the caller closed, onto nothing; show signs that an encoding lacks.
 
     Without it, the next file opened would be the standard output of every child.
     """
@@ -153,8 +153,8 @@ def steady_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number, so this one
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  open to the end
+        if getattr(sys, name) is None:  # open to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     codecs.register_error(_ERRORS, _plain_signs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -173,10 +173,10 @@ class EndedBySignal(KeyboardInterrupt):
 class Signals:
     """While it is entered, three signals raise `EndedBySignal` in the main thread.
 
-    Only what nobody has changed is changed: a SIGHUP that nohup ignores stays ignored, and a script's
-    own handlers stay its own. A second signal within `PATIENCE_SECONDS` is passed over, as the first
-    is at work. last: the process ends after this, so that a late Ctrl-C may end it at once and in
-    silence; otherwise all is as it was before.
+    Only what nobody has changed is changed: a SIGHUP that nohup ignores stays ignored, and a
+    script's own handlers stay its own. A second signal within `PATIENCE_SECONDS` is passed over,
+    as the first is at work. last: the process ends after this, so that a late Ctrl-C may end it at
+    once and in silence; otherwise all is as it was before.
     """
 
     def __init__(self, *, last: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the user can mend: mistakes of theirs, and what the machine refuses, each said in one line."""
+"""What the user can mend: mistakes of theirs, and what the machine refuses, said in one line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ _ADVICE: Mapping[int, str] = MappingProxyType(
         errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
         errno.ENFILE: "too many files are open on this machine: end some programs",
         errno.ENOMEM: "the memory is full: end some programs",
-        errno.EAGAIN: "no process can be started: end some programs, or raise the limit (ulimit -u)",
+        errno.EAGAIN: (
+            "no process can be started: end some programs, or raise the limit (ulimit -u)"
+        ),
     }
 )
 
@@ -65,7 +67,7 @@ class SubmissionError(UserError):
 
 
 class EvaluationError(UserError):
-    """An option or a combination of inputs that cannot be evaluated; the message says what to do."""
+    """An option or combination of inputs that cannot be evaluated; the message says what to do."""
 
 
 class NoRoomError(UserError):
@@ -74,7 +76,7 @@ class NoRoomError(UserError):
 
 @contextmanager
 def room_for(place: Path, size: int | None = None, way_out: str = "") -> Iterator[None]:
-    """Say a full disk inside as `NoRoomError`. place: where is written. size: bytes that are needed."""
+    """Say a full disk inside as `NoRoomError`. place: where is written. size: bytes needed."""
     try:
         yield
     except OSError as error:
@@ -102,8 +104,8 @@ def no_room(place: Path, size: int | None = None, way_out: str = "") -> str:
 def full_temporary(place: str, below: int = 0) -> Path | None:
     """The temporary folder, where a write that failed at `place` was ours in it, else None.
 
-    place: "" where nobody knows it. below: a folder with more free bytes is not to blame (0: any room,
-    as the write failed; but hardly any where it may have been somewhere else).
+    place: "" where nobody knows it. below: a folder with more free bytes is not to blame (0: any
+    room, as the write failed; but hardly any where it may have been somewhere else).
     """
     folder = _temporary(Path(place)) if place else Path(tempfile.gettempdir())
     below = below or (sys.maxsize if place else HARDLY_ANY)

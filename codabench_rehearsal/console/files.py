@@ -1,8 +1,8 @@
 """Writing what a user named: whole or not at all, and never in the place of what is no plain file.
 
 A file is written as a draft, in a new folder beside its place that nobody else knows, and takes its
-place in one step. Links are followed: the file that they lead to is written, the link stays. Pipes and
-character devices (`/dev/stdout`, `>(jq .)`) are written into, once the content is whole.
+place in one step. Links are followed: the file that they lead to is written, the link stays. Pipes
+and character devices (`/dev/stdout`, `>(jq .)`) are written into, once the content is whole.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def check_place(target: Target, *, streams: bool = True, makes_folder: bool = Fa
 
 
 def is_stream(target: Target) -> bool:
-    """Whether this is a pipe, a character device or an open descriptor: written into, never replaced."""
+    """Whether this is a pipe, a device or an open descriptor: written into, never replaced."""
     if _descriptor(target) is not None:
         return True
     try:
@@ -168,10 +168,10 @@ def alone_in(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
 
 def allocate(number: int, size: int) -> None:
-    """Take the room of an open file's first `size` bytes, so that writing through a map cannot fail.
+    """Take the room of a file's first `size` bytes, so that writing through a map cannot fail.
 
-    number: a file descriptor, of a file that is empty or shorter. Raises `OSError`. A file that is only
-    made longer has holes: where the disk is full, the kernel ends whoever writes into one by a signal.
+    number: a file descriptor, of a file that is empty or shorter. Raises `OSError`. A file that is
+    only made longer has holes: on a full disk the kernel ends whoever writes into one by a signal.
     """
     if hasattr(os, "posix_fallocate"):
         try:

@@ -1,7 +1,7 @@
 """Nothing that a command reads is overwritten by what it writes.
 
-Each option says in its parser what it is: `type=DATA` is read, `type=PAGE` is written. After parsing,
-`guard` holds all of them against each other, before anything runs.
+Each option says in its parser what it is: `type=DATA` is read, `type=PAGE` is written. After
+parsing, `guard` holds all of them against each other, before anything runs.
 """
 
 from __future__ import annotations
@@ -95,6 +95,11 @@ class Input(str):
         made = super().__new__(cls, text)
         made.role = role
         return made
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(os.path.expanduser(self))  # noqa: PTH111 - nobody's home is no error to it
 
 
 class Output(str):
@@ -190,7 +195,7 @@ def guard(
 
 
 def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
-    """Raise `FileError` for an output that is an input's file, through whatever links, or another's."""
+    """Raise `FileError` for an output that is an input's file, by whatever links, or another's."""
     taken: dict[Hashable, tuple[str, Path]] = {}
     for option, out in outputs.items():
         for path in _files_of(out):
@@ -207,8 +212,8 @@ def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
             if key is not None and key in taken:
                 option, place = taken[key]
                 raise FileError(
-                    f"{option} {place} would overwrite {given.role.what} ({path}), which this command "
-                    "reads: name another file."
+                    f"{option} {place} would overwrite {given.role.what} ({path}), which this "
+                    "command reads: name another file."
                 )
 
 
@@ -232,7 +237,7 @@ def _files_of(out: Output) -> Iterator[Path]:
 
 def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
     """The files that are read for an input. walk: those of a folder of images too."""
-    path = _path(given)
+    path = given.path
     yield path
     yield from given.role.beside(path)
     if walk and given.role.images and path.is_dir():
@@ -240,7 +245,7 @@ def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
 
 
 def _images(folder: Path, depth: int = 2) -> Iterator[Path]:
-    """The pictures in class folders, which hold no further ones; those of a train, val or test are inside."""
+    """The pictures in class folders, which hold no further ones; parts hold class folders."""
     inside = _folders(folder)
     if not inside:
         yield from (path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
@@ -253,20 +258,16 @@ def _folders(folder: Path) -> list[Path]:
     return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
 
 
-def _path(given: Input) -> Path:
-    return Path(os.path.expanduser(given))  # noqa: PTH111 - nobody's home is no error to it
-
-
 def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
     """Raise for a picture, or a folder, that would be read as an image or a class of the data."""
-    path = _path(given)
+    path = given.path
     if not given.role.images or not path.is_dir():
         return
     for option, out in outputs.items():
         if out != STDOUT and _would_be_read(place_of(out), path, out.role):
             raise FileError(
-                f"{option} {out} is in the folder of images {given}, and would be read as one of them "
-                "from then on: choose a place outside."
+                f"{option} {out} is in the folder of images {given}, and would be read as one of "
+                "them from then on: choose a place outside."
             )
 
 
@@ -314,7 +315,7 @@ def _check_ending(option: str, out: Output, *, force: bool) -> None:
 
 
 def _refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str, Path]]) -> None:
-    """Raise where a shell leads standard output into one of these; each with what messages call it."""
+    """Raise where a shell leads standard output into one of these; each with its name."""
     try:
         shown = os.fstat(1).st_mode
     except OSError:  # closed
@@ -323,18 +324,16 @@ def _refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str
         return
     for what, path in read:
         if _is_same(path, 1):
-            raise FileError(
-                f"standard output goes into {what} ({path}), which this command reads: send it elsewhere."
-            )
+            goes = f"standard output goes into {what} ({path}), which this command reads"
+            raise FileError(f"{goes}: send it elsewhere.")
     for option, path in replaced:
         if _is_same(path, 1) and not is_stream(path):
-            raise FileError(
-                f"standard output and {option} name one file, {path}: give each its own."
-            )
+            one = f"standard output and {option} name one file, {path}"
+            raise FileError(f"{one}: give each its own.")
 
 
 def _is_same(one: Path, other: Path | int) -> bool:
-    """Whether two names, or a name and an open file, stand for one file or folder that is there."""
+    """Whether two names, or a name and an open file, stand for one file or folder."""
     try:
         return os.path.samestat(one.stat(), os.stat(other))  # noqa: PTH116 - a number too
     except OSError:

@@ -97,7 +97,7 @@ def _sweep(place: Path) -> None:
 
 @atexit.register
 def _remove_open() -> None:
-    """What an interrupt has come between, before anybody held it; never a parent's, after a fork."""
+    """What an interrupt came before anybody held it; never a parent's, after a fork."""
     for path in [path for path, pid in _OPEN.items() if pid == os.getpid()]:
         remove(path)
 
@@ -125,7 +125,7 @@ def remove(folder: Path) -> None:
 
 
 def _empty(root: int) -> None:
-    """Folders in folders are moved to the top and emptied there: no path too long, no call too deep."""
+    """Move folders in folders to the top, and empty them there: no path is too long."""
     waiting = _cleared(root, root)
     while waiting:
         name = waiting.pop()
@@ -194,7 +194,7 @@ def _remove_noted(note: Path) -> None:
 
 
 def remove_leftovers() -> None:
-    """What every command does first: clear away what killed runs left, wherever we leave anything."""
+    """Clear away what killed runs left, wherever we leave anything."""
     # A full /tmp is answered with another TMPDIR: what filled it is to go all the same.
     places = [Path("/tmp")]  # noqa: S108 - only what is ours is touched there
     with suppress(OSError):
@@ -286,7 +286,7 @@ def _is_free(folder: Path) -> bool:
 
 @cache
 def _here() -> tuple[str, str, str]:
-    """What a process's number counts in: this boot, namespace of processes, machine; six digits each."""
+    """What a process's number counts in: this boot, namespace, machine; six digits each."""
     boot = space = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -310,7 +310,7 @@ def _lives(pid: int, birth: int) -> bool:
 
 
 def _birth(pid: int) -> int:
-    """When a process was started, in ticks since the boot; -1 for a dead one, 0 where nothing tells."""
+    """When a process was started, in ticks since the boot; -1: it is dead, 0: nothing tells."""
     try:
         if os.fspath(Path("/proc/self").readlink()) != str(os.getpid()):
             return 0  # another namespace's /proc
