@@ -17,6 +17,7 @@ from codabench_rehearsal.console.command import console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.temporary import IMAGES
 from codabench_rehearsal.console.words import as_json
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _loaded(file: str, challenge: Challenge, part: str | None) -> Dataset:
     from corruptions.compiling import announce_compiling
 
     announce_compiling(say)
-    kept, shape, classes = default_cache() / "images", challenge.shape, challenge.label_names
+    kept, shape, classes = default_cache() / IMAGES, challenge.shape, challenge.label_names
     return load_kept(file, kept, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
 
 

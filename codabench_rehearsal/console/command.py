@@ -25,7 +25,7 @@ from types import FrameType, MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from codabench_rehearsal.console.errors import STANDARD_OUTPUT, UserError, of_the_machine
-from codabench_rehearsal.console.temporary import remove_leftovers
+from codabench_rehearsal.console.temporary import PREFIX, remove_leftovers
 from codabench_rehearsal.console.words import cleaned, one_line, ours
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ def _plain_signs(error: UnicodeError) -> tuple[str, int]:
 
 def _keep_traceback() -> str:
     """The file that holds the traceback; its last lines where none can be written."""
-    place: dict[str, Any] = {"prefix": "rehearsal-fault-", "suffix": ".txt", "delete": False}
+    place: dict[str, Any] = {"prefix": f"{PREFIX}fault-", "suffix": ".txt", "delete": False}
     text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
     try:
         with tempfile.NamedTemporaryFile("w", **place, **text) as file:

@@ -23,6 +23,7 @@ from typing import IO
 
 from codabench_rehearsal.console.errors import FULL, UserError, no_more_files
 from codabench_rehearsal.console.temporary import TemporaryFolder, locked, remove_abandoned
+from codabench_rehearsal.console.words import human_bytes
 
 Target = str | os.PathLike[str]
 STDOUT = "-"
@@ -287,6 +288,6 @@ def _refused(path: Path, error: OSError, needed: int) -> str:
         return f"{path} cannot be written: {why}. {advice}"
     if no_more_files(folder):
         why = "its disk takes no more files (inodes)"
-    much = f" ({max(needed, 100_000) / 1e6:,.1f} MB are needed)" if needed else ""
+    much = f" ({human_bytes(needed)} are needed)" if needed else ""
     advice = f"Make room in {folder}, or name a place that has it."
     return f"{path} cannot be written: {why}{much}. {advice}"
