@@ -48,24 +48,22 @@ __all__ = [
     "record",
 ]
 
-_find = door(
-    __name__,
-    {
-        "BenchmarkCallback": "evaluator.callback",  # imports Keras
-        "Checked": "codabench_rehearsal.rehearsal.check",
-        "Comparison": "evaluator.comparison.compare",
-        "Ranking": "evaluator.comparison.ranking",
-        "Recorded": "codabench_rehearsal.commands.record",
-        "Report": "evaluator.report.result",
-        "UserError": "codabench_rehearsal.console.errors",
-        "check": "codabench_rehearsal.rehearsal.notebook",
-        "compare": "codabench_rehearsal.commands.compare",
-        "corrupt": "corruptions.registry",
-        "local_eval": "evaluator.evaluate",
-        "rank": "codabench_rehearsal.commands.rank",
-        "record": "codabench_rehearsal.commands.record",
-    },
-)
+_HOMES = {
+    "BenchmarkCallback": "evaluator.callback",  # imports Keras
+    "Checked": "codabench_rehearsal.rehearsal.check",
+    "Comparison": "evaluator.comparison.compare",
+    "Ranking": "evaluator.comparison.ranking",
+    "Recorded": "codabench_rehearsal.commands.record",
+    "Report": "evaluator.report.result",
+    "UserError": "codabench_rehearsal.console.errors",
+    "check": "codabench_rehearsal.rehearsal.notebook",
+    "compare": "codabench_rehearsal.commands.compare",
+    "corrupt": "corruptions.registry",
+    "local_eval": "evaluator.evaluate",
+    "rank": "codabench_rehearsal.commands.rank",
+    "record": "codabench_rehearsal.commands.record",
+}
+_find = door(__name__, _HOMES)
 
 
 def __getattr__(name: str) -> Any:
