@@ -12,9 +12,10 @@ import stat
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
 
@@ -59,10 +60,6 @@ class Reads:
         """The option's value."""
         return Input(text, self)
 
-    def is_file(self, text: str) -> bool:
-        """Whether a value names a file at all."""
-        return text not in self.words and text.endswith(self.ending)
-
 
 @dataclass(frozen=True)
 class Writes:
@@ -85,16 +82,22 @@ class Writes:
         return Output(text, self)
 
 
-class Input(str):
-    """The name of what is read, which knows so."""
+class _Named(str):
+    """A file's name that knows what it is for, and is a text like others elsewhere."""
 
-    role: Reads
+    role: Reads | Writes
 
-    def __new__(cls, text: str, role: Reads) -> Input:
-        """A text that is no different elsewhere."""
+    def __new__(cls, text: str, role: Reads | Writes) -> Self:
+        """The name with its role."""
         made = super().__new__(cls, text)
         made.role = role
         return made
+
+
+class Input(_Named):
+    """The name of what is read."""
+
+    role: Reads
 
     @property
     def path(self) -> Path:
@@ -102,16 +105,10 @@ class Input(str):
         return Path(os.path.expanduser(self))  # noqa: PTH111 - nobody's home is no error to it
 
 
-class Output(str):
-    """The name of what is written, which knows so."""
+class Output(_Named):
+    """The name of what is written."""
 
     role: Writes
-
-    def __new__(cls, text: str, role: Writes) -> Output:
-        """A text that is no different elsewhere."""
-        made = super().__new__(cls, text)
-        made.role = role
-        return made
 
 
 def _labels(path: Path) -> Iterator[Path]:
@@ -174,7 +171,10 @@ def guard(
     inputs, outputs: those that no option names; outputs by what messages call them. unused: options
     that write nothing this time.
     """
-    read = [one for one in _inputs(options) if one.role.is_file(one)] + list(inputs)
+    values = (v if isinstance(v, list | tuple) else (v,) for v in vars(options).values())
+    given = [one for one in chain.from_iterable(values) if isinstance(one, Input)]
+    names = (one for one in given if one not in one.role.words and one.endswith(one.role.ending))
+    read = [*names, *inputs]
     named = {
         f"--{name.replace('_', '-')}": value
         for name, value in vars(options).items()
@@ -201,27 +201,18 @@ def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
         for path in _files_of(out):
             key = _key(path)
             if key is not None and taken.setdefault(key, (option, path))[0] != option:
-                raise FileError(
-                    f"{taken[key][0]} and {option} name one file, {path}: give each its own."
-                )
+                both = f"{taken[key][0]} and {option}"
+                raise FileError(f"{both} name one file, {path}: give each its own.")
     walk = any(path.is_file() for _, path in taken.values())
     for given in inputs:
         _refuse_inside(outputs, given)
         for path in _read_with(given, walk=walk):
             key = _key(path)
             if key is not None and key in taken:
-                option, place = taken[key]
-                raise FileError(
-                    f"{option} {place} would overwrite {given.role.what} ({path}), which this "
-                    "command reads: name another file."
+                what = (
+                    f"{' '.join(map(str, taken[key]))} would overwrite {given.role.what} ({path})"
                 )
-
-
-def _inputs(options: argparse.Namespace) -> list[Input]:
-    """All inputs among the options' values, in lists too."""
-    values = vars(options).values()
-    several = (value if isinstance(value, list | tuple) else [value] for value in values)
-    return [one for some in several for one in some if isinstance(one, Input)]
+                raise FileError(f"{what}, which this command reads: name another file.")
 
 
 def _files_of(out: Output) -> Iterator[Path]:
@@ -265,9 +256,9 @@ def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
         return
     for option, out in outputs.items():
         if out != STDOUT and _would_be_read(place_of(out), path, out.role):
+            what = f"{option} {out} is in the folder of images {given}"
             raise FileError(
-                f"{option} {out} is in the folder of images {given}, and would be read as one of "
-                "them from then on: choose a place outside."
+                f"{what}, and would be read as one of them from then on: choose a place outside."
             )
 
 
@@ -308,10 +299,8 @@ def _check_ending(option: str, out: Output, *, force: bool) -> None:
     if role.only:
         raise FileError(f"{option} {out}: expected a name that ends in {', '.join(role.endings)}.")
     if ending in _ENDINGS and not force:
-        raise FileError(
-            f"{option} {out} has the ending of {_ENDINGS[ending]}, but {role.what} would be written "
-            "there: choose another name, or say --force."
-        )
+        what = f"{option} {out} has the ending of {_ENDINGS[ending]}, but {role.what}"
+        raise FileError(f"{what} would be written there: choose another name, or say --force.")
 
 
 def _refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str, Path]]) -> None:
