@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from codabench_rehearsal.console.command import console
 
@@ -34,12 +34,13 @@ class Bar:
         doing: str | None = None,
         done: float | None = None,
         total: float | None = None,
-        note: str = "",
+        note: str | None = None,
     ) -> None:
         """Say what is being done, and how much of it is; None: as it was. note: at the end."""
         if self._shown is not None:
             (task,) = self._shown.task_ids
-            self._shown.update(task, description=doing, completed=done, total=total, note=note)
+            said: dict[str, Any] = {} if note is None else {"note": note}
+            self._shown.update(task, description=doing, completed=done, total=total, **said)
 
     def say(self, line: str) -> None:
         """A line that stays, off a terminal too; nothing where standard error is closed."""
