@@ -16,7 +16,7 @@ from codabench_rehearsal.console.arguments import PHASE as PHASE
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import python_at
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 
 Device = Literal["cpu", "gpu"]
 _LEAST: Mapping[str, int] = MappingProxyType(

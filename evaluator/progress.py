@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from codabench_rehearsal.console.bar import Bar, Waiting, progress
 from codabench_rehearsal.rehearsal.dry_run_progress import LOADING
-from codabench_rehearsal.sandbox.ingest import Progress
+from codabench_rehearsal.sandbox.ingest import PredictProgress
 
 _STAGES = {
     **LOADING,
@@ -26,11 +26,11 @@ class Display:
     def begin(self, sizes: Sequence[int], name: str) -> None:
         """Blocks of so many questions are asked next; name: of the zip."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: PredictProgress) -> None:
         """How far the child is with them."""
         self.wait(progress)
 
-    def wait(self, progress: Progress) -> None:
+    def wait(self, progress: PredictProgress) -> None:
         """How long it has not answered, whatever it is asked."""
 
     def say(self, line: str) -> None:
@@ -54,14 +54,14 @@ class _Told(Display):
         self._sizes = list(sizes)
         self._bar.update(done=self._before, total=self._before + sum(sizes))
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: PredictProgress) -> None:
         super().tell(progress)
         stage = _STAGES.get(progress.stage, "running")
         call = f" {sum(self._sizes):,} images" if progress.stage == "predict" else ""
         done = self._before + sum(self._sizes[: progress.answered])
         self._bar.update(stage + call, done)
 
-    def wait(self, progress: Progress) -> None:
+    def wait(self, progress: PredictProgress) -> None:
         self._waiting.tell(progress.waited, progress.due)
 
     def say(self, line: str) -> None:

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.commands.parsers import add_store
-from codabench_rehearsal.commands.stored import contents, named, only, opened, unknown
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
@@ -108,7 +108,7 @@ def _chosen(
 
 def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[LeaderboardScore]:
     """The scores of this value in one phase. Raises `EvaluationError`."""
-    from evaluator.store.scores import read_phase, read_score
+    from evaluator.store.score_text import read_phase, read_score
 
     value, _ = read_score(options.score)
     known = [row.score for row in rows if row.score is not None]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.commands.parsers import add_json, add_store, say
-from codabench_rehearsal.commands.stored import opened
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
     from evaluator.store.history import csv_text, export_xlsx
-    from evaluator.store.scores import read_phase
+    from evaluator.store.score_text import read_phase
     from evaluator.store.store import find_store
 
     targets = (options.csv, options.xlsx, options.json)

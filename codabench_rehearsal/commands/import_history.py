@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.commands.parsers import add_store
-from codabench_rehearsal.commands.stored import opened
 from codabench_rehearsal.console.arguments import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Import, and say what was taken and what was not."""
     from evaluator.store.importing import import_csv
-    from evaluator.store.scores import read_phase
+    from evaluator.store.score_text import read_phase
     from evaluator.store.store import find_store
 
     phase, place = read_phase(options.phase), find_store(options.store)

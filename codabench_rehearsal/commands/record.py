@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.commands.parsers import add_store, say
-from codabench_rehearsal.commands.stored import contents, named, only, opened, unknown
 from codabench_rehearsal.console.arguments import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 
 def _record(options: argparse.Namespace) -> Recorded:
-    from evaluator.store.scores import read_date, read_images, read_phase, read_score
+    from evaluator.store.score_text import read_date, read_images, read_phase, read_score
     from evaluator.store.store import find_store
 
     value, decimals = read_score(options.score)

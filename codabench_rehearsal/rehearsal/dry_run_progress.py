@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from codabench_rehearsal.console.bar import Waiting, progress
-from codabench_rehearsal.sandbox.ingest import Progress
+from codabench_rehearsal.sandbox.ingest import PredictProgress
 
-Tell = Callable[[str, Progress], None]
+Tell = Callable[[str, PredictProgress], None]
 Shown = Callable[[str], AbstractContextManager[Tell]]
 
 LOADING = {  # stage of the child: words
@@ -45,7 +45,7 @@ def on_terminal(place: str) -> Iterator[Tell]:
     with progress(f"dry run {place}: starting Python") as bar:
         waiting = Waiting(lambda line: bar.say(f"dry run {place}: {line}"))
 
-        def tell(question: str, progress: Progress) -> None:
+        def tell(question: str, progress: PredictProgress) -> None:
             waiting.tell(progress.waited, progress.due)
             doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
             bar.update(f"dry run {place}: {doing}")

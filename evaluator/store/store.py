@@ -35,7 +35,7 @@ from evaluator.store.rows import (
     environment_text,
 )
 from evaluator.store.schema import DamagedStoreError, StoreError, said
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 
 Block = Iterable[tuple[AnswerKey, ArrayLike, ArrayLike]]
 _SHORTEST_SHA = 4
