@@ -1,1 +1,82 @@
-"""What the rooms share; the rooms themselves stand beside it."""
+"""A dress rehearsal for a Codabench submission: `import codabench_rehearsal as rehearsal`.
+
+In a notebook:
+
+    rehearsal.check("submission.zip", images, labels)
+    rehearsal.local_eval("submission.zip", images, labels, corrupt="heavy")
+    rehearsal.record("submission.zip", "0.8900")
+
+Importing this is free; numpy and the rest are loaded by the first name that needs them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from codabench_rehearsal.doors import door, hidden, stand_beside
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.commands.compare import compare
+    from codabench_rehearsal.commands.rank import rank
+    from codabench_rehearsal.commands.record import Recorded, record
+    from codabench_rehearsal.console.errors import UserError
+    from codabench_rehearsal.rehearsal.check import Checked, check
+    from corruptions.registry import corrupt
+    from evaluator.callback import BenchmarkCallback
+    from evaluator.comparison.comparison import Comparison
+    from evaluator.comparison.ranking import Ranking
+    from evaluator.evaluate import local_eval
+    from evaluator.report.report import Report
+
+    __version__: str
+
+__all__ = [
+    "BenchmarkCallback",
+    "Checked",
+    "Comparison",
+    "Ranking",
+    "Recorded",
+    "Report",
+    "UserError",
+    "__version__",
+    "check",
+    "compare",
+    "corrupt",
+    "local_eval",
+    "rank",
+    "record",
+]
+
+_HOMES = {
+    "BenchmarkCallback": "evaluator.callback",  # imports Keras
+    "Checked": "codabench_rehearsal.rehearsal.check",
+    "Comparison": "evaluator.comparison.comparison",
+    "Ranking": "evaluator.comparison.ranking",
+    "Recorded": "codabench_rehearsal.commands.record",
+    "Report": "evaluator.report.report",
+    "UserError": "codabench_rehearsal.console.errors",
+    "check": "codabench_rehearsal.rehearsal.check",
+    "compare": "codabench_rehearsal.commands.compare",
+    "corrupt": "corruptions.registry",
+    "local_eval": "evaluator.evaluate",
+    "rank": "codabench_rehearsal.commands.rank",
+    "record": "codabench_rehearsal.commands.record",
+}
+_find = door(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("codabench-rehearsal")
+    if name in __all__ and (said := hidden()):
+        raise ImportError(said)
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+stand_beside()

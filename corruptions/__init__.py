@@ -6,9 +6,11 @@ Importing this is free; numpy and OpenCV are loaded by the first name that needs
 from __future__ import annotations
 
 import importlib
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.errors import CorruptionError
+from codabench_rehearsal.doors import door
 
 if TYPE_CHECKING:
     from corruptions import presets
@@ -23,7 +25,7 @@ __all__ = [
     "aug_mix",
     "corrupt",
     "corrupt_all",
-    "corrupt_cell",  # the next one's former name, for one more version
+    "corrupt_cell",  # the former name of corrupt_condition, for one more version
     "corrupt_condition",
     "corrupt_mixed",
     "corrupt_stream",
@@ -34,24 +36,26 @@ __all__ = [
     "rand_augment",
 ]
 
-_HOMES = {
-    "aug_mix": "policy",
-    "corrupt": "registry",
-    "corrupt_all": "chain",
-    "corrupt_cell": "chain",
-    "corrupt_condition": "chain",
-    "corrupt_mixed": "chain",
-    "corrupt_stream": "chain",
-    "corrupt_tf": "pipeline",
-    "keras_batches": "pipeline",
-    "names": "registry",
-    "rand_augment": "policy",
-}
+__path__ = extend_path(__path__, __name__)  # beside a folder of that name of the user's own
+_find = door(
+    __name__,
+    {
+        "aug_mix": "corruptions.policy",
+        "corrupt": "corruptions.registry",
+        "corrupt_all": "corruptions.chain",
+        "corrupt_cell": "corruptions.chain",
+        "corrupt_condition": "corruptions.chain",
+        "corrupt_mixed": "corruptions.chain",
+        "corrupt_stream": "corruptions.chain",
+        "corrupt_tf": "corruptions.pipeline",
+        "keras_batches": "corruptions.pipeline",
+        "names": "corruptions.registry",
+        "rand_augment": "corruptions.policy",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "presets":
         return importlib.import_module("corruptions.presets")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'corruptions' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"corruptions.{_HOMES[name]}"), name)
+    return _find(name)

@@ -6,10 +6,11 @@ Importing this is free; numpy and the rest are loaded by the first name that nee
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from pkgutil import extend_path
+from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.doors import door
 
 if TYPE_CHECKING:
     from evaluator.callback import BenchmarkCallback
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BenchmarkCallback", "EvaluationError", "Report", "compare", "local_eval"]
 
-_HOMES = {
-    "BenchmarkCallback": "callback",  # imports Keras
-    "Report": "report.report",
-    "compare": "comparison.compare",
-    "local_eval": "evaluate",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evaluator' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"evaluator.{_HOMES[name]}"), name)
+__path__ = extend_path(__path__, __name__)  # beside a folder of that name of the user's own
+__getattr__ = door(
+    __name__,
+    {
+        "BenchmarkCallback": "evaluator.callback",  # imports Keras
+        "Report": "evaluator.report.report",
+        "compare": "evaluator.comparison.compare",
+        "local_eval": "evaluator.evaluate",
+    },
+)

@@ -20,7 +20,7 @@ from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
 from evaluator.ask import Asker, Book, Rehearsal, environment
 from evaluator.forecast import as_prediction, figures_of
-from evaluator.options import NO_STORE, Options
+from evaluator.options import NO_STORE, Options, chosen
 from evaluator.plan import Plan, Round, make_plan
 from evaluator.progress import Display, Shown, silent, waits
 from evaluator.report.remarks import (
@@ -61,15 +61,10 @@ def local_eval(
     `EvaluationError`, `DataError`, `CorruptionError` or `SubmissionError` for what cannot be used;
     a submission's own failure is no exception but a finding in the report.
     """
-    if "count" in options:
-        options["images"] = options.pop("count")
-    try:
-        chosen = Options(**options)
-    except TypeError as error:
-        raise EvaluationError(f"unknown option: {error}") from None
-    challenge = load_challenge(chosen.challenge)
-    data = _as_dataset(images, labels, challenge, chosen.part)
-    return evaluate(Path(submission), data, challenge, chosen, waits)
+    named = chosen(**options)
+    challenge = load_challenge(named.challenge)
+    data = as_dataset(images, labels, challenge, named.part)
+    return evaluate(Path(submission), data, challenge, named, waits)
 
 
 def evaluate(
@@ -267,7 +262,8 @@ def _with_answers(
     )
 
 
-def _as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None) -> Dataset:
+def as_dataset(images: Any, labels: Any, challenge: Challenge, part: str | None) -> Dataset:
+    """What a call in Python gives: arrays, a data set, or a file; None for `training_set.npz`."""
     if part is not None and images is not None and not isinstance(images, str | Path):
         raise EvaluationError(f"part={part!r} is for a file: leave it out, or give a file's name")
     if isinstance(images, Dataset):

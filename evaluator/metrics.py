@@ -234,7 +234,9 @@ def _groups(
         chosen = np.isin(questions.conditions, inside)
         if chosen.any():
             images = len(np.unique(questions.rows[chosen]))
-            groups.append(GroupScore(family, severity, wilson(right[chosen].mean() * images, images)))
+            groups.append(
+                GroupScore(family, severity, wilson(right[chosen].mean() * images, images))
+            )
     return tuple(groups)
 
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from numbers import Integral
 from os import PathLike
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from codabench_rehearsal.challenge.profile import DEFAULT
+from codabench_rehearsal.console.arguments import DEFAULT_IMAGES as DEFAULT_IMAGES
+from codabench_rehearsal.console.arguments import NO_STORE as NO_STORE
+from codabench_rehearsal.console.arguments import PHASE as PHASE
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import python_at
 from evaluator.store.score_text import read_phase
 
-DEFAULT_IMAGES = 1000
-NO_STORE = "none"
-PHASE = "dev"
 Device = Literal["cpu", "gpu"]
 _LEAST: Mapping[str, int] = MappingProxyType(
     {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
@@ -84,6 +84,16 @@ class Options:
         object.__setattr__(self, "phase", read_phase(self.phase))
         if self.python is not None:
             object.__setattr__(self, "python", _python(self.python))
+
+
+def chosen(**options: Any) -> Options:
+    """The options of a call in Python, `count` for `images` too; raises `EvaluationError`."""
+    if "count" in options:
+        options["images"] = options.pop("count")
+    try:
+        return Options(**options)
+    except TypeError as error:
+        raise EvaluationError(f"unknown option: {error}") from None
 
 
 def _python(given: str) -> str:

@@ -13,9 +13,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.errors import FULL, NoRoomError, SubmissionError, no_room
 from codabench_rehearsal.console.reading import require_file
-from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
 from submission.zipping import CHUNK, opened
 
 LARGEST_TEXT = 4 << 20

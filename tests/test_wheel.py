@@ -56,26 +56,49 @@ def use(environment: Path, folder: Path) -> None:
     assert "validation (clean)" in run(commands / "local-eval", "--corrupt", "light", cwd=folder)
 
 
-def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    """Else `pip install` would give commands that miss their files."""
-    environment, folder = tmp_path / "fresh", tmp_path / "empty"
-    folder.mkdir()
-    run(sys.executable, "-m", "venv", "--without-pip", environment)
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        environment / "bin" / "python",
-        "install",
-        "-q",
-        "--no-deps",
-        wheel,
-    )
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel in it."""
+    made = tmp_path_factory.mktemp("wheel") / "fresh"
+    run(sys.executable, "-m", "venv", "--without-pip", made)
+    install = ("pip", "--python", made / "bin" / "python", "install", "-q", "--no-deps")
+    run(sys.executable, "-m", *install, wheel)
     # The dependencies of this environment, but not its editable install of the checkout.
-    site = next(environment.glob("lib/python*/site-packages"))
+    site = next(made.glob("lib/python*/site-packages"))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    use(environment, folder)
+    return made
+
+
+def test_the_wheel_works_without_the_checkout(environment: Path, tmp_path: Path) -> None:
+    """Else `pip install` would give commands that miss their files."""
+    use(environment, tmp_path)
+
+
+NOTEBOOK = """
+import codabench_rehearsal as rehearsal
+from submission.mine import OWN
+from submission.archive import Archive
+assert OWN and rehearsal.local_eval and rehearsal.check and rehearsal.corrupt
+print(rehearsal.__version__)
+"""
+
+
+@pytest.mark.parametrize("init", [False, True])
+def test_a_users_own_folder_stands_beside_the_wheels(
+    environment: Path, tmp_path: Path, init: bool
+) -> None:
+    """Else a project's own submission/model.py stops importing once this is installed."""
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "mine.py").write_text("OWN = True", encoding="utf-8")
+    if init:
+        (tmp_path / "submission" / "__init__.py").write_text("", encoding="utf-8")
+    python, later = (
+        environment / "bin" / "python",
+        f"import sys; sys.path.append({str(tmp_path)!r})",
+    )
+    assert run(python, "-c", NOTEBOOK, cwd=tmp_path).strip()  # theirs is found first
+    assert run(python, "-c", later + NOTEBOOK, cwd=tmp_path.parent).strip()
+    run(python, "-m", "codabench_rehearsal", "local-eval", "--version", cwd=tmp_path)
 
 
 @pytest.mark.slow

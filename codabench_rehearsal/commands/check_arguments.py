@@ -17,7 +17,7 @@ from codabench_rehearsal.console.arguments import (
     seed,
     size,
 )
-from codabench_rehearsal.console.guard import DATA, JSON, ZIP, Writes, add_force
+from codabench_rehearsal.console.guard import DATA, JSON, ZIP, add_force
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.profile import Challenge
@@ -48,7 +48,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     add("--ignore", action="append", default=[], metavar=codes, help=ignored)
     add("--strict", action="store_true", help="warnings count as errors")
     json = "write what was found as JSON (- for standard output)"
-    add("--json", type=Writes(JSON), metavar="FILE", help=json)
+    add("--json", type=JSON, metavar="FILE", help=json)
     add_force(group)
     add = parser.add_argument_group("what the platform is known to allow").add_argument
     add("--time-limit", type=seconds, metavar="S", help="seconds for the whole set")

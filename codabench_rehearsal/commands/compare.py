@@ -6,18 +6,22 @@ import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.commands.parsers import new_parser
 from codabench_rehearsal.commands.several import (
     Inputs,
     add_inputs,
-    read_inputs,
+    given_inputs,
+    read_several,
     seen_in_training,
     tell_result,
 )
-from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.console.guard import Kind, Writes
-from evaluator.options import Options
+from codabench_rehearsal.console.command import Exit, Parser
+from codabench_rehearsal.console.guard import Writes
+
+if TYPE_CHECKING:
+    from evaluator.comparison.comparison import Comparison
+    from evaluator.progress import Shown
 
 EXAMPLES = """\
 examples:
@@ -28,54 +32,64 @@ examples:
 
 The first zip is the one that the others are held against. What is stored is not asked again.
 """
-_PLOT = Kind("a plot", (".png", ".svg"), only=True)
+_PLOT = Writes("a plot", (".png", ".svg"), only=True)
+
+
+def compare(
+    zips: Sequence[str | Path], images: Any = None, labels: Any = None, **options: Any
+) -> Comparison:
+    """Hold submissions against the first one: `compare(["old.zip", "new.zip"], images, labels)`.
+
+    images, labels, options: as of `local_eval`; `trained_on` here maps a zip's name to names, or is
+    a tuple of names for all. What comes back prints as text and shows as a table. Raises
+    `EvaluationError`, `DataError`, `CorruptionError` or `SubmissionError` for what cannot be used.
+    """
+    from evaluator.progress import waits
+
+    used = options.pop("trained_on", None) or ()
+    given = used.items() if isinstance(used, dict) else [("", used)] if used else []
+    said = [f"{name}={','.join(names)}".removeprefix("=") for name, names in given]
+    return _compared(given_inputs(zips, images, labels, options | {"estimate": False}), said, waits)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser(
-        "local-eval compare",
-        "Hold submissions against the first one, on the same images.",
-        EXAMPLES,
-    )
+    what = "Hold submissions against the first one, on the same images."
+    made = Parser("local-eval compare", what, EXAMPLES)
     add_inputs(made, asks=True)
-    made.add_argument(
-        "--plot", type=Writes(_PLOT), metavar="FILE", help="a forest plot: .png or .svg"
+    what = "a forest plot: .png or .svg"
+    made.add_argument("--plot", type=_PLOT, metavar="FILE", help=what)
+    what = (
+        "augmentation used in training, as fog,rand_augment (default: recipe.json beside the zip)"
     )
-    made.add_argument(
-        "--trained-on", action="append", default=[], metavar="[ZIP=]NAMES",
-        help="augmentation used in training, as fog,rand_augment (default: recipe.json beside the zip)",
-    )  # fmt: skip
+    made.add_argument("--trained-on", action="append", default=[], metavar="[ZIP=]NAMES", help=what)
     return made
 
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Ask what is missing, compare, and show it."""
-    _check_plot(options)
-    inputs = read_inputs(options, words, Options(estimate=False))
-    notes = [*seen_in_training(inputs), *_shared(inputs, options.trained_on)]
-    from evaluator.answering import answered
-    from evaluator.comparison.compare import compare
     from evaluator.comparison.comparison import show
+    from evaluator.comparison.forest import check_plot, save_plot
+    from evaluator.options import Options
     from evaluator.progress import on_terminal
 
-    sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, on_terminal)
-    comparison = compare(sheets, notes)
+    if options.plot:  # before anything is asked, which may take minutes
+        check_plot(Path(options.plot), len(options.zips))
+    inputs = read_several(options, words, Options(estimate=False))
+    comparison = _compared(inputs, options.trained_on, on_terminal)
     tell_result(options, partial(show, comparison), comparison.to_json)
     if options.plot:
-        from evaluator.comparison.forest import save_plot
-
         save_plot(comparison, Path(options.plot))
     return Exit.FINE
 
 
-def _check_plot(options: argparse.Namespace) -> None:
-    """Before anything is asked, which may take minutes."""
-    if not options.plot:
-        return
-    from evaluator.comparison.forest import check_plot
+def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown) -> Comparison:
+    from evaluator.answering import answered
+    from evaluator.comparison.compare import compare
 
-    check_plot(Path(options.plot), len(options.zips))
+    notes = [*seen_in_training(inputs), *_shared(inputs, trained_on)]
+    sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, shown)
+    return compare(sheets, notes)
 
 
 def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:
@@ -86,6 +100,5 @@ def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:
     preset = resolve(inputs.options.corrupt)
     said = read_given(given, inputs.zips)
     for path in dict.fromkeys(inputs.zips):
-        names = shared_training(path, preset, said.get(path))
-        if names:
+        if names := shared_training(path, preset, said.get(path)):
             yield warning(path.name, names, preset)

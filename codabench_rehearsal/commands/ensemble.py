@@ -6,12 +6,10 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from codabench_rehearsal.commands.parsers import new_parser
-from codabench_rehearsal.commands.several import add_inputs, read_inputs, tell_result, tell_unseen
+from codabench_rehearsal.commands.several import add_inputs, read_several, tell_result, tell_unseen
 from codabench_rehearsal.console.arguments import positive
-from codabench_rehearsal.console.command import Exit
+from codabench_rehearsal.console.command import Exit, Parser
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.options import Options
 
 EXAMPLES = """\
 examples:
@@ -25,11 +23,8 @@ Only stored answers count, nothing is run: run local-eval on each zip first, wit
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser(
-        "local-eval ensemble",
-        "Find the submissions that vote best together; runs nothing.",
-        EXAMPLES,
-    )
+    what = "Find the submissions that vote best together; runs nothing."
+    made = Parser("local-eval ensemble", what, EXAMPLES)
     add_inputs(made, asks=False)
     made.add_argument("--members", type=positive, metavar="N", help="at most so many (default 7)")
     return made
@@ -37,12 +32,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Read the answers, choose, and show it."""
-    if len(options.zips) < 2:
-        raise EvaluationError("An ensemble needs candidates: give at least two zips.")
-    inputs = read_inputs(options, words, Options(estimate=False))
     from evaluator.answering import stored_sheets
     from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
+    from evaluator.options import Options
 
+    if len(options.zips) < 2:
+        raise EvaluationError("An ensemble needs candidates: give at least two zips.")
+    inputs = read_several(options, words, Options(estimate=False))
     sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
     tell_unseen(inputs, options)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.known import contents, label, named, only, opened, unknown
+from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
-from codabench_rehearsal.commands.parsers import add_store, new_parser
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.commands.parsers import add_store
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import SHORT
-from evaluator.store.score_text import read_phase, read_score
-from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
+from evaluator.report.history_text import SHORT, label
+
+if TYPE_CHECKING:
+    from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission
 
 EXAMPLES = """\
 examples:
@@ -28,31 +30,26 @@ exit codes: 0 forgotten, 1 nothing was, for want of --yes, 2 something is to be 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser(
-        "local-eval forget",
-        "Take a submission out of the store, or one of its scores, or its answers. Files stay.",
-        EXAMPLES,
-    )
-    made.add_argument(
-        "submission", type=ZIP, metavar="submission.zip",
-        help="the zip, or how the store knows it",
-    )  # fmt: skip
+    what = "Take a submission out of the store, or one of its scores, or its answers. Files stay."
+    made = Parser("local-eval forget", what, EXAMPLES)
+    what = "the zip, or how the store knows it"
+    made.add_argument("submission", type=ZIP, metavar="submission.zip", help=what)
     part = made.add_mutually_exclusive_group()
     part.add_argument("--score", metavar="FIGURE", help="only this score")
     part.add_argument("--answers", action="store_true", help="only its answers")
     made.add_argument("--phase", help="with --score: of this phase")
-    made.add_argument(
-        "--name-only", action="store_true", help="the one of this name whose zip was never seen"
-    )
-    made.add_argument(
-        "--yes", action="store_true", help="forget it; else it is only said what would go"
-    )
+    what = "the one of this name whose zip was never seen"
+    made.add_argument("--name-only", action="store_true", help=what)
+    what = "forget it; else it is only said what would go"
+    made.add_argument("--yes", action="store_true", help=what)
     add_store(made)
     return made
 
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Say what goes, and remove it where the user said so."""
+    from evaluator.store.store import find_store
+
     if options.phase and not options.score:
         raise EvaluationError("--phase says of which phase a --score is: give both, or neither")
     place = find_store(options.store)
@@ -111,6 +108,8 @@ def _chosen(
 
 def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[LeaderboardScore]:
     """The scores of this value in one phase. Raises `EvaluationError`."""
+    from evaluator.store.score_text import read_phase, read_score
+
     value, _ = read_score(options.score)
     known = [row.score for row in rows if row.score is not None]
     found = [score for score in known if score.value == value]

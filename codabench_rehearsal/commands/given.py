@@ -14,25 +14,27 @@ from types import MappingProxyType
 from typing import Literal
 
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.guard import ARRAY_FILES, PICTURES, WEIGHTS_FILES
 from codabench_rehearsal.console.reading import require_file, special_kind
 from codabench_rehearsal.console.words import quoted
 
-Kind = Literal["zip", "data set", "weights file", "training folder", "folder", "Python file", ""]
-_BEGINNINGS: Mapping[bytes, Kind] = MappingProxyType(
+FileKind = Literal[
+    "zip", "data set", "weights file", "training folder", "folder", "Python file", ""
+]
+_BEGINNINGS: Mapping[bytes, FileKind] = MappingProxyType(
     {b"\x89HDF\r\n\x1a\n": "weights file", b"\x93NUMPY": "data set"}
 )
-_ENDINGS: Mapping[str, Kind] = MappingProxyType(
+_ENDINGS: Mapping[str, FileKind] = MappingProxyType(
     {
-        **dict.fromkeys((".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "weights file"),
-        **dict.fromkeys((".npy", ".npz"), "data set"),
+        **dict.fromkeys(WEIGHTS_FILES, "weights file"),
+        **dict.fromkeys(ARRAY_FILES, "data set"),
         ".py": "Python file",
     }
-)  # fmt: skip
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+)
 _MOST = 2000  # entries of a folder that are looked at
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> FileKind:
     """What a file or folder is, by its contents first; "" where that cannot be told."""
     if path.is_dir():
         return _kind_of_folder(path)
@@ -43,7 +45,7 @@ def kind_of(path: Path) -> Kind:
             begin = file.read(8)
     except OSError:
         return ""
-    found: Kind = next((k for start, k in _BEGINNINGS.items() if begin.startswith(start)), "")
+    found: FileKind = next((k for start, k in _BEGINNINGS.items() if begin.startswith(start)), "")
     if found or not zipfile.is_zipfile(path):
         return found or _ENDINGS.get(path.suffix.lower(), "")
     return _kind_of_zip(path)
@@ -67,20 +69,16 @@ def require_weights(path: Path) -> None:
     require_file(path, SubmissionError, or_folder=True)
     name = quoted(path)
     if path.is_file() and _holds(path, "model.py"):
-        raise SubmissionError(
-            f"{path}: expected weights, received a submission's zip; to check it: make-submission "
-            f"--check-only {name}"
-        )
-    if path.suffix == ".py" and kind_of(path) == "Python file":
-        raise SubmissionError(
-            f"{path}: expected weights, received a Python file; your own model.py goes by --model: "
-            f"make-submission WEIGHTS --model {name}"
-        )
-    if path.suffix == ".npz" and kind_of(path) == "data set" and _has_labels(path):
-        raise SubmissionError(
-            f"{path}: expected weights, received a data set; give it beside them: make-submission "
-            f"WEIGHTS --data {name}"
-        )
+        kind, advice = "submission's zip", f"to check it: make-submission --check-only {name}"
+    elif path.suffix == ".py" and kind_of(path) == "Python file":
+        kind = "Python file"
+        advice = f"your own model.py goes by --model: make-submission WEIGHTS --model {name}"
+    elif path.suffix == ".npz" and kind_of(path) == "data set" and _has_labels(path):
+        kind = "data set"
+        advice = f"give it beside them: make-submission WEIGHTS --data {name}"
+    else:
+        return
+    raise SubmissionError(f"{path}: expected weights, received a {kind}; {advice}")
 
 
 def require_images(path: Path | str) -> None:
@@ -94,32 +92,35 @@ def require_images(path: Path | str) -> None:
         )
 
 
-def _meant(path: Path, kind: Kind) -> str:
+def _meant(path: Path, kind: FileKind) -> str:
     name = quoted(path)
     commands = {
-        "data set": f"local-eval submission.zip --data {name} (or, to look into it: local-eval inspect {name})",
+        "data set": (
+            f"local-eval submission.zip --data {name} (or, to look into it: "
+            f"local-eval inspect {name})"
+        ),
         "weights file": f"make-submission {name}",
         "training folder": f"make-submission {name}",
         "folder": f"(cd {name} && zip -r ../submission.zip .), then give that zip",
         "Python file": f"make-submission WEIGHTS --model {name}",
-    }  # fmt: skip
+    }
     return f"received a {kind}: you meant {commands[kind]}"
 
 
-def _kind_of_folder(path: Path) -> Kind:
+def _kind_of_folder(path: Path) -> FileKind:
     if (path / "recipe.json").is_file():
         return "training folder"
     seen = 0
     for where, _, names in os.walk(path):
         seen += len(names)
-        if any(name.lower().endswith(_PICTURES) for name in names):
+        if any(name.lower().endswith(PICTURES) for name in names):
             return "data set"
         if seen > _MOST or len(Path(where).relative_to(path).parts) > 2:
             break
     return "folder"
 
 
-def _kind_of_zip(path: Path) -> Kind:
+def _kind_of_zip(path: Path) -> FileKind:
     names = _names(path)
     if names and all(name.endswith(".npy") for name in names):
         return "data set"
@@ -136,7 +137,7 @@ def _has_labels(path: Path) -> bool:
 
 
 def _is_picture(name: str) -> bool:
-    return name.lower().endswith((*_PICTURES, "/"))
+    return name.lower().endswith((*PICTURES, "/"))
 
 
 def _holds(path: Path, name: str) -> bool:

@@ -6,18 +6,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.known import opened
-from codabench_rehearsal.commands.parsers import add_store, new_parser, say
-from codabench_rehearsal.console.command import Exit, console, print_lines
+from codabench_rehearsal.commands.parsers import add_json, add_store, say
+from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.files import write_text
-from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, add_force
+from codabench_rehearsal.console.files import STDOUT, write_or_print
+from codabench_rehearsal.console.guard import SPREADSHEET, TABLE, add_force
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history_text import LEGEND, lines, progress, table, to_json
-from evaluator.store.history import csv_text, export_xlsx
-from evaluator.store.score_text import read_phase
-from evaluator.store.store import HistoryRow, find_store
+
+if TYPE_CHECKING:
+    from evaluator.store.store import HistoryRow
 
 EXAMPLES = """\
 examples:
@@ -35,22 +36,14 @@ WIDE = 1000  # columns in a pipe: no line is to be broken there
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser(
-        "local-eval history",
-        "Show what was predicted against what the leaderboard showed.",
-        EXAMPLES,
-    )
-    made.add_argument("--phase", help="only this phase, such as dev")
-    made.add_argument(
-        "--csv", type=Writes(TABLE), metavar="FILE", help="also as CSV (- for standard output)"
-    )
-    made.add_argument(
-        "--xlsx", type=Writes(SPREADSHEET), metavar="FILE",
-        help="also as a spreadsheet (needs openpyxl)",
-    )  # fmt: skip
-    made.add_argument(
-        "--json", type=Writes(JSON), metavar="FILE", help="also as JSON (- for standard output)"
-    )
+    what = "Show what was predicted against what the leaderboard showed."
+    made = Parser("local-eval history", what, EXAMPLES)
+    add = made.add_argument
+    add("--phase", help="only this phase, such as dev")
+    add("--csv", type=TABLE, metavar="FILE", help="also as CSV (- for standard output)")
+    what = "also as a spreadsheet (needs openpyxl)"
+    add("--xlsx", type=SPREADSHEET, metavar="FILE", help=what)
+    add_json(made, "also as JSON")
     add_force(made)
     add_store(made)
     return made
@@ -58,8 +51,12 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
+    from evaluator.store.history import csv_text, export_xlsx
+    from evaluator.store.score_text import read_phase
+    from evaluator.store.store import find_store
+
     targets = (options.csv, options.xlsx, options.json)
-    if targets.count("-") > 1 or options.xlsx == "-":
+    if targets.count(STDOUT) > 1 or options.xlsx == STDOUT:
         raise EvaluationError(
             "standard output (-) takes one of --csv and --json; give the others a file's name"
         )
@@ -68,15 +65,15 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     everything = _read(place)
     rows = [row for row in everything if phase in (None, _phase(row))]
     if options.csv:
-        _put(options.csv, csv_text(rows))
+        write_or_print(options.csv, csv_text(rows))
     if options.json:
-        _put(options.json, to_json(rows))
+        write_or_print(options.json, to_json(rows))
     if options.xlsx:
         export_xlsx(rows, options.xlsx)
     for path in targets:
-        if path not in (None, "-"):
+        if path not in (None, STDOUT):
             say(f"{path} written, rows: {len(rows)}")
-    if "-" not in targets:
+    if STDOUT not in targets:
         _show(rows, everything, place)
     return Exit.FINE
 
@@ -95,22 +92,14 @@ def _phase(row: HistoryRow) -> str | None:
     return known.phase if known else None
 
 
-def _put(target: str, text: str) -> None:
-    if target == "-":
-        print(text, end="", flush=True)
-    else:
-        write_text(target, text)
-
-
 def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: Path) -> None:
     if not everything:
         print_lines(BEGIN.format(place=shown(place)).splitlines())
         return
     if not rows:
         phases = sorted({shown(phase) for row in everything if (phase := _phase(row))})
-        print_lines(
-            [f"Nothing of that phase in {place}. It knows: {', '.join(phases) or 'no phase yet'}."]
-        )
+        known = ", ".join(phases) or "no phase yet"
+        print_lines([f"Nothing of that phase in {place}. It knows: {known}."])
         return
     from rich.text import Text
 

@@ -1,50 +1,40 @@
-"""`local-eval inspect`: what is wrong with a data file: its labels, duplicates, conflicts, outliers."""
+"""`local-eval inspect`: what is wrong with a data file: labels, duplicates, conflicts, outliers."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.given import require_images
-from codabench_rehearsal.commands.parsers import new_parser, say
+from codabench_rehearsal.commands.parsers import add_json, say
 from codabench_rehearsal.console.arguments import add_part
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import ARRAYS, DATA, JSON, PROFILE, Writes, add_force
+from codabench_rehearsal.console.guard import ARRAYS, DATA, PROFILE, add_force
 from codabench_rehearsal.console.words import as_json
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser(
-        "local-eval inspect",
-        "Count the classes; find stray labels, duplicates, label conflicts and blended outliers.",
-    )
-    made.add_argument("data", type=DATA, metavar="FILE")
+    what = "Count the classes; find stray labels, duplicates, label conflicts and blended outliers."
+    made = Parser("local-eval inspect", what)
+    add = made.add_argument
+    add("data", type=DATA, metavar="FILE")
     add_part(made, "train")
-    made.add_argument(
-        "--challenge", type=PROFILE, metavar="NAME|FILE.toml",
-        help="whose classes these are (default: unknown)",
-    )  # fmt: skip
-    made.add_argument(
-        "--out", type=Writes(ARRAYS), metavar="FILE.npz", help="write the cleaned data"
-    )
-    made.add_argument(
-        "--json", type=Writes(JSON), metavar="FILE",
-        help="write what was found as JSON (- for standard output)",
-    )  # fmt: skip
+    what = "whose classes these are (default: unknown)"
+    add("--challenge", type=PROFILE, metavar="NAME|FILE.toml", help=what)
+    add("--out", type=ARRAYS, metavar="FILE.npz", help="write the cleaned data")
+    add_json(made, "write what was found as JSON")
     add_force(made)
-    made.add_argument(
-        "--isolation", type=float, default=0.0, metavar="SHARE",
-        help="also drop this share of odd single images, by isolation forest (default 0: off)",
-    )  # fmt: skip
+    what = "also drop this share of odd single images, by isolation forest (default 0: off)"
+    add("--isolation", type=float, default=0.0, metavar="SHARE", help=what)
     return made
 
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Look, report, and write the cleaned data if asked."""
     require_images(options.data)
+    from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.images import clean, load, save
     from codabench_rehearsal.images.counting import count_classes
 

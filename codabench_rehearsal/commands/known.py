@@ -6,14 +6,17 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.given import require_zip
 from codabench_rehearsal.commands.parsers import say
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.words import cleaned, shown
-from evaluator.report.history_text import SHORT, label
-from evaluator.store.store import Store, Submission
+from codabench_rehearsal.console.words import cleaned, few
+from evaluator.report.history_text import SHORT
 from submission.archive import sha256_of
+
+if TYPE_CHECKING:
+    from evaluator.store.store import Store, Submission
 
 _SHOWN = 4  # submissions that a message lists
 
@@ -21,6 +24,8 @@ _SHOWN = 4  # submissions that a message lists
 @contextmanager
 def opened(place: Path) -> Iterator[Store]:
     """The store; what it has to say of itself goes to standard error."""
+    from evaluator.store.store import Store  # it starts numpy
+
     with Store.open(place) as store:
         for note in store.notes:
             say(note)
@@ -28,7 +33,7 @@ def opened(place: Path) -> Iterator[Store]:
 
 
 def contents(word: str) -> str:
-    """The SHA-256 of a zip that is there, "" where there is no such file. Raises `EvaluationError`."""
+    """A zip's SHA-256, "" where there is no such file. Raises `EvaluationError`."""
     path = Path(word)
     if not path.exists():
         return ""
@@ -43,14 +48,13 @@ def contents(word: str) -> str:
 
 
 def named(store: Store, word: str, *, name_only: bool = False) -> tuple[Submission, ...]:
-    """The stored submissions that a word may mean: a name, the place of a zip, a start of a SHA-256.
+    """The stored submissions that a word may mean: a name, a zip's place, a start of a SHA-256.
 
     name_only: the one of this whole name whose zip was never seen.
     """
     if name_only:
-        return tuple(
-            one for one in store.find(word) if one.name == cleaned(word) and not one.sha256
-        )
+        whole = cleaned(word)
+        return tuple(one for one in store.find(word) if one.name == whole and not one.sha256)
     return store.find(word) or store.find(str(Path(word).absolute()))
 
 
@@ -73,14 +77,10 @@ def unknown(store: Store | None, word: str) -> str:
 
 def _listed(found: Sequence[Submission]) -> str:
     """The newest ones, by what tells them apart."""
-    newest = ", ".join(f"{shown(one.name)} ({_sign(one)})" for one in found[: -_SHOWN - 1 : -1])
-    return newest + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    return few([f"{one.name} ({_sign(one)})" for one in reversed(found)], _SHOWN)
 
 
 def _sign(one: Submission) -> str:
     if not one.sha256:
         return "by name only"
     return f"{one.sha256[:SHORT]}, first seen {one.first_seen[:10]}"
-
-
-__all__ = ["contents", "label", "named", "only", "opened", "unknown"]

@@ -1,4 +1,4 @@
-"""`local-eval`: run a submission as the platform would, on corrupted images; and what goes with it."""
+"""`local-eval`: run a zip as the platform would, on corrupted images; and what goes with it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from codabench_rehearsal.commands.parsers import guarded
+from codabench_rehearsal.commands.parsers import DEFAULT_DATA, DEFAULT_ZIP, say
+from codabench_rehearsal.console.arguments import NO_STORE
 from codabench_rehearsal.console.command import run_command
-from codabench_rehearsal.console.errors import UserError
+from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, guard
 from codabench_rehearsal.sandbox.job import SandboxError
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -19,20 +20,20 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ensemble": "ensemble",
         "forget": "forget",
         "history": "history",
-        "import": "importing",
+        "import": "import_history",
         "inspect": "inspect",
         "rank": "rank",
         "record": "record",
         "show": "show",
     }
 )
-
-ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
+_ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
+_OF_SQLITE = ("wal", "shm", "journal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("local-eval", argv, _read_and_run, (UserError, SandboxError))
+    return run_command("local-eval", argv, _read_and_run, (SandboxError,))
 
 
 def _read_and_run(words: list[str]) -> int:
@@ -40,22 +41,36 @@ def _read_and_run(words: list[str]) -> int:
     module = COMMANDS[words[0]] if named else "evaluate"
     command = importlib.import_module(f"codabench_rehearsal.commands.{module}")
     options = command.parser().parse_intermixed_args(words[1:] if named else words)
-    guarded(options)
+    _guard(options)
     try:
         return int(command.run(options, words))
     except KeyboardInterrupt:
-        if module in ASKING:
-            _tell_kept(options)
+        if module in _ASKING and _is_kept(options):
+            say("what was answered so far is kept: the same command goes on from there")
         raise
 
 
-def _tell_kept(options: argparse.Namespace) -> None:
-    from codabench_rehearsal.commands.parsers import say
-    from evaluator.options import NO_STORE
+def _guard(options: argparse.Namespace) -> None:
+    """Raise `FileError` for options that would write over the store, or over what is read."""
+    usual = (("submission", DEFAULT_ZIP, ZIP), ("data", DEFAULT_DATA, DATA))
+    inputs = [
+        Input(name, role) for option, name, role in usual if getattr(options, option, name) is None
+    ]
+    outputs = {}
+    if getattr(options, "store", NO_STORE) != NO_STORE:
+        from evaluator.store.file import find_store
+
+        store = find_store(options.store)
+        outputs = {"the store": Output(f"{store}", STORE)} | {
+            f"the store's {name}": Output(f"{store}-{name}", STORE) for name in _OF_SQLITE
+        }
+    guard(options, inputs=inputs, outputs=outputs, unused=("store",))
+
+
+def _is_kept(options: argparse.Namespace) -> bool:
     from evaluator.store.file import find_store, may_write
 
-    if options.store != NO_STORE and may_write(find_store(options.store)):
-        say("what was answered so far is kept: the same command goes on from there")
+    return options.store != NO_STORE and may_write(find_store(options.store))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from codabench_rehearsal.commands.packing_arguments import add_packing, packing
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError, UserError
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import ARCHIVE, Writes, guard
+from codabench_rehearsal.console.guard import ARCHIVE, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive
@@ -56,14 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def new_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = Parser(
-        prog="make-submission",
-        description="Build the zip that the platform wants, and find what it would punish.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "make-submission",
+        "Build the zip that the platform wants, and find what it would punish.",
+        EXAMPLES,
     )
     parser.add_argument(
         "--out",
-        type=Writes(ARCHIVE),
+        type=ARCHIVE,
         default="submission.zip",
         metavar="ZIP",
         help="default submission.zip",

@@ -1,100 +1,82 @@
-"""What the subcommands' parsers share."""
+"""The options that the subcommands of `local-eval` share; numpy and the store come in later."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from codabench_rehearsal.console.arguments import count, memory, seconds
-from codabench_rehearsal.console.command import Parser, print_lines, tell
+from codabench_rehearsal.console.arguments import (
+    DEFAULT_IMAGES,
+    PHASE,
+    add_challenge,
+    add_images,
+    add_python,
+    count,
+    memory,
+    positive,
+    seconds,
+    seed,
+)
+from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, Writes, guard
-from codabench_rehearsal.sandbox.job import SandboxError
-from codabench_rehearsal.sandbox.places import Python, chosen_python
-from evaluator.options import NO_STORE
-from evaluator.store.file import find_store
+from codabench_rehearsal.console.guard import DATA, JSON, PRESET, SPLIT, STORE, add_force
 
 DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
-_OF_SQLITE = ("wal", "shm", "journal")
-STORE_HELP = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
 
 
-def new_parser(name: str, what: str, examples: str = "") -> argparse.ArgumentParser:
-    """A parser whose examples keep their lines."""
-    return Parser(
-        prog=name,
-        description=what,
-        epilog=examples or None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> None:
+    """Add the options of evaluating zips; asks: whether any of them may be run."""
+    add = parser.add_argument
+    add("--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    add_preset(parser)
+    if asks:
+        what = f"at most N images (default {DEFAULT_IMAGES}, 0: all)"
+        add("--images", type=count, default=DEFAULT_IMAGES, metavar="N", help=what)
+    add("--seed", type=seed, default=0, help="default 0")
+    what = "default: split.json beside the zip"
+    add("--split", type=SPLIT, metavar="FILE|none", help=what)
+    if asks:
+        what = "ask in this order (the report's order_seed); default: a secret one"
+        add("--order-seed", type=count, metavar="N", help=what)
+        what = "seconds for one pass over the hidden set (default 600, Codabench's)"
+        add("--time-limit", type=seconds, metavar="S", help=what)
+        what = "such as 8GB (default 80%% of what is free)"
+        add("--memory-limit", type=memory, metavar="SIZE", help=what)
+    add_images(parser)
+    add_json(parser, "also write the result as JSON")
+    add_force(parser)
+    add("--device", choices=("cpu", "gpu"), help="default: the GPU where there is one")
+    add_store(parser)
+    add_python(parser)
+    add_challenge(parser)
+
+
+def add_phase(parser: argparse.ArgumentParser) -> None:
+    """Add --phase and --hidden-images: which score to expect."""
+    what = f"whose hidden score to expect (default {PHASE}; or final)"
+    parser.add_argument("--phase", default=PHASE, help=what)
+    what = "images in that phase's hidden set"
+    parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """Add --corrupt."""
+    usual = "heavy"
+    parser.add_argument(
+        "--corrupt", type=PRESET, default=usual, metavar="PRESET", help=f"default {usual}"
     )
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --json; what: is written there."""
+    what = f"{what} (- for standard output)"
+    parser.add_argument("--json", type=JSON, metavar="FILE", help=what)
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add `--store`."""
-    parser.add_argument("--store", type=Writes(STORE), metavar="FILE|FOLDER", help=STORE_HELP)
-
-
-def guarded(options: argparse.Namespace) -> None:
-    """Raise `FileError` for options that would write over the store, or over what is read."""
-    usual = (("submission", DEFAULT_ZIP, ZIP), ("data", DEFAULT_DATA, DATA))
-    inputs = [
-        Input(name, role) for option, name, role in usual if getattr(options, option, name) is None
-    ]
-    guard(options, inputs=inputs, outputs=_store_files(options), unused=("store",))
-
-
-def _store_files(options: argparse.Namespace) -> dict[str, Output]:
-    """The store with what SQLite keeps beside it; none of a command without."""
-    if getattr(options, "store", NO_STORE) == NO_STORE:
-        return {}
-    store = find_store(options.store)
-    return {
-        f"the store{what}": Output(f"{store}{tail}", STORE)
-        for what, tail in (("", ""), *((f"'s {name}", f"-{name}") for name in _OF_SQLITE))
-    }
-
-
-def add_order(parser: argparse.ArgumentParser) -> None:
-    """Add `--order-seed`."""
-    parser.add_argument(
-        "--order-seed",
-        type=count,
-        metavar="N",
-        help="ask in this order (the report's order_seed); default: a secret one",
-    )
-
-
-def add_limits(parser: argparse.ArgumentParser) -> None:
-    """Add `--time-limit` and `--memory-limit`."""
-    parser.add_argument(
-        "--time-limit",
-        type=seconds,
-        metavar="S",
-        help="seconds for one pass over the hidden set (default 600, Codabench's)",
-    )
-    parser.add_argument(
-        "--memory-limit",
-        type=memory,
-        metavar="SIZE",
-        help="such as 8GB (default 80%% of what is free)",
-    )
-
-
-def python_of(options: argparse.Namespace) -> Python:
-    """The Python that runs the zips: that of `--python`, else the active one."""
-    try:
-        return chosen_python(options.python)
-    except SandboxError as error:
-        raise EvaluationError(f"--python: {error}") from None
-
-
-def tell_python(options: argparse.Namespace, python: Python) -> None:
-    """Say so in the first line, or beside JSON on standard output."""
-    line = f"runs with {python}"
-    if options.json == "-":
-        say(line)
-    else:
-        print_lines([line])
+    """Add --store."""
+    what = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
+    parser.add_argument("--store", type=STORE, metavar="FILE|FOLDER", help=what)
 
 
 def say(line: str) -> None:
@@ -103,7 +85,7 @@ def say(line: str) -> None:
 
 
 def expected(name: str, otherwise: str) -> str:
-    """A file of that name in the working folder. Raises `EvaluationError` with what to give instead."""
+    """A file of that name in the working folder; raises with what to give instead."""
     if not Path(name).exists():
         raise EvaluationError(f"there is no {name} in this folder. Give {otherwise}")
     return name

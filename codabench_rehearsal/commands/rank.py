@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.commands.next_step import rehearsal_command
-from codabench_rehearsal.commands.parsers import new_parser, say
+from codabench_rehearsal.commands.parsers import add_phase, say
 from codabench_rehearsal.commands.several import (
     Inputs,
     add_inputs,
-    read_inputs,
+    given_inputs,
+    read_several,
     tell_result,
     tell_unseen,
 )
-from codabench_rehearsal.console.arguments import positive
-from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.arguments import NO_STORE, positive
+from codabench_rehearsal.console.command import Exit, Parser
+from codabench_rehearsal.console.errors import DataError, EvaluationError, SubmissionError
 from codabench_rehearsal.console.words import shown
-from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.store.score_text import read_phase
 
 if TYPE_CHECKING:
-    from evaluator.comparison.ranking import Entry
+    from evaluator.comparison.ranking import Entry, Ranking
+    from evaluator.progress import Shown
     from evaluator.report.report import Report
     from evaluator.store.store import LeaderboardScore
+
+    LeftOut = Callable[[str], object]
 
 EXAMPLES = """\
 examples:
@@ -39,94 +43,112 @@ leaderboard shows (local-eval record ZIP --score 0.89): that is what the chances
 """
 
 
+def rank(
+    zips: Sequence[str | Path],
+    images: Any = None,
+    labels: Any = None,
+    *,
+    uploads_per_day: int | None = None,
+    **options: Any,
+) -> Ranking:
+    """Say which submission to upload next: `rank(["a.zip", "b.zip"], images, labels)`.
+
+    images, labels, options: as of `local_eval`. uploads_per_day: what the platform allows. A zip
+    that fails is left out, with a warning. Raises `EvaluationError` where all fail, and as
+    `local_eval` does.
+    """
+    from evaluator.progress import waits
+
+    inputs = given_inputs(zips, images, labels, options)
+    return _ranking(inputs, uploads_per_day, argparse.Namespace(), waits, warnings.warn)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser("local-eval rank", "Say which submission to upload next.", EXAMPLES)
+    made = Parser("local-eval rank", "Say which submission to upload next.", EXAMPLES)
     add_inputs(made, asks=True)
-    made.add_argument(
-        "--phase", default=PHASE, help="whose scores to expect (default dev; or final)"
-    )
-    made.add_argument(
-        "--hidden-images", type=positive, metavar="N", help="images in that phase's hidden set"
-    )
-    made.add_argument(
-        "--uploads-per-day", type=positive, metavar="N", help="what the platform allows"
-    )
+    add_phase(made)
+    what = "what the platform allows"
+    made.add_argument("--uploads-per-day", type=positive, metavar="N", help=what)
     return made
 
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Evaluate each zip, rank, and show it."""
-    phase = read_phase(options.phase)
-    inputs = read_inputs(options, words, Options(phase=phase, hidden_images=options.hidden_images))
-    tell_unseen(inputs, options)
-    scores = _recorded(inputs, phase)
-    entries = [entry for entry in _entries(inputs, scores, options) if entry is not None]
-    from evaluator.comparison.ranking import Uploads, rank, show, to_json, used_today
+    from evaluator.comparison.ranking import show, to_json
+    from evaluator.options import Options
+    from evaluator.progress import on_terminal
 
-    uploads = Uploads(options.uploads_per_day, *used_today(scores, phase))
-    ranking = rank(entries, phase, uploads)
+    chosen = Options(phase=options.phase, hidden_images=options.hidden_images)
+    inputs = read_several(options, words, chosen)
+    tell_unseen(inputs, options)
+    ranking = _ranking(inputs, options.uploads_per_day, options, on_terminal, say)
     tell_result(options, partial(show, ranking), partial(to_json, ranking))
-    return Exit.FINE if len(entries) == len(inputs.zips) else Exit.FINDINGS
+    return Exit.FINE if len(ranking.entries) == len(inputs.zips) else Exit.FINDINGS
+
+
+def _ranking(
+    inputs: Inputs,
+    uploads_per_day: int | None,
+    options: argparse.Namespace,
+    display: Shown,
+    left_out: LeftOut,
+) -> Ranking:
+    from evaluator.comparison.ranking import Uploads, rank, used_today
+
+    phase = inputs.options.phase
+    scores = _recorded(inputs, phase)
+    known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
+    entries = []
+    for path, report in _reports(inputs, display, left_out):
+        if entry := _entry(path, report, known):
+            entries.append(entry)
+        else:
+            left_out(f"{shown(path.name)} is left out: {_why(report, options)}")
+    if not entries:
+        raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
+    return rank(entries, phase, Uploads(uploads_per_day, *used_today(scores, phase)))
 
 
 def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
     """The phase's scores; none where no store is kept or none was made yet."""
     from evaluator.store.store import Store, find_store
 
-    if inputs.options.store == NO_STORE:
-        return ()
-    place = find_store(inputs.options.store)
-    if not place.exists():
+    if inputs.options.store == NO_STORE or not (place := find_store(inputs.options.store)).exists():
         return ()
     with Store.open(place) as store:
         return store.scores(phase)
 
 
-def _entries(
-    inputs: Inputs, scores: Sequence[LeaderboardScore], options: argparse.Namespace
-) -> list[Entry | None]:
-    """One a zip, None for one that fails: told on standard error. Raises where all fail."""
-    from codabench_rehearsal.console.errors import DataError, SubmissionError
+def _reports(inputs: Inputs, display: Shown, left_out: LeftOut) -> Iterator[tuple[Path, Report]]:
+    """One a zip; what is wrong with one, or with the split beside it, is told."""
     from evaluator.evaluate import evaluate, open_store
-    from evaluator.progress import on_terminal
     from evaluator.series import Series
 
-    known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
-    found: list[Entry | None] = []
     with ExitStack() as stack:
         store = stack.enter_context(opened) if (opened := open_store(inputs.options)) else None
         series = Series(store, inputs.data, inputs.options, several=True)
-        given = inputs.data, inputs.challenge, inputs.options, on_terminal, series
+        given = inputs.data, inputs.challenge, inputs.options, display, series
         for path in inputs.zips:
             try:
                 report = evaluate(path, *given)
-            except (SubmissionError, DataError) as error:  # its zip, or the split beside it
-                say(f"{path.name} is left out: {error}")
-                found.append(None)
-                continue
-            found.append(_entry(shown(path.name), report, known, options))
-    if not any(found):
-        raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
-    return found
+            except (SubmissionError, DataError) as error:
+                left_out(f"{path.name} is left out: {error}")
+            else:
+                yield path, report
 
 
-def _entry(
-    name: str, report: Report, known: dict[str, str], options: argparse.Namespace
-) -> Entry | None:
+def _entry(path: Path, report: Report, known: dict[str, str]) -> Entry | None:
     from evaluator.comparison.ranking import Entry
 
-    if report.scores is None or report.estimate is None:
-        errors = [f"{f.code}: {f.message}" for f in report.findings if f.severity == "error"]
-        why = errors[0] if errors else "it did not answer"
-        say(f"{name} is left out: {why} ({rehearsal_command(report.source.path, options)})")
-        return None
     sha256, scores = report.source.sha256, report.scores
-    return Entry(
-        name,
-        sha256,
-        report.estimate,
-        scores.validation.accuracy,
-        scores.benchmark.accuracy,
-        known.get(sha256),
-    )
+    if scores is None or report.estimate is None:
+        return None
+    accuracies = scores.validation.accuracy, scores.benchmark.accuracy
+    return Entry(shown(path.name), sha256, report.estimate, *accuracies, known.get(sha256))
+
+
+def _why(report: Report, options: argparse.Namespace) -> str:
+    errors = [f"{one.code}: {one.message}" for one in report.findings if one.severity == "error"]
+    why = errors[0] if errors else "it did not answer"
+    return f"{why} ({rehearsal_command(report.source.path, options)})"

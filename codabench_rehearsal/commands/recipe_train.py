@@ -14,7 +14,7 @@ from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.console.arguments import add_challenge, add_part, factor, positive, seed
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines, tell
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.guard import BACKBONE, DATA, Kind, Writes
+from codabench_rehearsal.console.guard import BACKBONE, DATA, Writes
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import quoted
 from codabench_rehearsal.recipes.loading import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from codabench_rehearsal.recipes.train import Trained
     from codabench_rehearsal.recipes.training_progress import Tell, TrainingProgress
 
-FOLDER = Kind(
+FOLDER = Writes(
     "a training folder",
     makes_folder=True,
     folder=(
@@ -60,12 +60,6 @@ examples:
 It leaves weights.keras, recipe.json, split.json, history.csv and history.png. ImageNet weights are
 downloaded by Keras; where that is not possible, fetch the file elsewhere and pass --weights FILE.
 """
-
-
-def new_parser(name: str, what: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose examples keep their lines."""
-    raw = argparse.RawDescriptionHelpFormatter
-    return Parser(prog=name, description=what, epilog=examples, formatter_class=raw)
 
 
 def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
@@ -94,13 +88,13 @@ def named_system(options: argparse.Namespace) -> System:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
+    made = Parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
     add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
     images = "images and labels: .npz, .npy or a folder"
     made.add_argument("--data", type=DATA, metavar="FILE", help=images)
     add_part(made, "train")
-    out = Writes(FOLDER)
-    made.add_argument("--out", type=out, metavar="DIR", help="the training folder to write")
+
+    made.add_argument("--out", type=FOLDER, metavar="DIR", help="the training folder to write")
     weights = "where the backbone begins (default imagenet; with --fast none)"
     made.add_argument("--weights", type=BACKBONE, metavar="imagenet|none|FILE", help=weights)
     made.add_argument("--epochs", type=positive, metavar="N", help="of each phase, at most")

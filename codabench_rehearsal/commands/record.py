@@ -6,22 +6,25 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.known import contents, label, named, only, opened, unknown
+from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
-from codabench_rehearsal.commands.parsers import add_store, new_parser, say
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.commands.parsers import add_store, say
+from codabench_rehearsal.console.arguments import PHASE
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import quoted, shown
-from evaluator.report.history_text import SHORT, compared, progress
-from evaluator.store.score_text import read_date, read_images, read_phase, read_score
-from evaluator.store.store import HistoryRow, Store, Submission, find_store
+from evaluator.report.history_text import SHORT, compared, label, progress
+
+if TYPE_CHECKING:
+    from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission
 
 EXAMPLES = """\
 examples:
   local-eval record submission.zip --score 0.89
-  local-eval record submission.zip --score 0.8731 --phase final --date 2026-11-21 --hidden-images 2000
+  local-eval record submission.zip --score 0.8731 --phase final --date 2026-11-21
   local-eval record a1b2c3d4 --score 89%            by the start of its SHA-256, if the zip is gone
   local-eval record "our first try" --score 0.71 --name-only      the zip was never seen here
 
@@ -30,92 +33,125 @@ Type the score as the platform shows it, with all its decimals: how far it was r
 
 
 @dataclass(frozen=True)
-class Typed:
-    """A score as the user typed it, read."""
+class Recorded:
+    """A score that is kept.
 
-    value: float
-    decimals: int
-    phase: str
-    date: str
-    hidden_images: int | None
-    note: str
+    row: the submission, the score, and what had been predicted of it. is_new: False where it was
+    known already. lines: how right the prediction was, and what the score is good for, in words.
+    doubts: what looks like a slip.
+    """
+
+    row: HistoryRow
+    is_new: bool
+    lines: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.value:.{self.decimals}f}"
+        return "\n".join((*self.lines, *self.doubts))
+
+
+def record(
+    submission: str | Path,
+    score: str | float,
+    *,
+    phase: str = PHASE,
+    date: str = "",
+    hidden_images: int | None = None,
+    note: str = "",
+    name_only: bool = False,
+    store: str | Path | None = None,
+) -> Recorded:
+    """Keep what the leaderboard showed: `record("submission.zip", "0.8900")`.
+
+    submission: the zip, or how the store knows it. score: best as text, for how far it was rounded
+    counts. phase, date, hidden_images, note: as of `local-eval record`. name_only: the zip was
+    never seen here. store: a file or folder, None for the project's. Raises `EvaluationError`.
+    """
+    options = argparse.Namespace(
+        submission=str(submission),
+        score=str(score),
+        phase=phase,
+        date=str(date),
+        hidden_images=str(hidden_images or ""),
+        note=note,
+        name_only=name_only,
+        store=store if store is None else str(store),
+    )
+    return _record(options)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser("local-eval record", "Keep what the leaderboard showed.", EXAMPLES)
-    made.add_argument(
-        "submission", type=ZIP, metavar="submission.zip",
-        help="the zip, or how the store knows it",
-    )  # fmt: skip
-    made.add_argument("--score", required=True, metavar="FIGURE", help="0.89, 0,89 or 89%%")
-    made.add_argument(
-        "--phase", default="dev", help="default dev; each phase is a target of its own"
-    )
-    made.add_argument("--date", default="", help="when it was shown, such as 2026-11-21")
-    made.add_argument("--hidden-images", default="", metavar="N", help="how many, if you know")
-    made.add_argument("--note", default="", metavar="TEXT")
-    made.add_argument(
-        "--name-only",
-        action="store_true",
-        help="the zip is lost and was never seen here: keep the score under this name",
-    )
+    made = Parser("local-eval record", "Keep what the leaderboard showed.", EXAMPLES)
+    add = made.add_argument
+    what = "the zip, or how the store knows it"
+    add("submission", type=ZIP, metavar="submission.zip", help=what)
+    add("--score", required=True, metavar="FIGURE", help="0.89, 0,89 or 89%%")
+    what = f"default {PHASE}; each phase is a target of its own"
+    add("--phase", default=PHASE, help=what)
+    add("--date", default="", help="when it was shown, such as 2026-11-21")
+    add("--hidden-images", default="", metavar="N", help="how many, if you know")
+    add("--note", default="", metavar="TEXT")
+    what = "the zip is lost and was never seen here: keep the score under this name"
+    add("--name-only", action="store_true", help=what)
     add_store(made)
     return made
 
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Record, and say how right the prediction was."""
-    typed = Typed(
-        *read_score(options.score),
-        read_phase(options.phase),
-        read_date(options.date),
-        read_images(options.hidden_images),
-        options.note,
-    )
+    done = _record(options)
+    print_lines(done.lines)
+    for doubt in done.doubts:
+        say(doubt)
+    return Exit.FINE
+
+
+def _record(options: argparse.Namespace) -> Recorded:
+    from evaluator.store.score_text import read_date, read_images, read_phase, read_score
+    from evaluator.store.store import find_store
+
+    value, decimals = read_score(options.score)
+    phase, date = read_phase(options.phase), read_date(options.date)
+    hidden_images = read_images(options.hidden_images)
     sha256 = "" if options.name_only else contents(options.submission)
     place = find_store(options.store)
     if not (sha256 or options.name_only or place.exists()):
         raise _unknown(None, options.submission)
     with opened(place) as store:
-        submission = _submission(store, options, sha256)
-        new = store.record_score(
-            submission,
-            typed.value,
-            typed.decimals,
-            typed.phase,
-            date=typed.date,
-            hidden_images=typed.hidden_images,
-            note=typed.note,
-        )
+        own, doubts = _submission(store, options, sha256)
+        kept = {"date": date, "hidden_images": hidden_images, "note": options.note}
+        new = store.record_score(own, value, decimals, phase, **kept)
         history = store.history()
-    rows = [row for row in history if row.submission.id == submission.id]
-    in_phase = [row for row in history if row.score and row.score.phase == typed.phase]
-    print_lines((*_said(_row(rows, typed), new=new), *progress(in_phase)))
-    for doubt in _doubts(rows, typed, options):
-        say(doubt)
-    return Exit.FINE
+    in_phase = [row for row in history if row.score and row.score.phase == phase]
+    of_own = [(row, row.score) for row in in_phase if row.score and row.submission.id == own.id]
+    same = [
+        (score.date == date, score.id, row, score)
+        for row, score in of_own
+        if (score.value, score.decimals) == (value, decimals)
+    ]
+    _, _, row, score = max(same, key=lambda found: found[:2])  # of several, the one of its date
+    doubts += _slips([str(score) for _, score in of_own], score, options)
+    lines = (*_said(row, score, new=new), *progress(in_phase))
+    return Recorded(row, new, lines, tuple(doubts))
 
 
-def _submission(store: Store, options: argparse.Namespace, sha256: str) -> Submission:
-    """The submission that is meant, added where it is new."""
+def _submission(
+    store: Store, options: argparse.Namespace, sha256: str
+) -> tuple[Submission, list[str]]:
+    """The submission that is meant, added where it is new; and what is doubtful of that."""
     word = options.submission
     if options.name_only:
-        if Path(word).is_file():
-            say(f"{word} is here: without --name-only the estimate could use the score")
-        return store.add_submission("", word)
+        here = f"{word} is here: without --name-only the estimate could use the score"
+        return store.add_submission("", word), [here] if Path(word).is_file() else []
     if sha256:
         path = Path(word)
-        for doubt in (*_rebuilt(store, path, sha256, options), *_twins(store, path, options)):
-            say(doubt)
-        return store.add_submission(sha256, path.name, path.absolute())
+        doubts = [*_rebuilt(store, path, sha256, options), *_twins(store, path, options)]
+        return store.add_submission(sha256, path.name, path.absolute()), doubts
     found = named(store, word)
     if not found:
         raise _unknown(store, word)
-    return only([one for one in found if one.sha256] or found, word)
+    return only([one for one in found if one.sha256] or found, word), []
 
 
 def _rebuilt(store: Store, path: Path, sha256: str, options: argparse.Namespace) -> Iterator[str]:
@@ -142,23 +178,9 @@ def _twins(store: Store, path: Path, options: argparse.Namespace) -> Iterator[st
             )
 
 
-def _row(rows: Sequence[HistoryRow], typed: Typed) -> HistoryRow:
-    """The row of the score that was just recorded, or was known; of several, the one of its date."""
-    same = [
-        (row.score.date == typed.date, row.score.id, row)
-        for row in rows
-        if row.score is not None
-        and (row.score.phase, row.score.value, row.score.decimals)
-        == (typed.phase, typed.value, typed.decimals)
-    ]
-    return max(same, key=lambda found: found[:2])[2]
-
-
-def _said(row: HistoryRow, *, new: bool) -> Iterator[str]:
-    own, score = row.submission, row.score
-    phase = shown(score.phase) if score else ""
-    done = "recorded" if new else "was known already"
-    yield f"{label(own)}: {score} {done}, phase {phase}."
+def _said(row: HistoryRow, score: LeaderboardScore, *, new: bool) -> Iterator[str]:
+    own, done = row.submission, "recorded" if new else "was known already"
+    yield f"{label(own)}: {score} {done}, phase {shown(score.phase)}."
     if row.prediction is not None:
         yield compared(row.prediction, row)
     elif own.sha256:
@@ -176,25 +198,25 @@ def _source(own: Submission) -> str:
     return ", and its zip is gone: the estimate cannot use the score."
 
 
-def _doubts(rows: Sequence[HistoryRow], typed: Typed, options: argparse.Namespace) -> Iterator[str]:
-    """What looks like a slip of the finger."""
-    shown = [str(row.score) for row in rows if row.score and row.score.phase == typed.phase]
-    if len(set(shown)) > 1:
-        forget = next_command(
-            "local-eval forget", [options.submission], options, "--score", "FIGURE"
-        )
+def _slips(
+    known: Sequence[str], score: LeaderboardScore, options: argparse.Namespace
+) -> Iterator[str]:
+    """What looks like a slip of the finger. known: all scores of the submission in the phase."""
+    if len(set(known)) > 1:
+        words = ("--score", "FIGURE")
+        forget = next_command("local-eval forget", [options.submission], options, *words)
+        scores = f"{len(known)} scores in this phase: {', '.join(known)}"
+        yield f"it has {scores}. If one is a slip: {forget}"
+    if score.decimals < 2 and 0 < score.value < 1:
+        points = f"{50 / 10**score.decimals:.0f} points"
         yield (
-            f"it has {len(shown)} scores in this phase: {', '.join(shown)}. If one is a slip: {forget}"
-        )
-    if typed.decimals < 2 and 0 < typed.value < 1:
-        yield (
-            f"{typed} stands for anything within {50 / 10**typed.decimals:.0f} points of it; if the "
-            "platform showed more decimals, forget this one and record them"
+            f"{score} stands for anything within {points} of it; if the platform showed more "
+            "decimals, forget this one and record them"
         )
 
 
 def _unknown(store: Store | None, word: str) -> EvaluationError:
     return EvaluationError(
-        f"{unknown(store, word)}. Give the zip that was uploaded, or, if it is lost, keep the score "
-        "under a name: local-eval record NAME --score FIGURE --name-only"
+        f"{unknown(store, word)}. Give the zip that was uploaded, or, if it is lost, keep the "
+        "score under a name: local-eval record NAME --score FIGURE --name-only"
     )

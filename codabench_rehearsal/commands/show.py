@@ -6,31 +6,28 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from codabench_rehearsal.commands.parsers import new_parser, say
+from codabench_rehearsal.commands.parsers import add_preset, say
 from codabench_rehearsal.console.arguments import add_part, positive, seed
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import replacing
-from codabench_rehearsal.console.guard import DATA, PRESET, Kind, Writes, add_force
+from codabench_rehearsal.console.guard import DATA, Writes, add_force
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
-_PICTURE = Kind("a picture", tuple(_FORMATS), only=True)
+_PICTURE = Writes("a picture", tuple(_FORMATS), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser("local-eval show", "Draw a contact sheet of what a preset does.")
-    made.add_argument(
-        "--corrupt", type=PRESET, default="heavy", metavar="PRESET", help="default heavy"
-    )
-    made.add_argument("--data", type=DATA, metavar="FILE", help="default: drawn cells")
+    made = Parser("local-eval show", "Draw a contact sheet of what a preset does.")
+    add = made.add_argument
+    add_preset(made)
+    add("--data", type=DATA, metavar="FILE", help="default: drawn cells")
     add_part(made, "train")
-    made.add_argument(
-        "--out", type=Writes(_PICTURE), default="sheet.png", metavar="FILE.png",
-        help="default sheet.png",
-    )  # fmt: skip
+    usual = "sheet.png"
+    add("--out", type=_PICTURE, default=usual, metavar="FILE.png", help=f"default {usual}")
     add_force(made)
-    made.add_argument("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
-    made.add_argument("--seed", type=seed, default=0, help="default 0")
+    add("--images", type=positive, default=8, metavar="N", help="columns (default 8)")
+    add("--seed", type=seed, default=0, help="default 0")
     return made
 
 
@@ -55,7 +52,6 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     sheet = contact_sheet(prepared(data.images[rows]), preset, options.seed, columns=len(rows))
     with replacing(options.out) as file:
         sheet.save(file, _FORMATS[Path(options.out).suffix.lower()])
-    print_lines(
-        [f"{options.out}: {preset.name}, {len(preset.conditions)} conditions on {len(rows)} images"]
-    )
+    count = f"{len(preset.conditions)} conditions on {len(rows)} images"
+    print_lines([f"{options.out}: {preset.name}, {count}"])
     return Exit.FINE

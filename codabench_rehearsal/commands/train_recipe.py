@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands import recipe_train
-from codabench_rehearsal.commands.recipe_train import add_recipe, named_system, new_parser
+from codabench_rehearsal.commands.recipe_train import add_recipe, named_system
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
-from codabench_rehearsal.console.command import Exit, console, run_command
+from codabench_rehearsal.console.command import Exit, Parser, console, run_command
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Kind, Writes, add_force, guard
+from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force, guard
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras, working
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder
@@ -39,7 +39,7 @@ examples:
   train-recipe picture runs/gods --data training_set.npz --corrupt an2dl-2024 --images 12
 """
 _IMAGES = 10_000  # about what the challenge's file holds to train on
-_PICTURE = Kind("a picture", (".png",), only=True)
+_PICTURE = Writes("a picture", (".png",), only=True)
 _HIDDEN = (
     *("name", "summary", "source", "reported", "cost", "description"),
     *("options", "fast", "miniature"),
@@ -62,7 +62,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _list_parser() -> argparse.ArgumentParser:
     what = "List the recipes with their reported scores."
-    return new_parser("train-recipe list", what, LIST_EXAMPLES)
+    return Parser("train-recipe list", what, LIST_EXAMPLES)
 
 
 def _list(_options: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def _list(_options: argparse.Namespace) -> int:
 
 def _show_parser() -> argparse.ArgumentParser:
     what = "Show a recipe, its network and its cost."
-    made = new_parser("train-recipe show", what, SHOW_EXAMPLES)
+    made = Parser("train-recipe show", what, SHOW_EXAMPLES)
     add_recipe(made, "a recipe (train-recipe list)")
     made.add_argument("--layers", action="store_true", help="every layer of the network too")
     measure = "time a few steps here too, and reckon the whole"
@@ -151,11 +151,11 @@ def _choices(system: System, *, fast: bool) -> Iterator[str]:
 
 def _picture_parser() -> argparse.ArgumentParser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
-    made = new_parser("train-recipe picture", what, PICTURE_EXAMPLES)
+    made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
     made.add_argument("folder", type=TRAINED, metavar="DIR", help="a training folder")
     made.add_argument("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "val, else test")
-    out, default = Writes(_PICTURE), "picture.png"
+    out, default = _PICTURE, "picture.png"
     made.add_argument(
         "--out", type=out, metavar="FILE.png", default=default, help=f"default {default}"
     )

@@ -1,110 +1,105 @@
-"""What our commands share in reading arguments."""
+"""What our commands share in reading arguments: options, and types of their values."""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from codabench_rehearsal.console.guard import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
 
 DEFAULT_CHALLENGE = "an2dl-2024"
+DEFAULT_IMAGES = 1000
+NO_STORE = "none"  # the store of who keeps nothing
+PHASE = "dev"  # whose scores to expect
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:
     """Add --challenge, the same for every command."""
+    what, usual = "NAME|FILE.toml", DEFAULT_CHALLENGE
     parser.add_argument(
-        "--challenge", type=PROFILE, default=DEFAULT_CHALLENGE, metavar="NAME|FILE.toml",
-        help=f"default {DEFAULT_CHALLENGE}",
-    )  # fmt: skip
+        "--challenge", type=PROFILE, default=usual, metavar=what, help=f"default {usual}"
+    )
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:
     """Add --part and --held-out: what is to be known of the images of a rehearsal."""
     add_part(parser, "val, else test")
-    parser.add_argument(
-        "--held-out", action="store_true",
-        help="none of these images was trained on, so figures are honest",
-    )  # fmt: skip
+    what = "none of these images was trained on, so figures are honest"
+    parser.add_argument("--held-out", action="store_true", help=what)
 
 
 def add_part(parser: argparse.ArgumentParser, default: str) -> None:
     """Add --part alone; default: what is taken without it."""
-    parser.add_argument(
-        "--part", choices=("train", "val", "test"),
-        help=f"which part of a data file that has several (default: {default})",
-    )  # fmt: skip
+    what = f"which part of a data file that has several (default: {default})"
+    parser.add_argument("--part", choices=("train", "val", "test"), help=what)
 
 
 def add_python(parser: argparse._ActionsContainer) -> None:
     """Add --python, the same for every command that runs a zip."""
-    parser.add_argument(
-        "--python", type=PYTHON, metavar="PATH",
-        help="the Python that runs the zip, or an environment's folder (default: the active one)",
-    )  # fmt: skip
+    what = "the Python that runs the zip, or an environment's folder (default: the active one)"
+    parser.add_argument("--python", type=PYTHON, metavar="PATH", help=what)
 
 
 def positive(text: str) -> int:
     """An argument type: a whole number above 0."""
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
-    return int(text)
+    return int(_read(text, _digits, lambda number: number > 0, "a whole number above 0"))
 
 
 def count(text: str) -> int:
     """An argument type: a whole number, 0 included."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number, received {text!r}")
-    return int(text)
+    return int(_read(text, _digits, lambda _: True, "a whole number"))
 
 
 def seed(text: str) -> int:
     """An argument type: a seed, a whole number below 2**32."""
-    if count(text) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"expected a whole number below 2**32, received {text!r}")
-    return count(text)
+    count(text)
+    return int(_read(text, _digits, lambda number: number < 1 << 32, "a whole number below 2**32"))
 
 
 def memory(text: str) -> int:
     """An argument type: an amount of memory; nothing runs in less than 1 MB."""
-    if size(text) < 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected an amount such as 8GB, received {text!r}")
-    return size(text)
+    size(text)
+    return int(_read(text, parse_bytes, lambda amount: amount >= 1e6, "an amount such as 8GB"))
 
 
 def seconds(text: str) -> float:
     """An argument type: seconds above 0."""
-    return _above_zero(text, "seconds")
+    return float(_read(text, float, _is_above_zero, "seconds above 0"))
 
 
 def factor(text: str) -> float:
     """An argument type: a number above 0."""
-    return _above_zero(text, "a number")
-
-
-def _above_zero(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected {what} above 0, received {text!r}")
-    return value
+    return float(_read(text, float, _is_above_zero, "a number above 0"))
 
 
 def share(text: str) -> float:
     """An argument type: a number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, received {text!r}")
-    return value
+    return float(_read(text, float, lambda value: 0 <= value <= 1, "a share from 0 to 1"))
 
 
 def size(text: str) -> int:
     """An argument type: a size such as 500MB, in bytes."""
-    try:
-        return parse_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return int(_read(text, parse_bytes, lambda _: True, "a size such as 500MB or 2GiB"))
+
+
+def _read(text: str, read: Callable[[str], Any], fits: Callable[[Any], bool], what: str) -> Any:
+    with suppress(ValueError):
+        value = read(text)
+        if fits(value):
+            return value
+    raise argparse.ArgumentTypeError(f"expected {what}, received {text!r}")
+
+
+def _digits(text: str) -> int:
+    """Without the signs, spaces and underscores that Python allows."""
+    if not text.isdigit():
+        raise ValueError
+    return int(text)
+
+
+def _is_above_zero(value: float) -> bool:
+    return 0 < value < math.inf

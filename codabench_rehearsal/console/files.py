@@ -1,8 +1,8 @@
 """Writing what a user named: whole or not at all, and never in the place of what is no plain file.
 
 A file is written as a draft, in a new folder beside its place that nobody else knows, and takes its
-place in one step. Links are followed: the file that they lead to is written, the link stays. Pipes and
-character devices (`/dev/stdout`, `>(jq .)`) are written into, once the content is whole.
+place in one step. Links are followed: the file that they lead to is written, the link stays. Pipes
+and character devices (`/dev/stdout`, `>(jq .)`) are written into, once the content is whole.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.room import FULL, no_more_files
-from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
+from codabench_rehearsal.console.errors import FULL, UserError, no_more_files
+from codabench_rehearsal.console.temporary import TemporaryFolder, locked, remove_abandoned
+from codabench_rehearsal.console.words import human_bytes
 
 Target = str | os.PathLike[str]
 STDOUT = "-"
 READER_SECONDS = 60.0  # how long a named pipe waits for somebody who reads
-_DRAFT = ".draft"
+_ZEROS = bytes(1 << 20)
+_CANNOT_ALLOCATE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # some disks
 _IN_MEMORY = 64 << 20  # bytes of what goes into a pipe; more waits in a temporary file
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")
 _NO_FILES = (
@@ -62,7 +63,7 @@ def check_place(target: Target, *, streams: bool = True, makes_folder: bool = Fa
 
 
 def is_stream(target: Target) -> bool:
-    """Whether this is a pipe, a character device or an open descriptor: written into, never replaced."""
+    """Whether this is a pipe, a device or an open descriptor: written into, never replaced."""
     if _descriptor(target) is not None:
         return True
     try:
@@ -108,7 +109,7 @@ def draft(target: Target) -> Iterator[Path]:
     place = place_of(target)
     remove_abandoned([place.parent])
     with written(target):
-        made = TemporaryFolder(f"{place.name[:32]}.", place.parent, prefix=".", suffix=_DRAFT)
+        made = TemporaryFolder(f"{place.name[:32]}.", place.parent, prefix=".", suffix=".draft")
     with made as folder:
         yield folder / Path(target).name
 
@@ -160,25 +161,30 @@ def alone_in(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
     wait: until the other is done; else yields False where there is one.
     """
-    with _locked(folder, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
-        yield held is not False
-
-
-@contextmanager
-def _locked(folder: Path, how: int) -> Iterator[bool | None]:
-    """Hold a folder's lock; yields whether it is held, None where the disk has no locks (some NFS)."""
     number = os.open(folder, os.O_RDONLY)
-    held: bool | None = None
     try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(number, how)
-                held = True
-            except BlockingIOError:
-                held = False
-        yield held
+        yield locked(number, wait=wait) is not False
     finally:
         os.close(number)
+
+
+def allocate(number: int, size: int) -> None:
+    """Take the room of a file's first `size` bytes, so that writing through a map cannot fail.
+
+    number: a file descriptor, of a file that is empty or shorter. Raises `OSError`. A file that is
+    only made longer has holes: on a full disk the kernel ends whoever writes into one by a signal.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(number, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_ALLOCATE:
+                raise
+        else:
+            return
+    at = os.fstat(number).st_size
+    while at < size:
+        at += os.pwrite(number, _ZEROS[: size - at], at)
 
 
 def _check_stream(path: Path, *, streams: bool) -> None:
@@ -276,13 +282,12 @@ def _make_alike(part: Path, old: os.stat_result) -> None:
 
 
 def _refused(path: Path, error: OSError, needed: int) -> str:
-    why = error.strerror or str(error)
-    if error.errno in FULL:
-        if no_more_files(place_of(path).parent):
-            why = "its disk takes no more files (inodes)"
-        much = f" ({max(needed, 100_000) / 1e6:,.1f} MB are needed)" if needed else ""
-        return (
-            f"{path} cannot be written: {why}{much}. Make room in {place_of(path).parent}, or name a "
-            "place that has it."
-        )
-    return f"{path} cannot be written: {why}. Choose a place that exists, may be written to and has room."
+    why, folder = error.strerror or str(error), place_of(path).parent
+    if error.errno not in FULL:
+        advice = "Choose a place that exists, may be written to and has room."
+        return f"{path} cannot be written: {why}. {advice}"
+    if no_more_files(folder):
+        why = "its disk takes no more files (inodes)"
+    much = f" ({human_bytes(needed)} are needed)" if needed else ""
+    advice = f"Make room in {folder}, or name a place that has it."
+    return f"{path} cannot be written: {why}{much}. {advice}"

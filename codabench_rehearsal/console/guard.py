@@ -1,6 +1,6 @@
 """Nothing that a command reads is overwritten by what it writes.
 
-Each option says in its parser what it is: `type=DATA` is read, `type=Writes(PAGE)` is written. After
+Each option says in its parser what it is: `type=DATA` is read, `type=PAGE` is written. After
 parsing, `guard` holds all of them against each other, before anything runs.
 """
 
@@ -12,20 +12,21 @@ import stat
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
 
 MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+WEIGHTS_FILES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite")
+ARRAY_FILES = (".npz", ".npy")
 _ENDINGS: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys((".npz", ".npy"), "an array file"),
-        **dict.fromkeys(
-            (".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite"), "a weights file"
-        ),
+        **dict.fromkeys(ARRAY_FILES, "an array file"),
+        **dict.fromkeys(WEIGHTS_FILES, "a weights file"),
         **dict.fromkeys((".sqlite", ".sqlite3", ".db"), "a store"),
         **dict.fromkeys((".html", ".htm"), "a page"),
         **dict.fromkeys((".csv", ".tsv"), "a table"),
@@ -39,31 +40,6 @@ _ENDINGS: Mapping[str, str] = MappingProxyType(
         ".pdf": "a document",
     }
 )  # what surely is of some kind; other endings, and none, go with everything
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What an output holds. endings: those that go with it. only: whether it must have one of them.
-
-    streams: whether it may go into a pipe. makes_folder: whether missing folders are made. folder:
-    for an output that is a folder, the names of the files that are put there.
-    """
-
-    name: str
-    endings: tuple[str, ...] = ()
-    only: bool = False
-    streams: bool = True
-    makes_folder: bool = False
-    folder: tuple[str, ...] = ()
-
-
-PAGE = Kind("a page", (".html", ".htm"))
-JSON = Kind("JSON", (".json",))
-TABLE = Kind("a table", (".csv", ".tsv"))
-SPREADSHEET = Kind("a spreadsheet", (".xlsx",))
-ARRAYS = Kind("an array file", (".npz",), only=True)
-ARCHIVE = Kind("a zip", (".zip",), streams=False, makes_folder=True)
-STORE = Kind("the store")
 
 
 @dataclass(frozen=True)
@@ -84,44 +60,55 @@ class Reads:
         """The option's value."""
         return Input(text, self)
 
-    def is_file(self, text: str) -> bool:
-        """Whether a value names a file at all."""
-        return text not in self.words and text.endswith(self.ending)
-
 
 @dataclass(frozen=True)
 class Writes:
-    """An argument type: a file that is written."""
+    """An argument type: a file that is written, and what it holds.
 
-    kind: Kind
+    endings: those that go with it. only: whether it must have one of them. streams: whether it may
+    go into a pipe. makes_folder: whether missing folders are made. folder: for an output that is a
+    folder, the names of the files that are put there.
+    """
+
+    what: str
+    endings: tuple[str, ...] = ()
+    only: bool = False
+    streams: bool = True
+    makes_folder: bool = False
+    folder: tuple[str, ...] = ()
 
     def __call__(self, text: str) -> Output:
         """The option's value."""
-        return Output(text, self.kind)
+        return Output(text, self)
 
 
-class Input(str):
-    """The name of what is read, which knows so."""
+class _Named(str):
+    """A file's name that knows what it is for, and is a text like others elsewhere."""
 
-    role: Reads
+    role: Reads | Writes
 
-    def __new__(cls, text: str, role: Reads) -> Input:
-        """A text that is no different elsewhere."""
+    def __new__(cls, text: str, role: Reads | Writes) -> Self:
+        """The name with its role."""
         made = super().__new__(cls, text)
         made.role = role
         return made
 
 
-class Output(str):
-    """The name of what is written, which knows so."""
+class Input(_Named):
+    """The name of what is read."""
 
-    kind: Kind
+    role: Reads
 
-    def __new__(cls, text: str, kind: Kind) -> Output:
-        """A text that is no different elsewhere."""
-        made = super().__new__(cls, text)
-        made.kind = kind
-        return made
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(os.path.expanduser(self))  # noqa: PTH111 - nobody's home is no error to it
+
+
+class Output(_Named):
+    """The name of what is written."""
+
+    role: Writes
 
 
 def _labels(path: Path) -> Iterator[Path]:
@@ -145,6 +132,13 @@ def _of_training(path: Path) -> Iterator[Path]:
         yield path.parent / "split.json"
 
 
+PAGE = Writes("a page", (".html", ".htm"))
+JSON = Writes("JSON", (".json",))
+TABLE = Writes("a table", (".csv", ".tsv"))
+SPREADSHEET = Writes("a spreadsheet", (".xlsx",))
+ARRAYS = Writes("an array file", (".npz",), only=True)
+ARCHIVE = Writes("a zip", (".zip",), streams=False, makes_folder=True)
+STORE = Writes("the store")
 DATA = Reads("the data", beside=_labels, images=True)
 ZIP = Reads("the zip", beside=_companions)
 WEIGHTS = Reads("the weights", beside=_of_training)
@@ -161,10 +155,8 @@ PYTHON = Reads("the Python that runs it")
 
 def add_force(parser: argparse._ActionsContainer) -> None:
     """Add --force, the same for every command that writes files."""
-    parser.add_argument(
-        "--force", action="store_true",
-        help="write a file although its ending belongs to another kind (never over what is read)",
-    )  # fmt: skip
+    what = "write a file although its ending belongs to another kind (never over what is read)"
+    parser.add_argument("--force", action="store_true", help=what)
 
 
 def guard(
@@ -179,7 +171,10 @@ def guard(
     inputs, outputs: those that no option names; outputs by what messages call them. unused: options
     that write nothing this time.
     """
-    read = [one for one in _inputs(options) if one.role.is_file(one)] + list(inputs)
+    values = (v if isinstance(v, list | tuple) else (v,) for v in vars(options).values())
+    given = [one for one in chain.from_iterable(values) if isinstance(one, Input)]
+    names = (one for one in given if one not in one.role.words and one.endswith(one.role.ending))
+    read = [*names, *inputs]
     named = {
         f"--{name.replace('_', '-')}": value
         for name, value in vars(options).items()
@@ -187,62 +182,53 @@ def guard(
     }
     writes = {**named, **outputs}
     refuse_same(writes, read)
-    refuse_shown(
+    _refuse_shown(
         ((one.role.what, path) for one in read for path in _read_with(one, walk=False)),
         ((option, path) for option, out in writes.items() for path in _files_of(out)),
     )
     for option, out in writes.items():
-        if out.kind is not STORE and out != STDOUT:
+        if out.role is not STORE and out != STDOUT:
             _check_ending(option, out, force=getattr(options, "force", False))
     for out in writes.values():
-        if out.kind is not STORE and not out.kind.folder:
-            check_place(out, streams=out.kind.streams, makes_folder=out.kind.makes_folder)
+        if out.role is not STORE and not out.role.folder:
+            check_place(out, streams=out.role.streams, makes_folder=out.role.makes_folder)
 
 
 def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
-    """Raise `FileError` for an output that is an input's file, through whatever links, or another's."""
+    """Raise `FileError` for an output that is an input's file, by whatever links, or another's."""
     taken: dict[Hashable, tuple[str, Path]] = {}
     for option, out in outputs.items():
         for path in _files_of(out):
             key = _key(path)
             if key is not None and taken.setdefault(key, (option, path))[0] != option:
-                raise FileError(
-                    f"{taken[key][0]} and {option} name one file, {path}: give each its own."
-                )
+                both = f"{taken[key][0]} and {option}"
+                raise FileError(f"{both} name one file, {path}: give each its own.")
     walk = any(path.is_file() for _, path in taken.values())
     for given in inputs:
         _refuse_inside(outputs, given)
         for path in _read_with(given, walk=walk):
             key = _key(path)
             if key is not None and key in taken:
-                option, place = taken[key]
-                raise FileError(
-                    f"{option} {place} would overwrite {given.role.what} ({path}), which this command "
-                    "reads: name another file."
+                what = (
+                    f"{' '.join(map(str, taken[key]))} would overwrite {given.role.what} ({path})"
                 )
-
-
-def _inputs(options: argparse.Namespace) -> list[Input]:
-    """All inputs among the options' values, in lists too."""
-    values = vars(options).values()
-    several = (value if isinstance(value, list | tuple) else [value] for value in values)
-    return [one for some in several for one in some if isinstance(one, Input)]
+                raise FileError(f"{what}, which this command reads: name another file.")
 
 
 def _files_of(out: Output) -> Iterator[Path]:
     """The files that an output may write over."""
-    if not out.kind.folder:
+    if not out.role.folder:
         yield from () if out == STDOUT else (Path(out),)
         return
     for path in Path(out).rglob("*"):
         first = path.relative_to(out).parts[0]
-        if any(fnmatchcase(first, name) for name in out.kind.folder) and not path.is_dir():
+        if any(fnmatchcase(first, name) for name in out.role.folder) and not path.is_dir():
             yield path
 
 
 def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
     """The files that are read for an input. walk: those of a folder of images too."""
-    path = _path(given)
+    path = given.path
     yield path
     yield from given.role.beside(path)
     if walk and given.role.images and path.is_dir():
@@ -250,7 +236,7 @@ def _read_with(given: Input, *, walk: bool) -> Iterator[Path]:
 
 
 def _images(folder: Path, depth: int = 2) -> Iterator[Path]:
-    """The pictures in class folders, which hold no further ones; those of a train, val or test are inside."""
+    """The pictures in class folders, which hold no further ones; parts hold class folders."""
     inside = _folders(folder)
     if not inside:
         yield from (path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
@@ -263,75 +249,62 @@ def _folders(folder: Path) -> list[Path]:
     return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
 
 
-def _path(given: Input) -> Path:
-    try:
-        return Path(given).expanduser()
-    except RuntimeError:  # nobody's home
-        return Path(given)
-
-
 def _refuse_inside(outputs: Mapping[str, Output], given: Input) -> None:
     """Raise for a picture, or a folder, that would be read as an image or a class of the data."""
-    path = _path(given)
+    path = given.path
     if not given.role.images or not path.is_dir():
         return
     for option, out in outputs.items():
-        if out != STDOUT and _would_be_read(place_of(out), path, out.kind):
+        if out != STDOUT and _would_be_read(place_of(out), path, out.role):
+            what = f"{option} {out} is in the folder of images {given}"
             raise FileError(
-                f"{option} {out} is in the folder of images {given}, and would be read as one of them "
-                "from then on: choose a place outside."
+                f"{what}, and would be read as one of them from then on: choose a place outside."
             )
 
 
-def _would_be_read(out: Path, data: Path, kind: Kind) -> bool:
-    root = next((one for one in (out, *out.parents) if is_same(one, data)), None)
+def _would_be_read(out: Path, data: Path, role: Writes) -> bool:
+    root = next((one for one in (out, *out.parents) if _is_same(one, data)), None)
     if root is None:
         return False
-    if kind.folder or not out.parent.is_dir():
-        return kind.folder != () or kind.makes_folder  # a new folder is a new class
+    if role.folder or not out.parent.is_dir():
+        return role.folder != () or role.makes_folder  # a new folder is a new class
     if root == out.parent or out.suffix.lower() not in PICTURES:
         return False
     return not _folders(out.parent)  # else a part, not a class
 
 
 def _key(path: Path) -> Hashable:
-    """What tells files apart whatever they are called; None of what is there and no plain file."""
+    """What tells files apart whatever they are called; None of what is there and no plain file.
+
+    Of a file that is not there yet: its folder and name.
+    """
     try:
         found = path.stat()
     except OSError:
-        return _key_of_place(place_of(path))
+        place = place_of(path)
+        try:
+            folder = place.parent.stat()
+        except OSError:
+            return str(place)
+        return (folder.st_dev, folder.st_ino, place.name)
     if not stat.S_ISREG(found.st_mode):
         return None
     return (found.st_dev, found.st_ino) if found.st_ino else str(place_of(path))
 
 
-def _key_of_place(place: Path) -> Hashable:
-    """Of a file that is not there yet: its folder and name."""
-    try:
-        folder = place.parent.stat()
-    except OSError:
-        return str(place)
-    return (folder.st_dev, folder.st_ino, place.name)
-
-
 def _check_ending(option: str, out: Output, *, force: bool) -> None:
-    ending, kind = Path(out).suffix.lower(), out.kind
-    if kind.folder or ending in kind.endings:
+    ending, role = Path(out).suffix.lower(), out.role
+    if role.folder or ending in role.endings:
         return
-    if kind.only:
-        raise FileError(f"{option} {out}: expected a name that ends in {', '.join(kind.endings)}.")
+    if role.only:
+        raise FileError(f"{option} {out}: expected a name that ends in {', '.join(role.endings)}.")
     if ending in _ENDINGS and not force:
-        raise FileError(
-            f"{option} {out} has the ending of {_ENDINGS[ending]}, but {kind.name} would be written "
-            "there: choose another name, or say --force."
-        )
+        what = f"{option} {out} has the ending of {_ENDINGS[ending]}, but {role.what}"
+        raise FileError(f"{what} would be written there: choose another name, or say --force.")
 
 
-# Where a shell leads standard output: never into what is read, nor into a file that is replaced.
-
-
-def refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str, Path]]) -> None:
-    """Raise `FileError` where standard output is one of these files, each with what messages call it."""
+def _refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str, Path]]) -> None:
+    """Raise where a shell leads standard output into one of these; each with its name."""
     try:
         shown = os.fstat(1).st_mode
     except OSError:  # closed
@@ -339,19 +312,17 @@ def refuse_shown(read: Iterable[tuple[str, Path]], replaced: Iterable[tuple[str,
     if not stat.S_ISREG(shown):
         return
     for what, path in read:
-        if is_same(path, 1):
-            raise FileError(
-                f"standard output goes into {what} ({path}), which this command reads: send it elsewhere."
-            )
+        if _is_same(path, 1):
+            goes = f"standard output goes into {what} ({path}), which this command reads"
+            raise FileError(f"{goes}: send it elsewhere.")
     for option, path in replaced:
-        if is_same(path, 1) and not is_stream(path):
-            raise FileError(
-                f"standard output and {option} name one file, {path}: give each its own."
-            )
+        if _is_same(path, 1) and not is_stream(path):
+            one = f"standard output and {option} name one file, {path}"
+            raise FileError(f"{one}: give each its own.")
 
 
-def is_same(one: Path, other: Path | int) -> bool:
-    """Whether two names, or a name and an open file, stand for one file or folder that is there."""
+def _is_same(one: Path, other: Path | int) -> bool:
+    """Whether two names, or a name and an open file, stand for one file or folder."""
     try:
         return os.path.samestat(one.stat(), os.stat(other))  # noqa: PTH116 - a number too
     except OSError:

@@ -1,7 +1,7 @@
 """Reading what others wrote: regular files only, and JSON of bounded size and depth.
 
-A named pipe waits for ever for its writer, a device never ends, and a hundred thousand brackets break
-every reader that calls itself: each is refused before it is opened or taken apart, in one line.
+A named pipe waits for ever for its writer, a device never ends, and a hundred thousand brackets
+break every reader that calls itself: each is refused, in one line, before it is opened or parsed.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def first_file(
 ) -> Path | None:
     """The first of several places where a file is, as those beside a zip; None where none is.
 
-    Folders are passed over. Raises `wrong` for a pipe, a device or a socket: whoever put it there meant
-    it to be read.
+    Folders are passed over. Raises `wrong` for a pipe, a device or a socket: whoever put it there
+    meant it to be read.
     """
     for path in paths:
         require_file(path, wrong, or_folder=True)
@@ -81,23 +81,22 @@ def first_file(
 
 
 def read_limited(path: Path, limit: int, wrong: type[UserError] = UserError) -> bytes:
-    """A file's bytes. Raises `wrong` for what is no file and for more than `limit` bytes, else `OSError`."""
+    """A file's bytes. Raises `wrong` for no file or more than `limit` bytes, else `OSError`."""
     require_file(path, wrong)
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        size = human_bytes(path.stat().st_size)
-        raise wrong(
-            f"{shown(path)}: expected at most {human_bytes(limit)}, received {size}; is it the right file?"
-        )
+        size, most = human_bytes(path.stat().st_size), human_bytes(limit)
+        advice = "is it the right file?"
+        raise wrong(f"{shown(path)}: expected at most {most}, received {size}; {advice}")
     return content
 
 
 def parse_json(text: str | bytes, *, deepest: int = DEEPEST, most: int = MOST_VALUES) -> Any:
     """What a foreign JSON text holds.
 
-    Raises `ValueError` for what is no JSON (`TooMuchError` for what is too deep or has too many values):
-    never `RecursionError`, and no memory is spent on it.
+    Raises `ValueError` for what is no JSON, `TooMuchError` for what is too deep or has too many
+    values: never `RecursionError`, and no memory is spent on it.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
@@ -113,7 +112,7 @@ def parse_json(text: str | bytes, *, deepest: int = DEEPEST, most: int = MOST_VA
 
 
 def read_json(path: Path, limit: int = LARGEST_JSON, wrong: type[UserError] = UserError) -> Any:
-    """What a foreign JSON file holds. Raises `wrong` as `read_limited` does, `OSError`, and as `parse_json`."""
+    """What a foreign JSON file holds. Raises as `read_limited` and `parse_json` do."""
     return parse_json(read_limited(path, limit, wrong))
 
 
@@ -133,7 +132,7 @@ def _check_depth(text: str, deepest: int) -> None:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """What a foreign TOML text holds. Raises `ValueError` for what is none, `TooMuchError` as `parse_json`."""
+    """What a foreign TOML text holds. Raises as `parse_json` does."""
     if _DOTTED.search(text):  # each dot is a table within a table, and takes the longer the deeper
         raise TooMuchError(f"it is nested more than {DEEPEST} deep")
     try:

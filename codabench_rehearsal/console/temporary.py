@@ -23,7 +23,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 PREFIX = "rehearsal-"
 CACHE_VARIABLE = "CODABENCH_REHEARSAL_CACHE"
@@ -36,8 +35,6 @@ _PLACE = "place"  # the file in it
 _MARK = re.compile(r"own-(\d+)-(\d+)-([0-9a-f]{6})([0-9a-f]{6})([0-9a-f]{6})-[0-9a-f]{8}")
 _UNKNOWN = "000000"
 _ELSEWHERE_SECONDS = 60.0  # another namespace's folder may not have its lock yet
-
-
 _OPEN: dict[Path, int] = {}  # folders in use, and the process that made them
 
 
@@ -57,11 +54,12 @@ class TemporaryFolder:
         self._lock = -1
         self._note = None if within is None else _note_of(self.path)
         if within is None:
-            remove_abandoned([place])  # for notebooks, which call no command
+            _sweep(place)
         _OPEN[self.path] = os.getpid()
         try:
             self.path.mkdir(mode=0o700)
-            self._lock = _held(self.path / _LOCK)
+            self._lock = _lock_file(self.path / _LOCK)
+            locked(self._lock)
         except BaseException:
             self.close()
             raise
@@ -69,12 +67,7 @@ class TemporaryFolder:
     def __enter__(self) -> Path:
         return self.path
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def become(self, target: Path) -> None:
@@ -96,9 +89,15 @@ class TemporaryFolder:
             self._note = None
 
 
+@cache
+def _sweep(place: Path) -> None:
+    """Once a process, for notebooks, which call no command."""
+    remove_abandoned([place])
+
+
 @atexit.register
 def _remove_open() -> None:
-    """What an interrupt has come between, before anybody held it; never a parent's, after a fork."""
+    """What an interrupt came before anybody held it; never a parent's, after a fork."""
     for path in [path for path, pid in _OPEN.items() if pid == os.getpid()]:
         remove(path)
 
@@ -126,7 +125,7 @@ def remove(folder: Path) -> None:
 
 
 def _empty(root: int) -> None:
-    """Folders in folders are moved to the top and emptied there: no path too long, no call too deep."""
+    """Move folders in folders to the top, and empty them there: no path is too long."""
     waiting = _cleared(root, root)
     while waiting:
         name = waiting.pop()
@@ -195,7 +194,7 @@ def _remove_noted(note: Path) -> None:
 
 
 def remove_leftovers() -> None:
-    """What every command does first: clear away what killed runs left, wherever we leave anything."""
+    """Clear away what killed runs left, wherever we leave anything."""
     # A full /tmp is answered with another TMPDIR: what filled it is to go all the same.
     places = [Path("/tmp")]  # noqa: S108 - only what is ours is touched there
     with suppress(OSError):
@@ -246,28 +245,31 @@ def _remove_half_built(kept: Path) -> None:
     halves = [one for one in kept.glob("server-*/") if not (one / BUILT).exists()]
     if not halves:
         return
-    lock = _held(kept / BUILDING, required=True)
+    lock = _lock_file(kept / BUILDING)
     try:
-        for one in halves:
+        for one in halves if locked(lock) else ():
             if not (one / BUILT).exists() and not one.is_symlink():
                 shutil.rmtree(one, ignore_errors=True)
     finally:
         os.close(lock)
 
 
-def _held(path: Path, *, required: bool = False) -> int:
-    """An open file, locked until it is closed. Raises `OSError` where another holds it, if `required`.
+def locked(number: int, *, wait: bool = False) -> bool | None:
+    """Lock an open file or folder until it is closed; None where the disk has no locks (some NFS).
 
-    Some network disks have no locks: the file is then open without one.
+    False where another holds it. wait: until the other is done.
     """
-    number = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError:
-        if required:
-            os.close(number)
-            raise
-    return number
+        return None
+    return True
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _is_free(folder: Path) -> bool:
@@ -277,17 +279,14 @@ def _is_free(folder: Path) -> bool:
     except FileNotFoundError:
         return folder.is_dir()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        return locked(lock) is True
     finally:
         os.close(lock)
-    return True
 
 
 @cache
 def _here() -> tuple[str, str, str]:
-    """What a process's number counts in: this boot, namespace of processes, machine; six digits each."""
+    """What a process's number counts in: this boot, namespace, machine; six digits each."""
     boot = space = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -311,7 +310,7 @@ def _lives(pid: int, birth: int) -> bool:
 
 
 def _birth(pid: int) -> int:
-    """When a process was started, in ticks since the boot; -1 for a dead one, 0 where nothing tells."""
+    """When a process was started, in ticks since the boot; -1: it is dead, 0: nothing tells."""
     try:
         if os.fspath(Path("/proc/self").readlink()) != str(os.getpid()):
             return 0  # another namespace's /proc

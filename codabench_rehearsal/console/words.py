@@ -1,11 +1,10 @@
 r"""Foreign text made fit to stand beside ours, and the small words that our own sentences share.
 
-Names of files and members, class names, notes, versions, what a child wrote: none of it may move the
-cursor, colour the terminal, turn the direction of a line, hide a sign, or begin a line as if we said
-it. Such signs are shown by their numbers, as Python writes them (`\x1b`, `\u202e`, `\udcff`); text
-in any language passes as it is, the joiners of Persian, Hindi and emoji included. There is one rule,
-`cleaned`, and a function for each place: a line of ours, several lines of theirs, a spreadsheet's
-cell, JSON.
+Names of files and members, class names, notes, versions, what a child wrote: none of it may move
+the cursor, colour the terminal, turn the direction of a line, hide a sign, or begin a line as if we
+said it. Such signs are shown by their numbers, as Python writes them (`\x1b`, `\u202e`); text in
+any language passes as it is, the joiners of Persian, Hindi and emoji included. There is one rule,
+`cleaned`, and a function for each place: a line of ours, lines of theirs, a spreadsheet, JSON.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def uncoloured(text: str) -> str:
 
 
 def one_line(text: object, longest: int = LONGEST_LINE) -> str:
-    """Foreign text as a part of one line of ours; in the middle of what is too long stands its length."""
+    """Foreign text as a part of one line of ours; what is too long is cut in its middle."""
     return cleaned(_cut(str(text), longest))
 
 
@@ -73,7 +72,7 @@ def shown(text: object) -> str:
 
 
 def several_lines(text: str, longest: int = LONGEST_TEXT, most: int = MOST_LINES) -> str:
-    """Foreign text that keeps its lines, as a traceback or a log: the end of it where it is too long.
+    """Foreign text that keeps its lines, as a log: the end of it where it is too long.
 
     Whoever shows it marks each line as not ours (`marked`).
     """
@@ -90,7 +89,7 @@ def marked(text: str, mark: str = MARK) -> list[str]:
 
 
 def ours(line: str) -> str:
-    """A message of ours as it goes out: what follows its first line is marked, so none is forged."""
+    """A message of ours as it goes out: what follows its first line is marked, never forged."""
     first, *others = line.split("\n")
     return "\n".join([one_line(first), *(MARK + one_line(other) for other in others[:MOST_LINES])])
 
@@ -112,8 +111,8 @@ def from_cell(text: str) -> str:
 def as_json(document: Any, *, indent: int = 1) -> str:
     """A document as JSON text that ends in a newline: ASCII, NaN and infinity as null.
 
-    Texts are cleaned like everywhere else, keys too, with their lines kept: so a lone surrogate, which
-    other programs refuse, is the six signs that stand for it.
+    Texts are cleaned as everywhere, keys too, with their lines kept: a lone surrogate, which other
+    programs refuse, is the six signs that stand for it.
     """
     return json.dumps(_document(document), indent=indent, allow_nan=False) + "\n"
 
@@ -123,7 +122,8 @@ def quoted(word: Path | str) -> str:
     text = os.fspath(word)
     if text.isprintable():
         return shlex.quote(text)
-    signs = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(text))  # fmt: skip
+    plain = [byte for byte in range(32, 127) if byte not in b"\\'"]
+    signs = (chr(one) if one in plain else f"\\x{one:02x}" for one in os.fsencode(text))
     return f"$'{''.join(signs)}'"
 
 
@@ -159,12 +159,12 @@ def parse_bytes(text: str) -> int:
 
 
 def human_bytes(count: float) -> str:
-    """A size for people, in decimal units: 1.2 MB."""
-    for unit in ("bytes", "kB", "MB"):
+    """A size for people, in decimal units: 812 bytes, 65.5 kB, 3.2 MB, 1.25 GB."""
+    for unit, decimals in (("bytes", 0), ("kB", 1), ("MB", 1), ("GB", 2)):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+            return f"{count:.{decimals}f} {unit}"
         count /= 1000
-    return f"{count:.2f} GB"
+    return f"{count:.2f} TB"
 
 
 def _cut(text: str, longest: int) -> str:
@@ -198,7 +198,7 @@ def _is_joined(sign: str) -> bool:
 
 
 def _selects(sign: str) -> bool:
-    """Whether a sign chooses how the one before it looks: a heart in red, an old form of a letter."""
+    """Whether a sign chooses how the one before it looks: a heart in red, an old letter."""
     return "\ufe00" <= sign <= "\ufe0f" or "\U000e0100" <= sign <= "\U000e01ef"
 
 
@@ -218,8 +218,7 @@ def _document(value: Any) -> Any:
             return [_document(item) for item in value]
         case float():
             return value if math.isfinite(value) else None
-        case _:
-            return value
+    return value
 
 
 def _with_keys(fields: dict[Any, Any]) -> dict[Any, Any]:

@@ -12,9 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import DEFAULT, Challenge, load_challenge
+from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.patience import said_when_slow
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun

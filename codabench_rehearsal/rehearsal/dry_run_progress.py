@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from codabench_rehearsal.console.patience import Waiting, say_on_stderr
+from codabench_rehearsal.console.bar import Waiting, progress
 from codabench_rehearsal.sandbox.ingest import PredictProgress
 
 Tell = Callable[[str, PredictProgress], None]
@@ -42,22 +42,12 @@ def on_terminal(place: str) -> Iterator[Tell]:
 
     A submission that does not answer for long is told in lines that stay, off a terminal too.
     """
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from codabench_rehearsal.console.command import console
-
-    terminal = console(stderr=True)
-    words = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), words, TimeElapsedColumn())
-    with Bar(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as bar:
-        task = bar.add_task(f"dry run {place}: starting Python", total=None)
-        say = bar.console.print if terminal.is_terminal else say_on_stderr
-        waiting = Waiting(lambda line: say(f"dry run {place}: {line}"))
+    with progress(f"dry run {place}: starting Python") as bar:
+        waiting = Waiting(lambda line: bar.say(f"dry run {place}: {line}"))
 
         def tell(question: str, progress: PredictProgress) -> None:
             waiting.tell(progress.waited, progress.due)
             doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
-            bar.update(task, description=f"dry run {place}: {doing}")
+            bar.update(f"dry run {place}: {doing}")
 
         yield tell

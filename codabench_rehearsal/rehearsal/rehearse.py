@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.patience import said_when_slow
 from codabench_rehearsal.images import DataError, Dataset, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, dry_run, first_answer

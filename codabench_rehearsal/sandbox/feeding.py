@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.console.room import allocate, room_for
+from codabench_rehearsal.console.errors import room_for
+from codabench_rehearsal.console.files import allocate
 from codabench_rehearsal.sandbox.run import POLL_SECONDS, Running
 
 BLOCKS_AHEAD = 2

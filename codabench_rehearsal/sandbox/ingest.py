@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from codabench_rehearsal.console.room import NoRoomError, full_temporary, no_room, room_for
+from codabench_rehearsal.console.errors import NoRoomError, full_temporary, no_room, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox.feeding import (
     LOOK_SECONDS,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codabench_rehearsal.console.room import FULL, no_room
+from codabench_rehearsal.console.errors import FULL, no_room
 from codabench_rehearsal.console.temporary import CACHE_VARIABLE, TemporaryFolder
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.run import python_environment

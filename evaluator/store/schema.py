@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.room import free_bytes, no_more_files
+from codabench_rehearsal.console.errors import EvaluationError, free_bytes, no_more_files
 from codabench_rehearsal.console.words import shown
 
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours

@@ -82,7 +82,7 @@ def _pairs(kind: type) -> Iterator[Pair]:
             assert isinstance(out.type, Writes)
             for other in others:
                 unused = other.dest == "check_only" and out.dest == "out"
-                if other is not out and not unused and not out.type.kind.folder:
+                if other is not out and not unused and not out.type.folder:
                     yield Pair(words, out, other)
 
 

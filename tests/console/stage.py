@@ -105,3 +105,8 @@ def stage(folder: Path, images: int = 96) -> Stage:
     shutil.copy(folder / "z.zip", folder / "y.zip")
     (folder / "scores.csv").write_text("submission,score\nz.zip,0.5\n", encoding="utf-8")
     return made
+
+
+def names(folder: str | Path = ".") -> list[str]:
+    """What is in a folder, hidden files too."""
+    return sorted(path.name for path in Path(folder).iterdir())

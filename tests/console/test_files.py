@@ -25,20 +25,12 @@ from codabench_rehearsal.console.files import (
     write_text,
 )
 from codabench_rehearsal.console.temporary import remove_abandoned
+from tests.console.stage import names
 
 ROOT = os.geteuid() == 0
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def names(folder: str | Path = ".") -> list[str]:
-    """What is in a folder, hidden files too."""
-    return sorted(path.name for path in Path(folder).iterdir())
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 @pytest.mark.parametrize("name", ["plain.json", "без имени", "n" * 255, ".hidden", "-"])
@@ -117,13 +109,13 @@ NOBODY = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n
     ("mode", "folder", "said"),
     [(0o444, 0o777, "x cannot be written: it may only be read. Allow it"), (0o666, 0o755, "may only be read")],
 )  # fmt: skip
-def test_a_write_protection_holds(here: Path, mode: int, folder: int, said: str) -> None:
+def test_a_write_protection_holds(empty: Path, mode: int, folder: int, said: str) -> None:
     """Else what somebody protected is replaced, as its folder may be written."""
-    for above in (here.parent, here.parent.parent):
+    for above in (empty.parent, empty.parent.parent):
         above.chmod(0o755)
     write_text("x", "old")
     Path("x").chmod(mode)
-    here.chmod(folder)
+    empty.chmod(folder)
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
         "from codabench_rehearsal.console.files import *\n" + NOBODY +
@@ -215,9 +207,9 @@ def test_many_threads_may_write_one_file() -> None:
 
 
 @pytest.fixture
-def small_disk(here: Path) -> Iterator[Path]:
+def small_disk(empty: Path) -> Iterator[Path]:
     """A disk of 1 MB."""
-    disk = here / "disk"
+    disk = empty / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
@@ -237,12 +229,12 @@ def test_a_full_disk_leaves_the_old_file_and_says_how_much(small_disk: Path) -> 
     assert names(small_disk) == ["x"]
 
 
-def test_one_file_on_two_mounts_is_one_file(small_disk: Path, here: Path) -> None:
+def test_one_file_on_two_mounts_is_one_file(small_disk: Path, empty: Path) -> None:
     """Else an output under a bind mount destroys the data."""
     from codabench_rehearsal.console.guard import DATA, JSON, Input, Output, refuse_same
 
     write_text(small_disk / "data", "x")
-    (here / "again").mkdir()
+    (empty / "again").mkdir()
     subprocess.run(["mount", "--bind", str(small_disk), "again"], check=True)
     try:
         with pytest.raises(FileError, match="--json again/data would overwrite the data"):

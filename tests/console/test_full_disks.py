@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codabench_rehearsal.console.files import FileError, written
-from codabench_rehearsal.console.room import NoRoomError, allocate, amount, no_room, room_for
+from codabench_rehearsal.console.errors import NoRoomError, no_room, room_for
+from codabench_rehearsal.console.files import FileError, allocate, written
+from codabench_rehearsal.console.words import human_bytes
 from codabench_rehearsal.sandbox.feeding import Block, mapped
 from evaluator.store.schema import StoreError, said
 from tests.console.disks import can_mount, on_a_small_disk
@@ -200,11 +201,11 @@ SIZES = [
     (999, "999 bytes"),
     (1000, "1.0 kB"),
     (2_500_000, "2.5 MB"),
-    (3 * 10**15, "3000.0 TB"),
+    (3 * 10**15, "3000.00 TB"),
 ]
 
 
 @pytest.mark.parametrize(("count", "said"), SIZES)
 def test_amounts_are_for_people(count: int, said: str) -> None:
     """Else somebody counts digits to see how much to free."""
-    assert amount(count) == said
+    assert human_bytes(count) == said

@@ -187,7 +187,7 @@ def test_what_a_training_writes_is_declared() -> None:
     from codabench_rehearsal.commands.recipe_train import FOLDER
 
     root = Path(importlib.import_module("codabench_rehearsal.recipes").__file__ or "").parent
-    text = "".join((root / name).read_text() for name in ("folder.py", "search.py"))
+    text = "".join(path.read_text() for path in root.glob("*.py"))
     names = set(re.findall(r'"([\w{}]+[.](?:json|csv|png|py|keras))"', text))
     names -= {"own_layer.py", "state.json"}  # a module of ours; inside checkpoint/
     assert {"weights.keras", "recipe.json", "history.png", "search.csv"} <= names
@@ -319,7 +319,7 @@ def test_pipes_and_devices_stay_what_they_are(typed: str) -> None:
 @pytest.mark.parametrize("out", STORED, ids=str)
 def test_no_socket_is_replaced(capsys: pytest.CaptureFixture[str], out: Pair) -> None:
     """Else a program loses its door to a report."""
-    kind = out.out.type.kind if isinstance(out.out.type, Writes) else roles.JSON
+    kind = out.out.type if isinstance(out.out.type, Writes) else roles.JSON
     name = f"door{(*kind.endings, '')[0]}"
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(name)

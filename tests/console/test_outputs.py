@@ -38,7 +38,7 @@ def test_every_option_says_whether_it_is_a_file() -> None:
 def test_every_command_that_writes_has_force() -> None:
     """Else its own advice cannot be followed."""
     for words, actions in ACTIONS.items():
-        writes = any(isinstance(a.type, Writes) and not a.type.kind.folder and a.dest != "store" for a in actions)  # fmt: skip
+        writes = any(isinstance(a.type, Writes) and not a.type.folder and a.dest != "store" for a in actions)  # fmt: skip
         assert writes == any(action.dest == "force" for action in actions), words
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.console.command import run_command
-from codabench_rehearsal.console.signals import Ended, Signals
+from codabench_rehearsal.console.command import EndedBySignal, Signals, run_command
 
 # A command that works in a temporary folder, and takes a while to put it away.
 WORKS = """
@@ -117,9 +116,9 @@ def test_handlers_are_given_back_and_a_scripts_own_are_kept() -> None:
 
 def test_who_does_not_put_away_in_time_may_be_ended_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a command that hangs while it ends can only be killed."""
-    monkeypatch.setattr("codabench_rehearsal.console.signals.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("codabench_rehearsal.console.command.PATIENCE_SECONDS", 0.0)
     with Signals(last=False):
         for _ in range(2):
-            with pytest.raises(Ended, match="SIGTERM") as ended:
+            with pytest.raises(EndedBySignal, match="SIGTERM") as ended:
                 signal.raise_signal(signal.SIGTERM)
             assert ended.value.code == 143

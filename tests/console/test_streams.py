@@ -21,20 +21,12 @@ from codabench_rehearsal.console.files import (
     write_bytes,
     write_text,
 )
+from tests.console.stage import names
 
 ROOT = os.geteuid() == 0
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def names(folder: str | Path = ".") -> list[str]:
-    """What is in a folder, hidden files too."""
-    return sorted(path.name for path in Path(folder).iterdir())
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 def _socket(path: Path) -> None:
@@ -138,7 +130,7 @@ WRITES = (
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
 @pytest.mark.parametrize("into", ["pipe", "file", "appended"])
-def test_standard_output_by_its_name(here: Path, name: str, into: str) -> None:
+def test_standard_output_by_its_name(empty: Path, name: str, into: str) -> None:
     """Else `--json /dev/stdout > file` loses what was printed, or the file itself."""
     Path("link").symlink_to("/dev/stdout")
     Path("out").write_text("kept\n" if into == "appended" else "", encoding="utf-8")
@@ -150,7 +142,7 @@ def test_standard_output_by_its_name(here: Path, name: str, into: str) -> None:
     )  # fmt: skip
     assert done.stderr == ""
     kept = "kept\n" if into == "appended" else ""
-    assert (here / "out").read_text() == f"{kept}before\ncontent\nafter\n"
+    assert (empty / "out").read_text() == f"{kept}before\ncontent\nafter\n"
 
 
 def test_a_descriptor_for_reading_is_refused() -> None:

@@ -15,6 +15,7 @@ from codabench_rehearsal.console import temporary
 from codabench_rehearsal.console.temporary import (
     TemporaryFolder,
     is_abandoned,
+    locked,
     owner_mark,
     remove_abandoned,
     remove_leftovers,
@@ -157,10 +158,10 @@ def test_what_the_next_command_removes(tmp_path: Path, monkeypatch: pytest.Monke
     for folder in (whole, half, kept, part):
         folder.mkdir(parents=True)
     (whole / "complete.json").write_text("{}", encoding="utf-8")
-    lock = temporary._held(tmp_path / "server.lock")
-    remove_leftovers()
-    assert (half.exists(), part.exists()) == (True, False)  # somebody builds
-    os.close(lock)
+    with (tmp_path / "server.lock").open("w") as lock:
+        assert locked(lock.fileno())
+        remove_leftovers()
+        assert (half.exists(), part.exists()) == (True, False)  # somebody builds
     remove_leftovers()
     assert not half.exists()
     assert whole.exists()

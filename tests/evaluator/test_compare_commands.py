@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands import compare, ensemble, rank
 from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import save, split, synthetic
@@ -170,3 +171,20 @@ def test_help_shows_examples_and_loads_nothing(command: object) -> None:
     assert "examples:" in done.stdout
     heavy = {"numpy", "numba", "cv2", "matplotlib", "scipy", "keras", "rich"}
     assert not heavy & set(done.stderr.split())
+
+
+def test_comparing_and_ranking_in_python(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Else a notebook has to start the commands and read their JSON."""
+    submission("broken.zip", BROKEN)
+    how = {"corrupt": "light", "held_out": True}
+    found = rehearsal.compare(["a.zip", here / "b.zip"], trained_on={"b.zip": ("fog",)}, **how)
+    assert [pair.name for pair in found.pairs] == ["b.zip"]
+    assert any("b.zip was trained with fog" in note for note in found.notes)
+    with pytest.warns(UserWarning, match=r"broken\.zip is left out: S\d{3}: "):
+        ranking = rehearsal.rank(["a.zip", "broken.zip", "b.zip"], uploads_per_day=2, **how)
+    assert ranking.next is not None
+    assert {entry.name for entry in ranking.entries} == {"a.zip", "b.zip"}
+    assert ranking.uploads.left == 2
+    assert capfd.readouterr().out == ""
+    with pytest.raises(rehearsal.UserError, match="unknown option: "):
+        rehearsal.compare(["a.zip"], corupt="light")

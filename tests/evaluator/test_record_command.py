@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import codabench_rehearsal as rehearsal
 from evaluator.estimate.inputs import MATCHING
 from evaluator.store.store import Store
 from tests.evaluator.history_typed import PLACE, rehearsed, run, scores, work_in, zipped
@@ -134,3 +135,24 @@ def test_slips_of_the_finger_are_pointed_out(capsys: Heard) -> None:
     said = capsys.readouterr().err
     assert "2 scores in this phase: 0.98, 0.9." in said
     assert "0.9 stands for anything within 5 points" in said
+
+
+def test_a_score_is_kept_from_python(capsys: Heard) -> None:
+    """Else a notebook has to start the command and read its words."""
+    sha256 = rehearsed("a.zip")
+    done = rehearsal.record("a.zip", "0.890", phase="Development phase", date="2026-11-21")
+    assert scores() == [("a.zip", sha256, "dev", "0.890")]
+    assert done.is_new
+    assert done.row.score is not None
+    assert (done.row.score.value, done.row.score.date) == (0.89, "2026-11-21")
+    assert done.row.prediction is not None
+    assert "1.9 points too low" in str(done)
+    again = rehearsal.record(Path("a.zip"), 0.5)
+    assert again.doubts[0].startswith(
+        "it has 2 scores in this phase: 0.890, 0.5. If one is a slip:"
+    )
+    assert not rehearsal.record("a.zip", "0.890", date="2026-11-21").is_new
+    heard = capsys.readouterr()
+    assert not heard.out + heard.err
+    with pytest.raises(rehearsal.UserError, match="expected a score such as"):
+        rehearsal.record("a.zip", "high")

@@ -37,7 +37,7 @@ HOW: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Codabench's ten minutes are one second here, and waiting is told after a third of it."""
     monkeypatch.setattr("codabench_rehearsal.rehearsal.forecast.PLATFORMS_SECONDS", 1)
-    monkeypatch.setattr("codabench_rehearsal.console.patience.TOLD", (0.3, 0.6))
+    monkeypatch.setattr("codabench_rehearsal.console.bar.TOLD", (0.3, 0.6))
 
 
 def said(path: Path, **options: Any) -> str:

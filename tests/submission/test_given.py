@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.commands.given import (
-    Kind,
+    FileKind,
     kind_of,
     require_images,
     require_weights,
@@ -62,7 +62,7 @@ def folder_of(*names: str) -> Callable[[Path], Path]:
 
 
 IMAGES = npz(images=np.zeros((2, 4, 4, 3), np.uint8), labels=np.zeros(2, np.uint8))
-NO_ZIP: list[tuple[str, Callable[[Path], Path], Kind]] = [
+NO_ZIP: list[tuple[str, Callable[[Path], Path], FileKind]] = [
     ("training_set.npz", written(IMAGES), "data set"),
     ("renamed.zip", written(IMAGES), "data set"),
     ("x_train.npz", written(npz(x_train=np.zeros(3), y_train=np.zeros(3))), "data set"),
@@ -82,7 +82,7 @@ NO_ZIP: list[tuple[str, Callable[[Path], Path], Kind]] = [
 
 @pytest.mark.parametrize(("name", "make", "kind"), NO_ZIP, ids=[row[0] for row in NO_ZIP])
 def test_what_is_no_submission_is_named(
-    name: str, make: Callable[[Path], Path], kind: Kind, tmp_path: Path
+    name: str, make: Callable[[Path], Path], kind: FileKind, tmp_path: Path
 ) -> None:
     """Else who gives the data set reads that it has no model.py."""
     path = make(tmp_path / name)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.known import opened
-from codabench_rehearsal.commands.parsers import add_store, new_parser
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.commands.parsers import add_store
+from codabench_rehearsal.console.arguments import PHASE
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history_text import label, progress
-from evaluator.store.importing import NO_PHASE, Imported, import_csv
-from evaluator.store.schema import said
-from evaluator.store.score_text import read_phase
-from evaluator.store.store import LeaderboardScore, Store, find_store
+
+if TYPE_CHECKING:
+    from evaluator.store.importing import Imported
+    from evaluator.store.store import LeaderboardScore, Store
 
 EXAMPLES = """\
 examples:
@@ -38,11 +40,10 @@ _SHOWN = 20  # lines of each list
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = new_parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES)
+    made = Parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES)
     made.add_argument("history", type=HISTORY, metavar="history.csv")
-    made.add_argument(
-        "--phase", default=NO_PHASE, help=f"of rows that name none (default {NO_PHASE})"
-    )
+    what = f"of rows that name none (default {PHASE})"
+    made.add_argument("--phase", default=PHASE, help=what)
     made.add_argument("--dry-run", action="store_true", help="say it only; keep nothing")
     add_store(made)
     return made
@@ -50,10 +51,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Import, and say what was taken and what was not."""
+    from evaluator.store.importing import import_csv
+    from evaluator.store.score_text import read_phase
+    from evaluator.store.store import find_store
+
     phase, place = read_phase(options.phase), find_store(options.store)
-    target: AbstractContextManager[Store] = _copy(place) if options.dry_run else opened(place)
     _check_readable(Path(options.history))
-    with target as store:
+    with _copy(place) if options.dry_run else opened(place) as store:
         known = {score.id for score in store.scores()}
         done = import_csv(store, options.history, phase)
         taken = [score for score in store.scores() if score.id not in known]
@@ -76,6 +80,8 @@ def _check_readable(path: Path) -> None:
 @contextmanager
 def _copy(place: Path) -> Iterator[Store]:
     """A passing copy of the store: what an import would do is found by doing it there."""
+    from evaluator.store.schema import said
+
     with TemporaryFolder("import-") as folder:
         copy = folder / "store.sqlite"
         if place.exists():
@@ -91,9 +97,10 @@ def _copy(place: Path) -> Iterator[Store]:
 
 
 def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -> Iterator[str]:
+    begin = "Dry run, nothing is kept. " if dry_run else ""
     yield (
-        f"{'Dry run, nothing is kept. ' if dry_run else ''}Scores recorded: {done.added}; known "
-        f"already: {done.known}; rows without a score: {done.unscored}; left out: {len(done.refused)}."
+        f"{begin}Scores recorded: {done.added}; known already: {done.known}; rows without a score: "
+        f"{done.unscored}; left out: {len(done.refused)}."
     )
     yield from _few([f"  {label(s.submission)}: {s}, phase {shown(s.phase)}" for s in taken])
     if done.refused:
@@ -101,8 +108,8 @@ def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -
         yield from _few([f"  {shown(reason)}" for reason in done.refused])
     if done.by_name:
         yield (
-            "Known by name only, so that the estimate cannot use them: their zips are neither beside "
-            "the file nor in this folder, or one name stands for several scores."
+            "Known by name only, so that the estimate cannot use them: their zips are neither "
+            "beside the file nor in this folder, or one name stands for several scores."
         )
         yield from _few([f"  {shown(name)}" for name in done.by_name])
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from codabench_rehearsal.console import patience
+from codabench_rehearsal.console import bar
 
 
 class Terminal(io.StringIO):
@@ -24,9 +24,9 @@ def test_only_what_takes_long_is_said(
     stream: io.StringIO, pause: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a user would think that it hangs, or a log be full of such lines."""
-    monkeypatch.setattr(patience, "SECONDS", 0.1)
+    monkeypatch.setattr(bar, "SLOW_SECONDS", 0.1)
     monkeypatch.setattr(sys, "stderr", stream)
-    with patience.said_when_slow("reading"):
+    with bar.said_when_slow("reading"):
         time.sleep(pause)
     assert stream.getvalue() == said
 
@@ -46,7 +46,7 @@ def test_waiting_is_told_at_sensible_times(
 ) -> None:
     """Else a run that hangs is silent for ten minutes, or a slow one fills the log."""
     lines: list[str] = []
-    waiting = patience.Waiting(lines.append)
+    waiting = bar.Waiting(lines.append)
     for seconds in waited:
         waiting.tell(seconds, due)
     assert lines == said

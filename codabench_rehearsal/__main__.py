@@ -1,0 +1,42 @@
+"""`python -m codabench_rehearsal`: which commands there are; with the words of one, that one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from codabench_rehearsal.console.command import Exit, Parser, tell
+from codabench_rehearsal.doors import hidden
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "make-submission": "build the zip from saved weights, and find what would be punished",
+        "local-eval": "run a zip on corrupted images, and say what score to expect",
+        "train-recipe": "train a system, to have something worth submitting",
+    }
+)
+_NAME = "python -m codabench_rehearsal"
+
+
+def main() -> int:
+    """Run a command on this process's words, or list the commands; returns the exit code."""
+    if said := hidden():
+        tell(_NAME, said)
+        return Exit.USAGE
+    name, *words = sys.argv[1:] or [""]
+    if name in COMMANDS:
+        module = f"codabench_rehearsal.commands.{name.replace('-', '_')}"
+        sys.argv = [name, *words]
+        return int(importlib.import_module(module).main())
+    listed = "\n".join(f"  {command:16} {what}" for command, what in COMMANDS.items())
+    parser = Parser(_NAME, "Run one of the commands.", f"commands:\n{listed}")
+    parser.add_argument("command", nargs="?", choices=COMMANDS)
+    parser.parse_args()
+    parser.print_help()
+    return Exit.FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
