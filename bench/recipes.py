@@ -32,8 +32,8 @@ from codabench_rehearsal.images import Dataset, load
 from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.answering import answered
 from evaluator.comparison.compare import Comparison, Standing, compare
+from evaluator.metrics import Score
 from evaluator.options import Options
-from evaluator.report.result import Score
 
 CONTROL = "madapenguins"
 PRESETS = ("heavy", "an2dl-2024")

@@ -18,9 +18,8 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset, from_arrays, prefix_order
 from corruptions.chain import validate
 from corruptions.presets import Preset, resolve
-from evaluator.metrics import wilson
+from evaluator.metrics import Score, wilson
 from evaluator.plan import Benchmark, Questions, draw_benchmark, fill_block
-from evaluator.report.result import Score
 
 METRIC = "bench_accuracy"
 BATCH = 32  # Keras's own default

@@ -40,10 +40,10 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if len(options.zips) < 2:
         raise EvaluationError("An ensemble needs candidates: give at least two zips.")
     inputs = read_inputs(options, words, Options(estimate=False))
-    from evaluator.answering import stored_sheets
+    from evaluator.answering import stored_answers
     from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
 
-    sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
+    sheets = stored_answers(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
     tell_unseen(inputs, options)
     tell_result(options, partial(show, vote), partial(to_json, vote))

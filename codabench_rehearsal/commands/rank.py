@@ -88,7 +88,8 @@ def _entries(
 ) -> list[Entry | None]:
     """One a zip, None for one that fails: told on standard error. Raises where all fail."""
     from codabench_rehearsal.console.errors import DataError, SubmissionError
-    from evaluator.evaluate import evaluate, open_store
+    from evaluator.ask import open_store
+    from evaluator.evaluate import evaluate
     from evaluator.progress import on_terminal
     from evaluator.series import Series
 

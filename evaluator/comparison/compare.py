@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.comparison.paired import (
     Contrast,
     Difference,
@@ -27,8 +27,7 @@ from evaluator.comparison.paired import (
     side_scores,
 )
 from evaluator.estimate.gaussians import one_thread
-from evaluator.metrics import answer_weights, resamples
-from evaluator.report.result import Score
+from evaluator.metrics import Score, answer_weights, resamples
 
 _SHA_SHOWN = 8
 
@@ -104,7 +103,7 @@ class Common:
     rows: the base images asked about, int64 `(n,)`. place: each question's image among them.
     """
 
-    sheet: Sheet
+    sheet: Answers
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -121,7 +120,7 @@ class Common:
         """The images' labels."""
         return np.asarray(self.sheet.benchmark.data.labels[self.rows])
 
-    def answered(self, sheet: Sheet) -> Answered:
+    def answered(self, sheet: Answers) -> Answered:
         """Count one sheet's answers."""
         benchmark, conditions = sheet.benchmark, sheet.questions.conditions
         weights = answer_weights(benchmark, sheet.questions)
@@ -135,7 +134,7 @@ class Common:
             {name: side for name, side in families.items() if side.asked.any()},
         )
 
-    def _side(self, sheet: Sheet, weights: Floats) -> Side:
+    def _side(self, sheet: Answers, weights: Floats) -> Side:
         n = len(self.rows)
         right = np.bincount(self.place, weights * sheet.right, n)
         asked = np.bincount(self.place, weights, n)
@@ -143,7 +142,7 @@ class Common:
 
 
 @one_thread()
-def compare(sheets: Sequence[Sheet], notes: Sequence[str] = ()) -> Comparison:
+def compare(sheets: Sequence[Answers], notes: Sequence[str] = ()) -> Comparison:
     """Hold every other sheet against the first. One sheet alone: its benchmark against its clean images.
 
     notes: passed on. Raises `EvaluationError` unless all sheets answer the same questions, some on
@@ -165,7 +164,7 @@ def compare(sheets: Sequence[Sheet], notes: Sequence[str] = ()) -> Comparison:
     )
 
 
-def check_same(sheets: Sequence[Sheet]) -> Sheet:
+def check_same(sheets: Sequence[Answers]) -> Answers:
     """The first sheet. Raises `EvaluationError` where the others answer other questions."""
     if not sheets:
         raise EvaluationError("Nothing to compare: give at least one submission.")
@@ -185,7 +184,7 @@ def check_same(sheets: Sequence[Sheet]) -> Sheet:
     return first
 
 
-def titles(sheets: Sequence[Sheet]) -> list[str]:
+def titles(sheets: Sequence[Answers]) -> list[str]:
     """The submissions' names; with the start of the zip's SHA-256 where several have the same."""
     count = Counter(sheet.name for sheet in sheets)
     return [
@@ -194,7 +193,7 @@ def titles(sheets: Sequence[Sheet]) -> list[str]:
     ]
 
 
-def _same(one: Sheet, two: Sheet) -> bool:
+def _same(one: Answers, two: Answers) -> bool:
     mine, other = one.benchmark, two.benchmark
     return (
         (mine.seed, mine.conditions) == (other.seed, other.conditions)
@@ -205,7 +204,7 @@ def _same(one: Sheet, two: Sheet) -> bool:
 
 
 def _standings(
-    sheets: Sequence[Sheet], names: Sequence[str], counted: Sequence[Answered], common: Common
+    sheets: Sequence[Answers], names: Sequence[str], counted: Sequence[Answered], common: Common
 ) -> tuple[Standing, ...]:
     seed = common.sheet.benchmark.seed
     draws = resamples(common.truth, seed)
@@ -251,7 +250,7 @@ def _pairs(names: Sequence[str], counted: Sequence[Answered], common: Common) ->
     )
 
 
-def _inside(sheet: Sheet, family: str) -> list[int]:
+def _inside(sheet: Answers, family: str) -> list[int]:
     """The conditions of a family, as positions; never the clean condition in front."""
     conditions = sheet.benchmark.conditions
     return [i for i, condition in enumerate(conditions) if i and condition.family == family]

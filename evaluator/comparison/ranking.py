@@ -11,7 +11,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json
 from evaluator.estimate.estimate import Estimate
 from evaluator.estimate.words import chance
-from evaluator.report.result import Score
+from evaluator.metrics import Score
 from evaluator.store.rows import LeaderboardScore
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from codabench_rehearsal.console.words import as_json, cleaned
 from evaluator.comparison.compare import Comparison, Pair, Standing
 from evaluator.comparison.paired import ALPHA, Difference
-from evaluator.report.result import Score
+from evaluator.metrics import Score
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.answers import Confusion, clean_weights, confusion
 from evaluator.figures.style import POINTS, answers, canvas, heat, names_in, paragraph
-from evaluator.metrics import answer_weights
+from evaluator.metrics import Score, answer_weights
 from evaluator.report.classes import MOST_DRAWN, MOST_NUMBERED
 from evaluator.report.colors import LIGHT, error_step, heat_step
 from evaluator.report.lettering import Names
-from evaluator.report.result import Report, Score
-from evaluator.tallies import Confusion, clean_weights, confusion
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

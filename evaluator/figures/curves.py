@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.answers import Row, curves, grid
 from evaluator.figures.style import canvas, names_in, row_height, unused
+from evaluator.metrics import Score
 from evaluator.report.colors import LIGHT
-from evaluator.report.result import Report, Score
-from evaluator.tallies import Row, curves, grid
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _COLUMNS = 5
 
 def draw(report: Report) -> Figure:
     """Bands are 95 % intervals, the dashed line is clean accuracy; the worst corruptions first."""
-    rows = curves(grid(report))
+    rows = curves(grid((report.library, report.sheet, report.sweep)))
     if not rows:
         raise EvaluationError(
             "No corruption was asked at three severities or more: --sweep asks all 19 at all five."

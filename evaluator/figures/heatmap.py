@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.answers import SEVERITIES, Row, grid
 from evaluator.figures.style import POINTS, canvas, heat, names_in, paragraph, row_height
 from evaluator.report.colors import LIGHT, heat_step
 from evaluator.report.lettering import Names
 from evaluator.report.result import Report
-from evaluator.tallies import SEVERITIES, Row, grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ _TITLE = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)
 
 def draw(report: Report) -> Figure:
     """Corruptions down, severities across; the half width of the 95 % interval below each figure."""
-    rows = grid(report)
+    rows = grid((report.library, report.sheet, report.sweep))
     if not rows:
         raise EvaluationError("No corruption was asked alone in this report: --sweep asks all 19.")
     columns = 1 if len(rows) <= 24 else 2

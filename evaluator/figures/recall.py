@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from evaluator.answers import clean_weights, confusion, drops
 from evaluator.figures.style import CLEAN, HURT, answers, canvas, names_in, row_height
-from evaluator.metrics import answer_weights
+from evaluator.metrics import Score, answer_weights
 from evaluator.report.card import points
-from evaluator.report.result import Report, Score
-from evaluator.tallies import clean_weights, confusion, drops
+from evaluator.report.result import Report
 
 
 def draw(report: Report) -> Figure:

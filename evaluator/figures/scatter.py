@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.figures.style import CLEAN, HURT, canvas, paragraph
+from evaluator.metrics import Score
 from evaluator.report.axes import around, share_text
 from evaluator.report.colors import LIGHT
 from evaluator.report.past_scores import Place, bias, places
-from evaluator.report.result import Report, Score
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.report.colors import LIGHT, LIGHT_HEAT
 from evaluator.report.lettering import Names, fitted, wrapped
 
@@ -104,7 +104,7 @@ def heat(step: int) -> tuple[str, str]:
     return LIGHT_HEAT[step]
 
 
-def answers(report: Report) -> Sheet:
+def answers(report: Report) -> Answers:
     """The answers to the shown preset. Raises `EvaluationError` for a submission without."""
     if report.sheet is None:
         raise EvaluationError(

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from codabench_rehearsal.console.words import as_json
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.estimate.estimate import HIGH, LOW, Estimate
-from evaluator.metrics import wilson
-from evaluator.report.result import SCHEMA, Part, PastLine, Report, Score, Scores
+from evaluator.metrics import Part, Score, Scores, wilson
+from evaluator.report.result import SCHEMA, PastLine, Report
 
 
 def to_json(report: Report) -> str:
@@ -90,7 +90,7 @@ def _past(line: PastLine) -> dict[str, Any]:
     }
 
 
-def _library(sheet: Sheet) -> dict[str, Any]:
+def _library(sheet: Answers) -> dict[str, Any]:
     """Accuracy by condition, the clean one included."""
     conditions = sheet.benchmark.conditions
     asked = np.bincount(sheet.questions.conditions, minlength=len(conditions))
@@ -106,7 +106,7 @@ def _library(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _confusions(sheet: Sheet, names: tuple[str, ...]) -> dict[str, Any]:
+def _confusions(sheet: Answers, names: tuple[str, ...]) -> dict[str, Any]:
     """Counts of answers, a row for each true label: on clean and on corrupted images."""
     k = len(names)
     codes = sheet.benchmark.data.labels[sheet.questions.rows] * k + sheet.labels

@@ -9,9 +9,10 @@ from codabench_rehearsal.console.words import counted
 from evaluator.estimate.beliefs import Belief
 from evaluator.estimate.estimate import Estimate
 from evaluator.estimate.words import chance
+from evaluator.metrics import Score
 from evaluator.report.axes import Mark, Scale, across, below, diamond, disc, square, tick
 from evaluator.report.lettering import QUIET, width_of
-from evaluator.report.result import Report, Score
+from evaluator.report.result import Report
 from evaluator.report.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
 from evaluator.report.terminal import UNSEEN
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 import math
 
 from codabench_rehearsal.console.words import listed
-from evaluator.metrics import answer_weights
-from evaluator.report.axes import Scale, across, disc, legend, share_text, square
-from evaluator.report.card import mark, points, points_with_range, span, with_range
-from evaluator.report.colors import error_step, heat_step
-from evaluator.report.lettering import LEADING, QUIET, Names, fitted
-from evaluator.report.result import Report
-from evaluator.report.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.report.training import AFTERWARDS, advise
-from evaluator.tallies import (
+from evaluator.answers import (
     Confusion,
     Drop,
     FamilyLoss,
@@ -24,6 +16,14 @@ from evaluator.tallies import (
     family_losses,
     mix_ups,
 )
+from evaluator.metrics import answer_weights
+from evaluator.report.axes import Scale, across, disc, legend, share_text, square
+from evaluator.report.card import mark, points, points_with_range, span, with_range
+from evaluator.report.colors import error_step, heat_step
+from evaluator.report.lettering import LEADING, QUIET, Names, fitted
+from evaluator.report.result import Report
+from evaluator.report.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
+from evaluator.report.training import AFTERWARDS, advise
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12

@@ -11,11 +11,10 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.ask import Sheet
+from evaluator.answers import CLEAN, Answers
 from evaluator.report.card import mark
 from evaluator.report.result import Report
 from evaluator.report.tags import Node, Tag, paragraph, section, tag
-from evaluator.tallies import CLEAN
 
 LONGEST_SIDE = 96  # pixels: two dozen pictures of that size stay below 1 MB whatever they show
 
@@ -104,7 +103,7 @@ class Pick:
     others: float
 
 
-def picks(sheet: Sheet, most: int = SHOWN) -> tuple[Pick, ...]:
+def picks(sheet: Answers, most: int = SHOWN) -> tuple[Pick, ...]:
     """Images right when clean and wrong when corrupted, each once, from the costliest conditions.
 
     Conditions take turns, the costliest first. Within a condition those images come first that are otherwise
@@ -120,7 +119,7 @@ def picks(sheet: Sheet, most: int = SHOWN) -> tuple[Pick, ...]:
     return tuple(_pick(sheet, question, easy) for question in chosen.values())
 
 
-def _costliest(sheet: Sheet) -> list[int]:
+def _costliest(sheet: Answers) -> list[int]:
     """Conditions by the accuracy that they take from the clean one, times their weight."""
     size = len(sheet.benchmark.conditions)
     asked = np.bincount(sheet.questions.conditions, minlength=size)
@@ -131,7 +130,7 @@ def _costliest(sheet: Sheet) -> list[int]:
     return [int(condition) for condition in np.argsort(-cost, kind="stable") if cost[condition] > 0]
 
 
-def _candidates(sheet: Sheet, condition: int) -> Iterator[int]:
+def _candidates(sheet: Answers, condition: int) -> Iterator[int]:
     """Questions of a condition that were answered wrongly on images that are right when clean."""
     right, questions = sheet.right, sheet.questions
     fine = np.zeros(len(sheet.benchmark.data), bool)
@@ -141,14 +140,14 @@ def _candidates(sheet: Sheet, condition: int) -> Iterator[int]:
     yield from wrong[order].tolist()
 
 
-def _ease(sheet: Sheet) -> NDArray[np.float64]:
+def _ease(sheet: Answers) -> NDArray[np.float64]:
     """Each image's share of right answers, `(n,)`; 0 where it was never shown."""
     rows, size = sheet.questions.rows, len(sheet.benchmark.data)
     asked = np.bincount(rows, minlength=size)
     return np.asarray(np.bincount(rows, sheet.right, size) / np.maximum(asked, 1))
 
 
-def _pick(sheet: Sheet, question: int, easy: NDArray[np.float64]) -> Pick:
+def _pick(sheet: Answers, question: int, easy: NDArray[np.float64]) -> Pick:
     row, condition = int(sheet.questions.rows[question]), int(sheet.questions.conditions[question])
     at = np.array([row], np.int64)
     return Pick(

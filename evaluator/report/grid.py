@@ -6,11 +6,13 @@ import math
 from itertools import groupby
 
 from codabench_rehearsal.console.words import listed
+from evaluator.answers import SEVERITIES, Row, curves, grid
+from evaluator.metrics import Score
 from evaluator.report.axes import Scale, share_text
 from evaluator.report.card import mark, span
 from evaluator.report.colors import STEPS, heat_step
 from evaluator.report.lettering import Names, fitted
-from evaluator.report.result import Report, Score
+from evaluator.report.result import Report
 from evaluator.report.tags import (
     Node,
     Tag,
@@ -23,7 +25,6 @@ from evaluator.report.tags import (
     tag,
     text,
 )
-from evaluator.tallies import SEVERITIES, Row, curves, grid
 
 _NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
 _CELL, _ROW = 37, 24
@@ -32,7 +33,7 @@ _CURVE_WIDTH, _CURVE_HEIGHT = 160, 102  # below the name
 
 def heat_map(report: Report) -> Tag:
     """The section: one small map a family."""
-    rows = grid(report)
+    rows = grid((report.library, report.sheet, report.sweep))
     title = f"Accuracy by corruption and severity{mark(report)}"
     if not rows:
         return section(
@@ -49,7 +50,7 @@ def heat_map(report: Report) -> Tag:
 
 def curve_section(report: Report) -> Tag:
     """The section: one small curve a corruption, the worst first."""
-    rows = curves(grid(report))
+    rows = curves(grid((report.library, report.sheet, report.sweep)))
     title = f"How accuracy falls with severity{mark(report)}"
     if not rows:
         return section(

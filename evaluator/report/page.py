@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import PurePath
 
 from codabench_rehearsal.console.words import counted, human_bytes
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.report.card import basis, card
 from evaluator.report.classes import classes, training
 from evaluator.report.colors import DARK, DARK_HEAT, LIGHT, LIGHT_HEAT, heat_rules, variables
@@ -162,7 +162,7 @@ def _sheets(report: Report) -> list[tuple[str, Node]]:
     ]
 
 
-def _about(sheet: Sheet) -> str:
+def _about(sheet: Answers) -> str:
     benchmark = sheet.benchmark
     return (
         f"{benchmark.preset.name}: {counted(len(benchmark.conditions), 'condition')}, "

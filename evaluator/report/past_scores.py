@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import counted, listed
+from evaluator.metrics import Score
 from evaluator.report.axes import (
     Scale,
     across,
@@ -20,7 +21,7 @@ from evaluator.report.axes import (
     upright,
 )
 from evaluator.report.card import mark, points, span
-from evaluator.report.result import Report, Score
+from evaluator.report.result import Report
 from evaluator.report.tags import Node, Tag, line, paragraph, section, svg, table, tag, text
 from evaluator.store.rows import HistoryRow
 

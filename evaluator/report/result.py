@@ -13,67 +13,13 @@ from submission.findings import Finding
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from evaluator.ask import Sheet
+    from evaluator.answers import Answers
     from evaluator.estimate.estimate import Estimate
+    from evaluator.metrics import Score, Scores
     from evaluator.store.rows import HistoryRow, Prediction
 
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Score:
-    """A figure in 0..1 (a difference: -1..1) with its 95 % interval; n base images behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class ConditionScore:
-    """Accuracy under one condition of the benchmark."""
-
-    name: str
-    family: str
-    severity: int
-    weight: float
-    accuracy: Score
-
-
-@dataclass(frozen=True)
-class Group:
-    """Accuracy over the conditions of one family at one severity."""
-
-    family: str
-    severity: int
-    accuracy: Score
-
-
-@dataclass(frozen=True)
-class Part:
-    """Figures over one set of answers: the clean images, or the whole benchmark.
-
-    score: the challenge's own metric. recall: by class, NaN for a class without images.
-    answered: each label's share of the answers.
-    """
-
-    accuracy: Score
-    score: Score
-    macro_f1: float
-    balanced_accuracy: float
-    recall: tuple[float, ...]
-    answered: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What a family costs: its mean accuracy, and its share of the gap between clean and benchmark."""
-
-    family: str
-    accuracy: float
-    share: float
 
 
 @dataclass(frozen=True)
@@ -94,25 +40,6 @@ class Timing:
     def seconds_per_thousand(self) -> float:
         """Seconds of predict for a thousand images."""
         return 1000 * self.predict_seconds / max(self.answers, 1)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """All figures of a finished run. gap: clean minus benchmark accuracy, on the same images."""
-
-    validation: Part
-    benchmark: Part
-    gap: Score
-    conditions: tuple[ConditionScore, ...]
-    groups: tuple[Group, ...]
-    losses: tuple[Loss, ...]
-    answers: int
-
-    def worst(self, count: int = 5) -> tuple[ConditionScore, ...]:
-        """The conditions with the lowest accuracy."""
-        return tuple(
-            sorted(self.conditions, key=lambda condition: condition.accuracy.value)[:count]
-        )
 
 
 @dataclass(frozen=True)
@@ -185,9 +112,9 @@ class Report:
     limits: Mapping[str, str]
     asked: int = 0
     full: bool = False
-    sheet: Sheet | None = None
-    library: Sheet | None = None
-    sweep: Sheet | None = None
+    sheet: Answers | None = None
+    library: Answers | None = None
+    sweep: Answers | None = None
     estimate: Estimate | None = None
     past: tuple[PastLine, ...] = ()
     history: tuple[HistoryRow, ...] = ()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.estimate.words import explained, headline
-from evaluator.report.result import Report, Score, Scores
+from evaluator.metrics import Score, Scores
+from evaluator.report.result import Report
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, read_json
 from corruptions.presets import NAMES, Condition, Preset, resolve
-from evaluator.tallies import FamilyLoss
+from evaluator.answers import FamilyLoss
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 

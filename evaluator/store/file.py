@@ -32,7 +32,7 @@ _BESIDE = ("-journal", "-wal", "-shm")  # SQLite's own files, which it reads fir
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedStore:
     """An open store. journal: SQLite's journal mode, "wal" or "delete". notes: for people."""
 
     db: sqlite3.Connection
@@ -41,7 +41,7 @@ class Opened:
     notes: tuple[str, ...]
 
 
-def open_file(path: Path) -> Opened:
+def open_file(path: Path) -> OpenedStore:
     """Open a store, made if it is missing, brought to today's schema if it is older.
 
     Where it may only be read, it is opened to be read. Raises `StoreError`; `DamagedStoreError` for a
@@ -63,7 +63,7 @@ def open_file(path: Path) -> Opened:
         except BaseException:
             db.close()
             raise
-        return Opened(db, journal, writable=True, notes=_network_note(path, kind))
+        return OpenedStore(db, journal, writable=True, notes=_network_note(path, kind))
 
 
 def connect(path: Path, *, exclusive: bool = False) -> sqlite3.Connection:
@@ -130,7 +130,7 @@ def may_write(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _open_to_read(path: Path) -> Opened:
+def _open_to_read(path: Path) -> OpenedStore:
     """Without a log beside it the file stands still; SQLite then needs nothing in the folder."""
     log = path.with_name(path.name + "-wal")
     still = "" if log.exists() and log.stat().st_size else "&immutable=1"
@@ -145,7 +145,7 @@ def _open_to_read(path: Path) -> Opened:
         db.close()
         raise
     note = f"{path} may only be read: nothing new is kept there"
-    return Opened(db, journal, writable=False, notes=(note,))
+    return OpenedStore(db, journal, writable=False, notes=(note,))
 
 
 def _check_current(db: sqlite3.Connection, path: Path) -> None:

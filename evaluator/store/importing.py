@@ -15,7 +15,7 @@ from codabench_rehearsal.console.reading import read_limited
 from codabench_rehearsal.console.words import from_cell, shown
 from evaluator.store.rows import Submission
 from evaluator.store.schema import StoreError, said
-from evaluator.store.scores import read_date, read_images, read_phase, read_score
+from evaluator.store.scores import SHA256, read_date, read_images, read_phase, read_score
 from evaluator.store.store import Store
 from submission.archive import sha256_of
 
@@ -41,7 +41,6 @@ LARGEST = 16 << 20  # bytes of a file
 MOST_ROWS = 10_000
 _HEADER_LINES = 10  # a title or two may stand above the header
 _MOST_DIGITS = 3
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 Key = tuple[str, str]  # a name and a phase
 
 
@@ -188,7 +187,7 @@ def _cell(line: Sequence[str], place: int) -> str:
 def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
     get = cells.get
     sha256 = get("sha256", "").lower()
-    if sha256 and not _SHA256.fullmatch(sha256):
+    if sha256 and not SHA256.fullmatch(sha256):
         raise StoreError(f"expected a SHA-256 of 64 hex digits, received {shown(sha256)!r}")
     name = get("name", "") or sha256[:12]
     if not name:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
 from corruptions.presets import Condition, Preset, Step, resolve
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.estimate.estimate import Estimate, estimate
 from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.metrics import score
@@ -26,6 +26,7 @@ from evaluator.plan import Benchmark, Questions, described, draw_benchmark
 from evaluator.report.result import PastLine, Report, Source, Timing
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.findings import Finding
+from tests.evaluator.sheets import questions_of
 
 CHALLENGE = load_challenge()
 NINETEEN = (
@@ -89,7 +90,7 @@ EARLIER = (
 
 def answers(
     stand_ins: Sequence[StandIn], benchmark: Benchmark, questions: Questions
-) -> list[Sheet]:
+) -> list[Answers]:
     """What each answers to the same pictures."""
     labels = np.zeros((len(stand_ins), len(questions)), np.int64)
     for condition in np.unique(questions.conditions):
@@ -98,7 +99,7 @@ def answers(
         for place, stand_in in enumerate(stand_ins):
             labels[place, places] = stand_in.answer(images)
     return [
-        Sheet(one.name, sha256(one.name.encode()).hexdigest(), benchmark, questions, given)
+        Answers(one.name, sha256(one.name.encode()).hexdigest(), benchmark, questions, given)
         for one, given in zip(stand_ins, labels, strict=True)
     ]
 
@@ -129,7 +130,7 @@ def build(
     data = synthetic(images, seed=5)
     stand_ins = (replace(OWN, name=name), *EARLIER[:past])
     shown = draw_benchmark(data, resolve("heavy"))
-    sheets = answers(stand_ins, shown, shown.questions())
+    sheets = answers(stand_ins, shown, questions_of(shown))
     drawn = draw_benchmark(data, resolve("estimate-v1"))
     libraries = answers(stand_ins, drawn, all_conditions(drawn, library_images))
     sweep = None
@@ -174,7 +175,7 @@ FINDINGS = (
 )
 
 
-def _figures(library: Sheet) -> Figures:
+def _figures(library: Answers) -> Figures:
     """Accuracies on the library."""
     size = len(library.benchmark.conditions)
     asked = np.bincount(library.questions.conditions, minlength=size)
@@ -183,7 +184,7 @@ def _figures(library: Sheet) -> Figures:
 
 
 def _past(
-    sheets: Sequence[Sheet], libraries: Sequence[Sheet]
+    sheets: Sequence[Answers], libraries: Sequence[Answers]
 ) -> tuple[list[PastScore], tuple[PastLine, ...]]:
     """Scores on a hidden mixture of the library's conditions, with some chance."""
     rng = np.random.default_rng(3)
@@ -215,7 +216,7 @@ def _history(lines: tuple[PastLine, ...], name: str, made: Estimate) -> tuple[Hi
     return (*rows, HistoryRow(here, None, now, 110, 5000))
 
 
-def _source(shown: Benchmark, own: Sheet) -> Source:
+def _source(shown: Benchmark, own: Answers) -> Source:
     return Source(
         path=f"runs/{own.name}",
         sha256=own.sha256,

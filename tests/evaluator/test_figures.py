@@ -12,9 +12,9 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.answers import grid
 from evaluator.figures.figures import FIGURES, figure
 from evaluator.report.colors import LIGHT_HEAT, heat_step
-from evaluator.tallies import grid
 from tests.evaluator import pages
 
 
@@ -36,7 +36,7 @@ def test_the_map_has_the_pages_figures_and_colours() -> None:
     drawn = figure(report, "heatmap")
     texts = {text.get_text() for axes in drawn.axes for text in axes.texts}
     fills = {to_hex(patch.get_facecolor()) for axes in drawn.axes for patch in axes.patches}
-    for row in grid(report):
+    for row in grid((report.library, report.sheet, report.sweep)):
         for score in row.by_severity.values():
             assert f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}" in texts
             assert LIGHT_HEAT[heat_step(score.value)][0] in fills

@@ -10,7 +10,7 @@ import pytest
 from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
 from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
 from evaluator.estimate.words import chance, explained, headline
-from evaluator.forecast import as_prediction
+from evaluator.series import as_prediction
 
 CONDITIONS = [
     LibraryCondition(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)

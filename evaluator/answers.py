@@ -1,4 +1,4 @@
-"""What a sheet of answers says by class, family and corruption; every figure with its interval.
+"""What a submission answered, and what that says by class, family and corruption.
 
 An image is asked several times and its answers rise and fall together, so intervals count images:
 Wilson's interval with as many independent answers as would vary as much as the images do.
@@ -12,14 +12,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.presets import Condition
-from evaluator.ask import Sheet
-from evaluator.metrics import answer_weights, wilson
-from evaluator.report.result import Report, Score
+from evaluator.metrics import Floats, Score, Z, answer_weights, wilson
+from evaluator.plan import Benchmark, Questions
 
-Floats = NDArray[np.float64]
-_Z = 1.959964
+Labels = NDArray[np.signedinteger]
 CLEAN = 0  # the clean condition's place in every benchmark
+SEVERITIES = (1, 2, 3, 4, 5)
+FEWEST_POINTS = 3  # severities that make a curve
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The answers of one submission: what every comparison and figure starts from.
+
+    name: of the zip's file. sha256: of the zip. benchmark: whose rows and conditions the questions
+    name. labels: whole numbers `(m,)`, from 0, one for each question.
+    """
+
+    name: str
+    sha256: str
+    benchmark: Benchmark
+    questions: Questions
+    labels: Labels
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which answers are right, bool `(m,)`."""
+        return np.asarray(self.labels == self.benchmark.data.labels[self.questions.rows])
+
+    def by_condition(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Answers to each of the benchmark's conditions, and how many are right, `(k,)` each."""
+        size, conditions = len(self.benchmark.conditions), self.questions.conditions
+        asked = np.bincount(conditions, minlength=size)
+        return asked, np.bincount(conditions[self.right], minlength=size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +96,34 @@ class FamilyLoss:
     share: float
 
 
-def clean_weights(sheet: Sheet) -> Floats:
+@dataclass(frozen=True)
+class Row:
+    """One corruption: its accuracy by severity, as far as it was asked."""
+
+    name: str
+    family: str
+    by_severity: Mapping[int, Score]
+
+    @property
+    def lowest(self) -> tuple[int, Score]:
+        """The severity with the lowest accuracy, and the accuracy."""
+        return min(self.by_severity.items(), key=lambda item: item[1].value)
+
+
+def clean_weights(given: Answers) -> Floats:
     """Each clean answer weighs the same, the others nothing."""
-    return np.asarray(sheet.questions.conditions == CLEAN, np.float64)
+    return np.asarray(given.questions.conditions == CLEAN, np.float64)
 
 
-def clustered(values: NDArray[np.bool_], weights: Floats, rows: NDArray[np.int64]) -> Score:
+def clustered(values: NDArray[np.bool_], weights: Floats, rows: Labels) -> Score:
     """The weighted share of true values with its interval; answers of one row hang together."""
     used = weights > 0
     values, weights, rows = values[used], weights[used], rows[used]
-    images = len(np.unique(rows))
-    if images == 0:
-        return wilson(0, 0)
-    share = float(np.average(values, weights=weights))
     _, places = np.unique(rows, return_inverse=True)
+    if len(rows) == 0:
+        return wilson(0, 0)
+    images = int(places.max()) + 1
+    share = float(np.average(values, weights=weights))
     by_image = np.bincount(places, weights * (values - share)) / weights.sum()
     variance = float((by_image**2).sum())
     if variance <= 0:  # all alike: as many answers as images
@@ -94,14 +133,14 @@ def clustered(values: NDArray[np.bool_], weights: Floats, rows: NDArray[np.int64
     return Score(share, min(found.low, share), max(found.high, share), images)
 
 
-def confusion(sheet: Sheet, weights: Floats, classes: int) -> Confusion:
+def confusion(given: Answers, weights: Floats, classes: int) -> Confusion:
     """Which label each true class was given."""
-    true = sheet.benchmark.data.labels[sheet.questions.rows]
+    true = given.benchmark.data.labels[given.questions.rows]
     rows: list[tuple[Score, ...]] = []
     for label in range(classes):
         own = (true == label) & (weights > 0)
-        given, images = sheet.labels[own], sheet.questions.rows[own]
-        rows.append(tuple(clustered(given == k, weights[own], images) for k in range(classes)))
+        labels, images = given.labels[own], given.questions.rows[own]
+        rows.append(tuple(clustered(labels == k, weights[own], images) for k in range(classes)))
     shares = np.array([[score.value for score in row] for row in rows])
     return Confusion(shares, tuple(rows), tuple(row[0].n for row in rows))
 
@@ -122,101 +161,75 @@ def mix_ups(
     """The wrong answers that corruption makes commoner, by how much of a class it adds."""
     found = [
         MixUp(names[i], names[j], corrupted.scores[i][j], float(clean.shares[i, j]))
-        for i in range(len(names))
-        for j in range(len(names))
+        for i, j in np.ndindex(len(names), len(names))
         if i != j and clean.images[i] and corrupted.shares[i, j] > clean.shares[i, j]
     ]
     return tuple(sorted(found, key=lambda one: one.clean - one.corrupted.value)[:most])
 
 
-def family_losses(sheet: Sheet) -> tuple[FamilyLoss, ...]:
+def family_losses(given: Answers) -> tuple[FamilyLoss, ...]:
     """The gap between clean and benchmark accuracy, family by family, the costliest first."""
-    right, questions = sheet.right, sheet.questions
-    conditions = sheet.benchmark.conditions
-    clean = questions.conditions == CLEAN
+    right, rows, asked = given.right, given.questions.rows, given.questions.conditions
+    clean, images = asked == CLEAN, len(given.benchmark.data)
     base = float(right[clean].mean())
-    at_clean = np.bincount(questions.rows[clean], right[clean] - base, len(sheet.benchmark.data))
-    weights = answer_weights(sheet.benchmark, questions)
-    means = _condition_means(sheet)
+    at_clean = np.bincount(rows[clean], right[clean] - base, images)
+    weights = answer_weights(given.benchmark, given.questions)
+    counts, good = given.by_condition()
+    off_mean = right - (good / np.maximum(counts, 1))[asked]
+    families = [condition.family for condition in given.benchmark.conditions]
     found: list[tuple[str, Score, float, float]] = []
-    for family in dict.fromkeys(condition.family for condition in conditions[1:]):
-        inside = np.array(
-            [i > 0 and condition.family == family for i, condition in enumerate(conditions)]
-        )
-        own = np.where(inside[questions.conditions], weights, 0.0)
+    for family in dict.fromkeys(families[1:]):
+        own = np.where(np.array([one == family for one in families])[asked] & ~clean, weights, 0.0)
         if own.sum() == 0:
             continue
-        accuracy = clustered(right, own, questions.rows)
+        accuracy = clustered(right, own, rows)
+        # How much each image moves the loss: through the clean mean, and its conditions' means.
+        by_image = at_clean * own.sum() / clean.sum() - np.bincount(rows, own * off_mean, images)
         lost = float(own.sum() * (base - accuracy.value))
-        # How much each image moves the loss: through the clean mean, and through its conditions' means.
-        through = own * (right - means[questions.conditions])
-        by_image = at_clean * own.sum() / clean.sum() - np.bincount(
-            questions.rows, through, len(at_clean)
-        )
-        found.append((family, accuracy, lost, float(np.sqrt((by_image**2).sum()))))
+        found.append((family, accuracy, lost, Z * float(np.sqrt((by_image**2).sum()))))
     gap = sum(lost for _, _, lost, _ in found)
     losses = (
         FamilyLoss(
             family,
             accuracy,
-            Score(lost, lost - _Z * error, lost + _Z * error, accuracy.n),
+            Score(lost, lost - half, lost + half, accuracy.n),
             lost / gap if gap > 0 else 0.0,
         )
-        for family, accuracy, lost, error in found
+        for family, accuracy, lost, half in found
     )
     return tuple(sorted(losses, key=lambda loss: -loss.points.value))
 
 
-def _condition_means(sheet: Sheet) -> Floats:
-    """Accuracy under every condition, 0 for one that was not asked."""
-    size = len(sheet.benchmark.conditions)
-    asked = np.bincount(sheet.questions.conditions, minlength=size)
-    good = np.bincount(sheet.questions.conditions, sheet.right, size)
-    return np.asarray(good / np.maximum(asked, 1))
+def grid(asked: Iterable[Answers | None]) -> tuple[Row, ...]:
+    """Accuracy by severity of all corruptions that stand alone in a condition, family by family.
 
-
-# Accuracy by corruption and severity, from every condition that does one kind of damage.
-
-
-SEVERITIES = (1, 2, 3, 4, 5)
-FEWEST_POINTS = 3  # severities that make a curve
-
-
-@dataclass(frozen=True)
-class Row:
-    """One corruption: its accuracy by severity, as far as it was asked."""
-
-    name: str
-    family: str
-    by_severity: Mapping[int, Score]
-
-    @property
-    def lowest(self) -> tuple[int, Score]:
-        """The severity with the lowest accuracy, and the accuracy."""
-        return min(self.by_severity.items(), key=lambda item: item[1].value)
-
-
-def grid(report: Report) -> tuple[Row, ...]:
-    """All corruptions that stand alone in a condition, family by family.
-
-    From the sweep, the library and the shown preset; where several asked the same, from the one
-    with the most images, for their images may be the same ones.
+    asked: answers to library, shown preset and sweep. Where several asked the same, it is from the
+    one with the most images, for their images may be the same ones.
     """
     found: dict[tuple[str, str], dict[int, Score]] = {}
     families: dict[tuple[str, str], str] = {}
-    for sheet in (report.library, report.sheet, report.sweep):
-        for condition, score in _single_conditions(sheet):
-            key, level = (
-                (condition.steps[0].corruption, condition.table),
-                condition.steps[0].severity,
-            )
+    for given in asked:
+        if given is None:
+            continue
+        counts, right = given.by_condition()
+        for place in np.flatnonzero(counts):
+            condition = given.benchmark.conditions[place]
+            if len(condition.steps) != 1:
+                continue
+            step, score = condition.steps[0], wilson(float(right[place]), int(counts[place]))
+            key = (step.corruption, condition.table)
             families.setdefault(key, condition.family)
-            known = found.setdefault(key, {}).get(level)
+            known = found.setdefault(key, {}).get(step.severity)
             if known is None or score.n > known.n:
-                found[key][level] = score
+                found[key][step.severity] = score
+    tables = [name for name, _ in found]
     rows = [
-        Row(_label(key, found), families[key], dict(sorted(levels.items())))
-        for key, levels in found.items()
+        Row(
+            name if tables.count(name) == 1 else f"{name} ({table})",  # where two tables were asked
+            families[name, table],
+            dict(sorted(levels.items())),
+        )
+        for (name, table), levels in found.items()
     ]
     order = list(dict.fromkeys(row.family for row in rows))
     return tuple(sorted(rows, key=lambda row: (order.index(row.family), row.name)))
@@ -226,20 +239,3 @@ def curves(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The corruptions asked at so many severities that they make a curve, the worst end first."""
     long = [row for row in rows if len(row.by_severity) >= FEWEST_POINTS]
     return tuple(sorted(long, key=lambda row: row.lowest[1].value))
-
-
-def _single_conditions(sheet: Sheet | None) -> Iterable[tuple[Condition, Score]]:
-    if sheet is None:
-        return
-    size = len(sheet.benchmark.conditions)
-    asked = np.bincount(sheet.questions.conditions, minlength=size)
-    good = np.bincount(sheet.questions.conditions, sheet.right, size)
-    for place, condition in enumerate(sheet.benchmark.conditions):
-        if len(condition.steps) == 1 and asked[place]:
-            yield condition, wilson(float(good[place]), int(asked[place]))
-
-
-def _label(key: tuple[str, str], found: Iterable[tuple[str, str]]) -> str:
-    """The corruption's name; with its severity table where two tables were asked."""
-    name, table = key
-    return name if sum(other == name for other, _ in found) == 1 else f"{name} ({table})"
