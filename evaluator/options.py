@@ -13,7 +13,7 @@ from codabench_rehearsal.challenge.profile import DEFAULT
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import python_at
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 
 DEFAULT_IMAGES = 1000
 NO_STORE = "none"

@@ -1,10 +1,11 @@
-"""The house in figures: `python tools/house.py [--ways]`.
+"""The house in figures: `python tools/house.py [--ways | --picture]`.
 
 Modules, lines, thin files, circles of imports, the longest chain of imports behind `make-submission`,
 and the length of functions, over all rooms (programs that run elsewhere, and the page that ships, left
 out). --ways also runs `make-submission` and `local-eval` on drawn cells and follows the zip and the
 images: the files whose functions are given them, in order. A return is a file entered again after
-another one.
+another one. --picture prints the rooms as CONTRIBUTING.md shows them, from the code: the topmost
+first, each with the rooms right below it and its files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -172,6 +174,46 @@ def ways() -> Iterator[str]:
             yield f"{kind}: {len(way) - len(set(way))} returns on {' > '.join(way)}"
 
 
+def picture() -> Iterator[str]:
+    """The rooms, topmost first: what each is for, what it stands on, its files."""
+    trees = modules()
+    rooms: dict[str, list[str]] = {}
+    for name in trees:
+        rooms.setdefault(_room(name), []).append(name)
+    names = {room: room.rpartition(".")[2] for room in rooms}
+    below = {
+        room: {_room(m) for n in inside for m in imports(trees[n], at_once=False) if m in trees}
+        - {room}
+        for room, inside in rooms.items()
+    }
+    reached = {room: _reached(below, room) for room in rooms}
+    for room in sorted(rooms, key=lambda one: (-len(reached[one]), one)):
+        direct = below[room] - {far for near in below[room] for far in reached[near]}
+        stands = f"  on {', '.join(sorted(names[one] for one in direct))}" if direct else ""
+        yield f"{room.replace('.', '/')}/{stands}"
+        yield f"    {_said(trees, room)}"
+        wings: dict[str, list[str]] = {}
+        for name in rooms[room]:
+            wing, _, file = name.removeprefix(f"{room}.").rpartition(".")
+            if file != "__init__":
+                wings.setdefault(wing, []).append(file)
+        for wing, files in sorted(wings.items()):
+            lead = f"{wing}/: " if wing else ""
+            yield from textwrap.wrap(
+                lead + " ".join(files), 96, initial_indent=" " * 4, subsequent_indent=" " * 6
+            )
+
+
+def _room(name: str) -> str:
+    parts = name.split(".")
+    inner = parts[0] == "codabench_rehearsal" and len(parts) > 2
+    return ".".join(parts[: 2 if inner else 1])
+
+
+def _said(trees: Mapping[str, ast.Module], room: str) -> str:
+    return (ast.get_docstring(trees[f"{room}.__init__"]) or "").partition("\n")[0]
+
+
 def _text(name: str) -> str:
     return (ROOT / Path(*name.split("."))).with_suffix(".py").read_text(encoding="utf-8")
 
@@ -179,5 +221,7 @@ def _text(name: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ways", action="store_true")
-    for line in (*report(), *(ways() if parser.parse_args().ways else ())):
+    parser.add_argument("--picture", action="store_true")
+    options = parser.parse_args()
+    for line in picture() if options.picture else (*report(), *(ways() if options.ways else ())):
         print(line)

@@ -47,7 +47,7 @@ from codabench_rehearsal.console.guard import (
 )
 from codabench_rehearsal.sandbox.server import default_cache
 from evaluator.options import PHASE, Options
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 from submission.findings import has_errors
 
 if TYPE_CHECKING:

@@ -5,23 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
+from codabench_rehearsal.commands.known import contents, label, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
-from codabench_rehearsal.commands.parsers import (
-    add_store,
-    contents,
-    label,
-    named,
-    new_parser,
-    only,
-    opened,
-    unknown,
-)
+from codabench_rehearsal.commands.parsers import add_store, new_parser
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history import SHORT
-from evaluator.store.scores import read_phase, read_score
+from evaluator.store.score_text import read_phase, read_score
 from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
 
 EXAMPLES = """\

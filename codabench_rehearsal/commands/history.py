@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from codabench_rehearsal.commands.parsers import add_store, new_parser, opened, say
+from codabench_rehearsal.commands.known import opened
+from codabench_rehearsal.commands.parsers import add_store, new_parser, say
 from codabench_rehearsal.console.command import Exit, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_text
@@ -15,7 +16,7 @@ from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, 
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history import LEGEND, lines, progress, table, to_json
 from evaluator.store.history import csv_text, export_xlsx
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 from evaluator.store.store import HistoryRow, find_store
 
 EXAMPLES = """\

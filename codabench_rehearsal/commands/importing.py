@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
-from codabench_rehearsal.commands.parsers import add_store, new_parser, opened
+from codabench_rehearsal.commands.known import opened
+from codabench_rehearsal.commands.parsers import add_store, new_parser
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import HISTORY
@@ -18,7 +19,7 @@ from codabench_rehearsal.console.words import shown
 from evaluator.report.history import label, progress
 from evaluator.store.importing import NO_PHASE, Imported, import_csv
 from evaluator.store.schema import said
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 from evaluator.store.store import LeaderboardScore, Store, find_store
 
 EXAMPLES = """\

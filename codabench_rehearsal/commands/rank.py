@@ -22,7 +22,7 @@ from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown
 from evaluator.options import NO_STORE, PHASE, Options
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 
 if TYPE_CHECKING:
     from evaluator.comparison.ranking import Entry

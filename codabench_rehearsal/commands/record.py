@@ -7,24 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.commands.known import contents, label, named, only, opened, unknown
 from codabench_rehearsal.commands.next_step import next_command
-from codabench_rehearsal.commands.parsers import (
-    add_store,
-    contents,
-    label,
-    named,
-    new_parser,
-    only,
-    opened,
-    say,
-    unknown,
-)
+from codabench_rehearsal.commands.parsers import add_store, new_parser, say
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import quoted, shown
 from evaluator.report.history import SHORT, compared, progress
-from evaluator.store.scores import read_date, read_images, read_phase, read_score
+from evaluator.store.score_text import read_date, read_images, read_phase, read_score
 from evaluator.store.store import HistoryRow, Store, Submission, find_store
 
 EXAMPLES = """\

@@ -29,7 +29,7 @@ from evaluator.store.rows import (
     Submission,
 )
 from evaluator.store.schema import DamagedStoreError, StoreError, said
-from evaluator.store.scores import read_phase
+from evaluator.store.score_text import read_phase
 
 _SHORTEST_SHA = 4
 
