@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 class _Asked:
     """What a run was asked. rows, conditions: in the plan, `(m,)`. truth: the right labels, `(m,)`.
 
-    known: which of it belongs to the plan, bool `(m,)`.
+    known: which of it belongs to the plan, bool `(m,)`. counts: of that, by condition of the plan.
     """
 
     of: RunAnswers
@@ -35,6 +35,7 @@ class _Asked:
     conditions: Counts
     known: Mask
     truth: Counts
+    counts: Counts
 
 
 class StoredAnswers:
@@ -68,11 +69,12 @@ class StoredAnswers:
         """
         found, size = self._store.run_answers(run, self._plan.texts), len(self._plan.texts)
         asked = self._asked(found)
-        counted = asked.known if kept.all() else asked.known & kept[asked.rows]
+        counted, given = asked.known, asked.counts
+        if not kept.all():
+            counted = counted & kept[asked.rows]
+            given = np.bincount(asked.conditions[counted], minlength=size)
         right = counted & (found.labels == asked.truth)
-        conditions = asked.conditions
-        given = np.bincount(conditions[counted], minlength=size)
-        return given, np.bincount(conditions[right], minlength=size)
+        return given, np.bincount(asked.conditions[right], minlength=size)
 
     def _asked(self, found: RunAnswers) -> _Asked:
         if self._last is None or not self._last.of.asks_the_same(found):
@@ -81,7 +83,8 @@ class StoredAnswers:
             ids, data = found.ids(), self._plan.data
             rows, conditions = rows_of(data.ids, ids), np.repeat(places, found.counts)
             known = (data.ids[rows] == ids) & (conditions != UNKNOWN)
-            self._last = _Asked(found, rows, conditions, known, data.labels[rows])
+            counts = np.bincount(conditions[known], minlength=len(position))
+            self._last = _Asked(found, rows, conditions, known, data.labels[rows], counts)
         return self._last
 
 
