@@ -75,7 +75,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class MixUp:
-    """One class taken for another: its share of the class's corrupted images, and of its clean ones."""
+    """One class taken for another: its share of the class's corrupted images, and of its clean."""
 
     true: str
     given: str

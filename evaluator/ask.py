@@ -1,4 +1,4 @@
-"""Asking one submission what a plan wants to know; what it has answered before is not asked again."""
+"""Asking one submission what a plan wants to know, and has not been answered before."""
 
 from __future__ import annotations
 
@@ -52,10 +52,11 @@ class Runner:
     """Asks one submission; a context manager that ends its child.
 
     `begin` may be called at once, to load meanwhile; `follow` comes before all else.
-    bounds: the limits that are known: the user's, else the challenge's. guard: what ends the child,
-    once it is started. labels: int32 `(n, conditions)`, by image and condition of the plan; -1 where
-    unknown. secret: of the order in which it is asked. asked: questions of the plan; fed: images fed
-    in other ways; calls: of predict. contradicted: new answers that differ from stored ones, which stay.
+    bounds: the limits that are known: the user's, else the challenge's. guard: what ends the
+    child, once it is started. labels: int32 `(n, conditions)`, by image and condition of the plan;
+    -1 where unknown. secret: of the order in which it is asked. asked: questions of the plan; fed:
+    images fed in other ways; calls: of predict. contradicted: new answers that differ from stored
+    ones, which stay.
     """
 
     plan: Plan
@@ -201,7 +202,7 @@ class Runner:
         return None if self._executor is None else self._executor.finish()
 
     def block_size(self) -> int:
-        """As many images as fit, no more than the platform's one call has: its time is for those."""
+        """As many images as fit, at most the platform's one call's: its time is for those."""
         if self.options.block:
             return self.options.block
         free = psutil.virtual_memory().available * MEMORY_SHARE

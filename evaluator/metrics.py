@@ -177,7 +177,7 @@ def wilson(right: float, n: int) -> Score:
 
 
 def interval(value: float, resampled: Floats, n: int) -> Score:
-    """A figure over n base images with its 95 % interval, from the same figure of every resample."""
+    """A figure over n base images with its 95 % interval, from that of every resample."""
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread
@@ -233,7 +233,7 @@ def _by_image(
 
 
 def _portions(rows: NDArray[np.signedinteger]) -> Iterator[slice]:
-    """Of questions image by image, so many at a time, each image's in one; all if in another order."""
+    """Of questions image by image, each image's in one portion; all if in another order."""
     if len(rows) <= PORTION or (rows[1:] < rows[:-1]).any():
         yield slice(0, len(rows))
         return

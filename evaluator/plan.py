@@ -47,8 +47,8 @@ class Stream(IntEnum):
 class Benchmark:
     """A preset drawn on a data set.
 
-    conditions: the clean condition, then the preset's. dealt: int64 `(n, draws)`, the conditions that
-    each image gets, as positions in `conditions`; balanced, so that each gets its weight's share.
+    conditions: the clean condition, then the preset's. dealt: int64 `(n, draws)`, the conditions
+    that each image gets, as positions in `conditions`; balanced, so that each gets its share.
     """
 
     data: Dataset
@@ -64,7 +64,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Questions:
-    """What the submission is asked, in order: row i of the data, damaged by condition i; `(m,)` each.
+    """What a submission is asked, in order: row i of the data under condition i; `(m,)` each.
 
     Whole numbers of four bytes or eight: there may be millions.
     """

@@ -28,8 +28,8 @@ class Work:
 
     submission: the zip's SHA-256. data: the data set's fingerprint; ids: int64 `(m,)`, its images.
     conditions: texts that say how images are damaged or fed, with parameters and revisions; chosen:
-    int32 `(m,)`, for each image the place of its condition. seed: of the damage. shape: of an image.
-    dtype: of what `predict` receives. limits: of the child that answers.
+    int32 `(m,)`, for each image the place of its condition. seed: of the damage. shape: of an
+    image. dtype: of what `predict` receives. limits: of the child that answers.
     """
 
     submission: str
@@ -77,8 +77,8 @@ class Executor(Protocol):
     ) -> bool:
         """Have all of them answered; False when the submission failed: `finish` tells.
 
-        answered: given each work and its labels, int64 `(m,)`, once, in the caller's thread, as soon
-        as they are there. What it raises ends the run.
+        answered: given each work and its labels, int64 `(m,)`, once, in the caller's thread, as
+        soon as they are there. What it raises ends the run.
         """
 
     def finish(self) -> Outcome:

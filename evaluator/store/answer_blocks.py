@@ -1,9 +1,9 @@
 """Answers as bytes, and blocks of them as they came until they are worth a place in the rows.
 
-A block touches every condition, and a condition's row is packed as a whole: to write each block into
-the rows would pack all that is known again and again. So a block is appended as one row of its own,
-and all of them go into the rows together once they are as many answers as those have: each answer is
-packed a few times at most, however many there are.
+A block touches every condition, and a condition's row is packed as a whole: to write each block
+into the rows would pack all that is known again and again. So a block is appended as one row of its
+own, and all of them go into the rows together once they are as many answers as those have: each
+answer is packed a few times at most, however many there are.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Summary:
-    """Several verdicts. error: mean absolute error in points, with its standard error (None for one).
+    """Several verdicts. error: mean absolute error in points; its standard error is None for one.
 
     held: intervals that hold their score. expected: how many should, by their levels.
     """

@@ -113,7 +113,8 @@ def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
     lines = _table(_text(path))
     if len(lines) > MOST_ROWS:
         raise StoreError(
-            f"{path}: expected at most {MOST_ROWS:,} rows, received {len(lines):,}; is it a list of scores?"
+            f"{path}: expected at most {MOST_ROWS:,} rows, received {len(lines):,}; is it a list "
+            "of scores?"
         )
     top, columns = _header(lines, path)
     percent = "%" in lines[top][columns["score"]]

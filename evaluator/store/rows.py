@@ -72,8 +72,8 @@ class ImageLabels:
 class RunAnswers:
     """All answers of a run, condition after condition.
 
-    conditions: as texts. counts: answers of each, int64 `(k,)`. steps: between the ids, which ascend
-    in each condition, from 0 on, unsigned `(m,)`. labels: unsigned `(m,)`. total: how many answers
+    conditions: as texts. counts: answers of each, int64 `(k,)`. steps: between the ids, which
+    ascend in each condition, from 0 on, unsigned `(m,)`. labels: unsigned `(m,)`. total: how many
     are stored, those that cannot be read among them.
     """
 
@@ -171,7 +171,7 @@ def environment_text(versions: Mapping[str, str]) -> str:
 
 
 def condition_text(condition: Condition) -> str:
-    """A condition as one canonical text: its operators with parameters and revisions, no weight or name.
+    """A condition as one canonical text: operators with parameters and revisions, nothing else.
 
     Loads the registry of corruptions (about a second), except for the clean condition.
     """

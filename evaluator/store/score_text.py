@@ -71,7 +71,10 @@ def read_date(text: str) -> str:
 
 
 def read_images(text: str) -> int | None:
-    """The size of a hidden set: "2000", "2.000" and "2,000" alike; None for "". Raises `StoreError`."""
+    """The size of a hidden set: "2000", "2.000" and "2,000" alike; None for "".
+
+    Raises `StoreError`.
+    """
     digits = re.sub(r"[.,'\s](?=\d{3}\b)", "", text.strip())
     if not digits:
         return None

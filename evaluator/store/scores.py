@@ -101,8 +101,9 @@ def add_score(db: sqlite3.Connection, score: LeaderboardScore) -> bool:
     if db.execute(known, values).rowcount:
         return False
     insert = (
-        "INSERT INTO scores (submission, phase, value, decimals, date, hidden_images, note, recorded)"
-        " VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded)"
+        "INSERT INTO scores "
+        "(submission, phase, value, decimals, date, hidden_images, note, recorded) "
+        "VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded)"
     )
     db.execute(insert, values)
     return True

@@ -107,7 +107,7 @@ class Store:
 
         block: a condition's text, ids and labels from 0, `(n,)` each. What is stored stays; returns
         how many of the new labels contradict it. The submission must have been added.
-        known: how many answers of the run the caller has read or put; this block's are none of them.
+        known: how many answers of the run the caller has read or put, this block's not among them.
         With it, the time of many blocks is proportional to their answers.
         """
         answers = [(text, answer_rows.as_answers(ids, labels)) for text, ids, labels in block]
