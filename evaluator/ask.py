@@ -123,8 +123,8 @@ class Runner:
             self.labels = labels.astype(np.int32)
         self.secret = order_secret(options, store, self._data)
         for text, condition in zip(plan.texts, plan.conditions, strict=True):
-            if condition.pictures:
-                self._pictures[_pictures_revision(text)] = condition.pictures
+            if revision := _pictures_revision(text):
+                self._pictures[revision] = condition.pictures
 
     @property
     def is_stored(self) -> bool:

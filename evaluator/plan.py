@@ -59,7 +59,10 @@ class Benchmark:
 
     def images(self, condition: int, rows: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
         """The images of some rows, damaged by one condition: uint8 `(len(rows), h, w, c)`."""
-        return damaged(self.data, rows, self.conditions[condition], self.seed)
+        damage, pictures = self.conditions[condition], self.data.pictures(rows)
+        if not damage.steps:
+            return pictures
+        return corrupt_condition(pictures, damage, self.seed, self.data.ids[rows])
 
 
 @dataclass(frozen=True)
@@ -192,10 +195,13 @@ def plan_on(choice: Choice, options: Options) -> Plan:
     every = np.arange(1, len(shown.conditions), dtype=np.int64)
     drawn = {"shown": (shown.preset, np.tile(every, (count, 1)) if options.full else shown.dealt)}
     if options.estimate:
-        drawn["library"] = _ordered(resolve(LIBRARY), count, DRAWS, seed)
+        library = resolve(LIBRARY)
+        order = condition_order(count, len(library.conditions), DRAWS, seed)
+        drawn["library"] = library, 1 + order
     if options.sweep:
-        preset, dealt = _ordered(_sweep(), count, SWEPT, seed)
-        drawn["sweep"] = preset, dealt if options.full else dealt[:, :SWEPT]
+        sweep = _sweep()
+        order = condition_order(count, len(sweep.conditions), SWEPT, seed)
+        drawn["sweep"] = sweep, 1 + (order if options.full else order[:, :SWEPT])
     conditions: dict[str, Condition] = {}
     named = {name: (CLEAN, *preset.conditions) for name, (preset, _) in drawn.items()}
     texts = {name: [condition_text(one) for one in own] for name, own in named.items()}
@@ -265,16 +271,6 @@ def secret_order(
     return rng.permutation(count)
 
 
-def damaged(
-    data: Dataset, rows: NDArray[np.signedinteger], condition: Condition, seed: int
-) -> NDArray[np.uint8]:
-    """The images of some rows under a condition: uint8 `(len(rows), h, w, c)`."""
-    pictures = data.pictures(rows)
-    if not condition.steps:
-        return pictures
-    return corrupt_condition(pictures, condition, seed, data.ids[rows])
-
-
 def fill_block(
     benchmark: Benchmark, block: Questions, out: NDArray[np.uint8], workers: int
 ) -> None:
@@ -286,10 +282,6 @@ def fill_block(
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, np.unique(block.conditions)))
-
-
-def _ordered(preset: Preset, count: int, draws: int, seed: int) -> tuple[Preset, NDArray[np.int64]]:
-    return preset, 1 + condition_order(count, len(preset.conditions), draws, seed)
 
 
 def _sweep() -> Preset:

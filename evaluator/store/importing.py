@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from codabench_rehearsal.console.reading import read_limited
 from codabench_rehearsal.console.words import from_cell, shown
@@ -61,16 +62,14 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row as read; score None where the cell was empty."""
+    """One row as read; score None where the cell was empty. more: what `record_score` takes too."""
 
     name: str
     sha256: str
     path: str
     phase: str
     score: tuple[float, int] | None
-    date: str
-    hidden_images: int | None
-    note: str
+    more: Mapping[str, Any]
 
 
 def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Imported:
@@ -94,14 +93,7 @@ def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Importe
         submission = _find(store, row, file.parent, unsure=(row.name, row.phase) in several)
         if row.score is None:
             continue
-        new = store.record_score(
-            submission,
-            *row.score,
-            row.phase,
-            date=row.date,
-            hidden_images=row.hidden_images,
-            note=row.note,
-        )
+        new = store.record_score(submission, *row.score, row.phase, **row.more)
         added, known = added + new, known + (not new)
         if not submission.sha256:
             by_name.append(submission.name)
@@ -150,12 +142,14 @@ def _table(text: str) -> list[list[str]]:
         tables = [list(csv.reader(io.StringIO(text), delimiter=mark)) for mark in ",;\t"]
     except csv.Error as error:
         raise StoreError(f"expected CSV, received something else ({error})") from None
-    return max(tables, key=lambda table: max((len(_columns(r)) for r in _tops(table)), default=0))
+    return max(
+        tables, key=lambda t: max((len(_columns(row)) for row in t[:_HEADER_LINES]), default=0)
+    )
 
 
 def _header(lines: list[list[str]], path: Path) -> tuple[int, dict[str, int]]:
     """Where the header is, and the place of each column that we know."""
-    for number, line in enumerate(_tops(lines)):
+    for number, line in enumerate(lines[:_HEADER_LINES]):
         columns = _columns(line)
         if "score" in columns and ("name" in columns or "sha256" in columns):
             return number, columns
@@ -164,10 +158,6 @@ def _header(lines: list[list[str]], path: Path) -> tuple[int, dict[str, int]]:
         f"{path}: expected a header with a submission and a score, such as "
         f"'submission,score,phase,date', received {', '.join(first[:20])[:200] or 'nothing'!r}"
     )
-
-
-def _tops(lines: list[list[str]]) -> list[list[str]]:
-    return lines[:_HEADER_LINES]
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
@@ -193,25 +183,17 @@ def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
     name = get("name", "") or sha256[:12]
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
-    return _Row(
-        name,
-        sha256,
-        get("path", ""),
-        read_phase(get("phase", "") or phase),
-        _score(get("score", ""), get("decimals", ""), percent=percent),
-        read_date(get("date", "")),
-        read_images(get("hidden_images", "")),
-        get("note", ""),
-    )
-
-
-def _score(text: str, decimals: str, *, percent: bool) -> tuple[float, int] | None:
-    if not text:
-        return None
-    value, counted = read_score(text, percent=percent)
-    return value, int(decimals) if decimals.isdecimal() and len(
-        decimals
-    ) <= _MOST_DIGITS else counted
+    score = read_score(get("score", ""), percent=percent) if get("score") else None
+    shown_with = get("decimals", "")
+    if score and shown_with.isdecimal() and len(shown_with) <= _MOST_DIGITS:
+        score = score[0], int(shown_with)
+    more = {
+        "date": read_date(get("date", "")),
+        "hidden_images": read_images(get("hidden_images", "")),
+        "note": get("note", ""),
+    }
+    phase = read_phase(get("phase", "") or phase)
+    return _Row(name, sha256, get("path", ""), phase, score, more)
 
 
 def _several(rows: Sequence[_Row]) -> set[Key]:
