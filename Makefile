@@ -11,7 +11,7 @@ help:
 	@echo "make demo   the whole story on drawn cells: train, pack, rehearse, report (under demo/)"
 	@echo "make test   lint, types and tests"
 	@echo "make slow   the long tests"
-	@echo "make lock   resolve requirements.lock anew (needs uv: pip install uv)"
+	@echo "make lock   resolve requirements.lock anew"
 	@echo "make clean  remove .venv and demo/"
 
 setup:
@@ -29,8 +29,8 @@ test: setup
 slow: setup
 	$(RUN)/python -m pytest -m slow
 
-lock:
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade -o requirements.lock
+lock: setup
+	$(RUN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade -o requirements.lock
 
 clean:
 	rm -rf .venv demo

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.patience import Waiting, say_on_stderr
 from codabench_rehearsal.rehearsal.dry_run_progress import LOADING
-from codabench_rehearsal.sandbox.ingest import Progress
+from codabench_rehearsal.sandbox.ingest import PredictProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -30,11 +30,11 @@ class Display:
     def begin(self, sizes: Sequence[int], name: str) -> None:
         """Blocks of so many questions are asked next; name: of the zip."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: PredictProgress) -> None:
         """How far the child is with them."""
         self.wait(progress)
 
-    def wait(self, progress: Progress) -> None:
+    def wait(self, progress: PredictProgress) -> None:
         """How long it has not answered, whatever it is asked."""
 
     def say(self, line: str) -> None:
@@ -51,7 +51,7 @@ class _Waiting(Display):
         if name != self._name:
             self._name, self._waiting = name, Waiting(self._told)
 
-    def wait(self, progress: Progress) -> None:
+    def wait(self, progress: PredictProgress) -> None:
         self._waiting.tell(progress.waited, progress.due)
 
     def _told(self, line: str) -> None:
@@ -75,7 +75,7 @@ class _OnTerminal(_Waiting):
         self._sizes = list(sizes)
         self._bar.update(self._task, total=self._before + sum(sizes), completed=self._before)
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: PredictProgress) -> None:
         super().tell(progress)
         stage = _STAGES.get(progress.stage, "running")
         call = f" {sum(self._sizes):,} images" if progress.stage == "predict" else ""

@@ -17,6 +17,7 @@ from codabench_rehearsal.sandbox.ingest import Outcome, Request, Session
 from submission.archive import Archive
 from submission.packager import pack
 from submission.training_folder import read_training_folder
+from tests.sandbox.children import ask
 from tests.submission.server import server_python
 
 BIN = Path(sys.executable).parent
@@ -27,7 +28,7 @@ def answers(zip_path: Path, folder: Path, python: str, images: NDArray[np.uint8]
     with Archive(zip_path) as archive:
         archive.extract(folder)
     with Session(Request(folder, classes=8, python=python, device="cpu")) as session:
-        return session.ask(images.shape[1:], [len(images)], lambda _, out: np.copyto(out, images))
+        return ask(session, images.shape[1:], [len(images)], lambda _, out: np.copyto(out, images))
 
 
 @pytest.mark.slow

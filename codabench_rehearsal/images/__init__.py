@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codabench_rehearsal.console.errors import DataError
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.images.cleaning import clean, find_problems
+    from codabench_rehearsal.images.cleaning import clean
     from codabench_rehearsal.images.dataset import Dataset, from_arrays, load, save
     from codabench_rehearsal.images.smear import synthetic
     from codabench_rehearsal.images.splitting import prefix_order, read_split, split
@@ -20,7 +20,6 @@ __all__ = [
     "DataError",
     "Dataset",
     "clean",
-    "find_problems",
     "from_arrays",
     "load",
     "prefix_order",
@@ -29,22 +28,16 @@ __all__ = [
     "split",
     "synthetic",
 ]
-
 _HOMES = {
-    "Dataset": "dataset",
-    "clean": "cleaning",
-    "find_problems": "cleaning",
-    "from_arrays": "dataset",
-    "load": "dataset",
-    "prefix_order": "splitting",
-    "read_split": "splitting",
-    "save": "dataset",
-    "split": "splitting",
-    "synthetic": "smear",
+    "cleaning": ("clean",),
+    "dataset": ("Dataset", "from_arrays", "load", "save"),
+    "smear": ("synthetic",),
+    "splitting": ("prefix_order", "read_split", "split"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'cells' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"codabench_rehearsal.images.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

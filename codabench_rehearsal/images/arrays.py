@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
 Array = np.ndarray[Any, np.dtype[Any]]
 Notes = tuple[str, ...]
+
+
+class RawArrays(NamedTuple):
+    """Arrays as found, before any check; `source` names them in messages."""
+
+    images: Array
+    labels: Array
+    ids: Array | None
+    notes: Notes
+    source: str
 
 
 def as_images(
@@ -80,7 +87,8 @@ def _shape_advice(shape: tuple[int, ...]) -> str:
 
 def _as_bytes(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
     if array.dtype.kind == "u" and array.dtype.itemsize == 1:
-        return array.astype(np.uint8, copy=False), _dark_note(array)
+        dark = "No pixel exceeds 1: were images in 0..1 cut to integers before they were saved?"
+        return array.astype(np.uint8, copy=False), (dark,) if array.max() <= 1 else ()
     if array.dtype.kind in "iu":
         _check_values(array, source)
         return array.astype(np.uint8), (f"Images converted from {array.dtype} to uint8.",)
@@ -93,7 +101,7 @@ def _as_bytes(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
 
 
 def _from_floats(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
-    wrong = _first_not_finite(array)
+    wrong = next((row for row, image in enumerate(array) if not np.isfinite(image).all()), None)
     if wrong is not None:
         raise DataError(
             f"{source}: expected finite pixel values, received NaN or infinity, first in image "
@@ -107,11 +115,6 @@ def _from_floats(array: Array, source: str) -> tuple[NDArray[np.uint8], Notes]:
     return images, (f"Images converted from {array.dtype} {of} to uint8, rounded.",)
 
 
-def _first_not_finite(array: Array) -> int | None:
-    rows = (row for row, image in enumerate(array) if not np.isfinite(image).all())
-    return next(rows, None)
-
-
 def _check_values(array: Array, source: str) -> None:
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
@@ -120,12 +123,6 @@ def _check_values(array: Array, source: str) -> None:
             f"{source}: expected pixel values in 0..255 (or floats in 0..1), received "
             f"{low:g}..{high:g} ({array.dtype}); {advice}"
         )
-
-
-def _dark_note(array: Array) -> Notes:
-    if array.max() > 1:
-        return ()
-    return ("No pixel exceeds 1: were images in 0..1 cut to integers before they were saved?",)
 
 
 def _by(shape: Sequence[int]) -> str:

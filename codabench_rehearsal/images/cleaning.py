@@ -1,21 +1,17 @@
-"""What is wrong with a dataset: copies, contradicting labels, blended outliers."""
+"""What is wrong with a dataset: copies, contradicting labels, blended outliers, near copies."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from codabench_rehearsal.images.dataset import Dataset
-
+from codabench_rehearsal.images.dataset import Dataset
 
 NEAR = 8.0
 """Grey levels between thumbnails. A copy saved as JPEG, brightened by 5 or shifted by one pixel
@@ -24,9 +20,13 @@ is 1 to 8 away from its original; different blood cells are at least 12 apart (m
 GROUP = 20
 """From so many identical images on, a group is no accident but an outlier."""
 
+THUMB = 16
+MOST_PAIRS = 10_000
+_BLOCK = 1024
+
 
 @dataclass(frozen=True)
-class Group:
+class CopyGroup:
     """Identical images: their ids in the dataset's order, and the labels they carry, ascending."""
 
     ids: tuple[int, ...]
@@ -55,9 +55,9 @@ class CleaningReport:
     """
 
     images: int
-    duplicates: tuple[Group, ...]
-    conflicts: tuple[Group, ...]
-    outliers: tuple[Group, ...]
+    duplicates: tuple[CopyGroup, ...]
+    conflicts: tuple[CopyGroup, ...]
+    outliers: tuple[CopyGroup, ...]
     isolated: tuple[int, ...]
     near_duplicates: tuple[NearPair, ...]
     near_count: int
@@ -73,21 +73,15 @@ class CleaningReport:
     def lines(self) -> tuple[str, ...]:
         """Return the report for people, a line for each kind that was found."""
         kept = self.images - len(self.dropped)
-        first = f"{self.images} images: {kept} kept, {len(self.dropped)} dropped"
-        return (first, *(f"  {line}" for line in self._kinds() if line))
-
-    def summary(self) -> str:
-        """Return `lines` as one text."""
-        return "\n".join(self.lines())
-
-    def _kinds(self) -> tuple[str, ...]:
-        return (
+        kinds = (
             _line(self.duplicates, "identical images, one label: all but the first dropped"),
             _line(self.conflicts, "identical images, different labels: all dropped"),
-            *(_outlier_line(group) for group in self.outliers),
+            *map(_outlier_line, self.outliers),
             f"{len(self.isolated)} unlike all others: dropped" if self.isolated else "",
             self._near_line(),
         )
+        first = f"{self.images} images: {kept} kept, {len(self.dropped)} dropped"
+        return (first, *(f"  {line}" for line in kinds if line))
 
     def _near_line(self) -> str:
         if self.near_threshold is None:
@@ -101,113 +95,61 @@ class CleaningReport:
         )
 
 
-def find_problems(
-    dataset: Dataset,
-    *,
-    near_threshold: float | None = NEAR,
-    group_size: int = GROUP,
-    isolation: float = 0.0,
-    seed: int = 0,
-) -> CleaningReport:
-    """Look for what should not be trained on; changes nothing.
-
-    near_threshold: largest thumbnail distance of a near-duplicate pair in grey levels; None: skip.
-    group_size: from so many identical images on they are blended outliers; at least 2.
-    isolation: fraction of the remaining images, below 0.5, that an isolation forest (scikit-learn,
-        with this `seed`) may call outliers; 0: no forest.
-    Raises DataError for options outside these ranges.
-    """
-    _check_options(near_threshold, group_size, isolation)
-    duplicates, conflicts, outliers = _sort_groups(_identical(dataset), dataset, group_size)
-    dropped = np.zeros(len(dataset), dtype=bool)
-    for rows in (*(group[1:] for group in duplicates), *conflicts, *outliers):
-        dropped[rows] = True
-    isolated = _isolated(dataset, np.flatnonzero(~dropped), isolation, seed)
-    dropped[isolated] = True
-    near, near_count = _near(dataset, np.flatnonzero(~dropped), near_threshold)
-    return CleaningReport(
-        images=len(dataset),
-        duplicates=tuple(_group(dataset, rows) for rows in duplicates),
-        conflicts=tuple(_group(dataset, rows) for rows in conflicts),
-        outliers=tuple(_group(dataset, rows) for rows in outliers),
-        isolated=tuple(sorted(dataset.ids[isolated].tolist())),
-        near_duplicates=near,
-        near_count=near_count,
-        near_threshold=near_threshold,
-        dropped=tuple(sorted(dataset.ids[dropped].tolist())),
-    )
-
-
 def clean(
     dataset: Dataset,
     *,
     near_threshold: float | None = NEAR,
-    group_size: int = GROUP,
     isolation: float = 0.0,
     seed: int = 0,
 ) -> tuple[Dataset, CleaningReport]:
-    """Leave out what `find_problems` says to drop; options and errors as there.
+    """Leave out what should not be trained on, and say what that was.
 
-    Raises DataError also if no image remains.
+    near_threshold: largest thumbnail distance of a near-duplicate pair in grey levels; None: skip.
+    isolation: fraction of the remaining images, below 0.5, that an isolation forest (scikit-learn,
+        with this `seed`) may call outliers; 0: no forest.
+    Raises DataError for options outside these ranges, and if no image remains.
     """
-    report = find_problems(
-        dataset,
-        near_threshold=near_threshold,
-        group_size=group_size,
-        isolation=isolation,
-        seed=seed,
-    )
-    keep = np.isin(dataset.ids, np.array(report.dropped, np.int64), invert=True)
+    if near_threshold is not None and not 0 <= near_threshold <= 255:
+        raise DataError(f"near_threshold must lie in 0..255 or be None, received {near_threshold}")
+    if not 0 <= isolation < 0.5:
+        raise DataError(f"isolation must lie in 0..0.5, received {isolation}; 0.01 is usual")
+    copies, keep = _copies(dataset)
+    isolated, left = np.zeros(0, np.int64), np.flatnonzero(keep)
+    if isolation and len(left) > 1:
+        isolated = left[_isolated_rows(dataset.images[left], isolation, seed)]
+    keep[isolated] = False
+    near, near_count = _near(dataset, np.flatnonzero(keep), near_threshold)
     if not keep.any():
         raise DataError(
             f"{dataset.source}: cleaning leaves none of {len(dataset)} images: all are copies "
             "of each other; check the file"
         )
+    report = CleaningReport(
+        images=len(dataset),
+        **{kind: tuple(groups) for kind, groups in copies.items()},
+        isolated=tuple(sorted(dataset.ids[isolated].tolist())),
+        near_duplicates=near,
+        near_count=near_count,
+        near_threshold=near_threshold,
+        dropped=tuple(sorted(dataset.ids[~keep].tolist())),
+    )
     return dataset.subset(keep), report
 
 
-def _check_options(near_threshold: float | None, group_size: int, isolation: float) -> None:
-    if near_threshold is not None and not 0 <= near_threshold <= 255:
-        raise DataError(f"near_threshold must lie in 0..255 or be None, received {near_threshold}")
-    if group_size < 2:
-        raise DataError(f"group_size must be at least 2, received {group_size}")
-    if not 0 <= isolation < 0.5:
-        raise DataError(f"isolation must lie in 0..0.5, received {isolation}; 0.01 is usual")
-
-
-def _identical(dataset: Dataset) -> list[list[int]]:
-    """Groups of two rows or more with the same pixels, in the order of their first rows."""
-    groups: dict[str, list[int]] = defaultdict(list)
+def _copies(dataset: Dataset) -> tuple[dict[str, list[CopyGroup]], NDArray[np.bool_]]:
+    """Groups of identical images by kind, in the order of their first rows, and what to keep."""
+    found: dict[str, list[CopyGroup]] = {"duplicates": [], "conflicts": [], "outliers": []}
+    keep = np.ones(len(dataset), bool)
+    same: dict[str, list[int]] = defaultdict(list)
     for row, pixels in enumerate(dataset.fingerprints()):
-        groups[pixels].append(row)
-    return [rows for rows in groups.values() if len(rows) > 1]
-
-
-def _sort_groups(
-    groups: list[list[int]], dataset: Dataset, group_size: int
-) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
-    duplicates, conflicts, outliers = [], [], []
-    for rows in groups:
-        if len(rows) >= group_size:
-            outliers.append(rows)
-        elif len(np.unique(dataset.labels[rows])) > 1:
-            conflicts.append(rows)
-        else:
-            duplicates.append(rows)
-    return duplicates, conflicts, outliers
-
-
-def _group(dataset: Dataset, rows: list[int]) -> Group:
-    labels = np.unique(dataset.labels[rows]).tolist()
-    return Group(tuple(dataset.ids[rows].tolist()), tuple(labels))
-
-
-def _isolated(
-    dataset: Dataset, rows: NDArray[np.int64], fraction: float, seed: int
-) -> NDArray[np.int64]:
-    if not fraction or len(rows) < 2:
-        return np.zeros(0, np.int64)
-    return rows[isolated_rows(dataset.images[rows], fraction, seed)]
+        same[pixels].append(row)
+    for rows in (rows for rows in same.values() if len(rows) > 1):
+        labels = np.unique(dataset.labels[rows]).tolist()
+        kind = "conflicts" if len(labels) > 1 else "duplicates"
+        kind = "outliers" if len(rows) >= GROUP else kind
+        found[kind].append(CopyGroup(tuple(dataset.ids[rows].tolist()), tuple(labels)))
+        keep[rows[1:] if kind == "duplicates" else rows] = False
+    return found, keep
 
 
 def _near(
@@ -223,7 +165,7 @@ def _near(
     return tuple(NearPair((a, b), (c, d), e) for (a, b), (c, d), e in together), found.total
 
 
-def _line(groups: tuple[Group, ...], what: str) -> str:
+def _line(groups: tuple[CopyGroup, ...], what: str) -> str:
     if not groups:
         return ""
     rows = sum(len(group.ids) for group in groups)
@@ -231,7 +173,7 @@ def _line(groups: tuple[Group, ...], what: str) -> str:
     return f"{rows} in {len(groups)} groups of {what}; ids {_some(shown, len(groups))}"
 
 
-def _outlier_line(group: Group) -> str:
+def _outlier_line(group: CopyGroup) -> str:
     count = len(group.labels)
     labels = f"label {group.labels[0]}" if count == 1 else f"{count} different labels"
     ids = f"ids {min(group.ids)}..{max(group.ids)}"
@@ -243,12 +185,8 @@ def _some(shown: list[list[int]], count: int) -> str:
     return ", ".join(texts) + (", ..." if count > len(shown) else "")
 
 
-# Which images look nearly alike, and which look like no other.
-
-
-THUMB = 16
-MOST_PAIRS = 10_000
-_BLOCK = 1024
+_Rows = NDArray[np.int64]
+_Pairs = tuple[_Rows, _Rows, NDArray[np.float64]]
 
 
 class Pairs(NamedTuple):
@@ -271,7 +209,8 @@ def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
     order = np.argsort(thumbs.mean(axis=1), kind="stable")
     thumbs = thumbs[order]
     means = thumbs.mean(axis=1)
-    found, count = [], 0
+    count, none = 0, np.zeros(0, np.int64)
+    found = [(none, none, np.zeros(0))]
     for start in range(0, len(thumbs), _BLOCK):
         block = thumbs[start : start + _BLOCK]
         # The margin covers float32 rounding of the means.
@@ -280,14 +219,12 @@ def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
         count += len(first)
         rows = np.sort(np.stack([order[start + first], order[start + second]]), axis=0)
         found.append(_closest(rows[0], rows[1], distance))
-    return _merge(found, count)
+    columns = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Pairs(*_closest(*columns), count)
 
 
-def isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:
-    """Return the `fraction` of rows that an isolation forest finds the least like the others.
-
-    The forest sees 16 simple figures an image: tones, contrast, sharpness and saturation.
-    """
+def _isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:
+    """The rows least like the others, by tones, contrast, sharpness and saturation."""
     from sklearn.ensemble import IsolationForest  # slow to import, and off by default
 
     features = np.stack([_features(image) for image in images])
@@ -303,9 +240,7 @@ def _thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return thumbs
 
 
-def _compare(
-    block: NDArray[np.float32], others: NDArray[np.float32], threshold: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _compare(block: NDArray[np.float32], others: NDArray[np.float32], threshold: float) -> _Pairs:
     """Pairs of a row of `block` and a later row of `others`, which begins with `block`."""
     # Centred, so that |a|^2 + |b|^2 - 2ab loses little in float32; exact distances follow.
     centre = others.mean(axis=0)
@@ -322,20 +257,9 @@ def _compare(
     return first[near], second[near], distance[near]
 
 
-def _closest(
-    first: NDArray[np.int64], second: NDArray[np.int64], distance: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _closest(first: _Rows, second: _Rows, distance: NDArray[np.float64]) -> _Pairs:
     order = np.lexsort((second, first, distance))[:MOST_PAIRS]
     return first[order], second[order], distance[order]
-
-
-def _merge(
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]], count: int
-) -> Pairs:
-    if not found:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
-    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Pairs(*_closest(first, second, distance), count)
 
 
 def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,20 +1,17 @@
-"""How many images each class has, and what its labels look like from afar: strays, gaps, counting from 1."""
+"""How many images each class has, and what labels look like from afar: strays, gaps, from 1."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from codabench_rehearsal.console.words import counted, few, shown
+from codabench_rehearsal.images.dataset import Dataset
 from codabench_rehearsal.images.labels import UNLABELLED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from codabench_rehearsal.images.dataset import Dataset
 
 FAR = 8  # a label that is further above all others is no class
 MOST_STRAYS_SHOWN = 3
@@ -29,8 +26,8 @@ class ClassCounts:
 
     images: label -> how many images carry it, ascending. strays: labels that stand alone far above
     the others (or beyond the classes that are known): a mark for "no label", most often. missing:
-    classes that never occur, from 0 up to the last one, at most 1,000. from_one: whether no image is of class 0
-    and the classes seem to be counted from 1. names: of the classes, where they are known.
+    classes that never occur, from 0 up to the last one, at most 1,000. from_one: whether no image
+    is of class 0 and the classes seem to be counted from 1. names: of the classes, where known.
     """
 
     images: Mapping[int, int]
@@ -65,9 +62,12 @@ class ClassCounts:
 
     def _odd(self) -> Iterable[str]:
         for label in self.strays[:MOST_STRAYS_SHOWN]:
+            meaning = "a mark for images without a label, perhaps, or a slip"
+            if label == UNLABELLED:
+                meaning = "255 is how images without a label are often marked"
             yield (
                 f"label {label} stands alone ({counted(self.images[label], 'image')}): "
-                f"{_meaning(label)}; leave these images out, or give them their class"
+                f"{meaning}; leave these images out, or give them their class"
             )
         if len(self.strays) > MOST_STRAYS_SHOWN:
             more = [str(label) for label in self.strays[MOST_STRAYS_SHOWN:]]
@@ -78,11 +78,9 @@ class ClassCounts:
                 "label (the platform counts from 0); if class 0 is only missing, leave them"
             )
         if self.missing:
-            hint = " (counted from 1? then subtract 1)" if self._perhaps_from_one() else ""
+            perhaps_from_one = not self.names and self.missing[0] == 0 and 1 in self.images
+            hint = " (counted from 1? then subtract 1)" if perhaps_from_one else ""
             yield f"never occurs: {few([self._name(label) for label in self.missing], 10)}{hint}"
-
-    def _perhaps_from_one(self) -> bool:
-        return not self.names and self.missing[0] == 0 and 1 in self.images
 
     def _name(self, label: int) -> str:
         known = label < len(self.names)
@@ -99,7 +97,9 @@ def count_classes(dataset: Dataset, names: Sequence[str] = ()) -> ClassCounts:
     images = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     strays = _strays(list(images), len(names))
     real = [label for label in images if label not in strays]
-    from_one = _from_one(real, images, len(names))
+    # From 1 up to the number of classes; where that is unknown, without a gap.
+    whole = len(names) in images if names else 1 < len(real) == max(real)
+    from_one = real[:1] == [1] and whole
     if from_one and names:
         strays.remove(len(names))
         real.append(len(names))
@@ -107,13 +107,6 @@ def count_classes(dataset: Dataset, names: Sequence[str] = ()) -> ClassCounts:
     there, first = set(real), int(from_one)
     missing = tuple(islice((one for one in range(first, last) if one not in there), MOST_MISSING))
     return ClassCounts(images, tuple(strays), missing, from_one, () if from_one else tuple(names))
-
-
-def _from_one(real: Sequence[int], images: Mapping[int, int], classes: int) -> bool:
-    """Whether labels run from 1 up to the number of classes; where that is unknown, without a gap."""
-    if not real or real[0] != 1:
-        return False
-    return classes in images if classes else 1 < len(real) == real[-1]
 
 
 def _strays(labels: Sequence[int], classes: int) -> list[int]:
@@ -125,9 +118,3 @@ def _strays(labels: Sequence[int], classes: int) -> list[int]:
         if above - below > max(FAR, len(labels) - alone):
             return list(labels[-alone:])
     return []
-
-
-def _meaning(label: int) -> str:
-    if label == UNLABELLED:
-        return "255 is how images without a label are often marked"
-    return "a mark for images without a label, perhaps, or a slip"

@@ -11,24 +11,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.files import replacing
 from codabench_rehearsal.console.temporary import PREFIX, TemporaryFolder
+from codabench_rehearsal.images.array_files import read
 from codabench_rehearsal.images.arrays import as_ids, as_images
-from codabench_rehearsal.images.files import read
 from codabench_rehearsal.images.keys import TO_TRAIN
 from codabench_rehearsal.images.labels import as_labels
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-
 HASH_BYTES = 16
+SMALLEST_BYTES = 20_000_000  # of a file whose unpacked images are kept: smaller ones are quick
+MOST_SETS = 3  # of unpacked images that are kept
+_SCHEMA = 2
+_ARRAYS: dict[str, Literal["r"] | None] = {"images": "r", "labels": None, "ids": None}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,14 +54,13 @@ class Dataset:
     def __post_init__(self) -> None:
         for name, dtype in (("images", np.uint8), ("labels", np.int64), ("ids", np.int64)):
             object.__setattr__(self, name, _frozen(name, getattr(self, name), dtype))
-        if self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
-            raise DataError(
-                f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {self.images.shape}"
-            )
+        shape = self.images.shape
+        if len(shape) != 4 or shape[3] not in (1, 3):
+            raise DataError(f"a Dataset holds images (n, h, w, 3) or (n, h, w, 1), not {shape}")
         for name in ("labels", "ids"):
-            shape = getattr(self, name).shape
-            if shape != (len(self.images),):
-                raise DataError(f"{name} must have shape ({len(self.images)},), not {shape}")
+            found = getattr(self, name).shape
+            if found != shape[:1]:
+                raise DataError(f"{name} must have shape ({shape[0]},), not {found}")
         if len(np.unique(self.ids)) != len(self.ids):
             raise DataError("ids must be unique: one row of the uncleaned file each")
 
@@ -95,9 +95,8 @@ class Dataset:
         """
         index = self._index(np.asarray(rows))
         labels, ids = self.labels[index], self.ids[index]
-        return self._known(
-            Dataset(self.pictures(index), labels, ids, self.notes, self.source), index
-        )
+        chosen = Dataset(self.pictures(index), labels, ids, self.notes, self.source)
+        return self._known(chosen, index)
 
     def view(self, rows: ArrayLike) -> Dataset:
         """As `subset`, without a copy of the images: they are read here, by `pictures`."""
@@ -107,8 +106,7 @@ class Dataset:
     def _known(self, chosen: Dataset, index: NDArray[np.int64]) -> Dataset:
         """With the fingerprints, if they have been computed here."""
         if "_fingerprints" in self.__dict__:
-            known = tuple(self._fingerprints[row] for row in index.tolist())
-            chosen.__dict__["_fingerprints"] = known
+            chosen.__dict__["_fingerprints"] = tuple(self._fingerprints[row] for row in index)
         return chosen
 
     def fingerprints(self) -> tuple[str, ...]:
@@ -125,8 +123,13 @@ class Dataset:
 
     @cached_property
     def _fingerprints(self) -> tuple[str, ...]:
-        shape = repr(self.image_shape).encode()
-        return tuple(_hash(shape, self.pictures(row)) for row in range(len(self)))
+        begun = hashlib.blake2b(repr(self.image_shape).encode(), digest_size=HASH_BYTES)
+        found = []
+        for row in range(len(self)):
+            digest = begun.copy()
+            digest.update(np.ascontiguousarray(self.pictures(row)).data)
+            found.append(digest.hexdigest())
+        return tuple(found)
 
     def _index(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
         if rows.dtype == np.bool_:
@@ -153,15 +156,14 @@ class _View(Dataset):
 
     def __init__(self, whole: Dataset, rows: NDArray[np.int64]) -> None:
         nested = whole if isinstance(whole, _View) else None
-        parts = {
-            "_whole": nested._whole if nested is not None else whole.images,
-            "_rows": nested._rows[rows] if nested is not None else rows,
-            "labels": _frozen("labels", whole.labels[rows], np.int64),
-            "ids": _frozen("ids", whole.ids[rows], np.int64),
-            "notes": whole.notes,
-            "source": whole.source,
-        }
-        self.__dict__.update(parts)
+        self.__dict__.update(
+            _whole=whole.images if nested is None else nested._whole,
+            _rows=rows if nested is None else nested._rows[rows],
+            labels=_frozen("labels", whole.labels[rows], np.int64),
+            ids=_frozen("ids", whole.ids[rows], np.int64),
+            notes=whole.notes,
+            source=whole.source,
+        )
         if len(np.unique(self.ids)) != len(self.ids):
             raise DataError("rows must be named once each")
 
@@ -199,26 +201,50 @@ def load(
         a folder with one folder of images a class, or with folders train, val, test of such.
     labels: the `.npy` of labels that goes with an `.npy` of images; the one beside it if None.
     part: "train", "val" or "test" of a file that holds several.
-    prefer: which parts to take where `part` is None, the first that there is: `codabench_rehearsal.images.keys.TO_TRAIN`
-        (train), or `codabench_rehearsal.images.keys.TO_REHEARSE` (val, else test). `notes` says which was taken.
+    prefer: which parts to take where `part` is None, the first that there is: `keys.TO_TRAIN`
+        (train), or `keys.TO_REHEARSE` (val, else test). `notes` says which was taken.
     shape: the expected (h, w, channels) of an image; not checked if None.
     classes: how many classes there are: labels must lie below; or their names in order: then labels
         and class folders may be named so, too. Not checked if None.
-    strays: whether labels beyond the classes pass, to be looked at (`codabench_rehearsal.images.counting`).
+    strays: whether labels beyond the classes pass, to be looked at (`count_classes`).
 
     Images in floats (0..1 or 0..255) or other integers, labels in whole floats, booleans, digits or
-    one-hot rows are converted, and `notes` says so. Raises DataError, in one sentence or two, for
-    all else.
+    one-hot rows are converted, and `notes` says so. Raises DataError for all else.
     """
     raw = read(Path(path).expanduser(), labels, part, prefer, classes)
-    made = from_arrays(
-        *(raw.images, raw.labels, raw.ids),
-        shape=shape,
-        classes=classes,
-        strays=strays,
-        source=raw.source,
-    )
+    made = from_arrays(*raw[:3], shape=shape, classes=classes, strays=strays, source=raw.source)
     return replace(made, notes=(*raw.notes, *made.notes))
+
+
+def load_kept(
+    path: str | os.PathLike[str],
+    folder: Path,
+    *,
+    part: str | None = None,
+    prefer: Sequence[str] = TO_TRAIN,
+    shape: Sequence[int],
+    classes: int | Sequence[str],
+) -> Dataset:
+    """`load`, of a large compressed `.npz` unpacked only once: that takes longer than all else.
+
+    folder: where unpacked images are kept, the three newest sets of them; a file that has changed
+    since is unpacked anew. Same arguments and errors otherwise; the images are a mapped file.
+    """
+    source = Path(path).expanduser()
+    read = partial(load, source, part=part, prefer=prefer, shape=shape, classes=classes)
+    if not _is_slow(source):
+        return read()
+    facts = source.stat()
+    named = classes if isinstance(classes, int) else list(classes)
+    known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, part, list(prefer)]
+    known += [list(shape), named, _SCHEMA]
+    place = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
+    found = _read(place, str(source))
+    if found is None:
+        found = read()
+        with suppress(OSError):  # a full or read-only disk: unpacked again next time
+            _write(found, place)
+    return found
 
 
 def from_arrays(
@@ -233,19 +259,17 @@ def from_arrays(
 ) -> Dataset:
     """Make a Dataset of arrays in memory, converted and checked as `load` does; same errors."""
     pictures, image_notes = as_images(np.asarray(images), source, shape)
-    numbers, label_notes = as_labels(
-        np.asarray(labels), len(pictures), source, classes, strays=strays
-    )
-    numbered = as_ids(None if ids is None else np.asarray(ids), len(pictures), source)
+    count = len(pictures)
+    numbers, label_notes = as_labels(np.asarray(labels), count, source, classes, strays=strays)
+    numbered = as_ids(None if ids is None else np.asarray(ids), count, source)
     return Dataset(pictures, numbers, numbered, (*image_notes, *label_notes), source)
 
 
 def save(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     """Write an uncompressed `.npz` that `load` reads back, atomically.
 
-    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1) like the challenge's file, int64 if a
-    label exceeds 255; ids int64 (n,). Raises DataError for another ending, `FileError` where the
-    file cannot be written.
+    Keys: images uint8 (n, h, w, c); labels uint8 (n, 1), int64 if a label exceeds 255; ids int64
+    (n,). Raises DataError for another ending, `FileError` where the file cannot be written.
     """
     if Path(path).suffix != ".npz":
         raise DataError(f"{path}: the name must end in .npz, the only format written here")
@@ -264,51 +288,6 @@ def _frozen(name: str, value: object, dtype: type[np.generic]) -> NDArray[np.gen
     return view
 
 
-def _hash(shape: bytes, image: NDArray[np.uint8]) -> str:
-    digest = hashlib.blake2b(shape, digest_size=HASH_BYTES)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
-
-
-# Unpacked images kept on disk: inflating a large `.npz` takes longer than all else in a repeated run.
-
-
-SMALLEST_BYTES = 20_000_000  # of a file: smaller ones are unpacked at once
-MOST_SETS = 3
-_SCHEMA = 2
-
-
-def load_kept(
-    path: str | os.PathLike[str],
-    folder: Path,
-    *,
-    part: str | None = None,
-    prefer: Sequence[str] = TO_TRAIN,
-    shape: Sequence[int],
-    classes: int | Sequence[str],
-) -> Dataset:
-    """`codabench_rehearsal.images.load`, of a large compressed `.npz` unpacked only once.
-
-    folder: where unpacked images are kept, the three newest sets of them; a file that has changed
-    since is unpacked anew. Same arguments and errors otherwise; the images are a mapped file.
-    """
-    source = Path(path).expanduser()
-    read = partial(load, source, part=part, prefer=prefer, shape=shape, classes=classes)
-    if not _is_slow(source):
-        return read()
-    facts = source.stat()
-    named = classes if isinstance(classes, int) else list(classes)
-    wanted = [part, list(prefer), list(shape), named, _SCHEMA]
-    known = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, *wanted]
-    place = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
-    found = _read(place, str(source))
-    if found is None:
-        found = read()
-        with suppress(OSError):  # a full or read-only disk: unpacked again next time
-            _write(found, place)
-    return found
-
-
 def _is_slow(path: Path) -> bool:
     try:
         if path.suffix != ".npz" or path.stat().st_size < SMALLEST_BYTES:
@@ -322,19 +301,17 @@ def _is_slow(path: Path) -> bool:
 def _read(place: Path, source: str) -> Dataset | None:
     try:
         facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
-        images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(place / "labels.npy", allow_pickle=False)
-        ids = np.load(place / "ids.npy", allow_pickle=False)
+        images, labels, ids = (
+            np.load(place / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
+            for name, mode in _ARRAYS.items()
+        )
         found = Dataset(images, labels, ids, tuple(facts["notes"]), source)
-        prints = tuple(facts["fingerprints"])
+        found.__dict__["_fingerprints"] = tuple(facts["fingerprints"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None  # not there, or half of it: made anew
-    if len(prints) != len(found):
-        return None
     with suppress(OSError):  # another user's folder, or just evicted: the images are here
         os.utime(place)
-    found.__dict__["_fingerprints"] = prints
-    return found
+    return found if len(found.fingerprints()) == len(found) else None
 
 
 def _write(dataset: Dataset, place: Path) -> None:
@@ -342,10 +319,9 @@ def _write(dataset: Dataset, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     made = TemporaryFolder("part-", within=place.parent)
     with made as part:
-        for name in ("images", "labels", "ids"):
+        for name in _ARRAYS:
             np.save(part / f"{name}.npy", getattr(dataset, name), allow_pickle=False)
-        facts = {"notes": dataset.notes}
-        text = json.dumps({**facts, "fingerprints": dataset.fingerprints()})
+        text = json.dumps({"notes": dataset.notes, "fingerprints": dataset.fingerprints()})
         (part / "facts.json").write_text(text, encoding="utf-8")
         made.become(place)
     whole = (one for one in place.parent.iterdir() if not one.name.startswith(PREFIX))

@@ -1,49 +1,35 @@
-"""Reading a folder that holds one folder of image files for each class, or such folders for each part."""
+"""Reading a folder with a folder of images for each class, or with such folders for each part."""
 
 from __future__ import annotations
 
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import few, listed, shown
-from codabench_rehearsal.images.files import Raw, part_note
-from codabench_rehearsal.images.keys import PARTS, part_of, pick_part
-from codabench_rehearsal.images.labels import numbers_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
+from codabench_rehearsal.images.arrays import RawArrays
+from codabench_rehearsal.images.keys import PARTS, part_note, part_of, pick_part
+from codabench_rehearsal.images.labels import DIGITS, numbers_of
 
 _STUBS = frozenset({"BUFR", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})  # Pillow knows only their names
 _NOT_READ = _STUBS | {"EPS"}  # a program, which Ghostscript would run
 _MOST_PIXELS = 25_000_000  # of one image; Pillow itself stops at 179 million, a gigabyte as floats
-_DIGITS = 18  # of a folder's number that surely fits into int64
 _NAMED = 20  # folders that a note lists
 _GREY, _COLOUR = frozenset({"1", "L"}), frozenset({"P", "RGB", "RGBA", "LA", "PA", "CMYK", "YCbCr"})
 # What Pillow's readers raise on damaged or foreign bytes.
 _DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
 )
 
 
@@ -52,12 +38,12 @@ def read_folder(
     part: str | None,
     prefer: Sequence[str],
     classes: int | Sequence[str] | None = None,
-) -> Raw:
+) -> RawArrays:
     """Read `path/<class>/*.png` (or JPEG, WebP ...) in the order of class, then file name.
 
     Folders are numbered by the names of the `classes`, where these are known; else in the order of
-    their own names, or by these if all are numbers. Where
-    `path` holds train, val or test, the classes are inside, and numbered the same in all of them.
+    their own names, or by these if all are numbers. Where `path` holds train, val or test, the
+    classes are inside, and numbered the same in all of them.
     Raises DataError for no class folders, no images, damaged files and different sizes.
     """
     parts = _part_folders(path)
@@ -73,6 +59,13 @@ def read_folder(
     return _read_classes(
         home, numbers, part_note(f"{home.name} of {path.name}", count, chosen, others)
     )
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """The endings of all files that are read as images."""
+    known = _formats()
+    return frozenset(end for end, name in Image.registered_extensions().items() if name in known)
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
@@ -91,31 +84,32 @@ def _part_folders(path: Path) -> dict[str, Path]:
     }
 
 
-def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) -> Raw:
+def _read_classes(path: Path, numbers: dict[str, int], said: tuple[str, ...]) -> RawArrays:
     there = {name: _files(path / name) for name in numbers if (path / name).is_dir()}
     files = [(file, numbers[name]) for name, inside in there.items() for file in inside]
     if not files:
         raise DataError(_no_images(path, list(there)))
     try:
         images = _read_images([file for file, _ in files])
-        stacked = np.stack(_alike(images))
+        depths = {image.shape[2] for image in images}
+        most = max(depths)
+        stacked = np.stack([np.broadcast_to(one, (*one.shape[:2], most)) for one in images])
     except MemoryError:
         raise DataError(
-            f"{path}: {len(files):,} images ask for more memory than is free; give fewer or smaller ones"
+            f"{path}: {len(files):,} images ask for more memory than is free; "
+            "give fewer or smaller ones"
         ) from None
     mapping = listed([f"{number} = {name}" for name, number in numbers.items()], _NAMED)
     notes = [*said, f"Class folders: {mapping}."]
-    if len({image.shape[2] for image in images}) > 1:
+    if len(depths) > 1:
         notes.append("Grey images among coloured ones were given three equal channels.")
-    notes += _empty_note([name for name in numbers if not there.get(name)])
+    empty = [name for name in numbers if not there.get(name)]
+    if len(empty) > _NAMED:
+        notes.append(f"Class folders {listed(empty, _NAMED)} hold no images.")
+    else:
+        notes += [f"Class folder {name} holds no images." for name in empty]
     labels = np.array([number for _, number in files], np.int64)
-    return Raw(stacked, labels, None, tuple(notes), str(path))
-
-
-def _empty_note(names: Sequence[str]) -> list[str]:
-    if len(names) <= _NAMED:
-        return [f"Class folder {name} holds no images." for name in names]
-    return [f"Class folders {listed(names, _NAMED)} hold no images."]
+    return RawArrays(stacked, labels, None, tuple(notes), str(path))
 
 
 def _class_numbers(
@@ -126,35 +120,34 @@ def _class_numbers(
     if not names:
         raise DataError(_no_classes(path))
     exactly = not isinstance(classes, int | None) and set(names) <= set(classes)
-    if exactly or not all(name.isascii() and name.isdigit() for name in names):
-        known = numbers_of(names, classes)
-        if len(known) == len(names):
-            return _once(dict(sorted(known.items(), key=lambda one: one[1])), path)
-        numbers = {name: number for number, name in enumerate(names)}
-        _check_known(numbers, known, path)
-        return numbers
-    large = next((name for name in names if len(name.lstrip("0")) > _DIGITS), None)
-    if large is not None:
-        raise DataError(
-            f"{path}: expected class numbers from 0 as folders, received {shown(large)}; rename it"
-        )
-    return _once({name: int(name) for name in sorted(names, key=int)}, path)
-
-
-def _once(numbers: dict[str, int], path: Path) -> dict[str, int]:
+    if not exactly and all(name.isascii() and name.isdigit() for name in names):
+        large = next((name for name in names if len(name.lstrip("0")) > DIGITS), None)
+        if large is not None:
+            raise DataError(
+                f"{path}: expected class numbers from 0 as folders, received {shown(large)}; "
+                "rename it"
+            )
+        numbers = {name: int(name) for name in sorted(names, key=int)}
+    else:
+        numbers = _numbers_by_names(names, path, classes)
     if len(set(numbers.values())) != len(numbers):
-        raise DataError(
-            f"{path}: two class folders have the same number: {few(list(numbers), _NAMED)}"
-        )
+        said = few(list(numbers), _NAMED)
+        raise DataError(f"{path}: two class folders have the same number: {said}")
     return numbers
 
 
-def _check_known(numbers: dict[str, int], known: dict[str, int], path: Path) -> None:
-    """Some folders have the names of classes: numbering all by their order must not contradict them."""
+def _numbers_by_names(
+    names: Sequence[str], path: Path, classes: int | Sequence[str] | None
+) -> dict[str, int]:
+    """By the classes' names; else by the order, which must not contradict those that are named."""
+    known = numbers_of(names, classes)
+    if len(known) == len(names):
+        return dict(sorted(known.items(), key=lambda one: one[1]))
+    numbers = {name: number for number, name in enumerate(names)}
     wrong = next((name for name in known if numbers[name] != known[name]), None)
     if wrong is None:
-        return
-    strange = few([name for name in numbers if name not in known], _NAMED)
+        return numbers
+    strange = few([name for name in names if name not in known], _NAMED)
     raise DataError(
         f"{path}: expected the challenge's classes as folders, received others beside them "
         f"({strange}), by whose order {wrong} would be {numbers[wrong]} and not {known[wrong]}; "
@@ -174,17 +167,10 @@ def _files(folder: Path) -> list[Path]:
 
 
 @cache
-def suffixes() -> frozenset[str]:
-    """The endings of all files that this Pillow reads as images, without running another program."""
+def _formats() -> tuple[str, ...]:
+    """All that this Pillow reads as images without running another program."""
     Image.init()
-    known = Image.registered_extensions().items()
-    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in _NOT_READ)
-
-
-@cache
-def _kinds() -> tuple[str, ...]:
-    Image.init()
-    return tuple(kind for kind in Image.OPEN if kind not in _NOT_READ)
+    return tuple(name for name in Image.OPEN if name not in _NOT_READ)
 
 
 def _no_classes(path: Path) -> str:
@@ -221,18 +207,11 @@ def _check_size(file: Path, size: tuple[int, ...], first: tuple[int, ...]) -> No
         )
 
 
-def _alike(images: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Grey images among coloured ones with three equal channels."""
-    if len({image.shape[2] for image in images}) == 1:
-        return images
-    return [image if image.shape[2] == 3 else image.repeat(3, axis=2) for image in images]
-
-
 def _opened(file: Path) -> Image.Image:
     """An image before it is unpacked. Raises DataError for one that would fill the memory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(file, formats=_kinds())
+        image = Image.open(file, formats=_formats())
     if image.width * image.height > _MOST_PIXELS:
         image.close()
         raise DataError(

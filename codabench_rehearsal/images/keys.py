@@ -1,4 +1,4 @@
-"""Which arrays of a file are the images and which their labels, of which part: by name, in any case.
+"""Which arrays of a file are images and which their labels, of which part: by name, in any case.
 
 A name is a role (images, x, data ... or labels, y, target ...), with a part before or after it
 where the file has several: x_train, testLabels, val_images. Where names leave a choice, shapes and
@@ -8,15 +8,13 @@ what usually goes together decide; where those do too, the file is refused.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.words import few, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 PARTS = ("train", "val", "test")
 TO_TRAIN = ("train",)
@@ -58,7 +56,7 @@ class Header(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The keys of images and labels; part: which this is, None of a file without; others: there too."""
+    """The keys of images and labels; part: which this is, if any; others: there too."""
 
     images: str
     labels: str
@@ -123,6 +121,14 @@ def part_of(name: str) -> Part:
     return next((part for part in PARTS if re.fullmatch(_SPELT[part], plain)), None)
 
 
+def part_note(what: str, count: int, part: Part, others: Sequence[str]) -> tuple[str, ...]:
+    """Which part was read, and what else there is; nothing of data without parts."""
+    if part is None:
+        return ()
+    more = f"; --part {'|'.join(others)} for others" if others else ""
+    return (f"Only {what}, {count:,} images{more}.",)
+
+
 def role_and_part(name: str) -> tuple[str, Part] | None:
     """What a key stands for: ("x", "train") for X_train; None for a name with no meaning here."""
     match = _NAME.fullmatch(_plain(name))
@@ -178,7 +184,7 @@ def _pair(found: _Found, header: Callable[[str], Header | None], source: str) ->
 def _are_swapped(
     images: Sequence[str], labels: Sequence[str], header: Callable[[str], Header | None]
 ) -> bool:
-    """Whether numpy.savez(path, labels, images) left only an order, and that the other way round."""
+    """Whether numpy.savez(path, labels, images) left only an order, the other way round."""
     first, second = header(images[0]), header(labels[0])
     return first is not None and not _may_be_images(first) and _may_be_images(second)
 

@@ -7,24 +7,22 @@ largest of a row is right for one-hot rows and probabilities alone, and silently
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.words import few, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Notes = tuple[str, ...]
 
 MOST_NAMES = 20  # that a message lists
 UNLABELLED = 255  # how a byte says "none" where labels are written with -1 or as masks
-_DIGITS = 18  # of a number that surely fits into int64
+DIGITS = 18  # of a number that surely fits into int64
 _LARGEST = 2.0**63  # floats from here on are no int64
 
 
@@ -40,8 +38,8 @@ def as_labels(
 
     array: class numbers as integers, whole floats, booleans or digits, shape (count,), with further
     axes of length 1 wherever they are, or one-hot (count, k). classes: how many there are, or their
-    names in order: then labels may be names too. strays: let labels beyond the classes pass. Raises DataError, naming `source`, unless they are
-    class numbers from 0 to below that number.
+    names in order: then labels may be names too. strays: let labels beyond the classes pass. Raises
+    DataError, naming `source`, unless they are class numbers from 0 to below that number.
     """
     array, shape_notes = _without_axes(array, count, source)
     if array.dtype.hasobject:
@@ -80,7 +78,7 @@ def _unnumbered(name: str) -> str:
 
 
 def _without_axes(array: Array, count: int, source: str) -> tuple[Array, Notes]:
-    """Drop axes of length 1 beside that of the images; (n, 1) is the challenge's own, so no note."""
+    """Drop axes of length 1 beside that of the images; (n, 1) is the challenge's own: no note."""
     if array.shape == (count,):
         return array, ()
     if array.ndim > 1 and array.size == count and count in array.shape:
@@ -109,7 +107,7 @@ def _plain(array: Array, source: str) -> Array:
 
 
 def _as_column(rows: Array, source: str) -> tuple[Array, Notes]:
-    """Class numbers of one-hot rows; everything else that has several values an image is refused."""
+    """Class numbers of one-hot rows; all else with several values an image is refused."""
     if rows.ndim == 2 and rows.dtype.kind in "biuf":
         _check_numbers(rows, source)
         if _is_binary(rows) and (rows.sum(axis=1) == 1).all():
@@ -129,11 +127,12 @@ def _row_advice(rows: Array) -> str:
     sums = rows.sum(axis=1)
     if _is_binary(rows):
         return _multi_label(sums)
-    if _are_probabilities(rows, sums):
-        return "they are probabilities: if the largest is the class, labels.argmax(axis=1)"
     if rows.min() >= 0 and np.allclose(sums, 1, atol=1e-3):
-        tied = int(_tied(rows).argmax())
-        return f"they are probabilities, but row {tied} has no largest one: save class numbers"
+        tied = (rows == rows.max(axis=1, keepdims=True)).sum(axis=1) > 1
+        if not tied.any():
+            return "they are probabilities: if the largest is the class, labels.argmax(axis=1)"
+        row = int(tied.argmax())
+        return f"they are probabilities, but row {row} has no largest one: save class numbers"
     return f"{rows.shape[1]} values an image: keep the one column that holds the class numbers"
 
 
@@ -146,8 +145,8 @@ def _multi_label(sums: Array) -> str:
         )
     empty = sums == 0
     return (
-        f"row {int(empty.argmax())} has no 1 ({empty.sum():,} of {len(sums):,} rows have none): leave "
-        "these images out, or give them a class of their own"
+        f"row {int(empty.argmax())} has no 1 ({empty.sum():,} of {len(sums):,} rows have none): "
+        "leave these images out, or give them a class of their own"
     )
 
 
@@ -155,17 +154,8 @@ def _is_binary(rows: Array) -> bool:
     return bool(((rows == 0) | (rows == 1)).all())
 
 
-def _are_probabilities(rows: Array, sums: Array) -> bool:
-    return bool(rows.min() >= 0 and np.allclose(sums, 1, atol=1e-3) and not _tied(rows).any())
-
-
-def _tied(rows: Array) -> NDArray[np.bool_]:
-    tied: NDArray[np.bool_] = (rows == rows.max(axis=1, keepdims=True)).sum(axis=1) > 1
-    return tied
-
-
 def _as_integers(column: Array, source: str) -> tuple[NDArray[np.int64], Notes]:
-    kind, note = column.dtype.kind, (f"Labels converted from {column.dtype} to integers.",)
+    kind = column.dtype.kind
     if kind in "iu":
         if column.size and column.max() > np.iinfo(np.int64).max:
             raise DataError(f"{source}: expected class numbers, received up to {column.max()}")
@@ -174,14 +164,17 @@ def _as_integers(column: Array, source: str) -> tuple[NDArray[np.int64], Notes]:
         return column.astype(np.int64), ("Labels converted from bool: 0 = False, 1 = True.",)
     if kind == "f":
         _check_numbers(column, source)
-        _refuse(
-            column,
-            (column != np.rint(column)) | (abs(column.astype(np.float64)) >= _LARGEST),
-            source,
-        )
-        return column.astype(np.int64), note
-    _refuse(column, np.ones(len(column), bool), source)
-    raise AssertionError("every row was refused")
+        wrong = (column != np.rint(column)) | (abs(column.astype(np.float64)) >= _LARGEST)
+        if not wrong.any():
+            said = f"Labels converted from {column.dtype} to integers."
+            return column.astype(np.int64), (said,)
+    else:
+        wrong = np.ones(len(column), bool)
+    row = int(np.asarray(wrong).argmax())
+    raise DataError(
+        f"{source}: expected labels as whole numbers from 0, received {column.dtype} such as "
+        f"{_short(column[row])} in row {row}; save the class numbers"
+    )
 
 
 def _from_texts(
@@ -189,7 +182,7 @@ def _from_texts(
 ) -> tuple[NDArray[np.int64], Notes]:
     """Digits, or names of the classes where these are known."""
     texts = np.char.strip(_decoded(column, source))
-    digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= _DIGITS)
+    digits = np.char.isdecimal(texts) & (np.char.str_len(texts) <= DIGITS)
     exactly = not isinstance(classes, int | None) and np.isin(texts, list(classes)).all()
     if digits.all() and not exactly:
         return texts.astype(np.int64), (f"Labels converted from {column.dtype} to integers.",)
@@ -204,33 +197,23 @@ def _from_texts(
     wanted = f"as whole numbers from 0 or as names ({few(names, MOST_NAMES)})" if names else ""
     raise DataError(
         f"{source}: expected labels {wanted or 'as whole numbers from 0'}, received "
-        f"{column.dtype} such as {_short(texts[row])} in row {row}; save the class numbers that the "
-        "challenge gives to these names"
+        f"{column.dtype} such as {_short(texts[row])} in row {row}; save the class numbers "
+        "that the challenge gives to these names"
     )
 
 
 def _decoded(column: Array, source: str) -> Array:
-    """Texts of bytes: UTF-8."""
-    if column.dtype.kind == "U":
-        _check_signs(column, source)
-        return column
-    try:
-        return np.char.decode(column, "utf-8")
-    except UnicodeDecodeError:
-        raise DataError(
-            f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
-            "text; save the class numbers"
-        ) from None
-
-
-def _check_signs(column: Array, source: str) -> None:
-    """Refuse texts of a damaged file that Python cannot hold: signs beyond Unicode's last."""
-    numbers = np.frombuffer(column.astype(column.dtype.newbyteorder("=")).tobytes(), np.uint32)
-    if (numbers > sys.maxunicode).any():
-        raise DataError(
-            f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
-            "text; save the class numbers"
-        )
+    """Texts of bytes, in UTF-8; a damaged file may hold signs that Python cannot."""
+    with suppress(UnicodeDecodeError):
+        if column.dtype.kind == "S":
+            return np.char.decode(column, "utf-8")
+        native = column.astype(column.dtype.newbyteorder("="))
+        if (np.frombuffer(native.tobytes(), np.uint32) <= sys.maxunicode).all():
+            return column
+    raise DataError(
+        f"{source}: expected labels as whole numbers from 0, received {column.dtype} that is no "
+        "text; save the class numbers"
+    )
 
 
 def _check_numbers(values: Array, source: str) -> None:
@@ -240,20 +223,11 @@ def _check_numbers(values: Array, source: str) -> None:
         return
     row = int(wrong.argmax())
     value = next(v for v in np.atleast_1d(values[row]).ravel() if not np.isfinite(v))
+    name = "NaN" if np.isnan(value) else "infinity"
     more = f" and {wrong.sum() - 1:,} more" if wrong.sum() > 1 else ""
     raise DataError(
-        f"{source}: expected labels as whole numbers from 0, received {_name_of(value)} in row {row}"
-        f"{more}; give these images their label, or leave them out"
-    )
-
-
-def _refuse(column: Array, wrong: Array, source: str) -> None:
-    if not wrong.any():
-        return
-    row = int(np.asarray(wrong).argmax())
-    raise DataError(
-        f"{source}: expected labels as whole numbers from 0, received {column.dtype} such as "
-        f"{_short(column[row])} in row {row}; save the class numbers"
+        f"{source}: expected labels as whole numbers from 0, received {name} in row "
+        f"{row}{more}; give these images their label, or leave them out"
     )
 
 
@@ -278,12 +252,11 @@ def _range_advice(labels: NDArray[np.int64], classes: int) -> str:
     if low == 1 and high == classes:
         return "they seem to count from 1: subtract 1"
     if (labels[above] == high).all() and high in (UNLABELLED, 99, 999, 9999):
-        return f"{above.sum():,} of {len(labels):,} have it, a mark for no label perhaps: leave these out"
+        return (
+            f"{above.sum():,} of {len(labels):,} have it, a mark for no label perhaps: "
+            "leave these out"
+        )
     return "check the classes"
-
-
-def _name_of(value: Any) -> str:
-    return "NaN" if np.isnan(value) else "infinity"
 
 
 def _short(value: object) -> str:

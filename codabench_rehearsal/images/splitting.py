@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.reading import read_json
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from codabench_rehearsal.images.dataset import Dataset
+from codabench_rehearsal.images.dataset import Dataset
 
 SCHEMA = 1
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -103,15 +99,22 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
         raise
     except ValueError as error:
         raise DataError(f"{file}: expected JSON, received something else ({error})") from None
-    _check_schema(content, file)
+    if not isinstance(content, dict):
+        raise DataError(f"{file}: expected a JSON object, received {type(content).__name__}")
+    if content.get("schema") != SCHEMA:
+        raise DataError(
+            f"{file}: expected schema {SCHEMA}, received {content.get('schema')!r}; "
+            "write it with this version's Split.save"
+        )
     train, validation = (_hashes(content, side, file) for side in ("train", "validation"))
-    seed, fraction = content.get("seed"), content.get("fraction")
+    seed, fraction, both = content.get("seed"), content.get("fraction"), len(train & validation)
+    are = "1 image is" if both == 1 else f"{both:,} images are"
     return SplitRecord(
         train,
         validation - train,
         seed if isinstance(seed, int) else None,
         float(fraction) if isinstance(fraction, int | float) and abs(fraction) <= 1 else None,
-        _on_both(len(train & validation), file.name),
+        (f"{are} on both sides of {file.name}: learnt, so left out",) if both else (),
     )
 
 
@@ -165,24 +168,6 @@ def _hold_out(groups: list[tuple[str, int]], fraction: float) -> Iterable[str]:
             return
         held += count
         yield pixels
-
-
-def _check_schema(content: Any, file: Path) -> None:
-    if not isinstance(content, dict):
-        raise DataError(f"{file}: expected a JSON object, received {type(content).__name__}")
-    if content.get("schema") != SCHEMA:
-        raise DataError(
-            f"{file}: expected schema {SCHEMA}, received {content.get('schema')!r}; "
-            "write it with this version's Split.save"
-        )
-
-
-def _on_both(count: int, name: str) -> tuple[str, ...]:
-    """What to say where copies of an image were put on different sides."""
-    if not count:
-        return ()
-    are = "1 image is" if count == 1 else f"{count:,} images are"
-    return (f"{are} on both sides of {name}: learnt, so left out",)
 
 
 def _hashes(content: dict[str, Any], side: str, file: Path) -> frozenset[str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from codabench_rehearsal.console.patience import Waiting, say_on_stderr
-from codabench_rehearsal.sandbox.ingest import Progress
+from codabench_rehearsal.sandbox.ingest import PredictProgress
 
-Tell = Callable[[str, Progress], None]
+Tell = Callable[[str, PredictProgress], None]
 Shown = Callable[[str], AbstractContextManager[Tell]]
 
 LOADING = {  # stage of the child: words
@@ -55,7 +55,7 @@ def on_terminal(place: str) -> Iterator[Tell]:
         say = bar.console.print if terminal.is_terminal else say_on_stderr
         waiting = Waiting(lambda line: say(f"dry run {place}: {line}"))
 
-        def tell(question: str, progress: Progress) -> None:
+        def tell(question: str, progress: PredictProgress) -> None:
             waiting.tell(progress.waited, progress.due)
             doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
             bar.update(task, description=f"dry run {place}: {doing}")

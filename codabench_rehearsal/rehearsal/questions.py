@@ -16,7 +16,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split, synthetic
 from codabench_rehearsal.images.kinds import ALL
-from codabench_rehearsal.sandbox.ingest import Block, Progress, Session
+from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Session
 
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
@@ -65,7 +65,7 @@ class Interview:
 
     session: Session
     images: Images
-    tell: Callable[[str, Progress], None] = lambda _name, _progress: None
+    tell: Callable[[str, PredictProgress], None] = lambda _name, _progress: None
     answers: dict[str, Answer] = field(default_factory=dict)
     failed: str = ""
     blocks: int = 0

@@ -1,1 +1,1 @@
-"""The only door to foreign code: run it in a child process, under limits, and validate its answers."""
+"""The only door to foreign code: it runs in a child process, and its answers are validated."""

@@ -1,4 +1,4 @@
-"""Limits of a process tree held by the kernel: control groups, version 1 or 2, where we may make them."""
+"""Limits of a process tree held by the kernel: control groups, version 1 or 2, where we may."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+from codabench_rehearsal.sandbox.processes import PROC, send
+
 PREFIX = "rehearsal-"
 # The first file of each must take the limit; the others where the kernel has them.
 _LIMIT_FILES = {
@@ -31,11 +32,12 @@ _EVENTS = {
     ("pids", 2): ("pids.events", "max"),
 }
 _REMOVE_SECONDS = 2.0
+_DOOR = "cgroup.procs"
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True)
-class Group:
+class ControlGroup:
     """One control group that we made. kinds: memory, pids or both; version: of control groups."""
 
     path: Path
@@ -45,29 +47,25 @@ class Group:
     @property
     def door(self) -> Path:
         """The file into which a process writes itself."""
-        return self.path / "cgroup.procs"
+        return self.path / _DOOR
 
     def ran_out(self) -> str:
         """The kind for want of which the kernel killed a process or refused a new one, or ""."""
         for kind in self.kinds:
             name, key = _EVENTS[kind, self.version]
-            if _count(self.path / name, key) > 0:
-                return kind
+            with contextlib.suppress(OSError, ValueError):
+                lines = (self.path / name).read_text(encoding="ascii").splitlines()
+                if int(dict(line.partition(" ")[::2] for line in lines).get(key, 0)) > 0:
+                    return kind
         return ""
-
-    def members(self) -> list[int]:
-        """The processes in it, wherever they went."""
-        with contextlib.suppress(OSError, ValueError):
-            return [int(word) for word in self.door.read_text(encoding="ascii").split()]
-        return []
 
     def close(self) -> None:
         """Kill what is left in it and remove it."""
         deadline = time.monotonic() + _REMOVE_SECONDS
         while time.monotonic() < deadline:
-            for pid in self.members():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError, ValueError):
+                for word in _words(self.door):
+                    send(int(word), signal.SIGKILL)
             try:
                 self.path.rmdir()
             except FileNotFoundError:
@@ -78,7 +76,7 @@ class Group:
                 return
 
 
-def make_groups(limits: Mapping[str, int | None], proc: Path = PROC) -> list[Group]:
+def make_groups(limits: Mapping[str, int | None], proc: Path = PROC) -> list[ControlGroup]:
     """New groups with these limits by kind; what is not wanted, or not let us, is in none.
 
     In version 2 a process is in one group alone, so that one group holds all kinds.
@@ -94,30 +92,27 @@ def make_groups(limits: Mapping[str, int | None], proc: Path = PROC) -> list[Gro
 
 def _make(
     home: Path, version: int, kinds: Sequence[str], limits: Mapping[str, int | None]
-) -> Group | None:
+) -> ControlGroup | None:
     """A new group in a home; None where it is not let us after all."""
     _remove_abandoned(home)
-    group = Group(home / f"{PREFIX}{os.getpid()}-{next(_numbers)}", tuple(kinds), version)
+    group = ControlGroup(home / f"{PREFIX}{os.getpid()}-{next(_numbers)}", tuple(kinds), version)
     try:
         group.path.mkdir()
         for kind in kinds:
-            _limit(group.path, _LIMIT_FILES[kind, version], str(limits[kind]))
+            first, *more = _LIMIT_FILES[kind, version]
+            (group.path / first).write_text(str(limits[kind]), encoding="ascii")
+            for name in more:  # swap counts too, where the kernel counts it
+                with contextlib.suppress(OSError):
+                    text = _FIXED.get(name, str(limits[kind]))
+                    (group.path / name).write_text(text, encoding="ascii")
         # In version 2 a process comes in only from below a group that we may change as well.
-        doors = [group.door, home / group.door.name][:version]
+        doors = [group.door, home / _DOOR][:version]
         if not all(os.access(door, os.W_OK) for door in doors):
             raise PermissionError(group.door)
     except OSError:
         group.close()
         return None
     return group
-
-
-def _limit(group: Path, names: Sequence[str], text: str) -> None:
-    first, *more = names
-    (group / first).write_text(text, encoding="ascii")
-    for name in more:  # swap counts too, where the kernel counts it
-        with contextlib.suppress(OSError):
-            (group / name).write_text(_FIXED.get(name, text), encoding="ascii")
 
 
 def _home(kind: str, proc: Path) -> tuple[Path, int] | None:
@@ -164,8 +159,8 @@ def _below(mounted: Path, root: str, inside: str) -> Path:
 def _delegated(kind: str, own: Path, top: Path) -> Path | None:
     """Version 2: the nearest group above, itself included, that passes this limit on to new ones.
 
-    systemd gives a user's manager such a tree (`user@1000.service`, with all that a desktop starts);
-    a group that holds processes passes nothing on, and is left as it is.
+    systemd gives a user's manager such a tree (`user@1000.service`, with all that a desktop
+    starts); a group that holds processes passes nothing on, and is left as it is.
     """
     for place in (own, *own.parents):
         if os.access(place, os.W_OK) and _passes_on(place, kind):
@@ -181,7 +176,7 @@ def _passes_on(place: Path, kind: str) -> bool:
     with contextlib.suppress(OSError):
         if kind in _words(switch):
             return True
-        if kind in _words(place / "cgroup.controllers") and not _words(place / "cgroup.procs"):
+        if kind in _words(place / "cgroup.controllers") and not _words(place / _DOOR):
             switch.write_text(f"+{kind}", encoding="ascii")
             return kind in _words(switch)
     return False
@@ -198,12 +193,3 @@ def _remove_abandoned(home: Path) -> None:
         if owner.isdigit() and not (PROC / owner).exists():
             with contextlib.suppress(OSError):
                 path.rmdir()
-
-
-def _count(path: Path, key: str) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="ascii").splitlines():
-            name, _, value = line.partition(" ")
-            if name == key:
-                return int(value)
-    return 0

@@ -52,12 +52,18 @@ def docker_words(job: Job, name: str) -> list[str]:
     The first word gives way to the image's own `python3`. An entry point of the image stays, as on
     the platform. The command needs nothing of the environment.
     """
-    inside = job.inside
+    inside, birth = job.inside, psutil.Process().create_time()
+    # This process of this machine, not a later one of the same number.
+    owner = {"host": platform.node(), "owner": f"{os.getpid()}-{birth:.0f}"}
     return [
         *(sys.executable, "-I", str(GUARD), name),
         *(*_docker(), "run", "--rm", "--interactive", f"--name={name}", "--pull=never"),
-        *(f"--label={LABEL}.{key}={value}" for key, value in _owner().items()),
-        *_confinement(),
+        *(f"--label={LABEL}.{key}={value}" for key, value in owner.items()),
+        # A file system that cannot be written, no privileges, no log that fills the daemon's disk.
+        *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+        *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
+        "--security-opt=label=disable",  # SELinux would else keep the container from our folders
+        *("--log-driver=none", *_user()),
         *_limits(job),
         *_mounts(job),
         f"--workdir={inside[job.working_folder]}",
@@ -104,10 +110,10 @@ def prepare(image: str, say: Callable[[str], None]) -> None:
     if _ask("image", "inspect", image).returncode == 0:
         return
     say(f"docker fetches {image}")
-    ended = run_shown([*_docker(), "pull", image], os.environ, Path.cwd(), say)
-    if ended.code:
-        said = (ended.output.strip().splitlines() or ["it said nothing"])[-1]
-        raise SandboxError(f"docker could not fetch {image}: {said}")
+    code, said = run_shown([*_docker(), "pull", image], os.environ, Path.cwd(), say)
+    if code:
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        raise SandboxError(f"docker could not fetch {image}: {last}")
 
 
 def _docker() -> list[str]:
@@ -128,17 +134,6 @@ def _ask(*words: str) -> subprocess.CompletedProcess[str]:
         timeout=ANSWER_SECONDS,
         check=False,
     )
-
-
-def _confinement() -> list[str]:
-    """A file system that cannot be written, no privileges, no log that fills the daemon's disk."""
-    return [
-        *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
-        *("--ipc=private", f"--shm-size={SHARED_MEMORY_BYTES}"),
-        "--security-opt=label=disable",  # SELinux would else keep the container from our folders
-        "--log-driver=none",
-        *_user(),
-    ]
 
 
 def _user() -> list[str]:
@@ -190,14 +185,13 @@ def _mounts(job: Job) -> Iterator[str]:
 
 def _copying(job: Job) -> list[str]:
     """The words before the command that fill the copies; none where nothing is copied."""
-    pairs = [
-        (f"{ORIGINALS}/{number}", place)
+    words = [
+        word
         for number, (name, place) in enumerate(job.inside.items())
         if name in job.copied
+        for word in (f"{ORIGINALS}/{number}", place)
     ]
-    return (
-        ["python3", "-c", COPY, *(word for pair in pairs for word in pair), "--"] if pairs else []
-    )
+    return ["python3", "-c", COPY, *words, "--"] if words else []
 
 
 def _tmpfs(limits: Limits, filled: int) -> str:
@@ -225,12 +219,6 @@ def _checked(image: str) -> str:
             "tensorflow/tensorflow:2.17.0"
         )
     return image
-
-
-def _owner() -> dict[str, str]:
-    """Who started a container: this process of this machine, not a later one of the same number."""
-    birth = psutil.Process().create_time()
-    return {"host": platform.node(), "owner": f"{os.getpid()}-{birth:.0f}"}
 
 
 def _lives(owner: str) -> bool:

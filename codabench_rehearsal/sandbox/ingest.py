@@ -16,11 +16,11 @@ from typing import Literal
 
 from codabench_rehearsal.console.room import NoRoomError, full_temporary, no_room, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.sandbox.blocks import (
+from codabench_rehearsal.sandbox.feeding import (
     LOOK_SECONDS,
     SPARE_BYTES,
-    Allowance,
     Block,
+    Clock,
     Feeder,
     Fill,
     write_json,
@@ -28,10 +28,8 @@ from codabench_rehearsal.sandbox.blocks import (
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.outcome import (
     Labels,
-    Measured,
     Outcome,
     Problem,
-    is_for_want_of_room,
     read_labels,
     read_note,
     read_outcome,
@@ -60,17 +58,18 @@ class Request:
     """Which submission to ask, and how.
 
     submission: the unpacked zip. classes: labels are 0..classes-1. answers: what is taken for them.
-    working_folder: where the platform stands when it imports the submission. python: the interpreter
-    of the child. image: a docker image to run it in, with its own. worker: the generation of Codabench's
-    worker; the older one lets a submission write beside its module, and copies one without a
-    `metadata` file into /app/output before it starts; the newer one does neither. arguments: of the
-    constructor, "path" for the submission's folder as a str. one_at_a_time: the method is called with
-    one image `(h, w, c)` after the other, and its answers are stacked.
+    working_folder: where the platform stands when it imports the submission. python: the
+    interpreter of the child. image: a docker image to run it in, with its own. worker: the
+    generation of Codabench's worker; the older one lets a submission write beside its module, and
+    copies one without a `metadata` file into /app/output before it starts; the newer one does
+    neither. arguments: of the constructor, "path" for the submission's folder as a str.
+    one_at_a_time: the method is called with one image `(h, w, c)` after the other, and its answers
+    are stacked.
 
     limits: each call of the method may print and write so much; each block may take so long, the
     first one with what is left of the loading. images: what that time is for, the platform's single
-    pass; a block of more may take longer in proportion. None for any number. paced: the blocks of one
-    question together may take no longer than that either; else the time only ends what hangs.
+    pass; a block of more may take longer in proportion. None for any number. paced: the blocks of
+    one question together may take no longer than that either; else the time only ends what hangs.
     """
 
     submission: Path
@@ -92,10 +91,11 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Progress:
+class PredictProgress:
     """For a progress display: the child's stage, blocks made, blocks answered, blocks in all.
 
-    waited: the child's seconds since the last answer. due: after how many it is ended; None for never.
+    waited: the child's seconds since the last answer. due: after how many it is ended; None for
+    never.
     """
 
     stage: str
@@ -110,8 +110,8 @@ class Session:
     """A child that loads the submission at once, and then answers questions.
 
     Use as a context manager. The child imports and loads while the caller prepares the images.
-    Either `ask` once, or `pose` question after question and `finish`. Leaving it ends the child
-    and removes its folders. Raises `SandboxError` if the child cannot be started.
+    `pose` question after question, then `finish`. Leaving it ends the child and removes its
+    folders. Raises `SandboxError` if the child cannot be started.
     """
 
     def __init__(self, request: Request) -> None:
@@ -129,12 +129,10 @@ class Session:
         self._input, self._output = Path(folders["input"]), Path(folders["answers"])
         self._drafts = self._place.path / "drafts"
         self._sizes: list[int] = []  # of all blocks given so far
-        self._measured = Measured()
         self._fault: Problem | None = None  # the first seen; later answers do not undo it
-        self._measured.started = time.time()
         self._running = start(_job(request, folders))
         limit, usual = request.limits.seconds, request.images
-        self._allowance = Allowance(self._running, limit, usual, paced=request.paced)
+        self._clock = Clock(self._running, limit, usual, paced=request.paced)
 
     def __enter__(self) -> Session:
         return self
@@ -143,42 +141,27 @@ class Session:
         self._running.cancel()
         self._place.close()
 
-    def ask(
-        self,
-        shape: Sequence[int],
-        sizes: Sequence[int],
-        fill: Fill,
-        progress: Callable[[Progress], None] = lambda _: None,
-    ) -> Outcome:
-        """Run the submission once over all blocks; `predict` is called once a block.
-
-        shape: (h, w, channels) of an image. sizes: images in each block. fill(index, out): writes
-        the images of a block into uint8 `(n, h, w, channels)`; called in order, in a thread beside
-        the child. Raises whatever `fill` raises.
-        """
-        self.pose([Block((size, *shape)) for size in sizes], fill, progress)
-        return self.finish()
-
     def pose(
         self,
         blocks: Sequence[Block],
         fill: Fill,
-        progress: Callable[[Progress], None] = lambda _: None,
+        progress: Callable[[PredictProgress], None] = lambda _: None,
         answered: Callable[[int, Labels], None] = lambda *_: None,
     ) -> tuple[Labels, ...] | None:
-        """Ask for some blocks, and keep the child for more; `fill` as for `ask`.
+        """Ask for some blocks, and keep the child for more; `predict` is called once a block.
 
-        answered(index, labels): told of each block's validated labels as soon as they are there, in
-        order. Returns the labels, int64 `(n,)` a block, or None when something went wrong: `finish`
-        tells.
+        fill(index, out): writes the images of a block into `out`, of its shape and dtype; called in
+        order, in a thread beside the child. Raises whatever `fill` raises. answered(index, labels):
+        told of each block's validated labels as soon as they are there, in order. Returns the
+        labels, int64 `(n,)` a block, or None when something went wrong: `finish` tells.
         """
-        first, labels, faults = len(self._sizes), list[Labels](), list[Problem]()
+        first, labels, sound = len(self._sizes), list[Labels](), True
 
         def read(count: int) -> bool:
-            before = len(labels)
+            nonlocal sound
             sizes = [block.count for block in blocks[len(labels) : count]]
-            if faults or not sizes:
-                return not faults
+            if not sound or not sizes:
+                return sound
             wanted, at = self.request, first + len(labels)
             found, fault = read_labels(self._output, sizes, wanted.classes, at, wanted.answers)
             if fault and fault.kind == "type":
@@ -186,17 +169,18 @@ class Session:
             for one in found:
                 labels.append(one)
                 answered(len(labels) - 1, one)
-            faults.extend([fault] if fault else [])
-            self._fault = self._fault or fault
-            if len(labels) > before:
+            sound, self._fault = fault is None, self._fault or fault
+            if found:
                 self._running.renew()  # what a call may print and write
-                self._allowance.answered(len(labels))
-                self._measured.answered(len(labels) - before, self._running.seconds)
-            return not faults
+                self._clock.answered(len(labels))
+            return sound
 
-        self._feed(blocks, fill, progress, read)
-        sound = read(len(blocks))
-        return tuple(labels) if sound and len(labels) == len(blocks) else None
+        counts = [block.count for block in blocks]
+        self._sizes += counts
+        self._clock.begin(counts)
+        with Feeder(fill, blocks, first, self._input, self._drafts, self._output) as feeder:
+            self._watch(feeder, progress, read)
+        return tuple(labels) if read(len(blocks)) and len(labels) == len(blocks) else None
 
     def finish(self) -> Outcome:
         """Say that no question follows, and read what came of all of them."""
@@ -206,46 +190,29 @@ class Session:
         while self._running.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         result = self._running.cancel()
-        self._measured.ended(result, in_container=self.request.image is not None)
         found = read_outcome(
             self._output,
             self._sizes,
             self.request.classes,
             result,
-            self._measured,
+            self._clock,
             self.request.answers,
+            in_container=self.request.image is not None,
         )
         problem = found.problem or self._fault
-        if (
-            problem
-            and is_for_want_of_room(problem)
-            and full_temporary(str(self._place.path), SPARE_BYTES // 4)
-        ):
-            raise NoRoomError(f"{no_room(self._place.path)}. The submission ran out of room there")
         return replace(found, problem=problem and self._told(found, problem))
 
-    def _feed(
-        self,
-        blocks: Sequence[Block],
-        fill: Fill,
-        progress: Callable[[Progress], None],
-        read: Callable[[int], bool],
-    ) -> None:
-        counts, first = [block.count for block in blocks], len(self._sizes)
-        feeder = Feeder(fill, blocks, first, self._input, self._drafts, self._output)
-        self._sizes += counts
-        self._allowance.begin(counts)
-        self._measured.asked(self._running.seconds)
-        feeder.begin()
-        try:
-            self._watch(feeder, progress, read)
-        finally:
-            feeder.end()
-        feeder.raise_error()
-
     def _told(self, found: Outcome, problem: Problem) -> Problem:
-        """With the submission's own files by their names in the zip, and the walls that explain it."""
-        trace, own = problem.trace, (str(self._place.path), str(self.request.submission.resolve()))
+        """With the submission's own files by their names in the zip, and the walls that explain it.
+
+        Raises `NoRoomError` where a full disk of ours does: the child says so, or not even that.
+        """
+        place = self._place.path
+        mute = problem.stage in ("start", "exit") and not problem.trace
+        said = mute or "No space left" in problem.message + problem.trace
+        if said and full_temporary(str(place), SPARE_BYTES // 4):
+            raise NoRoomError(f"{no_room(place)}. The submission ran out of room there")
+        trace, own = problem.trace, (str(place), str(self.request.submission.resolve()))
         for folder in (PLACES["submission_program"], own[1]):
             trace = trace.replace(f'File "{folder}/', 'File "')
         return replace(problem, trace=trace, refused=refused_here(found, problem, own))
@@ -253,16 +220,16 @@ class Session:
     def _watch(
         self,
         feeder: Feeder,
-        progress: Callable[[Progress], None],
+        progress: Callable[[PredictProgress], None],
         read: Callable[[int], bool],
     ) -> None:
-        """Until all blocks are answered, or something is wrong; read(count): reads so many answers."""
-        running, allowance, stage_seen, stage = self._running, self._allowance, -1.0, "start"
+        """Until all is answered or something is wrong. read(count): reads so many answers."""
+        running, clock, stage_seen, stage = self._running, self._clock, -1.0, "start"
         began = running.seconds
         idle = False
-        while not feeder.failed and feeder.answered < feeder.count:
+        while feeder.error is None and feeder.answered < feeder.count:
             now = running.seconds
-            allowance.look(idle=idle)  # waiting for images is not the submission's time
+            clock.look(idle=idle)  # waiting for images is not the submission's time
             if running.poll() is not None:
                 break
             feeder.collect()
@@ -274,7 +241,7 @@ class Session:
                 stage_seen = running.seconds
                 stage = str(read_note(self._output / "status.json").get("stage", "start"))
             how_far = (feeder.made, feeder.answered, feeder.count)
-            progress(Progress(stage, *how_far, allowance.waited, allowance.due))
+            progress(PredictProgress(stage, *how_far, clock.waited, clock.due))
             time.sleep(pause)
 
 
@@ -303,19 +270,14 @@ def _job(request: Request, folders: Mapping[str, str]) -> Job:
         "INGESTION_INPUT": "$input",
         "INGESTION_ANSWERS": "$answers",
         "INGESTION_SUBMISSION": "$submission_program",
+        "HOME": "$home",
+        "TMPDIR": "$home",
     }
     return Job(
         command=(request.python, "-s", "$program/ingestion.py"),
         folders=folders,
-        working_folder="submission_program"
-        if request.working_folder == "submission"
-        else "program",
-        environment={
-            **python_environment(request.device),
-            **told,
-            "HOME": "$home",
-            "TMPDIR": "$home",
-        },
+        working_folder="program" if request.working_folder == "program" else "submission_program",
+        environment={**python_environment(request.device), **told},
         limits=request.limits,
         writable=tuple(name for name in ("answers", "home", "output") if not copied.get(name)),
         copied=tuple(name for name, is_copied in copied.items() if is_copied),
@@ -324,4 +286,4 @@ def _job(request: Request, folders: Mapping[str, str]) -> Job:
     )
 
 
-__all__ = ["Block", "Fill", "Outcome", "Problem", "Progress", "Request", "Session"]
+__all__ = ["Block", "Fill", "Outcome", "PredictProgress", "Problem", "Request", "Session"]

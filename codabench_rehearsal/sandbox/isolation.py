@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from codabench_rehearsal.sandbox.cgroups import Group
+from codabench_rehearsal.sandbox.cgroups import ControlGroup
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.places import interpreter_places, our_rooms
 from codabench_rehearsal.sandbox.programs.command import Folder, Mode
@@ -18,9 +18,8 @@ from codabench_rehearsal.sandbox.programs.view import filled
 
 # The highest level tried; the tests lower it, to see what holds where the kernel refuses more.
 LEVEL: Literal["namespaces", "fences", "none"] = "namespaces"
-THREADS = 192 + 32 * (
-    os.cpu_count() or 1
-)  # room for them where the kernel counts them as processes
+# Room for threads where the kernel counts them as processes.
+THREADS = 192 + 32 * (os.cpu_count() or 1)
 LARGEST_REPORT = 4096  # bytes; a pipe passes so many in one piece
 FILE_MARGIN = 1 << 20  # a single file may pass the limit by this, so that it is seen to
 MOST_FILES = 100_000  # that lie in what it may write; no submission makes so many
@@ -28,21 +27,26 @@ NOTHING_SET = "no limit was set"
 LOCAL_REFUSED = "local sockets are refused"
 THEIR_OWN = "not the platform's"  # how the fact "paths" begins where its places could not be had
 _PLATFORMS_OWN = ("program", "output")  # copied folders that are not the submission's
+_TIME = "watched every 20 ms, then the process tree is ended"
 
 
-def specification(job: Job, groups: Sequence[Group], spare: str, report: int, mark: str) -> str:
+def specification(
+    job: Job, groups: Sequence[ControlGroup], spare: str, report: int, mark: str
+) -> str:
     """The argument of `programs/launch.py`, see `Spec` in `programs/command.py`."""
-    limits, words = job.limits, [_program(job.command[0]), *job.command[1:]]
-    program = filled(words[0], job.folders)
+    limits = job.limits
+    program, *more = job.command
+    if os.sep in program and not program.startswith("$"):  # a name is looked for by the child
+        program = str(Path(program).absolute())
     return json.dumps(
         {
             "parent": os.getpid(),
             "level": LEVEL,
-            "words": words,
+            "words": [program, *more],
             "environment": dict(job.environment),
             "folders": [_folder(job, name) for name in job.folders],
             "working_folder": job.working_folder,
-            "readable": [*interpreter_places(program), *job.reads],
+            "readable": [*interpreter_places(filled(program, job.folders)), *job.reads],
             "covered": list(our_rooms()),
             "network": limits.network,
             "accelerators": job.environment.get("CUDA_VISIBLE_DEVICES") != "-1",
@@ -66,18 +70,12 @@ def _folder(job: Job, name: str) -> Folder:
     return {"name": name, "path": path, "place": job.places.get(name, path), "mode": mode}
 
 
-def _program(word: str) -> str:
-    """A program given by a path holds from anywhere; a name is looked for by the child."""
-    is_path = os.sep in word and not word.startswith("$")
-    return str(Path(word).absolute()) if is_path else word
-
-
 def tasks(limits: Limits) -> int | None:
     """Processes and threads together, for mechanisms that cannot tell them apart."""
     return None if limits.processes is None else limits.processes + THREADS
 
 
-class Report:
+class IsolationReport:
     """What the launcher says held, read from a pipe that no foreign code ever holds."""
 
     def __init__(self, pipe: int) -> None:
@@ -107,32 +105,37 @@ class Report:
                 os.close(self._pipe)
 
 
-def mechanisms(job: Job, facts: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, str]:
+def mechanisms(
+    job: Job, facts: Mapping[str, Any], groups: Sequence[ControlGroup]
+) -> dict[str, str]:
     """Limit -> what holds it on this machine."""
     if job.image:
         return _docker_mechanisms(job)
     if not facts:
         return {"seconds": _TIME, "all others": "the child ended before any foreign code ran"}
     limits, kinds = job.limits, [kind for group in groups for kind in group.kinds]
+    own_root, counted = facts["level"] == "namespaces", "memory" in kinds
     held = {
         "seconds": _TIME if limits.seconds else NOTHING_SET,
-        "memory": _memory(limits, kinds),
+        "memory": NOTHING_SET if limits.memory_bytes is None else _memory(counted=counted),
         "processes": _processes(limits, kinds, facts),
         "log": "reading stops there, then the child is ended" if limits.log_bytes else NOTHING_SET,
-        "disk": _disk(limits, facts),
+        "disk": NOTHING_SET if limits.disk_bytes is None else _disk(own_root=own_root),
         "open files": "rlimit" if limits.open_files else NOTHING_SET,
         "network": _network(limits, facts),
         "sockets": _sockets(facts),
-        "system calls": _calls(facts, counted="memory" in kinds),
+        "system calls": _calls(facts, counted=counted),
         "files": _files(facts),
         "paths": _paths(job, facts),
         "submission": _copies(facts),
-        "leftovers": _leftovers(facts),
+        "leftovers": "process namespace: all end with its first process"
+        if own_root
+        else "no process namespace could be made: adopted, or found by a mark in their environment",
         "parent's death": "a signal of the kernel (PR_SET_PDEATHSIG)"
         if sys.platform == "linux"
         else "looked for every 50 ms",
     }
-    if left := _open(facts, counted="memory" in kinds):
+    if left := _open(facts, counted=counted):
         held["stays open"] = left
     if facts.get("refused"):
         held["namespaces"] = f"refused here: {'; '.join(facts['refused'])}"
@@ -148,14 +151,9 @@ def other_paths(limits: Mapping[str, str]) -> str:
     return f"files opened by the platform's paths, folders in /app ({why})" if found else ""
 
 
-_TIME = "watched every 20 ms, then the process tree is ended"
-
-
-def _memory(limits: Limits, kinds: Sequence[str]) -> str:
-    if limits.memory_bytes is None:
-        return NOTHING_SET
+def _memory(*, counted: bool) -> str:
     watched = "resident memory of the process tree, watched every 50 ms"
-    if "memory" in kinds:
+    if counted:
         return f"control group, which counts all that the kernel holds for it; {watched}"
     return f"no control group: {watched}, with files in memory, memfds and buffers of sockets"
 
@@ -163,21 +161,18 @@ def _memory(limits: Limits, kinds: Sequence[str]) -> str:
 def _processes(limits: Limits, kinds: Sequence[str], facts: Mapping[str, Any]) -> str:
     if limits.processes is None:
         return NOTHING_SET
-    watched = "counted every 50 ms"
-    room = f"{tasks(limits)} with threads"
+    watched, room = "counted every 50 ms", f"{tasks(limits)} with threads"
     if "pids" in kinds:
         return f"control group ({room}); {watched}"
     return f"rlimit ({room}); {watched}" if facts.get("tasks") else watched
 
 
-def _disk(limits: Limits, facts: Mapping[str, Any]) -> str:
-    if limits.disk_bytes is None:
-        return NOTHING_SET
+def _disk(*, own_root: bool) -> str:
     watched = (
         f"rlimit for each file; folders, nameless files, {MOST_FILES:,} files and bytes written "
         "watched every 100 ms"
     )
-    return f"sized /tmp in memory; {watched}" if facts["level"] == "namespaces" else watched
+    return f"sized /tmp in memory; {watched}" if own_root else watched
 
 
 def _network(limits: Limits, facts: Mapping[str, Any]) -> str:
@@ -237,28 +232,19 @@ def _paths(job: Job, facts: Mapping[str, Any]) -> str:
         return "the folders' own"
     if facts["level"] != "namespaces":
         return f"{THEIR_OWN}: no mount namespace could be made"
-    return f"{THEIR_OWN}: {facts['unplaced']}" if facts["unplaced"] else _the_platforms(job)
-
-
-def _the_platforms(job: Job) -> str:
+    if facts["unplaced"]:
+        return f"{THEIR_OWN}: {facts['unplaced']}"
     return f"the platform's: {', '.join(job.places.values())}"
 
 
 def _copies(facts: Mapping[str, Any]) -> str:
     done = [how for name, how in facts["copies"].items() if name not in _PLATFORMS_OWN]
     if not done:
-        return (
-            "read-only" if facts["level"] == "namespaces" or facts.get("landlock") else "not held"
-        )
+        held = facts["level"] == "namespaces" or facts.get("landlock")
+        return "read-only" if held else "not held"
     if "read-only" in done:
         return "read-only: a copy could not be made"
     return "its own copy (overlay)" if "overlay" in done else "its own copy"
-
-
-def _leftovers(facts: Mapping[str, Any]) -> str:
-    if facts["level"] == "namespaces":
-        return "process namespace: all end with its first process"
-    return "no process namespace could be made: adopted, or found by a mark in their environment"
 
 
 def _docker_mechanisms(job: Job) -> dict[str, str]:
@@ -274,7 +260,9 @@ def _docker_mechanisms(job: Job) -> dict[str, str]:
         "open files": "docker --ulimit" if limits.open_files else NOTHING_SET,
         "network": "allowed" if limits.network else "docker --network=none",
         "files": "docker: the image and the job's folders alone",
-        "paths": _the_platforms(job) if job.places else "the folders' own",
+        "paths": f"the platform's: {', '.join(job.places.values())}"
+        if job.places
+        else "the folders' own",
         "leftovers": "docker rm --force",
     }
 

@@ -1,10 +1,9 @@
-"""A Job: one command to run on some folders under limits. Plain data, JSON both ways."""
+"""A Job: one command to run on some folders under limits, and how it ended. Plain data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
 
 Ended = Literal["exit", "time", "memory", "processes", "log", "disk", "cancelled"]
@@ -67,19 +66,6 @@ class Job:
         """Folder -> where the command sees it when mounts can be made."""
         return {**self.folders, **self.places}
 
-    def to_json(self) -> str:
-        """The job as JSON; `Job.from_json` reads it back."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        """Read what `to_json` wrote."""
-        data = json.loads(text)
-        for name in ("command", "writable", "copied", "reads"):
-            data[name] = tuple(data[name])
-        data["limits"] = Limits(**data["limits"])
-        return cls(**data)
-
 
 @dataclass(frozen=True)
 class JobResult:
@@ -96,16 +82,6 @@ class JobResult:
     exit_code: int
     log: str
     seconds: float
-    cpu_seconds: float
     peak_memory_bytes: int
     limits: Mapping[str, str]
     stopped: bool = False
-
-    def to_json(self) -> str:
-        """The result as JSON; `JobResult.from_json` reads it back."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> JobResult:
-        """Read what `to_json` wrote."""
-        return cls(**json.loads(text))

@@ -6,9 +6,8 @@ import errno
 import json
 import re
 import resource
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,23 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox.blocks import answer_path
+from codabench_rehearsal.sandbox.feeding import Clock, answer_path
 from codabench_rehearsal.sandbox.isolation import LOCAL_REFUSED, other_paths
 from codabench_rehearsal.sandbox.job import JobResult
+from codabench_rehearsal.sandbox.run import largest_bytes
 from codabench_rehearsal.sandbox.validate import Fault, Rule, read_answers, read_left
 
 LARGEST_NOTE_BYTES = 1_000_000
-_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 MOST_NAMES = 20  # of what the child lists: threads, files, hosts
 Labels = NDArray[np.int64]
 _HELD = ("time", "memory", "processes", "log", "disk")
+_FAMILY = f"[Errno {errno.EAFNOSUPPORT}]"
+_DENIED = f"[Errno {errno.EACCES}]"
+_PLATFORMS = re.compile(r"/app/(program|input_data|output|ingested_program)\b")
+_SHARED = re.compile(re.escape(_DENIED) + r"[^'\"]*['\"](/tmp|/var/tmp|/dev/shm)(/[^'\"]*)?['\"]")
+_NO_SOCKET = re.compile(r"\bsocket\.py\b.*\n\w*Error: " + re.escape(_DENIED) + r"[^'\n]*\n", re.S)
+# One that waited for a thread or process which met the wall, and said so in the log alone.
+_WAITED = re.compile(r"EOFError|Connection\w+|Broken\w+|RuntimeError|TimeoutError|Empty")
 _STAGES = {
     "import": "importing the module",
     "init": "making the object",
@@ -42,8 +48,8 @@ class Problem:
 
     stage: start, import, class, init, method, predict, answer, time, memory, processes, log, disk
     or exit. kind: the exception's type or the fault's kind. trace: the submission's own traceback,
-    or the end of its output. block: the question that was being answered. refused: what this machine's
-    walls refused it and the platform's do not, which explains it; "" for nothing.
+    or the end of its output. block: the question that was being answered. refused: what this
+    machine's walls refused it and the platform's do not, which explains it; "" for nothing.
     """
 
     stage: str
@@ -101,46 +107,6 @@ class Outcome:
     seen: Seen = Seen()
 
 
-@dataclass
-class Measured:
-    """What the parent's own clock and the kernel saw of a child: no figure of the child's exceeds it.
-
-    started: the wall clock at its start. spans: for each answered block the seconds from its question to
-    its answer. first: seconds from the start to the first answer. seconds: of its life. peak_bytes:
-    no process of it held more.
-    """
-
-    started: float = 0.0
-    spans: list[float] = field(default_factory=list)
-    first: float | None = None
-    seconds: float = 0.0
-    peak_bytes: int = 0
-    _asked: float = 0.0
-
-    def asked(self, at: float) -> None:
-        """A question begins, so many seconds after the start."""
-        self._asked = at
-
-    def answered(self, blocks: int, at: float) -> None:
-        """So many further blocks are answered, so many seconds after the start."""
-        self.spans += [at - self._asked] * blocks
-        self.first = at if self.first is None else self.first
-
-    def ended(self, result: JobResult, *, in_container: bool) -> None:
-        """How it ended. What a container holds is not seen from here, only what the machine has."""
-        self.seconds = result.seconds
-        # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
-        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
-        whole = psutil.virtual_memory().total
-        self.peak_bytes = whole if in_container else max(result.peak_memory_bytes, ours)
-
-
-def is_for_want_of_room(problem: Problem) -> bool:
-    """Whether a full disk explains it: the child says so, or could not even say what it met."""
-    said = "No space left" in problem.message + problem.trace
-    return said or (problem.stage in ("start", "exit") and not problem.trace)
-
-
 def read_note(path: Path) -> dict[str, Any]:
     """A JSON object that the child left, or nothing: what it says is for show only."""
     try:
@@ -176,27 +142,60 @@ def read_outcome(
     sizes: Sequence[int],
     classes: int,
     result: JobResult,
-    measured: Measured,
+    clock: Clock,
     rule: Rule = "labels",
+    *,
+    in_container: bool = False,
 ) -> Outcome:
-    """Read the answers to all blocks. measured: bounds the figures that the child notes itself."""
+    """Read the answers to all blocks.
+
+    No figure that the child notes itself exceeds what `clock` and the kernel saw of it. What a
+    container holds is not seen from here, only what the machine has.
+    """
     labels, fault = read_labels(output, sizes, classes, rule=rule)
     status = read_note(output / "status.json")
-    ready = measured.seconds if measured.first is None else measured.first
+    ready = result.seconds if clock.first is None else clock.first
     complete = len(labels) == len(sizes) and (output / "done").is_file()
+    # The kernel's high-water mark is not told where it is below our own (see `run.Running`).
+    ours = largest_bytes(resource.getrusage(resource.RUSAGE_SELF))
+    seen_bytes = max(result.peak_memory_bytes, ours)
+    most_bytes = psutil.virtual_memory().total if in_container else seen_bytes
     return Outcome(
         tuple(labels),
         fault or _ending(result, output, len(labels), complete=complete),
         result,
         _texts(status.get("versions")),
         _texts(status.get("returned")),
-        max(0.0, _number(status.get("loaded_at"), measured.started + ready) - measured.started),
+        max(0.0, _number(status.get("loaded_at"), clock.started + ready) - clock.started),
         _number(status.get("load_seconds"), ready),
-        _number(status.get("predict_seconds"), measured.seconds),
-        _calls(status.get("calls"), measured),
-        int(_number(status.get("loaded_bytes"), measured.peak_bytes)),
+        _number(status.get("predict_seconds"), result.seconds),
+        _calls(status.get("calls"), clock.spans, most_bytes),
+        int(_number(status.get("loaded_bytes"), most_bytes)),
         _seen(status),
     )
+
+
+def refused_here(outcome: Outcome, problem: Problem, own: Iterable[str]) -> str:
+    """What of this machine's walls explains the problem; "" where nothing does.
+
+    Where Landlock and seccomp must do alone (most containers, Colab) a child has no /tmp and no
+    network of its own, no sockets with names, and none of the platform's folders. What fails for
+    that says nothing. own: the job's folders, whose rules are the platform's.
+    """
+    limits, said = outcome.result.limits, f"{problem.message}\n{problem.trace}"
+    if other_paths(limits) and _PLATFORMS.search(problem.message):
+        return "the platform's folders in /app"
+    no_mounts = limits.get("files", "").startswith("no mount namespace")
+    if no_mounts and _is_shared_refused(problem.message, own):
+        return "files in /tmp and /dev/shm, which are the whole machine's here,"
+    waited = problem.stage in ("time", "exit") or _WAITED.fullmatch(problem.kind)
+    met = _FAMILY in said or (waited and _FAMILY in outcome.result.log)
+    if limits.get("sockets", "").startswith(LOCAL_REFUSED) and met:
+        return "local sockets, such as multiprocessing.Manager's,"
+    outward = outcome.seen.hosts or not limits.get("network", "").startswith("no network namespace")
+    if not outward and _NO_SOCKET.search(said):
+        return "sockets that stay on the machine"
+    return ""
 
 
 def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -> Problem | None:
@@ -211,10 +210,9 @@ def _ending(result: JobResult, output: Path, answered: int, *, complete: bool) -
         return Problem(result.ended, result.ended, message, result.log, answered)
     error = read_note(output / "error.json")
     if error:
-        texts = {key: str(error.get(key, "")) for key in ("stage", "type", "message", "traceback")}
-        return Problem(
-            texts["stage"], texts["type"], texts["message"], texts["traceback"], answered
-        )
+        said = (str(error.get(key, "")) for key in ("stage", "type", "message", "traceback"))
+        where, kind, message, trace = said
+        return Problem(where, kind, message, trace, answered)
     ended = f"the process ended with exit code {result.exit_code}"
     if result.ended == "cancelled":
         ended = "the process did not end after its last answer"
@@ -232,26 +230,22 @@ def _wrong_type(output: Path, block: int) -> Problem | None:
 
 
 def _seen(status: Mapping[str, Any]) -> Seen:
-    keys = ("threads", "processes", "hosts", "changed", "added")
-    lists = {key: _names(status.get(key)) for key in keys}
+    lists = {}
+    for key in ("threads", "processes", "hosts", "changed", "added"):
+        listed = status.get(key)
+        names = listed[:MOST_NAMES] if isinstance(listed, list) else ()
+        lists[key] = tuple(str(name)[:200] for name in names)
     moved = status.get("moved_to")
-    return Seen(
-        **lists,
-        moved_to=moved[:200] if isinstance(moved, str) else "",
-        metadata=status.get("metadata") is True,
-    )
+    moved_to = moved[:200] if isinstance(moved, str) else ""
+    return Seen(**lists, moved_to=moved_to, metadata=status.get("metadata") is True)
 
 
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(str(v)[:200] for v in value[:MOST_NAMES]) if isinstance(value, list) else ()
-
-
-def _calls(value: object, measured: Measured) -> tuple[Call, ...]:
+def _calls(value: object, spans: Sequence[float], most_bytes: int) -> tuple[Call, ...]:
     pairs = value if isinstance(value, list) else []
     good = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
     return tuple(
-        Call(_number(seconds, span), int(_number(peak, measured.peak_bytes)))
-        for (seconds, peak), span in zip(good, measured.spans, strict=False)
+        Call(_number(seconds, span), int(_number(peak, most_bytes)))
+        for (seconds, peak), span in zip(good, spans, strict=False)
     )
 
 
@@ -266,43 +260,8 @@ def _number(value: object, most: float) -> float:
     return float(min(value, most))
 
 
-# What walls without namespaces refuse to honest programs as well, and the platform's container does not.
-#
-# Where Landlock and seccomp must do alone (most containers, Colab) a child has no /tmp and no network of
-# its own, no sockets with names, and none of the platform's folders. What fails for that says nothing.
-
-
-_FAMILY = f"[Errno {errno.EAFNOSUPPORT}]"
-_DENIED = f"[Errno {errno.EACCES}]"
-_PLATFORMS = re.compile(r"/app/(program|input_data|output|ingested_program)\b")
-_SHARED = re.compile(re.escape(_DENIED) + r"[^'\"]*['\"](/tmp|/var/tmp|/dev/shm)(/[^'\"]*)?['\"]")
-_NO_SOCKET = re.compile(r"\bsocket\.py\b.*\n\w*Error: " + re.escape(_DENIED) + r"[^'\n]*\n", re.S)
-# One that waited for a thread or process which met the wall, and said so in the log alone.
-_WAITED = re.compile(r"EOFError|Connection\w+|Broken\w+|RuntimeError|TimeoutError|Empty")
-
-
-def refused_here(outcome: Outcome, problem: Problem, own: Iterable[str]) -> str:
-    """What of this machine's walls explains the problem; "" where nothing does.
-
-    own: the job's folders, whose rules are the platform's.
-    """
-    limits, said = outcome.result.limits, f"{problem.message}\n{problem.trace}"
-    if other_paths(limits) and _PLATFORMS.search(problem.message):
-        return "the platform's folders in /app"
-    if limits.get("files", "").startswith("no mount namespace") and _is_shared(problem, own):
-        return "files in /tmp and /dev/shm, which are the whole machine's here,"
-    waited = problem.stage in ("time", "exit") or _WAITED.fullmatch(problem.kind)
-    met = _FAMILY in said or (waited and _FAMILY in outcome.result.log)
-    if limits.get("sockets", "").startswith(LOCAL_REFUSED) and met:
-        return "local sockets, such as multiprocessing.Manager's,"
-    outward = outcome.seen.hosts or not limits.get("network", "").startswith("no network namespace")
-    if not outward and _NO_SOCKET.search(said):
-        return "sockets that stay on the machine"
-    return ""
-
-
-def _is_shared(problem: Problem, own: Iterable[str]) -> bool:
-    """Whether a file in the folders that all programs share was refused, and none of the job's own."""
-    found = _SHARED.search(problem.message)
+def _is_shared_refused(message: str, own: Iterable[str]) -> bool:
+    """Whether a file in the folders of all programs was refused, and none of the job's own."""
+    found = _SHARED.search(message)
     path = f"{found[1]}{found[2] or ''}/" if found else ""
     return bool(path) and not any(path.startswith(f"{folder}/") for folder in own)

@@ -1,11 +1,13 @@
 """Which Python runs a submission: the one that is named, the one that is active, or our own.
 
 An isolated install of ours (uvx, pipx) has none of the user's packages: a zip that needs them would
-fail here and run on the platform.
+fail here and run on the platform. Which files a Python needs is told from paths, without starting
+it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import json
@@ -37,6 +39,9 @@ FRAMEWORKS = {
 OLDEST = (3, 9)  # that our ingestion program runs on
 SECONDS = 60.0  # for a Python to import numpy from a cold disk
 _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")  # in this order: a virtual environment lies within conda
+_SITES = ("site-packages", "dist-packages")
+_FEW_PARTS = 3  # "/", "usr" or "opt", and a name: nothing shorter is shown as a whole
+_OUR_ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 _EXPECTED = "expected a Python such as ~/venv/bin/python, or an environment's folder"
 # Old syntax: the Python asked may be any.
 QUESTION = """
@@ -116,19 +121,31 @@ def python_at(given: str) -> Python:
     path = _program(given)
     if path == sys.executable:
         return own_python()
-    _check_is_python(given, path)
-    said = _asked(path)
+    version = _output(path, "--version")  # before it gets code to run, which a shell would obey
+    if not version.startswith("Python 3."):
+        shown = version.splitlines()[0][:80] if version else "nothing"
+        raise SandboxError(f"{given} is no Python 3 (--version says {shown!r}): {_EXPECTED}")
+    text = _output(path, "-I", "-c", QUESTION, *PACKAGES, "pip")
+    try:
+        said = dict(json.loads(text.splitlines()[-1]))
+    except (ValueError, IndexError, TypeError):
+        raise SandboxError(f"{path} did not say what it has: {_EXPECTED}") from None
+    return _fit(given, said, path)
+
+
+def _fit(given: str, said: Mapping[str, Any], path: str) -> Python:
+    """What a Python said of itself, if submissions can run on it. Raises `SandboxError`."""
     path = str(said.get("path") or path)  # a shim of pyenv's starts another one
     if path == sys.executable:
         return own_python()
-    found = Python(
-        path, str(said["version"]), {str(k): str(v) for k, v in said["versions"].items()}
-    )
+    versions = {str(name): str(version) for name, version in said["versions"].items()}
+    found = Python(path, str(said["version"]), versions)
     if tuple(int(part) for part in found.version.split(".")[:2]) < OLDEST:
         raise SandboxError(f"{given} is Python {found.version}: expected 3.{OLDEST[1]} or newer")
     if said["lacks"]:
         raise SandboxError(
-            f"{given} cannot import numpy ({said['lacks']}): {found.install('numpy')}, or name another"
+            f"{given} cannot import numpy ({said['lacks']}): "
+            f"{found.install('numpy')}, or name another"
         )
     return found
 
@@ -152,68 +169,8 @@ def active_python() -> Python:
 
 
 def chosen_python(given: str | None) -> Python:
-    """For a command: the one of its option `--python`, else the active one. Raises `SandboxError`."""
+    """The one of a command's option `--python`, else the active one. Raises `SandboxError`."""
     return python_at(given) if given else active_python()
-
-
-def _program(given: str) -> str:
-    """The absolute path, links left as they are: an environment's Python is one."""
-    word = os.path.expanduser(given)  # noqa: PTH111 - leaves "~" as it is where there is no home
-    path = Path(word)
-    if path.is_dir():
-        programs = (path / "bin" / "python", path / "bin" / "python3")
-        inside = next((program for program in programs if program.is_file()), None)
-        if inside is None:
-            raise SandboxError(f"{given} is a folder without bin/python: {_EXPECTED}")
-        return str(inside.absolute())
-    found = shutil.which(word)  # "./python" is not to be looked for on PATH
-    if found is None:
-        why = "is no program that may be started" if path.exists() else "is not there"
-        raise SandboxError(f"{given} {why}: {_EXPECTED}")
-    return str(Path(found).absolute())
-
-
-def _check_is_python(given: str, path: str) -> None:
-    """Before it is given code to run: a shell would take that for commands."""
-    said = _output(path, "--version")
-    if not said.startswith("Python 3."):
-        shown = said.splitlines()[0][:80] if said else "nothing"
-        raise SandboxError(f"{given} is no Python 3 (--version says {shown!r}): {_EXPECTED}")
-
-
-def _asked(path: str) -> dict[str, Any]:
-    text = _output(path, "-I", "-c", QUESTION, *PACKAGES, "pip")
-    try:
-        return dict(json.loads(text.splitlines()[-1]))
-    except (ValueError, IndexError, TypeError):
-        raise SandboxError(f"{path} did not say what it has: {_EXPECTED}") from None
-
-
-def _output(path: str, *words: str) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - a Python that the user named or activated
-            [path, *words],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired:
-        raise SandboxError(f"{path} did not answer within {SECONDS:.0f} s: {_EXPECTED}") from None
-    except OSError as error:
-        why = error.strerror or error
-        raise SandboxError(f"{path} could not be started ({why}): {_EXPECTED}") from None
-    return (done.stdout or done.stderr).strip()
-
-
-# Which files a Python needs to run, as plain paths: nothing is started to find out.
-
-
-_SITES = ("site-packages", "dist-packages")
-_FEW_PARTS = 3  # "/", "usr" or "opt", and a name: nothing shorter is shown as a whole
-OUR_ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 
 
 def interpreter_places(python: str) -> tuple[str, ...]:
@@ -239,7 +196,43 @@ def interpreter_places(python: str) -> tuple[str, ...]:
 def our_rooms() -> tuple[str, ...]:
     """The folders of this tool: the platform has none of them, so foreign code must not either."""
     place = Path(__file__).resolve().parents[2]
-    return tuple(str(place / room) for room in OUR_ROOMS if (place / room).is_dir())
+    return tuple(str(place / room) for room in _OUR_ROOMS if (place / room).is_dir())
+
+
+def _program(given: str) -> str:
+    """The absolute path, links left as they are: an environment's Python is one."""
+    word = os.path.expanduser(given)  # noqa: PTH111 - leaves "~" as it is where there is no home
+    path = Path(word)
+    if path.is_dir():
+        programs = (path / "bin" / "python", path / "bin" / "python3")
+        inside = next((program for program in programs if program.is_file()), None)
+        if inside is None:
+            raise SandboxError(f"{given} is a folder without bin/python: {_EXPECTED}")
+        return str(inside.absolute())
+    found = shutil.which(word)  # "./python" is not to be looked for on PATH
+    if found is None:
+        why = "is no program that may be started" if path.exists() else "is not there"
+        raise SandboxError(f"{given} {why}: {_EXPECTED}")
+    return str(Path(found).absolute())
+
+
+def _output(path: str, *words: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - a Python that the user named or activated
+            [path, *words],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        raise SandboxError(f"{path} did not answer within {SECONDS:.0f} s: {_EXPECTED}") from None
+    except OSError as error:
+        why = error.strerror or error
+        raise SandboxError(f"{path} could not be started ({why}): {_EXPECTED}") from None
+    return (done.stdout or done.stderr).strip()
 
 
 def _links(program: Path) -> list[Path]:
@@ -258,7 +251,7 @@ def _prefixes(programs: Iterable[Path]) -> dict[Path, None]:
 
 
 def _holds_a_python(folder: Path) -> bool:
-    # os.path's questions find a folder that this user may not look into not there, and raise nothing.
+    # os.path finds a folder that this user may not look into not there, and raises nothing.
     if len(folder.parts) < _FEW_PARTS or not os.path.isdir(folder):  # noqa: PTH112
         return False
     return (folder / "pyvenv.cfg").is_file() or any(folder.glob("lib/python3*/os.py"))
@@ -266,24 +259,21 @@ def _holds_a_python(folder: Path) -> bool:
 
 def _base(prefix: Path) -> list[Path]:
     """The Pythons that a virtual environment says it was made of."""
-    try:
-        lines = (prefix / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    pairs = [line.partition("=") for line in lines]
-    homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
-    return [link for home in homes for link in _links(Path(home) / "python3")]
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        for line in (prefix / "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == "home":
+                found += _links(Path(value.strip()) / "python3")
+    return found
 
 
 def _linked_sites(prefixes: Iterable[Path]) -> list[Path]:
     """Folders of packages that the environments' `.pth` files add."""
-    files = [file for prefix in prefixes for file in prefix.glob("lib/python3*/*-packages/*.pth")]
-    lines = [line.strip() for file in files for line in _text(file).splitlines()]
-    return [Path(line) for line in lines if line.startswith("/") and Path(line).name in _SITES]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    lines: list[str] = []
+    for prefix in prefixes:
+        for file in prefix.glob("lib/python3*/*-packages/*.pth"):
+            with contextlib.suppress(OSError):
+                lines += file.read_text(encoding="utf-8", errors="replace").splitlines()
+    paths = [Path(line.strip()) for line in lines if line.strip().startswith("/")]
+    return [path for path in paths if path.name in _SITES]

@@ -1,4 +1,7 @@
-"""Run a Job behind walls: start it, watch its limits, end its whole process tree."""
+"""Run a Job behind walls: start it, watch its limits, end its whole process tree.
+
+What it prints is read as it comes: head and tail are kept, a flood is stopped.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox import docker, processes
-from codabench_rehearsal.sandbox.cgroups import Group, make_groups
-from codabench_rehearsal.sandbox.isolation import Report, mechanisms, specification, tasks
+from codabench_rehearsal.sandbox.cgroups import ControlGroup, make_groups
+from codabench_rehearsal.sandbox.isolation import (
+    IsolationReport,
+    mechanisms,
+    specification,
+    tasks,
+)
 from codabench_rehearsal.sandbox.job import Ended, Job, JobResult, SandboxError
-from codabench_rehearsal.sandbox.places import interpreter_places
-from codabench_rehearsal.sandbox.processes import look_inside
 from codabench_rehearsal.sandbox.watch import Watch
 
 LAUNCHER = Path(__file__).parent / "programs" / "launch.py"
@@ -30,7 +34,8 @@ KILL_SECONDS = 8.0  # for the launcher to end the tree; then we do it
 STOPPED_SECONDS = 0.5  # the same for one that foreign code has stopped, and stops again
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 
-_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
+HEAD = 64 * 1024
+TAIL = 192 * 1024
 
 
 class Running:
@@ -39,10 +44,9 @@ class Running:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._started = time.monotonic()
-        self._cpu = 0.0
         self._allowed = 0.0
         self._largest = 0
-        self._starters = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+        self._starters = largest_bytes(resource.getrusage(resource.RUSAGE_SELF))
         self._result: JobResult | None = None
         self._mark = f"rehearsal-{secrets.token_hex(16)}"
         self._spare = TemporaryFolder("copies-")  # first: on a full disk there is none
@@ -60,12 +64,7 @@ class Running:
     def __enter__(self) -> Running:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.cancel()
 
     @property
@@ -80,7 +79,7 @@ class Running:
     def renew(self) -> None:
         """Let the limits of output and disk count from here on."""
         self._log.renew()
-        self._watch.renew()
+        self._watch.disk.renew()
 
     def grant(self, seconds: float) -> None:
         """Let the time limit, where there is one, end so many seconds from here."""
@@ -97,10 +96,9 @@ class Running:
             return self._kill(broken)
         return None
 
-    def wait(self, tick: Callable[[], None] = lambda: None) -> JobResult:
-        """Poll until the end; `tick` is called between polls."""
+    def wait(self) -> JobResult:
+        """Poll until the end."""
         while (result := self.poll()) is None:
-            tick()
             time.sleep(POLL_SECONDS)
         return result
 
@@ -110,7 +108,7 @@ class Running:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         told, tell = os.pipe()
-        self._report = Report(told)
+        self._report = IsolationReport(told)
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         try:
             return subprocess.Popen(  # noqa: S603 - running foreign code is this room's purpose
@@ -139,9 +137,8 @@ class Running:
         if pid == 0:
             return None
         # A program that a large one starts is first counted with the starter's pages.
-        largest = usage.ru_maxrss * _MAXRSS_BYTES
+        largest = largest_bytes(usage)
         self._largest = largest if largest > self._starters else 0
-        self._cpu = usage.ru_utime + usage.ru_stime
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return self._process.returncode
 
@@ -159,13 +156,13 @@ class Running:
             return "log"
         if held := self._watch.held_by_kernel():
             return held
-        return "disk" if self._watch.is_disk_over() else None
+        return "disk" if self._watch.disk.is_over() else None
 
     def _kill(self, why: Ended) -> JobResult:
         if self.job.image:
             docker.stop(self._mark)
         launcher = self._process.pid
-        stopped = processes.are_stopped(look_inside(launcher, self._report.facts).pids)
+        stopped = processes.are_stopped(processes.look_inside(launcher, self._report.facts).pids)
         was_stopped = processes.are_stopped([launcher])
         processes.send(launcher, signal.SIGTERM)  # the launcher ends the tree and then itself
         deadline = time.monotonic() + (STOPPED_SECONDS if was_stopped else KILL_SECONDS)
@@ -180,7 +177,11 @@ class Running:
         seconds, facts = self.seconds, self._report.facts
         processes.kill_group(self._process.pid)
         if facts and facts["level"] != "namespaces":
-            self._sweep()
+            # Without a process namespace some may have hidden; they still carry our mark.
+            deadline = time.monotonic() + KILL_SECONDS
+            while (found := processes.marked(self._mark)) and time.monotonic() < deadline:
+                for pid in found:
+                    processes.send(pid, signal.SIGKILL)
         self._put_away()
         self._log.end()
         self._result = JobResult(
@@ -188,7 +189,6 @@ class Running:
             code,
             self._log.text(),
             seconds,
-            self._cpu,
             max(self._watch.peak_bytes, self._largest),
             mechanisms(self.job, facts, self._groups),
             stopped,
@@ -200,13 +200,6 @@ class Running:
         for group in self._groups:
             group.close()
         self._spare.close()
-
-    def _sweep(self) -> None:
-        """Without a process namespace some may have hidden; they still carry our mark."""
-        deadline = time.monotonic() + KILL_SECONDS
-        while (found := processes.marked(self._mark)) and time.monotonic() < deadline:
-            for pid in found:
-                processes.send(pid, signal.SIGKILL)
 
 
 def start(job: Job) -> Running:
@@ -224,7 +217,7 @@ def run(job: Job) -> JobResult:
 
 
 def python_environment(device: str = "cpu") -> dict[str, str]:
-    """The environment for a Python child: as bare as Codabench's, without the GPU unless asked for."""
+    """A Python child's environment: as bare as Codabench's, without the GPU unless asked for."""
     chosen = {
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -236,20 +229,15 @@ def python_environment(device: str = "cpu") -> dict[str, str]:
     return chosen
 
 
-def _groups(job: Job) -> list[Group]:
+def _groups(job: Job) -> list[ControlGroup]:
     if job.image:
         return []
     return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})
 
 
-__all__ = ["interpreter_places", "python_environment", "run", "start"]
-
-
-# What a child prints, read as it comes: head and tail are kept, a flood is stopped.
-
-
-HEAD = 64 * 1024
-TAIL = 192 * 1024
+def largest_bytes(usage: resource.struct_rusage) -> int:
+    """The most resident memory that one process held, of what `resource` says."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # macOS counts bytes
 
 
 class Log:

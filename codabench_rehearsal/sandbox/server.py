@@ -1,30 +1,53 @@
 """The server's own versions: a cached environment with a challenge's pins, built once by uv.
 
-`find` tells in a few milliseconds whether it is there and whole; `build` makes or repairs it. One
-folder an environment, finished when its `complete.json` stands; one build at a time in a cache.
+One folder an environment, built where it stays (its scripts name their place) under the cache's
+lock. `complete.json`, written last, says that it is finished; the sizes noted there tell damage
+apart in a few milliseconds, without starting anything.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
 import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from codabench_rehearsal.console.temporary import CACHE_VARIABLE, cache_folder
-from codabench_rehearsal.sandbox.building import choose_python, fill, locked, refused
-from codabench_rehearsal.sandbox.environments import Environment
-from codabench_rehearsal.sandbox.installers import BuildError, Workshop, machine
+from codabench_rehearsal.console.temporary import BUILDING, BUILT, CACHE_VARIABLE, cache_folder
+from codabench_rehearsal.sandbox.installing import (
+    BuildError,
+    Uv,
+    bare_name,
+    machine,
+    refused,
+    tried,
+)
 from codabench_rehearsal.sandbox.job import SandboxError
 
 # TensorFlow's own docker images have 3.11; 2.17 has wheels for these four.
 PYTHONS = ("3.11", "3.10", "3.12", "3.9")
-_UNRESOLVED = ("No solution found", "No matching distribution", "ResolutionImpossible")
+SCHEMA = 1
+BIGGEST = 5  # files of each package whose size is noted, beside its list and its __init__.py
+# What `complete.json` holds, beside the schema.
+_KEPT = {
+    "packages": list,
+    "python": str,
+    "versions": dict,
+    "site": str,
+    "installed": list,
+    "stamps": dict,
+}
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network disks
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"(?:===?|!=|~=|<=?|>=?)[A-Za-z0-9][A-Za-z0-9.!+*_-]*"
 _REQUIREMENT = re.compile(rf"{_NAME}(?:\[{_NAME}(?:,{_NAME})*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
@@ -45,6 +68,17 @@ class Pins:
     def requirements(self) -> tuple[str, ...]:
         """All that is installed."""
         return (*self.packages, *self.extra)
+
+    def folder(self, cache: Path, python: str) -> Path:
+        """Where the environment on a Python ("3.11") is, named by all that decides its content."""
+        decides = json.dumps([sorted(self.requirements), python, machine()])
+        digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
+        return cache.absolute() / f"server-py{python}-{digest}"
+
+    def begun(self, cache: Path) -> Iterator[Path]:
+        """The environments with these pins, whole or not, the likeliest Python first."""
+        folders = (self.folder(cache, version) for version in self.pythons)
+        return (folder for folder in folders if folder.exists())
 
 
 @dataclass(frozen=True)
@@ -86,8 +120,7 @@ def checked_requirement(line: str) -> str:
 
 def package_name(requirement: str) -> str:
     """The package that a requirement is about, in the spelling that package indexes compare."""
-    name = re.split(r"[^A-Za-z0-9._-]", requirement.strip())[0]
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return re.sub(r"[-_.]+", "-", bare_name(requirement)).lower()
 
 
 def default_cache() -> Path:
@@ -102,114 +135,181 @@ def default_cache() -> Path:
 
 def find(pins: Pins, cache: Path) -> Path | None:
     """The Python of the environment with these pins, if it is built and whole; starts nothing."""
-    for environment in _environments(pins, cache):
-        if environment.begun and not environment.fault():
-            return environment.python
-    return None
+    whole = (folder for folder in pins.begun(cache) if not _fault(folder))
+    return next((_python(folder) for folder in whole), None)
 
 
 def build(pins: Pins, cache: Path, say: Callable[[str], None]) -> Path:
     """Build the environment, or repair it, or find it built; returns its Python.
 
-    say: told each step. On a terminal the installer draws its own progress on standard error.
-    Raises `SandboxError` (`BuildError` with the installer's words in `detail`), each one sentence.
+    say: told each step. On a terminal uv draws its own progress on standard error.
+    Raises `SandboxError` (`BuildError` with uv's words in `detail`), each one sentence.
     An interrupt leaves nothing that the next build cannot mend.
     """
     cache = cache.absolute()
     try:
-        with locked(cache, say) as held:
-            return find(pins, cache) or _build(pins, Workshop(cache, held, say))
+        with _locked(cache, say) as lock:
+            return find(pins, cache) or _build(pins, Uv(cache, lock, say))
     except OSError as error:
         raise refused(error, ", ".join(pins.requirements), cache) from error
     except BuildError as error:
         raise _with_extra(error, pins) from error
 
 
+def built(cache: Path) -> tuple[Built, ...]:
+    """All environments of the cache, those that are damaged or half-built as well."""
+    found = []
+    for folder in sorted(cache.glob("server-*/")):
+        note = _note(folder) or {"packages": (), "python": ""}
+        size = _disk_bytes(folder)
+        found.append(Built(folder, tuple(note["packages"]), note["python"], size, _fault(folder)))
+    return tuple(found)
+
+
+def remove(pins: Pins, cache: Path) -> int:
+    """Remove the environments with these pins; with the last one go the Pythons fetched for them.
+
+    Returns the bytes that they held. Waits for a build that is going on.
+    """
+    if not cache.is_dir():
+        return 0
+    freed = 0
+    with _locked(cache, lambda _: None):
+        gone = list(pins.begun(cache))
+        if set(gone) >= set(cache.absolute().glob("server-*/")):
+            gone.append(cache / "tools")
+        for folder in gone:
+            freed += _disk_bytes(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
+def _build(pins: Pins, uv: Uv) -> Path:
+    _clear_away(pins, uv)
+    program, python = uv.python(pins.pythons)
+    folder = pins.folder(uv.cache, ".".join(python.split(".")[:2]))
+    asked = ", ".join(pins.requirements)
+    try:
+        uv.say(f"building {asked} on Python {python} in {folder}")
+        uv.run("venv", "--quiet", "--python", program, str(folder), asked=f"Python {python}")
+        uv.install(_python(folder), pins.requirements, asked=f"{asked} for Python {python}")
+        uv.say("trying it once")
+        _seal(folder, pins.requirements, python, tried(_python(folder), pins.packages))
+    except BaseException:  # an interrupt too: gigabytes, and on a full disk the reason itself
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _python(folder)
+
+
+def _clear_away(pins: Pins, uv: Uv) -> None:
+    """Remove what interrupted builds left, and what is damaged of ours: nobody else is building."""
+    unfinished = (folder for folder in uv.cache.glob("server-*/") if not _note(folder))
+    for folder in dict.fromkeys((*pins.begun(uv.cache), *unfinished)):
+        uv.say(f"{folder.name} in the cache cannot be used ({_fault(folder)}); removed")
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(cache: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """Hold the cache's lock; yields its open file. Waits for another holder, and says so.
+
+    The kernel frees it when its holders have ended, however they end. Raises OSError.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / BUILDING).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another build is going on in {cache}; waiting for its end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            say(f"{cache} lies on a disk without locks: start no second build beside this one")
+        yield file.fileno()
+
+
 def _with_extra(error: BuildError, pins: Pins) -> BuildError:
-    """What an installer could not bring together, where packages were added to the server's."""
+    """What uv could not bring together, where packages were added to the server's."""
     said = " ".join(error.detail.split())
-    if not pins.extra or not any(sign in said for sign in _UNRESOLVED):
+    if not pins.extra or "No solution found" not in said:
         return error
     why = said.partition("Because ")[2].partition(", we can conclude")[0] or said[-300:].strip()
     extra, own = ", ".join(pins.extra), ", ".join(pins.packages)
     return BuildError(f"{extra} cannot be installed beside {own}: {why}", error.detail)
 
 
-def built(cache: Path) -> tuple[Built, ...]:
-    """All environments of the cache, those that are damaged or half-built as well."""
-    found = []
-    for folder in sorted(cache.glob("server-*/")):
-        environment = Environment(folder)
-        contents = environment.contents()
-        packages, python = (contents.packages, contents.python) if contents else ((), "")
-        found.append(Built(folder, packages, python, environment.size(), environment.fault()))
-    return tuple(found)
+def _python(folder: Path) -> Path:
+    """An environment's interpreter: a link to the Python that it was built on."""
+    return folder / "bin" / "python"
 
 
-def remove(pins: Pins, cache: Path) -> int:
-    """Remove the environments with these pins; with the last one goes all that was fetched for it.
-
-    Returns the bytes that they held. Waits for a build that is going on.
-    """
-    if not cache.is_dir():
-        return 0
-    with locked(cache, lambda _: None):
-        gone = [found for found in _environments(pins, cache) if found.begun]
-        freed = sum(found.size() for found in gone)
-        for found in gone:
-            shutil.rmtree(found.folder, ignore_errors=True)
-        if not any(cache.glob("server-*/")):
-            freed += Environment(cache / "tools").size()
-            shutil.rmtree(cache / "tools", ignore_errors=True)
-    return freed
+def _note(folder: Path) -> dict[str, Any] | None:
+    """What `complete.json` says; None where it is missing, damaged or of another schema."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        note: dict[str, Any] = json.loads((folder / BUILT).read_text(encoding="utf-8"))
+        if note["schema"] == SCHEMA and all(type(note[key]) is kind for key, kind in _KEPT.items()):
+            return note
+    return None
 
 
-def _build(pins: Pins, workshop: Workshop) -> Path:
-    _clear_away(pins, workshop)
-    installer = workshop.installer()
-    python = choose_python(pins.pythons, installer, workshop)
-    environment = _environment(pins.requirements, python.minor, workshop.cache)
+def _fault(folder: Path) -> str:
+    """Why an environment cannot be used, or "" if it is whole. Looks at files only."""
+    note = _note(folder)
+    if note is None:
+        return "it was never finished"
+    if not os.access(_python(folder), os.X_OK):  # follows the link
+        return "the Python that it was built on is gone"
+    if _installed(folder / note["site"]) != note["installed"]:
+        return "packages were added or taken away"
+    changed = (name for name, size in note["stamps"].items() if _size(folder / name) != size)
+    return "".join(f"{name} is missing or was changed" for name in islice(changed, 1))
+
+
+def _seal(folder: Path, packages: Sequence[str], python: str, versions: Mapping[str, str]) -> None:
+    """Note what an environment holds and mark it as finished, in one step. python: "3.11.7"."""
+    site = f"lib/python{python.rpartition('.')[0]}/site-packages"
+    stamped = [folder / "pyvenv.cfg", *sorted(_telling(folder / site))]
+    note = {
+        "schema": SCHEMA,
+        "packages": list(packages),
+        "python": python,
+        "versions": dict(versions),  # package -> version, as seen by importing it
+        "site": site,
+        "installed": _installed(folder / site),  # the names of all metadata folders
+        "stamps": {os.path.relpath(path, folder): _size(path) for path in stamped},
+    }
+    part = folder / f"{BUILT}.part"
+    part.write_text(json.dumps(note, indent=1, sort_keys=True), encoding="utf-8")
+    part.replace(folder / BUILT)
+
+
+def _installed(site: Path) -> list[str]:
+    return sorted(path.name for path in site.glob("*.dist-info"))
+
+
+def _telling(site: Path) -> set[Path]:
+    """The files of each package whose loss would matter most: the biggest, its list, its door."""
+    from importlib.metadata import distributions  # 13 ms, and only a build needs it
+
+    chosen = set()
+    for package in distributions(path=[str(site)]):
+        files = sorted(package.files or (), key=lambda file: file.size or 0)
+        doors = [f for f in files if f.name == "RECORD" or f.parts[1:] == ("__init__.py",)]
+        chosen |= {Path(str(file.locate())) for file in (*files[-BIGGEST:], *doors)}
+    return {path for path in chosen if path.is_file()}
+
+
+def _size(path: Path) -> int:
+    """Its bytes, or -1 where there is no such file."""
     try:
-        fill(environment, pins.requirements, len(pins.packages), python, installer, workshop)
-    except BaseException:  # an interrupt too: gigabytes, and on a full disk the reason itself
-        shutil.rmtree(environment.folder, ignore_errors=True)
-        raise
-    return environment.python
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
-def _clear_away(pins: Pins, workshop: Workshop) -> None:
-    """Remove what interrupted builds left, and what is damaged of ours: nobody else is building."""
-    ours = [found for found in _environments(pins, workshop.cache) if found.begun]
-    others = (Environment(folder) for folder in workshop.cache.glob("server-*/"))
-    for found in dict.fromkeys((*ours, *(other for other in others if not other.contents()))):
-        workshop.say(f"{found.folder.name} in the cache cannot be used ({found.fault()}); removed")
-        shutil.rmtree(found.folder)
-
-
-def _environments(pins: Pins, cache: Path) -> Iterator[Environment]:
-    """Where the environments with these pins are or would be, the likeliest Python first."""
-    for version in pins.pythons:
-        yield _environment(pins.requirements, version, cache.absolute())
-
-
-def _environment(packages: Sequence[str], version: str, cache: Path) -> Environment:
-    """Named by everything that decides what is in it."""
-    decides = json.dumps([sorted(packages), version, machine()])
-    digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
-    return Environment(cache / f"server-py{version}-{digest}")
-
-
-__all__ = [
-    "BuildError",
-    "Built",
-    "Pins",
-    "build",
-    "built",
-    "checked_requirement",
-    "cpu_tensorflow",
-    "default_cache",
-    "find",
-    "keras_pins",
-    "package_name",
-    "remove",
-]
+def _disk_bytes(folder: Path) -> int:
+    """What a folder holds; files that uv's own cache shares with it count in full."""
+    walk = os.walk(folder)
+    paths = (os.path.join(where, name) for where, _, names in walk for name in names)  # noqa: PTH118 - tens of thousands of them
+    return sum(os.lstat(path).st_blocks * 512 for path in paths)

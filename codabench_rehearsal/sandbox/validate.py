@@ -1,4 +1,8 @@
-"""What a submission answered, validated before anything believes it."""
+"""What a submission answered, validated before anything believes it.
+
+What a child left in a folder that it could write is read as regular files of a size at most: a link
+may lead to the user's files, or to /dev/zero; a pipe lets the reader wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,16 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_BYTES_AN_IMAGE = (
-    100_000  # a one-hot float64 row of 12,500 classes; beyond it nothing is read
-)
+# A one-hot float64 row of 12,500 classes; beyond it nothing is read.
+LARGEST_BYTES_AN_IMAGE = 100_000
 # "labels": what `np.save` and scikit-learn's `accuracy_score` take for labels: whole numbers of any
-# numeric dtype, also as a column (n, 1). "strict": integers of shape (n,). "probabilities": (n, classes).
+# numeric dtype, also as a column (n, 1). "strict": integers of shape (n,). "probabilities": (n,
+# classes).
 Rule = Literal["labels", "strict", "probabilities"]
 
 
@@ -52,6 +56,21 @@ def read_answers(
     if rule == "labels" and answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
     return _fault(answers, count, classes, rule) or answers.astype(np.int64)
+
+
+def read_left(path: Path, most: int) -> bytes | None:
+    """A regular file of at most `most` bytes; None where it is more, missing or unreadable."""
+    try:
+        # O_NONBLOCK: opening a pipe must not wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        return None
+    with os.fdopen(handle, "rb") as file:
+        found = file.read(most + 1)
+    return found if len(found) <= most else None
 
 
 def _of_scores(answers: NDArray[np.generic], count: int, classes: int) -> NDArray[np.int64] | Fault:
@@ -101,31 +120,3 @@ def _range_fault(answers: NDArray[np.generic], classes: int) -> Fault | None:
     kind = "counts from 1" if (values.min(), values.max()) == (1, classes) else "range"
     seen = f"{values.min():g}..{values.max():g}"
     return Fault(kind, f"expected labels in 0..{classes - 1}; received {seen}")
-
-
-# Reading what a child left in a folder that it could write: regular files, and so much at most.
-#
-# A link may lead to the user's files, or to /dev/zero; a pipe lets the reader wait for ever.
-
-
-def open_left(path: Path) -> IO[bytes] | None:
-    """The file, opened to read; None if it is missing, unreadable, or no regular file."""
-    try:
-        # O_NONBLOCK: opening a pipe must not wait for a writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        return None
-    return os.fdopen(handle, "rb")
-
-
-def read_left(path: Path, most: int) -> bytes | None:
-    """The whole of a file of at most `most` bytes; None otherwise, as in `open_left`."""
-    file = open_left(path)
-    if file is None:
-        return None
-    with file:
-        found = file.read(most + 1)
-    return found if len(found) <= most else None

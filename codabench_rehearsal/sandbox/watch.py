@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.sandbox import processes
-from codabench_rehearsal.sandbox.cgroups import Group
+from codabench_rehearsal.sandbox.cgroups import ControlGroup
 from codabench_rehearsal.sandbox.isolation import MOST_FILES
 from codabench_rehearsal.sandbox.job import Ended, Job
-from codabench_rehearsal.sandbox.processes import (
-    Held,
-    Inside,
-    Named,
-    look_inside,
-    mapped_bytes,
-    open_files,
-)
+from codabench_rehearsal.sandbox.processes import Held, Inside
 
 POLL_SECONDS = 0.05
 DISK_POLL_SECONDS = 0.1
@@ -36,15 +29,15 @@ class Watch:
     copies: the folder that holds the job's copied folders where no mount could be made.
     """
 
-    def __init__(self, job: Job, groups: Sequence[Group], copies: Path) -> None:
+    def __init__(self, job: Job, groups: Sequence[ControlGroup], copies: Path) -> None:
         self._limits, self._groups = job.limits, groups
         self._copies, self._copied = copies, [Path(job.folders[name]) for name in job.copied]
         self._is_counted = any("memory" in group.kinds for group in groups)
         writable = [Path(job.folders[name]) for name in job.writable]
         self.peak_bytes = 0
         self._largest_sum = 0
-        self._named = Named()
-        self._disk = Disk(self._limits.disk_bytes, writable)
+        self._named_before = set(processes.named_memory())
+        self.disk = DiskUse(self._limits.disk_bytes, writable)
         self._next = self._next_disk = 0.0
 
     def broken(self, pid: int, facts: Mapping[str, Any]) -> Ended | None:
@@ -55,9 +48,10 @@ class Watch:
         now = time.monotonic()
         if now < self._next:
             return None
-        inside = look_inside(pid, facts)
+        inside = processes.look_inside(pid, facts)
         wants_disk = self._limits.disk_bytes is not None and now >= self._next_disk
-        held = open_files(inside) if wants_disk or not self._is_counted else Held()
+        looks = wants_disk or not self._is_counted
+        held = processes.open_files(inside) if looks else Held()
         over = self._is_memory_over(inside, held, own_root=facts.get("level") == "namespaces")
         self._next = _next_look(now, POLL_SECONDS)
         if over:
@@ -75,21 +69,13 @@ class Watch:
                 return "memory" if kind == "memory" else "processes"
         return None
 
-    def is_disk_over(self) -> bool:
-        """Whether more than allowed was written, or lies in the writable folders."""
-        return self._disk.is_over()
-
-    def renew(self) -> None:
-        """Let the limit of disk count from the next look on."""
-        self._disk.renew()
-
     def _look_at_disk(self, inside: Inside, held: Held, facts: Mapping[str, Any]) -> Ended | None:
         now = time.monotonic()
         if facts.get("level", "namespaces") != "namespaces":
-            self._disk.add(self._copies, self._copied)
+            self.disk.add(self._copies, self._copied)
         nameless = held.disk_bytes + inside.scratch_bytes
-        self._disk.look(processes.written_bytes(inside.pids), nameless, inside.scratch_files)
-        over = self._disk.is_over()
+        self.disk.look(processes.written_bytes(inside.pids), nameless, inside.scratch_files)
+        over = self.disk.is_over()
         self._next_disk = _next_look(now, DISK_POLL_SECONDS)
         return "disk" if over else None
 
@@ -104,18 +90,24 @@ class Watch:
             own = processes.own_bytes(inside.pids) + beside if shared else total
             # Shares of processes that begin or end meanwhile are lost: no less than the largest.
             self.peak_bytes = max(self.peak_bytes, own, max(each, default=0))
-        named = {} if own_root or self._is_counted else self._named.new(held)
+        named = {} if own_root or self._is_counted else self._new_in_shared(held)
         if limit is None or total + sum(named.values()) <= limit:
             return False
-        others = self._named.held_by_others(named, inside) if named else ()
+        others = processes.held_by_others(named, inside) if named else ()
         beside += sum(size for path, size in named.items() if path not in others)
         own = processes.own_bytes(inside.pids) if len(inside.pids) > 1 else sum(each)
         if beside:
-            own -= mapped_bytes(inside.pids, held.shared, inside.devices)
+            own -= processes.mapped_bytes(inside.pids, held.shared, inside.devices)
         return own + beside > limit
 
+    def _new_in_shared(self, held: Held) -> dict[str, int]:
+        """New files in the machine's own /dev/shm that no process of the job has open."""
+        listed = processes.named_memory()
+        new = listed.keys() - self._named_before
+        return {path: listed[key, path] for key, path in new if key not in held.shared}
 
-class Disk:
+
+class DiskUse:
     """Bytes that were written, and bytes and files that lie in folders, since the last `renew`.
 
     limit: of each kind of bytes; None for any number.
@@ -128,10 +120,6 @@ class Disk:
         self._written_before = self._lay_before = 0
         self._elsewhere = self._files_elsewhere = 0
         self._renewed = 0  # times, since the last look
-
-    @property
-    def _written(self) -> int:
-        return max(sum(self._by_process.values()), 0)
 
     def add(self, folder: Path, sources: Sequence[Path]) -> None:
         """Count in one more folder, which holds copies of others at first."""
@@ -153,16 +141,17 @@ class Disk:
         """Whether any exceeds the limit, or there are more files than anything needs."""
         if self._limit is None:
             return False
+        written = max(sum(self._by_process.values()), 0)
         allowed = self._limit * (1 + self._renewed)
         ceiling = self._limit * MOST_RENEWALS
         given, given_files = self._given
         most = self._lay_before + allowed
         lies, files = occupied(self._folders, most + given, MOST_FILES + given_files)
         lies += self._elsewhere - given
-        over = lies > most or self._written - self._written_before > allowed
+        over = lies > most or written - self._written_before > allowed
         if self._renewed:
             self._renewed = 0
-            self._written_before, self._lay_before = self._written, max(0, min(lies, ceiling))
+            self._written_before, self._lay_before = written, max(0, min(lies, ceiling))
         return over or max(files - given_files, self._files_elsewhere) >= MOST_FILES
 
 
@@ -180,9 +169,7 @@ def occupied(folders: Sequence[Path], most: int, most_files: int = MOST_FILES) -
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except (
-            OSError
-        ) as error:  # gone meanwhile, or unreadable: what is written there still counts
+        except OSError as error:  # gone meanwhile, or unreadable: what was written still counts
             files += most_files if error.errno == errno.ENAMETOOLONG else 0
     return total, files
 

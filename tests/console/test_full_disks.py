@@ -14,7 +14,7 @@ import pytest
 
 from codabench_rehearsal.console.files import FileError, written
 from codabench_rehearsal.console.room import NoRoomError, allocate, amount, no_room, room_for
-from codabench_rehearsal.sandbox.blocks import Block, mapped
+from codabench_rehearsal.sandbox.feeding import Block, mapped
 from evaluator.store.schema import StoreError, said
 from tests.console.disks import can_mount, on_a_small_disk
 from tests.console.stage import BIN, COMMANDS, Stage, stage

@@ -206,7 +206,7 @@ def test_nothing_temporary_is_without_an_owner() -> None:
         calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
         used = {call[9:] for call in map(ast.unparse, calls) if call.startswith("tempfile.")}
         assert used <= NAMELESS | ALLOWED.get(name, set()), f"{name}: take TemporaryFolder"
-        assert "open_memmap" not in text, f"{name}: take codabench_rehearsal.sandbox.blocks.mapped"
+        assert "open_memmap" not in text, f"{name}: take codabench_rehearsal.sandbox.feeding.mapped"
 
 
 def test_a_folder_goes_however_deep_and_closed_it_is(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from codabench_rehearsal.images import DataError, Dataset, clean, find_problems
+from codabench_rehearsal.images import DataError, Dataset, clean
 from codabench_rehearsal.images.cleaning import near_pairs
 
 
@@ -44,7 +44,7 @@ def test_what_is_found_and_dropped(dirty: Dataset) -> None:
     assert report.dropped == (1005, 1010, 1050, 1060, *range(1200, 1272))
     assert [pair.ids for pair in report.near_duplicates] == [(1000, 1272)]
     assert kept.ids.tolist() == sorted(set(dirty.ids.tolist()) - set(report.dropped))
-    assert report == find_problems(dirty)
+    assert report == clean(dirty)[1]
 
 
 def test_cleaning_twice_changes_nothing(dirty: Dataset) -> None:
@@ -57,8 +57,8 @@ def test_cleaning_twice_changes_nothing(dirty: Dataset) -> None:
 
 def test_report_for_people_and_machines(dirty: Dataset) -> None:
     """The report does not say what was dropped, or cannot be stored."""
-    report = find_problems(dirty)
-    text = report.summary()
+    report = clean(dirty)[1]
+    text = "\n".join(report.lines())
     for part in (
         "273 images: 197 kept, 76 dropped",
         "4 in 2 groups of identical images, one label: all but the first dropped",
@@ -76,10 +76,14 @@ def test_report_for_people_and_machines(dirty: Dataset) -> None:
     ]
 
 
-def test_group_size_decides_what_an_outlier_is(dirty: Dataset) -> None:
-    """The option has no effect: small groups cannot be called outliers, large ones not kept."""
-    assert len(find_problems(dirty, group_size=2).outliers) == 5
-    report = find_problems(dirty, group_size=100)
+def test_a_groups_size_decides_what_an_outlier_is(
+    dirty: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small groups are called outliers, or large ones kept."""
+    monkeypatch.setattr("codabench_rehearsal.images.cleaning.GROUP", 2)
+    assert len(clean(dirty)[1].outliers) == 5
+    monkeypatch.setattr("codabench_rehearsal.images.cleaning.GROUP", 100)
+    report = clean(dirty)[1]
     assert report.outliers == ()
     assert [len(group.ids) for group in report.conflicts] == [2, 48]
     assert 1248 not in report.dropped
@@ -90,13 +94,13 @@ def test_isolation_forest_is_off_unless_asked_for(drawn: Dataset) -> None:
     images = drawn.images.copy()
     images[7] = np.random.default_rng(0).integers(0, 256, images[7].shape)
     odd = Dataset(images, drawn.labels, drawn.ids)
-    assert find_problems(odd).isolated == ()
-    report = find_problems(odd, isolation=0.02)
+    assert clean(odd)[1].isolated == ()
+    report = clean(odd, isolation=0.02)[1]
     assert 7 in report.isolated
     assert len(report.isolated) == 4
     assert report.dropped == report.isolated
-    assert "4 unlike all others: dropped" in report.summary()
-    assert find_problems(odd, isolation=0.02) == report
+    assert "4 unlike all others: dropped" in "\n".join(report.lines())
+    assert clean(odd, isolation=0.02)[1] == report
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -105,7 +109,7 @@ def test_grey_and_tiny_images_are_cleaned_too(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, channels), np.uint8)
     images[9] = images[2]
     labels = np.zeros(40, np.int64)
-    report = find_problems(Dataset(images, labels, np.arange(40)), isolation=0.1)
+    report = clean(Dataset(images, labels, np.arange(40)), isolation=0.1)[1]
     assert [group.ids for group in report.duplicates] == [(2, 9)]
 
 
@@ -146,9 +150,9 @@ def test_many_near_pairs_are_counted_not_listed(monkeypatch: pytest.MonkeyPatch)
 
 def test_near_search_can_be_left_out(dirty: Dataset) -> None:
     """A quick run still spends time on near duplicates."""
-    report = find_problems(dirty, near_threshold=None)
+    report = clean(dirty, near_threshold=None)[1]
     assert (report.near_duplicates, report.near_count) == ((), 0)
-    assert "not looked for" in report.summary()
+    assert "not looked for" in "\n".join(report.lines())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,6 @@ def test_near_search_can_be_left_out(dirty: Dataset) -> None:
     [
         ({"near_threshold": -1}, "near_threshold"),
         ({"near_threshold": float("nan")}, "near_threshold"),
-        ({"group_size": 1}, "group_size"),
         ({"isolation": 0.5}, "isolation"),
         ({"isolation": -0.1}, "isolation"),
     ],

@@ -1,4 +1,4 @@
-"""Counts by class, and what labels look like from afar: nothing odd is passed over, nothing made up."""
+"""Counts by class, and labels from afar: nothing odd is passed over, nothing made up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys in any case and files in parts: the pair that is meant, said; or refused where several may be."""
+"""Keys in any case and files in parts: the pair that is meant, said; or refused."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_part_that_is_taken(
     said: str,
     style: str,
 ) -> None:
-    """A rehearsal flatters on training images, a recipe learns the test images; or nobody says which."""
+    """A rehearsal flatters on training images, a recipe learns test images; or none says."""
     path = parts(tmp_path, *there, style=style)
     found = load(path, part=part, prefer=prefer)
     np.testing.assert_array_equal(found.images, X[there.index(taken) :])

@@ -1,4 +1,4 @@
-"""Labels of every shape and type: read as what they are, or refused with advice that does no harm."""
+"""Labels of every shape and type: read as what they are, or refused with harmless advice."""
 
 from __future__ import annotations
 

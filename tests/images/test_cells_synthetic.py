@@ -23,7 +23,9 @@ def test_shape_types_and_ids(drawn: Dataset) -> None:
 
 def test_same_seed_same_bytes_in_another_process(drawn: Dataset) -> None:
     """Two machines or runs measure on different images."""
-    program = "import codabench_rehearsal.images; print(codabench_rehearsal.images.synthetic(40, seed=1).fingerprint())"
+    program = (
+        "from codabench_rehearsal import images; print(images.synthetic(40, seed=1).fingerprint())"
+    )
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.strip()

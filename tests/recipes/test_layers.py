@@ -23,6 +23,7 @@ from corruptions import corrupt
 from submission.archive import Archive
 from submission.packager import pack
 from submission.training_folder import read_training_folder
+from tests.sandbox.children import ask
 
 pytestmark = [
     pytest.mark.keras,
@@ -126,7 +127,7 @@ def test_a_network_with_it_answers_out_of_a_zip(tmp_path: Path, cells: Any) -> N
     with Session(
         Request(tmp_path / "zip", classes=8, python=sys.executable, device="cpu")
     ) as asked:
-        outcome = asked.ask(images.shape[1:], [len(images)], lambda _, out: np.copyto(out, images))
+        outcome = ask(asked, images.shape[1:], [len(images)], lambda _, out: np.copyto(out, images))
     assert outcome.problem is None, outcome.problem
     straight = model.predict_on_batch(images).argmax(axis=1)
     assert np.array_equal(outcome.labels[0], straight)

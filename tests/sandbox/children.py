@@ -1,4 +1,4 @@
-"""Helpers of the tests: run a few lines as a child at some level of isolation, and find processes."""
+"""Helpers of the tests: run a few lines as a child at some level, and find processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from codabench_rehearsal.sandbox import isolation
+from codabench_rehearsal.sandbox.ingest import Block, Fill, Outcome, Session
 from codabench_rehearsal.sandbox.job import Job, JobResult, Limits
 from codabench_rehearsal.sandbox.run import Running, run, start
 
@@ -49,6 +50,12 @@ def running(place: Path, code: str, *more: str, **limits: Any) -> Iterator[Runni
     """Start code."""
     with start(job(place, code, *more, **limits)) as started:
         yield started
+
+
+def ask(session: Session, shape: Sequence[int], sizes: Sequence[int], fill: Fill) -> Outcome:
+    """One question of blocks of so many images (h, w, channels), and the end."""
+    session.pose([Block((size, *shape)) for size in sizes], fill)
+    return session.finish()
 
 
 def at_level(level: str, patch: pytest.MonkeyPatch, *, walled: bool = False) -> None:

@@ -25,3 +25,10 @@ def put_on_path(
     (folder / "calls").touch()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return folder / "calls"
+
+
+def put_uv(folder: Path, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any]) -> Path:
+    """Make `fake_uv.py` the uv that is installed with us; returns the file of its calls."""
+    calls = put_on_path("uv", folder, monkeypatch, plan)
+    monkeypatch.setattr("uv.find_uv_bin", lambda: str(folder / "uv"))
+    return calls

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from codabench_rehearsal.sandbox.cgroups import Group, make_groups
+from codabench_rehearsal.sandbox.cgroups import ControlGroup, make_groups
 
 
 def lay_out(place: Path, groups: str, mounts: dict[str, str], files: dict[str, str]) -> Path:
@@ -40,12 +40,12 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "mkdir", mkdir)
 
 
-def make_group(kind: str, limit: int, proc: Path) -> Group | None:
+def make_group(kind: str, limit: int, proc: Path) -> ControlGroup | None:
     """A group for one kind of limit."""
     return next(iter(make_groups({kind: limit}, proc)), None)
 
 
-def limit_of(group: Group | None, name: str) -> str:
+def limit_of(group: ControlGroup | None, name: str) -> str:
     """What stands in one of the group's files."""
     assert group is not None
     return (group.path / name).read_text(encoding="ascii")
@@ -147,4 +147,4 @@ def test_what_the_kernel_did_is_seen(
 ) -> None:
     """Else a memory death would be told as a riddle: exit code -9."""
     (tmp_path / name).write_text(text, encoding="ascii")
-    assert Group(tmp_path, (name.split(".")[0],), version).ran_out() == ran_out
+    assert ControlGroup(tmp_path, (name.split(".")[0],), version).ran_out() == ran_out

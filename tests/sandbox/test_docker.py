@@ -23,8 +23,8 @@ IMAGE = "an/image:1"
 RUN = """
 import subprocess, sys
 from codabench_rehearsal.sandbox.docker import docker_words
-from codabench_rehearsal.sandbox.job import Job
-job = Job.from_json(sys.argv[1])
+from codabench_rehearsal.sandbox.job import Job, Limits
+job = eval(sys.argv[1])
 subprocess.run(docker_words(job, "box"))
 """
 
@@ -257,7 +257,7 @@ def test_containers_of_dead_owners_are_ended(stand_in: Callable[..., Path]) -> N
 
 def start(folder: Path, sleeping: Job) -> tuple[subprocess.Popen[bytes], int]:
     """Run a job from a process of its own; returns it and the container's process number."""
-    owner = subprocess.Popen([sys.executable, "-c", RUN, sleeping.to_json()])
+    owner = subprocess.Popen([sys.executable, "-c", RUN, repr(sleeping)])
     note = folder / "box.pid"
     deadline = time.monotonic() + 10
     while not (note.exists() and note.read_text()):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.sandbox.ingest import Request, Session
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.run import run
+from tests.sandbox.children import ask
 from tests.sandbox.stand_ins import put_on_path
 
 IMAGE = "an/image:1"
@@ -64,7 +65,7 @@ def test_a_submission_answers_in_it(tmp_path: Path, stand_in: Path) -> None:
         out[:, 0, 0, 0] = np.arange(len(out))
 
     with Session(Request(folder, classes=8, image=IMAGE)) as session:
-        outcome = session.ask((4, 4, 3), [5], fill)
+        outcome = ask(session, (4, 4, 3), [5], fill)
     assert outcome.problem is None
     assert outcome.labels[0].tolist() == [0, 1, 2, 3, 4]
     assert [path.name for path in folder.iterdir()] == ["model.py"]

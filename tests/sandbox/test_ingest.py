@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.sandbox.ingest import Fill, Outcome, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
+from tests.sandbox.children import ask as one_question
 
 GOOD = """
 import numpy as np
@@ -44,7 +45,7 @@ def numbered(index: int, out: NDArray[np.uint8]) -> None:
 def ask(request: Request, sizes: tuple[int, ...], fill: Fill) -> Outcome:
     """One session with one question."""
     with Session(request) as session:
-        return session.ask((8, 8, 3), sizes, fill)
+        return one_question(session, (8, 8, 3), sizes, fill)
 
 
 def body(code: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox.ingest import Block, Progress, Request, Session
+from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
 
 SMALL = (4, 4, 3)
@@ -232,7 +232,7 @@ def test_a_block_is_seen_only_when_it_is_whole(tmp_path: Path) -> None:
         if index and looking.wait(20):
             time.sleep(0.2)
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: PredictProgress) -> None:
         if progress.stage == "predict":
             looking.set()
 

@@ -15,7 +15,7 @@ from codabench_rehearsal.sandbox.ingest import PLACES, Block, Outcome, Request, 
 from codabench_rehearsal.sandbox.isolation import other_paths
 from codabench_rehearsal.sandbox.job import Limits
 from codabench_rehearsal.sandbox.places import interpreter_places
-from tests.sandbox.children import at_level, linux_only
+from tests.sandbox.children import ask, at_level, linux_only
 
 pytestmark = linux_only
 LOOKS = """
@@ -65,7 +65,7 @@ def asked(folder: Path, count: int = 3, **options: Any) -> Outcome:
         out[:] = np.arange(count).reshape(-1, 1, 1, 1)
 
     with Session(Request(folder, classes=8, **options)) as session:
-        return session.ask((4, 4, 3), [count], fill)
+        return ask(session, (4, 4, 3), [count], fill)
 
 
 def seen(outcome: Outcome) -> dict[str, Any]:

@@ -26,21 +26,23 @@ from codabench_rehearsal.sandbox.server import (
     keras_pins,
     remove,
 )
-from tests.sandbox.stand_ins import put_on_path
+from tests.sandbox.stand_ins import put_uv
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINS = Pins(("tinypin==1.0",), (HERE,))
 BUILD = (
-    "import sys\nfrom pathlib import Path\nfrom codabench_rehearsal.sandbox.server import Pins, build\n"
-    f"print(build({PINS!r}, Path(sys.argv[1]), lambda line: print(line, flush=True)))"
+    "import sys, uv\nfrom pathlib import Path\n"
+    "from codabench_rehearsal.sandbox.server import Pins, build\n"
+    "cache = Path(sys.argv[1])\nuv.find_uv_bin = lambda: str(cache.parent / 'bin' / 'uv')\n"
+    f"print(build({PINS!r}, cache, lambda line: print(line, flush=True)))"
 )
 Damage = Callable[[Path], object]
 
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A uv on PATH that does what it is asked, and the file of its calls."""
-    return put_on_path("uv", tmp_path / "bin", monkeypatch, {})
+    """A uv that does what it is asked, and the file of its calls."""
+    return put_uv(tmp_path / "bin", monkeypatch, {})
 
 
 def quiet(_: str) -> None:
@@ -180,7 +182,7 @@ def test_a_killed_build_is_waited_for_and_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else two uvs would write into one folder, or the half-built one would count."""
-    calls = put_on_path("uv", tmp_path / "bin", monkeypatch, {"pip": {"seconds": 1.0}})
+    calls = put_uv(tmp_path / "bin", monkeypatch, {"pip": {"seconds": 1.0}})
     cache = tmp_path / "cache"
     first = start_build(cache)
     wait_for(lambda: "pip" in calls.read_text())
@@ -199,7 +201,7 @@ def test_an_interrupt_ends_the_installer_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a gigabyte goes on loading after Ctrl-C, and lies about for ever."""
-    calls = put_on_path("uv", tmp_path / "bin", monkeypatch, {"pip": {"seconds": 600}})
+    calls = put_uv(tmp_path / "bin", monkeypatch, {"pip": {"seconds": 600}})
     cache = tmp_path / "cache"
     first = start_build(cache)
     wait_for(lambda: "pip" in calls.read_text())
@@ -215,7 +217,7 @@ def test_an_interrupt_ends_the_installer_and_leaves_nothing(
 
 def test_two_builds_at_once_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else two terminals would spoil each other's cache."""
-    calls = put_on_path("uv", tmp_path / "bin", monkeypatch, {"pip": {"seconds": 0.5}})
+    calls = put_uv(tmp_path / "bin", monkeypatch, {"pip": {"seconds": 0.5}})
     both = [start_build(tmp_path / "cache") for _ in range(2)]
     said = [build.communicate(timeout=30)[0].splitlines() for build in both]
     assert [build.returncode for build in both] == [0, 0]
@@ -263,7 +265,7 @@ def test_the_cache_is_where_the_user_wants_it(
 
 
 def test_the_pins_of_a_challenge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the GPU's gigabytes are fetched, or a package that a machine does not have is asked for."""
+    """Else the GPU's gigabytes are fetched, or a package that is not there for a machine."""
     for system, processor, name in [
         ("linux", "x86_64", "tensorflow-cpu"),
         ("linux", "aarch64", "tensorflow"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import fcntl
 import subprocess
 import sys
 import zipfile
@@ -11,12 +13,10 @@ from typing import Any
 
 import pytest
 
-from codabench_rehearsal.sandbox import building, installers
-from codabench_rehearsal.sandbox.building import choose_python
-from codabench_rehearsal.sandbox.installers import BuildError, Installer, Workshop
+from codabench_rehearsal.sandbox.installing import BuildError, Uv
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.server import Pins, build, built, find
-from tests.sandbox.stand_ins import put_on_path
+from tests.sandbox.stand_ins import put_uv
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINS = Pins(("tinypin==1.0",), (HERE,))
@@ -48,12 +48,16 @@ FAILURES: list[tuple[str, dict[str, Any], str]] = [
     ("told offline", {"pip": {"code": 1, "say": UV_TOLD_OFFLINE}}, "no way to the network"),
     ("disk full", {"pip": {"code": 2, "say": UV_FULL}}, r"the disk of .* is full \(.* GB free\)"),
     ("disk full at once", {"venv": {"code": 2, "say": UV_FULL}}, "CODABENCH_REHEARSAL_CACHE"),
-    ("no wheel", {"pip": {"code": 1, "say": UV_NO_WHEEL}}, "no tinypin==1.0 for Python 3.* on this"),
+    (
+        "no wheel",
+        {"pip": {"code": 1, "say": UV_NO_WHEEL}},
+        "no tinypin==1.0 for Python 3.* on this",
+    ),
     ("proxy", {"pip": {"code": 2, "say": UV_NO_TRUST}}, "certificate .* set SSL_CERT_FILE"),
     ("denied", {"pip": {"code": 2, "say": UV_DENIED}}, "may not be written to"),
     ("odd", {"pip": {"code": 7, "say": UV_ODD}}, "exit code 7.*the moon is in the wrong house"),
     ("mute", {"pip": {"code": 7}}, "exit code 7.*it said nothing"),
-]  # fmt: skip
+]
 
 
 def quiet(_: str) -> None:
@@ -65,7 +69,7 @@ def test_one_sentence_and_no_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any], said: str
 ) -> None:
     """Else the user reads a page of uv's words, and a full disk stays full."""
-    put_on_path("uv", tmp_path / "bin", monkeypatch, plan)
+    put_uv(tmp_path / "bin", monkeypatch, plan)
     with pytest.raises(SandboxError, match=said) as raised:
         build(PINS, tmp_path / "cache", quiet)
     assert len(str(raised.value).splitlines()) == 1
@@ -75,7 +79,7 @@ def test_one_sentence_and_no_remains(
 
 def test_the_installers_words_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else nobody could find out more."""
-    put_on_path("uv", tmp_path / "bin", monkeypatch, {"pip": {"code": 7, "say": UV_ODD}})
+    put_uv(tmp_path / "bin", monkeypatch, {"pip": {"code": 7, "say": UV_ODD}})
     with pytest.raises(BuildError) as raised:
         build(PINS, tmp_path / "cache", quiet)
     assert "cause: stars" in raised.value.detail
@@ -92,7 +96,7 @@ def test_what_does_not_start_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
 ) -> None:
     """Else every submission would fail there, and seem at fault."""
-    put_on_path("uv", tmp_path / "bin", monkeypatch, {"pip": {"module": code}})
+    put_uv(tmp_path / "bin", monkeypatch, {"pip": {"module": code}})
     with pytest.raises(SandboxError, match=said):
         build(PINS, tmp_path / "cache", quiet)
     assert built(tmp_path / "cache") == ()
@@ -109,7 +113,7 @@ def test_a_cache_that_cannot_be(tmp_path: Path) -> None:
 
 def test_no_python_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the user does not know which Python to install."""
-    put_on_path("uv", tmp_path / "bin", monkeypatch, {"python": {"code": 1, "say": UV_OFFLINE}})
+    put_uv(tmp_path / "bin", monkeypatch, {"python": {"code": 1, "say": UV_OFFLINE}})
     with pytest.raises(SandboxError) as raised:
         build(Pins(("tinypin==1.0",), ("3.98", "3.97")), tmp_path / "cache", quiet)
     assert str(raised.value).startswith("none of Python 3.98, 3.97 was found here, and fetching")
@@ -123,24 +127,26 @@ def test_a_python_is_fetched_into_our_cache(
 
     uv's real download was not seen: GitHub, where it lies, cannot be reached from here.
     """
-    calls = put_on_path("uv", tmp_path / "bin", monkeypatch, {})
+    calls = put_uv(tmp_path / "bin", monkeypatch, {})
+    (tmp_path / "cache").mkdir()
     with (tmp_path / "lock").open("a") as lock:
         said: list[str] = []
-        workshop = Workshop(tmp_path / "cache", lock.fileno(), said.append)
-        workshop.cache.mkdir()
-        installer = workshop.installer()
-        found = choose_python(("3.98", "3.97"), installer, workshop)
-    assert found.minor == "3.98"
+        _, version = Uv(tmp_path / "cache", lock.fileno(), said.append).python(("3.98", "3.97"))
+    assert version == "3.98.0"
     assert calls.read_text() == "python install 3.98\n"
     assert list((tmp_path / "cache/tools/pythons").glob("cpython-3.98.*"))
     assert said == ["none of Python 3.98, 3.97 was found here; uv fetches 3.98"]
 
 
-def test_without_uv_no_python_can_be_fetched(tmp_path: Path) -> None:
-    """Else the last way out would end in a riddle."""
-    workshop = Workshop(tmp_path, 0, quiet)
-    with pytest.raises(SandboxError, match="install one of them or uv"):
-        choose_python(("3.98",), Installer(), workshop)
+def test_without_uv_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an install without dependencies ends in our traceback."""
+
+    def lost() -> str:
+        raise FileNotFoundError("no uv")
+
+    monkeypatch.setattr("uv.find_uv_bin", lost)
+    with pytest.raises(SandboxError, match="-m pip install uv"):
+        build(PINS, tmp_path / "cache", quiet)
 
 
 def wheel(folder: Path) -> Path:
@@ -158,26 +164,8 @@ def wheel(folder: Path) -> Path:
     return path
 
 
-def test_without_uv_venv_and_pip_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a machine where uv cannot be had could not rehearse at all."""
-    monkeypatch.setattr(installers, "find_uv", lambda _: ())
-    for name, value in {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": "",
-        "PIP_EXTRA_INDEX_URL": "",
-    }.items():
-        monkeypatch.setenv(name, value)
-    said: list[str] = []
-    pins = Pins((f"tinypin @ {wheel(tmp_path).as_uri()}",), (HERE,))
-    python = build(pins, tmp_path / "cache", said.append)
-    assert "uv could not be fetched; using Python's own venv and pip" in said
-    assert find(pins, tmp_path / "cache") == python
-
-
 def test_a_real_uv_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the stand-in's obedience would hide what uv refuses."""
-    if not installers.find_uv(tmp_path):
-        pytest.skip("no uv here")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     pins = Pins((f"tinypin @ {wheel(tmp_path).as_uri()}",), (HERE,))
@@ -189,14 +177,18 @@ def test_a_real_uv_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else homes on some network disks could not rehearse."""
+    real = fcntl.flock
 
-    def refuse(*_: object) -> None:
-        raise OSError(building._NO_LOCKS[0], "No locks available")
+    def refuse(file: Any, how: int) -> None:
+        if getattr(file, "name", "") == str(tmp_path / "cache" / "server.lock"):
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(file, how)
 
     monkeypatch.setattr("fcntl.flock", refuse)
+    put_uv(tmp_path / "bin", monkeypatch, {})
     said: list[str] = []
-    with building.locked(tmp_path, said.append):
-        assert "disk without locks" in said[0]
+    build(PINS, tmp_path / "cache", said.append)
+    assert "disk without locks" in said[0]
 
 
 ON_A_TERMINAL = """
@@ -209,7 +201,7 @@ said = []
 code = "import sys; print(sys.stderr.isatty(), chr(27) + '[1mhalf' + chr(27) + '[0m')"
 ended = run_shown([sys.executable, "-c", code], os.environ, Path.cwd(), said.append)
 os.close(2), os.close(its)
-print(repr((ended.output, os.read(ours, 1000), said)))
+print(repr((ended[1], os.read(ours, 1000), said)))
 """
 
 

@@ -342,7 +342,7 @@ def test_a_process_goes_on_without_its_first_thread(
 ) -> None:
     """Else one that lives is taken for dead, and stays when the run is over."""
     monkeypatch.setattr(
-        "codabench_rehearsal.sandbox.run.tree.marked", lambda _: []
+        "codabench_rehearsal.sandbox.processes.marked", lambda _: []
     )  # the first look must find it
     code = """
     import ctypes, os, sys, threading, time

@@ -50,7 +50,7 @@ def interview(answers: Mapping[str, Any], count: int = 200, labels: bool = False
 
 def outcome(calls: list[tuple[float, int]], log: str = "", seen: Seen | None = None) -> Outcome:
     """What a session left that took two seconds to start and held 900 bytes at most."""
-    result = JobResult("exit", 0, log, 3.0, 1.0, 900, {})
+    result = JobResult("exit", 0, log, 3.0, 900, {})
     made = tuple(Call(*call) for call in calls)
     return Outcome((), None, result, {}, {}, 2.0, 1.0, 1.0, made, 100, seen or Seen())
 

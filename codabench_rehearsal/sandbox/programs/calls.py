@@ -1,8 +1,9 @@
 """A seccomp filter: the system calls and kinds of socket that foreign code goes without.
 
-No more is refused everywhere than Docker's own filter refuses, and tracing: what works on the platform
-works here. Outside of namespaces of its own a child also loses what reaches other processes of this
-machine. A filter needs only that the process gave up gaining privileges; it holds for all its children.
+No more is refused everywhere than Docker's own filter refuses, and tracing: what works on the
+platform works here. Outside of namespaces of its own a child also loses what reaches other
+processes of this machine. A filter needs only that the process gave up gaining privileges; it holds
+for all its children.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ _CALLS = {
     "setns": (308, 268),
     "open_by_handle_at": (304, 265),
 }
-# System V's memory, semaphores and queues, POSIX queues, which any process of the user may join; secret memory.
+# System V's memory, semaphores and queues, POSIX queues, which any process of the user may join;
+# secret memory.
 _SHARED = {
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -100,9 +102,9 @@ class _Step(NamedTuple):
 def refuse(*, families: tuple[int, ...], shared: bool, outside: bool) -> None:
     """From now on: only these families of sockets, and none of the calls above.
 
-    shared: System V's and POSIX's named objects are refused, and larger buffers of sockets not given:
-    memory that belongs to no process. outside: other processes of this
-    machine are in sight, so signals to all are refused. Raises OSError where it cannot be had.
+    shared: System V's and POSIX's named objects are refused, and larger buffers of sockets not
+    given: memory that belongs to no process. outside: other processes of this machine are in sight,
+    so signals to all are refused. Raises OSError where it cannot be had.
     """
     if kernel.MACHINE not in kernel.AUDIT_ARCH or not kernel.LINUX:
         raise OSError(f"no seccomp filter is known for {kernel.MACHINE}")

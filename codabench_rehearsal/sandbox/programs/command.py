@@ -37,13 +37,13 @@ class Folder(TypedDict):
 class Spec(TypedDict):
     """What the parent wants. Paths are absolute; None means no limit.
 
-    level: the highest to try, namespaces, fences or none. words, environment: of the command, `$name`
-    for a folder's place. working_folder: a folder's name. readable: more files and folders that the
-    command may see, beside the system. covered: folders to hide within those. scratch_bytes, scratch_files: room for /tmp and
-    for changes to copied folders. joins: cgroup files to write
-    itself into. counted: one of them holds the memory, System V's included. spare: a folder for copies
-    where there is no other way. mark: put into the environment where no namespace holds the processes.
-    report: an open file.
+    level: the highest to try, namespaces, fences or none. words, environment: of the command,
+    `$name` for a folder's place. working_folder: a folder's name. readable: more files and folders
+    that the command may see, beside the system. covered: folders to hide within those.
+    scratch_bytes, scratch_files: room for /tmp and for changes to copied folders. joins: cgroup
+    files to write itself into. counted: one of them holds the memory, System V's included. spare: a
+    folder for copies where there is no other way. mark: put into the environment where no namespace
+    holds the processes. report: an open file.
     """
 
     parent: int
@@ -97,7 +97,7 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
 
 
 def _set_limits(spec: Spec, *, own_users: bool) -> bool:
-    """Set the kernel's limits of a process; returns whether the number of processes is among them."""
+    """Set the kernel's limits; returns whether the number of processes is among them."""
     _limit(resource.RLIMIT_FSIZE, spec["file_bytes"])
     _limit(resource.RLIMIT_NOFILE, spec["open_files"])
     # Root is never held by it; outside a user namespace it counts the user's other processes too.
@@ -143,7 +143,7 @@ def _raise_fences(spec: Spec) -> dict[str, Any]:
         held |= fences.confine(readable, [*writable, *devices, "/proc/self"], _SHARED_MEMORY)
     except OSError as error:
         held.update(landlock=False, landlock_refused=kernel.reason(error))
-    # A local socket reaches the user's session, and docker's daemon: whoever may talk to them is out.
+    # A local socket reaches the user's session, and docker's daemon: who may talk to them is out.
     families: tuple[int, ...] = (calls.LOCAL,) if held.get("sockets") else ()
     families += calls.INTERNET if spec["network"] else ()
     return held | _refuse_calls(families, shared=True, outside=True)

@@ -55,7 +55,7 @@ def state(pid: int) -> str:
 
 
 def place(pid: int) -> Path:
-    """Its folder in /proc; that of a living thread where its first one has ended, which shows nothing."""
+    """Its folder in /proc; a living thread's where the first has ended, which shows nothing."""
     first = PROC / str(pid)
     if _stat(first)[:1] == ["Z"]:
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """Walls that need no namespace: Landlock for the files, for signals and for local sockets.
 
-Used where namespaces are refused (most containers, Ubuntu since 24.04). It needs only that the process
-gave up gaining privileges, holds for all its children, and cannot be taken down again.
+Used where namespaces are refused (most containers, Ubuntu since 24.04). It needs only that the
+process gave up gaining privileges, holds for all its children, and cannot be taken down again.
 """
 
 from __future__ import annotations

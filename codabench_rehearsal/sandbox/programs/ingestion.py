@@ -3,14 +3,15 @@
 The folders INPUT, ANSWERS and SUBMISSION are named by environment variables, INGESTION_INPUT and so
 on, which are gone before the submission is imported: it sees a `sys.argv` of one word.
 ANSWERS/manifest.json names the module, class and method, and how they are called; INPUT/blocks.json
-holds the number of blocks; block i is INPUT/block-000i.npy. The count and the blocks may arrive while
-this runs: they are waited for, so that images can be made beside the loading and the prediction. For
-each, ANSWERS/answers-000i.npy is written, and ANSWERS/status.json says how far it got and what was
-seen. On failure ANSWERS/error.json holds stage, type, message and the submission's own traceback, and
-the exit code is 1.
+holds the number of blocks; block i is INPUT/block-000i.npy. The count and the blocks may arrive
+while this runs: they are waited for, so that images can be made beside the loading and the
+prediction. For each, ANSWERS/answers-000i.npy is written, and ANSWERS/status.json says how far it
+got and what was seen. On failure ANSWERS/error.json holds stage, type, message and the submission's
+own traceback, and the exit code is 1.
 
-The submission runs in this very process, and can do whatever this program can, write answers too: what
-it says and what is noted of it is its own word. Whoever started it checks that labels are labels.
+The submission runs in this very process, and can do whatever this program can, write answers too:
+what it says and what is noted of it is its own word. Whoever started it checks that labels are
+labels.
 
 Imports nothing of the tool that ships it; needs numpy and whatever the submission needs.
 """

@@ -62,8 +62,8 @@ def listing(folder: Path) -> Files:
 def changes(submission: Path, before: Files, folder: str) -> dict[str, Any]:
     """Which of the submission's files changed or went, which are new, and where it has moved to.
 
-    moved_to: "." for the submission's own folder, "" where it stayed in `folder`. metadata: whether a
-    file of the name that the platform writes there itself lies in the output.
+    moved_to: "." for the submission's own folder, "" where it stayed in `folder`. metadata: whether
+    a file of the name that the platform writes there itself lies in the output.
     """
     after = listing(submission)
     try:
@@ -100,7 +100,7 @@ class Leaving:
         self._finish = finish
 
     def wait(self) -> None:
-        """Wait for threads and run what was registered for the exit; ends the process if need be."""
+        """Wait for threads and run what was registered for the exit; may end the process."""
         watch = threading.Timer(LEAVING_SECONDS, self._give_up)
         watch.daemon = True
         watch.start()

@@ -1,9 +1,9 @@
 """Set walls around the command of a job, run it, and end everything it started.
 
 This process, the warder, stays outside; it ends with the parent that started it and takes the whole
-tree along. Where the kernel allows, the command runs in namespaces, with a root that holds only what
-it may see; else behind fences (seccomp, Landlock); else with what is left. What held is told to the
-parent through a pipe that is closed before foreign code starts.
+tree along. Where the kernel allows, the command runs in namespaces, with a root that holds only
+what it may see; else behind fences (seccomp, Landlock); else with what is left. What held is told
+to the parent through a pipe that is closed before foreign code starts.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def pivot_root(new: str, old: str) -> None:
 
 
 def seal(target: str, *, writable: bool = False) -> None:
-    """Make a mount and all below it read-only (unless writable) and free of set-user-id programs."""
+    """Make a mount and all below read-only (unless writable), without set-user-id programs."""
     attributes = _ATTR_NO_SUID | (0 if writable else _ATTR_READ_ONLY)
     wanted = struct.pack("QQQQ", attributes, 0, 0, 0)
     try:

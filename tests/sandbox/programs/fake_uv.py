@@ -31,18 +31,31 @@ def install(python: Path, requirement: str, code: str) -> None:
 
 def fetch(version: str) -> None:
     """Put a Python that calls itself this version where uv was told to."""
-    said = {"path": sys.executable, "version": f"{version}.0", "lacks": []}
-    answer = json.dumps({**said, "kind": "CPython", "wide": True})
     folder = Path(os.environ["UV_PYTHON_INSTALL_DIR"]) / f"cpython-{version}.0-linux" / "bin"
     folder.mkdir(parents=True)
-    (folder / f"python{version}").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    line = f"""[ "$1" = --version ] && echo cpython {version}.0 || echo {version}.0"""
+    (folder / f"python{version}").write_text(f"#!/bin/sh\n{line}\n")
     (folder / f"python{version}").chmod(0o755)
 
 
+def seen() -> list[dict[str, str]]:
+    """The tests' Pythons on PATH and where uv puts its own, as they say, the newest first."""
+    own = Path(os.environ["UV_PYTHON_INSTALL_DIR"]).glob("*/bin")
+    places = [*map(Path, os.environ["PATH"].split(os.pathsep)), *own]
+    found = []
+    for path in (path for place in places for path in sorted(place.glob("python3.9[78]"))):
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        kind, _, version = done.stdout.strip().partition(" ")
+        if version and not done.returncode:
+            found.append({"version": version, "path": str(path), "implementation": kind})
+    return sorted(found, key=lambda one: [-int(part) for part in one["version"].split(".")])
+
+
 def main() -> int:
-    """What uv would do, in small."""
+    """What uv would do, in small; a question for Pythons is no call."""
     here, words = Path(__file__).parent, sys.argv[1:]
-    if words == ["--version"]:
+    if words[:2] == ["python", "list"]:
+        print(json.dumps(seen()))
         return 0
     with (here / "calls").open("a") as calls:
         calls.write(" ".join(words) + "\n")

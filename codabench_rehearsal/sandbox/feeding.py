@@ -1,10 +1,18 @@
-"""The images on their way in: blocks of `.npy` files, made beside the child that answers them."""
+"""The images on their way in: blocks of `.npy` files, made beside the child that answers them.
+
+How long a child may take: a platform's limit is for one pass over its hidden images. A block of no
+more images than that may take as long, a larger one longer in proportion; what comes between the
+blocks (images still being made, the caller's own thinking) is nobody's time. Where the platform's
+limit is known, the blocks of one question together may not take longer than they would there: that
+is the pace. Where it is not, the limit only ends a child that hangs.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,8 +86,9 @@ def mapped(path: Path, block: Block) -> np.memmap[Any, np.dtype[Any]]:
 class Feeder:
     """Makes blocks for the child in a thread, at most `BLOCKS_AHEAD` before they are answered.
 
-    first: how many blocks the child was given before these. drafts: a folder that the child does not
-    see: a block is filled damage by damage, and who watched would learn which images share one.
+    Use as a context manager: leaving it stops the thread, and raises what making a block raised.
+    first: how many blocks the child was given before these. drafts: a folder that the child does
+    not see: a block is filled damage by damage, and who watched would learn which images share one.
     """
 
     def __init__(
@@ -96,37 +105,28 @@ class Feeder:
         self.count = len(blocks)
         self.made = 0
         self.answered = 0
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None  # what making a block raised
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def begin(self) -> None:
-        """Start making blocks."""
+    def __enter__(self) -> Feeder:
         self._thread.start()
+        return self
 
-    def end(self) -> None:
-        """Stop making blocks; returns when the thread has ended."""
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._stop.set()
         self._thread.join()
-
-    @property
-    def failed(self) -> bool:
-        """Whether making a block raised."""
-        return self._error is not None
-
-    def raise_error(self) -> None:
-        """Raise what making a block raised, if anything."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None and error is None:
+            raise self.error
 
     def collect(self) -> None:
         """Count the answers that have come, and remove the blocks they answer."""
-        while self.answered < self.made and self._is_answered(self.answered):
-            block_path(self._source, self._first + self.answered).unlink(missing_ok=True)
+        while self.answered < self.made:
+            index = self._first + self.answered
+            if not answer_path(self._answers, index).exists():
+                return
+            block_path(self._source, index).unlink(missing_ok=True)
             self.answered += 1
-
-    def _is_answered(self, index: int) -> bool:
-        return answer_path(self._answers, self._first + index).exists()
 
     def _run(self) -> None:
         try:
@@ -138,7 +138,7 @@ class Feeder:
                 self._make(index, block)
                 self.made = index + 1
         except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
-            self._error = error
+            self.error = error
 
     def _make(self, index: int, block: Block) -> None:
         """Fill the file in place: a block may be as large as memory allows once, not twice."""
@@ -153,21 +153,14 @@ class Feeder:
         part.replace(path)
 
 
-# How long a child may take to answer: block by block, and over a whole pass where that is known.
-#
-# A platform's limit is for one pass over its hidden images. A block of no more images than that may
-# take as long, a larger one longer in proportion; what comes between the blocks (images still being
-# made, the caller's own thinking) is nobody's time. Where the platform's limit is known, the blocks
-# of one question together may not take longer than they would there: that is the pace. Where it is
-# not, the limit only ends a child that hangs.
-
-
-class Allowance:
-    """The time of one child. Tell it of questions, answers and the child's seconds.
+class Clock:
+    """The time of one child: what it may still take, and what our own clock saw of it.
 
     limit: seconds for a pass; None for no limit. usual: the images of a pass; None where every
     question is one. paced: whether a question's blocks are held to that pace together.
     waited: the child's seconds since the last answer. due: how many it may wait; None for any.
+    started: the wall clock at its start. spans: for each answered block the seconds from its
+    question to its answer. first: seconds from the start to the first answer.
     """
 
     def __init__(
@@ -175,21 +168,29 @@ class Allowance:
     ) -> None:
         self._running, self._limit, self._usual, self._paced = running, limit, usual, paced
         self._counts: Sequence[int] = ()
+        self._done = 0  # blocks of this question
         self._left = 0.0
-        self._looked = running.seconds
+        self._looked = self._asked = running.seconds
         self.waited = 0.0
         self.due: float | None = limit
+        self.started = time.time() - running.seconds
+        self.spans: list[float] = []
+        self.first: float | None = None
 
     def begin(self, counts: Sequence[int]) -> None:
         """A question of blocks with so many images; until here the child had nothing to do."""
-        self._counts = counts
+        self._counts, self._done = counts, 0
         self._left = self._share(sum(counts))
-        self._looked = self._running.seconds
-        self._next(0)
+        self._looked = self._asked = self._running.seconds
+        self._next()
 
     def answered(self, count: int) -> None:
         """So many of the question's blocks are answered by now."""
-        self._next(count)
+        now = self._running.seconds
+        self.spans += [now - self._asked] * (count - self._done)
+        self.first = now if self.first is None else self.first
+        self._done = count
+        self._next()
 
     def look(self, *, idle: bool) -> None:
         """Count the time since the last look; idle: the child had nothing to do in it."""
@@ -201,11 +202,11 @@ class Allowance:
             self.waited += spent
             self._left -= spent
 
-    def _next(self, index: int) -> None:
+    def _next(self) -> None:
         self.waited = 0.0
-        if self._limit is None or index >= len(self._counts):
+        if self._limit is None or self._done >= len(self._counts):
             return
-        due = self._share(self._counts[index])
+        due = self._share(self._counts[self._done])
         self.due = min(due, max(self._left, 0.0)) if self._paced else due
         self._running.grant(self.due)
 

@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 import difflib
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.images.arrays import Array, RawArrays
 from codabench_rehearsal.images.keys import (
     PARTS,
     TO_TRAIN,
     Header,
     are_labels,
     choose_keys,
+    part_note,
     role_and_part,
 )
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
-
-    from numpy.lib.npyio import NpzFile
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _NPY = b"\x93NUMPY"
 _UNSPLIT = ("images", "x")  # whose `ids` are meant for them
 
 # Everything that zipfile, zlib and numpy raise on damaged or foreign bytes.
 _DAMAGE = (
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(EOFError, KeyError, MemoryError, NotImplementedError, OverflowError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+    *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with `git lfs pull`"),
@@ -58,31 +45,21 @@ _BEGINNINGS = (
 )
 
 
-class Raw(NamedTuple):
-    """Arrays as found, before any check; `source` names them in messages."""
-
-    images: Array
-    labels: Array
-    ids: Array | None
-    notes: tuple[str, ...]
-    source: str
-
-
 def read(
     path: Path,
     labels: str | os.PathLike[str] | None,
     part: str | None,
     prefer: Sequence[str] = TO_TRAIN,
     classes: int | Sequence[str] | None = None,
-) -> Raw:
-    """Read arrays from a file or folder by its content; see `codabench_rehearsal.images.dataset.load`."""
+) -> RawArrays:
+    """Read arrays from a file or folder by its content; see `dataset.load`."""
     if part is not None and part not in PARTS:
         raise DataError(f"part must be one of {', '.join(PARTS)}, received {part!r}")
     if not path.exists():
         raise DataError(_missing(path))
     require_file(path, DataError, or_folder=True)
     if path.is_dir():
-        from codabench_rehearsal.images.folders import read_folder
+        from codabench_rehearsal.images.folders import read_folder  # Pillow is slow to import
 
         _refuse_labels(path, "a folder", labels)
         return read_folder(path, part, prefer, classes)
@@ -94,15 +71,7 @@ def read(
     return _read_npz(path, part, prefer)
 
 
-def part_note(what: str, count: int, part: str | None, others: Sequence[str]) -> tuple[str, ...]:
-    """Which part was read, and what else there is; nothing of data without parts."""
-    if part is None:
-        return ()
-    more = f"; --part {'|'.join(others)} for others" if others else ""
-    return (f"Only {what}, {count:,} images{more}.",)
-
-
-def _read_npz(path: Path, part: str | None, prefer: Sequence[str]) -> Raw:
+def _read_npz(path: Path, part: str | None, prefer: Sequence[str]) -> RawArrays:
     size = path.stat().st_size
     if not _first_bytes(path).startswith(b"PK"):
         raise DataError(f"{path}: expected an .npz or .npy file, received {_describe(path)}")
@@ -127,7 +96,7 @@ def _read_npz(path: Path, part: str | None, prefer: Sequence[str]) -> Raw:
             raise DataError(f"{path}: expected an array under {key!r}, received raw bytes")
     what, count = f"{chosen.images} of {path.name}", len(images) if images.ndim else 0
     notes = part_note(what, count, chosen.part, () if part else chosen.others)
-    return Raw(images, labels, ids, notes, str(path))
+    return RawArrays(images, labels, ids, notes, str(path))
 
 
 def _header(archive: NpzFile, key: str) -> Header | None:
@@ -165,13 +134,13 @@ def _refuse_objects(head: Header | None, where: str, name: str) -> None:
     )
 
 
-def _read_pair(path: Path, labels: str | os.PathLike[str] | None) -> Raw:
+def _read_pair(path: Path, labels: str | os.PathLike[str] | None) -> RawArrays:
     beside = _labels_beside(path) if labels is None else Path(labels).expanduser()
     if not beside.exists():
         raise DataError(_missing(beside))
     require_file(beside, DataError)
     source = f"{path} with {beside.name}"
-    return Raw(_read_npy(path, "images"), _read_npy(beside, "labels"), None, (), source)
+    return RawArrays(_read_npy(path, "images"), _read_npy(beside, "labels"), None, (), source)
 
 
 def _labels_beside(path: Path) -> Path:
