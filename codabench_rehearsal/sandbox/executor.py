@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.sandbox.ingest import Block, Outcome, Progress, Request, Session
+from codabench_rehearsal.sandbox.ingest import Block, Outcome, PredictProgress, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
 
 Labels = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Executor(Protocol):
         self,
         works: Sequence[Work],
         answered: Answered,
-        progress: Callable[[Progress], None] = lambda _: None,
+        progress: Callable[[PredictProgress], None] = lambda _: None,
     ) -> bool:
         """Have all of them answered; False when the submission failed: `finish` tells.
 
@@ -110,7 +110,7 @@ class Here:
         self,
         works: Sequence[Work],
         answered: Answered,
-        progress: Callable[[Progress], None] = lambda _: None,
+        progress: Callable[[PredictProgress], None] = lambda _: None,
     ) -> bool:
         """See `Executor.run`; `predict` is called once a work."""
         blocks = [Block((len(work), *work.shape), work.dtype) for work in works]
