@@ -16,7 +16,7 @@ from evaluator.estimate.inputs import Figures, LibraryCondition
 from evaluator.evaluate import evaluate
 from evaluator.options import Options
 from evaluator.plan import described
-from evaluator.report.result import Report
+from evaluator.report.report import Report
 from submission.packager import pack
 from submission.training_folder import read_training_folder
 

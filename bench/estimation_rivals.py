@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial
-from evaluator.estimate.conditioning import condition
-from evaluator.estimate.gaussians import Gaussians, shares
-from evaluator.estimate.shift_matching import EDGE, prior_of
+from evaluator.estimate.gaussians import Dense, Evidence, Gaussians
+from evaluator.estimate.numerics import shares
+from evaluator.estimate.prior import prior_of
+from evaluator.estimate.shift_matching import EDGE
 
 Floats = NDArray[np.float64]
 
@@ -111,14 +112,17 @@ class Line:
         choices = np.array(list(itertools.product(self.offsets, self.slopes, self.owns)))
         seen = _logit(trial.scores[:past])
         signal = np.tensordot(choices**2, parts, 1)
-        found = condition(signal, _sampling(seen), seen - logits[:-1]).target.moved(logits[-1])
+        inverse = Dense(signal[:, :past, :past] + np.diag(_sampling(seen)))
+        evidence = Evidence.of(inverse, seen - logits[:-1])
+        (target,) = evidence.given(signal[:, :past, past], signal[:, past, past])
+        found = target.moved(logits[-1])
         shown = found.variances + _sampling(found.means)
         return Gaussians(found.weights, found.means, shown)
 
 
 @dataclass(frozen=True)
 class BestRecipe:
-    """The one condition that fits the past scores best; without scores, the one nearest to the mean."""
+    """The condition that fits the past scores best; without scores, that nearest to the mean."""
 
     start: float
     weight: float

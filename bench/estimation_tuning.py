@@ -19,7 +19,8 @@ from bench.estimation_worlds import HIDDEN_IMAGES, Trial, scenarios
 from bench.report import console
 from evaluator.estimate.estimate import STRENGTHS, widening
 from evaluator.estimate.gaussians import Gaussians
-from evaluator.estimate.shift_matching import Matching, Scored, Strengths, Wanted, prior_of
+from evaluator.estimate.prior import Strengths, prior_of
+from evaluator.estimate.shift_matching import Matching, Scored, Wanted
 
 SEED = 777
 TRIALS = 100
@@ -54,14 +55,20 @@ def ours(strengths: Strengths) -> Predict:
             [c.family for c in trial.conditions], [c.severity for c in trial.conditions]
         )
         wanted = Wanted(trial.library[-1], np.zeros(len(trial.conditions)), HIDDEN_IMAGES)
-        found = Matching(scored, prior, strengths).match(wanted)
+        matching = Matching(scored, prior, strengths)
         errors = [
             float((seen - guess.mean) / np.sqrt(guess.variance))
-            for seen, guess in zip(found.observed, found.left_out, strict=True)
+            for seen, guess in zip(matching.observed, matching.left_out, strict=True)
         ]
-        return found.predicted.stretched(widening(errors))
+        return matching.match(wanted).predicted.stretched(widening(errors))
 
     return predict
+
+
+def density(mixture: Gaussians, value: float) -> float:
+    """Of a mixture at a value."""
+    heights = np.exp(-0.5 * (value - mixture.means) ** 2 / mixture.variances)
+    return float(mixture.weights @ (heights / np.sqrt(2 * np.pi * mixture.variances)))
 
 
 def log_density(predict: Predict, trials: Sequence[Trial]) -> float:
@@ -70,7 +77,7 @@ def log_density(predict: Predict, trials: Sequence[Trial]) -> float:
     for trial, past in product(trials, PASTS):
         seen = predict(trial, past)
         if seen is not None:
-            found.append(np.log(max(seen.density(float(logit(trial.scores[-1]))), 1e-12)))
+            found.append(np.log(max(density(seen, float(logit(trial.scores[-1]))), 1e-12)))
     return float(np.mean(found))
 
 

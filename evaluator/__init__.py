@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from evaluator.callback import BenchmarkCallback
     from evaluator.comparison.compare import compare
     from evaluator.evaluate import local_eval
-    from evaluator.report.result import Report
+    from evaluator.report.report import Report
 
 __all__ = ["BenchmarkCallback", "EvaluationError", "Report", "compare", "local_eval"]
 
 _HOMES = {
     "BenchmarkCallback": "callback",  # imports Keras
-    "Report": "report.result",
+    "Report": "report.report",
     "compare": "comparison.compare",
     "local_eval": "evaluate",
 }

@@ -20,6 +20,7 @@ from evaluator.ask import Runner, open_store
 from evaluator.options import Options
 from evaluator.plan import Round, make_plan
 from evaluator.progress import Shown, silent, waits
+from evaluator.report.evaluation import Timing
 from evaluator.report.remarks import (
     contradicted,
     ended_by,
@@ -30,7 +31,7 @@ from evaluator.report.remarks import (
     refuted_by_answers,
     source_of,
 )
-from evaluator.report.result import Report, Timing
+from evaluator.report.report import Report
 from evaluator.series import Expectation, Series, as_prediction, figures_of
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store

@@ -17,7 +17,7 @@ from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.metrics import Score, Z, wilson
 from evaluator.options import Options
 from evaluator.plan import Plan, plan_on
-from evaluator.report.result import PastLine
+from evaluator.report.evaluation import PastLine
 from evaluator.store.store import LeaderboardScore, Prediction, Run, Store
 from evaluator.stored import Counts, StoredAnswers
 from submission.archive import sha256_of

@@ -18,7 +18,6 @@ import pytest
 
 from codabench_rehearsal.commands import local_eval, make_submission
 from evaluator.report.page import to_page
-from evaluator.report.terminal import to_text
 from submission.findings import Finding
 from tests.evaluator import pages
 
@@ -176,7 +175,7 @@ def test_page_and_report() -> None:
     source = replace(small.source, label_names=names, notes=NASTY, path=NASTY[0], preset=NASTY[1])
     found = tuple(Finding("S601", "error", name, name, f"Traceback\n{name}") for name in NASTY)
     odd = replace(small, source=source, findings=found, versions={"keras": NASTY[1]})
-    check(to_text(odd))
+    check(str(odd))
     checked_json(odd.to_json())
     page = to_page(odd)
     check(page.replace(f"\n{FORGED}", ""))

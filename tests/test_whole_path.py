@@ -69,11 +69,11 @@ def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
     held_out = json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))[
         "validation"
     ]
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert found["split"] == "validation"
     assert found["validation"]["n"] == len(held_out)
     assert found["benchmark"]["answers"] == 4 * len(held_out)
-    assert sum(cell["n"] for cell in found["benchmark"]["cells"]) == 4 * len(held_out)
+    assert sum(one["n"] for one in found["benchmark"]["conditions"]) == 4 * len(held_out)
     for part in (found["validation"], found["benchmark"]):
         assert part["interval"][0] <= part["accuracy"] <= part["interval"][1]
     assert {finding["severity"] for finding in found["findings"]} <= {"note"}

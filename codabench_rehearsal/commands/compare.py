@@ -28,7 +28,7 @@ examples:
 
 The first zip is the one that the others are held against. What is stored is not asked again.
 """
-_PLOT = Kind("a plot", (".png", ".svg", ".pdf"), only=True)
+_PLOT = Kind("a plot", (".png", ".svg"), only=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_inputs(made, asks=True)
     made.add_argument(
-        "--plot", type=Writes(_PLOT), metavar="FILE", help="a forest plot: .png, .svg or .pdf"
+        "--plot", type=Writes(_PLOT), metavar="FILE", help="a forest plot: .png or .svg"
     )
     made.add_argument(
         "--trained-on", action="append", default=[], metavar="[ZIP=]NAMES",
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     notes = [*seen_in_training(inputs), *_shared(inputs, options.trained_on)]
     from evaluator.answering import answered
     from evaluator.comparison.compare import compare
-    from evaluator.comparison.text import show
+    from evaluator.comparison.comparison import show
     from evaluator.progress import on_terminal
 
     sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, on_terminal)

@@ -52,7 +52,7 @@ from submission.findings import has_errors
 
 if TYPE_CHECKING:
     from codabench_rehearsal.sandbox.places import Python
-    from evaluator.report.result import Report
+    from evaluator.report.report import Report
 
 EXAMPLES = """\
 examples:

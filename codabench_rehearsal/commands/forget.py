@@ -12,7 +12,7 @@ from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history import SHORT
+from evaluator.report.history_text import SHORT
 from evaluator.store.score_text import read_phase, read_score
 from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission, find_store
 

@@ -14,7 +14,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.guard import JSON, SPREADSHEET, TABLE, Writes, add_force
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history import LEGEND, lines, progress, table, to_json
+from evaluator.report.history_text import LEGEND, lines, progress, table, to_json
 from evaluator.store.history import csv_text, export_xlsx
 from evaluator.store.score_text import read_phase
 from evaluator.store.store import HistoryRow, find_store

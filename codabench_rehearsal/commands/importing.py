@@ -16,7 +16,7 @@ from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history import label, progress
+from evaluator.report.history_text import label, progress
 from evaluator.store.importing import NO_PHASE, Imported, import_csv
 from evaluator.store.schema import said
 from evaluator.store.score_text import read_phase

@@ -11,7 +11,7 @@ from codabench_rehearsal.commands.given import require_zip
 from codabench_rehearsal.commands.parsers import say
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import cleaned, shown
-from evaluator.report.history import SHORT, label
+from evaluator.report.history_text import SHORT, label
 from evaluator.store.store import Store, Submission
 from submission.archive import sha256_of
 

@@ -26,7 +26,7 @@ from evaluator.store.score_text import read_phase
 
 if TYPE_CHECKING:
     from evaluator.comparison.ranking import Entry
-    from evaluator.report.result import Report
+    from evaluator.report.report import Report
     from evaluator.store.store import LeaderboardScore
 
 EXAMPLES = """\

@@ -14,7 +14,7 @@ from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import quoted, shown
-from evaluator.report.history import SHORT, compared, progress
+from evaluator.report.history_text import SHORT, compared, progress
 from evaluator.store.score_text import read_date, read_images, read_phase, read_score
 from evaluator.store.store import HistoryRow, Store, Submission, find_store
 

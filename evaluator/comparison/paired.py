@@ -95,11 +95,13 @@ def measure(
     """
     if not contrasts:
         return ()
-    changes = _resampled(contrasts, resamples(truth, seed))
+    draws = resamples(truth, seed)
+    base = _ratios([c.base for c in contrasts], draws)
+    other = _ratios([c.other for c in contrasts], draws)
     chances = sign_flips(np.stack([c.shares() for c in contrasts], axis=1), seed)
     return tuple(
         _difference(contrast, drawn, float(p))
-        for contrast, drawn, p in zip(contrasts, changes, chances, strict=True)
+        for contrast, drawn, p in zip(contrasts, other - base, chances, strict=True)
     )
 
 
@@ -154,18 +156,12 @@ def _difference(contrast: Contrast, drawn: Floats, p: float) -> Difference:
     return Difference(contrast.name, base.accuracy, other.accuracy, figure, p, p, detectable)
 
 
-def _resampled(contrasts: Sequence[Contrast], draws: NDArray[np.uint8]) -> Floats:
-    """Each contrast's change in each resample, `(c, resamples)`."""
-    base = _ratios([c.base for c in contrasts], draws)
-    other = _ratios([c.other for c in contrasts], draws)
-    return np.asarray(other - base)
-
-
 def _ratios(sides: Sequence[Side], draws: NDArray[np.uint8]) -> Floats:
     """Each side's accuracy in each resample; where none of its images was drawn, its own."""
-    whole, place = _distinct(sides)
-    if len(whole) < len(sides):
-        return _ratios(whole, draws)[place]
+    distinct = list({id(side): side for side in sides}.values())  # the base is in every pair
+    if len(distinct) < len(sides):
+        place = {id(side): i for i, side in enumerate(distinct)}
+        return _ratios(distinct, draws)[[place[id(side)] for side in sides]]
     right = np.stack([side.right for side in sides], axis=1)
     asked = np.stack([side.asked for side in sides], axis=1)
     found: Floats = np.empty((len(draws), len(sides)))
@@ -177,13 +173,6 @@ def _ratios(sides: Sequence[Side], draws: NDArray[np.uint8]) -> Floats:
         found[first : first + count] = np.where(below > 0, above / np.maximum(below, _TINY), own)
         first += count
     return np.asarray(found.T, np.float64)
-
-
-def _distinct(sides: Sequence[Side]) -> tuple[list[Side], list[int]]:
-    """Each side once, and where each stands among these: the base is in every pair."""
-    found: dict[int, int] = {}
-    place = [found.setdefault(id(side), len(found)) for side in sides]
-    return list({id(side): side for side in sides}.values()), place
 
 
 def _signs(rng: np.random.Generator, count: int, width: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Which submission to upload next: by its chance of beating your best, or by what to expect of it."""
+"""Which submission to upload next: by its chance of beating your best, or its expected score."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.words import as_json
+from codabench_rehearsal.console.words import as_json, counted
 from evaluator.estimate.estimate import Estimate
-from evaluator.estimate.words import chance
 from evaluator.metrics import Score
+from evaluator.report.terminal import chance
 from evaluator.store.rows import LeaderboardScore
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+SCHEMA = 1
 CLOSE = 0.05  # chances nearer than this are no reason to prefer one
+_COLUMNS = ("expected\n(90 %)", "beats\nyour best", "benchmark\n(95 %)", "clean\n(95 %)", "score")
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,16 @@ class Ranking:
 
 
 def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
-    """Order the submissions. One with a score is listed, never suggested: it would tell nothing new.
+    """Order the submissions. One with a score is listed, never suggested: it tells nothing new.
 
     Raises `EvaluationError` for no submission.
     """
     listed = tuple(entries)
     if not listed:
         raise EvaluationError("Nothing to rank: give at least one submission.")
-    new = sorted((one for one in listed if one.recorded is None), key=_promise, reverse=True)
-    old = sorted((one for one in listed if one.recorded is not None), key=_promise, reverse=True)
+    promising = sorted(listed, key=_promise, reverse=True)
+    new = [one for one in promising if one.recorded is None]
+    old = [one for one in promising if one.recorded is not None]
     if not new:
         why = f"All of them have a score in phase {phase!r}."
         return Ranking(phase, tuple(old), None, (), why, uploads)
@@ -95,52 +98,6 @@ def used_today(
     ours = [score for score in scores if score.phase == phase]
     undated = sum(not score.date and score.recorded[:10] == day for score in ours)
     return sum(score.date == day for score in ours) + undated, undated
-
-
-def _promise(entry: Entry) -> tuple[float, float]:
-    chance = entry.estimate.beats_best
-    return (-1.0 if chance is None else chance, entry.estimate.median)
-
-
-def _lead(first: Entry, other: Entry) -> float:
-    """By how much the first one's chance is the better one; without past scores no telling."""
-    if first.estimate.beats_best is None or other.estimate.beats_best is None:
-        return 0.0 if other.estimate.median >= first.estimate.median else 1.0
-    return first.estimate.beats_best - other.estimate.beats_best
-
-
-def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> str:
-    seen = first.estimate
-    if seen.beats_best is None or seen.best is None:
-        said = (
-            f"No score of phase {phase!r} is recorded, so there is no best to beat: this one has the "
-            f"highest expected score ({seen.median:.2f}, 90 % between {seen.low:.2f} and "
-            f"{seen.high:.2f}, uncalibrated)."
-        )
-    else:
-        said = (
-            f"It has the highest chance of beating your best of {seen.best:.4g}: "
-            f"{chance(seen.beats_best)}, from {seen.past} past {'score' if seen.past == 1 else 'scores'}."
-        )
-    if close:
-        said += f" {', '.join(one.name for one in close)}: as good a choice."
-    if uploads.left == 0:
-        said += " No uploads are left today."
-    return said
-
-
-# Render a ranking: for a terminal, or as JSON.
-
-
-SCHEMA = 1
-_COLUMNS = (
-    "",
-    "expected\n(90 %)",
-    "beats\nyour best",
-    "benchmark\n(95 %)",
-    "clean\n(95 %)",
-    "score",
-)
 
 
 def show(ranking: Ranking, console: Console) -> None:
@@ -175,6 +132,36 @@ def uploads_text(uploads: Uploads, phase: str) -> str:
     return f"Uploads left today: {about} {uploads.left} of {uploads.allowed}; {used}."
 
 
+def _promise(entry: Entry) -> tuple[float, float]:
+    chance = entry.estimate.beats_best
+    return (-1.0 if chance is None else chance, entry.estimate.median)
+
+
+def _lead(first: Entry, other: Entry) -> float:
+    """By how much the first one's chance is the better one; without past scores no telling."""
+    if first.estimate.beats_best is None or other.estimate.beats_best is None:
+        return 0.0 if other.estimate.median >= first.estimate.median else 1.0
+    return first.estimate.beats_best - other.estimate.beats_best
+
+
+def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> str:
+    seen = first.estimate
+    if seen.beats_best is None or seen.best is None:
+        said = (
+            f"No score of phase {phase!r} is recorded, so there is no best to beat: this one has "
+            f"the highest expected score ({seen.median:.2f}, 90 % between {seen.low:.2f} and "
+            f"{seen.high:.2f}, uncalibrated)."
+        )
+    else:
+        said = (
+            f"It has the highest chance of beating your best of {seen.best:.4g}: "
+            f"{chance(seen.beats_best)}, from {counted(seen.past, 'past score')}."
+        )
+    if close:
+        said += f" {', '.join(one.name for one in close)}: as good a choice."
+    return said if uploads.left != 0 else f"{said} No uploads are left today."
+
+
 def _parts(ranking: Ranking) -> Iterator[RenderableType]:
     from rich.text import Text
 
@@ -192,25 +179,21 @@ def _table(ranking: Ranking) -> RenderableType:
     from rich.text import Text
 
     table = Table()
-    table.add_column(_COLUMNS[0], overflow="fold")
-    for name in _COLUMNS[1:]:
+    table.add_column("", overflow="fold")
+    for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for one in ranking.entries:
+        seen, local, beats = one.estimate, (one.benchmark, one.validation), one.estimate.beats_best
+        row = (
+            one.name,
+            _figure(seen.median, seen.low, seen.high),
+            "-" if beats is None or one.recorded else chance(beats),
+            *(_figure(score.value, score.low, score.high) for score in local),
+            one.recorded or "-",
+        )
         style = "bold" if one is ranking.next else "dim" if one.recorded else ""
-        table.add_row(*(Text(value) for value in _row(one)), style=style)
+        table.add_row(*map(Text, row), style=style)
     return table
-
-
-def _row(one: Entry) -> list[str]:
-    seen, beats = one.estimate, one.estimate.beats_best
-    return [
-        one.name,
-        _figure(seen.median, seen.low, seen.high),
-        "-" if beats is None or one.recorded else chance(beats),
-        _figure(one.benchmark.value, one.benchmark.low, one.benchmark.high),
-        _figure(one.validation.value, one.validation.low, one.validation.high),
-        one.recorded or "-",
-    ]
 
 
 def _figure(value: float, low: float, high: float) -> str:
@@ -231,12 +214,10 @@ def _document(one: Entry) -> dict[str, Any]:
             "beats_best": seen.beats_best,
             "best": seen.best,
         },
-        "benchmark": {
-            "accuracy": one.benchmark.value,
-            "interval": [one.benchmark.low, one.benchmark.high],
-        },
-        "validation": {
-            "accuracy": one.validation.value,
-            "interval": [one.validation.low, one.validation.high],
-        },
+        "benchmark": _score(one.benchmark),
+        "validation": _score(one.validation),
     }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {"accuracy": score.value, "interval": [score.low, score.high]}

@@ -18,17 +18,25 @@ from numpy.typing import NDArray
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, percent, quoted
 from evaluator.answers import Answers
-from evaluator.comparison.compare import Pair, check_same, compare, titles
+from evaluator.comparison.compare import check_same, compare, titles
+from evaluator.comparison.comparison import Pair, difference_document, sentence
 from evaluator.comparison.paired import Floats
-from evaluator.comparison.text import difference_document, score_document, sentence
-from evaluator.estimate.gaussians import one_thread
+from evaluator.estimate.numerics import one_thread
 from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions, Stream
+from evaluator.report.markup import with_range
+from evaluator.report.report import score_document
+from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+SCHEMA = 1
+APPROXIMATION = (
+    "A majority vote of labels, ties to the member taken first. A packed ensemble averages "
+    "probabilities (or votes, and breaks ties by them): near this, not the same. Rehearse it."
+)
 MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
 PAIRED = 20  # candidates of which every pair is tried: of 500 there are 124,750
 _DIGITS = 12  # of sums in another order
@@ -36,8 +44,8 @@ Labels = NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
-class Member:
-    """One that votes: its benchmark accuracy alone on the scoring half; vote: with those before it."""
+class Voter:
+    """One that votes: its accuracy on the scoring half, alone and with those before it."""
 
     name: str
     sha256: str
@@ -58,7 +66,7 @@ class Vote:
     candidates: int
     chosen_on: int
     scored_on: int
-    members: tuple[Member, ...]
+    members: tuple[Voter, ...]
     gain: Pair
 
 
@@ -67,9 +75,9 @@ def greedy_vote(sheets: Sequence[Answers], most: int = MOST_MEMBERS) -> Vote:
     """Begin with the best submission, and add whichever one or two more help the vote most.
 
     Two at once because a second voice alone never outvotes the first; of many candidates, pairs of
-    the `PAIRED` that each help most. It ends when nothing helps on
-    the choosing half, or at `most` members. Raises `EvaluationError` for fewer than two
-    submissions, and unless all answer the same questions.
+    the `PAIRED` that each help most. It ends when nothing helps on the choosing half, or at `most`
+    members. Raises `EvaluationError` for fewer than two submissions, and unless all answer the same
+    questions.
     """
     sheets = list({sheet.sha256: sheet for sheet in sheets}.values())  # no one votes twice
     if len(sheets) < 2:
@@ -80,15 +88,15 @@ def greedy_vote(sheets: Sequence[Answers], most: int = MOST_MEMBERS) -> Vote:
     names = titles(sheets)
     heard = _parts([sheets[i] for i in members], scoring)
     voters = [replace(one, name=names[i]) for one, i in zip(heard, members, strict=True)]
-    votes = _votes(voters)
+    listed, gain = _members(voters)
     return Vote(
         sheets[0].benchmark.preset.name,
         _covered(sheets[0]),
         len(sheets),
         len(np.unique(sheets[0].questions.rows[choosing])),
         len(np.unique(sheets[0].questions.rows[scoring])),
-        tuple(_members(voters, votes)),
-        compare([voters[0], votes[-1]]).pairs[0],
+        tuple(listed),
+        gain,
     )
 
 
@@ -113,12 +121,46 @@ def halves(sheet: Answers) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return first, ~first
 
 
-def majority(labels: Sequence[Labels], classes: int) -> Labels:
-    """The label with most votes, `(m,)`; among equals the one that the earliest voter chose."""
-    ballots = _Ballots(len(labels[0]), classes)
-    for voter in labels:
-        ballots.add(voter)
-    return ballots.winner()
+def show(vote: Vote, console: Console) -> None:
+    """Print the vote."""
+    for part in _shown_parts(vote):
+        console.print(part)
+
+
+def to_json(vote: Vote) -> str:
+    """The vote as JSON, as docs/comparing.md describes it."""
+    document = {
+        "schema": SCHEMA,
+        "preset": vote.preset,
+        "covered": vote.covered,
+        "candidates": vote.candidates,
+        "images": {"chosen_on": vote.chosen_on, "scored_on": vote.scored_on},
+        "members": [
+            {
+                "name": one.name,
+                "sha256": one.sha256,
+                "alone": score_document(one.alone),
+                "vote": score_document(one.vote),
+            }
+            for one in vote.members
+        ],
+        "gain": {
+            "benchmark": difference_document(vote.gain.benchmark),
+            "clean": difference_document(vote.gain.clean),
+        },
+    }
+    return as_json(document)
+
+
+def next_step(vote: Vote) -> str:
+    """What to do about it. Where a zip's weights came from is not recorded: the user knows."""
+    if len(vote.members) == 1:
+        return f"No vote beat {vote.members[0].name} on the choosing half: nothing to pack."
+    folders = " ".join(quoted(f"FOLDER_OF_{one.name.removesuffix('.zip')}") for one in vote.members)
+    return (
+        "To pack it, give each member's training folder (or weights file with its options) in its "
+        f"place:\n  make-submission {folders} --ensemble mean --out ensemble.zip"
+    )
 
 
 class _Ballots:
@@ -139,7 +181,7 @@ class _Ballots:
         self._most = self._votes.max(axis=1)
 
     def winner(self, more: Sequence[Labels] = ()) -> Labels:
-        """Who would win with these voters, at most two, added last. No two labels have equal votes."""
+        """Who would win with these voters, at most two, added last. No labels have equal votes."""
         leader, most = self._leader, self._most
         for place, labels in enumerate(more):
             votes = self._votes[self._rows, labels] + self._weight(place)
@@ -219,25 +261,19 @@ def _best_addition(
     return best
 
 
-def _votes(voters: Sequence[Answers]) -> list[Answers]:
-    """The votes of the first one, two, three ...: the last is everyone's."""
-    classes = 1 + int(max(sheet.labels.max() for sheet in voters))
-    return [
-        replace(
-            voters[0],
-            name="vote",
-            sha256="",
-            labels=majority([sheet.labels for sheet in voters[:count]], classes),
-        )
-        for count in range(1, len(voters) + 1)
-    ]
-
-
-def _members(voters: Sequence[Answers], votes: Sequence[Answers]) -> Iterator[Member]:
+def _members(voters: Sequence[Answers]) -> tuple[list[Voter], Pair]:
+    """Each with the vote of those up to it; and everyone's vote held against the first one."""
+    ballots = _Ballots(len(voters[0].labels), 1 + int(max(one.labels.max() for one in voters)))
+    votes = []
+    for voter in voters:
+        ballots.add(voter.labels)
+        votes.append(replace(voters[0], name="vote", sha256="", labels=ballots.winner()))
     standings = compare([*voters, *votes]).standings
-    together = standings[len(voters) :]
-    for sheet, own, vote in zip(voters, standings, together, strict=False):  # own: twice as many
-        yield Member(sheet.name, sheet.sha256, own.benchmark, vote.benchmark)
+    members = [
+        Voter(voter.name, voter.sha256, own.benchmark, vote.benchmark)
+        for voter, own, vote in zip(voters, standings, standings[len(voters) :], strict=False)
+    ]
+    return members, compare([voters[0], votes[-1]]).pairs[0]
 
 
 def _parts(sheets: Sequence[Answers], chosen: NDArray[np.bool_]) -> list[Answers]:
@@ -249,58 +285,6 @@ def _parts(sheets: Sequence[Answers], chosen: NDArray[np.bool_]) -> list[Answers
     ]
 
 
-# Render a vote: for a terminal, or as JSON.
-
-
-SCHEMA = 1
-APPROXIMATION = (
-    "A majority vote of labels, ties to the member taken first. A packed ensemble averages "
-    "probabilities (or votes, and breaks ties by them): near this, not the same. Rehearse it."
-)
-
-
-def show(vote: Vote, console: Console) -> None:
-    """Print the vote."""
-    for part in _shown_parts(vote):
-        console.print(part)
-
-
-def to_json(vote: Vote) -> str:
-    """The vote as JSON, as docs/comparing.md describes it."""
-    document = {
-        "schema": SCHEMA,
-        "preset": vote.preset,
-        "covered": vote.covered,
-        "candidates": vote.candidates,
-        "images": {"chosen_on": vote.chosen_on, "scored_on": vote.scored_on},
-        "members": [
-            {
-                "name": one.name,
-                "sha256": one.sha256,
-                "alone": score_document(one.alone),
-                "vote": score_document(one.vote),
-            }
-            for one in vote.members
-        ],
-        "gain": {
-            "benchmark": difference_document(vote.gain.benchmark),
-            "clean": difference_document(vote.gain.clean),
-        },
-    }
-    return as_json(document)
-
-
-def next_step(vote: Vote) -> str:
-    """What to do about it. Where a zip's weights came from is not recorded: the user knows."""
-    if len(vote.members) == 1:
-        return f"No vote beat {vote.members[0].name} on the choosing half: nothing to pack."
-    folders = " ".join(quoted(f"FOLDER_OF_{one.name.removesuffix('.zip')}") for one in vote.members)
-    return (
-        "To pack it, give each member's training folder (or weights file with its options) in its "
-        f"place:\n  make-submission {folders} --ensemble mean --out ensemble.zip"
-    )
-
-
 def _shown_parts(vote: Vote) -> Iterator[RenderableType]:
     from rich.text import Text
 
@@ -308,7 +292,13 @@ def _shown_parts(vote: Vote) -> Iterator[RenderableType]:
         f"{vote.candidates} submissions under {vote.preset!r}: chosen on {vote.chosen_on:,} base "
         f"images, scored on {vote.scored_on:,} others. Nothing was run.{_uncovered(vote)}\n"
     )
-    yield _table(vote)
+    yield text_table(
+        "Benchmark accuracy on the scoring half",
+        ("member", "alone (95 % interval)", "vote with those above"),
+        [[one.name, with_range(one.alone), with_range(one.vote)] for one in vote.members],
+        left=("member",),
+        overflow="fold",
+    )
     if len(vote.members) > 1:
         against = f"the vote against {vote.members[0].name} alone"
         yield Text(sentence(against, vote.gain.benchmark), "bold")
@@ -321,22 +311,6 @@ def _uncovered(vote: Vote) -> str:
     if vote.covered > 1 - 1e-9:
         return ""
     return (
-        f" All of them have answered {percent(vote.covered)} of the preset, by weight; the rest does not count here "
-        "(local-eval on each of them asks it)."
+        f" All of them have answered {percent(vote.covered)} of the preset, by weight; the rest "
+        "does not count here (local-eval on each of them asks it)."
     )
-
-
-def _table(vote: Vote) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Benchmark accuracy on the scoring half", title_justify="left")
-    for name in ("member", "alone (95 % interval)", "vote with those above"):
-        table.add_column(name, justify="left" if name == "member" else "right", overflow="fold")
-    for one in vote.members:
-        table.add_row(Text(one.name), _figure(one.alone), _figure(one.vote))
-    return table
-
-
-def _figure(score: Score) -> str:
-    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"

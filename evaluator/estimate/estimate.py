@@ -1,8 +1,9 @@
 """What hidden score to expect from local figures and past scores: the headline card's data.
 
 Three regimes, one formula (`shift_matching`). Without past scores the estimate is uncalibrated: it
-says how far hidden mixtures of these conditions may lie apart. With one to three it is mainly an offset.
-From four on it matches the shift, and its interval is widened by its own leave-one-out errors.
+says how far hidden mixtures of these conditions may lie apart. With one to three it is mainly an
+offset. From four on it matches the shift, and its interval is widened by its own leave-one-out
+errors.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from typing import Literal
 import numpy as np
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
-from evaluator.estimate.beliefs import Belief, beliefs
-from evaluator.estimate.gaussians import Floats, Gaussians, expit, logit, one_thread
+from evaluator.estimate.gaussians import Gaussians
 from evaluator.estimate.inputs import (
     MATCHING,
     Figures,
@@ -28,10 +28,14 @@ from evaluator.estimate.inputs import (
     check_figures,
     check_past,
 )
-from evaluator.estimate.shift_matching import Match, Matching, Scored, Strengths, Wanted, prior_of
+from evaluator.estimate.numerics import Floats, expit, logit, one_thread
+from evaluator.estimate.prior import Prior, Strengths, prior_of
+from evaluator.estimate.shift_matching import Match, Matching, as_scored, as_wanted
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]
 LOW, HIGH = 0.05, 0.95
+MOVED = 1.25  # times its share before: a family that moved less is not worth a word
+SHOWN = 5  # conditions
 TOLERANCE = 0.1  # share of the variance that finite local images may have without being named
 WIDENING_PRIOR = 4  # the interval starts as if four leave-one-out errors had been as expected
 # Chosen by bench.estimation_tuning, on other seeds than those of the study.
@@ -62,6 +66,29 @@ class LeaveOneOut:
     score: float
     predicted: float
     z: float
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A family or condition: its share of the mixture before and after the past scores.
+
+    It says which conditions the scores speak for, never which ones the hidden set has: with fewer
+    scores than conditions many mixtures explain the scores equally well.
+    """
+
+    kind: Literal["family", "condition"]
+    name: str
+    before: float
+    after: float
+
+    def sentence(self) -> str:
+        """For the report."""
+        change = "more" if self.after > self.before else "less"
+        return (
+            f"past scores are consistent with {change} {self.name} "
+            f"({self.after:.0%} of the hidden images rather than {self.before:.0%}); "
+            "other mixtures would explain them as well"
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +133,9 @@ class Estimator:
         self._used = [score for score in past if score.phase == target.phase]
         self._prior = prior_of([c.family for c in library], [c.severity for c in library])
         strengths = STRENGTHS if self._used else ALONE
-        self._matching = Matching(_scored(self._used, target, len(library)), self._prior, strengths)
+        self._matching = Matching(
+            as_scored(self._used, target, len(library)), self._prior, strengths
+        )
         self._best = max((score.value for score in self._used), default=None)
 
     def rests_on(self, past: Sequence[PastScore], target: Target) -> bool:
@@ -136,10 +165,11 @@ class Estimator:
     def estimate(self, figures: Figures) -> Estimate:
         """The hidden score of the submission with these local figures."""
         check_figures(figures, self._library)
-        matched = self._matching.match(_wanted(figures, self._target))
+        matched = self._matching.match(as_wanted(figures, self._target))
         left_out, widened = self._judged
         seen = matched.predicted.stretched(widened)
         low, median, high = (float(expit(seen.quantile(share))) for share in (LOW, 0.5, HIGH))
+        missed = [abs(one.predicted - one.score) for one in left_out]
         best, used = self._best, self._used
         return Estimate(
             median,
@@ -147,12 +177,12 @@ class Estimator:
             high,
             len(used),
             regime_of(len(used)),
-            _mean_error(left_out),
+            sum(missed) / len(missed) if missed else None,
             widened,
             left_out,
             best,
             None if best is None else _chance_above(seen, best, self._target.decimals),
-            beliefs(self._library, self._prior, matched.weights) if used else (),
+            _beliefs(self._library, self._prior, matched.weights) if used else (),
             _share(matched, matched.exact),
             _share(matched, matched.own_exact),
             _assumed(self._library, self._past, used, self._target),
@@ -186,43 +216,6 @@ def regime_of(past: int) -> Regime:
     return "shift matching" if past >= MATCHING else "offset"
 
 
-def _scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
-    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
-    shown = np.array([score.value for score in used], float)
-    scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
-    rounding = np.array([_rounding(score.decimals) for score in used])
-    return Scored(
-        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
-        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
-        scores,
-        scores * (1 - scores) / sizes + rounding,
-    )
-
-
-def _wanted(figures: Figures, aim: Target) -> Wanted:
-    return Wanted(
-        np.array(figures.accuracies, float),
-        _local_variance(figures),
-        aim.hidden or ASSUMED_HIDDEN_IMAGES,
-        _rounding(aim.decimals),
-    )
-
-
-def _local_variance(figures: Figures) -> Floats:
-    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
-    accuracies = np.asarray(figures.accuracies, float)
-    if figures.images is None:
-        return np.zeros_like(accuracies)
-    images = np.asarray(figures.images, float)
-    shrunk = (accuracies * images + 0.5) / (images + 1)
-    return np.asarray(shrunk * (1 - shrunk) / images)
-
-
-def _rounding(decimals: int | None) -> float:
-    """Variance of rounding: uniform over the last digit shown."""
-    return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)
-
-
 def _left_out(matching: Matching, used: Sequence[PastScore]) -> tuple[LeaveOneOut, ...]:
     if len(used) < 2:
         return ()
@@ -248,12 +241,6 @@ def widening(errors: Sequence[float]) -> float:
     return max(1.0, math.sqrt(total / (len(errors) + WIDENING_PRIOR)))
 
 
-def _mean_error(left_out: Sequence[LeaveOneOut]) -> float | None:
-    if not left_out:
-        return None
-    return sum(abs(one.predicted - one.score) for one in left_out) / len(left_out)
-
-
 def _chance_above(seen: Gaussians, best: float, decimals: int | None) -> float:
     """Of a score that is shown as higher; a tie is no win."""
     needed = best + (0.5 * 10.0**-decimals if decimals is not None else 0.0)
@@ -264,6 +251,32 @@ def _chance_above(seen: Gaussians, best: float, decimals: int | None) -> float:
 
 def _share(matched: Match, without: float) -> float:
     return min(1.0, max(0.0, 1 - without / matched.predicted.variance))
+
+
+def _beliefs(
+    library: Sequence[LibraryCondition], prior: Prior, weights: Floats
+) -> tuple[Belief, ...]:
+    """Families and conditions whose share moved, those that grew most first."""
+    after = np.maximum(weights, 0.0)
+    after /= after.sum()
+    families: dict[str, list[int]] = {}
+    for place, condition in enumerate(library):
+        families.setdefault(condition.family, []).append(place)
+    found = [
+        Belief("family", name, float(prior.mean[inside].sum()), float(after[inside].sum()))
+        for name, inside in families.items()
+    ]
+    conditions = [
+        Belief("condition", condition.name, float(prior.mean[i]), float(after[i]))
+        for i, condition in enumerate(library)
+    ]
+
+    def growth(belief: Belief) -> tuple[float, str]:
+        return (round(belief.before - belief.after, 12), belief.name)
+
+    grown = sorted((b for b in conditions if b.after > MOVED * b.before), key=growth)
+    moved = (b for b in found if not 1 / MOVED <= b.after / b.before <= MOVED)
+    return (*sorted(moved, key=growth), *grown[:SHOWN])
 
 
 def _assumed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.errors import EvaluationError
@@ -61,7 +62,12 @@ def check_past(
     library: Sequence[LibraryCondition], past: Sequence[PastScore], target: Target
 ) -> None:
     """Raises `EvaluationError` for anything that cannot be estimated from."""
-    _check_library(library)
+    if not library:
+        raise EvaluationError("Expected a library of at least one condition, received none.")
+    counts = Counter(condition.name for condition in library)
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
     _check_shown(target.decimals, target.hidden, "the score to predict")
     for score in past:
         check_figures(score.figures, library)
@@ -70,40 +76,23 @@ def check_past(
         _check_shown(score.decimals, score.hidden, where)
 
 
-def _check_library(library: Sequence[LibraryCondition]) -> None:
-    if not library:
-        raise EvaluationError("Expected a library of at least one condition, received none.")
-    names = [condition.name for condition in library]
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
-
-
 def check_figures(figures: Figures, library: Sequence[LibraryCondition]) -> None:
     """Raises `EvaluationError` for local figures that cannot be estimated from."""
-    _check_length(figures.accuracies, "accuracies", figures, library)
-    for condition, accuracy in zip(library, figures.accuracies, strict=True):
-        _check_share(accuracy, f"{figures.name!r} on {condition.name!r}", "Evaluate it again.")
-    if figures.images is None:
-        return
-    _check_length(figures.images, "numbers of images", figures, library)
-    for condition, images in zip(library, figures.images, strict=True):
-        if images < 1:
+    name, images = figures.name, figures.images
+    for values, what in ((figures.accuracies, "accuracies"), (images, "numbers of images")):
+        if values is not None and len(values) != len(library):
             raise EvaluationError(
-                f"{figures.name!r} on {condition.name!r}: expected 1 image or more, received {images}. "
+                f"{name!r}: expected {len(library)} {what}, one for each condition of the library, "
+                f"received {len(values)}. Evaluate it on the same library."
+            )
+    for condition, accuracy in zip(library, figures.accuracies, strict=True):
+        _check_share(accuracy, f"{name!r} on {condition.name!r}", "Evaluate it again.")
+    for condition, count in zip(library, images or (), strict=False):
+        if count < 1:
+            raise EvaluationError(
+                f"{name!r} on {condition.name!r}: expected 1 image or more, received {count}. "
                 "Evaluate every condition before estimating."
             )
-
-
-def _check_length(
-    values: Iterable[float], what: str, figures: Figures, library: Sequence[LibraryCondition]
-) -> None:
-    received = len(tuple(values))
-    if received != len(library):
-        raise EvaluationError(
-            f"{figures.name!r}: expected {len(library)} {what}, one for each condition of the library, "
-            f"received {received}. Evaluate it on the same library."
-        )
 
 
 def _check_share(value: float, where: str, advice: str) -> None:

@@ -1,107 +1,34 @@
 """The hidden set as an unknown mixture of the benchmark's conditions: Gaussian, in closed form.
 
-A mixture has weights w over the conditions, with mean w0 (equal for every family) and the covariance of
-Dirichlet draws at three levels: families, severities, conditions. A model with accuracies a has the
-hidden score a'w, so two models' scores vary together as a'Sb: models that are good and bad at the
-same things move together. On the logit scale come an offset shared by all models; damage unlike
-any condition, on which a model does as its logit accuracies, in a random combination, say; a deviation
-of each model's own; and sampling noise.
-Conditioned on the past scores this gives the new one. How strong all these are is averaged over a
-small grid, weighted by how well each choice explains the past scores. At last the prediction goes
-half of the way to that of least squares on the simplex, which keeps weights from going below zero.
+A mixture has weights w over the conditions, with mean w0 (equal for every family) and the
+covariance of Dirichlet draws at three levels: families, severities, conditions. A model with
+accuracies a has the hidden score a'w, so two models' scores vary together as a'Sb: models that are
+good and bad at the same things move together. On the logit scale come an offset shared by all
+models; damage unlike any condition, on which a model does as its logit accuracies, in a random
+combination, say; a deviation of each model's own; and sampling noise. Conditioned on the past
+scores this gives the new one. How strong all these are is averaged over a small grid, weighted by
+how well each choice explains the past scores. At last the prediction goes half of the way to that
+of least squares on the simplex, which keeps weights from going below zero.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluator.estimate.conditioning import Dense, Evidence, Inverse, LowRank
-from evaluator.estimate.gaussians import Gaussians, expit, logit, shares
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
+from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, Inverse, LowRank
+from evaluator.estimate.inputs import Figures, PastScore, Target
+from evaluator.estimate.numerics import Floats, expit, logit, shares
+from evaluator.estimate.prior import Prior, Strengths
 
-Floats = NDArray[np.float64]
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex
 STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """One way to group the conditions. members: `(C, groups)`, each condition's share of its group."""
-
-    members: Floats
-    shares: Floats  # each group's share of the whole
-
-    @cached_property
-    def matrix(self) -> Floats:
-        """Covariance of the conditions' weights, `(C, C)`, if the shares are one draw of a very wide Dirichlet."""
-        whole = self.members @ self.shares
-        return np.asarray((self.members * self.shares) @ self.members.T - np.outer(whole, whole))
-
-    def variances(self) -> Floats:
-        """Of every condition's weight, `(C,)`."""
-        return np.asarray(self.members**2 @ (self.shares * (1 - self.shares)))
-
-
-@dataclass(frozen=True)
-class Prior:
-    """The mixtures to expect. mean: weights `(C,)`, sums to 1. levels: family, severity, condition."""
-
-    mean: Floats
-    levels: tuple[Level, ...]
-
-
-def prior_of(families: Sequence[str], severities: Sequence[int]) -> Prior:
-    """Families weigh the same, and so do the conditions of a family."""
-    family = np.unique(np.asarray(families), return_inverse=True)[1]
-    severity = np.unique(np.asarray(severities), return_inverse=True)[1]
-    counts = np.bincount(family)
-    mean = 1.0 / (len(counts) * counts[family])
-    groups = (family, severity, np.arange(len(mean)))
-    return Prior(mean, tuple(_level(mean, group) for group in groups))
-
-
-def _level(mean: Floats, group: NDArray[np.intp]) -> Level:
-    shares = np.bincount(group, mean).astype(np.float64)
-    members = np.zeros((len(mean), len(shares)))
-    members[np.arange(len(mean)), group] = mean / shares[group]
-    return Level(members, shares)
-
-
-@dataclass(frozen=True)
-class Strengths:
-    """The grid, one array `(G, 6)`: its columns, in order.
-
-    family, severity, condition: 1 / (1 + concentration) of the Dirichlet at that level.
-    offset, profile, own: standard deviations on the logit scale.
-    """
-
-    values: Floats
-
-    @classmethod
-    def grid(
-        cls,
-        *,
-        family: Sequence[float],
-        severity: Sequence[float],
-        condition: Sequence[float],
-        offset: Sequence[float],
-        profile: Sequence[float],
-        own: Sequence[float],
-    ) -> Strengths:
-        """Every combination."""
-        choices = itertools.product(family, severity, condition, offset, profile, own)
-        return cls(np.array(list(choices), dtype=np.float64))
-
-    def coefficients(self) -> Floats:
-        """What the covariances are multiplied with, `(G, 6)`."""
-        return np.hstack([self.values[:, :3], self.values[:, 3:] ** 2])
 
 
 @dataclass(frozen=True)
@@ -136,18 +63,39 @@ class Wanted:
     rounding: float = 0.0
 
 
+def as_scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
+    """Past scores as arrays, on so many conditions."""
+    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
+    shown = np.array([score.value for score in used], float)
+    scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
+    rounding = np.array([_rounding(score.decimals) for score in used])
+    return Scored(
+        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
+        np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
+        scores,
+        scores * (1 - scores) / sizes + rounding,
+    )
+
+
+def as_wanted(figures: Figures, aim: Target) -> Wanted:
+    """The submission to predict as arrays."""
+    return Wanted(
+        np.array(figures.accuracies, float),
+        _local_variance(figures),
+        aim.hidden or ASSUMED_HIDDEN_IMAGES,
+        _rounding(aim.decimals),
+    )
+
+
 @dataclass(frozen=True)
 class Match:
     """What the past scores say about a submission, on the logit scale.
 
-    predicted: its shown score. left_out: for every past score, its prediction from the
-    others, by the closed form alone. exact: variance of `predicted` had the local figures no noise.
+    predicted: its shown score. exact: variance of `predicted` had the local figures no noise.
     own_exact: had those of the submission none. weights: expected `(C,)`.
     """
 
     predicted: Gaussians
-    left_out: tuple[Gaussians, ...]
-    observed: Floats
     exact: float
     own_exact: float
     weights: Floats
@@ -158,8 +106,8 @@ class _Logits:
     """k models' logit scores as far as they are known before any mixture is.
 
     centre: `(k,)`, under the mean mixture. slopes: `(k, C)`, how the logit score moves with a
-    condition's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the mean
-    weights. local: `(G, k)`, variance through finite local images.
+    condition's weight. profile: `(k, C)`, logit accuracies about the centre, times the root of the
+    mean weights. local: `(G, k)`, variance through finite local images.
     """
 
     centre: Floats
@@ -182,7 +130,7 @@ class _Logits:
         return cls(centre, slopes, profile, np.asarray(local))
 
     def covariances(self, other: _Logits, prior: Prior) -> Floats:
-        """With another's logit scores, `(5, k, other k)`, each before its strength; own not among them."""
+        """With another's logit scores, `(5, k, other k)`, each before its strength; without own."""
         levels = [self.slopes @ level.matrix @ other.slopes.T for level in prior.levels]
         profile = self.profile @ other.profile.T
         return np.stack([*levels, np.ones_like(profile), profile])
@@ -191,8 +139,8 @@ class _Logits:
 class Matching:
     """The past scores, conditioned upon once; then `match` predicts any submission from them.
 
-    With more scores than unknowns (two a condition, and the offset) it works with the unknowns, which
-    gives the same in less time and memory.
+    With more scores than unknowns (two a condition, and the offset) it works with the unknowns,
+    which gives the same in less time and memory.
     """
 
     def __init__(self, scored: Scored, prior: Prior, strengths: Strengths) -> None:
@@ -228,7 +176,7 @@ class Matching:
         if len(self.observed):
             there = logit(np.clip(wanted.accuracies @ self._simplex, EDGE, 1 - EDGE))
             predicted = predicted.moved(HALF * float(there - predicted.quantile(0.5)))
-        return Match(predicted, self.left_out, self.observed, exact, own_exact, self._weights)
+        return Match(predicted, exact, own_exact, self._weights)
 
     @cached_property
     def _seen(self) -> Evidence:
@@ -275,7 +223,7 @@ class Matching:
 
     @cached_property
     def left_out(self) -> tuple[Gaussians, ...]:
-        """Each past score predicted from the others, on the logit scale, by the closed form alone."""
+        """Each past score predicted from the others, as logits, by the closed form alone."""
         each = zip(self._seen.left_out(), self._past.centre, strict=True)
         return tuple(one.moved(float(centre)) for one, centre in each)
 
@@ -326,3 +274,18 @@ def _shown(target: Gaussians, centre: float, wanted: Wanted) -> Gaussians:
     width = accuracy * (1 - accuracy)
     shown = 1 / (wanted.hidden * width) + wanted.rounding / width**2
     return replace(moved, variances=moved.variances + shown)
+
+
+def _local_variance(figures: Figures) -> Floats:
+    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
+    accuracies = np.asarray(figures.accuracies, float)
+    if figures.images is None:
+        return np.zeros_like(accuracies)
+    images = np.asarray(figures.images, float)
+    shrunk = (accuracies * images + 0.5) / (images + 1)
+    return np.asarray(shrunk * (1 - shrunk) / images)
+
+
+def _rounding(decimals: int | None) -> float:
+    """Variance of rounding: uniform over the last digit shown."""
+    return 0.0 if decimals is None else float(10.0 ** (-2 * decimals) / 12)

@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from codabench_rehearsal.console.words import counted
-from evaluator.estimate.beliefs import Belief
 from evaluator.estimate.estimate import Estimate
-from evaluator.estimate.words import chance
-from evaluator.metrics import Score
-from evaluator.report.axes import Mark, Scale, across, below, diamond, disc, square, tick
+from evaluator.metrics import Scores
+from evaluator.report import svg
+from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import QUIET, width_of
-from evaluator.report.result import Report
-from evaluator.report.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
-from evaluator.report.terminal import UNSEEN
+from evaluator.report.markup import (
+    Node,
+    Tag,
+    decimals_for,
+    paragraph,
+    section,
+    span,
+    tag,
+    with_range,
+)
+from evaluator.report.terminal import chance
 
 _WIDTH = 400
-_REGIMES = {
-    "uncalibrated": ("uncalibrated", "warning"),
-    "offset": ("calibrated by an offset", "note"),
-    "shift matching": ("calibrated by shift matching", "good"),
-}
-_WHY = {
+_REGIMES = {  # name, colour, why
     "uncalibrated": (
-        "Uncalibrated: no leaderboard score is recorded, so this is only how far hidden mixtures of "
-        "our conditions may lie apart. Record one: local-eval record ZIP --score 0.89"
+        "uncalibrated",
+        "warning",
+        (
+            "Uncalibrated: no leaderboard score is recorded, so this is only how far hidden "
+            "mixtures of our conditions may lie apart. Record one: "
+            "local-eval record ZIP --score 0.89"
+        ),
     ),
-    "offset": "From 4 past scores on the estimate also learns which damage the hidden images show.",
-    "shift matching": "",
+    "offset": (
+        "calibrated by an offset",
+        "note",
+        "From 4 past scores on the estimate also learns which damage the hidden images show.",
+    ),
+    "shift matching": ("calibrated by shift matching", "good", ""),
 }
 
 
-def card(report: Report) -> Tag:
+def card(report: Evaluation) -> Tag:
     """The first thing that a reader sees."""
-    return tag(
-        "section",
-        tag("div", tag("div", *_left(report)), tag("div", *_right(report)), class_="headline"),
-    )
+    found, scores = report.estimate, report.scores
+    facts = tag("dl", *_facts(report), class_="stack")
+    strip = (_strip(found, scores),) if found and scores else ()
+    halves = tag("div", *_headline(report)), tag("div", *strip, facts)
+    return tag("section", tag("div", *halves, class_="headline"))
 
 
-def basis(report: Report) -> list[Tag]:
+def basis(report: Evaluation) -> list[Tag]:
     """What the estimate takes for granted, and which damage past scores speak for."""
     found = report.estimate
     if found is None:
@@ -48,148 +59,124 @@ def basis(report: Report) -> list[Tag]:
     assumed = tag("ul", *(tag("li", said) for said in found.assumed))
     parts: list[Node] = [tag("div", tag("h3", "What it takes for granted"), assumed)]
     if found.consistent_with:
-        parts.append(tag("div", *_beliefs(found.consistent_with)))
+        parts.append(_beliefs(found))
     return [section("What the estimate rests on", tag("div", *parts, class_="pair"))]
 
 
-def _beliefs(found: Sequence[Belief]) -> list[Node]:
-    items = (
-        tag("li", f"{'more' if one.after > one.before else 'less'} ", tag("b", one.name),
-            f": {one.after:.1%} of the hidden images rather than {one.before:.1%}".replace("%", " %"))
-        for one in found
-    )  # fmt: skip
-    return [
+def _beliefs(found: Estimate) -> Tag:
+    items = []
+    for one in found.consistent_with:
+        shares = f"{one.after:.1%} of the hidden images rather than {one.before:.1%}"
+        change = "more " if one.after > one.before else "less "
+        items.append(tag("li", change, tag("b", one.name), f": {shares}".replace("%", " %")))
+    return tag(
+        "div",
         tag("h3", "What past scores are consistent with"),
         tag("ul", *items),
         paragraph("Other mixtures would explain the scores as well.", "soft"),
-    ]
+    )
 
 
-def _left(report: Report) -> list[Node]:
+def _headline(report: Evaluation) -> list[Node]:
     found = report.estimate
     if report.scores is None:
         return [
-            tag("p", "No score", class_="kicker"),
-            tag("p", "No answer", class_="big error"),
+            paragraph("No score", "kicker"),
+            paragraph("No answer", "big error"),
             paragraph("The submission did not answer; the findings below say why."),
         ]
     if found is None:
-        return _local(report)
+        figure = report.scores.benchmark.accuracy
+        return [
+            tag("h2", f"Benchmark accuracy{report.mark}"),
+            paragraph(f"{figure.value:.3f}", "big"),
+            paragraph(f"95 % between {span(figure.low, figure.high, word='and')}", "range"),
+            paragraph(
+                "No estimate was made in this run: this is a local figure, no forecast of the "
+                "hidden score.",
+                "soft",
+            ),
+        ]
     decimals = decimals_for(found.low, found.high)
-    name, kind = _REGIMES[found.regime]
-    why = [paragraph(_WHY[found.regime], "soft")] if _WHY[found.regime] else []
+    name, kind, why = _REGIMES[found.regime]
     return [
-        tag("h2", f"Expected hidden score{mark(report)}"),
-        tag("p", f"{found.median:.{decimals}f}", class_="big"),
-        tag("p", f"90 % between {span(found.low, found.high, decimals, 'and')}", class_="range"),
+        tag("h2", f"Expected hidden score{report.mark}"),
+        paragraph(f"{found.median:.{decimals}f}", "big"),
+        paragraph(f"90 % between {span(found.low, found.high, decimals, 'and')}", "range"),
         tag("p", tag("span", name, class_=f"badge {kind}")),
-        *why,
+        *([paragraph(why, "soft")] if why else []),
     ]
 
 
-def _local(report: Report) -> list[Node]:
-    """Without an estimate: the benchmark's own figure, and no word about the hidden score."""
-    assert report.scores is not None  # noqa: S101 - `_left` has looked
-    figure = report.scores.benchmark.accuracy
-    return [
-        tag("h2", f"Benchmark accuracy{mark(report)}"),
-        tag("p", f"{figure.value:.3f}", class_="big"),
-        tag("p", f"95 % between {span(figure.low, figure.high, word='and')}", class_="range"),
-        paragraph(
-            "No estimate was made in this run: this is a local figure, no forecast of the hidden score.",
-            "soft",
-        ),
-    ]
-
-
-def _right(report: Report) -> list[Node]:
-    rows = [*_forecast_rows(report), *_local_rows(report)]
-    facts = tag("dl", *(part for row in rows for part in row), class_="stack")
-    found = report.estimate
-    return [_strip(report, found), facts] if found and report.scores else [facts]
-
-
-def _forecast_rows(report: Report) -> list[tuple[Tag, Tag]]:
-    found = report.estimate
-    if found is None or report.scores is None:
-        return []
-    rows = [_row("Past scores used", f"{found.past}")]
-    if found.error is not None:
-        said = f"{100 * found.error:.1f} points, each past score predicted from the others"
-        widened = f"; interval widened {found.widened:.2f} times" if found.widened > 1 else ""
-        rows.append(_row("Error so far", said + widened))
-    if found.best is not None and found.beats_best is not None:
-        rows.append(
-            _row(f"Beats your best ({_best(report)})", f"{chance(found.beats_best)} chance")
-        )
-    else:
-        rows.append(_row("Beats your best", "no past score to beat"))
-    return rows
-
-
-def _local_rows(report: Report) -> list[tuple[Tag, Tag]]:
-    scores = report.scores
+def _facts(report: Evaluation) -> list[Tag]:
+    found, scores, preset = report.estimate, report.scores, report.source.preset
     if scores is None:
-        return [_row("Submission", report.source.path), _row("Benchmark", report.source.preset)]
-    sign = mark(report)
-    rows = [
-        _row(f"Validation, clean{sign}", with_range(scores.validation.accuracy)),
-        _row(f"Benchmark {report.source.preset}{sign}", with_range(scores.benchmark.accuracy)),
-        _row(f"Gap{sign}", with_range(scores.gap)),
-    ]
-    if report.source.metric != "accuracy":
-        shown = (scores.validation.score, scores.benchmark.score)
-        both = f"{with_range(shown[0])} clean, {with_range(shown[1])} benchmark"
-        rows.append(_row(f"{_first_up(report.source.metric)}{sign}", both))
-    images = counted(scores.validation.accuracy.n, "image")
-    return [*rows, _row("Based on", f"{images}, {scores.answers:,} answers; 95 % intervals")]
+        facts = {"Submission": report.source.path, "Benchmark": preset}
+    else:
+        facts = _forecast_facts(report, found) if found else {}
+        facts |= _local_facts(report, scores)
+    return [part for name, said in facts.items() for part in (tag("dt", name), tag("dd", said))]
 
 
-def _row(name: str, said: str) -> tuple[Tag, Tag]:
-    return tag("dt", name), tag("dd", said)
-
-
-def _best(report: Report) -> str:
-    """The best past score as the platform showed it."""
-    found = report.estimate
-    assert found is not None  # noqa: S101 - only asked with an estimate
-    shown = [line.decimals for line in report.past if line.score == found.best]
+def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, str]:
+    facts = {"Past scores used": f"{found.past}"}
+    if found.error is not None:
+        widened = f"; interval widened {found.widened:.2f} times" if found.widened > 1 else ""
+        missed = f"{100 * found.error:.1f} points, each past score predicted from the others"
+        facts["Error so far"] = missed + widened
+    if found.best is None or found.beats_best is None:
+        return facts | {"Beats your best": "no past score to beat"}
+    shown = [past.decimals for past in report.past if past.score == found.best]
     decimals = shown[0] if shown and shown[0] is not None else 3
-    return f"{found.best:.{decimals}f}"
+    best = f"Beats your best ({found.best:.{decimals}f})"
+    return facts | {best: f"{chance(found.beats_best)} chance"}
 
 
-def _strip(report: Report, found: Estimate) -> Tag:
+def _local_facts(report: Evaluation, scores: Scores) -> dict[str, str]:
+    clean, hurt, sign = scores.validation, scores.benchmark, report.mark
+    facts = {
+        f"Validation, clean{sign}": with_range(clean.accuracy),
+        f"Benchmark {report.source.preset}{sign}": with_range(hurt.accuracy),
+        f"Gap{sign}": with_range(scores.gap),
+    }
+    metric = report.source.metric
+    if metric != "accuracy":
+        both = f"{with_range(clean.score)} clean, {with_range(hurt.score)} benchmark"
+        facts[f"{metric[:1].upper()}{metric[1:]}{sign}"] = both
+    images = counted(clean.accuracy.n, "image")
+    return facts | {"Based on": f"{images}, {scores.answers:,} answers; 95 % intervals"}
+
+
+def _strip(found: Estimate, scores: Scores) -> svg.Drawing:
     """The interval on a line, with the local figures and the best past score above it."""
-    assert report.scores is not None  # noqa: S101 - only drawn with scores
-    clean, hurt = (
-        part.accuracy.value for part in (report.scores.validation, report.scores.benchmark)
-    )
-    marks: list[tuple[float, str, Mark]] = [
-        (hurt, "benchmark", square),
-        (clean, "validation", disc),
+    marks: list[tuple[float, str, svg.Mark]] = [
+        (scores.benchmark.accuracy.value, "benchmark", svg.square),
+        (scores.validation.accuracy.value, "validation", svg.disc),
     ]
     if found.best is not None:
-        marks.append((found.best, "your best", tick))
+        marks.append((found.best, "your best", svg.tick))
     values = [found.low, found.high, *(value for value, _, _ in marks)]
-    scale = Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
+    scale = svg.Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
     low, high = scale(found.low), scale(found.high)
-    drawn = [
-        *below(scale, 84, 78),
-        line(16, 72, _WIDTH - 16, 72, "axis"),
-        rectangle(low, 64, high - low, 16, "forecast-area"),
-        across(low, high, 72, "forecast"),
-        *(line(x, 64, x, 80, "forecast") for x in (low, high)),
-        diamond(scale(found.median), 72),
-        *_labelled([(scale(value), name, mark) for value, name, mark in marks]),
-    ]
-    said = (
-        f"Expected {found.median:.3f}, 90 % between {found.low:.3f} and {found.high:.3f}; "
-        + ", ".join(f"{name} {value:.3f}" for value, name, _ in marks)
+    expected = f"Expected {found.median:.3f}, 90 % between {span(found.low, found.high, 3, 'and')}"
+    said = ", ".join(f"{name} {value:.3f}" for value, name, _ in marks)
+    return svg.Drawing(
+        _WIDTH,
+        104,
+        f"{expected}; {said}",
+        (
+            *svg.ticks_across(scale, 78, 84, 98),
+            svg.line(16, 72, _WIDTH - 16, 72, "axis"),
+            svg.rectangle(low, 64, high - low, 16, "forecast-area"),
+            svg.across(low, high, 72, "forecast"),
+            *(svg.line(x, 64, x, 80, "forecast") for x in (low, high)),
+            svg.diamond(scale(found.median), 72),
+            *_labelled([(scale(value), name, mark) for value, name, mark in marks]),
+        ),
     )
-    return svg(_WIDTH, 104, said, *drawn)
 
 
-def _labelled(marks: list[tuple[float, str, Mark]]) -> list[Node]:
+def _labelled(marks: list[tuple[float, str, svg.Mark]]) -> list[Node]:
     """Marks above the line; labels that would touch go to lines of their own."""
     leaders: list[Node] = []
     drawn: list[Node] = []
@@ -200,50 +187,6 @@ def _labelled(marks: list[tuple[float, str, Mark]]) -> list[Node]:
         level = next(i for i, end in enumerate(ends) if middle - half > end or i == len(ends) - 1)
         ends[level] = middle + half
         y = 38 - 15 * level
-        leaders.append(line(x, y + 4, x, 50, "grid"))
-        drawn += [text(middle, y, name, "quiet over", "middle"), shape(x, 52)]
+        leaders.append(svg.line(x, y + 4, x, 50, "grid"))
+        drawn += [svg.text(middle, y, name, "quiet over", "middle"), shape(x, 52)]
     return [*leaders, *drawn]
-
-
-def _first_up(said: str) -> str:
-    return said[:1].upper() + said[1:]
-
-
-# How figures are written on the page.
-
-
-_FINE = 0.02  # intervals narrower than this deserve a third decimal
-
-
-def with_range(score: Score, decimals: int = 3) -> str:
-    """0.871 (0.850 to 0.890)."""
-    return f"{score.value:.{decimals}f} ({span(score.low, score.high, decimals)})"
-
-
-def span(low: float, high: float, decimals: int = 3, word: str = "to") -> str:
-    """0.850 to 0.890."""
-    return f"{low:.{decimals}f} {word} {high:.{decimals}f}"
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    rounded = round(100 * difference, 1) + 0.0  # no minus before nothing
-    return f"{rounded:+.1f}".replace("-", "\u2212")
-
-
-def points_with_range(score: Score) -> str:
-    """2.3 points (1.1 to 3.4)."""
-    low, value, high = (
-        f"{100 * v:.1f}".replace("-", "\u2212") for v in (score.low, score.value, score.high)
-    )
-    return f"{value} points ({low} to {high})"
-
-
-def decimals_for(low: float, high: float) -> int:
-    """As many decimals as the interval supports."""
-    return 2 if high - low >= _FINE else 3
-
-
-def mark(report: Report) -> str:
-    """What follows the headings of figures on images that may have been trained on."""
-    return f" {UNSEEN}" if report.source.split == "unknown" else ""

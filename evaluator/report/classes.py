@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from codabench_rehearsal.console.words import listed
 from evaluator.answers import (
+    Answers,
     Confusion,
     Drop,
     FamilyLoss,
@@ -17,110 +19,117 @@ from evaluator.answers import (
     mix_ups,
 )
 from evaluator.metrics import answer_weights
-from evaluator.report.axes import Scale, across, disc, legend, share_text, square
-from evaluator.report.card import mark, points, points_with_range, span, with_range
-from evaluator.report.colors import error_step, heat_step
+from evaluator.report import svg
+from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import LEADING, QUIET, Names, fitted
-from evaluator.report.result import Report
-from evaluator.report.tags import Node, Tag, line, paragraph, rectangle, section, svg, tag, text
+from evaluator.report.markup import (
+    Node,
+    Tag,
+    paragraph,
+    points,
+    points_with_range,
+    section,
+    short_share,
+    tag,
+    with_range,
+)
+from evaluator.report.style import error_step, heat_step
 from evaluator.report.training import AFTERWARDS, advise
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
+RECALL_LEGEND: svg.Legend = ((svg.disc(9, 7), "clean"), (svg.square(9, 7), "corrupted"))
 _WIDTH, _RIGHT, _ROW = 400, 338, 26
-_NAMES, _NAME_LINES = 160, 3  # the most room that names take
+_LOSS_WIDTH, _LOSS_RIGHT = 430, 298
+_NAMES, _FAMILIES, _NAME_LINES = 160, 150, 3  # the most room that names take
 _MATRIX, _TURN = 288, 50  # a matrix's smallest side; degrees by which the columns' names lean
 _MANY_NAMES = 300  # room for names of classes so many that each has one line
 
 
-def classes(report: Report) -> list[Tag]:
+def classes(report: Evaluation) -> list[Tag]:
     """Recall beside what explains the loss, then the confusions."""
-    if report.sheet is None:
+    sheet, names = report.sheet, report.source.label_names
+    if sheet is None:
         return [losses(report), section("Recall by class", paragraph("No answers to compare."))]
-    names, sheet = report.source.label_names, report.sheet
-    clean = confusion(sheet, clean_weights(sheet), len(names))
-    hurt = confusion(sheet, answer_weights(sheet.benchmark, sheet.questions), len(names))
+    clean, hurt = confusions(sheet, len(names))
     return [
         tag("div", losses(report), _recall(report, drops(clean, hurt, names)), class_="twin"),
         _matrices(report, clean, hurt),
     ]
 
 
-def _recall(report: Report, found: tuple[Drop, ...]) -> Tag:
-    title = f"Recall by class{mark(report)}"
+def losses(report: Evaluation) -> Tag:
+    """What explains the gap: each family's part of it."""
+    title = f"What explains the loss{report.mark}"
+    if report.sheet is None or report.scores is None:
+        return section(title, paragraph("No answers to explain."))
+    gap = report.scores.gap
+    if gap.low <= 0:
+        nothing = (
+            "Nothing to explain: benchmark accuracy is within the interval of the clean one "
+            f"(gap {points_with_range(gap)})."
+        )
+        return section(title, paragraph(nothing))
+    found = family_losses(report.sheet)
+    costly = [loss for loss in found if loss.points.value > 0][:3]
+    most = listed([f"{loss.family} ({100 * loss.share:.0f} %)" for loss in costly])
+    lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
+    return section(title, _bars(found), lead=lead)
+
+
+def training(report: Evaluation) -> Tag:
+    """What to train on against the loss."""
+    title = "What to train on"
+    if report.sheet is None:
+        return section(title, paragraph("No answers, so nothing to advise from."))
+    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
     if not found:
-        return section(title, paragraph("No class has both clean and corrupted images."))
-    worst = listed([f"{drop.name} ({points(-drop.lost)})" for drop in found[:2]])
-    lead = f"Clean to corrupted, the largest drop first: {worst} points. Lines are 95 % intervals."
-    key = legend([(disc(9, 7), "clean"), (square(9, 7), "corrupted")])
-    return section(title, key, _dumbbells(found), lead=lead)
+        nothing = "No family costs a point of accuracy beyond chance: nothing to advise."
+        return section(title, paragraph(nothing))
+    items = (tag("li", tag("b", one.family), ": ", *_with_code(one.sentence)) for one in found)
+    return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
 
 
-def _dumbbells(found: tuple[Drop, ...]) -> Tag:
+def confusions(sheet: Answers, count: int) -> tuple[Confusion, Confusion]:
+    """Of so many classes: on clean images, and under the benchmark's conditions."""
+    hurt = answer_weights(sheet.benchmark, sheet.questions)
+    return confusion(sheet, clean_weights(sheet), count), confusion(sheet, hurt, count)
+
+
+def dumbbells(found: Sequence[Drop]) -> svg.Drawing:
+    """Each class's recall, clean and corrupted."""
     lowest = min(min(drop.clean.low, drop.corrupted.low) for drop in found)
     names = fitted((drop.name for drop in found), _NAMES, _NAME_LINES)
     row = max(_ROW, names.height + 6)
-    scale = Scale(max(0.0, lowest - 0.02), 1.0, names.room + 14, _RIGHT)
+    scale = svg.Scale(max(0.0, lowest - 0.02), 1.0, names.room + 14, _RIGHT)
     height = 18 + row * len(found)
-    drawn: list[Node] = []
-    for value in scale.ticks():
-        drawn.append(line(scale(value), 14, scale(value), height, "grid"))
-        drawn.append(text(scale(value), 10, share_text(value), "tick", "middle"))
+    drawn = svg.ticks_across(scale, 14, height, 10)
     for place, drop in enumerate(found):
-        drawn.append(_dumbbell(drop, names, scale, 18 + row * (place + 0.5)))
-    said = "Recall clean and corrupted: " + ", ".join(
-        f"{drop.name} {drop.clean.value:.2f} to {drop.corrupted.value:.2f}" for drop in found
-    )
-    return svg(_WIDTH, height, said, *drawn)
-
-
-def _dumbbell(drop: Drop, names: Names, scale: Scale, y: float) -> Tag:
-    said = f"{drop.name}: clean {with_range(drop.clean)}, corrupted {with_range(drop.corrupted)}"
-    return tag(
-        "g",
-        tag("title", said),
-        names.draw(drop.name, 0, y, "label"),
-        across(scale(drop.clean.low), scale(drop.clean.high), y - 3, "cleanbar"),
-        across(scale(drop.corrupted.low), scale(drop.corrupted.high), y + 3, "hurtbar"),
-        disc(scale(drop.clean.value), y - 3),
-        square(scale(drop.corrupted.value), y + 3),
-        text(_WIDTH, y + 4, points(-drop.lost), "cell", "end"),
+        y, clean, hurt = 18 + row * (place + 0.5), drop.clean, drop.corrupted
+        drawn.append(
+            svg.titled(
+                f"{drop.name}: clean {with_range(clean)}, corrupted {with_range(hurt)}",
+                names.draw(drop.name, 0, y, "label"),
+                svg.across(scale(clean.low), scale(clean.high), y - 3, "cleanbar"),
+                svg.across(scale(hurt.low), scale(hurt.high), y + 3, "hurtbar"),
+                svg.disc(scale(clean.value), y - 3),
+                svg.square(scale(hurt.value), y + 3),
+                svg.text(_WIDTH, y + 4, points(-drop.lost), "cell", "end"),
+            )
+        )
+    each = (f"{one.name} {one.clean.value:.2f} to {one.corrupted.value:.2f}" for one in found)
+    return svg.Drawing(
+        _WIDTH, height, f"Recall clean and corrupted: {', '.join(each)}", tuple(drawn)
     )
 
 
-def _matrices(report: Report, clean: Confusion, hurt: Confusion) -> Tag:
-    names = report.source.label_names
-    title = f"What is taken for what{mark(report)}"
-    found = mix_ups(clean, hurt, names)
-    if not found:
-        return section(title, paragraph("Every corrupted image was answered rightly."))
-    lead = (
-        f"Grown most under corruption: {_commonest(found)}. Rows are true classes and add up to 1."
-    )
-    if len(names) > MOST_DRAWN:
-        return section(title, paragraph(f"{len(names)} classes are too many to draw."), lead=lead)
-    pair = tag(
-        "div",
-        tag("div", tag("h3", "Clean"), _matrix(clean, names, "clean")),
-        tag("div", tag("h3", "Corrupted"), _matrix(hurt, names, "corrupted")),
-        class_="pair",
-    )
-    return section(title, pair, lead=lead)
+def matrix(
+    found: Confusion, names: tuple[str, ...], kind: str, *, spreads: bool = False
+) -> svg.Drawing:
+    """Rows are true classes, columns answers; spreads: half of each interval is written, too.
 
-
-def _commonest(found: tuple[MixUp, ...]) -> str:
-    return listed([f"{one.true} for {one.given} ({_shares(one)})" for one in found[:3]])
-
-
-def _shares(one: MixUp) -> str:
-    low, value, high = (
-        f"{100 * v:.0f}" for v in (one.corrupted.low, one.corrupted.value, one.corrupted.high)
-    )
-    return f"{value} %, {low} to {high}, clean {100 * one.clean:.0f} %"
-
-
-def _matrix(found: Confusion, names: tuple[str, ...], kind: str) -> Tag:
-    """Columns are named as rows are: their names lean over the rows' and need no room of their own."""
+    Columns are named as rows are: their names lean over the rows' and need no room of their own.
+    """
     few = len(names) <= MOST_NUMBERED
     lettered = fitted(names, _NAMES if few else _MANY_NAMES, _NAME_LINES if few else 1, QUIET)
     lean = math.radians(_TURN)
@@ -130,16 +139,51 @@ def _matrix(found: Confusion, names: tuple[str, ...], kind: str) -> Tag:
     top = lettered.room * math.sin(lean) + lettered.height * math.cos(lean) + 6
     drawn: list[Node] = []
     for i, name in enumerate(names):
+        y = top + size * i
         drawn.append(_column(lettered, name, left + size * (i + 0.5), top - 8))
-        drawn.append(lettered.draw(name, left - 6, top + size * (i + 0.5), "quiet", "end"))
+        drawn.append(lettered.draw(name, left - 6, y + size / 2, "quiet", "end"))
         drawn += [
-            _cell(found, names, (i, j), left + size * j, top + size * i, size)
+            _share(found, names, (i, j), (left + size * j, y, size), spreads=spreads)
             for j in range(len(names))
             if found.images[i]
         ]
     side = size * len(names)
-    said = f"Confusion, {kind}: {_spoken(found, names)}"
-    return svg(left + side + 4, top + side + 2, said, *drawn)
+    right = (f"{n} {found.shares[i, i]:.2f} right" for i, n in enumerate(names) if found.images[i])
+    said = f"Confusion, {kind}: {', '.join(right)}"
+    return svg.Drawing(left + side + 4, top + side + 2, said, tuple(drawn))
+
+
+def _recall(report: Evaluation, found: tuple[Drop, ...]) -> Tag:
+    title = f"Recall by class{report.mark}"
+    if not found:
+        return section(title, paragraph("No class has both clean and corrupted images."))
+    worst = listed([f"{drop.name} ({points(-drop.lost)})" for drop in found[:2]])
+    lead = f"Clean to corrupted, the largest drop first: {worst} points. Lines are 95 % intervals."
+    return section(title, svg.legend(RECALL_LEGEND), dumbbells(found), lead=lead)
+
+
+def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
+    names = report.source.label_names
+    title = f"What is taken for what{report.mark}"
+    found = mix_ups(clean, hurt, names)
+    if not found:
+        return section(title, paragraph("Every corrupted image was answered rightly."))
+    grown = listed([f"{one.true} for {one.given} ({_shares(one)})" for one in found[:3]])
+    lead = f"Grown most under corruption: {grown}. Rows are true classes and add up to 1."
+    if len(names) > MOST_DRAWN:
+        return section(title, paragraph(f"{len(names)} classes are too many to draw."), lead=lead)
+    pair = (
+        tag("div", tag("h3", kind), matrix(one, names, kind.lower()))
+        for kind, one in (("Clean", clean), ("Corrupted", hurt))
+    )
+    return section(title, tag("div", *pair, class_="pair"), lead=lead)
+
+
+def _shares(one: MixUp) -> str:
+    low, value, high = (
+        f"{100 * v:.0f}" for v in (one.corrupted.low, one.corrupted.value, one.corrupted.high)
+    )
+    return f"{value} %, {low} to {high}, clean {100 * one.clean:.0f} %"
 
 
 def _column(lettered: Names, name: str, x: float, y: float) -> Tag:
@@ -149,71 +193,32 @@ def _column(lettered: Names, name: str, x: float, y: float) -> Tag:
     return lettered.draw(name, x, y, "quiet", "end", transform=turn)
 
 
-def _cell(
-    found: Confusion, names: tuple[str, ...], at: tuple[int, int], x: float, y: float, size: float
+def _share(
+    found: Confusion,
+    names: tuple[str, ...],
+    at: tuple[int, int],
+    box: tuple[float, float, float],
+    *,
+    spreads: bool,
 ) -> Tag:
-    i, j = at
-    score = found.scores[i][j]
-    step = heat_step(score.value) if i == j else error_step(score.value)
-    said = (
-        f"{names[i]} answered as {names[j]}: {score.value:.3f} ({span(score.low, score.high)}), "
-        f"{score.n:,} images"
+    """One true class's share of one answer, in a box (x, y, size)."""
+    (i, j), (x, y, size) = at, box
+    score, own = found.scores[i][j], i == j
+    step = heat_step(score.value) if own else error_step(score.value)
+    inside = (x + 0.5, y + 0.5, size - 1, size - 1)
+    parts: list[Node] = [svg.rectangle(*inside, f"heat{step}")]
+    if own:
+        parts.append(svg.rectangle(*inside, "own"))
+    if len(names) <= MOST_NUMBERED and (own or score.value >= 0.005):
+        lines = [short_share(score.value, 0.995)]
+        if spreads:
+            lines.append("\u00b1" + short_share((score.high - score.low) / 2))
+        for place, said in enumerate(lines):
+            baseline = y + size / 2 + 4 + 12 * (place - (len(lines) - 1) / 2)
+            parts.append(svg.text(x + size / 2, baseline, said, f"cell on{step}", "middle"))
+    return svg.titled(
+        f"{names[i]} answered as {names[j]}: {with_range(score)}, {score.n:,} images", *parts
     )
-    parts: list[Node] = [rectangle(x + 0.5, y + 0.5, size - 1, size - 1, f"heat{step}")]
-    if i == j:
-        parts.append(rectangle(x + 0.5, y + 0.5, size - 1, size - 1, "own"))
-    if len(names) <= MOST_NUMBERED and (i == j or score.value >= 0.005):
-        figure = f"{score.value:.2f}".removeprefix("0") if score.value < 0.995 else "1"
-        parts.append(text(x + size / 2, y + size / 2 + 4, figure, f"condition on{step}", "middle"))
-    return tag("g", tag("title", said), *parts)
-
-
-def _spoken(found: Confusion, names: tuple[str, ...]) -> str:
-    """The diagonal, for those who do not see it."""
-    return ", ".join(
-        f"{name} {found.shares[i, i]:.2f} right" for i, name in enumerate(names) if found.images[i]
-    )
-
-
-# What explains the loss: each family's part of the gap, and what to train on against it.
-
-
-_LOSS_WIDTH, _LOSS_RIGHT = 430, 298
-_FAMILIES = 150  # the most room that the families' names take
-
-
-def losses(report: Report) -> Tag:
-    """The section on the gap."""
-    title = f"What explains the loss{mark(report)}"
-    if report.sheet is None or report.scores is None:
-        return section(title, paragraph("No answers to explain."))
-    gap = report.scores.gap
-    if gap.low <= 0:
-        return section(
-            title,
-            paragraph(
-                "Nothing to explain: benchmark accuracy is within the interval of the clean one "
-                f"(gap {points_with_range(gap)})."
-            ),
-        )
-    found = family_losses(report.sheet)
-    lead = f"Of a gap of {points_with_range(gap)}, most goes to {_most(found)}."
-    return section(title, _drawing(found), lead=lead)
-
-
-def training(report: Report) -> Tag:
-    """The section on what to do about it."""
-    title = "What to train on"
-    if report.sheet is None:
-        return section(title, paragraph("No answers, so nothing to advise from."))
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
-    if not found:
-        return section(
-            title,
-            paragraph("No family costs a point of accuracy beyond chance: nothing to advise."),
-        )
-    items = (tag("li", tag("b", one.family), ": ", *_with_code(one.sentence)) for one in found)
-    return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
 
 
 def _with_code(said: str) -> list[Node]:
@@ -222,41 +227,35 @@ def _with_code(said: str) -> list[Node]:
     return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
-def _most(found: tuple[FamilyLoss, ...]) -> str:
-    costly = [loss for loss in found if loss.points.value > 0][:3]
-    return listed([f"{loss.family} ({100 * loss.share:.0f} %)" for loss in costly])
-
-
-def _drawing(found: tuple[FamilyLoss, ...]) -> Tag:
+def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:
+    """Points of accuracy that each family costs."""
     highest = max(loss.points.high for loss in found)
     lowest = min(0.0, *(loss.points.low for loss in found))
     names = fitted((loss.family for loss in found), _FAMILIES, _NAME_LINES)
     row = max(_ROW, names.height + 4)
-    scale = Scale(lowest, highest, names.room + 12, _LOSS_RIGHT)
+    scale = svg.Scale(lowest, highest, names.room + 12, _LOSS_RIGHT)
     height = 20 + row * len(found)
     drawn: list[Node] = [
-        text(_LOSS_RIGHT + 54, 11, "points", "tick", "end"),
-        text(_LOSS_RIGHT + 70, 11, "accuracy", "tick"),
-        line(scale(0), 16, scale(0), height, "axis"),
+        svg.text(_LOSS_RIGHT + 54, 11, "points", "tick", "end"),
+        svg.text(_LOSS_RIGHT + 70, 11, "accuracy", "tick"),
+        svg.line(scale(0), 16, scale(0), height, "axis"),
     ]
     for place, loss in enumerate(found):
         drawn.append(_bar(loss, names, scale, 18 + row * (place + 0.5)))
-    said = "Points of accuracy lost by family: " + ", ".join(
-        f"{loss.family} {points_with_range(loss.points)}" for loss in found
-    )
-    return svg(_LOSS_WIDTH, height, said, *drawn)
+    each = (f"{loss.family} {points_with_range(loss.points)}" for loss in found)
+    said = f"Points of accuracy lost by family: {', '.join(each)}"
+    return svg.Drawing(_LOSS_WIDTH, height, said, tuple(drawn))
 
 
-def _bar(loss: FamilyLoss, names: Names, scale: Scale, middle: float) -> Tag:
+def _bar(loss: FamilyLoss, names: Names, scale: svg.Scale, y: float) -> Tag:
     zero, end = scale(0), scale(loss.points.value)
-    accuracy = f"accuracy {loss.accuracy.value:.3f} ({span(loss.accuracy.low, loss.accuracy.high)})"
-    return tag(
-        "g",
-        tag("title", f"{loss.family}: {points_with_range(loss.points)} lost, {accuracy}"),
-        names.draw(loss.family, 0, middle, "label"),
-        rectangle(min(zero, end), middle - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
-        line(scale(loss.points.low), middle, scale(loss.points.high), middle, "forecast"),
-        text(_LOSS_RIGHT + 54, middle + 4, f"{100 * loss.points.value:.1f}".replace("-", "\u2212"), "cell",
-             "end"),
-        text(_LOSS_RIGHT + 70, middle + 4, f"{loss.accuracy.value:.2f}", "cell"),
-    )  # fmt: skip
+    lost = f"{100 * loss.points.value:.1f}".replace("-", "\u2212")
+    return svg.titled(
+        f"{loss.family}: {points_with_range(loss.points)} lost, "
+        f"accuracy {with_range(loss.accuracy)}",
+        names.draw(loss.family, 0, y, "label"),
+        svg.rectangle(min(zero, end), y - _ROW / 2 + 5, abs(end - zero), _ROW - 10, "bar"),
+        svg.across(scale(loss.points.low), scale(loss.points.high), y, "forecast"),
+        svg.text(_LOSS_RIGHT + 54, y + 4, lost, "cell", "end"),
+        svg.text(_LOSS_RIGHT + 70, y + 4, f"{loss.accuracy.value:.2f}", "cell"),
+    )

@@ -1,78 +1,88 @@
-"""Accuracy by corruption and severity: a heat map, and a curve with its band for each corruption."""
+"""Accuracy by corruption and severity: a heat map, and a curve with its band for each."""
 
 from __future__ import annotations
 
 import math
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 
 from codabench_rehearsal.console.words import listed
 from evaluator.answers import SEVERITIES, Row, curves, grid
 from evaluator.metrics import Score
-from evaluator.report.axes import Scale, share_text
-from evaluator.report.card import mark, span
-from evaluator.report.colors import STEPS, heat_step
+from evaluator.report import svg
+from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import Names, fitted
-from evaluator.report.result import Report
-from evaluator.report.tags import (
+from evaluator.report.markup import (
     Node,
     Tag,
-    line,
     paragraph,
-    path,
-    rectangle,
     section,
-    svg,
+    short_share,
+    span,
     tag,
-    text,
+    with_range,
 )
+from evaluator.report.style import STEPS, heat_step
 
 _NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
-_CELL, _ROW = 37, 24
+_SIDE, _WIDE, _ROW = 37, 78, 24  # of a field, of one with its spread, of a row
 _CURVE_WIDTH, _CURVE_HEIGHT = 160, 102  # below the name
+_LEFT, _RIGHT = 30, _CURVE_WIDTH - 8
 
 
-def heat_map(report: Report) -> Tag:
+def heat_map(report: Evaluation) -> Tag:
     """The section: one small map a family."""
     rows = grid((report.library, report.sheet, report.sweep))
-    title = f"Accuracy by corruption and severity{mark(report)}"
+    title = f"Accuracy by corruption and severity{report.mark}"
     if not rows:
         return section(
             title, paragraph("No corruption was asked alone in this run, so there is no map.")
         )
     worst = sorted(rows, key=lambda row: row.lowest[1].value)[:3]
-    said = listed([_lowest(row) for row in worst])
-    families = [list(own) for _, own in groupby(rows, key=lambda row: row.family)]
-    names = fitted((row.name for row in rows), _NAMES, _NAME_LINES)
-    maps = tag("div", *(_family(own, names) for own in families), class_="many")
-    lead = f"Lowest: {said}. Point at a cell for its 95 % interval; empty cells were not asked."
-    return section(title, _steps(), maps, lead=lead)
+    maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
+    lead = (
+        f"Lowest: {listed([_lowest(row) for row in worst])}. Point at a field for its 95 % "
+        "interval; empty fields were not asked."
+    )
+    return section(title, _steps(), tag("div", *maps, class_="many"), lead=lead)
 
 
-def curve_section(report: Report) -> Tag:
+def curve_section(report: Evaluation) -> Tag:
     """The section: one small curve a corruption, the worst first."""
     rows = curves(grid((report.library, report.sheet, report.sweep)))
-    title = f"How accuracy falls with severity{mark(report)}"
+    title = f"How accuracy falls with severity{report.mark}"
     if not rows:
         return section(
             title,
             paragraph(
-                "No corruption was asked at three severities or more; --sweep asks all 19 at all five."
+                "No corruption was asked at three severities or more; --sweep asks all 19 at all "
+                "five."
             ),
         )
-    clean = report.scores.validation.accuracy if report.scores else None
-    floor = min(score.low for row in rows for score in row.by_severity.values())
-    names = fitted((row.name for row in rows), _CURVE_WIDTH - 2, _NAME_LINES, bold=True)
-    scale = Scale(
-        math.floor(floor * 10) / 10, 1.0, names.height + _CURVE_HEIGHT - 20, names.height + 14
-    )
-    charts = tag("div", *(_curve(row, names, scale, clean) for row in rows), class_="small")
     points = max(len(row.by_severity) for row in rows)
     lead = (
         f"{points} severities each, band: 95 %; dashed: clean accuracy. "
         + ("" if report.sweep else "--sweep asks all five. ")
         + f"Lowest end: {listed([_fall(row) for row in rows[:3]])}."
     )
-    return section(title, charts, lead=lead)
+    return section(title, tag("div", *curve_charts(report, rows), class_="small"), lead=lead)
+
+
+def heat_maps(rows: Sequence[Row], *, spreads: bool = False) -> dict[str, svg.Drawing]:
+    """A map for each family of rows. spreads: half of each interval is written, too."""
+    names = fitted((row.name for row in rows), _NAMES, _NAME_LINES)
+    families = groupby(rows, key=lambda row: row.family)
+    return {family: _map(list(own), names, spreads=spreads) for family, own in families}
+
+
+def curve_charts(report: Evaluation, rows: Sequence[Row]) -> list[svg.Drawing]:
+    """A curve for each row, on one scale."""
+    clean = report.scores.validation.accuracy if report.scores else None
+    lowest = min(score.low for row in rows for score in row.by_severity.values())
+    names = fitted((row.name for row in rows), _CURVE_WIDTH - 2, _NAME_LINES, bold=True)
+    bottom, top = names.height + _CURVE_HEIGHT - 20, names.height + 14
+    scale = svg.Scale(math.floor(lowest * 10) / 10, 1.0, bottom, top)
+    return [_curve(row, names, scale, clean) for row in rows]
 
 
 def _lowest(row: Row) -> str:
@@ -84,83 +94,70 @@ def _steps() -> Tag:
     """The key of the colours."""
     edges = ("0", *(f"{edge:.2f}".rstrip("0") for edge in STEPS), "1")
     items = (
-        tag("li", f"{edges[step]}\u2013{edges[step + 1]}", style=f"color:var(--on{step})",
-            class_=f"heat{step}")
-        for step in range(len(STEPS) + 1)
-    )  # fmt: skip
+        tag("li", f"{low}\u2013{high}", style=f"color:var(--on{step})", class_=f"heat{step}")
+        for step, (low, high) in enumerate(pairwise(edges))
+    )
     return tag("ul", *items, class_="steps", aria_label="Colours of the accuracies")
 
 
-def _family(rows: list[Row], names: Names) -> Tag:
+def _map(rows: list[Row], names: Names, *, spreads: bool) -> svg.Drawing:
     worst = min(rows, key=lambda row: row.lowest[1].value)
     severity, score = worst.lowest
     said = f"{rows[0].family}: lowest {score.value:.2f} under {worst.name} at severity {severity}"
-    left, high = names.room + 10, max(_ROW, names.height + 4)
+    left, high, wide = names.room + 10, max(_ROW, names.height + 4), _WIDE if spreads else _SIDE
     drawn: list[Node] = [
-        text(left + _CELL * (i + 0.5), 11, str(level), "tick", "middle")
+        svg.text(left + wide * (i + 0.5), 11, str(level), "tick", "middle")
         for i, level in enumerate(SEVERITIES)
     ]
     for place, row in enumerate(rows):
-        drawn += _cells(row, names, left, 18 + place * high, high)
-    height = 18 + high * len(rows)
-    picture = svg(left + _CELL * len(SEVERITIES), height, said, *drawn)
-    return tag("div", tag("h3", rows[0].family), picture)
+        y = 18 + place * high
+        drawn.append(svg.titled(row.name, names.draw(row.name, 0, y + high / 2, "label")))
+        drawn += [
+            _field(row, level, (left + wide * column, y, wide, high), spreads=spreads)
+            for column, level in enumerate(SEVERITIES)
+        ]
+    return svg.Drawing(left + wide * len(SEVERITIES), 18 + high * len(rows), said, tuple(drawn))
 
 
-def _cells(row: Row, names: Names, left: float, y: float, high: float) -> list[Node]:
-    drawn: list[Node] = [
-        tag("g", tag("title", row.name), names.draw(row.name, 0, y + high / 2, "label"))
-    ]
-    for place, level in enumerate(SEVERITIES):
-        x = left + _CELL * place
-        score = row.by_severity.get(level)
-        if score is None:
-            drawn.append(rectangle(x + 1, y + 1, _CELL - 2, high - 2, "box"))
-        else:
-            drawn.append(_cell(f"{row.name}, severity {level}", score, x, y, high))
-    return drawn
-
-
-def _cell(name: str, score: Score, x: float, y: float, high: float) -> Tag:
-    step = heat_step(score.value)
-    said = f"{name}: {score.value:.3f} ({span(score.low, score.high)}), {score.n:,} images"
-    figure = f"{score.value:.2f}".removeprefix("0") if score.value < 1 else "1"
-    return tag(
-        "g",
-        tag("title", said),
-        rectangle(x + 1, y + 1, _CELL - 2, high - 2, f"heat{step}"),
-        text(x + _CELL / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
+def _field(
+    row: Row, severity: int, box: tuple[float, float, float, float], *, spreads: bool
+) -> Tag:
+    """One severity's accuracy in a box (x, y, width, height)."""
+    x, y, wide, high = box
+    score, inside = row.by_severity.get(severity), (x + 1, y + 1, wide - 2, high - 2)
+    if score is None:
+        return svg.rectangle(*inside, "box")
+    step, figure = heat_step(score.value), short_share(score.value)
+    if spreads:
+        figure = f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}"
+    return svg.titled(
+        f"{row.name}, severity {severity}: {with_range(score)}, {score.n:,} images",
+        svg.rectangle(*inside, f"heat{step}"),
+        svg.text(x + wide / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
     )
 
 
-def _curve(row: Row, names: Names, scale: Scale, clean: Score | None) -> Tag:
-    across = Scale(1, 5, 30, _CURVE_WIDTH - 8)
-    found = row.by_severity
+def _curve(row: Row, names: Names, scale: svg.Scale, clean: Score | None) -> svg.Drawing:
+    across, found = svg.Scale(1, 5, _LEFT, _RIGHT), row.by_severity
     upper = [(across(level), scale(score.high)) for level, score in found.items()]
     lower = [(across(level), scale(score.low)) for level, score in found.items()]
     middle = [(across(level), scale(score.value)) for level, score in found.items()]
-    drawn: list[Node] = [_frame(scale, across), path([*upper, *lower[::-1]], "band", closed=True)]
+    severities = (
+        svg.text(across(n), scale.start + 16, str(n), "tick", "middle") for n in (1, 3, 5)
+    )
+    drawn: list[Node] = [
+        tag("g", *svg.ticks_beside(scale, _LEFT, _RIGHT, 4), *severities),
+        svg.path([*upper, *lower[::-1]], "band", closed=True),
+    ]
     if clean:
-        drawn.append(
-            line(30, scale(clean.value), _CURVE_WIDTH - 8, scale(clean.value), "cleanline")
-        )
-    drawn.append(path(middle, "curve"))
+        drawn.append(svg.line(_LEFT, scale(clean.value), _RIGHT, scale(clean.value), "cleanline"))
+    drawn.append(svg.path(middle, "curve"))
     for (level, score), (x, y) in zip(found.items(), middle, strict=True):
         said = f"severity {level}: {score.value:.3f} ({span(score.low, score.high)})"
         drawn.append(tag("circle", tag("title", said), cx=x, cy=y, r=3, class_="hurt"))
-    named = names.draw(row.name, 0, names.height / 2, "strong")
-    drawn.append(tag("g", tag("title", row.name), named))
-    return svg(_CURVE_WIDTH, names.height + _CURVE_HEIGHT, f"{row.name}: {_fall(row)}", *drawn)
-
-
-def _frame(scale: Scale, across: Scale) -> Tag:
-    parts: list[Node] = []
-    for value in scale.ticks():
-        parts.append(line(30, scale(value), _CURVE_WIDTH - 8, scale(value), "grid"))
-        parts.append(text(26, scale(value) + 4, share_text(value), "tick", "end"))
-    low = scale.start + 16
-    parts += [text(across(level), low, str(level), "tick", "middle") for level in (1, 3, 5)]
-    return tag("g", *parts)
+    drawn.append(svg.titled(row.name, names.draw(row.name, 0, names.height / 2, "strong")))
+    height = names.height + _CURVE_HEIGHT
+    return svg.Drawing(_CURVE_WIDTH, height, f"{row.name}: {_fall(row)}", tuple(drawn))
 
 
 def _fall(row: Row) -> str:

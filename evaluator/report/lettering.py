@@ -14,7 +14,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evaluator.report.tags import Tag, tag, text
+from evaluator.report import svg
+from evaluator.report.markup import Tag, tag
 
 LABEL, QUIET = 12.0, 11.0  # font sizes of page.css
 LEADING = 1.2  # from one baseline to the next, in font sizes
@@ -40,9 +41,61 @@ _PICTURE = 1.4  # emoji and other symbols
 _PIECES = re.compile(r"[^\s_\-/+:.,]*[_\-/+:.,]+|[^\s_\-/+:.,]+|\s+")
 
 
-def width_of(said: str, size: float = LABEL, *, bold: bool = False) -> float:
-    """At most so wide is this text in a common sans-serif font of that size."""
-    return sum(_ems(letter) for letter in said) * size * (_BOLD if bold else 1.0)
+@dataclass(frozen=True)
+class Names:
+    """Names that stand below or beside each other in a drawing, all broken for the same room.
+
+    room: width of the widest line; height: of the name with most lines; both in units.
+    """
+
+    lines: Mapping[str, tuple[str, ...]]
+    room: float
+    size: float
+
+    @property
+    def height(self) -> float:
+        """Room from the first line's top to the last one's bottom."""
+        most = max((len(lines) for lines in self.lines.values()), default=1)
+        return most * self.size * LEADING
+
+    def draw(
+        self, name: str, x: float, y: float, class_: str, anchor: str = "start", **more: str
+    ) -> Tag:
+        """A name whose lines lie around y, from, around or up to x."""
+        lines, leading = self.lines[name], self.size * LEADING
+        first = y + 0.35 * self.size - leading * (len(lines) - 1) / 2
+        if len(lines) == 1 and not more:
+            return svg.text(x, first, lines[0], class_, anchor)
+        space = " " if anchor == "start" else ""  # for those who copy; counts as width elsewhere
+        ends = [space] * (len(lines) - 1) + [""]
+        spans = (
+            tag("tspan", said + end, x=x, y=first + leading * place)
+            for place, (said, end) in enumerate(zip(lines, ends, strict=True))
+        )
+        return tag("text", *spans, class_=class_, text_anchor=anchor, **more)
+
+
+def fitted(
+    names: Iterable[str], most: float, lines: int, size: float = LABEL, *, bold: bool = False
+) -> Names:
+    """Names broken into as few lines as `most` units of width allow, at most `lines`.
+
+    Names that need no more than `most` keep to one line. With more lines the room is the smallest
+    that holds them and every word; what still does not fit is shortened.
+    """
+    every = tuple(dict.fromkeys(names))
+
+    def whole(room: float, count: int) -> bool:
+        return all(len(wrapped(name, room, count + 1, size, bold=bold)) <= count for name in every)
+
+    count = next((n for n in range(1, lines + 1) if whole(most, n)), lines)
+    words = [width_of(word, size, bold=bold) for name in every for word in _words(name)]
+    room = min(most, max(words, default=0.0))
+    while room < most and not whole(room, count):
+        room = min(most, room + size / 4)
+    chosen = {name: wrapped(name, room, count, size, bold=bold) for name in every}
+    widths = (width_of(part, size, bold=bold) for found in chosen.values() for part in found)
+    return Names(chosen, max(widths, default=0), size)
 
 
 def wrapped(
@@ -60,78 +113,28 @@ def wrapped(
             found.append("")
         found[-1] += piece if found[-1] else piece.lstrip()
     if len(found) <= lines:
-        return tuple(line.rstrip() for line in found)
+        return tuple(part.rstrip() for part in found)
     rest = "".join(found[lines - 1 :])
     while rest and width_of(rest + "\u2026", size, bold=bold) > room:
         rest = rest[:-1]
-    return (*(line.rstrip() for line in found[: lines - 1]), rest.rstrip() + "\u2026")
+    return (*(part.rstrip() for part in found[: lines - 1]), rest.rstrip() + "\u2026")
 
 
-@dataclass(frozen=True)
-class Names:
-    """Names that stand below or beside each other in a drawing, all broken for the same room.
-
-    room: width of the widest line; height: of the name with most lines; both in units.
-    """
-
-    lines: Mapping[str, tuple[str, ...]]
-    room: float
-    size: float
-
-    @property
-    def most(self) -> int:
-        """Lines of the name that has most."""
-        return max((len(lines) for lines in self.lines.values()), default=1)
-
-    @property
-    def height(self) -> float:
-        """Room from the first line's top to the last one's bottom."""
-        return self.most * self.size * LEADING
-
-    def draw(
-        self, name: str, x: float, y: float, class_: str, anchor: str = "start", **more: str
-    ) -> Tag:
-        """A name whose lines lie around y, from, around or up to x."""
-        lines, leading = self.lines[name], self.size * LEADING
-        first = y + 0.35 * self.size - leading * (len(lines) - 1) / 2
-        if len(lines) == 1 and not more:
-            return text(x, first, lines[0], class_, anchor)
-        space = " " if anchor == "start" else ""  # for those who copy; counts as width elsewhere
-        spans = (
-            tag(
-                "tspan", line + (space if line != lines[-1] else ""), x=x, y=first + leading * place
-            )
-            for place, line in enumerate(lines)
-        )
-        return tag("text", *spans, class_=class_, text_anchor=anchor, **more)
+def in_lines(said: str, room: float, size: float, *, bold: bool = False) -> list[str]:
+    """A sentence in as many lines as it needs, broken at spaces."""
+    found = [""]
+    for word in said.split():
+        longer = f"{found[-1]} {word}".lstrip()
+        if width_of(longer, size, bold=bold) > room and found[-1]:
+            found.append(word)
+        else:
+            found[-1] = longer
+    return found
 
 
-def fitted(
-    names: Iterable[str], most: float, lines: int, size: float = LABEL, *, bold: bool = False
-) -> Names:
-    """Names broken into as few lines as `most` units of width allow, at most `lines`.
-
-    Names that need no more than `most` keep to one line. With more lines the room is the smallest
-    that holds them and every word; what still does not fit is shortened.
-    """
-    every = tuple(dict.fromkeys(names))
-
-    def broken(room: float, count: int) -> dict[str, tuple[str, ...]]:
-        return {name: wrapped(name, room, count, size, bold=bold) for name in every}
-
-    def whole(room: float, count: int) -> bool:
-        return all(len(wrapped(name, room, count + 1, size, bold=bold)) <= count for name in every)
-
-    count = next((n for n in range(1, lines + 1) if whole(most, n)), lines)
-    words = [width_of(word, size, bold=bold) for name in every for word in _words(name)]
-    room = min(most, max(words, default=0.0))
-    while room < most and not whole(room, count):
-        room = min(most, room + size / 4)
-    chosen = broken(room, count)
-    widest = max(
-        (width_of(line, size, bold=bold) for found in chosen.values() for line in found), default=0
-    )
-    return Names(chosen, widest, size)
+def width_of(said: str, size: float = LABEL, *, bold: bool = False) -> float:
+    """At most so wide is this text in a common sans-serif font of that size."""
+    return sum(_ems(letter) for letter in said) * size * (_BOLD if bold else 1.0)
 
 
 def _ems(letter: str) -> float:
@@ -139,12 +142,12 @@ def _ems(letter: str) -> float:
     known = _EMS.get(letter)
     if known is not None:
         return known
-    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+    category = unicodedata.category(letter)
+    if unicodedata.combining(letter) or category in ("Mn", "Me", "Cf"):
         return 0.0
-    if unicodedata.category(letter) in ("So", "Sk") or ord(letter) > 0x1F000:
+    if category in ("So", "Sk") or ord(letter) > 0x1F000:
         return _PICTURE if ord(letter) < 0x20000 else 1.0
-    base = unicodedata.normalize("NFD", letter)[0]
-    return _EMS.get(base, 1.0)
+    return _EMS.get(unicodedata.normalize("NFD", letter)[0], 1.0)
 
 
 def _words(name: str) -> list[str]:
@@ -154,16 +157,15 @@ def _words(name: str) -> list[str]:
 
 def _pieces(said: str, room: float, size: float, *, bold: bool) -> Iterable[str]:
     """The parts between which a line may end, none wider than the room."""
-    for piece in _PIECES.findall(said):
-        for word in _wide_apart(piece):
-            now = ""
-            for letter in word:
-                joins = not _ems(letter) or now.endswith("\u200d")
-                if now and not joins and width_of(now + letter, size, bold=bold) > room:
-                    yield now
-                    now = ""
-                now += letter
-            yield now
+    for word in (word for piece in _PIECES.findall(said) for word in _wide_apart(piece)):
+        now = ""
+        for letter in word:
+            joins = not _ems(letter) or now.endswith("\u200d")
+            if now and not joins and width_of(now + letter, size, bold=bold) > room:
+                yield now
+                now = ""
+            now += letter
+        yield now
 
 
 def _wide_apart(piece: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a report says beside its figures: where they come from, why there are none, what flatters them."""
+"""What a report says beside its figures: their source, why there are none, what flatters them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from codabench_rehearsal.sandbox.ingest import Outcome
 from evaluator.ask import Runner
 from evaluator.options import Options
 from evaluator.plan import Plan, Round
-from evaluator.report.result import Source
+from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from submission.archive import Archive
 from submission.findings import STEPS, Finding, refuted
@@ -102,8 +102,8 @@ def refuted_by_answers(findings: Sequence[Finding], failed: Sequence[Finding]) -
 def meaningless(runner: Runner, part: Round) -> list[Finding]:
     """A finding where the answers to the clean images are right under another reading, or guessed.
 
-    The other ways to feed the images are asked only where few answers are right, of a hundred images
-    or so; the store keeps what is answered.
+    The other ways to feed the images are asked only where few answers are right, of a hundred
+    images or so; the store keeps what is answered.
     """
     given, challenge = runner.answers("shown", part), runner.challenge
     clean = np.flatnonzero(given.questions.conditions == 0)
@@ -125,11 +125,13 @@ def meaningless(runner: Runner, part: Round) -> list[Finding]:
 def contradicted(runner: Runner) -> tuple[str, ...]:
     """What to say where another run has stored other answers meanwhile."""
     count = runner.contradicted
+    if not count:
+        return ()
     said = (
-        f"{count:,} answers differ from those that another run has stored meanwhile: are they random, or "
-        "do they depend on the order or the block (S701 to S703)?"
+        f"{count:,} answers differ from those that another run has stored meanwhile: are they "
+        "random, or do they depend on the order or the block (S701 to S703)?"
     )
-    return (said,) if count else ()
+    return (said,)
 
 
 def limits_untried(runner: Runner, part: Round) -> tuple[str, ...]:

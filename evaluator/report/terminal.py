@@ -4,55 +4,55 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import human_bytes, shown
-from evaluator.estimate.words import explained, headline
+from codabench_rehearsal.console.words import human_bytes, percent, shown
+from evaluator.estimate.estimate import TOLERANCE, Estimate
 from evaluator.metrics import Score, Scores
-from evaluator.report.result import Report
+from evaluator.report.evaluation import UNSEEN, Evaluation
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, OverflowMethod, RenderableType
+    from rich.text import Text
 
-    from evaluator.estimate.estimate import Estimate
 
-
-UNSEEN = "†"  # marks every figure on images that the model may have learnt
-_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 FIRST_LINES = {
     "validation": "Images: the validation side of the split; the model has not learnt them.",
     "all": "Images: none of them is in the model's split; it has not learnt them.",
     "held-out": "Images: held out, as you say (--held-out); the model has not learnt them.",
     "unknown": (
         f"{UNSEEN} These images may have been trained on: no split is known, so every figure "
-        "marked so may flatter. The mark goes with --held-out (none of them was trained on) or with "
-        "--split FILE (split.json beside the zip)."
+        "marked so may flatter. The mark goes with --held-out (none of them was trained on) or "
+        "with --split FILE (split.json beside the zip)."
     ),
 }
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_NOT_CHECKED = "Not checked: the server's memory, time limit and packages."
 
 
-def to_text(report: Report, width: int = 100) -> str:
-    """The report as plain text."""
+def to_text(parts: Iterable[RenderableType], width: int = 100) -> str:
+    """What a terminal of that width would show, as plain text."""
     from codabench_rehearsal.console.command import console
 
     page = console(width=width, record=True, file=io.StringIO(), color_system=None)
-    show(report, page)
+    for part in parts:
+        page.print(part)
     return page.export_text()
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Evaluation, console: Console) -> None:
     """Print the report."""
-    for part in _parts(report):
+    for part in report_parts(report):
         console.print(part)
 
 
-def _parts(report: Report) -> Iterator[RenderableType]:
+def report_parts(report: Evaluation) -> Iterator[RenderableType]:
+    """What a terminal shows of a report, in order."""
     from rich.text import Text
 
-    yield Text(
-        FIRST_LINES[report.source.split], "yellow" if report.source.split == "unknown" else ""
-    )
+    split = report.source.split
+    yield Text(FIRST_LINES[split], "yellow" if split == "unknown" else "")
     if report.source.notes:
         yield _hanging([("  ", note) for note in report.source.notes], "dim")
     if report.scores is None:
@@ -63,50 +63,117 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     yield Text(_how(report), "dim")
 
 
-def _figures(report: Report, scores: Scores) -> Iterator[RenderableType]:
+def text_table(
+    title: str | Text,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: Sequence[str] = ("",),
+    styles: dict[str, str] | None = None,
+    caption: str | None = None,
+    overflow: OverflowMethod = "ellipsis",
+) -> RenderableType:
+    """A table of texts. left: columns that are not figures; styles: of rows, by their last text."""
+    from rich.table import Table
     from rich.text import Text
 
-    mark = f" {UNSEEN}" if report.source.split == "unknown" else ""
-    if report.estimate is not None:
-        yield _card(report.estimate, more=not report.full)
-    yield Text("")
-    yield _headline(report, scores, mark)
-    yield Text(_explain(scores, report.source.label_names) + mark, "bold")
-    yield _families(scores, mark)
-    yield _classes(report, scores, mark)
-    worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
-    yield Text(f"Worst conditions{mark}: {worst}\n")
+    table = Table(title=title, title_justify="left", caption=caption)
+    for name in columns:
+        table.add_column(name, justify="left" if name in left else "right", overflow=overflow)
+    for row in rows:
+        table.add_row(*map(Text, row), style=(styles or {}).get(row[-1], ""))
+    return table
 
 
-def _card(made: Estimate, *, more: bool) -> RenderableType:
+def headline(made: Estimate) -> str:
+    """One sentence: the expected score, its interval, what it rests on, the chance to win."""
+    said = (
+        f"Expected hidden score {made.median:.2f}, 90 % between {made.low:.2f} and {made.high:.2f}"
+    )
+    if made.beats_best is None or made.best is None:
+        return f"{said}: uncalibrated, without past scores."
+    scores = "1 past score" if made.past == 1 else f"{made.past} past scores"
+    return f"{said}, from {scores}; {chance(made.beats_best)} chance of beating your best."
+
+
+def chance(share: float) -> str:
+    """A probability for people; never 0 or 100 %, which nobody can know."""
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else percent(share)
+
+
+def explained(made: Estimate, *, more: bool = True) -> list[str]:
+    """What stands below it: how good such guesses were, and what would make this one better.
+
+    more: whether there are images and conditions that were not asked.
+    """
+    lines = []
+    if made.regime == "uncalibrated":
+        lines.append(
+            "It says how far hidden sets of such images may lie apart. The first score narrows it "
+            "most: record it after the upload (local-eval record)."
+        )
+    if made.regime == "offset":
+        lines.append(
+            "It leans on few scores: for a model of another kind than those that got them, trained "
+            "on other damage, it may be far off."
+        )
+    if made.error is not None:
+        lines.append(
+            f"Your past scores, each predicted from the others, were missed by {made.error:.3f} on "
+            "average."
+        )
+    if made.widened > 1:
+        lines.append(f"The interval is {made.widened:.1f} times as wide because of these misses.")
+    if made.finite_share > TOLERANCE:
+        advice = "--full asks more" if more else "more images would narrow it"
+        share = percent(made.finite_share)
+        lines.append(f"{share} of its variance is due to finite local images; {advice}.")
+    lines += [belief.sentence().capitalize() + "." for belief in made.consistent_with[:2]]
+    return lines
+
+
+def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
-    below = "\n".join([*explained(made, more=more), *made.assumed])
-    return Panel(Group(Text(headline(made), "bold"), Text(below, "dim")), title="estimate")
+    made, mark = report.estimate, report.mark
+    if made is not None:
+        below = "\n".join([*explained(made, more=not report.full), *made.assumed])
+        lines = Group(Text(headline(made), "bold"), Text(below, "dim"))
+        yield Panel(lines, title="estimate")
+    yield Text("")
+    yield _overall(report, scores)
+    yield Text(_explain(scores, report.source.label_names) + mark, "bold")
+    yield _families(scores, mark)
+    yield _classes(report, scores)
+    worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
+    yield Text(f"Worst conditions{mark}: {worst}\n")
 
 
-def _headline(report: Report, scores: Scores, mark: str) -> RenderableType:
-    from rich.table import Table
+def _overall(report: Evaluation, scores: Scores) -> RenderableType:
     from rich.text import Text
 
-    title = Text(f"{shown(report.source.path)} under {report.source.preset!r}{mark}")  # no markup
-    table = Table(title=title, title_justify="left")
-    for name in ("", "accuracy", "95 % interval", "macro-F1", "images"):
-        table.add_column(name, justify="left" if name == "" else "right")
-    for name, part in (("validation (clean)", scores.validation), ("benchmark", scores.benchmark)):
-        figure = part.accuracy
-        table.add_row(
-            name, f"{figure.value:.3f}", _range(figure), f"{part.macro_f1:.3f}", f"{figure.n:,}"
-        )
-    table.add_row("gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", "")
-    if report.source.metric != "accuracy":
-        figures = (scores.validation.score.value, scores.benchmark.score.value)
-        table.caption = (
-            f"{report.source.metric}: {figures[0]:.3f} clean, {figures[1]:.3f} benchmark"
-        )
-    return table
+    clean, damaged, metric = scores.validation, scores.benchmark, report.source.metric
+    rows = [
+        [
+            name,
+            f"{part.accuracy.value:.3f}",
+            _range(part.accuracy),
+            f"{part.macro_f1:.3f}",
+            f"{part.accuracy.n:,}",
+        ]
+        for name, part in (("validation (clean)", clean), ("benchmark", damaged))
+    ]
+    rows.append(["gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", ""])
+    title = Text(f"{shown(report.source.path)} under {report.source.preset!r}{report.mark}")
+    columns = ("", "accuracy", "95 % interval", "macro-F1", "images")
+    caption = None
+    if metric != "accuracy":
+        caption = f"{metric}: {clean.score.value:.3f} clean, {damaged.score.value:.3f} benchmark"
+    return text_table(title, columns, rows, caption=caption)
 
 
 def _explain(scores: Scores, names: tuple[str, ...]) -> str:
@@ -125,39 +192,37 @@ def _drift(scores: Scores, names: tuple[str, ...]) -> str:
     corrupted, clean, name = max(pairs, key=lambda pair: pair[0] - pair[1])
     if corrupted < 2 * clean or corrupted - clean < 0.1:
         return ""
-    return (
-        f" Corrupted images are called {name} {corrupted:.0%} of the time (clean ones {clean:.0%})."
-    )
+    often = f"{corrupted:.0%} of the time (clean ones {clean:.0%})"
+    return f" Corrupted images are called {name} {often}."
 
 
 def _families(scores: Scores, mark: str) -> RenderableType:
-    from rich.table import Table
-
     levels = sorted({group.severity for group in scores.groups})
-    table = Table(title=f"Accuracy by family and severity{mark}", title_justify="left")
-    table.add_column("family")
-    for level in levels:
-        table.add_column(f"severity {level}", justify="right")
     found = {(group.family, group.severity): group.accuracy for group in scores.groups}
-    for family in dict.fromkeys(group.family for group in scores.groups):
-        table.add_row(family, *(_short(found.get((family, level))) for level in levels))
-    return table
+    rows = (
+        [family, *(_short(found.get((family, level))) for level in levels)]
+        for family in dict.fromkeys(group.family for group in scores.groups)
+    )
+    columns = ("family", *(f"severity {level}" for level in levels))
+    return text_table(f"Accuracy by family and severity{mark}", columns, rows, left=("family",))
 
 
-def _classes(report: Report, scores: Scores, mark: str) -> RenderableType:
-    from rich.table import Table
-
-    table = Table(title=f"Recall by class{mark}", title_justify="left")
-    for name in ("class", "clean", "corrupted", "answers clean", "answers corrupted"):
-        table.add_column(name, justify="left" if name == "class" else "right")
+def _classes(report: Evaluation, scores: Scores) -> RenderableType:
     clean, damaged = scores.validation, scores.benchmark
-    rows = zip(clean.recall, damaged.recall, clean.answered, damaged.answered, strict=True)
-    for name, figures in zip(report.source.label_names, rows, strict=True):
-        table.add_row(name, *(_number(f) for f in figures[:2]), *(f"{f:.0%}" for f in figures[2:]))
-    return table
+    figures = zip(
+        report.source.label_names,
+        clean.recall,
+        damaged.recall,
+        clean.answered,
+        damaged.answered,
+        strict=True,
+    )
+    rows = ([name, _number(a), _number(b), f"{c:.0%}", f"{d:.0%}"] for name, a, b, c, d in figures)
+    columns = ("class", "clean", "corrupted", "answers clean", "answers corrupted")
+    return text_table(f"Recall by class{report.mark}", columns, rows, left=("class",))
 
 
-def _findings(report: Report) -> Iterator[RenderableType]:
+def _findings(report: Evaluation) -> Iterator[RenderableType]:
     for finding in report.findings:
         style = _STYLES[finding.severity]
         yield _hanging([(f"{finding.severity} {finding.code}: ", finding.message)], style)
@@ -168,7 +233,7 @@ def _findings(report: Report) -> Iterator[RenderableType]:
 
 
 def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
-    """Foreign text behind words of ours: where it is broken, it goes on below itself, not below us."""
+    """Foreign text behind words of ours: where it breaks, it goes on below itself, not below us."""
     from rich.table import Table
     from rich.text import Text
 
@@ -180,21 +245,20 @@ def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
     return grid
 
 
-def _how(report: Report) -> str:
+def _how(report: Evaluation) -> str:
     timing, source = report.timing, report.source
     head = f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
     if report.asked == 0 and report.scores is not None:
         return (
-            f"{head}all answers came from the store: nothing was run, {timing.total_seconds:.1f} s\n"
-            "Not checked: the server's memory, time limit and packages."
+            f"{head}all answers came from the store: nothing was run, "
+            f"{timing.total_seconds:.1f} s\n{_NOT_CHECKED}"
         )
     versions = " ".join(f"{name} {version}" for name, version in report.versions.items())
     return (
         f"{head}start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
         f"({timing.seconds_per_thousand:.2f} s per 1,000 images, {report.blocks} call(s)), "
         f"total {timing.total_seconds:.1f} s, peak memory {human_bytes(report.peak_memory_bytes)}; "
-        f"{versions}\n"
-        "Not checked: the server's memory, time limit and packages."
+        f"{versions}\n{_NOT_CHECKED}"
     )
 
 

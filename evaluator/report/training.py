@@ -1,8 +1,9 @@
-"""Which of a benchmark's damages the training used: there its figures flatter.
+"""Training and damage: what a submission was trained on, and what to train on against its losses.
 
-Nothing of the training folder reaches the zip, so it is read beside it: `<stem>.recipe.json` or
-`recipe.json`, whose `augmentation` lists names (docs/training_folder.md). Whoever has no such file
-says it by hand (`--trained-on`).
+Where the training used a benchmark's damages its figures flatter. Nothing of the training folder
+reaches the zip, so it is read beside it: `<stem>.recipe.json` or `recipe.json`, whose
+`augmentation` lists names (docs/training_folder.md). Whoever has no such file says it by hand
+(`--trained-on`).
 """
 
 from __future__ import annotations
@@ -11,21 +12,30 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.reading import first_file, read_json
+from codabench_rehearsal.console.reading import first_file, parse_toml, read_json
 from corruptions.presets import NAMES, Condition, Preset, resolve
 from evaluator.answers import FamilyLoss
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
+WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
+AFTERWARDS = (
+    "What a network trained on flatters it afterwards: keep some conditions out of training, and "
+    "judge by those. Keep these layers in the input pipeline, outside of the saved network: Keras "
+    "3.4.1 lacks those marked *."
+)
+ADVICE: Mapping[str, str] = parse_toml(
+    (files("evaluator.report") / "advice.toml").read_text(encoding="utf-8")
+)
 
 
 def shared_training(
     zip_path: Path, preset: Preset, given: Iterable[str] | None = None
 ) -> tuple[str, ...]:
-    """The preset's operators that the submission's training used: those named, then what they apply.
+    """The preset's operators that the training used: those named, then what they apply.
 
     given: what the user says of the training (operators, chains, families of the preset, or other
     presets); None: what the recipe beside the zip says, which may name augmentations that no
@@ -66,22 +76,16 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
 
 def shared_weight(names: Collection[str], preset: Preset) -> float:
     """The share of the preset, 0..1, in conditions that apply one of these operators."""
-    return sum(
-        condition.weight
-        for condition in preset.conditions
-        if any(step.corruption in names for step in condition.steps)
-    )
+    return sum(c.weight for c in preset.conditions if set(names) & {s.corruption for s in c.steps})
 
 
 def warning(zip_name: str, names: Sequence[str], preset: Preset) -> str:
     """What to think of the figures of a submission that was trained on the benchmark's damages."""
-    listed = (
-        ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:6])} and {len(names) - 6} more"
-    )
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     share = f"{shared_weight(names, preset):.0%}"
     return (
-        f"{zip_name} was trained with {listed}: {share} of {preset.name!r} does the same. Its "
-        "accuracy there is better than under damage that it has not met."
+        f"{zip_name} was trained with {', '.join(names[:6])}{more}: {share} of {preset.name!r} "
+        "does the same. Its accuracy there is better than under damage that it has not met."
     )
 
 
@@ -98,29 +102,37 @@ def read_given(texts: Sequence[str], zips: Sequence[Path]) -> dict[Path, tuple[s
             known = ", ".join(str(path) for path in zips)
             raise EvaluationError(f"--trained-on {text}: expected one of {known} before the =.")
         listed = tuple(name.strip() for name in names.split(",") if name.strip())
-        for path in meant:
-            found[path] = (*found.get(path, ()), *listed)
+        found |= {path: (*found.get(path, ()), *listed) for path in meant}
     return found
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about one weak family."""
+
+    family: str
+    sentence: str
+
+
+def advise(losses: Iterable[FamilyLoss], conditions: Iterable[Condition]) -> tuple[Advice, ...]:
+    """For every family whose loss is beyond chance and worth the work, the costliest first."""
+    known = tuple(conditions)
+    weak = [loss for loss in losses if loss.points.low > 0 and loss.points.value >= WEAK]
+    return tuple(Advice(loss.family, _sentence(loss.family, known)) for loss in weak)
 
 
 def _operators(preset: Preset) -> tuple[str, ...]:
     """Each once, in order."""
-    return tuple(
-        dict.fromkeys(
-            step.corruption for condition in preset.conditions for step in condition.steps
-        )
-    )
+    return tuple(dict.fromkeys(step.corruption for c in preset.conditions for step in c.steps))
 
 
 def _meant(name: str, preset: Preset) -> Iterable[str]:
-    """The operators behind a name: of a preset, of a family or condition of this one, or of a chain."""
+    """The operators behind a name: of a preset, a family or condition of this one, or a chain."""
     if name in NAMES:
         return _operators(resolve(name))
-    conditions = [
-        c for c in preset.conditions if _plain(name) in (_plain(c.family), _plain(c.name))
-    ]
-    inside = [step.corruption for condition in conditions for step in condition.steps]
-    return [*inside, *_chain(name)]
+    plain = _plain(name)
+    meant = (c for c in preset.conditions if plain in (_plain(c.family), _plain(c.name)))
+    return [*(step.corruption for c in meant for step in c.steps), *_chain(name)]
 
 
 def _chain(name: str) -> list[str]:
@@ -165,103 +177,13 @@ def _plain(name: str) -> str:
     return _NO_LETTER.sub("", name.casefold())
 
 
-# What to train on against each family of damage: one sentence a family.
-#
-# What is code stands between backticks. Keras layers are named as `keras.layers` has them, calls as `corruptions` has them; a test tries all.
-
-
-WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
-AFTERWARDS = (
-    "What a network trained on flatters it afterwards: keep some conditions out of training, and judge by "
-    "those. Keep these layers in the input pipeline, outside of the saved network: Keras 3.4.1 lacks "
-    "those marked *."
-)
-_OWN = "`corruptions.corrupt_tf(batches, {spec!r})`"
-
-ADVICE: Mapping[str, str] = MappingProxyType(
-    {
-        "noise": (
-            "Put `keras.layers.GaussianNoise` behind the rescaling (it acts in training only) and add "
-            'a share of batches through `corruptions.corrupt_tf(batches, "impulse_noise:3")`.'
-        ),
-        "blur": (
-            "Add `keras.layers.RandomGaussianBlur`*, and for directions that it lacks "
-            '`corruptions.corrupt_tf(batches, "motion_blur:3")`.'
-        ),
-        "weather": (
-            "Large soft veils change colour and contrast together: use `keras.layers.RandomBrightness` "
-            'and `RandomContrast`, and `corruptions.corrupt_tf(batches, "fog:3")`.'
-        ),
-        "digital": (
-            "Use `keras.layers.RandomBrightness` and `RandomContrast` for the exposure, and "
-            '`corruptions.corrupt_tf(batches, "jpeg_compression:3")` for compression and pixels.'
-        ),
-        "geometry": (
-            "Use `keras.layers.RandomTranslation`, `RandomRotation` and `RandomShear`*, with "
-            '`fill_mode="reflect"` so that borders look like the hidden ones.'
-        ),
-        "color": (
-            "Use `keras.layers.RandomColorJitter`*, `Solarization`* and `Equalization`*, or all at once "
-            'with `corruptions.corrupt_tf(batches, "rand_augment:3")`.'
-        ),
-        "overlay": (
-            "Hide parts of the image with `keras.layers.RandomErasing`* or `CutMix`*, and blend foreign "
-            'pictures in with `corruptions.corrupt_tf(batches, "blend_convex:3")`.'
-        ),
-        "randaugment": (
-            "Train with `keras.layers.RandAugment`*, or with "
-            '`corruptions.corrupt_tf(batches, "rand_augment:3")`, which needs no newer Keras.'
-        ),
-        "augmix": (
-            "Train with `keras.layers.AugMix`*, or with "
-            '`corruptions.corrupt_tf(batches, "aug_mix:3")`, which needs no newer Keras.'
-        ),
-        "composite": (
-            "Several kinds of damage at once are more than the sum: chain them in training too, as in "
-            '`corruptions.corrupt_tf(batches, "rotate:2+fog:2+jpeg_compression:3")`.'
-        ),
-    }
-)
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to do about one weak family."""
-
-    family: str
-    sentence: str
-
-
-def advise(losses: Iterable[FamilyLoss], conditions: Iterable[Condition]) -> tuple[Advice, ...]:
-    """For every family whose loss is beyond chance and worth the work, the costliest first."""
-    known = tuple(conditions)
-    weak = [loss for loss in losses if loss.points.low > 0 and loss.points.value >= WEAK]
-    return tuple(Advice(loss.family, _sentence(loss.family, known)) for loss in weak)
-
-
-def specs() -> tuple[str, ...]:
-    """Every chain or preset that the sentences pass to `corrupt_tf`."""
-    return tuple(s for text in ADVICE.values() for s in re.findall(r'batches, "([^"]+)"\)', text))
-
-
-def layers() -> tuple[str, ...]:
-    """Every Keras layer that the sentences name."""
-    found = (re.findall(r"`(?:keras\.layers\.)?([A-Z]\w+)`", text) for text in ADVICE.values())
-    return tuple(dict.fromkeys(name for names in found for name in names))
-
-
 def _sentence(family: str, conditions: tuple[Condition, ...]) -> str:
     """The family's own, or its first condition for a family that is not ours."""
     if family in ADVICE:
         return ADVICE[family]
-    chains = [
-        _spec(condition)
-        for condition in conditions
-        if condition.family == family and condition.steps
-    ]
-    call = _OWN.format(spec=chains[0]) if chains else "`corruptions.corrupt_tf`"
+    call = "`corruptions.corrupt_tf`"
+    steps = next((one.steps for one in conditions if one.family == family and one.steps), ())
+    if steps:
+        chain = "+".join(f"{step.corruption}:{step.severity}" for step in steps)
+        call = f"`corruptions.corrupt_tf(batches, {chain!r})`"
     return f"Mix milder images of this kind into the training batches: {call}."
-
-
-def _spec(condition: Condition) -> str:
-    return "+".join(f"{step.corruption}:{step.severity}" for step in condition.steps)

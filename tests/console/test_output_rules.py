@@ -85,7 +85,7 @@ def test_force_writes_any_ending(here: Path, name: str) -> None:
 STRICT = [
     ("local-eval show --out x.npz", ".png, .jpg, .webp"),
     ("local-eval inspect cells.npz --out x.csv", ".npz"),
-    ("local-eval compare s.zip s.zip --plot x.txt", ".png, .svg, .pdf"),
+    ("local-eval compare s.zip s.zip --plot x.txt", ".png, .svg"),
     ("train-recipe picture trained --data cells.npz --out x.jpg", ".png"),
 ]
 

@@ -1,4 +1,4 @@
-"""A real headless Chromium, driven over a pipe: no driver package, no port. It sees the fonts it is given."""
+"""A real headless Chromium, driven over a pipe: no driver package, no port; it sees given fonts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def only_fonts(family: str, folder: Path) -> Path:
     for path in (*found, *wide):
         shutil.copy(path, fonts)
     aliases = "".join(
-        f"<alias binding='same'><family>{name}</family><prefer><family>{family}</family></prefer></alias>"
+        f"<alias binding='same'><family>{name}</family>"
+        f"<prefer><family>{family}</family></prefer></alias>"
         for name in ("sans-serif", "system-ui", "Segoe UI", "Roboto", "Noto Sans", "monospace")
         if name != family
     )
@@ -85,7 +86,7 @@ def only_fonts(family: str, folder: Path) -> Path:
 
 @dataclass
 class Browser:
-    """One page. fonts: a fontconfig file. requests: addresses asked for. complaints: the console's."""
+    """One page. fonts: a fontconfig file. requests: what was asked for. complaints: the console's."""
 
     path: str
     fonts: Path | None = None

@@ -1,4 +1,4 @@
-"""The small report with long names, Chinese ones and many classes: what drawings must find room for."""
+"""The small report with long names, Chinese ones and many classes, which all need room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from corruptions.presets import Condition, Step
-from evaluator.report.result import Report
+from evaluator.report.report import Report
 from tests.evaluator import pages
 
 FORTY = "a class name of exactly forty characters"
@@ -17,7 +17,8 @@ LONG = (
     *("immature granulocyte", "monocyte", "Zellvorläufer/Normoblast/Proerythroblast", "i"),
 )
 CHINESE = (
-    *("嗜碱性粒细胞", "嗜酸性粒细胞", "有核红细胞", "未成熟粒细胞包括早幼粒细胞、中幼粒细胞和晚幼粒细胞"),
+    *("嗜碱性粒细胞", "嗜酸性粒细胞", "有核红细胞"),
+    "未成熟粒细胞包括早幼粒细胞、中幼粒细胞和晚幼粒细胞",
     *("淋巴细胞", "单核细胞", "中性粒细胞", "血小板 platelet"),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies real corrupted conditions.
+"""A report as an evaluation makes it, without TensorFlow: a stand-in classifies corrupted images.
 
 It looks at colours and edges alone, so its answers fall under corruptions as a network's do. Past
 submissions are the same kind of stand-in on coarser colours, or trained on other damage.
@@ -23,7 +23,8 @@ from evaluator.estimate.estimate import Estimate, estimate
 from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.metrics import score
 from evaluator.plan import Benchmark, Questions, described, draw_benchmark
-from evaluator.report.result import PastLine, Report, Source, Timing
+from evaluator.report.evaluation import PastLine, Source, Timing
+from evaluator.report.report import Report
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.findings import Finding
 from tests.evaluator.sheets import questions_of

@@ -10,7 +10,8 @@ import pytest
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import Condition, Step
 from evaluator.answers import Answers
-from evaluator.comparison.compare import Comparison, compare
+from evaluator.comparison.compare import compare
+from evaluator.comparison.comparison import Comparison
 from evaluator.metrics import score
 from evaluator.plan import Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet

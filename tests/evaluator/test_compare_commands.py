@@ -1,4 +1,4 @@
-"""`local-eval compare`, `ensemble` and `rank` as a user types them, on submissions without TensorFlow."""
+"""`local-eval compare`, `ensemble` and `rank` as a user types them, without TensorFlow."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ TRUTH = np.random.default_rng(0).integers(0, 4, IMAGES)
 
 
 def pairs(own: float, second: float = 0.7, seed: int = 0) -> tuple[Bools, Bools]:
-    """Right answers of two submissions, `(trials, images, conditions)`; the first is right in 0.7."""
+    """Right answers of two submissions, `(trials, images, conditions)`; the first has 0.7."""
     rng = np.random.default_rng((seed, int(100 * own)))
     hard = np.sqrt(DIFFICULTY) * rng.normal(size=(TRIALS, IMAGES, 1))
 
@@ -75,7 +75,7 @@ def answer_wise(first: Bools, second: Bools) -> float:
 
 @pytest.mark.parametrize("own", CORRELATIONS)
 def test_equal_submissions_are_told_apart_one_time_in_twenty(own: float) -> None:
-    """Else "better" would be said of submissions that are as good, the more so the more conditions."""
+    """Else "better" would be said of equals, the more so the more conditions there are."""
     found = measured(*pairs(own))
     assert np.mean([one.p < ALPHA for one in found]) == pytest.approx(ALPHA, abs=ERROR)
     assert 0.025 < resolved(found) < ALPHA + ERROR

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matplotlib.font_manager import fontManager
 from PIL import Image
 
+from codabench_rehearsal.console.command import console
 from codabench_rehearsal.console.errors import EvaluationError, UserError
-from evaluator.comparison.compare import Comparison, compare
+from evaluator.comparison.compare import compare
+from evaluator.comparison.comparison import Comparison, show
 from evaluator.comparison.forest import check_plot, save_plot
-from tests.evaluator.browser import WIDE, font_files
 from tests.evaluator.sheets import careless, drawn
 
 ASKED = drawn(200)
@@ -25,9 +27,9 @@ EVIL = "<script>$x_2$[red]&.zip"
 
 def test_the_terminal_says_it_in_80_columns() -> None:
     """Else the tables fall apart in an ordinary window."""
-    from evaluator.comparison.text import to_text
-
-    shown = to_text(compare(SHEETS[:4], ["b.zip was trained with fog."]), width=80)
+    page = console(width=80, record=True, file=io.StringIO(), color_system=None)
+    show(compare(SHEETS[:4], ["b.zip was trained with fog."]), page)
+    shown = page.export_text()
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
     first = " ".join(shown.split())
@@ -88,6 +90,8 @@ def test_the_plots_text_tells_the_whole(tmp_path: Path) -> None:
     """Else rows or the direction would be missing, and colours alone would tell the verdict."""
     save_plot(one_pair(), tmp_path / "forest.svg")
     text = (tmp_path / "forest.svg").read_text(encoding="utf-8")
+    ET.fromstring(text)
+    assert "<script" not in text
     found = one_pair().pairs[0]
     for said in ("benchmark", "clean", "noise", "weather", "worse", "better"):
         assert said in text
@@ -116,22 +120,14 @@ def test_many_pairs_fit_into_one_panel(tmp_path: Path) -> None:
     assert "weather" not in text
 
 
-def test_chinese_names_have_their_letters(tmp_path: Path) -> None:
-    """Else the plot would show boxes, and warn once for every letter."""
-    files = [path for family in WIDE for path in font_files(family)]
-    if not files:
-        pytest.skip("no font Droid Sans Fallback (apt install fonts-droid-fallback)")
-    for path in files:
-        fontManager.addfont(path)
-    sheets = [
-        careless(name, ASKED, 0.2, 1) for name in ("\u672a\u6210\u719f", "\u7c92\u7ec6\u80de")
-    ]
-    save_plot(compare(sheets), tmp_path / "forest.png")  # warnings are errors here
-
-
 @pytest.mark.parametrize(
     ("name", "submissions", "said"),
-    [("forest.gif", 2, ".png"), ("nowhere/forest.png", 2, "no folder"), ("forest.png", 1, "two")],
+    [
+        ("forest.gif", 2, ".png"),
+        ("forest.pdf", 2, ".svg"),
+        ("nowhere/forest.png", 2, "no folder"),
+        ("forest.png", 1, "two"),
+    ],
 )
 def test_a_plot_that_cannot_be_is_told_before_anything_runs(
     tmp_path: Path, name: str, submissions: int, said: str
@@ -141,10 +137,11 @@ def test_a_plot_that_cannot_be_is_told_before_anything_runs(
         check_plot(tmp_path / name, submissions)
 
 
-def test_without_matplotlib_the_extra_is_named(
+def test_without_a_renderer_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the user would meet an ImportError."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(EvaluationError, match="matplotlib"):
+    """Else the user would meet an ImportError; an .svg needs none."""
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    check_plot(tmp_path / "forest.svg", 2)
+    with pytest.raises(EvaluationError, match=r"codabench-rehearsal\[plots\]"):
         check_plot(tmp_path / "forest.png", 2)

@@ -293,7 +293,7 @@ def test_it_takes_milliseconds() -> None:
 
 
 def test_few_images_are_no_profile() -> None:
-    """Else chance in a few images looks like contrast between conditions: wide, yet told to stop."""
+    """Else chance in a few images looks like contrast of conditions: wide, yet told to stop."""
     rng = np.random.default_rng(0)
     images = 16
     library = [LibraryCondition(f"c{i}", f"f{i % 8}", i % 5 + 1) for i in range(80)]
@@ -312,7 +312,7 @@ def test_few_images_are_no_profile() -> None:
 def many(
     scores: int, zips: int, conditions: int = 100
 ) -> tuple[list[LibraryCondition], list[PastScore]]:
-    """So many scores of so many submissions, each scored again and again with some contradiction."""
+    """So many scores of so many submissions, scored again and again with some contradiction."""
     rng = np.random.default_rng(scores)
     library = [
         LibraryCondition(f"c{i}", f"f{i % 9}", 1 + i % 5, composite=i > 50)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from evaluator.estimate.conditioning import Dense, Evidence, LowRank, condition
-from evaluator.estimate.gaussians import Gaussians
-from evaluator.estimate.shift_matching import prior_of
+from bench.estimation_tuning import density as density_of
+from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, LowRank
+from evaluator.estimate.numerics import Floats
+from evaluator.estimate.prior import prior_of
 
 MIXED = Gaussians(np.array([0.3, 0.7]), np.array([-1.0, 2.0]), np.array([0.5, 2.0]))
 
@@ -29,7 +30,7 @@ def test_quantile_inverts_the_probability(share: float) -> None:
 def test_mixture_moments_and_density() -> None:
     """Else widths and the study's log densities are wrong."""
     grid = np.linspace(-12, 14, 20_001)
-    density = np.array([MIXED.density(x) for x in grid])
+    density = np.array([density_of(MIXED, x) for x in grid])
     step = grid[1] - grid[0]
     assert density.sum() * step == pytest.approx(1)
     assert (density * grid).sum() * step == pytest.approx(MIXED.mean)
@@ -45,13 +46,24 @@ def test_stretching_keeps_the_median() -> None:
     assert wide.quantile(0.95) - middle == pytest.approx(1.7 * (MIXED.quantile(0.95) - middle))
 
 
+def evidence(signal: Floats, noise: Floats, residual: Floats) -> Evidence:
+    """What the scores say of variables with this covariance, the last of which is unknown."""
+    return Evidence.of(Dense(signal[:, :-1, :-1] + np.diag(noise)), residual)
+
+
+def predicted(signal: Floats, noise: Floats, residual: Floats) -> Gaussians:
+    """The last variable given the others."""
+    seen = evidence(signal, noise, residual)
+    return seen.given(signal[:, :-1, -1], signal[:, -1, -1])[0]
+
+
 def test_conditioning_is_the_textbooks() -> None:
     """Else past scores pull the prediction the wrong way."""
     signal, noise = covariances(1, 4), np.array([0.1, 0.2, 0.3])
     residual = np.array([0.5, -1.0, 2.0])
     seen = signal[0, :3, :3] + np.diag(noise)
     pull = np.linalg.solve(seen, signal[0, :3, 3])
-    found = condition(signal, noise, residual).target
+    found = predicted(signal, noise, residual)
     assert found.means[0] == pytest.approx(pull @ residual)
     assert found.variances[0] == pytest.approx(signal[0, 3, 3] - pull @ signal[0, :3, 3])
 
@@ -64,7 +76,7 @@ def test_evidence_weighs_the_choices() -> None:
         multivariate_normal(np.zeros(2), one[:2, :2] + np.diag(noise)).pdf(residual)
         for one in signal
     ]
-    found = condition(signal, noise, residual).target.weights
+    found = predicted(signal, noise, residual).weights
     assert found == pytest.approx(np.array(heights) / np.sum(heights))
 
 
@@ -72,11 +84,11 @@ def test_leaving_one_out_is_fitting_without_it() -> None:
     """Else the leave-one-out error flatters: the left-out score had a say."""
     signal, noise = covariances(3, 5), np.array([0.1, 0.2, 0.3, 0.4])
     residual = np.array([0.5, -1.0, 2.0, 0.3])
-    found = condition(signal, noise, residual).left_out
+    found = evidence(signal, noise, residual).left_out()
     for place in range(4):
         rest = [i for i in range(4) if i != place]
         order = [*rest, place]
-        alone = condition(signal[:, order][:, :, order], noise[rest], residual[rest]).target
+        alone = predicted(signal[:, order][:, :, order], noise[rest], residual[rest])
         assert found[place].means == pytest.approx(alone.means)
         assert found[place].variances == pytest.approx(alone.variances + noise[place])
         assert found[place].weights == pytest.approx(alone.weights)
@@ -109,7 +121,7 @@ def test_one_gaussian_is_a_gaussian() -> None:
     """Else the mixture's arithmetic is off even where it is trivial."""
     one = Gaussians(np.ones(1), np.array([1.0]), np.array([4.0]))
     assert one.quantile(0.95) == pytest.approx(norm(1, 2).ppf(0.95))
-    assert one.density(0.3) == pytest.approx(norm(1, 2).pdf(0.3))
+    assert density_of(one, 0.3) == pytest.approx(norm(1, 2).pdf(0.3))
 
 
 def test_many_scores_are_conditioned_on_through_the_unknowns_alike() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
 from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
-from evaluator.estimate.words import chance, explained, headline
+from evaluator.report.terminal import chance, explained, headline
 from evaluator.series import as_prediction
 
 CONDITIONS = [

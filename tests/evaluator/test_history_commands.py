@@ -74,7 +74,7 @@ def test_an_empty_store_says_how_to_begin(capsys: Heard) -> None:
     said = capsys.readouterr().out
     assert "local-eval record submission.zip --score 0.89" in said
     run("history", "--json", "-")
-    assert json.loads(capsys.readouterr().out) == {"schema": 1, "rows": [], "summary": None}
+    assert json.loads(capsys.readouterr().out) == {"schema": 2, "rows": [], "summary": None}
     assert not PLACE.exists()
 
 

@@ -220,7 +220,7 @@ def test_json_on_standard_output_is_json_alone(
     assert main(["--corrupt", "shot_noise:2", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["split"] == "unknown"
-    assert [condition["name"] for condition in found["benchmark"]["cells"]] == ["shot_noise:2"]
+    assert [condition["name"] for condition in found["benchmark"]["conditions"]] == ["shot_noise:2"]
 
 
 def test_the_three_lines_of_a_notebook(here: Path, conditions: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -23,7 +24,7 @@ from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
 from evaluator.report.page import to_html, to_page
 from evaluator.report.past_scores import bias, places
-from evaluator.report.result import Report
+from evaluator.report.report import Report
 from evaluator.report.terminal import FIRST_LINES
 from tests.evaluator import pages
 from tests.evaluator.sheets import questions_of
@@ -126,7 +127,7 @@ def test_a_missing_part_says_so(field: str, value: object, sentence: str) -> Non
 
 
 def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
-    """Else a run without the estimator's conditions would show no map though it asked the conditions."""
+    """Else a run without the estimator's conditions would show no map of those that it asked."""
     bare = replace(pages.small_report(), library=None, sweep=None)
     assert {row.name for row in grid((bare.library, bare.sheet, bare.sweep))} >= {
         "fog",
@@ -301,7 +302,7 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     """Else the sentence beside the scatter would tell another story than its points."""
     report = pages.small_report()
     known = [p for p in places(report) if p.known]
-    off = 100 * np.mean([p.validation.value - p.score for p in known])
+    off = 100 * np.mean([p.local["validation"].value - p.score for p in known])
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
 
 
@@ -384,6 +385,18 @@ def test_every_style_rule_is_scoped() -> None:
 def _split(group: str) -> list[str]:
     """Selectors of a rule; commas inside brackets do not split."""
     return [one.strip() for one in re.split(r",(?![^(]*\))", group) if one.strip()]
+
+
+def test_json_keeps_the_old_key_for_one_version() -> None:
+    """Else a script that reads `cells` would break with the release that renames it."""
+    report = pages.small_report()
+    document = json.loads(report.to_json())
+    assert document["schema"] == 2
+    for part in ("benchmark", "library"):
+        assert document[part]["cells"] == document[part]["conditions"]
+    assert report.scores is not None
+    names = [one["name"] for one in document["benchmark"]["conditions"]]
+    assert names == [one.name for one in report.scores.conditions]
 
 
 def test_the_report_under_test_is_a_real_one() -> None:

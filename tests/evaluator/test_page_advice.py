@@ -14,7 +14,18 @@ from corruptions.chain import validate
 from corruptions.presets import Condition, Step, resolve
 from evaluator.answers import FamilyLoss
 from evaluator.metrics import Score
-from evaluator.report.training import ADVICE, AFTERWARDS, WEAK, advise, layers, specs
+from evaluator.report.training import ADVICE, AFTERWARDS, WEAK, advise
+
+
+def specs() -> tuple[str, ...]:
+    """Every chain or preset that the sentences pass to `corrupt_tf`."""
+    return tuple(s for text in ADVICE.values() for s in re.findall(r'batches, "([^"]+)"\)', text))
+
+
+def layers() -> tuple[str, ...]:
+    """Every Keras layer that the sentences name."""
+    found = (re.findall(r"`(?:keras\.layers\.)?([A-Z]\w+)`", text) for text in ADVICE.values())
+    return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 def loss(family: str, low: float, value: float, high: float) -> FamilyLoss:

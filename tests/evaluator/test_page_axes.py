@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.report.axes import Scale, around, log_odds, share_text
+from evaluator.report.svg import Scale, around, log_odds, share_text
 
 SHARES = st.floats(0, 1)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluator.report.colors import DARK, LIGHT
 from evaluator.report.page import to_html, to_page
+from evaluator.report.style import DARK, LIGHT
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium
 
@@ -121,7 +121,8 @@ def test_a_notebooks_theme_decides(browser: Browser, tmp_path: Path, name: str) 
     browser.open(path, 900, "dark" if palette is LIGHT else "light")
     found = browser.value(
         "JSON.stringify(['.rehearsal', '.rehearsal section', '.rehearsal td'].map(s => "
-        "{const c = getComputedStyle(document.querySelector(s)); return [c.backgroundColor, c.color]}))"
+        "{const c = getComputedStyle(document.querySelector(s)); "
+        "return [c.backgroundColor, c.color]}))"
     )
     ground, card, condition = json.loads(found)
     assert ground[0] == rgb(palette["ground"])

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.resources import files
 from itertools import pairwise
 
 import pytest
 
-from evaluator.report.colors import (
+from evaluator.report.style import (
     DARK,
-    DARK_HEAT,
     LIGHT,
-    LIGHT_HEAT,
     STEPS,
-    Palette,
-    contrast,
     error_step,
     heat_step,
 )
 
 TEXT = ("ink", "soft", "clean", "hurt", "error", "warning", "good")
-SCHEMES = {"light": (LIGHT, LIGHT_HEAT), "dark": (DARK, DARK_HEAT)}
+COLORS = tomllib.loads((files("evaluator.report") / "colors.toml").read_text(encoding="utf-8"))
+SCHEMES = {name: (one["palette"], one["heat"]) for name, one in COLORS.items()}
 AA = 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours `#rrggbb`, 1..21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance, 0..1."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("ground", ["card", "ground", "faint"])
 def test_text_reads_on_every_ground(scheme: str, ground: str) -> None:
     """Else readers with weak sight could not read part of the report (WCAG AA)."""
-    palette: Palette = SCHEMES[scheme][0]
+    palette = SCHEMES[scheme][0]
     for name in TEXT:
         assert contrast(palette[name], palette[ground]) >= AA, name
 
@@ -76,8 +87,8 @@ def test_more_errors_are_a_worse_step() -> None:
 
 def test_every_colour_of_the_style_exists() -> None:
     """Else a name mistyped in the style sheet would fall back to black."""
-    rules = (files("evaluator.page") / "page.css").read_text(encoding="utf-8")
+    rules = (files("evaluator.report") / "page.css").read_text(encoding="utf-8")
     used = set(re.findall(r"var\(--(\w+)\)", rules)) - {"natural"}
     assert used <= set(LIGHT)
     assert set(LIGHT) == set(DARK)
-    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "colours live in page_colors"
+    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "colours live in colors.toml"

@@ -30,7 +30,7 @@ SOME = estimate([LibraryCondition("clean", "clean", 0, clean=True)], Figures("a"
 def entry(
     name: str, median: float, chance: float | None = None, recorded: str | None = None
 ) -> Entry:
-    """A submission with this estimate; a chance of beating a best of 0.8 if there are past scores."""
+    """A submission with this estimate; a chance of beating 0.8 if there are past scores."""
     made = replace(
         SOME,
         median=median,

@@ -21,8 +21,8 @@ from codabench_rehearsal.images import Dataset, split
 from corruptions.presets import LIBRARY, resolve
 from evaluator import EvaluationError, Report, local_eval
 from evaluator.answering import answered, stored_answers
-from evaluator.estimate.words import headline
 from evaluator.options import NO_STORE, Options
+from evaluator.report.terminal import headline
 from evaluator.store.store import Store, find_store
 from tests.evaluator.corner import DATA, SOURCE, recorded, submission
 from tests.evaluator.stores import counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,15 +16,15 @@ from hypothesis import strategies as st
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.answers import Answers
 from evaluator.comparison.vote import (
+    Labels,
     _Ballots,
     _best_addition,
     greedy_vote,
     halves,
-    majority,
     next_step,
     to_json,
 )
-from evaluator.estimate.gaussians import one_thread
+from evaluator.estimate.numerics import one_thread
 from evaluator.plan import Benchmark, Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 
@@ -33,6 +34,14 @@ ballots = st.integers(1, 7).flatmap(
         st.lists(st.integers(0, 3), min_size=voters, max_size=voters), min_size=1, max_size=20
     )
 )
+
+
+def majority(labels: Sequence[Labels], classes: int) -> Labels:
+    """The winner of every question, when all have voted."""
+    counted = _Ballots(len(labels[0]), classes)
+    for voter in labels:
+        counted.add(voter)
+    return counted.winner()
 
 
 @given(ballots)

@@ -1,25 +1,20 @@
-"""What an evaluation found: plain frozen values, computed first and rendered elsewhere."""
+"""Everything that an evaluation found, as plain data: what every rendering is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import PurePath
 
 from codabench_rehearsal.console.words import one_line, shown
+from evaluator.answers import Answers
 from evaluator.choice import SplitKind
+from evaluator.estimate.estimate import Estimate
+from evaluator.metrics import Score, Scores
+from evaluator.store.rows import HistoryRow, Prediction
 from submission.findings import Finding
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from evaluator.answers import Answers
-    from evaluator.estimate.estimate import Estimate
-    from evaluator.metrics import Score, Scores
-    from evaluator.store.rows import HistoryRow, Prediction
-
-
-SCHEMA = 1
+UNSEEN = "†"  # marks every figure on images that the model may have learnt
 
 
 @dataclass(frozen=True)
@@ -46,8 +41,8 @@ class Timing:
 class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
-    python: the program that ran the submission. order_seed: of the order in which it was asked, None
-    where it was not.
+    python: the program that ran the submission. order_seed: of the order in which it was asked,
+    None where it was not.
     """
 
     path: str
@@ -68,7 +63,7 @@ class Source:
     order_seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Clean what comes from files, on its way in; the zip's path stays what it can be found by."""
+        """Clean what comes from files; the zip's path stays what it can be found by."""
         for field in ("challenge", "data", "preset", "description"):
             object.__setattr__(self, field, one_line(getattr(self, field)))
         object.__setattr__(self, "label_names", tuple(map(shown, self.label_names)))
@@ -92,14 +87,15 @@ class PastLine:
 
 
 @dataclass(frozen=True)
-class Report:
+class Evaluation:
     """Everything an evaluation found; `scores` is None when the submission failed.
 
     peak_memory_bytes: of the submission's process tree. blocks: predict calls. versions: of what it
     loaded. limits: limit -> the mechanism that held it. asked: questions asked in this run; all
-    others were in the store. full: whether every image was asked under every condition. sheet, library, sweep: the answers to the shown preset, to the
-    estimator's conditions, and to the 19 corruptions at all severities. past: earlier submissions with
-    scores that the estimate uses. history: everything recorded.
+    others were in the store. full: whether every image was asked under every condition. sheet,
+    library, sweep: the answers to the shown preset, to the estimator's conditions, and to the 19
+    corruptions at all severities. past: earlier submissions with scores that the estimate uses.
+    history: everything recorded.
     """
 
     source: Source
@@ -125,33 +121,12 @@ class Report:
             known = {shown(k): shown(v) for k, v in getattr(self, field).items()}
             object.__setattr__(self, field, known)
 
-    def to_json(self) -> str:
-        """The report as JSON (docs/report.md)."""
-        from evaluator.report.as_json import to_json
+    @property
+    def name(self) -> str:
+        """The zip's file name."""
+        return PurePath(self.source.path).name
 
-        return to_json(self)
-
-    def to_page(self) -> str:
-        """The report as one self-contained HTML page."""
-        from evaluator.report.page import to_page
-
-        return to_page(self)
-
-    def figure(self, name: str) -> Figure:
-        """A matplotlib figure: "heatmap", "scatter", "curves", "confusion", "recall" or "gallery".
-
-        Raises `EvaluationError` for another name, and without matplotlib.
-        """
-        from evaluator.figures.figures import figure
-
-        return figure(self, name)
-
-    def __str__(self) -> str:
-        from evaluator.report.terminal import to_text
-
-        return to_text(self)
-
-    def _repr_html_(self) -> str:
-        from evaluator.report.page import to_html
-
-        return to_html(self)
+    @property
+    def mark(self) -> str:
+        """What follows the headings of figures on images that may have been trained on."""
+        return f" {UNSEEN}" if self.source.split == "unknown" else ""

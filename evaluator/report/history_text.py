@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-SCHEMA = 1
+SCHEMA = 2
 SHORT = 8  # digits of a SHA-256 that people are shown
 LEGEND = (
     "predicted: before the score was recorded; past: scores it rested on; error: score less "
@@ -40,9 +40,11 @@ def table(rows: Sequence[HistoryRow]) -> Table:
     levels = {row.prediction.level for row in rows if row.prediction is not None}
     interval = f"{levels.pop():.0%} between" if len(levels) == 1 else "between"
     names = ("date", "submission", "phase", "score", "predicted", interval, "past", "error", "held")
-    twins = _shared_names(rows)
-    conditions = [_conditions(row, levels=interval == "between", twins=twins) for row in rows]
-    columns = zip((*names, "answers"), zip(*conditions, strict=True), strict=True)
+    # Names that stand for several submissions say too little.
+    named = Counter(name for name, _ in {(r.submission.name, r.submission.id) for r in rows})
+    twins = {name for name, count in named.items() if count > 1}
+    texts = [_texts(row, levels=interval == "between", twins=twins) for row in rows]
+    columns = zip((*names, "answers"), zip(*texts, strict=True), strict=True)
     known = {name: values for name, values in columns if any(values)}
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in known:
@@ -96,12 +98,16 @@ def progress(rows: Sequence[HistoryRow]) -> list[str]:
 def to_json(rows: Sequence[HistoryRow]) -> str:
     """The history as JSON, as docs/history.md describes it."""
     seen = summary(rows)
-    document = {
-        "schema": SCHEMA,
-        "rows": [_document(row) for row in rows],
-        "summary": None if seen is None else _summary_document(seen),
-    }
-    return as_json(document)
+    said = None
+    if seen is not None:
+        said = {
+            "predicted_scores": seen.count,
+            "mean_absolute_error_points": round(seen.error, 6),
+            "standard_error_points": _rounded(seen.standard_error),
+            "intervals_held": seen.held,
+            "intervals_expected": seen.expected,
+        }
+    return as_json({"schema": SCHEMA, "rows": [_document(row) for row in rows], "summary": said})
 
 
 def _progress(known: int, phase: str) -> str:
@@ -118,36 +124,25 @@ def _progress(known: int, phase: str) -> str:
     return f"{known} scores known {where}: the shift is matched."
 
 
-def _conditions(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
+def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
     """One text a column; levels: say each interval's. twins: names that say too little."""
     own, score, expected = row.submission, row.score, row.prediction
-    known = score or expected
+    known, seen = score or expected, verdict(row)
+    prediction = ("", "", "")
+    if expected is not None:
+        interval = f"{expected.low:.3f}-{expected.high:.3f}"
+        interval += f" at {expected.level:.0%}" if levels else ""
+        prediction = (f"{expected.value:.3f}", interval, str(expected.known))
     return (
         ((score.date or score.recorded) if score else own.first_seen)[:10],
         label(own) if own.name in twins else shown(own.name),
         shown(known.phase) if known else "",
         str(score or ""),
-        *(("", "", "") if expected is None else _expected(expected, levels=levels)),
-        *_judged(row),
+        *prediction,
+        f"{seen.points:+.1f}" if seen else "",
+        ("yes" if seen.held else "no") if seen else "",
         f"{row.answers:,}" if own.sha256 else "no zip",
     )
-
-
-def _expected(prediction: Prediction, *, levels: bool) -> tuple[str, str, str]:
-    interval = f"{prediction.low:.3f}-{prediction.high:.3f}"
-    level = f" at {prediction.level:.0%}" if levels else ""
-    return f"{prediction.value:.3f}", interval + level, str(prediction.known)
-
-
-def _judged(row: HistoryRow) -> tuple[str, str]:
-    seen = verdict(row)
-    return ("", "") if seen is None else (f"{seen.points:+.1f}", "yes" if seen.held else "no")
-
-
-def _shared_names(rows: Sequence[HistoryRow]) -> set[str]:
-    """Names that stand for several submissions."""
-    names = Counter(name for name, _ in {(r.submission.name, r.submission.id) for r in rows})
-    return {name for name, count in names.items() if count > 1}
 
 
 def _in_words(seen: Summary) -> str:
@@ -167,18 +162,9 @@ def _document(row: HistoryRow) -> dict[str, Any]:
         "prediction": None if row.prediction is None else asdict(row.prediction),
         "error_points": _rounded(seen.points) if seen else None,
         "held": None if seen is None else seen.held,
-        "cells": row.conditions,
+        "conditions": row.conditions,
+        "cells": row.conditions,  # for one more version
         "answers": row.answers,
-    }
-
-
-def _summary_document(seen: Summary) -> dict[str, Any]:
-    return {
-        "predicted_scores": seen.count,
-        "mean_absolute_error_points": round(seen.error, 6),
-        "standard_error_points": _rounded(seen.standard_error),
-        "intervals_held": seen.held,
-        "intervals_expected": seen.expected,
     }
 
 

@@ -1,1 +1,0 @@
-"""The report as matplotlib figures. The door is `figures.figure`."""

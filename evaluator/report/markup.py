@@ -1,0 +1,121 @@
+"""HTML and SVG as small typed trees, and how figures are written in them.
+
+Text is escaped in one place, so no drawing can forget to. What comes out is well-formed XML.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from codabench_rehearsal.console.words import cleaned
+from evaluator.metrics import Score
+
+Value = str | int | float
+_VOID = ("br", "img", "meta", "link", "hr", "wbr")
+_FINE = 0.02  # intervals narrower than this deserve a third decimal
+
+
+class Markup:
+    """What `str` turns into markup."""
+
+
+@dataclass(frozen=True)
+class RawMarkup(Markup):
+    """Our own text that is not escaped: a style sheet."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Tag(Markup):
+    """An element with its attributes and children; `str` gives its markup."""
+
+    name: str
+    attributes: tuple[tuple[str, Value], ...]
+    children: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        said = "".join(f' {key}="{escaped(value)}"' for key, value in self.attributes)
+        if self.name in _VOID:
+            return f"<{self.name}{said}/>"
+        inner = "".join(escaped(n) if isinstance(n, str) else str(n) for n in self.children)
+        return f"<{self.name}{said}>{inner}</{self.name}>"
+
+
+Node = Markup | str
+
+
+def tag(name: str, /, *children: Node, **attributes: Value) -> Tag:
+    """An element; `class_="x"` is the attribute class, and `stroke_width=2` is stroke-width."""
+    named = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
+    return Tag(name, tuple(named), children)
+
+
+def escaped(value: Value) -> str:
+    """Foreign text, or a number to at most two decimals, as markup may hold it."""
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return html.escape(cleaned(value, keep="\n\t")) if isinstance(value, str) else str(value)
+
+
+def section(title: str, *children: Node, lead: str = "") -> Tag:
+    """A part of the page under its own heading, with a sentence on what to see in it."""
+    first = (paragraph(lead, "lead"),) if lead else ()
+    return tag("section", tag("h2", title), *first, *children)
+
+
+def paragraph(said: str, class_: str = "") -> Tag:
+    """A paragraph of plain text."""
+    return tag("p", said, class_=class_) if class_ else tag("p", said)
+
+
+def table(
+    title: str, columns: Iterable[str], rows: Iterable[Iterable[Node]], class_: str = ""
+) -> Tag:
+    """A table that scrolls sideways inside the page where it is too wide."""
+    head = tag("tr", *(tag("th", name, scope="col") for name in columns))
+    body = (
+        tag("tr", tag("th", first, scope="row"), *(tag("td", value) for value in values))
+        for first, *values in rows
+    )
+    inner = tag("table", tag("caption", title), tag("thead", head), tag("tbody", *body))
+    class_ = f"scroll {class_}".strip()
+    return tag("div", inner, class_=class_, tabindex=0, role="region", aria_label=title)
+
+
+def with_range(score: Score) -> str:
+    """0.871 (0.850 to 0.890)."""
+    return f"{score.value:.3f} ({span(score.low, score.high)})"
+
+
+def span(low: float, high: float, decimals: int = 3, word: str = "to") -> str:
+    """0.850 to 0.890."""
+    return f"{low:.{decimals}f} {word} {high:.{decimals}f}"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    rounded = round(100 * difference, 1) + 0.0  # no minus before nothing
+    return f"{rounded:+.1f}".replace("-", "\u2212")
+
+
+def points_with_range(score: Score) -> str:
+    """2.3 points (1.1 to 3.4)."""
+    return "{1} points ({0} to {2})".format(
+        *(f"{100 * v:.1f}".replace("-", "\u2212") for v in (score.low, score.value, score.high))
+    )
+
+
+def decimals_for(low: float, high: float) -> int:
+    """As many decimals as the interval supports."""
+    return 2 if high - low >= _FINE else 3
+
+
+def short_share(share: float, whole: float = 1.0) -> str:
+    """For a small box: .87, and 1 from `whole` on."""
+    return f"{share:.2f}".removeprefix("0") if share < whole else "1"
