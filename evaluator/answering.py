@@ -24,7 +24,7 @@ from evaluator.plan import Plan, Questions, plan_on
 from evaluator.progress import Shown, silent
 from evaluator.report.remarks import ended_by, failure
 from evaluator.store.store import Run
-from evaluator.stored import UNKNOWN, StoredAnswers
+from evaluator.stored_answers import UNKNOWN, StoredAnswers
 from submission.archive import Archive, sha256_of
 from submission.checks.subject import examine
 from submission.findings import Finding

@@ -34,7 +34,7 @@ from evaluator.store.answer_rows import drawn_order
 from evaluator.store.rows import Run, environment_text, read_condition
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
-from evaluator.stored import UNKNOWN, Labels, StoredAnswers, rows_of
+from evaluator.stored_answers import UNKNOWN, Labels, StoredAnswers, rows_of
 from submission.archive import Archive
 
 HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval

@@ -19,7 +19,7 @@ from evaluator.options import Options
 from evaluator.plan import Plan, plan_on
 from evaluator.report.evaluation import PastLine
 from evaluator.store.store import LeaderboardScore, Prediction, Run, Store
-from evaluator.stored import Counts, StoredAnswers
+from evaluator.stored_answers import Counts, StoredAnswers
 from submission.archive import sha256_of
 
 TopUp = Callable[[Path], str]  # asks a zip what the estimate needs; returns what went wrong, or ""

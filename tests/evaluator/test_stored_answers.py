@@ -14,7 +14,7 @@ from evaluator.choice import Choice
 from evaluator.options import Options
 from evaluator.plan import Plan, plan_on
 from evaluator.store.store import Run, Store
-from evaluator.stored import StoredAnswers
+from evaluator.stored_answers import StoredAnswers
 from tests.evaluator.stores import Key, put
 
 COUNT = 60
