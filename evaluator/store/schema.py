@@ -1,7 +1,8 @@
 """The store's tables, and how an older file becomes today's.
 
 `PRAGMA user_version` counts the steps of `MIGRATIONS` that a file has been through; a new file
-goes through all of them. A step that has been released is never changed: add another.
+goes through all of them. A step that has been released is never changed, not even in its comments,
+which files hold: add another.
 """
 
 from __future__ import annotations
