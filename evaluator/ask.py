@@ -18,16 +18,11 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-<<<<<<< HEAD
 from codabench_rehearsal.images import Dataset
-from codabench_rehearsal.rehearsal.cost import Bounds, Guard, guard
+from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
 from codabench_rehearsal.rehearsal.scale import feeds
 from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request
-=======
-from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
-from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
->>>>>>> report
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
 from evaluator.answers import Answers
