@@ -19,7 +19,7 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
 from codabench_rehearsal.images import Dataset
-from codabench_rehearsal.rehearsal.cost import Bounds, Guard, guard
+from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
 from codabench_rehearsal.rehearsal.scale import feeds
 from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request

@@ -10,16 +10,14 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.room import FULL, NoRoomError, no_room
-from submission.zipping import opened
+from submission.zipping import CHUNK, opened
 
-CHUNK = 1 << 20
 LARGEST_TEXT = 4 << 20
 MOST_TO_UNPACK = 8 << 30  # bytes that one member may have to be looked into
 LARGEST_RATIO = 200  # deflate reaches about 1,000 on zeros; weights and code stay below 10
@@ -82,13 +80,19 @@ class Archive:
         require_file(self.path, SubmissionError)
         if not self.path.is_file():
             raise SubmissionError(f"{self.path}: no such file. Build one: make-submission WEIGHTS.")
-        self._whole = self._opened()  # one open file: the zip may be rebuilt meanwhile
+        try:
+            self._whole = self.path.open("rb")  # one open file: the zip may be rebuilt meanwhile
+        except OSError as error:
+            raise SubmissionError(
+                f"{self.path} cannot be read: {error.strerror}. Allow reading it."
+            ) from None
         try:
             self._zip = zipfile.ZipFile(self._whole)
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             self._whole.close()
             raise SubmissionError(
-                f"{self.path}: not a readable zip ({error}). Build it anew: make-submission WEIGHTS."
+                f"{self.path}: not a readable zip ({error}). Build it anew: make-submission "
+                "WEIGHTS."
             ) from None
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
         self._held: dict[str, IO[bytes]] = {}
@@ -99,18 +103,14 @@ class Archive:
             unpacked_name(info.filename) for info in self._zip.infolist() if info.is_dir()
         )
 
-    def _opened(self) -> BufferedReader:
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise SubmissionError(
-                f"{self.path} cannot be read: {error.strerror}. Allow reading it."
-            ) from None
-
     def __enter__(self) -> Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; its names and sizes stay known."""
         for held in self._held.values():
             held.close()
         self._zip.close()
@@ -197,8 +197,8 @@ class Archive:
                 raise NoRoomError(no_room(folder, self.unpacked_bytes)) from None
             if error.errno in OURS_TO_MEND:
                 raise SubmissionError(
-                    f"{self.path.name} cannot be unpacked in {folder.parent.parent}: {error.strerror}. "
-                    "TMPDIR names another place."
+                    f"{self.path.name} cannot be unpacked in {folder.parent.parent}: "
+                    f"{error.strerror}. TMPDIR names another place."
                 ) from None
             raise SubmissionError(f"{self.path.name} cannot be unpacked: {error}.") from None
         except RecursionError:
@@ -229,10 +229,7 @@ def _member(info: zipfile.ZipInfo) -> Member:
 
 
 def sha256_of(path: Path) -> str:
-    """A file's content hash, 64 hex digits. Raises `SubmissionError` for what is no file, `OSError`."""
+    """A file's content hash, 64 hex digits. Raises `SubmissionError` for no file, `OSError`."""
     require_file(path, SubmissionError)
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,35 +1,59 @@
-"""Makes a `.keras` file of another Keras load on the server's, or refuses by name.
+"""Makes a `.keras` or `.h5` file of another Keras load on the server's, or refuses by name.
 
-The config is rewritten (`backport_config`; files of Keras 2 first by `backport_keras2`), the weights
-are copied as they are. A `.keras` file is a zip with metadata.json, config.json and model.weights.h5;
-`.h5` files are `backport_h5`'s. What comes out depends on nothing but what went in: entries in a
-fixed order, stored, dated 1980.
+The config is rewritten (`backport_config`; files of Keras 2 first by `backport_keras2`), the arrays
+are copied as they are. What comes out depends on nothing but what went in: the entries of a
+`.keras` file come in a fixed order, stored, dated 1980.
+
+In an `.h5` file layers do not say where they are from. Keras loads the arrays in the order of the
+layers, so that new names do no harm. Layers of Keras's own say their module in the rewritten file:
+otherwise Keras 3.4.1 forgets every `axis` that is a number. It stays an `.h5` file, though `.keras`
+keeps a Normalization's mean and variance by itself: how arrays are filed in a `.keras` file follows
+the attributes of each layer's class, which only Keras knows.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import re
-import zipfile
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
-from submission.backport_config import Change, Refusal, Rewriter
-from submission.backport_graph import guests, handed_lists, nodes
-from submission.backport_keras2 import FIRST_KERAS_3, Moderniser, is_keras_2
+from submission.backport_config import Rewriter
+from submission.backport_graph import (
+    BARE,
+    Change,
+    Node,
+    Refusal,
+    all_nodes,
+    guests,
+    handed_lists,
+    nodes,
+)
+from submission.backport_keras2 import Moderniser
 from submission.h5 import opened_h5
+from submission.keras_files import (
+    CONFIG,
+    H5_CONFIG,
+    H5_VERSION,
+    LARGEST_CONFIG,
+    METADATA,
+    WEIGHTS,
+    config_of,
+    members_of,
+    packed,
+    text,
+    unread_lists,
+    unread_operations,
+)
+from submission.keras_tables import is_keras_2, is_newer, load_table, written_for
 
-METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
-LARGEST_CONFIG = 64 << 20
 SHOWN = 6  # kinds of refusals
-LARGEST_EXPANSION = 50  # Keras stores its files as they are; more is a bomb
-FIRST_WITH_NESTED_LISTS = "3.15.0"
-EPOCH = (1980, 1, 1, 0, 0, 0)
+SIGN = b"\x89HDF"
+SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")
+SAVE_AS_KERAS = "Save the model with model.save('model.keras')."
+ONLY_KERAS = "only .keras files carry a config that can be rewritten."
 
 
 @dataclass(frozen=True)
@@ -38,9 +62,9 @@ class Backport:
 
     target: str
     saved_with: str  # the version that wrote the file
-    config: dict[str, Any] | None  # None: it is read as it is
-    changes: tuple[Change, ...]
-    refusals: tuple[Refusal, ...]
+    config: dict[str, Any] | None = None  # None: it is read as it is
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def report(self) -> str:
@@ -70,6 +94,20 @@ class BackportError(SubmissionError):
         self.backport = backport
 
 
+def backport_weights(data: bytes, keras: str) -> tuple[bytes, Backport | None]:
+    """Return a `.keras` or `.h5` file as the server's Keras loads it, and the record.
+
+    keras: the server's version, "" where unknown. The record is None where no table says what that
+    version reads: then the file goes as it is. Raises as `backport_keras_file` does.
+    """
+    is_h5 = data.startswith(SIGN)
+    version = read_h5_config(data)[1] if is_h5 else _version(_members(data))
+    target = written_for(keras, version)
+    if not target:
+        return data, None
+    return backport_h5_file(data, target) if is_h5 else backport_keras_file(data, target)
+
+
 def backport_keras_file(
     data: bytes, target: str, *, keep_compile: bool = False
 ) -> tuple[bytes, Backport]:
@@ -87,22 +125,23 @@ def backport_keras_file(
     metadata = {**_parsed(members, METADATA), "keras_version": target}
     members[METADATA] = json.dumps(metadata).encode()
     members[CONFIG] = json.dumps(backport.config).encode()
-    return _packed(members), backport
-
-
-def saved_with(data: bytes) -> str:
-    """Return the version of Keras that wrote a `.keras` file. Raises SubmissionError for another file."""
-    return str(_parsed(_members(data), METADATA).get("keras_version", ""))
+    return packed(members), backport
 
 
 def inspect_keras_file(data: bytes, target: str, *, keep_compile: bool = False) -> Backport:
-    """Return what rewriting would change and refuse; writes nothing, raises as the other does not."""
+    """Return what rewriting would change and refuse; writes nothing, never raises BackportError."""
     members = _members(data)
-    config, version = _parsed(members, CONFIG), _parsed(members, METADATA).get("keras_version", "")
-    backport = backport_config(config, target, str(version), keep_compile=keep_compile)
-    if not is_newer(backport.saved_with, target) or WEIGHTS not in members:
+    config, version = _parsed(members, CONFIG), _version(members)
+    backport = backport_config(config, target, version, keep_compile=keep_compile)
+    if not is_newer(version, target) or WEIGHTS not in members:
         return backport
-    return replace(backport, refusals=backport.refusals + unread_weights(members[WEIGHTS], target))
+    try:
+        with opened_h5(io.BytesIO(members[WEIGHTS])) as file:
+            return replace(backport, refusals=backport.refusals + unread_lists(file, target))
+    except OSError as error:
+        raise SubmissionError(
+            f"a .keras file whose {WEIGHTS} is no readable HDF5 ({error}). Save the model again."
+        ) from None
 
 
 def backport_config(
@@ -111,12 +150,18 @@ def backport_config(
     """Rewrite the config alone.
 
     Newer ones lose what the target does not know, those of Keras 2 become ones of Keras 3; others
-    are touched only where Keras does not read back what it wrote. Nodes say where their classes are from (`module`).
+    are touched only where Keras does not read back what it wrote. Nodes say where their classes are
+    from (`module`).
     """
-    rewriter, modern = Rewriter(load_table(target), keep_compile), Moderniser()
+    rewriter, modern = Rewriter(load_table(target), keep_compile=keep_compile), Moderniser()
     try:
-        if not (is_keras_2(saved_with) or is_newer(saved_with, target) or _stumbles(config)):
-            return Backport(target, saved_with, None, (), ())
+        if not (
+            is_keras_2(saved_with)
+            or is_newer(saved_with, target)
+            or guests(config)
+            or any(handed_lists(node["config"]) for node in nodes(config))  # none reads them back
+        ):
+            return Backport(target, saved_with)
         rewritten = modern.rewrite(config) if is_keras_2(saved_with) else config
         rewritten = config if modern.refusals else rewriter.rewrite(rewritten)
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
@@ -124,122 +169,18 @@ def backport_config(
             f"a .keras file whose {CONFIG} is not laid out as Keras does it ({error!r}). "
             "Save the model again with model.save('model.keras')."
         ) from None
-    return Backport(
-        target,
-        saved_with,
-        rewritten,
-        (*modern.changes, *rewriter.changes),
-        (*modern.refusals, *rewriter.refusals),
-    )
-
-
-def _stumbles(config: dict[str, Any]) -> bool:
-    """Whether even the Keras that wrote it does not read it back."""
-    return bool(guests(config)) or any(handed_lists(node["config"]) for node in nodes(config))
-
-
-def written_for(keras: str, saved_with: str) -> str:
-    """The version to rewrite a file for, "" where it has to go as it is.
-
-    keras: the server's, "" where unknown. Where no table says what it reads, files of Keras 2 are
-    still written as the oldest Keras 3 with a table reads them, which all later ones do, too.
-    """
-    if keras in targets():
-        return keras
-    is_three = not keras or is_newer(keras, FIRST_KERAS_3) or keras == FIRST_KERAS_3
-    return targets()[0] if is_three and is_keras_2(saved_with) else ""
-
-
-def unread_weights(weights: bytes, target: str) -> tuple[Refusal, ...]:
-    """Return the weights that the target would pass over without a word.
-
-    A layer's lists of layers are stored alike in all versions, but lists of lists of layers only
-    since Keras 3.15: as groups called `container`. Other layouts were found to be the same.
-    """
-    if not needs_flat_lists(target):
-        return ()
-
-    try:
-        with opened_h5(io.BytesIO(weights)) as file:
-            return unread_lists(file, target)
-    except OSError as error:
-        raise SubmissionError(
-            f"a .keras file whose {WEIGHTS} is no readable HDF5 ({error}). Save the model again."
-        ) from None
-
-
-def unread_lists(file: Any, target: str) -> tuple[Refusal, ...]:
-    """Return the same of an open `h5py.File`."""
-    if not needs_flat_lists(target):
-        return ()
-    return tuple(_refused_list(file, path, target) for path in _nested_lists(file))
-
-
-def needs_flat_lists(target: str) -> bool:
-    """Whether that version leaves lists of lists of layers out of its files."""
-    return is_newer(FIRST_WITH_NESTED_LISTS, target)
-
-
-def _nested_lists(file: Any) -> list[str]:
-    """Return the paths of the lists: groups of a `container` that belong to no layer themselves."""
-    found: list[str] = []
-
-    def visit(path: str) -> None:
-        parent, _, name = path.rpartition("/")
-        if re.fullmatch(r"container(_\d+)?", name) and "vars" not in file[parent or "/"]:
-            found.append(parent)
-
-    file.visit(visit)
-    return sorted(set(found))
-
-
-def _refused_list(file: Any, path: str, target: str) -> Refusal:
-    owner, _, attribute = path.rpartition("/")
-    layer = (
-        str(file[f"{owner}/vars"].attrs.get("name", owner)) if f"{owner}/vars" in file else owner
-    )
-    return Refusal(
-        f"{WEIGHTS}:{path}", layer, attribute, None,
-        f"keeps layers in a list of lists ({attribute!r}), where Keras {target} does not look: their "
-        "weights would stay at random values, without an error.",
-        "Keep them in one flat list, or as attributes of their own, and save the model again.",
-    )  # fmt: skip
-
-
-def is_newer(version: str, than: str) -> bool:
-    """Whether the first version is the later one; one that does not say what it is counts as later."""
-    return not version or _numbers(version) > _numbers(than)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+    changes, refusals = (*modern.changes, *rewriter.changes), (*modern.refusals, *rewriter.refusals)
+    return Backport(target, saved_with, rewritten, changes, refusals)
 
 
 def _members(data: bytes) -> dict[str, bytes]:
-    """Unpack, after a look at the sizes."""
-    if data.startswith(b"\x89HDF"):
-        raise SubmissionError(
-            "an HDF5 file (.h5, .weights.h5): only .keras files carry a config that can be rewritten. "
-            "Save the model with model.save('model.keras')."
-        )
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            infos = [info for info in file.infolist() if not info.is_dir()]
-            if sum(info.file_size for info in infos) > LARGEST_EXPANSION * len(data):
-                raise SubmissionError("a .keras file that unpacks to far more than it holds.")
-            members = {info.filename: file.read(info) for info in infos}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise SubmissionError(
-            f"not a .keras file ({error}): only .keras files carry a config that can be rewritten. "
-            "Save the model again with model.save('model.keras')."
-        ) from None
-    missing = [name for name in (METADATA, CONFIG) if name not in members]
-    if missing:
-        raise SubmissionError(
-            f"not a .keras file: its zip has no {' and no '.join(missing)}. "
-            "Save the model again with model.save('model.keras')."
-        )
-    return members
+    if data.startswith(SIGN):
+        raise SubmissionError(f"an HDF5 file (.h5, .weights.h5): {ONLY_KERAS} {SAVE_AS_KERAS}")
+    return members_of(data, (METADATA, CONFIG), f"not a .keras file ({{}}): {ONLY_KERAS}")
+
+
+def _version(members: dict[str, bytes]) -> str:
+    return str(_parsed(members, METADATA).get("keras_version", ""))
 
 
 def _parsed(members: dict[str, bytes], name: str) -> dict[str, Any]:
@@ -254,72 +195,73 @@ def _parsed(members: dict[str, bytes], name: str) -> dict[str, Any]:
     return parsed
 
 
-def _packed(members: dict[str, bytes]) -> bytes:
-    """Zip the members: Keras's own three first, the rest by name."""
-    first = [METADATA, CONFIG, WEIGHTS]
-    names = [n for n in first if n in members] + sorted(n for n in members if n not in first)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
-        for name in names:
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.external_attr = 0o644 << 16
-            info.create_system = 3  # Unix, whatever this runs on
-            file.writestr(info, members[name])
-    return buffer.getvalue()
+def backport_h5_file(data: bytes, target: str) -> tuple[bytes, Backport]:
+    """Return the file as Keras `target` loads it, and the record.
+
+    A file that it reads, and one that holds arrays only, comes back as it is. Raises BackportError
+    where the model uses what the target lacks, SubmissionError where the bytes are no whole HDF5.
+    """
+    config, version = read_h5_config(data)
+    if config is None:
+        return data, Backport(target, version)
+    backport = backport_config(config, target, version)
+    if backport.refusals:
+        raise BackportError(backport)
+    rewritten = backport.config or (config if _needs_modules(config) else None)
+    if rewritten is None:
+        return data, backport
+    held = io.BytesIO(data)
+    with _h5py().File(held, "r+") as file:
+        for name, value in ((H5_CONFIG, json.dumps(_unmarked(rewritten))), (H5_VERSION, target)):
+            file.attrs.pop(name, None)
+            file.attrs[name] = value
+    return held.getvalue(), backport
 
 
-# What the server's Keras takes, read from `backport_tables/`.
-
-
-TABLES = resources.files("submission") / "backport_tables"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Names and keys that one version of Keras knows, and what newer ones write beyond them."""
-
-    target: str
-    accepts: dict[str, frozenset[str]]  # class -> keys its config may have
-    defaults: dict[
-        str, dict[str, list[Any]]
-    ]  # class -> key the target lacks -> values without effect
-    differs: dict[str, str]  # class -> why the target does something else with it
-    idle: frozenset[str]  # augmentations: they do nothing outside training
-    operations: frozenset[str]  # keras.ops as classes: nothing refers to their own name
-    new_classes: frozenset[str]
-    activations: frozenset[str]
-    new_activations: frozenset[str]
-    functions: frozenset[str]
-
-
-def targets() -> list[str]:
-    """Return the versions of Keras that files can be rewritten for."""
-    names = [path.name for path in TABLES.iterdir() if path.name.startswith("keras-")]
-    return sorted(name.removeprefix("keras-").removesuffix(".json") for name in names)
-
-
-@cache
-def load_table(target: str) -> Table:
-    """Return the table of that version; SubmissionError where there is none."""
-    if target not in targets():
+def read_h5_config(data: bytes) -> tuple[Node | None, str]:
+    """The model's config, with modules, and the version that wrote it; None without a model."""
+    _h5py()
+    try:
+        with opened_h5(io.BytesIO(data)) as file:
+            found, version = file.attrs.get(H5_CONFIG), text(file.attrs.get(H5_VERSION, ""))
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise SubmissionError(
-            f"No table says what Keras {target} reads; there are tables for "
-            f"{', '.join(targets())}. Take one of these, or make one with "
-            "tools/make_backport_table.py."
-        )
-    raw = json.loads((TABLES / f"keras-{target}.json").read_text(encoding="utf-8"))
-    names = ("idle", "operations", "new_classes", "activations", "new_activations", "functions")
-    return Table(
-        target=target,
-        accepts={
-            name: _spelled_out(keys, raw["layer_keys"]) for name, keys in raw["accepts"].items()
-        },
-        defaults=raw["defaults"],
-        differs=raw["differs"],
-        **{name: frozenset(raw[name]) for name in names},
-    )
+            f"no HDF5 file, or not the whole of one ({error}). Copy it again, or save the model "
+            "again."
+        ) from None
+    config, problem = config_of(None if found is None else text(found))
+    if problem:
+        raise SubmissionError(f"{problem}. Save the model again with model.save('model.keras').")
+    return config, version
 
 
-def _spelled_out(keys: list[str], layer_keys: list[str]) -> frozenset[str]:
-    """Put the keys of the base class for "*"."""
-    return frozenset(keys) | (frozenset(layer_keys) if "*" in keys else frozenset())
+def _unmarked(value: Any, *, top: bool = True) -> Any:
+    """The config as it goes into the file: only layers of Keras's own keep their module."""
+    if isinstance(value, list):
+        return [_unmarked(part, top=False) for part in value]
+    if not isinstance(value, dict):
+        return value
+    own = {key: _unmarked(part, top=False) for key, part in value.items() if key != BARE}
+    if BARE in value and (top or not str(value.get("module")).startswith(SAY_THEIR_MODULE)):
+        return {key: part for key, part in own.items() if key not in ("module", "registered_name")}
+    return own
+
+
+def _needs_modules(config: Node) -> bool:
+    """Whether an axis is not the last, or an operation could be taken for a layer."""
+    bare = [node["config"] for node in all_nodes(config) if BARE in node]
+    axes = [inner.get("axis") for inner in bare if isinstance(inner, dict)]
+    several = any(isinstance(axis, list) and len(axis) != 1 for axis in axes)
+    odd = any(isinstance(axis, int) and axis != -1 for axis in axes)
+    return several or odd or bool(unread_operations(config))
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise SubmissionError(
+            "an HDF5 file, which takes h5py to read, and it is not installed here: pip install "
+            "h5py."
+        ) from None
+    return h5py

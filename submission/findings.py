@@ -4,21 +4,61 @@ Four kinds of verdict are never mixed. "fails": the platform would end with Fail
 "unknown": it hangs on what nobody knows of the server, a warning. "rules": against the challenge's
 words or good sense, but scored, a warning. "scores": it runs, and is scored as if it were broken;
 an error, and only ever from labelled images.
+
+The checks (S1 to S4) carry name and advice in their code; those of packing (S5) and of runs (S6,
+S7) are in `codes.toml`.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import Literal, get_args
 
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import one_line, several_lines
 
 Severity = Literal["error", "warning", "note"]
 Kind = Literal["fails", "unknown", "rules", "scores", ""]
+Step = Literal["import", "class", "init", "method", "predict", "answer"]
+STEPS: tuple[Step, ...] = get_args(Step)
 LONGEST_MESSAGE = 2000  # characters
+
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# What runs refutes what was read: when a dry run has passed the step that a finding predicts to
+# fail, in an environment that it speaks of, the finding becomes a note that says so.
+# The last step at which the mistake would show; a file may be loaded as late as in `predict`.
+PREDICTS: dict[Step, frozenset[str]] = {
+    "import": _codes("S103 S201 S205 S206 S207 S214 S215"),
+    "class": _codes("S202"),
+    "init": _codes("S203"),
+    "predict": _codes(
+        "S104 S204 S208 S210 S213 S226 S227 S228 S301 S302 S303 S305 S307 S308 S309 S310 S311 "
+        "S313 S314 S315 S319 S320 S322 S326"
+    ),
+    "answer": _codes("S222 S223 S224 S225 S312"),
+}
+# They speak of the server's versions: only a run under those refutes them.
+OF_THE_SERVER = _codes("S206 S207 S303 S309 S313 S320")
+OF_THE_FOLDER = _codes("S306")  # of the working folder: a run in both refutes them
+# Warnings of static checks by the kind of their verdict; those that are left out are advice.
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(_codes("S108 S222 S224"), "rules"),
+    "S323": "scores",
+    **dict.fromkeys(
+        _codes("S112 S113 S120 S207 S211 S216 S228 S306 S325 S326 S405 S406"), "unknown"
+    ),
+}
+# What cannot be unpacked or has no module at all is not run.
+STOPS = _codes("S101 S102 S105 S106 S107 S115 S119")
 
 
 @dataclass(frozen=True)
@@ -30,8 +70,8 @@ class Finding:
     advice: what to do about it. detail: a trimmed traceback or log, when there is one. kind: of the
     verdict, see above; "" for what is none.
 
-    Names and texts from files are cleaned here, on their way in (`console.words`): message and advice
-    are one line each, detail keeps its lines.
+    Names and texts from files are cleaned here, on their way in (`console.words`): message and
+    advice are one line each, detail keeps its lines.
     """
 
     code: str
@@ -60,6 +100,38 @@ class Said:
     severity: Severity | None = None
     advice: str = ""
     kind: Kind | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """One line of the table: severity and kind of verdict as a rule, what it is, what to do."""
+
+    severity: Severity
+    name: str
+    advice: str
+    kind: Kind = ""
+
+
+@functools.cache
+def run_codes() -> dict[str, Code]:
+    """The codes of packing and of runs, in order."""
+    text = (resources.files("submission") / "codes.toml").read_text(encoding="utf-8")
+    return {code: Code(**line) for code, line in parse_toml(text).items()}
+
+
+def found(
+    code: str,
+    message: str,
+    severity: Severity | None = None,
+    advice: str = "",
+    detail: str = "",
+    kind: Kind | None = None,
+) -> Finding:
+    """A finding with the table's severity, advice and kind where none are given."""
+    line = run_codes()[code]
+    verdict = line.kind if kind is None else kind
+    weight = severity or line.severity
+    return Finding(code, weight, message, advice or line.advice, detail, verdict)
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:
@@ -91,111 +163,6 @@ def known_codes(given: Iterable[str], known: Iterable[str]) -> frozenset[str]:
             hint = f"did you mean {', '.join(near)}?" if near else "--list-checks prints them all."
             raise SubmissionError(f"No check {code!r}; {hint}")
     return codes
-
-
-# The one table of codes: packing (S5), runs (S6, S7), and the steps that static checks predict to fail.
-#
-# The checks themselves (S1 to S4) carry their advice in their docstrings, see `checks/registry.py`.
-# What runs refutes what was read: when a dry run has passed the step that a finding predicts to fail,
-# in an environment that it speaks of, the finding becomes a note that says so.
-
-
-Step = Literal["import", "class", "init", "method", "predict", "answer"]
-STEPS: tuple[Step, ...] = get_args(Step)
-
-# The last step at which the mistake would show; a file may be loaded as late as in `predict`.
-PREDICTS: dict[Step, frozenset[str]] = {
-    "import": frozenset(("S103", "S201", "S205", "S206", "S207", "S214", "S215")),
-    "class": frozenset(("S202",)),
-    "init": frozenset(("S203",)),
-    "predict": frozenset((
-        "S104", "S204", "S208", "S210", "S213", "S226", "S227", "S228", "S301", "S302", "S303", "S305", "S307",
-        "S308", "S309", "S310", "S311", "S313", "S314", "S315", "S319", "S320", "S322", "S326",
-    )),
-    "answer": frozenset(("S222", "S223", "S224", "S225", "S312")),
-}  # fmt: skip
-# They speak of the server's versions: only a run under those refutes them.
-OF_THE_SERVER = frozenset(("S206", "S207", "S303", "S309", "S313", "S320"))
-OF_THE_FOLDER = frozenset(("S306",))  # of the working folder: a run in both refutes them
-# Warnings of static checks by the kind of their verdict; those that are left out are advice.
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("S108", "S222", "S224"), "rules"),
-    "S323": "scores",
-    **dict.fromkeys(("S112", "S113", "S120", "S207", "S211", "S216", "S228", "S306", "S325", "S326", "S405", "S406"), "unknown"),
-}  # fmt: skip
-# What cannot be unpacked or has no module at all is not run.
-STOPS = frozenset(("S101", "S102", "S105", "S106", "S107", "S115", "S119"))
-
-
-@dataclass(frozen=True)
-class Code:
-    """One line of the table: severity and kind of verdict as a rule, what it is, what to do."""
-
-    code: str
-    severity: Severity
-    name: str
-    advice: str
-    kind: Kind = ""
-
-
-_TABLE = {line.code: line for line in (
-    Code("S501", "warning", "scale assumed", "Trained on images / 255? Say --scale 0..1; a mismatch is silent on the platform."),
-    Code("S502", "warning", "server's Keras not in our tables", "Save the weights with the server's Keras.", "unknown"),
-    Code("S503", "note", "split says nothing of some networks", "Put a split.json beside each of the weights; then held-out images are known."),
-    Code("S600", "error", "run could not start", "Read the log below.", "fails"),
-    Code("S601", "error", "import failed", "The last line of the traceback says what stopped it; the platform imports the file the same way.", "fails"),
-    Code("S602", "error", "class missing", "Define the class with this very name.", "fails"),
-    Code("S603", "error", "constructor failed", "The last line of the traceback says what stopped it; the platform makes the object the same way.", "fails"),
-    Code("S604", "error", "method missing", "Define it: it is called with the images.", "fails"),
-    Code("S605", "error", "predict failed", "The last line of the traceback says what stopped it; the platform calls it the same way.", "fails"),
-    Code("S606", "error", "answer cannot be scored", "Return a numpy array of n integer labels.", "fails"),
-    Code("S607", "error", "time limit reached", "Predict in larger batches, or use a smaller model.", "fails"),
-    Code("S608", "error", "memory limit reached", "Predict in batches; never copy the whole set as floats.", "fails"),
-    Code("S609", "error", "process ended by itself", "Something ended Python itself: os._exit, a crash in native code, or the system's memory killer.", "fails"),
-    Code("S611", "error", "too many processes", "Do not fork inside a submission: one process and its threads are enough.", "fails"),
-    Code("S612", "error", "too much output", "Print less: predict with verbose=0; the platform keeps every line.", "fails"),
-    Code("S613", "error", "too much written to disk", "Keep arrays in memory and in batches; write nothing.", "fails"),
-    Code("S614", "warning", "answers of another type than asked for", "Return np.asarray(labels).astype(int).reshape(-1): it is scored as it is, where scoring uses accuracy_score.", "rules"),
-    Code("S615", "error", "standard output closed", "Leave the streams open: the platform's own program prints to them.", "fails"),
-    Code("S701", "warning", "answers differ the second time", "Seed every draw, call networks with training=False, and keep nothing from call to call.", "rules"),
-    Code("S702", "warning", "answers depend on the batch", "The platform asks once for all images. No statistics of the batch: no X.max() or X.mean() over all images, no training=True; each image by itself. Figures of local-eval hang on its blocks and their order until then.", "rules"),
-    Code("S703", "warning", "answers depend on the order", "Keep the images' order: no sorting or shuffling, nothing that remembers other images. Figures of local-eval hang on its order until then (--order-seed).", "rules"),
-    Code("S704", "warning", "answers differ for float images", "Convert first: X = X.astype('float32'). Nobody has written down which type the platform sends.", "unknown"),
-    Code("S705", "warning", "fails from the other working folder", "Open files beside model.py: Path(__file__).parent / 'weights.keras'.", "unknown"),
-    Code("S706", "error", "would exceed the time limit", "Predict in larger batches, use fewer views or a smaller model.", "fails"),
-    Code("S707", "error", "would exceed the memory limit", "Predict in batches and keep labels only; never copy the whole set as floats.", "fails"),
-    Code("S708", "error", "answers fit another reading", "Feed what the network was trained on.", "scores"),
-    Code("S709", "error", "one class for every image", "Most often a scale mismatch: trained on 0..1 but fed 0..255, or another preprocess_input.", "scores"),
-    Code("S710", "warning", "threads or processes left behind", "End them before predict returns, or start threads with daemon=True: the platform's run does not end before they do.", "unknown"),
-    Code("S711", "warning", "tried the network", "Put what it fetches into the zip: the platform may have no network.", "unknown"),
-    Code("S712", "warning", "terminal escapes in the output", "Print plain text.", "rules"),
-    Code("S713", "warning", "changed its own files", "Leave the shipped files alone; write into tempfile.mkdtemp().", "unknown"),
-    Code("S714", "warning", "other answers under the server's versions", "Save the weights with the server's Keras, or find the layer that differs.", "scores"),
-    Code("S715", "warning", "changed the working folder", "Use absolute paths instead of os.chdir: the platform's own program may write its answers relative to where it started.", "unknown"),
-    Code("S716", "error", "no better than guessing", "Look at the order of the images, at the weights that are loaded, and at the scale they are fed.", "scores"),
-    Code("S717", "warning", "needs what one generation of the worker alone has", "Open files beside model.py, Path(__file__).parent / NAME, and write into tempfile.mkdtemp().", "unknown"),
-    Code("S718", "error", "wrote the platform's own metadata", "Write nothing into /app/output: the platform puts a file `metadata` there itself, and fails where one is.", "fails"),
-)}  # fmt: skip
-
-
-def run_codes() -> tuple[Code, ...]:
-    """The codes of packing and of runs, in order."""
-    return tuple(_TABLE.values())
-
-
-def found(
-    code: str,
-    message: str,
-    severity: Severity | None = None,
-    advice: str = "",
-    detail: str = "",
-    kind: Kind | None = None,
-) -> Finding:
-    """A finding with the table's severity, advice and kind where none are given."""
-    line = _TABLE[code]
-    weight = severity or line.severity
-    verdict = line.kind if kind is None else kind
-    return Finding(code, weight, message, advice or line.advice, detail, verdict)
 
 
 def step_of(code: str) -> Step | None:

@@ -11,14 +11,65 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from types import MappingProxyType
 from typing import Any
 
 from codabench_rehearsal.console.errors import SubmissionError
 
 TEMPLATE = resources.files("submission") / "template" / "model.py"
 ONE_SETTING = re.compile(r"^(?P<name>[A-Z_]+) = (?P<value>.+?)(?P<note>  # .*)$", re.MULTILINE)
-LITERALS = (str, int, float, list, type(None))
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a Keras application does to an image before its network sees it.
+
+    `(values / divisor - mean) / deviation`, one channel each; reverse: blue comes first. From the
+    documented behaviour of `keras.applications.*.preprocess_input`, the same in Keras 3.4 to 3.15.
+    """
+
+    divisor: float = 1.0
+    mean: Triple = (0.0, 0.0, 0.0)
+    deviation: Triple = (1.0, 1.0, 1.0)
+    reverse: bool = False
+
+    def apply(self, images: Any) -> Any:
+        """Return float32 (n, h, w, 3) of an array (n, h, w, 3) in 0..255; steps as Keras has."""
+        values = images.astype("float32")
+        values = (values[..., ::-1] if self.reverse else values) / self.divisor
+        for channel in range(3):
+            values[..., channel] -= self.mean[channel]
+            values[..., channel] /= self.deviation[channel]
+        return values
+
+
+# Three ways exist; applications that hold their own rescaling take 0..255 as it comes.
+MODES: Mapping[str, Mode] = {
+    "none": Mode(),
+    "caffe": Mode(mean=(103.939, 116.779, 123.68), reverse=True),
+    "torch": Mode(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "tf": Mode(127.5, (1.0, 1.0, 1.0)),
+}
+# The modules and classes of keras.applications, written without - and _.
+APPLICATIONS: Mapping[str, tuple[str, ...]] = {
+    mode: tuple(names.split())
+    for mode, names in {
+        "caffe": "resnet resnet50 resnet101 resnet152 vgg16 vgg19",
+        "torch": "densenet densenet121 densenet169 densenet201",
+        "tf": "inceptionresnetv2 inceptionv3 mobilenet mobilenetv2 nasnet resnetv2 xception "
+        "nasnetlarge nasnetmobile resnet50v2 resnet101v2 resnet152v2",
+        "none": "convnext efficientnet efficientnetv2 mobilenetv3 convnexttiny convnextsmall "
+        "convnextbase convnextlarge convnextxlarge efficientnetb0 efficientnetb1 efficientnetb2 "
+        "efficientnetb3 efficientnetb4 efficientnetb5 efficientnetb6 efficientnetb7 "
+        "efficientnetv2b0 efficientnetv2b1 efficientnetv2b2 efficientnetv2b3 efficientnetv2s "
+        "efficientnetv2m efficientnetv2l mobilenetv3large mobilenetv3small",
+    }.items()
+}
+MODE_OF: Mapping[str, str] = {
+    **{name: mode for mode, names in APPLICATIONS.items() for name in names},
+    **{mode: mode for mode in MODES},
+    "identity": "none",
+}
 
 
 def model_page(settings: Mapping[str, object]) -> str:
@@ -35,96 +86,6 @@ def model_page(settings: Mapping[str, object]) -> str:
     return ONE_SETTING.sub(lambda match: _line(match, settings), page)
 
 
-def _line(match: re.Match[str], settings: Mapping[str, object]) -> str:
-    """Return the line of one setting with its new value."""
-    name = match["name"]
-    if name not in settings:
-        return match[0]
-    value = settings[name]
-    if not isinstance(value, LITERALS):
-        raise SubmissionError(
-            f"{name} is set to {value!r}: use text, numbers, lists of them or None."
-        )
-    return f"{name} = {_literal(value)}{match['note']}"
-
-
-def _literal(value: object) -> str:
-    """Return the value as source, text in double quotes."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)
-
-
-# What each Keras application does to an image before its network sees it, and under which name.
-#
-# Three ways exist; applications that hold their own rescaling take 0..255 as it comes. From the
-# documented behaviour of `keras.applications.*.preprocess_input`, the same in Keras 3.4 to 3.15.
-
-
-Triple = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Mode:
-    """`(values / divisor - mean) / deviation`, one channel each; reverse: blue comes first."""
-
-    divisor: float = 1.0
-    mean: Triple = (0.0, 0.0, 0.0)
-    deviation: Triple = (1.0, 1.0, 1.0)
-    reverse: bool = False
-
-    def apply(self, images: Any) -> Any:
-        """Return float32 (n, h, w, 3) of an array (n, h, w, 3) in 0..255; steps as Keras has them."""
-        values = images.astype("float32")
-        values = (values[..., ::-1] if self.reverse else values) / self.divisor
-        for channel in range(3):
-            values[..., channel] -= self.mean[channel]
-            values[..., channel] /= self.deviation[channel]
-        return values
-
-
-MODES: Mapping[str, Mode] = MappingProxyType(
-    {
-        "none": Mode(),
-        "caffe": Mode(mean=(103.939, 116.779, 123.68), reverse=True),
-        "torch": Mode(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        "tf": Mode(127.5, (1.0, 1.0, 1.0)),
-    }
-)
-
-# The modules and classes of keras.applications, written without - and _.
-APPLICATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "caffe": (
-            *("resnet", "resnet50", "resnet101", "resnet152"),
-            *("vgg16", "vgg19"),
-        ),
-        "torch": ("densenet", "densenet121", "densenet169", "densenet201"),
-        "tf": (
-            *("inceptionresnetv2", "inceptionv3", "mobilenet", "mobilenetv2", "nasnet"),
-            *("resnetv2", "xception", "nasnetlarge", "nasnetmobile"),
-            *("resnet50v2", "resnet101v2", "resnet152v2"),
-        ),
-        "none": (
-            *("convnext", "efficientnet", "efficientnetv2", "mobilenetv3"),
-            *(f"convnext{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
-            *(f"efficientnetb{number}" for number in range(8)),
-            *(f"efficientnetv2{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
-            *("mobilenetv3large", "mobilenetv3small"),
-        ),
-    }
-)
-MODE_OF: Mapping[str, str] = MappingProxyType(
-    {
-        **{name: mode for mode, names in APPLICATIONS.items() for name in names},
-        **{mode: mode for mode in MODES},
-        "identity": "none",
-    }
-)
-
-
 def mode_of(name: str) -> str:
     """Return the mode of an application, or of a mode's own name.
 
@@ -134,9 +95,28 @@ def mode_of(name: str) -> str:
     if plain in MODE_OF:
         return MODE_OF[plain]
     near = difflib.get_close_matches(plain, MODE_OF, n=3)
-    hint = (
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"expected a Keras application such as resnet50, or one of {', '.join(MODES)}."
-    )
+    usual = f"expected a Keras application such as resnet50, or one of {', '.join(MODES)}."
+    hint = f"did you mean {', '.join(near)}?" if near else usual
     raise SubmissionError(f"no preprocessing is called {name!r}: {hint}")
+
+
+def _line(match: re.Match[str], settings: Mapping[str, object]) -> str:
+    """One setting with its new value."""
+    name = match["name"]
+    if name not in settings:
+        return match[0]
+    value = settings[name]
+    if value is not None and not isinstance(value, str | int | float | list | tuple):
+        raise SubmissionError(
+            f"{name} is set to {value!r}: use text, numbers, lists of them or None."
+        )
+    return f"{name} = {_literal(value)}{match['note']}"
+
+
+def _literal(value: object) -> str:
+    """The value as source, text in double quotes."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

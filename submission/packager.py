@@ -1,10 +1,17 @@
-"""Build the zip: weights the server can load, a `model.py` that uses them, the same bytes every time."""
+"""Build the zip: weights the server can load, a `model.py` that uses them, the same bytes always.
+
+`Packed` writes a draft and opens it; who has looked into it, and run it, publishes it under its
+name, or leaves, and nothing is left.
+"""
 
 from __future__ import annotations
 
+import ast
+import itertools
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
@@ -22,161 +29,104 @@ from codabench_rehearsal.console.guard import (
     refuse_same,
 )
 from submission.archive import Archive
-from submission.backport import Backport
-from submission.backport_h5 import backport_weights
-from submission.checks.subject import examine
+from submission.backport import Backport, backport_weights
 from submission.companions import (
-    included,
-    modules,
-    put_recipe,
-    put_split,
+    put_beside,
     read,
     read_splits,
+    recipe_of,
     recipe_place,
     split_place,
 )
-from submission.findings import Finding, has_errors
+from submission.findings import has_errors
 from submission.model_page import model_page
 from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
 from submission.shrink import SUFFIXES, Shrunk, shrink
 from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
-Judge = Callable[[Archive, str], Sequence[Finding]]
 ARRAYS = ".weights.h5"  # these hold no config
+REGISTER = "register_keras_serializable"
 
 
-@dataclass(frozen=True)
 class Packed:
-    """What `pack` made. zip_path is None when errors were found: then nothing was written.
+    """A zip that is built, for a `with`: an open draft, until it is published.
 
-    files: name -> bytes once unpacked. backports: weights file -> what was rewritten for the
-    server. shrunk: weights file -> what `--shrink` and `--float16` made of it. split: the split
-    beside the zip, if the weights had one.
+    The same inputs give the same bytes. files: name -> bytes once unpacked. backports: weights file
+    -> what was rewritten for the server. shrunk: weights file -> what `--shrink` and `--float16`
+    made of it. findings: what was taken for granted, because nobody said. zip_path, split: where
+    the zip lies, and the split beside it if the weights had one; None before it is published.
+
+    Raises `SubmissionError` for files that cannot be used; an older zip stays then.
     """
 
-    zip_path: Path | None
-    sha256: str
-    size: int
-    files: Mapping[str, int]
-    backports: Mapping[str, Backport]
-    findings: tuple[Finding, ...]
-    split: Path | None
-    shrunk: Mapping[str, Shrunk] = field(default_factory=dict)
-
-
-def pack(
-    packing: Packing,
-    challenge: Challenge,
-    out: Path,
-    *,
-    judge: Judge | None = None,
-) -> Packed:
-    """Build `out`, check it, and put it in place if no error is found.
-
-    judge: says what is wrong with the open zip, given the name that it will have; the checks that
-    run nothing where it is left out. The same inputs give the same bytes. Raises `SubmissionError`
-    for files that cannot be used; an older zip stays then, as it does after an error.
-    """
-    refuse_impossible(packing, challenge)
-    refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
-    split = read_splits(packing.split)
-    with written(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with draft(out) as part:
-        with written(out, _bytes_of(packing)):
-            built = _Builder(packing, challenge).build(part)
-        with Archive(part) as archive:
-            found = judge(archive, out.name) if judge else examine(archive, challenge, out.name)
-            sha256, size = archive.sha256, archive.size
-        findings = [*assumptions(packing, challenge), *found]
-        fine = not has_errors(findings)
-        split_beside = _put_in_place(packing, part, out, split) if fine else None
-    return Packed(
-        zip_path=out if fine else None,
-        sha256=sha256,
-        size=size,
-        files=built.files,
-        backports=built.backports,
-        findings=tuple(findings),
-        split=split_beside,
-        shrunk=built.shrunk,
-    )
-
-
-def read_for(packing: Packing) -> list[Input]:
-    """The files that go into a zip, or beside it."""
-    splits = (packing.split,) if isinstance(packing.split, Path) else packing.split or ()
-    module = () if packing.model is None else (packing.model,)
-    several = ((WEIGHTS, packing.weights), (INCLUDED, packing.include), (MODULE, module), (SPLIT, splits))  # fmt: skip
-    return [Input(str(path), role) for role, paths in several for path in paths]
-
-
-def _bytes_of(packing: Packing) -> int:
-    """About how large the zip will be."""
-    files = (*packing.weights, *packing.include)
-    return sum(path.stat().st_size for path in files if path.is_file())
-
-
-def beside(packing: Packing, out: Path) -> dict[str, Output]:
-    """The files that are written beside a zip, by what messages call them."""
-    made = {"the split beside the zip": (packing.split, split_place(out)),
-            "the recipe beside the zip": (packing.augmentation, recipe_place(out))}  # fmt: skip
-    return {name: Output(str(place), JSON) for name, (given, place) in made.items() if given}
-
-
-def _put_in_place(packing: Packing, part: Path, out: Path, split: bytes | None) -> Path | None:
-    """The zip and what belongs beside it, together; returns the split's place."""
-    with alone_in(out.absolute().parent):
-        publish(part, out)
-        put_recipe(packing.augmentation, out)
-        return put_split(split, out)
-
-
-class _Builder:
-    """Writes one zip, a file at a time: of all the weights one file is in memory at once."""
-
-    def __init__(self, packing: Packing, challenge: Challenge) -> None:
-        self.packing, self.challenge = packing, challenge
+    def __init__(self, packing: Packing, challenge: Challenge, out: Path) -> None:
+        refuse_impossible(packing, challenge)
+        self.packing, self.challenge, self.out = packing, challenge, out
         self.files: dict[str, int] = {}
         self.backports: dict[str, Backport] = {}
         self.shrunk: dict[str, Shrunk] = {}
+        self.zip_path: Path | None = None
+        self.split: Path | None = None
+        self._split = read_splits(packing.splits)
+        with ExitStack() as stack:
+            with written(out):
+                out.parent.mkdir(parents=True, exist_ok=True)
+            part = stack.enter_context(draft(out))
+            with written(out, _bytes_of(packing)), zipfile.ZipFile(part, "w") as file:
+                self._fill(file)
+            self.findings = tuple(assumptions(packing, challenge))
+            self.archive = Archive(part)
+            self._stack = stack.pop_all()
 
-    def build(self, path: Path) -> _Builder:
-        """Write the zip; files in a fixed order, dated 1980."""
-        weights, further = _zip_names(self.packing.weights), included(self.packing.include)
+    def __enter__(self) -> Packed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.zip_path is None:
+            self.archive.close()
+        self._stack.close()
+
+    def publish(self) -> None:
+        """Put the zip and what belongs beside it in place, together."""
+        self.archive.close()
+        with alone_in(self.out.absolute().parent):
+            publish(self.archive.path, self.out)
+            put_beside(recipe_of(self.packing.augmentation), recipe_place(str(self.out)))
+            self.split = put_beside(self._split, split_place(str(self.out)))
+        self.zip_path = self.out
+
+    def _fill(self, file: zipfile.ZipFile) -> None:
+        """Files in a fixed order, dated 1980."""
+        weights, further = _zip_names(self.packing.weights), _included(self.packing.include)
         module = f"{self.challenge.module}.py"
         for name in further:
             if name in {module, *weights}:
                 raise SubmissionError(f"two files would be called {name} in the zip: rename one.")
-        with zipfile.ZipFile(path, "w") as file:
-            self._put(file, module, self._model_file(list(weights), list(further)))
-            for name, source in weights.items():
-                self._put(file, name, self._weights(name, source))
-                if name in self.shrunk:
-                    self._note_sizes(name, file.getinfo(name))
-            for name, data in further.items():
-                self._put(file, name, data)
-        return self
+        self._put(file, module, self._model_file(list(weights), list(further)))
+        for name, source in weights.items():
+            self._put(file, name, self._weights(name, source))
+            if name in self.shrunk:
+                after, zipped = (info := file.getinfo(name)).file_size, info.compress_size
+                self.shrunk[name] = replace(self.shrunk[name], after=after, zipped=zipped)
+        for name, data in further.items():
+            self._put(file, name, data)
 
     def _put(self, file: zipfile.ZipFile, name: str, data: bytes) -> None:
         put(file, name, data, best_level(data) if self.packing.shrink else None)
         self.files[name] = len(data)
 
-    def _note_sizes(self, name: str, info: zipfile.ZipInfo) -> None:
-        done = self.shrunk[name]
-        self.shrunk[name] = replace(done, after=info.file_size, zipped=info.compress_size)
-
     def _weights(self, name: str, path: Path) -> bytes:
         """A weights file's bytes as they ship."""
-        data, keras = read(path), server_keras(self.challenge)
+        data, packing = read(path), self.packing
+        if path.suffix not in SUFFIXES:
+            return data
         try:
-            if (self.packing.shrink or self.packing.float16) and path.suffix in SUFFIXES:
-                data, self.shrunk[name] = shrink(
-                    data, state=self.packing.shrink, float16=self.packing.float16
-                )
-            if path.suffix in SUFFIXES and not path.name.endswith(ARRAYS):
-                data, record = backport_weights(data, keras)
+            if packing.shrink or packing.float16:
+                how = {"state": packing.shrink, "float16": packing.float16}
+                data, self.shrunk[name] = shrink(data, **how)
+            if not path.name.endswith(ARRAYS):
+                data, record = backport_weights(data, server_keras(self.challenge))
                 if record is not None:
                     self.backports[name] = record
         except SubmissionError as error:
@@ -188,23 +138,54 @@ class _Builder:
         packing, challenge = self.packing, self.challenge
         if packing.model is not None:
             return read(packing.model)
-        several = packing.member_weights
         settings = {
             "WEIGHTS": weights,
-            "MODULES": modules(further),
-            "SCALE": _listed(packing.scale),
-            "PREPROCESS": _listed(packing.preprocess),
-            "RESIZE": _listed(packing.resize),
+            "MODULES": _modules(further),
+            "SCALE": packing.scale,
+            "PREPROCESS": packing.preprocess,
+            "RESIZE": packing.resize,
             "OUTPUT": _each(packing.output, lambda value: value if value in OUTPUTS else "auto"),
             "HEAD": _each(packing.output, lambda value: None if value in OUTPUTS else value),
             "NUM_CLASSES": challenge.classes,
-            "TTA": _listed(packing.tta),
+            "TTA": packing.tta,
             "ENSEMBLE": packing.ensemble,
-            "MEMBER_WEIGHTS": list(several) if several else None,
+            "MEMBER_WEIGHTS": packing.member_weights or None,
             "BATCH_SIZE": batch_size(packing),
         }
         page = model_page(settings).replace("class Model:", f"class {challenge.class_name}:")
         return page.replace("def predict(self, X):", f"def {challenge.method}(self, X):").encode()
+
+
+def pack(packing: Packing, challenge: Challenge, out: Path) -> Packed:
+    """Build `out`, look into it, and put it in place if no error is found. Errors as `Packed`."""
+    from submission.checks.subject import examine  # a draft alone is built without the checks
+
+    refuse_same({"out": Output(str(out), ARCHIVE), **beside(packing, out)}, read_for(packing))
+    with Packed(packing, challenge, out) as packed:
+        packed.findings += tuple(examine(packed.archive, challenge, out.name))
+        if not has_errors(packed.findings):
+            packed.publish()
+    return packed
+
+
+def read_for(packing: Packing) -> list[Input]:
+    """The files that go into a zip, or beside it."""
+    several = {
+        WEIGHTS: packing.weights,
+        INCLUDED: packing.include,
+        MODULE: () if packing.model is None else (packing.model,),
+        SPLIT: packing.splits,
+    }
+    return [Input(str(path), role) for role, paths in several.items() for path in paths]
+
+
+def beside(packing: Packing, out: Path | str) -> dict[str, Output]:
+    """The files that are written beside a zip, by what messages call them."""
+    made = {
+        "the split beside the zip": (packing.splits, split_place(out)),
+        "the recipe beside the zip": (packing.augmentation, recipe_place(out)),
+    }
+    return {name: Output(str(place), JSON) for name, (given, place) in made.items() if given}
 
 
 def _each(setting: str | tuple[str, ...], read: Callable[[str], str | None]) -> object:
@@ -212,14 +193,73 @@ def _each(setting: str | tuple[str, ...], read: Callable[[str], str | None]) -> 
     return [read(value) for value in setting] if isinstance(setting, tuple) else read(setting)
 
 
-def _listed(setting: object) -> object:
-    """A setting as the page has it: a list where the networks have values of their own."""
-    return list(setting) if isinstance(setting, tuple) else setting
+def _bytes_of(packing: Packing) -> int:
+    """About how large the zip will be."""
+    files = (*packing.weights, *packing.include)
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _zip_names(paths: tuple[Path, ...]) -> dict[str, Path]:
     """The files' own names; numbered where several files have the same one."""
     plain = [path.name for path in paths]
     numbered = [f"{i:02d}-{name}" for i, name in enumerate(plain, start=1)]
-    names = plain if len(set(plain)) == len(plain) else numbered
-    return dict(zip(names, paths, strict=True))
+    return dict(zip(plain if len(set(plain)) == len(plain) else numbered, paths, strict=True))
+
+
+def _included(paths: tuple[Path, ...]) -> dict[str, bytes]:
+    """The further files by name; one that several training folders share goes in once."""
+    found: dict[str, bytes] = {}
+    for path in paths:
+        data = read(path)
+        if found.setdefault(path.name, data) != data:
+            raise SubmissionError(
+                f"two different files would be called {path.name} in the zip: rename one."
+            )
+    _refuse_clashes({name: data for name, data in found.items() if name.endswith(".py")})
+    return found
+
+
+def _modules(names: Iterable[str]) -> list[str]:
+    """Python files among the further ones are imported before the weights are loaded."""
+    stems = [name.removesuffix(".py") for name in names if name.endswith(".py")]
+    for stem in stems:
+        if "." in stem:
+            raise SubmissionError(f"{stem}.py cannot be imported for its dots: rename it.")
+    return stems
+
+
+def _refuse_clashes(sources: Mapping[str, bytes]) -> None:
+    """Of different layers registered under one name the last would be used for all networks."""
+    registered = {name: dict(_registered(data)) for name, data in sources.items()}
+    for (first, layers), (second, others) in itertools.combinations(registered.items(), 2):
+        for key in layers.keys() & others.keys():
+            if layers[key] != others[key]:
+                raise SubmissionError(
+                    f"{first} and {second} both register {key!r}, and differ in it: the second "
+                    "would stand in for the first. Register them under different packages, as in "
+                    f'@keras.saving.{REGISTER}("mine"), and save the weights again.'
+                )
+
+
+def _registered(data: bytes) -> Iterator[tuple[str, str]]:
+    """What a source registers with Keras: `package>name`, and its syntax tree as text."""
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return  # the checks say so
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(REGISTER):
+                    yield _key(call, node.name), ast.dump(node)
+
+
+def _key(call: ast.Call, name: str) -> str:
+    words = dict(zip(("package", "name"), call.args, strict=False))
+    words |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    texts = {
+        word: value.value
+        for word, value in words.items()
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
+    return f"{texts.get('package', 'Custom')}>{texts.get('name', name)}"

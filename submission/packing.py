@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
-from submission.backport import is_newer, targets
 from submission.findings import Finding, found
+from submission.keras_tables import is_newer, targets
 from submission.model_page import MODES
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
 from submission.shrink import SUFFIXES
-from submission.training_folder import OUTPUTS, Packing
+from submission.training_folder import OUTPUTS, SCALES, Packing
 
 FIRST_WITH_KERAS_3 = "2.16.0"
 BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
+_ENDINGS = ", ".join(SUFFIXES)
+_WHOLE = "model.save('model.keras'), or give --model FILE.py that"
 
 
 def refuse_impossible(packing: Packing, challenge: Challenge) -> None:
     """Raise `SubmissionError` for what could not work on the server, in one sentence."""
-    loadable = [path for path in packing.weights if path.suffix in SUFFIXES]
-    if packing.float16 and not loadable:
-        raise SubmissionError(f"--float16 works on {', '.join(SUFFIXES)} files; there is none.")
+    if packing.float16 and not any(path.suffix in SUFFIXES for path in packing.weights):
+        raise SubmissionError(f"--float16 works on {_ENDINGS} files; there is none.")
     if packing.model is None:
         _refuse_unloadable(packing)
-        _refuse_grey(packing, challenge)
-        _refuse_turns(packing, challenge)
+        _refuse_shapes(packing, challenge)
         _refuse_counts(packing)
         _refuse_outputs(packing, challenge)
 
@@ -35,30 +37,28 @@ def _refuse_unloadable(packing: Packing) -> None:
     for path in packing.weights:
         if path.name.endswith(".weights.h5") or holds_arrays_alone(path):
             raise SubmissionError(
-                f"{path} holds weights without the layers they belong to: save the whole model with "
-                "model.save('model.keras'), or give --model FILE.py that builds it."
+                f"{path} holds weights without the layers they belong to: save the whole model "
+                f"with {_WHOLE} builds it."
             )
         if path.suffix.lower() in SUFFIXES and path.suffix not in SUFFIXES:
             raise SubmissionError(f"{path}: rename it to end in {path.suffix.lower()}.")
         if path.suffix not in SUFFIXES:
             raise SubmissionError(
-                f"{path}: our model.py loads {', '.join(SUFFIXES)} files. Save the model with "
-                "model.save('model.keras'), or give --model FILE.py that loads this one."
+                f"{path}: our model.py loads {_ENDINGS} files. Save the model with {_WHOLE} loads "
+                "this one."
             )
 
 
-def _refuse_grey(packing: Packing, challenge: Challenge) -> None:
+def _refuse_shapes(packing: Packing, challenge: Challenge) -> None:
+    """What does not go with the shape of the challenge's images."""
+    height, width, channels = challenge.shape
     colours = {name for name, mode in MODES.items() if len({*mode.mean}) > 1}
     for name in packing.each(packing.preprocess):
-        if name in colours and challenge.shape[2] != 3:
+        if name in colours and channels != 3:
             raise SubmissionError(
                 f"preprocessing {name!r} is for images of three colours, and those of "
-                f"{challenge.name} have {challenge.shape[2]}: give --scale instead."
+                f"{challenge.name} have {channels}: give --scale instead."
             )
-
-
-def _refuse_turns(packing: Packing, challenge: Challenge) -> None:
-    height, width, _ = challenge.shape
     for tta, side in zip(packing.each(packing.tta), packing.each(packing.resize), strict=True):
         if tta in ("rot90", "d4") and height != width and side is None:
             raise SubmissionError(
@@ -75,8 +75,8 @@ def _refuse_counts(packing: Packing) -> None:
         if isinstance(value, tuple) and len(value) != count:
             raise SubmissionError(f"{name} has {len(value)} values for {count} networks.")
     scales, modes = packing.each(packing.scale), packing.each(packing.preprocess)
-    if any(m and s != "0..255" for s, m in zip(scales, modes, strict=True)):
-        raise SubmissionError("scale has to be 0..255 with preprocess, which scales itself.")
+    if any(m and s != SCALES[0] for s, m in zip(scales, modes, strict=True)):
+        raise SubmissionError(f"scale has to be {SCALES[0]} with preprocess, which scales itself.")
 
 
 def _refuse_outputs(packing: Packing, challenge: Challenge) -> None:
@@ -95,8 +95,8 @@ def _refuse_outputs(packing: Packing, challenge: Challenge) -> None:
         known = output in found or (output.isdecimal() and int(output) < len(found))
         if chosen and found and not known and len(packing.weights) == 1:
             raise SubmissionError(
-                f"--output {output}: {path} has the outputs {told}; expected one of them, or one of "
-                f"{', '.join(OUTPUTS)}."
+                f"--output {output}: {path} has the outputs {told}; expected one of them, or one "
+                f"of {', '.join(OUTPUTS)}."
             )
 
 
@@ -114,37 +114,27 @@ def batch_size(packing: Packing) -> int:
     return packing.batch_size or max(1, BATCH * FULL_SIDE**2 // largest**2)
 
 
-def assumptions(packing: Packing, challenge: Challenge) -> list[Finding]:
-    """What packing took for granted, because nobody said."""
-    return [*_scale(packing), *_keras(packing, challenge), *_split(packing)]
-
-
 def asks_for_scale(packing: Packing) -> bool:
-    """Whether nobody said what values the weights take, nor do they bring 0..255 to scale themselves."""
+    """Whether nobody said what values the weights take, nor do they scale 0..255 themselves."""
     if packing.scale_given or packing.model is not None:
         return False
     return not all(scales_itself(path) for path in packing.weights)
 
 
-def _scale(packing: Packing) -> list[Finding]:
-    if not asks_for_scale(packing):
-        return []
-    message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
-    return [found("S501", message)]
-
-
-def _keras(packing: Packing, challenge: Challenge) -> list[Finding]:
+def assumptions(packing: Packing, challenge: Challenge) -> Iterator[Finding]:
+    """What packing took for granted, because nobody said."""
+    if asks_for_scale(packing):
+        message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
+        yield found("S501", message)
     keras_files = [path.name for path in packing.weights if path.suffix in SUFFIXES]
-    if not keras_files or not challenge.keras or challenge.keras in targets():
-        return []
-    message = f"no table says what Keras {challenge.keras} reads: whether {keras_files[0]} loads there is not known"
-    advice = f"Save it with Keras {challenge.keras}; tables exist for {', '.join(targets())}."
-    return [found("S502", message, advice=advice)]
-
-
-def _split(packing: Packing) -> list[Finding]:
-    if not packing.no_split:
-        return []
-    names = ", ".join(str(path) for path in packing.no_split)
-    message = f"no split is put beside the zip: {names} has none, so any image may be learnt"
-    return [found("S503", message)]
+    if keras_files and challenge.keras and challenge.keras not in targets():
+        keras = f"Keras {challenge.keras}"
+        message = (
+            f"no table says what {keras} reads: whether {keras_files[0]} loads there is not known"
+        )
+        advice = f"Save it with {keras}; tables exist for {', '.join(targets())}."
+        yield found("S502", message, advice=advice)
+    if packing.no_split:
+        names = ", ".join(map(str, packing.no_split))
+        message = f"no split is put beside the zip: {names} has none, so any image may be learnt"
+        yield found("S503", message)

@@ -1,4 +1,4 @@
-"""How a file goes into a zip: the same bytes every time, deflated only where that pays."""
+"""One file of a zip: put in, the same bytes every time; looked at, without unpacking it all."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 LEVELS = (1, 6, 9)
 PAYS = 0.03  # of a file's bytes: less is not worth the server's time to unpack
 NEAR_BEST = 0.005  # a lower level is as good within this share of the bytes
+CHUNK = 1 << 20
+IN_MEMORY = 64 << 20
 _SAMPLES, _SAMPLE = 64, 64 << 10
+_LOCAL = struct.Struct("<4s22xHH")  # of a local header: sign, lengths of name and extra field
 
 
-def entry(name: str, level: int | None = None) -> zipfile.ZipInfo:
-    """A zip entry dated 1980: nothing of this machine or hour gets in. level: None stores it."""
+def put(file: zipfile.ZipFile, name: str, data: bytes, level: int | None = None) -> None:
+    """Write one file dated 1980: nothing of this machine or hour gets in. level: None stores it.
+
+    Deflated bytes are the same wherever zlib is the same.
+    """
     info = zipfile.ZipInfo(name, EPOCH)
     info.external_attr = 0o644 << 16
     info.create_system = 3  # Unix, whatever this runs on
     info.compress_type = zipfile.ZIP_STORED if level is None else zipfile.ZIP_DEFLATED
-    return info
-
-
-def put(file: zipfile.ZipFile, name: str, data: bytes, level: int | None = None) -> None:
-    """Write one file. Deflated bytes are the same wherever zlib is the same."""
-    file.writestr(entry(name, level), data, compresslevel=level)
+    file.writestr(info, data, compresslevel=level)
 
 
 def best_level(data: bytes) -> int | None:
@@ -46,21 +47,6 @@ def best_level(data: bytes) -> int | None:
     if best >= 1 - PAYS:
         return None
     return next(level for level in LEVELS if sizes[level] <= best + NEAR_BEST)
-
-
-def _sample(data: bytes) -> bytes:
-    if len(data) <= _SAMPLES * _SAMPLE:
-        return data
-    step = (len(data) - _SAMPLE) // (_SAMPLES - 1)
-    return b"".join(data[start : start + _SAMPLE] for start in range(0, len(data), step))
-
-
-# Seekable views of files inside zips, without unpacking what is stored as it is.
-
-
-CHUNK = 1 << 20
-IN_MEMORY = 64 << 20
-_LOCAL = struct.Struct("<4s22xHH")  # of a local header: sign, lengths of name and extra field
 
 
 class Window(io.RawIOBase):
@@ -105,7 +91,7 @@ def opened(file: IO[bytes], archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     a temporary file, its CRC checked. Raises what zipfile raises for damaged files.
     """
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        return unpacked(archive, info)
+        return _unpacked(archive, info)
     file.seek(info.header_offset)
     header = file.read(_LOCAL.size)
     if len(header) < _LOCAL.size:
@@ -117,7 +103,14 @@ def opened(file: IO[bytes], archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     return io.BufferedReader(Window(file, start, info.file_size), 1 << 16)
 
 
-def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+def _sample(data: bytes) -> bytes:
+    if len(data) <= _SAMPLES * _SAMPLE:
+        return data
+    step = (len(data) - _SAMPLE) // (_SAMPLES - 1)
+    return b"".join(data[start : start + _SAMPLE] for start in range(0, len(data), step))
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """One member in a temporary file, which is in memory while it is small."""
     held: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  the caller closes it
         IN_MEMORY, prefix=f"{PREFIX}{owner_mark()}"

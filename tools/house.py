@@ -99,16 +99,25 @@ def _imports(node: ast.AST, *, late: bool) -> Iterator[tuple[ast.Import | ast.Im
         yield from _imports(child, late=later)
 
 
+def graph(trees: Mapping[str, ast.Module], *, at_once: bool) -> Graph:
+    """Which of the modules each of them imports."""
+    return {
+        name: {one for one in imports(tree, at_once=at_once) if one in trees} - {name}
+        for name, tree in trees.items()
+    }
+
+
 def circles(graph: Graph) -> list[list[str]]:
     """Groups of modules that all lead to each other."""
-    reached = {name: _reached(graph, name) for name in graph}
+    below = {name: reached(graph, name) for name in graph}
     groups = {
-        tuple(sorted(other for other in reached[name] if name in reached[other])) for name in graph
+        tuple(sorted(other for other in below[name] if name in below[other])) for name in graph
     }
     return sorted((list(group) for group in groups if len(group) > 1), key=len, reverse=True)
 
 
-def _reached(graph: Graph, start: str) -> set[str]:
+def reached(graph: Graph, start: str) -> set[str]:
+    """All that a module imports, and what that imports."""
     found, waiting = set[str](), [start]
     while waiting:
         new = graph[waiting.pop()] - found
@@ -132,14 +141,8 @@ def report() -> Iterator[str]:
     trees = modules()
     sizes = {name: len(_text(name).splitlines()) for name in trees}
     thin = [n for n, size in sizes.items() if size < THIN and not n.endswith("__init__")]
-    every = {
-        n: {m for m in imports(t, at_once=False) if m in trees} - {n} for n, t in trees.items()
-    }
-    at_once = {
-        n: {m for m in imports(t, at_once=True) if m in trees} - {n} for n, t in trees.items()
-    }
-    found = circles(every)
-    chain = longest_chain(at_once, COMMAND)
+    found = circles(graph(trees, at_once=False))
+    chain = longest_chain(graph(trees, at_once=True), COMMAND)
     lengths = sorted(
         (node.end_lineno or node.lineno) - node.lineno + 1
         for tree in trees.values()
@@ -186,9 +189,9 @@ def picture() -> Iterator[str]:
         - {room}
         for room, inside in rooms.items()
     }
-    reached = {room: _reached(below, room) for room in rooms}
-    for room in sorted(rooms, key=lambda one: (-len(reached[one]), one)):
-        direct = below[room] - {far for near in below[room] for far in reached[near]}
+    beneath = {room: reached(below, room) for room in rooms}
+    for room in sorted(rooms, key=lambda one: (-len(beneath[one]), one)):
+        direct = below[room] - {far for near in below[room] for far in beneath[near]}
         stands = f"  on {', '.join(sorted(names[one] for one in direct))}" if direct else ""
         yield f"{room.replace('.', '/')}/{stands}"
         yield f"    {_said(trees, room)}"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.fields import (
+    Expected,
+    Fields,
+    is_text,
+    is_texts,
+    is_whole,
+    one_of,
+    told,
+)
 from codabench_rehearsal.console.reading import (
     LARGEST_SETTINGS,
     parse_toml,
     read_limited,
     require_file,
 )
-from codabench_rehearsal.console.words import LONGEST_NAME, one_line
 
 Metric = Literal["accuracy", "balanced accuracy", "macro-F1"]
 WorkingFolder = Literal["submission", "program"]
@@ -27,17 +33,14 @@ WORKERS: tuple[Worker, ...] = get_args(Worker)
 DEFAULT = DEFAULT_CHALLENGE
 MOST_CLASSES = 2000  # each table of answers holds the square of it
 ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
+_PROFILES = files("codabench_rehearsal.challenge") / "profiles"
 _SECTIONS = (
-    "schema",
-    "name",
-    "title",
-    "interface",
-    "images",
-    "labels",
-    "scoring",
-    "server",
-    "limits",
+    *("schema", "name", "title"),
+    *("interface", "images", "labels", "scoring", "server", "limits"),
 )
+_TEXT: Expected = ("a text in quotes", is_text)
+_TEXTS: Expected = ("a list of texts", is_texts)
+_WHOLE: Expected = ("a whole number above 0", is_whole)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Challenge:
         return self.hidden_images or ASSUMED_HIDDEN_IMAGES
 
     def asked(self, worker: Worker | None = None) -> dict[str, Any]:
-        """How a submission is asked: the fields of `codabench_rehearsal.sandbox.ingest.Request` that a challenge knows.
+        """How a submission is asked: what a challenge knows of `sandbox.ingest.Request`.
 
         worker: the generation to ask as; the challenge's own, else the older one.
         """
@@ -124,19 +127,14 @@ class Challenge:
 
 def built_in() -> tuple[str, ...]:
     """The names of the profiles that ship with the tool."""
-    folder = files("codabench_rehearsal.challenge") / "profiles"
-    return tuple(
-        sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
-    )
+    names = (path.name for path in _PROFILES.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 def load_challenge(spec: str = DEFAULT) -> Challenge:
     """Read a profile: a built-in name, or the path of a TOML file. Raises `SubmissionError`."""
     if spec in built_in():
-        text = (files("codabench_rehearsal.challenge") / "profiles" / f"{spec}.toml").read_text(
-            encoding="utf-8"
-        )
-        return _parse(text, spec)
+        return _parse((_PROFILES / f"{spec}.toml").read_text(encoding="utf-8"), spec)
     path = Path(spec)
     require_file(path, SubmissionError)
     if not path.is_file():
@@ -144,144 +142,103 @@ def load_challenge(spec: str = DEFAULT) -> Challenge:
         raise SubmissionError(
             f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file."
         )
+    content = read_limited(path, LARGEST_SETTINGS, SubmissionError)
     try:
-        content = read_limited(path, LARGEST_SETTINGS, SubmissionError)
         return _parse(content.decode("utf-8-sig"), spec)
     except UnicodeDecodeError as error:
         raise SubmissionError(f"{spec}: not a text file in UTF-8 ({error.reason}).") from None
 
 
 def _parse(text: str, source: str) -> Challenge:
-    try:
-        data = parse_toml(text)
-    except ValueError as error:
-        raise SubmissionError(f"{source}: not valid TOML: {error}.") from None
-    reader = _Reader(source, data)
-    reader.only(data, "", _SECTIONS)
-    if data.get("schema") != 1:
-        raise SubmissionError(f"{source}: expected schema = 1, received {data.get('schema')!r}.")
-    return _build(reader)
-
-
-def _build(reader: _Reader) -> Challenge:
-    interface = reader.section(
-        "interface", ("module", "class", "method", "arguments", "images", "answers")
-    )
-    images = reader.section("images", ("shape", "dtype"))
-    labels = reader.section("labels", ("names",))
-    scoring = reader.section("scoring", ("metric", "hidden_images"))
-    server = reader.section(
-        "server", ("working_folder", "python", "tensorflow", "keras", "packages", "worker")
-    )
-    limits = reader.section(
-        "limits", ("zip_bytes", "unpacked_bytes", "file_bytes", "seconds", "memory_bytes")
-    )
+    with told(source, SubmissionError, malformed=": not valid TOML: {}."):
+        top = Fields(parse_toml(text), source, SubmissionError, missing="None")
+    top.only(_SECTIONS)
+    if (schema := top.values.get("schema")) != 1:
+        raise SubmissionError(f"{source}: expected schema = 1, received {schema!r}.")
     return Challenge(
-        name=reader.text(reader.data, "name"),
-        title=reader.text(reader.data, "title", default=""),
-        shape=reader.shape(images),
-        label_names=reader.names(labels),
-        module=reader.identifier(interface, "module", "model"),
-        class_name=reader.identifier(interface, "class", "Model"),
-        method=reader.identifier(interface, "method", "predict"),
-        arguments=reader.texts(interface, "arguments", ("path",)),
-        one_at_a_time=reader.choice(interface, "images", ("all", "one"), "all") == "one",
-        answers=reader.choice(interface, "answers", get_args(Answers), "labels"),
-        dtype=reader.choice(images, "dtype", ("uint8",), "uint8"),
-        metric=reader.choice(scoring, "metric", get_args(Metric), "accuracy"),
-        hidden_images=reader.count(scoring, "hidden_images"),
-        working_folder=reader.choice(server, "working_folder", get_args(WorkingFolder), "program"),
-        python=reader.text(server, "python", default=""),
-        tensorflow=reader.text(server, "tensorflow", default=""),
-        keras=reader.text(server, "keras", default=""),
-        packages=reader.texts(server, "packages"),
-        worker=reader.choice(server, "worker", WORKERS, None),
-        seconds=reader.count(limits, "seconds"),
-        memory_bytes=reader.count(limits, "memory_bytes"),
-        sizes=SizeLimits(
-            *(reader.count(limits, key) for key in ("zip_bytes", "unpacked_bytes", "file_bytes"))
-        ),
+        name=top.take("name", _TEXT),
+        title=top.take("title", _TEXT, ""),
+        **_interface(top),
+        **_images_and_labels(top),
+        **_server(top),
+        **_limits(top),
     )
 
 
-class _Reader:
-    """Reads values out of a parsed TOML file; every error names file, key, expected and received."""
+def _interface(top: Fields) -> dict[str, Any]:
+    known = ("module", "class", "method", "arguments", "images", "answers")
+    table = _section(top, "interface", known)
+    arguments = table.take("arguments", _TEXTS, [])
+    if not set(arguments) <= {"path"}:
+        raise table.fail("arguments", "a list of path")
+    return {
+        "module": _identifier(table, "module", "model"),
+        "class_name": _identifier(table, "class", "Model"),
+        "method": _identifier(table, "method", "predict"),
+        "arguments": tuple(arguments),
+        "one_at_a_time": table.take("images", one_of(("all", "one")), "all") == "one",
+        "answers": table.take("answers", one_of(get_args(Answers)), "labels"),
+    }
 
-    def __init__(self, source: str, data: Mapping[str, Any]) -> None:
-        self.source, self.data = source, data
 
-    def fail(self, key: str, expected: str, received: object) -> SubmissionError:
-        said = one_line(repr(received), LONGEST_NAME)
-        return SubmissionError(f"{self.source}: {key}: expected {expected}, received {said}.")
+def _images_and_labels(top: Fields) -> dict[str, Any]:
+    images = _section(top, "images", ("shape", "dtype"))
+    labels = _section(top, "labels", ("names",))
+    scoring = _section(top, "scoring", ("metric", "hidden_images"))
+    return {
+        "shape": _shape(top, images.values.get("shape")),
+        "label_names": _names(top, labels.values.get("names")),
+        "dtype": images.take("dtype", one_of(("uint8",)), "uint8"),
+        "metric": scoring.take("metric", one_of(get_args(Metric)), "accuracy"),
+        "hidden_images": scoring.take("hidden_images", _WHOLE, None),
+    }
 
-    def only(self, table: Mapping[str, Any], where: str, known: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
-                raise SubmissionError(f"{self.source}: unknown key {where}{key!r}; {hint}")
 
-    def section(self, name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-        table = self.data.get(name, {})
-        if not isinstance(table, dict):
-            raise self.fail(name, f"a table [{name}]", table)
-        self.only(table, f"{name}.", known)
-        return table
+def _server(top: Fields) -> dict[str, Any]:
+    known = ("working_folder", "python", "tensorflow", "keras", "packages", "worker")
+    table = _section(top, "server", known)
+    folders = one_of(get_args(WorkingFolder))
+    return {
+        "working_folder": table.take("working_folder", folders, "program"),
+        **{name: table.take(name, _TEXT, "") for name in ("python", "tensorflow", "keras")},
+        "packages": tuple(table.take("packages", _TEXTS, ())),
+        "worker": table.take("worker", one_of(WORKERS), None),
+    }
 
-    def text(self, table: Mapping[str, Any], key: str, default: str | None = None) -> str:
-        value = table.get(key, default)
-        if not isinstance(value, str):
-            raise self.fail(key, "a text in quotes", value)
-        return value
 
-    def identifier(self, table: Mapping[str, Any], key: str, default: str) -> str:
-        value = self.text(table, key, default=default)
-        if not value.isidentifier():
-            raise self.fail(key, "a name as in Python, without an ending", value)
-        return value
+def _limits(top: Fields) -> dict[str, Any]:
+    sizes, others = ("zip_bytes", "unpacked_bytes", "file_bytes"), ("seconds", "memory_bytes")
+    table = _section(top, "limits", (*sizes, *others))
+    return {
+        "sizes": SizeLimits(*(table.take(name, _WHOLE, None) for name in sizes)),
+        **{name: table.take(name, _WHOLE, None) for name in others},
+    }
 
-    def choice(
-        self, table: Mapping[str, Any], key: str, among: tuple[str, ...], default: str | None
-    ) -> Any:
-        value = table.get(key, default)
-        if key in table and value not in among:
-            raise self.fail(key, "one of " + ", ".join(among), value)
-        return value
 
-    def texts(
-        self, table: Mapping[str, Any], key: str, among: tuple[str, ...] = ()
-    ) -> tuple[Any, ...]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.fail(key, "a list of texts", value)
-        if among and not set(value) <= set(among):
-            raise self.fail(key, "a list of " + ", ".join(among), value)
-        return tuple(value)
+def _section(top: Fields, name: str, known: tuple[str, ...]) -> Fields:
+    is_table: Expected = (f"a table [{name}]", lambda value: isinstance(value, dict))
+    table = replace(top, values=top.take(name, is_table, {}))
+    table.only(known, f"{name}.")
+    return table
 
-    def count(self, table: Mapping[str, Any], key: str) -> int | None:
-        value = table.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.fail(key, "a whole number above 0", value)
-        return value
 
-    def shape(self, images: Mapping[str, Any]) -> tuple[int, int, int]:
-        value = images.get("shape")
-        good = (
-            isinstance(value, list)
-            and len(value) == 3
-            and all(type(s) is int and s > 0 for s in value)
-        )
-        if not good or value is None or value[2] not in (1, 3):
-            raise self.fail("images.shape", "[height, width, 1 or 3]", value)
-        return (value[0], value[1], value[2])
+def _identifier(table: Fields, name: str, usual: str) -> str:
+    value = str(table.take(name, _TEXT, usual))
+    if not value.isidentifier():
+        raise table.fail(name, "a name as in Python, without an ending")
+    return value
 
-    def names(self, labels: Mapping[str, Any]) -> tuple[str, ...]:
-        value = labels.get("names")
-        good = isinstance(value, list) and len(value) > 1 and all(isinstance(n, str) for n in value)
-        if not good or value is None or len(set(value)) != len(value):
-            raise self.fail("labels.names", "at least two different names", value)
-        if len(value) > MOST_CLASSES:
-            raise self.fail("labels.names", f"at most {MOST_CLASSES:,} names", len(value))
-        return tuple(value)
+
+def _shape(top: Fields, value: Any) -> tuple[int, int, int]:
+    numbers = value if isinstance(value, list) and all(map(is_whole, value)) else []
+    if len(numbers) != 3 or numbers[2] not in (1, 3):
+        raise top.fail("images.shape", "[height, width, 1 or 3]", value)
+    return (numbers[0], numbers[1], numbers[2])
+
+
+def _names(top: Fields, value: Any) -> tuple[str, ...]:
+    if not is_texts(value) or len(value) < 2 or len(set(value)) != len(value):
+        raise top.fail("labels.names", "at least two different names", value)
+    if len(value) > MOST_CLASSES:
+        raise top.fail("labels.names", f"at most {MOST_CLASSES:,} names", len(value))
+    return tuple(value)

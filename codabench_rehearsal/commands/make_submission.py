@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.commands.check_arguments import (
     add_checking,
-    ignored_codes,
     table_of_checks,
     with_limits,
 )
@@ -25,16 +24,15 @@ from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARCHIVE, Writes, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
-from codabench_rehearsal.rehearsal.check import Checked, Checking, as_lines, files_text
 from submission.archive import Archive
-from submission.findings import Finding, has_errors
-from submission.packager import Packed, beside, pack, read_for
-from submission.shrink import Shrunk
+from submission.findings import has_errors
 from submission.training_folder import Packing
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.rehearse import Rehearser
-
+    from codabench_rehearsal.rehearsal.check import Checked
+    from codabench_rehearsal.rehearsal.rehearse import RunOptions
+    from codabench_rehearsal.sandbox.places import Python
+    from submission.packager import Packed
 
 EXAMPLES = """\
 examples:
@@ -55,10 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command("make-submission", argv, _read_and_run, (UserError,))
 
 
-def _read_and_run(words: list[str]) -> int:
-    return _run(new_parser().parse_intermixed_args(words))  # weights may stand between options
-
-
 def new_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = Parser(
@@ -68,111 +62,118 @@ def new_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--out", type=Writes(ARCHIVE), default="submission.zip", metavar="ZIP",
+        "--out",
+        type=Writes(ARCHIVE),
+        default="submission.zip",
+        metavar="ZIP",
         help="default submission.zip",
-    )  # fmt: skip
+    )
     add_packing(parser)
     add_checking(parser)
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def _read_and_run(words: list[str]) -> int:
+    options = new_parser().parse_intermixed_args(words)  # weights may stand between options
     if options.list_checks:
         print_lines(table_of_checks())
         return Exit.FINE
-    guard(options, unused=("out",) if options.check_only else ())
     if options.data:
         require_images(options.data)
     challenge = with_limits(load_challenge(options.challenge), options)
     checked = _check(options, challenge) if options.check_only else _make(options, challenge)
-    return _code(checked.findings, strict=options.strict)
+    strict = options.strict and any(f.severity == "warning" for f in checked.findings)
+    return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE
 
 
 def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
+    guard(options, unused=("out",))
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
     require_zip(Path(options.check_only), challenge.module)
-    rehearse = None if options.no_run else _rehearser(options, challenge)
+    python = _python(options)
+    # It starts numpy and the sandbox: not for --help.
+    from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
+
+    ignored = ignored_codes(options.ignore)
     with Archive(options.check_only) as archive:
-        checked = Checking(challenge, rehearse, ignored_codes(options)).whole(archive)
-    head = [*_runs_with(rehearse), *checked.lines_of_zip()]
-    _tell(options, head, checked, [*next_text(checked, challenge, options)])
+        wanted = _run_options(options, python)
+        checked = check_open(archive, challenge, wanted, ignored=ignored, say=_say)
+    head = [*_runs_with(python), *checked.lines_of_zip()]
+    _tell(options, head, checked, [*_next(checked, challenge, options)])
     return checked
 
 
 def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
-    """Build the zip beside its place; it gets there when neither the checks nor a run find errors."""
+    """Build a draft, look into it, run it; it gets its name when no errors were found."""
+    # It knows how networks are rewritten: not for --help.
+    from submission.packager import Packed, beside, read_for
+
     wanted, out = packing(options), Path(options.out)
-    guard(options, inputs=read_for(wanted), outputs=beside(wanted, out))
-    rehearse = None if options.no_run else _rehearser(options, challenge, wanted)
-    checking = Checking(challenge, rehearse, ignored_codes(options))
-    packed = pack(wanted, challenge, out, judge=checking.findings)
-    name, files = str(packed.zip_path or out), dict(packed.files)
-    assumed = ("S501",) if checking.scale_is_right else ()
-    findings = checking.keep([f for f in packed.findings if f.code not in assumed])
-    checked = checking.result(name, packed.sha256, packed.size, files, findings)
-    smaller = _smaller(wanted, challenge, rehearse, checking)
-    ran = checking.rehearsal is not None
-    ending = [
-        *smaller,
-        *end_text(packed, options, ran=ran),
-        *next_text(checked, challenge, options),
-    ]
-    _tell(options, [*_runs_with(rehearse), *packed_text(packed)], checked, ending, packed)
+    guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
+    python = _python(options)
+    from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
+
+    ignored, how = ignored_codes(options.ignore), _run_options(options, python, wanted)
+    with Packed(wanted, challenge, out) as packed:
+        checked = check_open(
+            packed.archive,
+            challenge,
+            how,
+            out=out,
+            assumed=packed.findings,
+            ignored=ignored,
+            say=_say,
+        )
+        if not has_errors(checked.findings):
+            packed.publish()
+    smaller = _smaller(wanted, challenge, checked)
+    tail = [*smaller, *_end(packed, checked, options), *_next(checked, challenge, options)]
+    head = [*_runs_with(python), *checked.lines_of_zip(), *packed_text(packed)]
+    _tell(options, head, checked, tail, packed)
     return checked
 
 
-def _rehearser(
-    options: argparse.Namespace, challenge: Challenge, wanted: Packing | None = None
-) -> Rehearser:
-    # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
-
-    given = None if wanted is None else wanted.split
-    splits = (given,) if isinstance(given, Path) else given
-    wishes = Wishes(
-        data=options.data,
-        seed=options.seed,
-        time_limit=options.time_limit,
-        memory_limit=options.memory_limit,
-        hidden_images=options.hidden_images,
-        server=options.server,
-        docker=options.docker,
-        python=_python(options.python),
-        packages=tuple(options.packages),
-        splits=splits if wanted is None else splits or (),
-        part=options.part,
-        held_out=options.held_out,
-    )
-    return Rehearser(wishes, challenge, _say)
-
-
-def _python(given: str | None) -> str:
+def _python(options: argparse.Namespace) -> Python | None:
+    """What runs the zip here; None where nothing is run."""
+    if options.no_run:
+        return None
     from codabench_rehearsal.sandbox.job import SandboxError
     from codabench_rehearsal.sandbox.places import chosen_python
 
     try:
-        return chosen_python(given).path
+        return chosen_python(options.python)
     except SandboxError as error:
         raise SubmissionError(f"--python: {error}") from None
 
 
-def _runs_with(rehearse: Rehearser | None) -> list[str]:
-    """The first line: which Python the zip meets here."""
-    return [f"runs with {rehearse.python}"] if rehearse else []
+def _run_options(
+    options: argparse.Namespace, python: Python | None, wanted: Packing | None = None
+) -> RunOptions | None:
+    if python is None:
+        return None
+    from codabench_rehearsal.rehearsal.rehearse import RunOptions
+
+    names = {field.name for field in fields(RunOptions)} - {"python", "splits"}
+    same = {name: getattr(options, name) for name in names}
+    return RunOptions(**same, python=python.path, splits=None if wanted is None else wanted.splits)
 
 
-def _smaller(
-    wanted: Packing, challenge: Challenge, rehearse: Rehearser | None, checking: Checking
-) -> list[str]:
+def _smaller(wanted: Packing, challenge: Challenge, checked: Checked) -> Iterator[str]:
     """What --shrink and --float16 changed in the answers, by the same zip without them."""
-    if rehearse is None or checking.rehearsal is None or not (wanted.shrink or wanted.float16):
-        return []
-    with TemporaryFolder("compare-") as place:
-        whole = replace(wanted, shrink=False, float16=False, split=None)
-        before = pack(whole, challenge, place / "before.zip").zip_path
-        line = rehearse.compare(before, checking.rehearsal) if before else ""
-    return [line] if line else []
+    if checked.rehearsal is None or not (wanted.shrink or wanted.float16):
+        return
+    from codabench_rehearsal.rehearsal.rehearse import compare
+    from submission.packager import Packed
+
+    whole = replace(wanted, shrink=False, float16=False, splits=())
+    with (
+        TemporaryFolder("compare-") as place,
+        Packed(whole, challenge, place / "before.zip") as before,
+    ):
+        line = compare(before.archive, checked.rehearsal)
+    if line:
+        yield line
 
 
 def _tell(
@@ -183,87 +184,72 @@ def _tell(
     packed: Packed | None = None,
 ) -> None:
     if options.json != "-":
-        print_lines([*head, *as_lines(checked), *tail])
+        print_lines([*head, *checked.lines(), *tail])
     if options.json:
-        document = checked.document() | _about_packing(packed)
-        write_or_print(options.json, as_json(document))
-
-
-def _about_packing(packed: Packed | None) -> dict[str, object]:
-    if packed is None:
-        return {}
-    return {
-        "zip": str(packed.zip_path) if packed.zip_path else None,
-        "backports": {
-            name: {
-                "saved_with": done.saved_with,
-                "target": done.target,
-                "changes": len(done.changes),
+        document = checked.document()
+        if packed is not None:
+            document["zip"] = str(packed.zip_path) if packed.zip_path else None
+            document["backports"] = {
+                name: {
+                    "saved_with": done.saved_with,
+                    "target": done.target,
+                    "changes": len(done.changes),
+                }
+                for name, done in packed.backports.items()
             }
-            for name, done in packed.backports.items()
-        },
-    }
+        write_or_print(options.json, as_json(document))
 
 
 def _say(line: str) -> None:
     tell("make-submission", line)
 
 
-def _code(findings: Sequence[Finding], *, strict: bool) -> int:
-    bad = has_errors(findings) or (strict and any(f.severity == "warning" for f in findings))
-    return Exit.FINDINGS if bad else Exit.FINE
+def _runs_with(python: Python | None) -> list[str]:
+    """The first line: which Python the zip meets here."""
+    return [f"runs with {python}"] if python else []
+
+
+def packed_text(packed: Packed) -> Iterator[str]:
+    """What was rewritten or made smaller."""
+    for name, done in packed.backports.items():
+        if done.changes:
+            count = len(done.changes)
+            yield (
+                f"{name}: saved by Keras {done.saved_with}, rewritten for Keras {done.target} "
+                f"({count} changes)"
+            )
+    for name, less in packed.shrunk.items():
+        parts = [f"{human_bytes(less.state)} of optimizer state left out"] if less.state else []
+        parts += ["compile settings left out"] if less.compiled else []
+        if less.rounding:
+            share = f"{100 * less.rounding:.2g} %"
+            told = f"float16 changes weights by up to {share} of the largest, in {less.rounded}"
+            parts.append(told)
+        sizes = f"{human_bytes(less.before)} -> {human_bytes(less.after)}"
+        sizes += f", {human_bytes(less.zipped)} in the zip" if less.zipped < less.after else ""
+        yield f"{name}: {sizes} ({', '.join(parts) or 'nothing to leave out'})"
+
+
+def _end(packed: Packed, checked: Checked, options: argparse.Namespace) -> Iterator[str]:
+    """What was written."""
+    if packed.zip_path is None:
+        yield f"Nothing was written to {options.out}: mend the errors above."
+        if checked.rehearsal is not None:
+            yield "To have the zip all the same: --no-run."
+    elif packed.split:
+        yield f"The split is in {packed.split}: keep it beside the zip."
+
+
+def _next(checked: Checked, challenge: Challenge, options: argparse.Namespace) -> Iterator[str]:
+    """What to type next, nothing after errors: the server's own versions first, if not tried."""
+    if has_errors(checked.findings):
+        return
+    named = challenge.tensorflow or challenge.keras
+    if checked.rehearsal and named and not checked.ready and options.server is None:
+        command, files = "make-submission --check-only", [checked.zip_name]
+        yield f"next: {next_command(command, files, options, '--server')}"
+    yield f"next: {rehearsal_command(checked.zip_name, options)}"
 
 
 if __name__ == "__main__":
     sys.exit(main())
-
-
-# What packing did, as text for a terminal.
-
-
-def packed_text(packed: Packed) -> list[str]:
-    """The files, and what was rewritten or made smaller."""
-    return [*files_text(packed.size, packed.files), *_rewritten(packed), *_shrunk(packed)]
-
-
-def end_text(packed: Packed, options: argparse.Namespace, *, ran: bool) -> Iterator[str]:
-    """What was written."""
-    if packed.zip_path is None:
-        yield f"Nothing was written to {options.out}: mend the errors above."
-        if ran:
-            yield "To have the zip all the same: --no-run."
-        return
-    if packed.split:
-        yield f"The split is in {packed.split}: keep it beside the zip."
-
-
-def next_text(checked: Checked, challenge: Challenge, options: argparse.Namespace) -> Iterator[str]:
-    """What to type next, nothing after errors: the server's own versions first where it ran without."""
-    if has_errors(checked.findings):
-        return
-    named = challenge.tensorflow or challenge.keras
-    if checked.runs and named and not checked.ready and options.server is None:
-        yield f"next: {next_command('make-submission --check-only', [checked.zip_name], options, '--server')}"
-    yield f"next: {rehearsal_command(checked.zip_name, options)}"
-
-
-def _rewritten(packed: Packed) -> Iterator[str]:
-    for name, done in packed.backports.items():
-        if done.changes:
-            count = len(done.changes)
-            yield f"{name}: saved by Keras {done.saved_with}, rewritten for Keras {done.target} ({count} changes)"
-
-
-def _shrunk(packed: Packed) -> Iterator[str]:
-    for name, done in packed.shrunk.items():
-        parts = [f"{human_bytes(done.state)} of optimizer state left out"] if done.state else []
-        parts += ["compile settings left out"] if done.compiled else []
-        parts += [_rounded(done)] if done.rounding else []
-        sizes = f"{human_bytes(done.before)} -> {human_bytes(done.after)}"
-        sizes += f", {human_bytes(done.zipped)} in the zip" if done.zipped < done.after else ""
-        yield f"{name}: {sizes} ({', '.join(parts) or 'nothing to leave out'})"
-
-
-def _rounded(done: Shrunk) -> str:
-    share = f"{100 * done.rounding:.2g} %"
-    return f"float16 changes weights by up to {share} of the largest, in {done.rounded}"

@@ -6,32 +6,27 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
-from codabench_rehearsal.challenge.profile import DEFAULT
+from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.words import quoted
 
 _IMAGES = ("data", "part", "held_out", "challenge")
 _RUN = ("python", "time_limit", "memory_limit", "hidden_images")
 # Which options of the command that ends here hold for the next one too. An option that a command
 # does not have is passed over, so that commands with different options share this table.
-CARRIED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "local-eval": (*_IMAGES, *_RUN),
-        "local-eval record": ("store", "phase"),
-        "local-eval forget": ("store",),
-        "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
-        "make-submission": (*_IMAGES, *_RUN),
-        "make-submission --check-only": (
-            *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
-            *("zip_limit", "unpacked_limit", "file_limit", "quota"),
-        ),
-    }
-)
-_FLAGS: Mapping[str, str] = MappingProxyType({"packages": "--with"})
-_DEFAULTS: Mapping[str, object] = MappingProxyType(
-    {"challenge": DEFAULT, "seed": 0, "phase": "dev"}
-)
+CARRIED: Mapping[str, tuple[str, ...]] = {
+    "local-eval": (*_IMAGES, *_RUN),
+    "local-eval record": ("store", "phase"),
+    "local-eval forget": ("store",),
+    "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
+    "make-submission": (*_IMAGES, *_RUN),
+    "make-submission --check-only": (
+        *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
+        *("zip_limit", "unpacked_limit", "file_limit", "quota"),
+    ),
+}
+_FLAGS = {"packages": "--with"}
+_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": "dev"}
 
 
 def next_command(
@@ -42,7 +37,8 @@ def next_command(
     command: a key of `CARRIED`. files: what it is about. options: those of the command that ends.
     further: words to add as they are.
     """
-    names = (quoted(_no_option(os.fspath(file))) for file in files)
+    plain = (os.fspath(file) for file in files)
+    names = (quoted(f"./{name}" if name.startswith("-") else name) for name in plain)
     return " ".join([command, *names, *_carried(command, options), *further])
 
 
@@ -62,13 +58,6 @@ def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:
             yield flag
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
-            yield from _with_value(flag, f"{one:g}" if isinstance(one, float) else str(one))
-
-
-def _with_value(flag: str, value: str) -> tuple[str, ...]:
-    """Two words, or one where the value could be taken for an option."""
-    return (f"{flag}={quoted(value)}",) if value.startswith("-") else (flag, quoted(value))
-
-
-def _no_option(name: str) -> str:
-    return f"./{name}" if name.startswith("-") else name
+            text = f"{one:g}" if isinstance(one, float) else str(one)
+            # One word where the value could be taken for an option.
+            yield from [f"{flag}={quoted(text)}"] if text.startswith("-") else [flag, quoted(text)]

@@ -1,4 +1,4 @@
-"""The arguments that say what goes into a zip, and what they make of weights and folders together."""
+"""The arguments that say what goes into a zip, and what they make of weights and folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from codabench_rehearsal.commands.given import require_weights
 from codabench_rehearsal.console.arguments import positive
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.guard import INCLUDED, MODULE, WEIGHTS
-from codabench_rehearsal.console.reading import first_file
 from submission.model_page import mode_of
 from submission.training_folder import (
     ENSEMBLES,
@@ -22,6 +21,7 @@ from submission.training_folder import (
     TTAS,
     Packing,
     read_training_folder,
+    split_in,
 )
 
 # Options that set up our model.py; a model.py of the user's own decides about them itself.
@@ -29,53 +29,38 @@ _OF_OURS = (
     *("scale", "preprocess", "resize", "ensemble", "member_weights"),
     *("tta", "output", "batch_size"),
 )
+_EACH = ("scale", "preprocess", "resize", "tta", "output")  # of one network or of all
 
 
 def add_packing(parser: argparse.ArgumentParser) -> None:
     """Add the weights and all options of packing; read them with `packing`."""
-    parser.add_argument(
-        "weights", nargs="*", type=WEIGHTS, metavar="WEIGHTS|DIR",
-        help="saved weights or training folders; several make an ensemble",
-    )  # fmt: skip
-    group = parser.add_argument_group("packing")
-    # Else argparse takes the -1..1 of "--scale -1..1" for an option; it has no public way to say so.
+    several = "saved weights or training folders; several make an ensemble"
+    parser.add_argument("weights", nargs="*", type=WEIGHTS, metavar="WEIGHTS|DIR", help=several)
+    # Else argparse takes the -1..1 of "--scale -1..1" for an option; it has no public way for it.
     parser._negative_number_matcher = re.compile(r"^-(\d+|\d*\.\d+|1\.\.1)$")
-    group.add_argument(
-        "--scale", choices=SCALES, help="what the model was trained on (default 0..255)"
+    add = parser.add_argument_group("packing").add_argument
+    add("--scale", choices=SCALES, help="what the model was trained on (default 0..255)")
+    application = (
+        "the preprocess_input of a Keras application, as resnet50; or caffe, torch, tf, none"
     )
-    group.add_argument(
-        "--preprocess", type=_mode, metavar="NAME",
-        help="the preprocess_input of a Keras application, as resnet50; or caffe, torch, tf, none",
-    )  # fmt: skip
-    group.add_argument(
-        "--resize", type=positive, metavar="N", help="resize images to N x N first (bilinear)"
+    add("--preprocess", type=_mode, metavar="NAME", help=application)
+    add("--resize", type=positive, metavar="N", help="resize images to N x N first (bilinear)")
+    add("--ensemble", choices=ENSEMBLES, help="how networks are joined")
+    names, counts = ("--member-weights", "--weights"), "how much each network counts, as 2 1 1"
+    add(*names, dest="member_weights", nargs="+", type=_numbers, metavar="W", help=counts)
+    add("--tta", choices=TTAS, help="views of each image to average over")
+    output = (
+        f"what the last layer gives, {', '.join(OUTPUTS)}; or which of several outputs it is, by "
+        "its name or number (default: see each answer)"
     )
-    group.add_argument("--ensemble", choices=ENSEMBLES, help="how networks are joined")
-    group.add_argument(
-        "--member-weights", "--weights", dest="member_weights", nargs="+", type=_numbers,
-        metavar="W", help="how much each network counts, as 2 1 1",
-    )  # fmt: skip
-    group.add_argument("--tta", choices=TTAS, help="views of each image to average over")
-    group.add_argument(
-        "--output", metavar="KIND|NAME",
-        help=f"what the last layer gives, {', '.join(OUTPUTS)}; or which of several outputs it is, by its "
-        "name or number (default: see each answer)",
-    )  # fmt: skip
-    group.add_argument(
-        "--batch-size", type=positive, metavar="N", help="images at a time (default 64)"
-    )
-    group.add_argument(
-        "--model", type=MODULE, metavar="FILE.py", help="your own model.py instead of ours"
-    )
-    group.add_argument(
-        "--include", type=INCLUDED, action="append", default=[], metavar="FILE",
-        help="a further file; Python files are imported before the weights are loaded",
-    )  # fmt: skip
-    group.add_argument(
-        "--shrink", action="store_true",
-        help="leave out optimizer state and compile settings, deflate where it pays",
-    )  # fmt: skip
-    group.add_argument("--float16", action="store_true", help="store the weights in half the bytes")
+    add("--output", metavar="KIND|NAME", help=output)
+    add("--batch-size", type=positive, metavar="N", help="images at a time (default 64)")
+    add("--model", type=MODULE, metavar="FILE.py", help="your own model.py instead of ours")
+    further = "a further file; Python files are imported before the weights are loaded"
+    add("--include", type=INCLUDED, action="append", default=[], metavar="FILE", help=further)
+    shrink = "leave out optimizer state and compile settings, deflate where it pays"
+    add("--shrink", action="store_true", help=shrink)
+    add("--float16", action="store_true", help="store the weights in half the bytes")
 
 
 def packing(options: argparse.Namespace) -> Packing:
@@ -108,13 +93,15 @@ def packing(options: argparse.Namespace) -> Packing:
 def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.scale and options.preprocess:
         raise SubmissionError(
-            "--scale and --preprocess exclude each other: --preprocess takes 0..255 and scales itself."
+            "--scale and --preprocess exclude each other: --preprocess takes 0..255 and scales "
+            "itself."
         )
-    ours = [_spelt(name) for name in _OF_OURS if getattr(options, name) is not None]
+    ours = [name for name in _OF_OURS if getattr(options, name) is not None]
     if options.model and ours:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in ours)
         raise SubmissionError(
-            f"--model ships your own model.py, which decides itself about {', '.join(ours)}: "
-            "leave out one or the other."
+            f"--model ships your own model.py, which decides itself about {names}: leave out one "
+            "or the other."
         )
 
 
@@ -124,8 +111,7 @@ def _of_one(path: Path) -> Packing:
         return read_training_folder(path)
     if not path.exists():
         raise SubmissionError(f"{path}: no such file or folder.")
-    split = first_file([path.with_name("split.json")], SubmissionError)
-    return Packing(weights=(path,), split=split, scale_given=False)
+    return Packing(weights=(path,), splits=split_in(path.parent), scale_given=False)
 
 
 def _joined(parts: Sequence[Packing], options: argparse.Namespace) -> Packing:
@@ -134,18 +120,14 @@ def _joined(parts: Sequence[Packing], options: argparse.Namespace) -> Packing:
         return Packing(weights=(), scale_given=False)
     paths = [path for part in parts for path in part.weights]
     _refuse_twice(paths)
-    splits = {part.split: None for part in parts if isinstance(part.split, Path)}
-    without = [path for part in parts if part.split is None for path in part.weights]
+    splits = tuple(dict.fromkeys(split for part in parts for split in part.splits))
+    without = [path for part in parts if not part.splits for path in part.weights]
     return Packing(
         weights=tuple(paths),
-        scale=_same_or_each(parts, "scale"),
-        resize=_same_or_each(parts, "resize"),
-        tta=_same_or_each(parts, "tta"),
-        preprocess=_same_or_each(parts, "preprocess"),
-        output=_same_or_each(parts, "output"),
+        **{name: _same_or_each(parts, name) for name in _EACH},
         ensemble=options.ensemble or _ensemble(parts),
         include=tuple(path for part in parts for path in part.include),
-        split=tuple(splits) or None,
+        splits=splits,
         no_split=tuple(without) if splits else (),
         scale_given=all(part.scale_given for part in parts),
         augmentation=tuple(dict.fromkeys(name for part in parts for name in part.augmentation)),
@@ -216,7 +198,3 @@ def _numbers(text: str) -> list[float]:
             f"expected numbers above 0, received {text!r}; the files go before them"
         )
     return [int(number) if number.is_integer() else number for number in numbers]
-
-
-def _spelt(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
+from codabench_rehearsal.console.fields import told
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.reading import read_json
 from codabench_rehearsal.images.dataset import Dataset
@@ -91,14 +92,10 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Split:
 def read_split(path: str | os.PathLike[str]) -> SplitRecord:
     """Read a `split.json`. Raises DataError if it is missing or broken."""
     file = Path(path)
-    try:
+    unread = ": cannot be read: {}"
+    malformed = ": expected JSON, received something else ({})"
+    with told(file, DataError, malformed=malformed, unreadable=unread):
         content = read_json(file, wrong=DataError)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except DataError:
-        raise
-    except ValueError as error:
-        raise DataError(f"{file}: expected JSON, received something else ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{file}: expected a JSON object, received {type(content).__name__}")
     if content.get("schema") != SCHEMA:

@@ -79,9 +79,9 @@ def _loaded(weights: Path) -> Any:
 
 def _new(data: Dataset, packing: Packing) -> Dataset:
     """The images that the network was not trained on."""
-    if not isinstance(packing.split, Path):
+    if not packing.splits:
         return data
-    new = data.subset(read_split(packing.split).side(data) != "train")
+    new = data.subset(read_split(packing.splits[0]).side(data) != "train")
     if len(new) == 0:
         raise RecipeError(f"the network was trained on all images of {data.source}: give others.")
     return new

@@ -1,42 +1,43 @@
-"""The dry run: the submission answers in a child, here and under the server's own versions."""
+"""One dry run: the submission answers everything in a child; its failures are findings."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from codabench_rehearsal.challenge.profile import (
-    ASSUMED_HIDDEN_IMAGES,
-    Challenge,
-    Worker,
-    WorkingFolder,
-)
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.rehearsal.cost import (
-    Bounds,
-    Cost,
-    estimate,
-    guard,
-    judge_cost,
-    unchecked_cost,
-)
 from codabench_rehearsal.rehearsal.dry_run_progress import Shown, silent
-from codabench_rehearsal.rehearsal.environments import HERE, Place, unknown_package, with_packages
-from codabench_rehearsal.rehearsal.failures import plain
+from codabench_rehearsal.rehearsal.environments import (
+    HERE,
+    Environment,
+    unknown_package,
+    with_packages,
+)
+from codabench_rehearsal.rehearsal.forecast import (
+    Bounds,
+    Forecast,
+    forecast,
+    guard,
+    judge_forecast,
+    unknown_limits,
+)
 from codabench_rehearsal.rehearsal.judge import (
     judge_answers,
     judge_failure,
+    judge_folder,
     judge_meaning,
     judge_traces,
     judge_worker,
+    other_folder,
 )
 from codabench_rehearsal.rehearsal.questions import (
     LARGE_BYTES,
@@ -46,36 +47,52 @@ from codabench_rehearsal.rehearsal.questions import (
     Question,
     ask_everything,
 )
-from codabench_rehearsal.rehearsal.scale import Difference, ask_readings
+from codabench_rehearsal.rehearsal.scale import ReadingDifference, ask_readings
 from codabench_rehearsal.sandbox.ingest import Outcome, Request, Session
 from codabench_rehearsal.sandbox.isolation import other_paths
 from submission.archive import Archive
-from submission.findings import STEPS, Finding, Step, found
+from submission.findings import STEPS, Finding, Step
+
+FEW = 8  # images for a question whose answer does not count
+SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
+_LOST = ("FileNotFound", "not found", "No such file", "Unable to open")  # signs of a lost file
 
 
 @dataclass(frozen=True)
-class Run:
-    """What one place showed.
+class Setup:
+    """What all dry runs of one zip share. hidden_images: how many the platform will ask about."""
 
-    passed: the last step that it passed, None where not even the import. anywhere: whether it
-    answered in both working folders. accuracy: of the first answer on the labelled images, right: on
-    which of them; None without labels. labels: the first answer. limits: limit -> the mechanism that
-    held it. seconds: wall time by phase. unchecked: what it could not tell; unknown_limits: those of
-    the platform, with what would be needed.
+    archive: Archive
+    challenge: Challenge
+    images: Images
+    bounds: Bounds = field(default_factory=Bounds)
+    hidden_images: int = ASSUMED_HIDDEN_IMAGES
+    seed: int = 0
+    shown: Shown = silent
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What one environment showed.
+
+    right: which of the labelled images the first answer has right, None without labels. labels: the
+    first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase.
+    unchecked: what it could not tell; unknown_limits: those of the platform, with what would be
+    needed. readings: by name, those that were tried. passed: the last step that it passed, None
+    where not even the import. anywhere: whether it answered in both working folders.
     """
 
-    place: Place
-    findings: tuple[Finding, ...]
-    cost: Cost | None
-    accuracy: float | None
-    right: NDArray[np.bool_] | None
-    labels: Labels | None
-    versions: Mapping[str, str]
-    limits: Mapping[str, str]
-    seconds: Mapping[str, float]
+    environment: Environment
+    findings: tuple[Finding, ...] = ()
+    forecast: Forecast | None = None
+    labels: Labels | None = None
+    right: NDArray[np.bool_] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     unknown_limits: tuple[str, ...] = ()
-    scale: Mapping[str, Difference] = field(default_factory=dict)
+    readings: Mapping[str, ReadingDifference] = field(default_factory=dict)
     passed: Step | None = None
     anywhere: bool = False
 
@@ -84,149 +101,219 @@ class Run:
         """Whether there is anything to go by."""
         return self.labels is not None
 
+    @property
+    def accuracy(self) -> float | None:
+        """Of the first answer on the labelled images; None without labels."""
+        return None if self.right is None else float(self.right.mean())
 
-def dry_run(
-    archive: Archive,
-    challenge: Challenge,
-    images: Images,
-    place: Place = HERE,
-    settings: Settings | None = None,
-    shown: Shown = silent,
-) -> Run:
-    """Load the submission in a child and ask it everything; its failures are findings.
+    def is_servers(self, challenge: Challenge) -> bool:
+        """Whether the versions that it loaded are those that the challenge names."""
+        named = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
+        pins = {name: pin for name, pin in named.items() if pin}
+        unloaded = pins if self.environment.is_server else {}
+        loaded = {**unloaded, **self.versions}
+        return bool(pins) and all(loaded.get(name) == pin for name, pin in pins.items())
 
-    Raises `SandboxError` if no child can be started, `SubmissionError` if the zip cannot be unpacked.
+    def document(self) -> dict[str, Any]:
+        """Everything, for machines."""
+        cost = self.forecast
+        return {
+            "place": self.environment.name,
+            "python": self.environment.python,
+            "answered": self.answered,
+            "accuracy": self.accuracy,
+            "versions": dict(self.versions),
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "hidden_images": cost
+            and {
+                "images": cost.images,
+                "asked": cost.measured,
+                "seconds": round(cost.seconds.likely, 3),
+                "seconds_range": [round(cost.seconds.low, 3), round(cost.seconds.high, 3)],
+                "peak_bytes": int(cost.peak_bytes.likely),
+                "peak_bytes_range": [int(cost.peak_bytes.low), int(cost.peak_bytes.high)],
+            },
+            "limits": dict(self.limits),
+            "scale": {
+                name: {"accuracy": d.changed, "gain": [d.low, d.high], "images": d.images}
+                for name, d in self.readings.items()
+            },
+        }
+
+
+def dry_run(setup: Setup, environment: Environment) -> DryRun:
+    """Load the submission in a child and ask it everything.
+
+    Raises `SandboxError` if no child can be started, `SubmissionError` if the zip cannot be
+    unpacked.
     """
-    return _DryRun(archive, challenge, images, place, settings or Settings(), shown).run()
+    children, challenge = _Children(setup, environment), setup.challenge
+    moved, newer = None, None
+    with ExitStack() as stack:
+        main = stack.enter_context(children.start())
+        # The child for the other folder loads beside the first one; it is asked after it.
+        other = stack.enter_context(children.elsewhere()) if children.has_room() else None
+        interview, outcome, readings = children.interview(main)
+        if _is_worth_moving(outcome, environment):
+            session = other or stack.enter_context(children.elsewhere())
+            moved = children.answer_few(session, "other folder")
+    if moved and not outcome.problem:
+        moved, newer = children.by_difference(moved, outcome)
+    whole = children.whole_set(interview, outcome)
+    cost = forecast(interview, outcome, setup.hidden_images)
+    guards = guard(setup.bounds).instead
+    failures = judge_failure(interview, outcome, challenge, guards, whole)
+    findings = [
+        *with_packages(failures, outcome.problem, environment),
+        *(judge_folder(moved, outcome, challenge) if moved else ()),
+        *judge_answers(interview, outcome, challenge, setup.hidden_images),
+        *judge_meaning(interview, readings, challenge),
+        *(judge_forecast(cost, setup.bounds) if cost else ()),
+        *judge_traces(outcome, str(main.request.submission)),
+        *judge_worker(outcome, newer),
+    ]
+    first, rows, truth = interview.answers.get("first"), setup.images.plain, setup.images.labels
+    seconds = {"start": outcome.start_seconds, "load": outcome.load_seconds, **children.seconds}
+    return DryRun(
+        environment,
+        tuple(findings),
+        cost,
+        labels=None if first is None else first.labels,
+        right=None if first is None or truth is None else first.labels[rows] == truth[rows],
+        versions=outcome.versions,
+        limits=outcome.result.limits,
+        seconds=seconds,
+        unchecked=tuple(filter(None, _unchecked(interview, outcome, environment))),
+        unknown_limits=tuple(unknown_limits(cost, setup.bounds)),
+        readings=readings,
+        passed=_passed(interview, outcome),
+        anywhere=bool(moved and not moved.problem and first),
+    )
 
 
-def first_answer(
-    archive: Archive, challenge: Challenge, images: Images, place: Place = HERE
-) -> Labels | None:
+def first_answer(setup: Setup, environment: Environment) -> Labels | None:
     """What it says of the images, and nothing else; None if it fails."""
-    return _DryRun(archive, challenge, images, place, Settings(), silent).first_answer()
+    with _Children(setup, environment).start() as session:
+        every = np.arange(len(setup.images.values))
+        answer = Interview(session, setup.images).ask(Question("first", [every]))
+    return None if answer is None else answer.labels
 
 
-class _DryRun:
-    def __init__(
-        self,
-        archive: Archive,
-        challenge: Challenge,
-        images: Images,
-        place: Place,
-        settings: Settings,
-        shown: Shown,
-    ) -> None:
-        self.challenge, self.images, self.place = challenge, images, place
-        self.settings, self.shown = settings, shown
-        self.children = Children(archive, challenge, images, place, settings)
-        self.seconds = self.children.seconds
+class _Children:
+    """Starts them, each with the zip unpacked anew. seconds: what that took, by phase."""
 
-    def run(self) -> Run:
-        children = self.children
-        with ExitStack() as stack:
-            main = stack.enter_context(children.main())
-            # The child for the other folder loads beside the first one; it is asked after it.
-            other = stack.enter_context(children.elsewhere()) if children.has_room() else None
-            interview, outcome, scale = self._interview(main)
-            moved, newer = None, None
-            if self._is_worth_moving(outcome):
-                session = other or stack.enter_context(children.elsewhere())
-                moved = children.answer_few(session, "other folder")
-        if moved and not outcome.problem:
-            moved, newer = children.by_difference(moved, outcome)
-        whole = children.whole_set(interview, outcome)
-        failures = judge_failure(interview, outcome, self.challenge, children.guards(), whole)
-        cost = estimate(interview, outcome, self.settings.hidden_images)
-        findings = [
-            *with_packages(failures, outcome.problem, self.place),
-            *(self._moved(moved, outcome) if moved else ()),
-            *judge_answers(interview, outcome, self.challenge, self.settings.hidden_images),
-            *judge_meaning(interview, scale, self.challenge),
-            *(judge_cost(cost, self.settings.bounds) if cost else ()),
-            *judge_traces(outcome, str(main.request.submission)),
-            *judge_worker(outcome, newer),
-        ]
-        run = self._result(interview, outcome, cost, scale, findings)
-        return replace(run, anywhere=bool(moved and not moved.problem and run.answered))
+    def __init__(self, setup: Setup, environment: Environment) -> None:
+        self.setup, self.environment = setup, environment
+        self.seconds: dict[str, float] = {}
 
-    def first_answer(self) -> Labels | None:
-        every = np.arange(len(self.images.values))
-        with self.children.main() as session:
-            answer = Interview(session, self.images).ask(Question("first", [every]))
-        return None if answer is None else answer.labels
+    @contextmanager
+    def start(self, *, moved: bool = False, newest: bool = False) -> Iterator[Session]:
+        """As the challenge's platform does it.
 
-    def _result(
-        self,
-        interview: Interview,
-        outcome: Outcome,
-        cost: Cost | None,
-        scale: Mapping[str, Difference],
-        findings: Sequence[Finding],
-    ) -> Run:
-        first = interview.answers.get("first")
-        right, rows, truth = None, self.images.plain, self.images.labels
-        if first is not None and truth is not None:
-            right = first.labels[rows] == truth[rows]
-        return Run(
-            self.place,
-            tuple(findings),
-            cost,
-            None if right is None else float(right.mean()),
-            right,
-            None if first is None else first.labels,
-            outcome.versions,
-            outcome.result.limits,
-            {"start": outcome.start_seconds, "load": outcome.load_seconds, **self.seconds},
-            tuple(filter(None, (*self._not_asked(interview), *self._not_seen(outcome)))),
-            tuple(unchecked_cost(cost, self.settings.bounds)),
-            scale,
-            _passed(interview, outcome),
-        )
+        moved: in the working folder that the challenge does not name. newest: by the rules of the
+        newest worker that may run it.
+        """
+        challenge, started = self.setup.challenge, time.monotonic()
+        with TemporaryFolder("zip-") as place:
+            self.setup.archive.extract(place / "zip")
+            self.seconds["unpack"] = time.monotonic() - started
+            request = Request(
+                submission=place / "zip",
+                **challenge.asked(challenge.workers[-1] if newest else None),
+                working_folder=other_folder(challenge) if moved else challenge.working_folder,
+                python=self.environment.python,
+                limits=guard(self.setup.bounds).limits,
+                image=self.environment.image,
+            )
+            with Session(request) as session:
+                yield session
 
-    def _interview(self, session: Session) -> tuple[Interview, Outcome, dict[str, Difference]]:
+    def elsewhere(self) -> AbstractContextManager[Session]:
+        """In the other folder, by the newest worker's rules."""
+        return self.start(moved=True, newest=True)
+
+    def has_room(self) -> bool:
+        """Whether two may load side by side: not where time is measured to a limit."""
+        needed = SPARE_BYTES + 4 * self.setup.archive.unpacked_bytes
+        spare = (os.cpu_count() or 1) > 1 and self.setup.bounds.seconds is None
+        room = psutil.virtual_memory().available > needed
+        return self.environment == HERE and room and spare
+
+    def interview(
+        self, session: Session
+    ) -> tuple[Interview, Outcome, dict[str, ReadingDifference]]:
+        """Ask everything."""
+        setup, started = self.setup, time.monotonic()
+        with setup.shown(self.environment.name) as tell:
+            interview = Interview(session, setup.images, tell)
+            ask_everything(interview, setup.hidden_images, setup.seed)
+            asked = time.monotonic()
+            here = self.environment == HERE
+            readings = ask_readings(interview, setup.challenge.classes) if here else {}
+            self.seconds |= {"questions": asked - started, "scale": time.monotonic() - asked}
+            return interview, session.finish(), readings
+
+    def answer_few(self, session: Session, phase: str) -> Outcome:
+        """Ask about a few images, and nothing more."""
         started = time.monotonic()
-        with self.shown(self.place.name) as tell:
-            interview = Interview(session, self.images, tell)
-            ask_everything(interview, self.settings.hidden_images, self.settings.seed)
-            self.seconds["questions"] = time.monotonic() - started
-            scale = ask_readings(interview, self.challenge.classes) if self.place == HERE else {}
-            self.seconds["scale"] = time.monotonic() - started - self.seconds["questions"]
-            return interview, session.finish(), scale
+        rows = np.arange(min(len(self.setup.images.values), FEW))
+        Interview(session, self.setup.images).ask(Question("first", [rows]))
+        end = session.finish()
+        self.seconds[phase] = time.monotonic() - started
+        return end
 
-    def _is_worth_moving(self, outcome: Outcome) -> bool:
-        """Not where it failed for another reason than a file that was not found."""
-        problem = outcome.problem
-        if self.place != HERE:
-            return False
-        said = f"{problem.kind} {problem.message}" if problem else ""
-        signs = ("FileNotFound", "not found", "No such file", "Unable to open")
-        return problem is None or any(sign in said for sign in signs)
+    def whole_set(self, interview: Interview, outcome: Outcome) -> Outcome | None:
+        """What comes of as many images as the hidden set has, where a few were not answered.
 
-    def _moved(self, end: Outcome, outcome: Outcome) -> Iterator[Finding]:
-        there, known = self.children.other_folder, self.challenge.working_folder
-        names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
-        if outcome.problem is not None and end.problem is None:
-            message = f"it runs in {names[there]} and fails in {names[known]}, where this challenge's server stands"
-            yield found("S705", message, "error", kind="fails")
-        if outcome.problem is None and end.problem is not None:
-            said = plain(f"{end.problem.kind}: {end.problem.message}", 200)
-            message = f"it fails when the working folder is {names[there]} ({said})"
-            yield found("S705", message, detail=end.problem.trace)
+        None where that says nothing more: it failed before it was asked, or ran into a limit.
+        """
+        problem, images = outcome.problem, self.setup.images
+        asked = problem is not None and problem.stage in ("predict", "answer")
+        if interview.failed != "first" or not asked or self.environment != HERE:
+            return None
+        rows = np.arange(self.setup.hidden_images) % len(images.values)
+        if len(rows) * images.values[0].nbytes > LARGE_BYTES:
+            return None
+        with self.start() as session:
+            Interview(session, images).ask(Question("first", [rows]))
+            return session.finish()
 
-    def _not_asked(self, interview: Interview) -> Iterator[str]:
-        """What was left out because an earlier question was not answered."""
-        if interview.failed and interview.answers:
-            yield f"what follows the question {interview.failed!r}, which was not answered"
-        if self.images.labels is None and self.place == HERE:
-            yield "scale and preprocessing (labelled images would show them: --data FILE)"
-        elif interview.failed.startswith("scale "):
-            yield "scale and preprocessing in full: float images are not answered"
+    def by_difference(self, moved: Outcome, first: Outcome) -> tuple[Outcome, Outcome | None]:
+        """What made the child elsewhere fail: the folder, or the newer worker's rules.
 
-    def _not_seen(self, outcome: Outcome) -> Iterator[str]:
-        """What this machine or environment does not show; empty lines count for nothing."""
-        yield unknown_package(outcome.problem, self.place)
-        yield other_paths(outcome.result.limits)
+        first: what came of it as the challenge's platform does it. Returns what came of it in the
+        other folder alone, and under the newer rules alone (None where the challenge's worker is
+        known: then no other rules were tried).
+        """
+        if len(self.setup.challenge.workers) == 1:
+            return moved, None
+        if not (moved.problem or first.seen.changed or first.seen.added):
+            return moved, moved  # what is written by the working folder shows in its own alone
+        with self.start(newest=True) as session:
+            newer = self.answer_few(session, "newer worker")
+        if newer.problem is None or moved.problem is None:
+            return moved, newer
+        with self.start(moved=True) as session:
+            return self.answer_few(session, "other folder"), newer
+
+
+def _is_worth_moving(outcome: Outcome, environment: Environment) -> bool:
+    """Not where it failed for another reason than a file that was not found."""
+    problem = outcome.problem
+    said = f"{problem.kind} {problem.message}" if problem else ""
+    return environment == HERE and (problem is None or any(sign in said for sign in _LOST))
+
+
+def _unchecked(interview: Interview, outcome: Outcome, environment: Environment) -> Iterator[str]:
+    """What was left out, and what this machine or environment does not show; "" for nothing."""
+    if interview.failed and interview.answers:
+        yield f"what follows the question {interview.failed!r}, which was not answered"
+    if interview.images.labels is None and environment == HERE:
+        yield "scale and preprocessing (labelled images would show them: --data FILE)"
+    elif interview.failed.startswith("scale "):
+        yield "scale and preprocessing in full: float images are not answered"
+    yield unknown_package(outcome.problem, environment)
+    yield other_paths(outcome.result.limits)
 
 
 def _passed(interview: Interview, outcome: Outcome) -> Step | None:
@@ -238,126 +325,3 @@ def _passed(interview: Interview, outcome: Outcome) -> Step | None:
         return None  # ended by a limit, or by itself: its own word of where is not believed
     before = STEPS.index(stage) - 1
     return STEPS[before] if before >= 0 else None
-
-
-# The children of a dry run: which folders, limits and rules each is started with.
-
-
-FEW = 8  # images for a question whose answer does not count
-SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
-
-
-@dataclass(frozen=True)
-class Settings:
-    """bounds: the platform's limits, as far as known. hidden_images: how many it will ask."""
-
-    bounds: Bounds = field(default_factory=Bounds)
-    hidden_images: int = ASSUMED_HIDDEN_IMAGES
-    seed: int = 0
-
-
-@dataclass(eq=False)
-class Children:
-    """Starts them; each has the zip unpacked anew. seconds: what that took, by phase."""
-
-    archive: Archive
-    challenge: Challenge
-    images: Images
-    place: Place
-    settings: Settings
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def main(self) -> Iterator[Session]:
-        """As the challenge's platform does it."""
-        with self._started(self.challenge.working_folder) as session:
-            yield session
-
-    @contextmanager
-    def elsewhere(self) -> Iterator[Session]:
-        """From the working folder that the challenge does not name, by the newest worker's rules."""
-        with self._started(self.other_folder, self.challenge.workers[-1]) as session:
-            yield session
-
-    @property
-    def other_folder(self) -> WorkingFolder:
-        """The working folder that the challenge does not name."""
-        return "program" if self.challenge.working_folder == "submission" else "submission"
-
-    def answer_few(self, session: Session, name: str) -> Outcome:
-        """Ask about a few images, and nothing more; name: of the phase."""
-        started = time.monotonic()
-        rows = np.arange(min(len(self.images.values), FEW))
-        Interview(session, self.images).ask(Question("first", [rows]))
-        end = session.finish()
-        self.seconds[name] = time.monotonic() - started
-        return end
-
-    def whole_set(self, interview: Interview, outcome: Outcome) -> Outcome | None:
-        """What comes of as many images as the hidden set has, where the first few were not answered.
-
-        None where that says nothing more: it failed before it was asked, or ran into a limit.
-        """
-        problem = outcome.problem
-        asked = problem is not None and problem.stage in ("predict", "answer")
-        if interview.failed != "first" or not asked or self.place != HERE:
-            return None
-        rows = np.arange(self.settings.hidden_images) % len(self.images.values)
-        if len(rows) * self.images.values[0].nbytes > LARGE_BYTES:
-            return None
-        with self.main() as session:
-            Interview(session, self.images).ask(Question("first", [rows]))
-            return session.finish()
-
-    def by_difference(self, moved: Outcome, first: Outcome) -> tuple[Outcome, Outcome | None]:
-        """What made the child elsewhere fail: the folder, or the newer worker's rules.
-
-        first: what came of it as the challenge's platform does it. Returns what came of it in the
-        other folder alone, and under the newer rules alone (None where the challenge's worker is
-        known: then no other rules were tried).
-        """
-        if len(self.challenge.workers) == 1:
-            return moved, None
-        if not (moved.problem or first.seen.changed or first.seen.added):
-            return moved, moved  # what is written by the working folder shows in its own alone
-        with self._started(self.challenge.working_folder, self.challenge.workers[-1]) as session:
-            newer = self.answer_few(session, "newer worker")
-        if newer.problem is None or moved.problem is None:
-            return moved, newer
-        with self._started(self.other_folder) as session:
-            return self.answer_few(session, "other folder"), newer
-
-    def guards(self) -> Mapping[str, str]:
-        """What ends a child where the platform's own limit is not known."""
-        return guard(self.settings.bounds).instead
-
-    def has_room(self) -> bool:
-        """Whether a second child may load beside the first: not where time is measured to a limit."""
-        room = psutil.virtual_memory().available > SPARE_BYTES + 4 * self.archive.unpacked_bytes
-        spare = (os.cpu_count() or 1) > 1 and self.settings.bounds.seconds is None
-        return self.place == HERE and room and spare
-
-    @contextmanager
-    def _started(
-        self, working_folder: WorkingFolder, worker: Worker | None = None
-    ) -> Iterator[Session]:
-        with self._unpacked() as folder:
-            request = Request(
-                submission=folder,
-                **self.challenge.asked(worker),
-                working_folder=working_folder,
-                python=self.place.python,
-                limits=guard(self.settings.bounds).limits,
-                image=self.place.image,
-            )
-            with Session(request) as session:
-                yield session
-
-    @contextmanager
-    def _unpacked(self) -> Iterator[Path]:
-        started = time.monotonic()
-        with TemporaryFolder("zip-") as place:
-            folder = place / "zip"
-            self.archive.extract(folder)
-            self.seconds["unpack"] = time.monotonic() - started
-            yield folder

@@ -1,4 +1,4 @@
-"""What is shown while a dry run goes on: one line on a terminal; elsewhere only that it waits for long."""
+"""What is shown while a dry run goes on: one line on a terminal; else only that it waits long."""
 
 from __future__ import annotations
 

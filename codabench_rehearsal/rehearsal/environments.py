@@ -1,4 +1,8 @@
-"""Where a dry run takes place: with this Python, with the server's versions, or in a docker image."""
+"""Where a dry run takes place: with this Python, the server's versions, or a docker image.
+
+And what it means that a package was missing there: in an environment that we built nothing is known
+of it, for nobody has published the server's packages.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.rehearsal.failures import failures
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
@@ -22,13 +26,20 @@ from codabench_rehearsal.sandbox.server import (
     keras_pins,
     package_name,
 )
-from submission.checks.imports import GONE, GONE_SINCE, OURS, OWN_FILES, PIP_NAMES
+from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding
+
+_NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
+# Libraries that look for another one themselves: "Could not import PIL.Image", "requires SciPy".
+_NEEDS = re.compile(
+    r"(?i)(?:could not import|requires?|needs?|please install|pip install|install) (?:the )?"
+    r"[`'\"]?([A-Za-z][\w-]*)"
+)
 
 
 @dataclass(frozen=True)
-class Place:
-    """name: for people, as in "under TensorFlow 2.17.0 / Keras 3.4.1". is_server: the last word."""
+class Environment:
+    """name: for people, as in "under TensorFlow 2.17.0". is_server: the last word."""
 
     name: str
     python: str = field(default=sys.executable, compare=False)  # "here" is one place with any
@@ -37,11 +48,16 @@ class Place:
 
     @property
     def is_built(self) -> bool:
-        """Whether it is an environment that we built: its packages are the server's only in part."""
+        """Whether we built it: its packages are the server's only in part."""
         return self.is_server and self.image is None
 
 
-HERE = Place("here")
+HERE = Environment("here")
+
+
+def in_image(image: str) -> Environment:
+    """A docker image, run with its own Python."""
+    return Environment(f"in the image {image}", "python3", image, is_server=True)
 
 
 def server_name(challenge: Challenge) -> str:
@@ -53,8 +69,8 @@ def server_name(challenge: Challenge) -> str:
 def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
     """What has to be installed to run as the challenge's server does.
 
-    packages: requirements beside the challenge's own, which they replace where both name one. Raises
-    `SandboxError` for one that is no plain requirement, or that contradicts the server's versions.
+    packages: requirements beside the challenge's own, which they replace where both name one.
+    Raises `SandboxError` for what is no plain requirement, or contradicts the server's versions.
     """
     known = (*challenge.packages, *packages)
     extra = {package_name(line): checked_requirement(line) for line in known}
@@ -68,67 +84,26 @@ def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
     return replace(pins, extra=tuple(extra.values()))
 
 
-def server_if_built(challenge: Challenge, packages: Sequence[str] = ()) -> Place | None:
-    """The server's versions, if they were built before."""
-    name = server_name(challenge)
-    pins = server_pins(challenge, packages)
-    python = find(pins, default_cache()) if name else None
-    return _server(name, pins, python) if python else None
+def server(
+    challenge: Challenge, packages: Sequence[str] = (), say: Callable[[str], None] | None = None
+) -> Environment | None:
+    """The server's versions: if they were built before, or built now, told to `say`.
 
-
-def build_server(
-    challenge: Challenge, say: Callable[[str], None], packages: Sequence[str] = ()
-) -> Place | None:
-    """The server's versions, built now if need be; None where the challenge names none."""
-    name = server_name(challenge)
+    None where they are not built, or the challenge names none. Errors as `server_pins`.
+    """
+    name, pins = server_name(challenge), server_pins(challenge, packages)
     if not name:
         return None
-    pins = server_pins(challenge, packages)
-    return _server(name, pins, build(pins, default_cache(), say))
-
-
-def in_image(image: str) -> Place:
-    """A docker image, run with its own Python."""
-    return Place(f"in the image {image}", "python3", image, is_server=True)
-
-
-def _server(name: str, pins: Pins, python: Path) -> Place:
+    python = build(pins, default_cache(), say) if say else find(pins, default_cache())
     more = f" with {', '.join(pins.extra)}" if pins.extra else ""
-    return Place(f"under {name}{more}", str(python), is_server=True)
-
-
-# A package that a run did not find: whose fault that is, and what to do about it.
-#
-# In an environment that we built nothing is known of it: nobody has published the server's packages.
-
-
-# Those that pip calls by the same word.
-SAME_NAMES = frozenset((
-    "accelerate", "albumentations", "bm3d", "catboost", "cloudpickle", "cupy", "dask", "datasets", "diffusers",
-    "dill", "efficientnet", "einops", "fastai", "flax", "h5py", "huggingface_hub", "imagecorruptions", "imagehash",
-    "imageio", "imgaug", "jax", "jaxlib", "joblib", "kagglehub", "keras", "keras_tuner", "keras_core",
-    "kornia", "lightgbm", "lightning", "lime", "matplotlib", "mahotas", "ml_dtypes", "monai", "mxnet",
-    "networkx", "nibabel", "numba", "numexpr", "numpy", "onnx", "onnxruntime", "open_clip", "openpyxl",
-    "optax", "optuna", "orjson", "packaging", "paddle", "pandas", "patsy", "plotly", "polars",
-    "psutil", "pyarrow", "pydantic", "pydicom", "pytorch_lightning", "regex", "requests", "rich",
-    "safetensors", "scipy", "seaborn", "sentencepiece", "shap", "simplejson", "six", "statsmodels",
-    "sympy", "tabulate", "tensorboard", "tensorflow", "tensorflow_text", "termcolor", "tifffile",
-    "timm", "tokenizers", "torch", "torchaudio", "torchinfo", "torchmetrics", "torchvision", "tqdm",
-    "transformers", "typing_extensions", "ultralytics", "vit_keras", "wandb", "xgboost", "zarr",
-)) - OWN_FILES  # fmt: skip
-_NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
-# Libraries that look for another one themselves: "Could not import PIL.Image", "requires SciPy".
-_NEEDS = re.compile(
-    r"(?i)(?:could not import|requires?|needs?|please install|pip install|install) (?:the )?"
-    r"[`'\"]?([A-Za-z][\w-]*)"
-)
+    return Environment(f"under {name}{more}", str(python), is_server=True) if python else None
 
 
 def missing_package(problem: Problem | None) -> str | None:
     """What pip calls the third-party package that was not found; None for any other problem.
 
-    A name that is neither well known nor installed with this tool may as well be a file that the zip
-    lacks: None.
+    A name that is neither well known nor installed with this tool may as well be a file that the
+    zip lacks: None.
     """
     if problem is None or problem.kind not in ("ModuleNotFoundError", "ImportError"):
         return None
@@ -139,55 +114,54 @@ def missing_package(problem: Problem | None) -> str | None:
 
 
 def pip_name(module: str) -> str | None:
-    """What pip calls the package that brings a top-level module; None for one that is not known."""
-    spellings = {name.lower(): name for name in (*PIP_NAMES, *SAME_NAMES)}
+    """What pip calls the package that brings a top-level module; None for one not known."""
+    spellings = {
+        name.lower(): name
+        for name in (*PIP_NAMES, *(set(failures()["same_names"].split()) - OWN_FILES))
+    }
     known = spellings.get(module.replace("-", "_").lower())
     if known:
-        return PIP_NAMES.get(known, known.replace("_", "-"))
-    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE_SINCE | GONE.keys():
+        return PIP_NAMES.get(known, package_name(known))
+    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE.keys():
         return None
-    by_pip = {name.lower() for name in PIP_NAMES.values()}
-    if module.lower() in by_pip:
+    if module.lower() in {name.lower() for name in PIP_NAMES.values()}:
         return module.lower()
     brings = importlib.metadata.packages_distributions().get(module)
     return brings[0].lower() if brings else None
 
 
 def with_packages(
-    findings: Iterable[Finding], problem: Problem | None, place: Place
+    findings: Iterable[Finding], problem: Problem | None, where: Environment
 ) -> list[Finding]:
-    """The findings of a run at a place, that of a missing package told as what it is.
+    """The findings of a run somewhere, that of a missing package told as what it is.
 
     An image is its owner's word of what the server has: there it stays a failure like any other.
     """
     package = missing_package(problem)
-    if package is None or not (place.is_built or place == HERE):
+    if package is None or not (where.is_built or where == HERE):
         return list(findings)
-    return [
-        _told(finding, package, place) if finding.code.startswith("S60") else finding
-        for finding in findings
-    ]
-
-
-def unknown_package(problem: Problem | None, place: Place) -> str:
-    """What is not checked because we do not know whether the server has a package; "" if nothing."""
-    package = missing_package(problem) if place.is_built else None
-    return (
-        f"whether it runs {place.name}: {package} was missing (--with {package})" if package else ""
-    )
-
-
-def _told(finding: Finding, package: str, place: Place) -> Finding:
-    if place.is_built:
-        message = (
+    told: dict[str, str] = {}
+    if where.is_built:
+        told["message"] = (
             f"the server's packages are not known; {package} is not in the environment we built: "
             f"--with {package}"
         )
-        advice = (
-            f"If the server has it, say so: --with {package}, best with its version there; if not, do "
-            "without it."
+        told["advice"] = (
+            f"If the server has it, say so: --with {package}, best with its version there; if not, "
+            "do without it."
         )
-        return replace(finding, severity="warning", message=message, advice=advice, kind="unknown")
-    install = python_at(place.python).install(package)
-    advice = f"Install it here: {install}. The server may lack it: its packages are not known."
-    return replace(finding, advice=advice)
+        told |= {"severity": "warning", "kind": "unknown"}
+    else:
+        install = python_at(where.python).install(package)
+        told["advice"] = (
+            f"Install it here: {install}. The server may lack it: its packages are not known."
+        )
+    return [replace(f, **told) if f.code.startswith("S60") else f for f in findings]  # type: ignore[arg-type]  # fields of a finding
+
+
+def unknown_package(problem: Problem | None, where: Environment) -> str:
+    """What is not checked because nobody knows whether the server has a package; "" if nothing."""
+    package = missing_package(problem) if where.is_built else None
+    return (
+        f"whether it runs {where.name}: {package} was missing (--with {package})" if package else ""
+    )

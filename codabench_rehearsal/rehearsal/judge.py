@@ -1,4 +1,4 @@
-"""What the answers of a dry run mean: one finding for each thing that would cost points.
+"""What a dry run means: one finding for each thing that would fail, or cost points.
 
 The platform asks once, for all images, as `first` and `large` do: only what fails there would fail
 on it. The other questions show what a score would hang on; they warn.
@@ -14,33 +14,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.challenge.profile import Challenge
-from codabench_rehearsal.rehearsal.failures import Failure, explain, plain
+from codabench_rehearsal.challenge.profile import Challenge, WorkingFolder
+from codabench_rehearsal.rehearsal.failures import explain, failures, plain
 from codabench_rehearsal.rehearsal.questions import Answer, Interview
-from codabench_rehearsal.rehearsal.scale import Difference, diagnosis, guess_level
+from codabench_rehearsal.rehearsal.scale import ReadingDifference, diagnosis, guess_level
 from codabench_rehearsal.sandbox.outcome import Outcome, Problem
 from submission.findings import Finding, Kind, found
 
 TOLERATED = 0.01  # of the images; below it floating point may be the reason
+SO_FEW = "So few may be floating point; nothing to do."
 CONSTANT_SHARE = 0.95
-_READ_ONLY = ("Read-only file system", "Errno 30", "Permission denied", "not writable")
 FEWEST_LABELLED = 100  # images for the verdict that a submission only guesses
-_AS_THE_PLATFORM = ("first", "middle", "large", "")
-_OF_QUESTION = {
-    "again": ("S701", "answers once and fails the second time", "Keep nothing from call to call: the platform asks once, but not everybody does."),
-    "order": ("S703", "fails for the same images in another order", ""),
-    "small": ("S702", "answers all images at once, and fails in small blocks (of {count})", "Take any number of images, one as well: squeeze() without an axis drops the first one. The platform asks for all at once."),
-    "float32": ("S704", "answers uint8 images, and fails for the same values as float32", ""),
-    "float64": ("S704", "answers uint8 images, and fails for the same values as float64", ""),
-}  # fmt: skip
-_DIFFERS = (
-    ("order", "S703", "in another order"),
-    ("small", "S702", "in blocks of 1, 3 and 7"),
-    ("middle", "S702", "in a block of {count:,}"),
-    ("large", "S702", "in a block of {count:,}"),
-    ("float32", "S704", "fed as float32 of the same values"),
-    ("float64", "S704", "fed as float64 of the same values"),
-)
+_READ_ONLY = ("Read-only file system", "Errno 30", "Permission denied", "not writable")
 _INTEGERS = re.compile(r"u?int\d+|[<>=|]?[iu]\d")
 # Colours and erasing to the end of the line are what progress bars print (Keras's own too).
 _ESCAPE = re.compile(r"\x1b(?!\[[0-9;]*[mK])")
@@ -58,38 +43,24 @@ def judge_failure(
     guards: "time", "memory" -> what ended the child where the platform's own limit is not known.
     whole: what came of as many images as the hidden set has, where a few were not answered.
     """
-    problem = outcome.problem
+    problem, asked = outcome.problem, failures()["questions"].get(interview.failed, {})
     if problem is None or interview.failed.startswith("scale "):
         return
-    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace, problem.refused)
-    explained = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    explained = explain(problem, challenge)
     if problem.refused:
         yield explained
-        return
     # Processes that the first pass left behind may be counted when the next question is put.
-    if whole is not None and whole.problem is None:
+    elif whole is not None and whole.problem is None:
         yield _of_some_sizes(explained, interview, challenge)
-        return
-    if interview.failed in _AS_THE_PLATFORM or problem.stage == "processes":
+    elif "fails" not in asked or problem.stage == "processes":
         guard = guards.get(problem.stage)
         yield replace(explained, message=f"{explained.message} ({guard})") if guard else explained
-        return
-    code, what, advice = _OF_QUESTION[interview.failed]
-    asked = problem.block - interview.blocks
-    count = "images" if not 0 <= asked < len(interview.posed) else f"{interview.posed[asked]}"
-    message = f"{challenge.method} {what.format(count=count)}: {_said(problem)}"
-    yield found(code, message, advice=advice, detail=explained.detail)
-
-
-def _of_some_sizes(explained: Finding, interview: Interview, challenge: Challenge) -> Finding:
-    """It answers as many images as the hidden set has, and not any number."""
-    known = challenge.hidden_images is not None
-    size = f"{challenge.assumed_images:,}{'' if known else ', as many as we assume'}"
-    asked = sum(interview.posed)
-    message = f"{explained.message} (for {asked:,} images; it answers {size})"
-    advice = "Take any number of images: pad the last batch, or let it be smaller."
-    kind: Kind = "rules" if known else "unknown"
-    return replace(explained, severity="warning", message=message, advice=advice, kind=kind)
+    else:
+        block, posed = problem.block - interview.blocks, interview.posed
+        count = posed[block] if 0 <= block < len(posed) else "images"
+        message = f"{challenge.method} {asked['fails'].format(count=count)}: {_said(problem)}"
+        advice = asked.get("advice", "")
+        yield found(asked["code"], message, advice=advice, detail=explained.detail)
 
 
 def judge_answers(
@@ -99,29 +70,34 @@ def judge_answers(
 
     hidden: images of the hidden set, for what a change would do to the score.
     """
-    first, again = interview.answers.get("first"), interview.answers.get("again")
-    if first is not None:
+    answers, said = interview.answers, set[str]()
+    if "first" in answers:
         yield from _other_type(outcome.returned, challenge)
-    if again is None:
-        return
-    changed = _difference(interview, again)
-    moves = _moves(interview, again, hidden)
-    yield from _differing("S701", "asked the same again", changed, len(again.rows), moves)
-    if _is_too_many(changed, len(again.rows)):
-        return  # whatever else differs may differ for this reason
-    said: set[str] = set()
-    for name, code, how in _DIFFERS:
-        answer = interview.answers.get(name)
-        if answer is None or code in said:
+    for name, question in failures()["questions"].items():
+        if "again" not in answers or name not in answers or question["code"] in said:
+            continue  # blocks of another size, or other floats, add nothing to what was said
+        answer = answers[name]
+        changed, count = (
+            int((answer.labels != interview.known(answer.rows)).sum()),
+            len(answer.rows),
+        )
+        if not changed:
             continue
-        changed, count = _difference(interview, answer), len(answer.rows)
-        if changed:
-            said.add(code)  # blocks of another size, or other floats, add nothing to it
-        yield from _differing(code, how.format(count=count), changed, count)
+        said.add(question["code"])
+        how = question["differs"].format(count=count)
+        message = f"{changed} of {count:,} images get another label when {how}"
+        if name == "again":
+            message += _moves(interview, answer, hidden)
+        if is_too_many(changed, count):
+            yield found(question["code"], message)
+        else:
+            yield found(question["code"], message, "note", SO_FEW, kind="")
+        if name == "again" and is_too_many(changed, count):
+            return  # whatever else differs may differ for this reason
 
 
 def judge_meaning(
-    interview: Interview, readings: Mapping[str, Difference], challenge: Challenge
+    interview: Interview, readings: Mapping[str, ReadingDifference], challenge: Challenge
 ) -> Iterator[Finding]:
     """Whether the labels are right under another reading, all the same, or guessed."""
     first = interview.answers.get("first")
@@ -129,36 +105,10 @@ def judge_meaning(
         return
     rows, truth = interview.images.plain, interview.images.labels
     labels = first.labels[rows]
-    if truth is None:
-        yield from _constant(labels, challenge)
-    else:
+    if truth is not None:
         yield from judge_labels(labels, truth[rows], readings, challenge)
-
-
-def judge_labels(
-    labels: NDArray[np.int64],
-    truth: NDArray[np.int64],
-    readings: Mapping[str, Difference],
-    challenge: Challenge,
-) -> Iterator[Finding]:
-    """The same for labels answered and true ones, int64 (n,): at most one finding."""
-    if best := diagnosis(list(readings.values())):
-        yield _misread(best, len(readings))
-    elif len(np.unique(truth)) > 1:
-        yield from _guessed(labels, truth, challenge)
-
-
-def _misread(best: Difference, tried: int) -> Finding:
-    message = (
-        f"accuracy is {best.plain:.3f} as fed now and {best.changed:.3f} {best.reading}, on "
-        f"the same {best.images} images (99 % interval of the gain {best.low:+.3f} to {best.high:+.3f}, "
-        f"p = {best.p:.1g}, over all {tried} readings tried)"
-    )
-    return found("S708", message, advice=best.reading.advice)
-
-
-def _constant(labels: NDArray[np.int64], challenge: Challenge) -> Iterator[Finding]:
-    """Drawn images mean nothing to a model of real ones: one class for all of them is a warning."""
+        return
+    # Drawn images mean nothing to a model of real ones: one class for all of them is a warning.
     most = int(np.bincount(labels).argmax())
     share = float((labels == most).mean())
     if share >= CONSTANT_SHARE:
@@ -167,30 +117,59 @@ def _constant(labels: NDArray[np.int64], challenge: Challenge) -> Iterator[Findi
         yield found("S709", message, "warning")
 
 
-def _guessed(
-    labels: NDArray[np.int64], truth: NDArray[np.int64], challenge: Challenge
+def judge_labels(
+    labels: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    readings: Mapping[str, ReadingDifference],
+    challenge: Challenge,
 ) -> Iterator[Finding]:
-    if len(np.unique(labels)) == 1:
+    """The same for labels answered and true ones, int64 (n,): at most one finding."""
+    seen, classes = len(np.unique(truth)), challenge.classes
+    if best := diagnosis(list(readings.values())):
+        message = (
+            f"accuracy is {best.plain:.3f} as fed now and {best.changed:.3f} {best.reading}, on "
+            f"the same {best.images} images (99 % interval of the gain {best.low:+.3f} to "
+            f"{best.high:+.3f}, p = {best.p:.1g}, over all {len(readings)} readings tried)"
+        )
+        yield found("S708", message, advice=best.reading.advice)
+    elif seen < 2:
+        return
+    elif len(np.unique(labels)) == 1:
         name = plain(challenge.label_names[int(labels[0])], 60)
         message = f"the answer is {name!r} for every one of the {len(labels)} labelled images"
         yield found("S709", message)
-    elif guess := guess_level(labels, truth, challenge.metric):
-        seen, classes = len(np.unique(truth)), challenge.classes
+    else:
+        words, certain = guess_level(labels, truth, challenge.metric)
         few = 2 * seen <= classes and classes > 2
-        certain = guess.is_certain and len(truth) >= FEWEST_LABELLED and not few
-        said = (
-            f"{guess.words}; the labels given hold {seen} of {classes} classes"
-            if few
-            else guess.words
-        )
-        yield found("S716", said, "error" if certain else "warning")
+        certain = certain and len(truth) >= FEWEST_LABELLED and not few
+        hold = f"; the labels given hold {seen} of {classes} classes" if few else ""
+        if words:
+            yield found("S716", words + hold, "error" if certain else "warning")
+
+
+def other_folder(challenge: Challenge) -> WorkingFolder:
+    """The working folder that the challenge does not name."""
+    return "program" if challenge.working_folder == "submission" else "submission"
+
+
+def judge_folder(moved: Outcome, outcome: Outcome, challenge: Challenge) -> Iterator[Finding]:
+    """Whether it hangs on the folder where the platform stands."""
+    names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
+    there, known = names[other_folder(challenge)], names[challenge.working_folder]
+    if outcome.problem is not None and moved.problem is None:
+        message = f"it runs in {there} and fails in {known}, where this challenge's server stands"
+        yield found("S705", message, "error", kind="fails")
+    if outcome.problem is None and moved.problem is not None:
+        said = plain(f"{moved.problem.kind}: {moved.problem.message}", 200)
+        message = f"it fails when the working folder is {there} ({said})"
+        yield found("S705", message, detail=moved.problem.trace)
 
 
 def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
     """What it left behind or reached for. submission: the folder it stood in."""
     seen = outcome.seen
-    left = [*(f"thread {plain(name, 60)}" for name in seen.threads)]
-    left += [f"process {plain(name, 60)}" for name in seen.processes]
+    left = [f"thread {name}" for name in _plain(seen.threads, 60)]
+    left += [f"process {name}" for name in _plain(seen.processes, 60)]
     if left:
         yield found("S710", f"still running 2 s after the last answer: {_some(left)}")
     if seen.hosts:
@@ -210,26 +189,40 @@ def judge_worker(outcome: Outcome, newer: Outcome | None) -> Iterator[Finding]:
     """What one generation of Codabench's worker alone allows.
 
     outcome: as the worker of 2026-03 runs it, whose submission may write its own folder and finds a
-    copy of itself in /app/output. newer: a few images under the rules of 2026-10; None if not asked.
+    copy of itself in /app/output. newer: a few images under the rules of 2026-10; None if not
+    asked.
     """
-    touched = [*_plain(outcome.seen.changed), *_plain(outcome.seen.added)]
-    verb = (
-        "changed or removed its own files"
-        if outcome.seen.changed
-        else "wrote files beside model.py"
-    )
+    changed, added = outcome.seen.changed, outcome.seen.added
+    touched = _plain((*changed, *added))
+    verb = "changed or removed its own files" if changed else "wrote files beside model.py"
     what = f"it {verb}: {_some(touched)}" if touched else ""
     if newer is not None and newer.problem is not None:
         refused = any(sign in newer.problem.message for sign in _READ_ONLY)
-        rules = "under Codabench's worker of 2026-10 the folder is read only and /app/output empty"
-        needs = what or (
-            "it opens its own files for writing" if refused else "it runs by older rules"
+        opens = "it opens its own files for writing" if refused else "it runs by older rules"
+        message = (
+            f"{what or opens}; under Codabench's worker of 2026-10 the folder is read only and "
+            f"/app/output empty, and there it fails: {_said(newer.problem)}"
         )
-        code = "S713" if touched or refused else "S717"
-        yield found(code, f"{needs}; {rules}, and there it fails: {_said(newer.problem)}")
+        yield found("S713" if touched or refused else "S717", message)
     elif touched:
         held = "" if newer is None else "; it runs where they are read only too"
         yield found("S713", f"{what}{held}", "note", kind="")
+
+
+def is_too_many(changed: int, count: int) -> bool:
+    """Whether more labels changed than floating point explains."""
+    return changed > 1 and changed > TOLERATED * count
+
+
+def _of_some_sizes(explained: Finding, interview: Interview, challenge: Challenge) -> Finding:
+    """It answers as many images as the hidden set has, and not any number."""
+    known = challenge.hidden_images is not None
+    size = f"{challenge.assumed_images:,}{'' if known else ', as many as we assume'}"
+    asked = sum(interview.posed)
+    message = f"{explained.message} (for {asked:,} images; it answers {size})"
+    advice = "Take any number of images: pad the last batch, or let it be smaller."
+    kind: Kind = "rules" if known else "unknown"
+    return replace(explained, severity="warning", message=message, advice=advice, kind=kind)
 
 
 def _other_type(returned: Mapping[str, str], challenge: Challenge) -> Iterator[Finding]:
@@ -250,32 +243,11 @@ def _other_type(returned: Mapping[str, str], challenge: Challenge) -> Iterator[F
 
 def _moves(interview: Interview, again: Answer, hidden: int) -> str:
     """By how much a score of `hidden` images moves from run to run, for S701."""
-    changed = interview.known(again.rows) != again.labels
-    truth = interview.images.labels
+    before, truth = interview.known(again.rows), interview.images.labels
+    changed = before != again.labels
     if truth is not None:
-        right = interview.known(again.rows) == truth[again.rows]
-        changed = right != (again.labels == truth[again.rows])
+        changed = (before == truth[again.rows]) != (again.labels == truth[again.rows])
     return f": the score moves by about ±{1.96 * math.sqrt(changed.mean() / hidden):.2g}"
-
-
-def _difference(interview: Interview, answer: Answer) -> int:
-    return int((answer.labels != interview.known(answer.rows)).sum())
-
-
-def _is_too_many(changed: int, count: int) -> bool:
-    return changed > 1 and changed > TOLERATED * count
-
-
-def _differing(
-    code: str, how: str, changed: int, count: int, effect: str = ""
-) -> Iterator[Finding]:
-    if not changed:
-        return
-    message = f"{changed} of {count:,} images get another label when {how}{effect}"
-    if _is_too_many(changed, count):
-        yield found(code, message)
-    else:
-        yield found(code, message, "note", "So few may be floating point; nothing to do.", kind="")
 
 
 def _said(problem: Problem) -> str:
@@ -283,8 +255,8 @@ def _said(problem: Problem) -> str:
     return plain(f"{problem.kind}: {problem.message}" if named else problem.message, 300)
 
 
-def _plain(names: tuple[str, ...]) -> list[str]:
-    return [plain(name, 80) for name in names]
+def _plain(names: tuple[str, ...], longest: int = 80) -> list[str]:
+    return [plain(name, longest) for name in names]
 
 
 def _some(names: list[str], most: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""The questions of a dry run: the same images again, in another order, in small blocks, as floats."""
+"""The questions of a dry run, and the images that it asks about."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split, synthetic
 from codabench_rehearsal.images.kinds import ALL
 from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Session
+from submission.companions import split_place
+from submission.training_folder import SPLIT
 
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
@@ -26,13 +28,43 @@ LARGE_BYTES = 500_000_000  # and should not exceed
 SLOW_SECONDS = 5.0  # beyond it a question gets fewer images
 FEWEST = 16
 MORE = 32  # images in the largest question, than in the first, at least
+DRAWN = 96
+SMALLEST_DRAWN, LARGEST_DRAWN = 16, 256  # sides in pixels
+MOST_GIVEN = 200
+# The hidden set holds nearly black and nearly white images; models that look at the brightest
+# value of a batch show themselves there. (factor, offset)
+_DARK = tuple((factor, 0) for factor in (0.01, 0.2, 0.4, 0.6, 0.75))
+_BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 191), (0.05, 240))
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
-Turn = Callable[[NDArray[np.uint8]], NDArray[np.float32] | NDArray[np.uint8]]
+Turn = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def _as_it_is(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return images
+def drawn_secret() -> int:
+    """A new secret for an order, from 0."""
+    return secrets.randbits(53)
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is asked about: a few images of each class, and some as dark or bright as they get.
+
+    values: uint8 (n, h, w, c). odd: rows that are changed copies. labels: int64 (n,) when the
+    images are real and labelled, else None. note: for people. secret: of the order in which they
+    are asked about, the same in every environment; the rows themselves follow a seed and the
+    classes, which are no secret.
+    """
+
+    values: NDArray[np.uint8]
+    odd: Rows
+    labels: Labels | None
+    note: str
+    secret: int = field(default_factory=drawn_secret)
+
+    @property
+    def plain(self) -> Rows:
+        """The rows that are not odd ones."""
+        return np.setdiff1d(np.arange(len(self.values)), self.odd)
 
 
 @dataclass(frozen=True)
@@ -42,15 +74,15 @@ class Question:
     name: str
     groups: Sequence[Rows]
     dtype: str = "uint8"
-    turn: Turn = _as_it_is
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """rows, labels: int64 (n,), the images asked and what was said of them. blocks: of the session."""
+    """rows, labels: int64 (n,), the images asked and what was said. blocks: of the session."""
 
     rows: Rows
-    labels: NDArray[np.int64]
+    labels: Labels
     blocks: range
     seconds: float
 
@@ -75,17 +107,18 @@ class Interview:
         """Put one question; None when the session did not answer it."""
         if self.failed:
             return None
-        shape = self.images.values.shape[1:]
+        values, turn = self.images.values, question.turn
         rows, order = np.concatenate(question.groups), secret_order(question, self.images.secret)
         ends = np.cumsum([len(group) for group in question.groups])
         groups = np.split(rows[order], ends[:-1])
-        blocks = [Block((len(group), *shape), question.dtype) for group in groups]
+        blocks = [Block((len(group), *values.shape[1:]), question.dtype) for group in groups]
 
         def fill(index: int, out: NDArray[np.generic]) -> None:
             rows = groups[index]
             for start in range(0, len(rows), 256):
                 part = slice(start, start + 256)
-                out[part] = question.turn(self.images.values[rows[part]])
+                some = values[rows[part]]
+                out[part] = turn(some) if turn else some
 
         self.posed = [len(group) for group in groups]
         started = time.monotonic()
@@ -101,25 +134,9 @@ class Interview:
         self.answers[question.name] = answer
         return answer
 
-    def known(self, rows: Rows) -> NDArray[np.int64]:
+    def known(self, rows: Rows) -> Labels:
         """What the first answer said of these rows."""
         return self.answers["first"].labels[rows]
-
-
-def secret_order(question: Question, secret: int) -> NDArray[np.int64]:
-    """In which order a question's rows are asked, as places among all of them: int64 (n,).
-
-    Blocks of one size exchange their images, so that neither a place in a block nor the block tells
-    an image. Questions of the same sizes have the same order: "again" is "first" once more.
-    """
-    sizes = np.array([len(group) for group in question.groups])
-    size_of = np.repeat(sizes, sizes)
-    rng = np.random.default_rng((secret, *sizes))
-    order = np.arange(len(size_of))
-    for size in np.unique(sizes):
-        places = np.flatnonzero(size_of == size)
-        order[places] = rng.permutation(places)
-    return order
 
 
 def ask_everything(interview: Interview, hidden: int, seed: int) -> None:
@@ -144,6 +161,22 @@ def ask_everything(interview: Interview, hidden: int, seed: int) -> None:
         interview.ask(Question("float64", [few], "float64"))
 
 
+def secret_order(question: Question, secret: int) -> Rows:
+    """In which order a question's rows are asked, as places among all of them: int64 (n,).
+
+    Blocks of one size exchange their images, so that neither a place in a block nor the block tells
+    an image. Questions of the same sizes have the same order: "again" is "first" once more.
+    """
+    sizes = np.array([len(group) for group in question.groups])
+    size_of = np.repeat(sizes, sizes)
+    rng = np.random.default_rng((secret, *sizes))
+    order = np.arange(len(size_of))
+    for size in np.unique(sizes):
+        places = np.flatnonzero(size_of == size)
+        order[places] = rng.permutation(places)
+    return order
+
+
 def rows_in_time(interview: Interview, seconds: float) -> Rows:
     """As many rows as can be answered in about `SLOW_SECONDS`, the odd images among them."""
     count = len(interview.images.values)
@@ -161,44 +194,6 @@ def small_groups(odd: Rows, rows: Rows) -> list[Rows]:
         groups.append(plain[at : at + size])
         at += size
     return [group for group in groups if len(group)]
-
-
-# The images that a dry run asks about: a few of each class, and some as dark or bright as they get.
-
-
-DRAWN = 96
-SMALLEST_DRAWN, LARGEST_DRAWN = 16, 256  # sides in pixels
-MOST_GIVEN = 200
-# The hidden set holds nearly black and nearly white images; models that look at the brightest
-# value of a batch show themselves there.
-_DARK = tuple((factor, 0) for factor in (0.01, 0.2, 0.4, 0.6, 0.75))
-_BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 191), (0.05, 240))
-
-
-def drawn_secret() -> int:
-    """A new secret for an order, from 0."""
-    return secrets.randbits(53)
-
-
-@dataclass(frozen=True)
-class Images:
-    """What is asked about. values: uint8 (n, h, w, c). odd: rows that are changed copies.
-
-    labels: int64 (n,) when the images are real and labelled, else None. note: for people. secret: of
-    the order in which they are asked about, the same in every place; the rows themselves follow a seed
-    and the classes, which are no secret.
-    """
-
-    values: NDArray[np.uint8]
-    odd: NDArray[np.int64]
-    labels: NDArray[np.int64] | None
-    note: str
-    secret: int = field(default_factory=drawn_secret)
-
-    @property
-    def plain(self) -> NDArray[np.int64]:
-        """The rows that are not odd ones."""
-        return np.setdiff1d(np.arange(len(self.values)), self.odd)
 
 
 def drawn_images(challenge: Challenge, seed: int) -> Images:
@@ -230,16 +225,16 @@ def given_images(
         more += (f"{len(report.dropped):,} duplicate, conflicting or blended images left out",)
     if said := "; ".join(line.removesuffix(".") for line in (*data.notes, *more)):
         note = f"{note} ({said})"
-    order = _evenly(kept.labels[prefix_order(kept, seed)])[:MOST_GIVEN]
-    chosen = kept.subset(prefix_order(kept, seed)[order])
+    order = prefix_order(kept, seed)
+    chosen = kept.subset(order[_evenly(kept.labels[order])[:MOST_GIVEN]])
     note = f"{len(chosen)} images of {data.source}, {note}"
     return _shuffled(chosen.images, chosen.labels, note, seed)
 
 
 def splits_beside(zip_path: Path) -> tuple[Path, ...]:
-    """The split that lies beside a zip, if there is one. Raises `SubmissionError` for a pipe in its place."""
-    beside = (zip_path.with_name(f"{zip_path.stem}.split.json"), zip_path.with_name("split.json"))
-    found = first_file(beside, SubmissionError)
+    """The split beside a zip, if there is one. Raises `SubmissionError` for a pipe in its place."""
+    places = (split_place(zip_path), zip_path.with_name(SPLIT))
+    found = first_file(places, SubmissionError)
     return () if found is None else (found,)
 
 
@@ -265,7 +260,7 @@ def _not_learnt(
     return data.subset(~learnt), f"none of them in {names}", more
 
 
-def _evenly(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _evenly(labels: Labels) -> Rows:
     """Positions in an order that takes one of each class in turn."""
     turn = np.zeros(len(labels), np.int64)
     for label in np.unique(labels):
@@ -274,19 +269,14 @@ def _evenly(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(turn, kind="stable")
 
 
-def _shuffled(
-    plain: NDArray[np.uint8], labels: NDArray[np.int64] | None, note: str, seed: int
-) -> Images:
-    odd = np.stack(
-        [
-            (plain[i % len(plain)] * factor + offset).clip(0, 255).astype(np.uint8)
-            for i, (factor, offset) in enumerate(_BRIGHTNESS)
-        ]
-    )
+def _shuffled(plain: NDArray[np.uint8], labels: Labels | None, note: str, seed: int) -> Images:
+    """Plain images and odd ones, in a seeded order; an odd one keeps its label."""
+    sources = np.arange(len(_BRIGHTNESS)) % len(plain)
+    odd = [
+        (plain[row] * factor + offset).clip(0, 255).astype(np.uint8)
+        for row, (factor, offset) in zip(sources, _BRIGHTNESS, strict=True)
+    ]
     order = np.random.default_rng(seed).permutation(len(plain) + len(odd))
-    values = np.concatenate([plain, odd])[order]
-    truth = None if labels is None else np.concatenate([labels, labels[: len(odd)]])
-    if truth is not None and len(truth) < len(order):  # fewer images than odd ones
-        truth = np.resize(truth, len(order))
-    where = np.flatnonzero(order >= len(plain))
-    return Images(values, where, None if truth is None else truth[order], note)
+    values = np.concatenate([plain, np.stack(odd)])[order]
+    truth = None if labels is None else np.concatenate([labels, labels[sources]])[order]
+    return Images(values, np.flatnonzero(order >= len(plain)), truth, note)

@@ -1,20 +1,24 @@
-"""Whether the answers would be right under another reading: a mistake that the platform never shows.
+"""Whether the answers would be right under another reading: a mistake the platform never shows.
 
 Read from the answers alone: class numbers shifted by one, or renumbered. Asked once more for each:
 the common ways to get the scale or the preprocessing wrong. A reading is a diagnosis only if it is
 better than the present one, better than guessing, and near the best that any reading gives: with
-nine readings tried on a model that answers 0.000, one at chance level is "significantly better" too.
+nine readings tried on a model that answers 0.000, one at chance level is "significantly better"
+too.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.rehearsal.questions import Interview, Labels, Question, rows_in_time
 from submission.model_page import MODES
 
@@ -23,6 +27,7 @@ NEAR = 0.03  # of the best reading's accuracy: as good, so that the simpler one 
 LEAST_GAIN = 0.02
 DOUBT = 0.05
 FEWEST = 20  # images; of fewer nothing can be said
+DEALS = 1999  # of the permutation test
 Values = NDArray[np.float32]
 Right = NDArray[np.bool_]
 
@@ -31,23 +36,24 @@ Right = NDArray[np.bool_]
 class Reading:
     """Another way to read the answers, or to feed the images. advice: what to do if it is right.
 
-    turn: what is fed; None where the answers are read anew.
+    turn: float32 (n, h, w, c) in 0..255 -> what is fed; None where the answers are read anew.
     """
 
     name: str
     advice: str
-    turn: Callable[[NDArray[np.uint8]], Values] | None = None
+    turn: Callable[[Values], Values] | None = None
 
     def fed(self, images: NDArray[np.uint8]) -> Values:
         """The images as they are fed, float32 (n, h, w, c)."""
-        return images.astype(np.float32) if self.turn is None else self.turn(images)
+        values = images.astype(np.float32)
+        return values if self.turn is None else self.turn(values).astype(np.float32, copy=False)
 
     def __str__(self) -> str:
         return self.name if self.turn is None else f"when fed {self.name} instead"
 
 
 @dataclass(frozen=True)
-class Difference:
+class ReadingDifference:
     """Accuracy as it is and under a reading on the same images.
 
     low, high: the gain's exact interval; p: that so many more are right by chance; guessing: that a
@@ -70,72 +76,58 @@ class Difference:
         return gain and self.p <= ALPHA and self.guessing <= ALPHA
 
 
-def _reversed(name: str) -> Callable[[NDArray[np.uint8]], Values]:
-    """What the named preprocessing would turn back into 0..255."""
-    mode = MODES[name]
-    mean, deviation = np.array(mode.mean, np.float32), np.array(mode.deviation, np.float32)
-
-    def undo(images: NDArray[np.uint8]) -> Values:
-        # The network sees channel c of (v / divisor - mean) / deviation, perhaps in reverse order.
-        order = slice(None, None, -1) if mode.reverse else slice(None)
-        wanted = images.astype(np.float32)
-        values: Values = (wanted * deviation + mean) * np.float32(mode.divisor)
-        return values[..., order]
-
-    return undo
-
-
-def _applied(name: str) -> Callable[[NDArray[np.uint8]], Values]:
-    return lambda images: np.asarray(MODES[name].apply(images), np.float32)
-
-
+@functools.cache
 def feeds(channels: int) -> tuple[Reading, ...]:
-    """The ways to feed the images; those with one value a channel for colour images only."""
-    scale = "pack with --scale {}, or do the same in your own predict"
-    found = [
-        Reading("X / 255", f"The weights want 0..1 but model.py feeds 0..255: {scale.format('0..1')}.", lambda x: x.astype(np.float32) / np.float32(255)),
-        Reading("X * 255", "The weights want 0..255 but model.py divides by 255, or the network rescales itself: leave one of them out (--scale 0..255).", lambda x: x.astype(np.float32) * np.float32(255)),
-        Reading("X / 127.5 - 1", f"The weights want -1..1 but model.py feeds 0..255: {scale.format('-1..1')}.", lambda x: x.astype(np.float32) / np.float32(127.5) - 1),
-        Reading("(X + 1) * 127.5", "The weights want 0..255 but model.py feeds -1..1: leave the scaling out (--scale 0..255).", lambda x: (x.astype(np.float32) + 1) * np.float32(127.5)),
-    ]  # fmt: skip
-    if channels == 3:
-        named = "The weights want {}'s preprocess_input but model.py feeds 0..255: pack with --preprocess {}."
-        undone = "The weights want 0..255 but model.py applies {}'s preprocess_input: leave it out (--scale 0..255)."
-        found += [
-            Reading("caffe", named.format("caffe (ResNet50, VGG)", "caffe"), _applied("caffe")),
-            Reading("caffe undone", undone.format("caffe (ResNet50, VGG)"), _reversed("caffe")),
-            Reading("torch", named.format("torch (DenseNet)", "torch"), _applied("torch")),
-            Reading("torch undone", undone.format("torch (DenseNet)"), _reversed("torch")),
-            Reading("BGR", "The weights want the channels in the order BGR: reverse them, X[..., ::-1].", lambda x: x[..., ::-1].astype(np.float32)),
-        ]  # fmt: skip
-    return tuple(found)
+    """The ways to feed the images; those of one value a channel for colour images only."""
+    text = resources.files("codabench_rehearsal.rehearsal") / "readings.toml"
+    found = parse_toml(text.read_text(encoding="utf-8"))["feeds"]
+    grey = ("mode", "undone", "reverse")
+    kept = (how for how in found if channels == 3 or not any(name in how for name in grey))
+    return tuple(Reading(how["name"], how["advice"], _turn(how)) for how in kept)
+
+
+def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
+    """The readings of the same answers, each with the images that are then right, bool (n,)."""
+    less = Reading("read as counted from 1", "The labels count from 1: return them less 1.")
+    more = Reading("read one higher", "The labels are one too low: return them plus 1.")
+    order, right = _renumbered(answers, truth, classes)
+    moves = ", ".join(f"{i}->{k}" for i, k in enumerate(order) if i != k)
+    advice = (
+        "Either the labels of the data or the network's classes stand in another order than the "
+        "challenge's (folders are read in alphabetical order). If it is the network's: return "
+        f"np.array({list(map(int, order))})[labels]."
+    )
+    renumbered = Reading(f"if the class numbers are renumbered {moves}", advice)
+    found = [(less, answers - 1 == truth), (more, answers + 1 == truth)]
+    return [*found, (renumbered, right)] if moves else found
 
 
 def compare(
     reading: Reading, plain: Right, changed: Right, truth: Labels, family: int
-) -> Difference:
-    """plain, changed: whether each image is right, bool (n,); truth: int64 (n,). family: readings tried.
+) -> ReadingDifference:
+    """plain, changed: whether each image is right, bool (n,); truth: int64 (n,).
 
-    The interval of the gain is exact, given the images on which the two differ (Clopper-Pearson).
+    family: readings tried. The interval of the gain is exact, given the images on which the two
+    differ (Clopper-Pearson).
     """
     gained, lost = int((changed & ~plain).sum()), int((plain & ~changed).sum())
     differing, count = gained + lost, len(plain)
     low, high = _clopper_pearson(gained, differing, ALPHA / family)
     share = differing / max(count, 1)
-    constant = np.bincount(truth).max() / max(count, 1)
-    return Difference(
+    constant = float(np.bincount(truth).max()) / max(count, 1)
+    return ReadingDifference(
         reading,
-        float(plain.mean()),
-        float(changed.mean()),
-        share * (2 * low - 1),
-        share * (2 * high - 1),
-        min(1.0, family * _at_least(gained, differing, 0.5)),
-        min(1.0, family * _at_least(int(changed.sum()), count, float(constant))),
-        count,
+        plain=float(plain.mean()),
+        changed=float(changed.mean()),
+        low=share * (2 * low - 1),
+        high=share * (2 * high - 1),
+        p=min(1.0, family * _at_least(gained, differing, 0.5)),
+        guessing=min(1.0, family * _at_least(int(changed.sum()), count, constant)),
+        images=count,
     )
 
 
-def ask_readings(interview: Interview, classes: int) -> dict[str, Difference]:
+def ask_readings(interview: Interview, classes: int) -> dict[str, ReadingDifference]:
     """Every reading of the labelled images; nothing where there are no labels."""
     labels, again = interview.images.labels, interview.answers.get("again")
     if labels is None or again is None or interview.failed:
@@ -159,7 +151,7 @@ def try_readings(
     ask: Callable[[Reading], Labels | None],
     channels: int,
     classes: int,
-) -> dict[str, Difference]:
+) -> dict[str, ReadingDifference]:
     """Every reading, by its name.
 
     known, truth: int64 (n,), the labels answered and the true ones. ask: what is answered to those
@@ -167,57 +159,54 @@ def try_readings(
     no further way is tried.
     """
     tried = feeds(channels)
-    family = len(tried) + 3
+    family, plain = len(tried) + 3, known == truth
     found = [
-        compare(reading, known == truth, right, truth, family)
+        compare(reading, plain, right, truth, family)
         for reading, right in relabelled(known, truth, classes)
     ]
     for reading in tried if len(some) else ():
         answers = ask(reading)
         if answers is None:
             break
-        right = answers == truth[some]
-        found.append(compare(reading, (known == truth)[some], right, truth[some], family))
+        found.append(compare(reading, plain[some], answers == truth[some], truth[some], family))
     return {difference.reading.name: difference for difference in found}
 
 
-def diagnosis(differences: Sequence[Difference]) -> Difference | None:
+def diagnosis(differences: Sequence[ReadingDifference]) -> ReadingDifference | None:
     """The first reading that holds, of those about as good as the best; None where none does."""
-    holding = [difference for difference in differences if difference.holds]
     best = max((d.changed for d in differences), default=0.0)
-    return next((d for d in holding if d.changed >= best - NEAR), None)
+    return next((d for d in differences if d.holds and d.changed >= best - NEAR), None)
 
 
-@dataclass(frozen=True)
-class Guess:
-    """Why labels are no better than guessed, in words. is_certain: whether that may be an error."""
+def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tuple[str, bool]:
+    """Why labels are no better than guessed, "" if they are; and whether that may be an error.
 
-    words: str
-    is_certain: bool
-
-
-def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> Guess | None:
-    """Whether the labels are no better than guessed; answers, truth: int64 (n,).
-
-    Guessed are labels that fit the images no better than when they are dealt to them anew (a
-    permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is what counts, labels that
-    always answering the commonest class surely beats.
+    answers, truth: int64 (n,). Guessed are labels that fit the images no better than when they are
+    dealt to them anew (a permutation test, in doubt from p = 0.01 to 0.05), and, where accuracy is
+    what counts, labels that always answering the commonest class surely beats.
     """
     right, count = int((answers == truth).sum()), len(truth)
     if count < FEWEST:
-        return None
+        return "", False
     constant = float(np.bincount(truth).max()) / count
     said = f"accuracy is {right / count:.3f} on {count} labelled images"
-    dealt = _dealt_anew(answers, truth)
-    p = float((1 + (dealt >= right).sum()) / (1 + len(dealt)))
+    draws = np.random.default_rng(0)
+    dealt = sum((draws.permutation(answers) == truth).sum() >= right for _ in range(DEALS))
+    p = float((1 + dealt) / (1 + DEALS))
     if p > ALPHA and right < count:
         doubt = "no better than" if p > DOUBT else "hardly better than"
-        words = f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are dealt to the images by chance)"
-        return Guess(words, p > DOUBT)
+        words = (
+            f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are "
+            "dealt to the images by chance)"
+        )
+        return words, p > DOUBT
     if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
-        words = f"{said}: no better than guessing, as always answering the commonest class gives {constant:.3f} (p < {ALPHA})"
-        return Guess(words, is_certain=True)
-    return None
+        words = (
+            f"{said}: no better than guessing, as always answering the commonest class gives "
+            f"{constant:.3f} (p < {ALPHA})"
+        )
+        return words, True
+    return "", False
 
 
 def worse(before: Right, after: Right) -> float:
@@ -226,27 +215,21 @@ def worse(before: Right, after: Right) -> float:
     return _at_least(lost, lost + gained, 0.5)
 
 
-def _dealt_anew(answers: Labels, truth: Labels) -> NDArray[np.int64]:
-    """How many are right when the same answers are dealt to the images by chance, 1,999 times."""
-    draws = np.random.default_rng(0)
-    rows = range(1999)
-    return np.array([(draws.permutation(answers) == truth).sum() for _ in rows], np.int64)
-
-
-def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
-    """The readings of the same answers, each with the images that are then right, bool (n,)."""
-    less = Reading("read as counted from 1", "The labels count from 1: return them less 1.")
-    more = Reading("read one higher", "The labels are one too low: return them plus 1.")
-    order, right = _renumbered(answers, truth, classes)
-    moves = ", ".join(f"{i}->{k}" for i, k in enumerate(order) if i != k)
-    advice = (
-        "Either the labels of the data or the network's classes stand in another order than the "
-        "challenge's (folders are read in alphabetical order). If it is the network's: return "
-        f"np.array({list(map(int, order))})[labels]."
+def _turn(how: Mapping[str, Any]) -> Callable[[Values], Values]:
+    """What `readings.toml` says of one way, all in float32."""
+    if "mode" in how:
+        return MODES[how["mode"]].apply
+    mode = MODES[how.get("undone", "none")]
+    mean, deviation = np.array(mode.mean, np.float32), np.array(mode.deviation, np.float32)
+    # The network sees channel c of (v / divisor - mean) / deviation, perhaps in reverse order.
+    order = slice(None, None, -1) if mode.reverse or "reverse" in how else slice(None)
+    if "undone" in how:
+        return lambda x: ((x * deviation + mean) * np.float32(mode.divisor))[..., order]
+    first, times, divide, add = (
+        np.float32(how.get(name, usual))
+        for name, usual in (("first", 0), ("times", 1), ("divide", 1), ("add", 0))
     )
-    renumbered = Reading(f"if the class numbers are renumbered {moves}", advice)
-    found = [(less, answers - 1 == truth), (more, answers + 1 == truth)]
-    return [*found, (renumbered, right)] if moves else found
+    return lambda x: ((x + first) * times / divide + add)[..., order]
 
 
 def _renumbered(answers: Labels, truth: Labels, classes: int) -> tuple[Labels, Right]:
@@ -277,32 +260,16 @@ def _assigned(answers: Labels, truth: Labels, classes: int) -> Labels:
 
 
 def _clopper_pearson(hits: int, trials: int, alpha: float) -> tuple[float, float]:
-    """The exact interval of a share, to 1e-6."""
-    low = 0.0 if hits == 0 else _solve(lambda p: _at_least(hits, trials, p) - alpha / 2)
-    high = (
-        1.0 if hits == trials else _solve(lambda p: alpha / 2 - 1 + _at_least(hits + 1, trials, p))
-    )
-    return low, high
+    """The exact interval of a share."""
+    from scipy.special import betaincinv
+
+    low = betaincinv(hits, trials - hits + 1, alpha / 2) if hits else 0.0
+    high = betaincinv(hits + 1, trials - hits, 1 - alpha / 2) if hits < trials else 1.0
+    return float(low), float(high)
 
 
 def _at_least(hits: int, trials: int, p: float) -> float:
-    """The chance of so many hits or more; in logarithms, as the coefficients grow beyond floats."""
-    if hits <= 0 or p >= 1:
-        return 1.0
-    if p <= 0:
-        return 0.0
-    whole, yes, no = math.lgamma(trials + 1), math.log(p), math.log1p(-p)
-    return math.fsum(
-        math.exp(
-            whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * yes + (trials - k) * no
-        )
-        for k in range(hits, trials + 1)
-    )
+    """The chance of so many hits or more."""
+    from scipy.special import bdtrc
 
-
-def _solve(rising: Callable[[float], float]) -> float:
-    low, high = 0.0, 1.0
-    while high - low > 1e-6:
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
-    return (low + high) / 2
+    return float(bdtrc(hits - 1, trials, p)) if hits > 0 else 1.0

@@ -13,7 +13,7 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.words import human_bytes
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.rehearsal.environments import HERE, with_packages
-from codabench_rehearsal.rehearsal.failures import Failure, explain
+from codabench_rehearsal.rehearsal.failures import explain
 from codabench_rehearsal.rehearsal.judge import judge_labels
 from codabench_rehearsal.rehearsal.scale import try_readings
 from codabench_rehearsal.sandbox.ingest import Outcome
@@ -70,8 +70,7 @@ def failure(
     if outcome is None or outcome.problem is None:
         return []
     problem = outcome.problem
-    failure = Failure(problem.stage, problem.kind, problem.message, problem.trace, problem.refused)
-    said = explain(failure, challenge.module, challenge.class_name, challenge.method)
+    said = explain(problem, challenge)
     if problem.stage in ended:
         said = replace(said, message=f"{said.message} ({ended[problem.stage]})")
     return with_packages([said], problem, replace(HERE, python=python or sys.executable))

@@ -1,101 +1,113 @@
-"""Checks of calls: the zip's own functions, methods and classes, with arguments they do not take."""
+"""Checks of names and calls: what is never defined, and arguments that are not taken."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from submission.checks.modules import Function, Module
+from submission.checks.modules import Function, Module, argument, words
 from submission.checks.subject import Subject, check
 
-HARMLESS = frozenset(("staticmethod", "classmethod", "tensorflow.function", "functools.cache", "functools.lru_cache", "lru_cache", "cache"))  # fmt: skip
+HARMLESS = words(
+    "staticmethod classmethod tensorflow.function functools.cache functools.lru_cache lru_cache "
+    "cache"
+)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What can be given to a function. names: by position; most is None behind `*args`."""
+    """What can be given to a function. names: by position; needed: those without a default."""
 
-    names: tuple[str, ...]
-    needed: frozenset[str]
-    named: frozenset[str]  # by keyword only
+    names: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()  # by keyword only
     positional_only: frozenset[str] = frozenset()
     stars: bool = False
     any_name: bool = False
 
-    def fault(self, call: ast.Call) -> str:
-        """Why a call does not fit, or ""."""
-        given = [keyword.arg for keyword in call.keywords]
-        if None in given or any(isinstance(arg, ast.Starred) for arg in call.args):
-            return ""
-        count, keywords = len(call.args), [name for name in given if name]
+    def fault(self, count: int, keywords: Iterable[str] = ()) -> str:
+        """Why so many arguments by position, and these by keyword, do not fit, or ""."""
         if count > len(self.names) and not self.stars:
             return f"takes {len(self.names)} argument(s) by position, and is given {count}"
-        by_place = self.names[:count]
+        by_place, given = self.names[:count], set(keywords)
         known = (set(self.names) - self.positional_only) | self.named
         for name in keywords:
             if name in by_place and name not in self.positional_only:
                 return f"is given {name!r} twice"
             if name not in known and not self.any_name:
                 return f"has no argument {name!r}"
-        missing = [n for n in sorted(self.needed) if n not in by_place and n not in keywords]
+        missing = sorted(set(self.needed) - {*by_place, *given})
         return f"needs {', '.join(missing)}" if missing else ""
+
+
+def signature_of(function: Function, own: int) -> Signature:
+    """A function's signature without its first `own` arguments, decorators left aside."""
+    spec = function.args
+    plain = [arg.arg for arg in (*spec.posonlyargs, *spec.args)]
+    needed = plain[: len(plain) - len(spec.defaults)][own:]
+    named = {a.arg: d is None for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)}
+    return Signature(
+        names=tuple(plain[own:]),
+        needed=(*needed, *(name for name, must in named.items() if must)),
+        named=frozenset(named),
+        positional_only=frozenset(arg.arg for arg in spec.posonlyargs),
+        stars=spec.vararg is not None,
+        any_name=spec.kwarg is not None,
+    )
+
+
+Callee = tuple[str, str, Signature]  # where it is defined, its name, what it takes
 
 
 @check("S210", "error")
 def arguments_not_taken(subject: Subject) -> Iterator[str]:
     """Call it with the arguments that its definition has."""
     for module, call in subject.live.calls:
+        given = [keyword.arg for keyword in call.keywords]
+        if None in given or any(isinstance(arg, ast.Starred) for arg in call.args):
+            continue
         found = _callee(subject, module, call)
         if found is None or any(isinstance(outer, ast.Try) for outer in module.above(call)):
             continue
         where, name, signature = found
-        if fault := signature.fault(call):
+        if fault := signature.fault(len(call.args), [name for name in given if name]):
             yield f"{module.line(call)}: {name} {fault} (defined in {where})"
 
 
-def _callee(subject: Subject, module: Module, call: ast.Call) -> tuple[str, str, Signature] | None:
-    """What a call calls, where it surely is one of the zip's own: place, name, signature."""
+def _callee(subject: Subject, module: Module, call: ast.Call) -> Callee | None:
+    """What a call calls, where it surely is one of the zip's own."""
     func = call.func
-    if isinstance(func, ast.Name):
-        return _by_name(subject, module, func.id)
-    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
-        if func.value.id == "self":
-            return _by_self(subject, module, call, func.attr)
-        other = _imported_module(subject, module, func.value.id)
+    held = func.value if isinstance(func, ast.Attribute) else func
+    if not isinstance(held, ast.Name):
+        return None
+    if isinstance(func, ast.Attribute) and held.id == "self":
+        return _by_self(subject, module, call, func.attr)
+    if module.stores[held.id] != 1:
+        return None
+    meant = module.aliases.get(held.id, "")
+    if isinstance(func, ast.Attribute):
+        other = subject.module_named(meant) if meant else None
         return _defined(other, func.attr) if other else None
-    return None
-
-
-def _by_name(subject: Subject, module: Module, name: str) -> tuple[str, str, Signature] | None:
-    if module.stores.get(name) != 1:
-        return None
-    if (found := _defined(module, name)) is not None:
-        return found
-    base, _, taken = module.aliases.get(name, "").rpartition(".")
+    base, _, taken = meant.rpartition(".")
     other = subject.module_named(base) if base else None
-    return _defined(other, taken) if other else None
+    return _defined(module, held.id) or (_defined(other, taken) if other else None)
 
 
-def _imported_module(subject: Subject, module: Module, name: str) -> Module | None:
-    if module.stores.get(name) != 1 or name not in module.aliases:
-        return None
-    return subject.module_named(module.aliases[name])
-
-
-def _defined(module: Module, name: str) -> tuple[str, str, Signature] | None:
+def _defined(module: Module, name: str) -> Callee | None:
     """A function or class that a module defines once, at its own level."""
     found = module.definitions.get(name, [])
-    if len(found) != 1 or module.stores.get(name) != 1:
+    if len(found) != 1 or module.stores[name] != 1:
         return None
     node = found[0]
-    signature = _of_class(module, node) if isinstance(node, ast.ClassDef) else _of(module, node, 0)
+    if isinstance(node, ast.ClassDef):
+        signature = _of_class(module, node)
+    else:
+        signature = _of_function(module, node)
     return (module.line(node), name, signature) if signature else None
 
 
-def _by_self(
-    subject: Subject, module: Module, call: ast.Call, name: str
-) -> tuple[str, str, Signature] | None:
+def _by_self(subject: Subject, module: Module, call: ast.Call, name: str) -> Callee | None:
     owner, function = module.class_of(call), module.function_of(call)
     if owner is None or function is None or module.parents.get(function) is not owner:
         return None
@@ -104,32 +116,19 @@ def _by_self(
     found = [n for n in owner.body if isinstance(n, Function) and n.name == name]
     if len(found) != 1:
         return None
-    own = 0 if _has_decorator(module, found[0], "staticmethod") else 1
-    signature = _of(module, found[0], own)
+    static = any(module.full_name(node) == "staticmethod" for node in found[0].decorator_list)
+    signature = _of_function(module, found[0], 0 if static else 1)
     return (module.line(found[0]), f"self.{name}", signature) if signature else None
 
 
-def _has_decorator(module: Module, function: Function, name: str) -> bool:
-    return any(module.full_name(node) == name for node in function.decorator_list)
+def _of_function(module: Module, function: Function, own: int = 0) -> Signature | None:
+    """A function's signature without its first arguments; None where a decorator may change it."""
+    names = {_name(module, decorator) for decorator in function.decorator_list}
+    return None if names - HARMLESS else signature_of(function, own)
 
 
-def _of(module: Module, function: Function, own: int) -> Signature | None:
-    """A function's signature without its first `own` arguments; None where a decorator may change it."""
-    names = {module.full_name(n.func if isinstance(n, ast.Call) else n) for n in function.decorator_list}  # fmt: skip
-    if names - HARMLESS:
-        return None
-    spec = function.args
-    plain = [arg.arg for arg in (*spec.posonlyargs, *spec.args)]
-    needed = plain[: len(plain) - len(spec.defaults)]
-    named = {a.arg: d is None for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)}
-    return Signature(
-        names=tuple(plain[own:]),
-        needed=frozenset(needed[own:]) | {name for name, must in named.items() if must},
-        named=frozenset(named),
-        positional_only=frozenset(arg.arg for arg in spec.posonlyargs),
-        stars=spec.vararg is not None,
-        any_name=spec.kwarg is not None,
-    )
+def _name(module: Module, decorator: ast.expr) -> str:
+    return module.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
 def _of_class(module: Module, found: ast.ClassDef) -> Signature | None:
@@ -138,87 +137,82 @@ def _of_class(module: Module, found: ast.ClassDef) -> Signature | None:
     if found.keywords or "__new__" in methods:
         return None
     if found.decorator_list:
-        return (
-            _of_dataclass(module, found) if not found.bases and "__init__" not in methods else None
-        )
-    names = {module.full_name(base) for base in found.bases}
-    if any(name != "object" and not name.startswith("keras.") for name in names):
+        plain = not found.bases and "__init__" not in methods
+        return _of_dataclass(module, found) if plain else None
+    names = {module.full_name(base) for base in found.bases} - {"object"}
+    if any(not name.startswith("keras.") for name in names):
         return None
     if "__init__" in methods:
-        return _of(module, methods["__init__"], 1)
-    return None if names - {"object"} else Signature((), frozenset(), frozenset())
+        return _of_function(module, methods["__init__"], 1)
+    return None if names else Signature()
 
 
 def _of_dataclass(module: Module, found: ast.ClassDef) -> Signature | None:
     [decorator, *more] = found.decorator_list
     options = decorator.keywords if isinstance(decorator, ast.Call) else []
-    name = module.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    if more or name != "dataclasses.dataclass" or any(o.arg in ("init", "kw_only", None) for o in options):  # fmt: skip
+    odd = any(option.arg in ("init", "kw_only", None) for option in options)
+    if more or odd or _name(module, decorator) != "dataclasses.dataclass":
         return None
     names: list[str] = []
-    needed: set[str] = set()
+    needed: list[str] = []
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            text = ast.unparse(node.annotation)
-            if any(word in text for word in ("ClassVar", "InitVar", "KW_ONLY")):
-                return None
-            if isinstance(node.value, ast.Call) and any(k.arg in ("init", "kw_only") for k in node.value.keywords):  # fmt: skip
+            value, text = node.value, ast.unparse(node.annotation)
+            own = isinstance(value, ast.Call) and (
+                argument(value, "init") or argument(value, "kw_only")
+            )
+            if own or any(word in text for word in ("ClassVar", "InitVar", "KW_ONLY")):
                 return None
             names.append(node.target.id)
-            needed |= {node.target.id} if _has_no_default(node.value) else set()
-    return Signature(tuple(names), frozenset(needed), frozenset())
+            needed += [node.target.id] if _has_no_default(value) else []
+    return Signature(tuple(names), tuple(needed))
 
 
 def _has_no_default(value: ast.expr | None) -> bool:
-    if isinstance(value, ast.Call):
-        return not any(k.arg in ("default", "default_factory") for k in value.keywords) and "field" in ast.unparse(value.func)  # fmt: skip
-    return value is None
-
-
-# Checks of names that are used but never defined, as pyflakes finds them.
-
-
-Found = tuple[str, str]  # where, and the name
+    if not isinstance(value, ast.Call):
+        return value is None
+    given = argument(value, "default") or argument(value, "default_factory")
+    return not given and "field" in ast.unparse(value.func)
 
 
 @check("S208", "error")
 def undefined_names(subject: Subject) -> Iterator[str]:
     """Import or define it in this file: what a notebook defined is not there on the platform."""
-    for module in subject.modules:
-        for where, name in _undefined(subject, module, live=True):
-            yield f"{where}: {name} is used but never defined or imported"
+    for where, name in _undefined(subject, live=True):
+        yield f"{where}: {name} is used but never defined or imported"
 
 
 @check("S209", "warning")
 def doubtful_names(subject: Subject) -> Iterator[str]:
-    """Define it, or remove the code: nothing seems to run it, and it would fail if something did."""
+    """Define it, or remove the code: nothing seems to run it, and it would fail if
+    something did.
+    """
+    for where, name in _undefined(subject, live=False):
+        yield f"{where}: {name} may not be defined when it is used"
+
+
+def _undefined(subject: Subject, *, live: bool) -> Iterator[tuple[str, str]]:
+    """Place and name, each once a module, by pyflakes: in code that surely runs, or not."""
     for module in subject.modules:
-        for where, name in _undefined(subject, module, live=False):
-            yield f"{where}: {name} may not be defined when it is used"
-
-
-def _undefined(subject: Subject, module: Module, *, live: bool) -> Iterator[Found]:
-    """Each name once: those in code that surely runs, or the others."""
-    if module.tree is None:
-        return
-    places = {(n.lineno, n.col_offset, n.id): n for n in module.nodes if isinstance(n, ast.Name)}
-    skipped = _unevaluated(module)
-    certain = not any(isinstance(n, ast.Name) and n.id in ("exec", "globals", "vars", "locals") for n in module.nodes)  # fmt: skip
-    seen: set[str] = set()
-    for message in module.name_messages:
-        name = str(message.message_args[0])
-        node = places.get((message.lineno, message.col, name))
-        if node is None or node in skipped or name in seen:
-            continue  # a text that looks like an annotation, or one that nothing evaluates
-        surely = certain and type(message).__name__ == "UndefinedName" and node in subject.live
-        if surely == live:
-            seen.add(name)
-            yield module.line(node), name
+        names = [node for node in module.nodes if isinstance(node, ast.Name)]
+        places = {(node.lineno, node.col_offset, node.id): node for node in names}
+        certain = words("exec globals vars locals").isdisjoint(node.id for node in names)
+        skipped = _unevaluated(module)
+        seen: set[str] = set()
+        for message in module.name_messages if module.tree else ():
+            name = str(message.message_args[0])
+            node = places.get((message.lineno, message.col, name))
+            if node is None or node in skipped or name in seen:
+                continue  # a text that looks like an annotation, or one that nothing evaluates
+            is_undefined = type(message).__name__ == "UndefinedName"
+            if (certain and is_undefined and node in subject.live) == live:
+                seen.add(name)
+                yield module.line(node), name
 
 
 def _unevaluated(module: Module) -> set[ast.AST]:
     """The nodes of annotations that Python never evaluates."""
-    future = module.aliases.get("annotations", "").startswith("__future__")
+    future = module.has_future_annotations
     roots: list[ast.expr | None] = []
     for node in module.nodes:
         if isinstance(node, ast.AnnAssign) and (future or module.function_of(node) is not None):

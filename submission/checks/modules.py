@@ -1,4 +1,4 @@
-"""The Python files of a zip as syntax trees; they are parsed here, never imported."""
+"""The Python files of a zip as syntax trees, indexed; they are parsed here, never imported."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ import importlib.util
 import io
 import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from codabench_rehearsal.console.errors import SubmissionError
-from submission.archive import Archive
-
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 SLOW_ENCODINGS = ("punycode", "idna")  # of hosts' names: four megabytes take hours
-MOST_MODULES = 300  # of Python; a participant has ten
-DYNAMIC = frozenset(("import_module", "__import__", "spec_from_file_location", "exec", "run_path"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,27 +60,72 @@ class Module:
         return found
 
     @cached_property
-    def aliases(self) -> dict[str, str]:
-        """Names that imports bind anywhere in the file -> what they stand for, as `np` -> `numpy`."""
-        found: dict[str, str] = {}
+    def imports(self) -> tuple[tuple[ast.Import | ast.ImportFrom, str, str], ...]:
+        """Each import: the statement, the module's absolute name, the name taken from it or ""."""
+        return tuple(self._imports())
+
+    def _imports(self) -> Iterator[tuple[ast.Import | ast.ImportFrom, str, str]]:
+        parts = self.name.split(".")
+        package = parts if self.is_package else parts[:-1]
         for node in self.nodes:
             if isinstance(node, ast.Import):
-                for alias in node.names:
+                yield from ((node, alias.name, "") for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                above = package[: len(package) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                yield from ((node, base, alias.name) for alias in node.names)
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is a folder's `__init__.py`."""
+        return PurePosixPath(self.file).name == "__init__.py"
+
+    @cached_property
+    def has_stars(self) -> bool:
+        """Whether it takes in all names of another module."""
+        return any(taken == "*" for _, _, taken in self.imports)
+
+    @property
+    def has_future_annotations(self) -> bool:
+        """Whether its annotations are not evaluated."""
+        return self.aliases.get("annotations", "").startswith("__future__")
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Names that imports bind anywhere -> what they stand for, as `np` -> `numpy`."""
+        found: dict[str, str] = {}
+        for node in self.nodes:
+            for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+                if isinstance(node, ast.ImportFrom):
+                    found[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
+                else:
                     top = alias.name.split(".")[0]
                     found[alias.asname or top] = alias.name if alias.asname else top
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    found[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
         return found
 
     @cached_property
-    def stores(self) -> dict[str, int]:
-        """How often each name is bound, in any scope."""
-        counts: dict[str, int] = {}
+    def stores(self) -> Counter[str]:
+        """How often each name is bound, in any scope; attributes as `.name`."""
+        return Counter(name for node in self.nodes for name in bound_names(node))
+
+    @cached_property
+    def values(self) -> dict[str, ast.expr]:
+        """Names bound once, attributes bound once as `.name` -> their values.
+
+        What loops bind stands for the thing that they go over.
+        """
+        values: dict[str, ast.expr] = {}
+        counts = Counter(self.stores)
         for node in self.nodes:
-            for name in _bound(node):
-                counts[name] = counts.get(name, 0) + 1
-        return counts
+            for target, value in _bindings(node):
+                attribute = isinstance(target, ast.Attribute)
+                values[f".{last_name(target)}" if attribute else last_name(target)] = value
+                if isinstance(target, ast.Name) and isinstance(
+                    self.parents.get(node), ast.ClassDef
+                ):
+                    values[f".{target.id}"] = value
+                    counts[f".{target.id}"] += 1
+        return {name: value for name, value in values.items() if counts[name] == 1}
 
     @cached_property
     def name_messages(self) -> list[Any]:
@@ -113,16 +154,39 @@ class Module:
         return next((n for n in self.above(node) if isinstance(n, ast.ClassDef)), None)
 
     def full_name(self, node: ast.AST) -> str:
-        """What a dotted expression stands for, as `numpy.random.normal`; "" for other expressions."""
-        name = dotted(node)
-        first, _, rest = name.partition(".")
-        first = self.aliases.get(first, first)
-        name = f"{first}.{rest}" if rest else first
-        return "keras." + name.removeprefix("tensorflow.keras.") if name.startswith("tensorflow.keras.") else name  # fmt: skip
+        """What a dotted expression stands for, as `numpy.random.normal`; "" for others."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        name = ".".join([self.aliases.get(node.id, node.id), *reversed(parts)])
+        own = name.removeprefix("tensorflow.keras.")
+        return name if own == name else f"keras.{own}"
 
     def line(self, node: ast.AST) -> str:
         """Where a node is, as `model.py line 12`."""
         return f"{self.file} line {getattr(node, 'lineno', 1)}"
+
+
+def module_of(file: str, data: bytes) -> Module:
+    """A Python file by its path in the zip and its bytes, decoded as Python does it."""
+    name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(encoding).name in SLOW_ENCODINGS:
+            return Module(file, name, None, "is in an encoding that is not meant for text")
+        return Module(file, name, importlib.util.decode_source(data))
+    except (UnicodeError, SyntaxError, LookupError):
+        # Python itself passes over a stray byte in a comment, and over nothing else.
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(data, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        except UNPARSABLE:
+            return Module(file, name, None, "is not text in UTF-8")
+        return Module(file, name, data.decode("utf-8", "replace"))
 
 
 def parsed(text: str, version: tuple[int, int] | None = None) -> ast.Module:
@@ -132,13 +196,30 @@ def parsed(text: str, version: tuple[int, int] | None = None) -> ast.Module:
         return ast.parse(text, feature_version=version)
 
 
-def dotted(node: ast.AST) -> str:
-    """A chain of names such as `np.random.normal`; "" for other expressions."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+def words(text: str) -> frozenset[str]:
+    """The names in a text, between blanks."""
+    return frozenset(text.split())
+
+
+def last_name(node: ast.AST | None) -> str:
+    """The last part of a dotted name, `predict` of `self.net.predict`; "" for others."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def called(node: ast.AST | None) -> str:
+    """The last name of what an expression calls; "" for what is no call."""
+    return last_name(node.func) if isinstance(node, ast.Call) else ""
+
+
+def argument(call: ast.Call, name: str, place: int = -1) -> ast.expr | None:
+    """What a call is given by that keyword, else at that place."""
+    found = next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+    return call.args[place] if found is None and 0 <= place < len(call.args) else found
+
+
+def constant(node: ast.AST | None) -> Any:
+    """The value of a constant; None for what is none."""
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def own_nodes(function: Function) -> Iterator[ast.AST]:
@@ -151,69 +232,26 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def read_module(archive: Archive, file: str) -> Module:
-    """A Python file of the zip, decoded as Python does it."""
-    name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    try:
-        data = archive.read(file)
-        if _encoding(data) in SLOW_ENCODINGS:
-            return Module(file, name, None, "is in an encoding that is not meant for text")
-        return Module(file, name, importlib.util.decode_source(data))
-    except SubmissionError as error:
-        large = "larger than" in str(error)
-        return Module(file, name, None, "is too large for a module" if large else "")
-    except (UnicodeError, SyntaxError, LookupError):
-        return _undecoded(file, name, archive.read(file))
-
-
-def _encoding(data: bytes) -> str:
-    """Python's name of the encoding that a file says it is in."""
-    found, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return codecs.lookup(found).name
-
-
-def _undecoded(file: str, name: str, data: bytes) -> Module:
-    """Python itself passes over a stray byte in a comment, and over nothing else."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(data, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    except UNPARSABLE:
-        return Module(file, name, None, "is not text in UTF-8")
-    return Module(file, name, data.decode("utf-8", "replace"))
-
-
-def imports(module: Module) -> Iterator[tuple[ast.stmt, str, str]]:
-    """Each import: the statement, the module's absolute name, and the name taken from it or ""."""
-    package = _package(module)
-    for node in module.nodes:
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name, "") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(package, node)
-            yield from ((node, base, alias.name) for alias in node.names)
-
-
-def _package(module: Module) -> list[str]:
-    parts = module.name.split(".")
-    return parts if PurePosixPath(module.file).name == "__init__.py" else parts[:-1]
-
-
-def _absolute(package: list[str], node: ast.ImportFrom) -> str:
-    kept = package[: len(package) - node.level + 1] if node.level else []
-    return ".".join([*kept, *([node.module] if node.module else [])])
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
+def bound_names(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds by itself; attributes as `.name`."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
+    elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        yield f".{node.attr}"
     elif isinstance(node, Function | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.arg):
         yield node.arg
-    elif isinstance(node, ast.ExceptHandler) and node.name:
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
         yield node.name
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
-    elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        yield node.targets[0], node.value
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        yield node.target, node.value
+    elif isinstance(node, ast.For | ast.comprehension):
+        yield node.target, node.iter

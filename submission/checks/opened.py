@@ -1,4 +1,4 @@
-"""Which files the code opens as it runs, as far as their names can be told."""
+"""Which files of the zip the code opens as it runs, as far as their names can be told."""
 
 from __future__ import annotations
 
@@ -7,33 +7,37 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache, cached_property
+from itertools import pairwise
+from pathlib import PurePosixPath
 
-from submission.checks.modules import Function, Module
-from submission.checks.paths import Paths, Place
+from submission.checks.modules import Function, Module, argument, called, constant, last_name, words
+from submission.checks.paths import FilePlace, Paths
+from submission.checks.program import Program
 
-if TYPE_CHECKING:
-    from submission.checks.subject import Subject
-
-OPENERS = frozenset(
-    ("open", "load", "load_model", "load_weights", "File", "loadtxt", "genfromtxt", "fromfile", "read_csv", "read_text", "read_bytes", "imread", "ZipFile", "TFSMLayer", "Interpreter", "memmap", "read_parquet", "loadmat")
-)  # fmt: skip
-OBJECTS = frozenset(("read_text", "read_bytes"))  # methods of the path itself; `open` may be one
-ARGUMENTS = frozenset(("filepath", "file", "path", "filename", "model_path", "name", "fname", "fp"))
-ASKS = frozenset(("exists", "isfile", "isdir", "is_file", "is_dir", "access"))
+OPENERS = words(
+    "open load load_model load_weights File loadtxt genfromtxt fromfile read_csv read_text "
+    "read_bytes imread ZipFile TFSMLayer Interpreter memmap read_parquet loadmat"
+)
+OBJECTS = words("read_text read_bytes")  # methods of the path itself; `open` may be one
+ARGUMENTS = words("filepath file path filename model_path name fname fp")
+TAKE_PATHS = words("io gzip bz2 lzma os codecs Image")  # whose `open` is a function, not a method
+ASKS = words("exists isfile isdir is_file is_dir access")
 # Where the platform unpacks the zip, and where one generation of its worker copies it to.
 PLATFORM = {"/app/ingested_program/": "zip", "/app/output/": "output"}
 WRITES = re.compile(r"[wax+]")
-Move = tuple[Function | None, int, Place]  # in which function, on which line, to which folder
+_SEARCHES = re.compile(r"\b(glob|rglob|iterdir|listdir|scandir|walk|json|yaml)\b")
+_BUILDS = re.compile(r"f['\"]|\.format\(|%\s*[\w(]|\+\s*['\"]\.")
+Move = tuple[Function | None, int, FilePlace]  # in which function, on which line, to which folder
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A file that code opens. opener: the call's last name. checked: the code asks first, or catches."""
+class OpenedFile:
+    """A file that code opens. opener: the call's last name; checked: it asks first, or catches."""
 
     module: Module
     call: ast.Call
-    place: Place
+    place: FilePlace
     opener: str
     checked: bool
 
@@ -43,85 +47,109 @@ class Opened:
         return self.module.line(self.call)
 
 
-def opened_files(subject: Subject) -> Iterator[Opened]:
-    """Follow each call that opens a file by name."""
-    readers: dict[Module, Paths] = {}
-    moves = list(_moves(subject, readers))
-    for module, call in subject.live.calls:
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        if name not in OPENERS or _is_own(subject, module, call) or _writes(call):
-            continue
-        paths = _reader(readers, module)
-        expression = _argument(call, name)
-        for place in paths.of(expression) if expression is not None else ():
-            seen = _after(moves, module, call, place)
-            yield Opened(module, call, seen, name, _is_checked(module, call))
+class OpenedFiles:
+    """The files that the code opens. `surely` holds those whose names can be told."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._paths = cache(Paths)  # one reader a module: it remembers what it has read
+
+    @cached_property
+    def surely(self) -> tuple[OpenedFile, ...]:
+        """One for each name that each call may be given."""
+        return tuple(self._surely())
+
+    def _surely(self) -> Iterator[OpenedFile]:
+        moves = list(self._moves())
+        for module, call in self.program.live.calls:
+            name = called(call)
+            if name not in OPENERS or _is_own(self.program, module, call) or _writes(call):
+                continue
+            for place in self._paths(module).of(_path_given(call, name)):
+                after = _after(moves, module, call, place)
+                yield OpenedFile(module, call, after, name, _is_checked(module, call))
+
+    def _moves(self) -> Iterator[Move]:
+        """The places where the code goes to a folder of the zip."""
+        for module, call in self.program.live.calls:
+            if module.full_name(call.func) == "os.chdir" and call.args:
+                for place in self._paths(module).of(call.args[0]):
+                    if place.anchor == "zip":
+                        yield module.function_of(call), call.lineno, place
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(opened.place.plain for opened in self.surely)
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        texts = self.program.texts
+        ends = {posixpath.basename(text) for text in texts if text.startswith("/")}
+        return (texts | ends) - {""}
+
+    @cached_property
+    def _ways(self) -> tuple[bool, bool]:
+        """Whether the code finds files by a pattern, and whether it builds names."""
+        text = self.program.source
+        return bool(_SEARCHES.search(text)), bool(_BUILDS.search(text))
+
+    def perhaps(self, name: str) -> bool:
+        """Whether code may open the zip's file of that name.
+
+        It names it, or a part of its name where names are built, or finds files by a pattern.
+        """
+        own, (searches, builds) = PurePosixPath(name).name, self._ways
+        if searches or name in self._names or {own, name} & self._texts:
+            return True
+        parts = (text for text in self._texts if len(text) > 1)
+        return builds and any(text in own or own in text for text in parts)
 
 
-def _argument(call: ast.Call, name: str) -> ast.expr | None:
-    if name in OBJECTS or (name == "open" and isinstance(call.func, ast.Attribute) and not _takes_path(call)):  # fmt: skip
-        return call.func.value if isinstance(call.func, ast.Attribute) else None
+def _path_given(call: ast.Call, name: str) -> ast.expr | None:
+    func = call.func
+    if isinstance(func, ast.Attribute):
+        is_method = name == "open" and getattr(func.value, "id", "") not in TAKE_PATHS
+        if is_method or name in OBJECTS:
+            return func.value
+    elif name in OBJECTS:
+        return None
     if call.args:
         return call.args[0]
     return next((keyword.value for keyword in call.keywords if keyword.arg in ARGUMENTS), None)
 
 
-def _takes_path(call: ast.Call) -> bool:
-    """Whether `x.open(...)` is a module's function, as `io.open(path)` or `gzip.open(path)`."""
-    return getattr(getattr(call.func, "value", None), "id", "") in ("io", "gzip", "bz2", "lzma", "os", "codecs", "Image")  # fmt: skip
-
-
-def _is_own(subject: Subject, module: Module, call: ast.Call) -> bool:
+def _is_own(program: Program, module: Module, call: ast.Call) -> bool:
     """Whether it calls a function of the zip that only happens to have such a name."""
     name = module.full_name(call.func)
     first = name.split(".")[0]
     if first in ("self", "cls"):
         return name.count(".") == 1
-    if subject.file_of(name.rpartition(".")[0] or first) and first != subject.challenge.module:
+    if program.file_of(name.rpartition(".")[0] or first) and first != program.asked.module:
         return True
     return name in module.definitions
 
 
 def _writes(call: ast.Call) -> bool:
-    modes = [*call.args[:2], *(k.value for k in call.keywords if k.arg == "mode")]
-    texts = [m.value for m in modes if isinstance(m, ast.Constant) and isinstance(m.value, str)]
-    return any(len(text) < 4 and WRITES.search(text) is not None for text in texts)
+    texts = [constant(mode) for mode in (*call.args[:2], argument(call, "mode"))]
+    return any(isinstance(text, str) and len(text) < 4 and WRITES.search(text) for text in texts)
 
 
-def _reader(readers: dict[Module, Paths], module: Module) -> Paths:
-    """One reader a module: it remembers what it has read."""
-    return readers.setdefault(module, readers.get(module) or Paths(module))
-
-
-def _moves(subject: Subject, readers: dict[Module, Paths]) -> Iterator[Move]:
-    """The places where the code goes to a folder of the zip."""
-    for module, call in subject.live.calls:
-        if module.full_name(call.func) == "os.chdir" and call.args:
-            for place in _reader(readers, module).of(call.args[0]):
-                if place.anchor == "zip":
-                    yield module.function_of(call), call.lineno, place
-
-
-def _after(moves: list[Move], module: Module, call: ast.Call, place: Place) -> Place:
-    """The place as it is once the code has gone to the zip's own folder, or named the platform's."""
+def _after(moves: list[Move], module: Module, call: ast.Call, place: FilePlace) -> FilePlace:
+    """The place once the code has gone to the zip's own folder, or named the platform's."""
     for root, anchor in PLATFORM.items() if place.anchor == "absolute" else ():
         if place.path.startswith(root):
-            return Place(anchor, place.path.removeprefix(root))
+            return FilePlace(anchor, place.path.removeprefix(root))
     for function, line, folder in moves if place.anchor in ("text", "cwd") else ():
-        same = function is module.function_of(call) and line < call.lineno
-        if function is None or same:
-            return Place("zip", posixpath.normpath(posixpath.join(folder.path, place.path)))
+        if function is None or (function is module.function_of(call) and line < call.lineno):
+            return FilePlace("zip", posixpath.normpath(posixpath.join(folder.path, place.path)))
     return place
 
 
 def _is_checked(module: Module, call: ast.Call) -> bool:
-    inner: ast.AST = call
-    for outer in module.above(call):
-        if isinstance(outer, ast.Try) and outer.handlers and any(inner is part for part in outer.body):  # fmt: skip
+    for inner, outer in pairwise((call, *module.above(call))):
+        if isinstance(outer, ast.Try) and outer.handlers and inner in outer.body:
             return True
-        if isinstance(outer, ast.If | ast.IfExp | ast.While) and any(
-            getattr(n, "attr", getattr(n, "id", "")) in ASKS for n in ast.walk(outer.test)
-        ):
+        asks = outer.test if isinstance(outer, ast.If | ast.IfExp | ast.While) else None
+        if asks and any(last_name(node) in ASKS for node in ast.walk(asks)):
             return True
-        inner = outer
     return False

@@ -1,4 +1,4 @@
-"""Checks of the module's shape: it parses, and has the class and the method that are asked for."""
+"""Checks of the module's shape: it parses, by which Pythons, and has the class and the method."""
 
 from __future__ import annotations
 
@@ -9,14 +9,28 @@ import sys
 import tokenize
 from collections.abc import Iterator
 
-from submission.checks.imports import pythons
-from submission.checks.modules import UNPARSABLE, Function, Module, own_nodes, parsed
+from submission.checks.calls import signature_of
+from submission.checks.imports import Version, by_version, pythons
+from submission.checks.modules import (
+    UNPARSABLE,
+    Function,
+    Module,
+    bound_names,
+    constant,
+    last_name,
+    own_nodes,
+    parsed,
+    words,
+)
 from submission.checks.subject import Subject, check
 
-MAGIC = re.compile(r"^(\s*)(%{1,2}[A-Za-z].*|![A-Za-z./].*|\?{1,2}[A-Za-z].*|[A-Za-z_][\w.]*\?{1,2})\s*$")  # fmt: skip
-
+MAGIC = re.compile(
+    r"^(\s*)(%{1,2}[A-Za-z].*|![A-Za-z./].*|\?{1,2}[A-Za-z].*|[A-Za-z_][\w.]*\?{1,2})\s*$"
+)
 Defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-MADE_UP = frozenset(("globals", "vars", "locals", "exec", "setattr", "eval", "modules"))
+MADE_UP = words("globals vars locals exec setattr eval modules")
+OTHERS = ("fit", "train", "load", "transform", "partial_fit", "predict_proba", "act", "solve")
+NEWER, KEYWORDS = by_version("names"), by_version("keywords")
 
 
 @check("S201", "error")
@@ -25,194 +39,119 @@ def does_not_parse(subject: Subject) -> Iterator[str]:
     for module in subject.modules:
         if module.text is None:
             yield from [f"{module.file} {module.problem}"] if module.problem else []
-        elif module.tree is None:
-            yield from _fault(module, _without_magics(module.text))
-
-
-def _fault(module: Module, text: str) -> Iterator[str]:
-    try:
-        parsed(text)
-    except SyntaxError as error:
-        yield f"{module.file} line {error.lineno}: {error.msg}"
-    except UNPARSABLE as error:
-        yield f"{module.file} cannot be parsed: {type(error).__name__}"
+        elif module.tree is None:  # perhaps for a notebook's lines alone, which S205 tells
+            try:
+                parsed("\n".join(MAGIC.sub(r"\1pass", line) for line in module.text.split("\n")))
+            except SyntaxError as error:
+                yield f"{module.file} line {error.lineno}: {error.msg}"
+            except UNPARSABLE as error:
+                yield f"{module.file} cannot be parsed: {type(error).__name__}"
 
 
 @check("S205", "error")
 def notebook_magics(subject: Subject) -> Iterator[str]:
     """Remove the lines that begin with % or !: only notebooks understand them, Python does not."""
     for module in subject.modules:
-        if module.text is not None and module.tree is None:
-            lines = [(i, m[2]) for i, m in enumerate(map(MAGIC.match, module.text.split("\n")), 1) if m]  # fmt: skip
-            if lines:
-                yield f"{module.file} line {lines[0][0]} is a notebook's, no Python: {lines[0][1][:40]}"
-
-
-def _without_magics(text: str) -> str:
-    return "\n".join(MAGIC.sub(r"\1pass", line) for line in text.split("\n"))
+        lines = module.text.split("\n") if module.text is not None and module.tree is None else []
+        magics = ((number, MAGIC.match(line)) for number, line in enumerate(lines, 1))
+        if first := next(((number, found[2]) for number, found in magics if found), None):
+            yield f"{module.file} line {first[0]} is a notebook's, no Python: {first[1][:40]}"
 
 
 @check("S202", "error")
 def no_class(subject: Subject) -> Iterator[str]:
     """Define the class in the module, with this very name."""
-    if subject.main is None or subject.main.tree is None or subject.model_class is not None:
+    main, name = subject.main, subject.asked.class_name
+    if main is None or main.tree is None or subject.model_class is not None:
         return
-    if subject.main_file != subject.module_file and subject.module_file in subject.archive.names:
+    if subject.main_file != subject.module_file and subject.module_file in subject.names:
         return  # a package stands before the file, which has a check of its own
-    name, main = subject.challenge.class_name, subject.main
-    stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in main.nodes)
-    made_up = any(getattr(n, "id", getattr(n, "attr", "")) in MADE_UP for n in main.nodes)
-    if stars or made_up or any(_bound_outside(main, n) for n in (name, "__getattr__")):
+    made_up = any(last_name(node) in MADE_UP for node in main.nodes)
+    if main.has_stars or made_up or _is_bound_outside(main, {name, "__getattr__"}):
         return  # imported from elsewhere, assigned or made: only a run can tell
-    other = sorted(n.name for n in subject.main.tree.body if isinstance(n, Defined))
+    other = sorted(node.name for node in main.tree.body if isinstance(node, Defined))
     has = f"; it defines {', '.join(other[:3])}" if other else ""
     yield f"{main.file} defines no class {name}{has}"
 
 
-def _bound_outside(module: Module, name: str) -> bool:
-    """Whether a name is bound at the module's own level, under conditions too."""
-    for node in module.nodes:
-        if module.function_of(node) is None and module.class_of(node) is None:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                if any((alias.asname or alias.name) == name for alias in node.names):
-                    return True
-            elif (isinstance(node, Defined) and node.name == name) or (
-                isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-            ):
-                return True
-    return False
+def _is_bound_outside(module: Module, wanted: set[str]) -> bool:
+    """Whether one of the names is bound at the module's own level, under conditions too."""
+    found = [node for node in module.nodes if wanted.intersection(bound_names(node))]
+    return any(not any(isinstance(n, Defined) for n in module.above(node)) for node in found)
 
 
 @check("S203", "error")
 def init_needs_arguments(subject: Subject) -> Iterator[str]:
     """Give every argument a default: the platform makes the object as it is said here."""
-    init, name = subject.method("__init__"), subject.challenge.class_name
+    init, name = subject.method("__init__"), subject.asked.class_name
     if init is None or init.decorator_list:
         return
     given = subject.challenge.arguments
     call = f"{name}({', '.join(given)})"
-    spec = init.args
-    most = len(spec.posonlyargs) + len(spec.args) - 1
-    if most < 0 and not spec.vararg:
+    takes = signature_of(init, 1)
+    if not (init.args.posonlyargs or init.args.args or takes.stars):
         yield f"{name}.__init__ lacks self: write def __init__(self)"
-    elif len(needed := needed_arguments(init)[1:]) > len(given):
-        yield f"{name}.__init__ needs {', '.join(needed)}, but is called as {call}"
-    elif most < len(given) and not spec.vararg:
+    elif len(takes.needed) > len(given):
+        yield f"{name}.__init__ needs {', '.join(takes.needed)}, but is called as {call}"
+    elif len(takes.names) < len(given) and not takes.stars:
         yield f"{name}.__init__ takes no argument, but is called as {call}"
 
 
 @check("S204", "error")
 def predict_signature(subject: Subject) -> Iterator[str]:
-    """Define predict(self, X): it is called with the images and nothing else, and returns an array."""
-    found, name, predict = subject.model_class, subject.challenge.method, subject.predict
-    if found is None:
-        return
-    if name in subject.replaced_names:
-        return  # put there afterwards: only a run can tell
+    """Define predict(self, X): it is called with the images and nothing else, and
+    returns an array.
+    """
+    found, name, predict = subject.model_class, subject.asked.method, subject.predict
+    if found is None or name in subject.replaced_names:
+        return  # perhaps put there afterwards: only a run can tell
     if predict is None:
-        if not found.bases and not found.decorator_list and not _has(found, name, "__getattr__"):
+        changed = found.bases or found.decorator_list or _binds(found, {name, "__getattr__"})
+        if not changed:
             yield f"class {found.name} has no method {name}"
-    elif not _takes_one(predict) and not _decorated(predict):
-        yield f"{found.name}.{name} cannot be called as {name}(X): it takes ({ast.unparse(predict.args)})"
+        return
+    decorators = {ast.unparse(node) for node in predict.decorator_list}
+    known = decorators <= {"staticmethod", "classmethod"}
+    takes = signature_of(predict, 0 if "staticmethod" in decorators else 1)
+    if known and takes.fault(1):
+        takes_now = ast.unparse(predict.args)
+        yield f"{found.name}.{name} cannot be called as {name}(X): it takes ({takes_now})"
     elif isinstance(predict, ast.AsyncFunctionDef):
         yield f"{found.name}.{name} is a coroutine: nobody waits for it"
     elif any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(predict)):
         yield f"{found.name}.{name} yields: it returns a generator and no array"
 
 
-def _has(found: ast.ClassDef, *names: str) -> bool:
+def _binds(found: ast.ClassDef, names: set[str]) -> bool:
     """Whether a class's body binds one of the names."""
-    for node in ast.walk(found):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in names:
-            return True
-        if isinstance(node, Function) and node.name in names:
-            return True
-        if (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.ctx, ast.Store)
-            and node.attr in names
-        ):
-            return True
-    return False
-
-
-def needed_arguments(function: Function) -> list[str]:
-    """The arguments without a default, `self` among them."""
-    spec = function.args
-    plain = [arg.arg for arg in (*spec.posonlyargs, *spec.args)]
-    needed = plain[: len(plain) - len(spec.defaults)]
-    named = [a.arg for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is None]
-    return needed + named
-
-
-def _takes_one(function: Function) -> bool:
-    spec = function.args
-    own = 0 if "staticmethod" in _decorators(function) else 1
-    most = len(spec.posonlyargs) + len(spec.args)
-    return len(needed_arguments(function)) <= own + 1 and (
-        most >= own + 1 or spec.vararg is not None
-    )
-
-
-def _decorated(function: Function) -> bool:
-    """Whether a decorator could change what the method takes."""
-    return bool(_decorators(function) - {"staticmethod", "classmethod"})
-
-
-def _decorators(function: Function) -> set[str]:
-    return {ast.unparse(node) for node in function.decorator_list}
-
-
-OTHERS = ("fit", "train", "load", "transform", "partial_fit", "predict_proba", "act", "solve")
+    nodes = list(ast.walk(found))
+    stored = {last_name(n) for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)}
+    return not names.isdisjoint(stored | {n.name for n in nodes if isinstance(n, Function)})
 
 
 @check("S228", "warning")
 def another_interface(subject: Subject) -> Iterator[str]:
-    """Name the challenge it is for with --challenge; for this one, all has to be ready once the object is made."""
+    """Name the challenge it is for with --challenge; for this one, all has to be ready once the
+    object is made.
+    """
     found, challenge = subject.model_class, subject.challenge
-    if found is None or subject.main is None:
-        return
-    if sign := _sign_of_another(subject, found):
+    if found and (sign := _sign_of_another(subject, found)):
+        call = f"{found.name}({', '.join(challenge.arguments)})"
         yield (
             f"this looks like a submission for another kind of challenge ({found.name} {sign}); "
-            f"{challenge.name} makes {found.name}({', '.join(challenge.arguments)}) and calls {challenge.method}(X)"
+            f"{challenge.name} makes {call} and calls {challenge.method}(X)"
         )
 
 
 def _sign_of_another(subject: Subject, found: ast.ClassDef) -> str:
-    """What the class has that other challenges ask for, "" if nothing: unused methods, more arguments."""
-    methods = [n.name for n in found.body if isinstance(n, Function)]
+    """What the class has for other challenges: unused methods, more arguments; "" if nothing."""
+    methods = {node.name for node in found.body if isinstance(node, Function)}
     called = {getattr(n.func, "attr", "") for n in ast.walk(found) if isinstance(n, ast.Call)}
-    known = called | {subject.challenge.method}
-    odd = [name for name in OTHERS if name in methods and name not in known]
-    if odd:
+    known = called | {subject.asked.method}
+    if odd := [name for name in OTHERS if name in methods and name not in known]:
         return f"has {' and '.join(odd)}"
-    predict = subject.predict
-    needed = needed_arguments(predict)[1:] if predict else []
-    return f"has {subject.challenge.method}({', '.join(needed)})" if len(needed) > 1 else ""
-
-
-# Checks of what the module asks of the server's Python, whose version is seldom known.
-
-
-Version = tuple[int, int]
-# Names of the standard library -> the Python that brought them.
-NEWER: dict[str, Version] = {
-    "itertools.pairwise": (3, 10), "itertools.batched": (3, 12), "datetime.UTC": (3, 11),
-    "enum.StrEnum": (3, 11), "enum.ReprEnum": (3, 11), "contextlib.chdir": (3, 11),
-    "contextlib.aclosing": (3, 10), "math.cbrt": (3, 11), "math.exp2": (3, 11),
-    "math.sumprod": (3, 12), "typing.Self": (3, 11), "typing.Never": (3, 11),
-    "typing.LiteralString": (3, 11), "typing.assert_never": (3, 11), "typing.Unpack": (3, 11),
-    "typing.override": (3, 12), "typing.TypeAlias": (3, 10), "typing.ParamSpec": (3, 10),
-    "typing.TypeGuard": (3, 10), "ExceptionGroup": (3, 11), "aiter": (3, 10), "anext": (3, 10),
-    "types.NoneType": (3, 10), "types.UnionType": (3, 10),
-    "asyncio.TaskGroup": (3, 11), "asyncio.timeout": (3, 11),
-}  # fmt: skip
-KEYWORDS: dict[tuple[str, str], Version] = {
-    ("zip", "strict"): (3, 10), ("map", "strict"): (3, 14), ("dataclass", "slots"): (3, 10),
-    ("dataclass", "kw_only"): (3, 10), ("dataclasses.dataclass", "slots"): (3, 10),
-    ("dataclasses.dataclass", "kw_only"): (3, 10),
-}  # fmt: skip
+    needed = signature_of(subject.predict, 1).needed if subject.predict else ()
+    return f"has {subject.asked.method}({', '.join(needed)})" if len(needed) > 1 else ""
 
 
 @check("S206", "error")
@@ -224,18 +163,22 @@ def newer_than_the_server(subject: Subject) -> Iterator[str]:
 
 @check("S207", "warning")
 def newer_than_some_servers(subject: Subject) -> Iterator[str]:
-    """Write it for Python 3.9, or find out what the server has: TensorFlow 2.17 runs on 3.9 to 3.12."""
+    """Write it for Python 3.9, or find out what the server has: TensorFlow 2.17 runs on 3.9 to
+    3.12.
+    """
     if not subject.challenge.python:
         yield from _newer(subject)
 
 
 def _newer(subject: Subject) -> Iterator[str]:
-    oldest, _ = pythons(subject.challenge.python)
-    has = f"the server has {subject.challenge.python}" if subject.challenge.python else f"the server may have {oldest[0]}.{oldest[1]}"  # fmt: skip
+    known = subject.challenge.python
+    oldest, _ = pythons(known)
+    has = f"has {known}" if known else f"may have {oldest[0]}.{oldest[1]}"
     for module in subject.modules:
-        where, needs, what = max(_needs(subject, module), key=lambda found: found[1], default=("", oldest, ""))  # fmt: skip
-        if needs > oldest:
-            yield f"{where}: {what} needs Python {needs[0]}.{needs[1]}, and {has}"
+        needs = _needs(subject, module)
+        where, version, what = max(needs, key=lambda found: found[1], default=("", oldest, ""))
+        if version > oldest:
+            yield f"{where}: {what} needs Python {version[0]}.{version[1]}, and the server {has}"
 
 
 def _needs(subject: Subject, module: Module) -> Iterator[tuple[str, Version, str]]:
@@ -270,11 +213,11 @@ def _nested_quotes(text: str) -> int:
             kind = tokenize.tok_name[token.type]
             if kind == "FSTRING_START":
                 quotes.append(token.string.lstrip("rRfFbBuU"))
+                if quotes[-1:] == quotes[-2:-1]:
+                    return token.start[0]
             elif kind == "FSTRING_END":
                 quotes.pop()
             elif kind == "STRING" and quotes and token.string.rstrip()[-1] in quotes[-1]:
-                return token.start[0]
-            if kind == "FSTRING_START" and len(quotes) > 1 and quotes[-1] == quotes[-2]:
                 return token.start[0]
     except (tokenize.TokenError, SyntaxError, IndexError):
         return 0
@@ -285,30 +228,23 @@ def _of_node(module: Module, node: ast.AST) -> tuple[Version | None, str]:
     if isinstance(node, ast.Call):
         name = module.full_name(node.func)
         for keyword in node.keywords:
-            if version := KEYWORDS.get((name, keyword.arg or "")):
+            if version := KEYWORDS.get(f"{name} {keyword.arg}"):
                 return version, f"{name}({keyword.arg}=)"
-    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+    elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
         name = module.full_name(node)
-        return (NEWER.get(name), name) if module.stores.get(name, 0) == 0 else (None, "")
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and _is_union(node) and not _future(module):  # fmt: skip
-        return (3, 10), f"the type {ast.unparse(node)}"
+        return (None, "") if module.stores[name] else (NEWER.get(name), name)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        sides = (node.left, node.right)
+        union = any(isinstance(side, ast.Constant) and constant(side) is None for side in sides)
+        if union and not module.has_future_annotations:
+            return (3, 10), f"the type {ast.unparse(node)}"
     return None, ""
-
-
-def _is_union(node: ast.BinOp) -> bool:
-    sides = (node.left, node.right)
-    return any(isinstance(side, ast.Constant) and side.value is None for side in sides)
-
-
-def _future(module: Module) -> bool:
-    return module.aliases.get("annotations", "").startswith("__future__")
 
 
 def _is_conditional(module: Module, node: ast.AST) -> bool:
     """Whether the code asks for the version first, or is ready to fail."""
-    for outer in module.above(node):
-        if isinstance(outer, ast.Try):
-            return True
-        if isinstance(outer, ast.If) and "version_info" in ast.dump(outer.test):
-            return True
-    return False
+    return any(
+        isinstance(outer, ast.Try)
+        or (isinstance(outer, ast.If) and "version_info" in ast.dump(outer.test))
+        for outer in module.above(node)
+    )

@@ -35,7 +35,7 @@ HOW: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Codabench's ten minutes are one second here, and waiting is told after a third of it."""
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.cost.PLATFORMS_SECONDS", 1)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.forecast.PLATFORMS_SECONDS", 1)
     monkeypatch.setattr("codabench_rehearsal.console.patience.TOLD", (0.3, 0.6))
 
 
@@ -79,7 +79,7 @@ def test_a_slow_zip_is_not_a_hanging_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else an honest zip on a slow machine loses its evening; every block has its own time."""
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.cost.PLATFORMS_SECONDS", 3)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.forecast.PLATFORMS_SECONDS", 3)
     report = local_eval(submission(tmp_path, source=SLOW), DATA, **HOW, block=20)
     assert report.scores is not None
     assert report.timing.predict_seconds > 5

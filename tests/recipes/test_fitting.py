@@ -179,7 +179,7 @@ def test_the_folder_is_all_that_packing_needs(masked: Path) -> None:
     packing = read_training_folder(masked)
     assert [path.name for path in packing.weights] == ["weights_1.keras", "weights_2.keras"]
     assert [path.name for path in packing.include] == ["recipe_layers.py"]
-    assert packing.split == masked / "split.json"
+    assert packing.splits == (masked / "split.json",)
     assert (masked / "history.png").read_bytes().startswith(b"\x89PNG")
     assert not [path for path in masked.iterdir() if path.name.startswith(("part-", "."))]
 

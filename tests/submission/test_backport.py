@@ -26,10 +26,9 @@ from submission.backport import (
     backport_config,
     backport_keras_file,
     inspect_keras_file,
-    load_table,
-    targets,
 )
 from submission.backport_config import Rewriter, snake_case
+from submission.keras_tables import load_table, targets
 from submission.model_page import model_page
 from tests.submission.server import server_python
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from submission.backport import backport_config, inspect_keras_file, written_for
-from submission.backport_graph import handed_lists, modern_calls
-from submission.backport_keras2 import Moderniser
+from submission.backport import backport_config, inspect_keras_file
+from submission.backport_graph import handed_lists
+from submission.backport_keras2 import Moderniser, modern_calls
+from submission.keras_tables import written_for
 from tests.submission.test_backport import TARGET, graph, keras_file, layer
 
 OLD = "2.15.0"

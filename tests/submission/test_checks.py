@@ -12,6 +12,16 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
+from submission.checks.imports import (
+    GONE,
+    KNOWN,
+    OURS,
+    OWN_FILES,
+    SHIPPED,
+    SHIPPED_BY_KERAS,
+    SINCE,
+    by_version,
+)
 from submission.checks.subject import Check, all_checks, examine
 from submission.findings import Finding, known_codes, without
 from submission.zipping import Window
@@ -128,6 +138,25 @@ def test_ignored_findings_are_counted() -> None:
     kept, left_out = without(found, known_codes([" s203 ", ""], ["S110", "S203"]))
     assert [f.code for f in kept] == ["S110"]
     assert left_out == {"S203": 2}
+
+
+def test_what_servers_have_is_said_once() -> None:
+    """Else a name stands in the table of servers' packages twice, or where nobody reads it."""
+    assert set(KNOWN) == {"packages", "python", "network"}
+    assert set(KNOWN["packages"]) == {"tensorflow", "keras", "ours", "own_files", "pip"}
+    assert set(KNOWN["network"]) == {"calls", "commands", "tools"}
+    kinds = [{*changes} for changes in KNOWN["python"].values()]
+    assert set().union(*kinds) == {"modules", "gone", "names", "keywords"}
+    lists = [
+        *KNOWN["network"].values(),
+        *(v for v in KNOWN["packages"].values() if type(v) is list),
+    ]
+    lists += [names for changes in KNOWN["python"].values() for names in changes.values()]
+    assert all(len(names) == len({str(name) for name in names}) for names in lists)
+    assert not OWN_FILES & (SHIPPED | OURS)
+    assert SHIPPED_BY_KERAS <= SHIPPED
+    assert (SINCE["tomllib"], GONE["imp"], GONE["cgi"]) == ((3, 11), (3, 12), (3, 13))
+    assert by_version("keywords")["zip strict"] == (3, 10)
 
 
 def test_deep_nesting_is_no_crash(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.images import from_arrays
-from codabench_rehearsal.rehearsal.check import Checked, Checking
+from codabench_rehearsal.rehearsal.check import Checked, check_open
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from submission.archive import Archive
 from tests.submission.corpus import good, keras_broken, running_broken
 from tests.submission.corpus.case import Case
@@ -86,12 +86,11 @@ def check(case: Case) -> Checked:
     profile = case.profile()
     if case.keras:  # the weights are saved by this very Keras: what it says of others is not asked
         profile = replace(profile, keras=version("keras"))
-    wishes = Wishes(data, 0, case.seconds, case.memory, server=False)  # type: ignore[arg-type]  # a Dataset
+    options = RunOptions(data, 0, case.seconds, case.memory, server=False)  # type: ignore[arg-type]  # a Dataset
     with tempfile.TemporaryDirectory(prefix="corpus-") as place:
         path = case.build(Path(place), corpus_weights() if case.keras else None)
-        rehearser = Rehearser(wishes, profile, lambda _: None, silent)
         with Archive(path) as archive:
-            return Checking(profile, rehearser).whole(archive)
+            return check_open(archive, profile, options, shown=silent)
 
 
 @pytest.fixture(scope="module")

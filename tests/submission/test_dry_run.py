@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
-from codabench_rehearsal.rehearsal.cost import (
+from codabench_rehearsal.rehearsal.forecast import (
     Bounds,
-    Cost,
+    Forecast,
     Range,
-    estimate,
-    judge_cost,
-    unchecked_cost,
+    forecast,
+    judge_forecast,
+    unknown_limits,
 )
 from codabench_rehearsal.rehearsal.judge import (
     judge_answers,
@@ -129,7 +129,7 @@ def test_chance_is_called_guessing_and_skill_is_not() -> None:
         for _ in range(40):
             knows = draws.random(150) < skill
             answers = np.where(knows, truth, draws.integers(0, 8, 150))
-            called[skill] += guess_level(answers, truth) is not None
+            called[skill] += bool(guess_level(answers, truth)[0])
     assert called[0.0] >= 36
     assert called[0.3] == called[0.9] == 0
 
@@ -139,8 +139,8 @@ def test_a_rare_class_does_not_make_a_guesser() -> None:
     truth = (np.arange(200) % 10 == 0).astype(np.int64)
     good = truth.copy()
     good[:8] = 1 - good[:8]
-    assert not guess_level(good, truth)
-    assert guess_level(np.roll(truth, 5), truth)
+    assert not guess_level(good, truth)[0]
+    assert guess_level(np.roll(truth, 5), truth)[0]
 
 
 def test_random_views_are_a_warning_with_their_size() -> None:
@@ -183,7 +183,7 @@ def test_one_image_of_few_may_be_floating_point() -> None:
 def test_the_cost_is_linear_and_the_compile_counted_once() -> None:
     """Else the first call's compile would be multiplied, or the loading forgotten."""
     asked = interview({"first": FIRST, "again": FIRST, "large": np.zeros(1000)})
-    cost = estimate(asked, outcome([(3.0, 300), (1.0, 400), (5.0, 800)]), hidden=3000)
+    cost = forecast(asked, outcome([(3.0, 300), (1.0, 400), (5.0, 800)]), hidden=3000)
     assert cost is not None
     assert cost.measured == 1000
     # 2 s to start, 2 s to compile, 5 s for 1,000 images, 4 s / 800 images for 2,000 more.
@@ -197,24 +197,24 @@ def test_one_allocation_is_not_taken_for_growth() -> None:
     """Else 5 GB are foretold where 1 GB is needed, and a good zip is refused for it."""
     sizes = {"first": FIRST, "again": FIRST, "middle": np.zeros(300), "large": np.zeros(1000)}
     calls = [(3.0, 300), (1.0, 400), (1.5, 900), (5.0, 950)]
-    cost = estimate(interview(sizes), outcome(calls), hidden=3000)
+    cost = forecast(interview(sizes), outcome(calls), hidden=3000)
     assert cost is not None
     assert cost.peak_bytes.low == pytest.approx(950 + 2000 * 50 / 700)
     assert cost.peak_bytes.likely == cost.peak_bytes.low
     assert cost.peak_bytes.high == pytest.approx(950 + 2000 * 5)
-    assert not list(judge_cost(cost, Bounds(None, 1200)))
-    assert [f.code for f in judge_cost(cost, Bounds(None, 900))] == ["S707"]
-    assert any("foretold" in line for line in unchecked_cost(cost, Bounds(100, 1200)))
+    assert not list(judge_forecast(cost, Bounds(None, 1200)))
+    assert [f.code for f in judge_forecast(cost, Bounds(None, 900))] == ["S707"]
+    assert any("foretold" in line for line in unknown_limits(cost, Bounds(100, 1200)))
 
 
 @pytest.mark.parametrize("names", [["first"], ["first", "again"], []])
 def test_no_cost_without_two_sizes(names: list[str]) -> None:
     """Else a figure would be made up."""
     asked = interview(dict.fromkeys(names, FIRST))
-    assert estimate(asked, outcome([(1.0, 1)] * len(names)), 3000) is None
+    assert forecast(asked, outcome([(1.0, 1)] * len(names)), 3000) is None
 
 
-COST = Cost(3000, 1000, Range(700.0, 700.0, 700.0), Range(2e9, 2e9, 2e9), 2.0)
+COST = Forecast(3000, 1000, Range(700.0, 700.0, 700.0), Range(2e9, 2e9, 2e9))
 
 
 @pytest.mark.parametrize(
@@ -235,18 +235,18 @@ def test_limits_that_are_known_and_unknown(
     bounds: Bounds, codes: list[tuple[str, str]], unknown: list[str]
 ) -> None:
     """Else a limit would be passed over in silence, or one that nobody set be held against it."""
-    assert [(finding.code, finding.severity) for finding in judge_cost(COST, bounds)] == codes
-    lines = list(unchecked_cost(COST, bounds))
+    assert [(finding.code, finding.severity) for finding in judge_forecast(COST, bounds)] == codes
+    lines = list(unknown_limits(COST, bounds))
     assert len(lines) == len(unknown)
     assert all(line.startswith(start) for line, start in zip(lines, unknown, strict=True))
 
 
 def test_codabenchs_own_default_is_named_when_it_would_be_passed() -> None:
     """Else somebody without a known limit would not learn that 600 s is the usual one."""
-    assert "600 s is Codabench's default" in next(unchecked_cost(COST, Bounds()))
+    assert "600 s is Codabench's default" in next(unknown_limits(COST, Bounds()))
     quick = replace(COST, seconds=Range(9.0, 9.0, 9.0))
-    assert not list(judge_cost(quick, Bounds()))
-    assert "default" not in next(unchecked_cost(quick, Bounds()))
+    assert not list(judge_forecast(quick, Bounds()))
+    assert "default" not in next(unknown_limits(quick, Bounds()))
 
 
 TRACES: list[tuple[Seen, str, list[tuple[str, str]]]] = [
@@ -312,7 +312,7 @@ def test_findings_carry_advice() -> None:
     """Else a user would read what is wrong and not what to do."""
     found: list[Finding] = [
         *judge_answers(interview({**SAME, "order": changed(9)}), outcome([]), CHALLENGE, 2000),
-        *judge_cost(COST, Bounds(1, 1)),
+        *judge_forecast(COST, Bounds(1, 1)),
         *judge_traces(outcome([], "\x1b[2J", Seen(("t",), (), ("h",), ("f",), (), "/")), "/own"),
     ]
     assert len(found) == 7

@@ -11,10 +11,10 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
-from codabench_rehearsal.rehearsal.check import Checked, Checking
+from codabench_rehearsal.rehearsal.check import Checked, check_open
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
 from codabench_rehearsal.rehearsal.environments import missing_package, pip_name, server_pins
-from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
 from evaluator.ask import environment as stored_under
@@ -68,19 +68,18 @@ def needing(folder: Path, name: str) -> Path:
     return build_zip(folder / "s.zip", files(text))  # type: ignore[arg-type]  # text and bytes
 
 
-def checked(path: Path, monkeypatch: pytest.MonkeyPatch, wishes: Wishes) -> Checked:
+def checked(path: Path, monkeypatch: pytest.MonkeyPatch, options: RunOptions) -> Checked:
     """What is found in a zip, without a server built."""
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(path.parent / "cache"))
     with Archive(path) as archive:
-        rehearse = Rehearser(wishes, CHALLENGE, lambda _: None, silent)
-        return Checking(CHALLENGE, rehearse, frozenset({"S213"})).whole(archive)
+        return check_open(archive, CHALLENGE, options, ignored=frozenset({"S213"}), shown=silent)
 
 
 def test_a_package_missing_here_is_an_error_with_the_way_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the user is told to do without a package that one command would bring."""
-    found = checked(needing(tmp_path, "wandb"), monkeypatch, Wishes())
+    found = checked(needing(tmp_path, "wandb"), monkeypatch, RunOptions())
     (finding,) = [f for f in found.findings if f.code == "S601"]
     assert finding.severity == "error"
     assert f"{sys.executable}" in finding.advice
@@ -96,7 +95,7 @@ def test_a_package_missing_in_what_we_built_is_unknown(
     monkeypatch.setattr(
         "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
-    found = checked(needing(tmp_path, "wandb"), monkeypatch, Wishes(python=str(here)))
+    found = checked(needing(tmp_path, "wandb"), monkeypatch, RunOptions(python=str(here)))
     (finding,) = [f for f in found.findings if f.code == "S601"]
     assert finding.severity == "warning"
     assert "wandb is not in the environment we built: --with wandb" in finding.message
@@ -115,7 +114,7 @@ def test_a_file_missing_in_what_we_built_stays_an_error(
         "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
     path = needing(tmp_path, "my_own_helpers")
-    found = checked(path, monkeypatch, Wishes(python=str(here)))
+    found = checked(path, monkeypatch, RunOptions(python=str(here)))
     assert [f.severity for f in found.findings if f.code == "S601"] == ["error"]
 
 

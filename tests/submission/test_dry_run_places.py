@@ -15,12 +15,12 @@ import pytest
 from codabench_rehearsal.challenge.profile import WorkingFolder, load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
-from codabench_rehearsal.rehearsal.check import Checked, Checking
-from codabench_rehearsal.rehearsal.dry_run import Run, first_answer
+from codabench_rehearsal.rehearsal.check import Checked, check_open
+from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, first_answer
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
 from codabench_rehearsal.rehearsal.environments import (
     HERE,
-    Place,
+    Environment,
     in_image,
     server_name,
     server_pins,
@@ -32,7 +32,12 @@ from codabench_rehearsal.rehearsal.questions import (
     secret_order,
     small_groups,
 )
-from codabench_rehearsal.rehearsal.rehearse import Rehearsal, Rehearser, Wishes, is_ready, rehearse
+from codabench_rehearsal.rehearsal.rehearse import (
+    Rehearsal,
+    RunOptions,
+    rehearse,
+    rehearse_in,
+)
 from codabench_rehearsal.sandbox.job import SandboxError
 from submission.archive import Archive
 from submission.findings import Finding
@@ -42,27 +47,27 @@ from tests.submission.corpus.weights import corpus_weights
 from tests.submission.zips import build_zip
 
 CHALLENGE = load_challenge()
-SERVER = Place("under the server's", sys.executable, is_server=True)
+SERVER = Environment("under the server's", sys.executable, is_server=True)
 FAILS = Finding("S603", "error", "Model() failed")
 UNKNOWN = Finding("S601", "warning", "scipy is not in the environment we built")
 LABELS = np.arange(200) % 8
 
 
 def run(
-    place: Place, *found: Finding, labels: Any = LABELS, truth: Any = None, **versions: str
-) -> Run:
+    where: Environment, *found: Finding, labels: Any = LABELS, truth: Any = None, **versions: str
+) -> DryRun:
     """A dry run with these findings."""
     right = labels[: len(truth)] == truth if truth is not None and labels is not None else None
-    return Run(place, found, None, None, right, labels, versions, {}, {"start": 1.0})
+    return DryRun(where, found, None, labels, right, versions, seconds={"start": 1.0})
 
 
-def merged(runs: Sequence[Run], monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+def merged(runs: Sequence[DryRun], monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     """What they come to together."""
     left = list(runs)
     monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", lambda *_: left.pop(0))
     images = drawn_images(CHALLENGE, 0)
-    places = [made.place for made in runs]
-    return rehearse(None, CHALLENGE, images, places)  # type: ignore[arg-type]  # dry_run is replaced
+    setup = Setup(None, CHALLENGE, images)  # type: ignore[arg-type]  # dry_run is replaced
+    return rehearse_in([made.environment for made in runs], setup)
 
 
 MERGED = [
@@ -82,7 +87,7 @@ MERGED = [
 
 @pytest.mark.parametrize(("runs", "wanted"), MERGED)
 def test_what_several_places_come_to(
-    runs: list[Run], wanted: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    runs: list[DryRun], wanted: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what fails on the server alone would be lost, or what fails here alone be an error."""
     found = merged(runs, monkeypatch).findings
@@ -104,20 +109,18 @@ READY = [
 
 @pytest.mark.parametrize(("runs", "ready"), READY)
 def test_only_the_servers_own_versions_make_it_ready(
-    runs: list[Run], ready: bool, monkeypatch: pytest.MonkeyPatch
+    runs: list[DryRun], ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else "ready" would be said of what was never seen under the server's versions."""
-    assert is_ready(merged(runs, monkeypatch), CHALLENGE) is ready
+    assert merged(runs, monkeypatch).is_ready is ready
 
 
-def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wishes: Wishes) -> Checked:
-    """A good submission, rehearsed as wished for; its children are not looked at."""
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: RunOptions) -> Checked:
+    """A good submission, rehearsed as asked for; its children are not looked at."""
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
     path = build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
     with Archive(path) as archive:
-        return Checking(CHALLENGE, Rehearser(wishes, CHALLENGE, lambda _: None, silent)).whole(
-            archive
-        )
+        return check_open(archive, CHALLENGE, options, shown=silent)
 
 
 def test_the_server_is_used_once_it_is_built(
@@ -127,13 +130,13 @@ def test_the_server_is_used_once_it_is_built(
     monkeypatch.setattr(
         "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
     )
-    found = checked(tmp_path, monkeypatch, Wishes())
+    found = checked(tmp_path, monkeypatch, RunOptions())
     assert [made["place"] for made in found.runs] == ["here", f"under {server_name(CHALLENGE)}"]
     assert found.verdict == "runs under TensorFlow 2.17.0 / Keras 3.4.1"
     assert found.ready
     assert "ready to upload" in str(found)
     assert not any("TensorFlow" in line for line in found.unchecked)
-    without = checked(tmp_path, monkeypatch, Wishes(server=False))
+    without = checked(tmp_path, monkeypatch, RunOptions(server=False))
     assert without.verdict == "runs here"
     assert any(line.startswith("TensorFlow 2.17.0 / Keras 3.4.1") for line in without.unchecked)
 
@@ -174,7 +177,7 @@ def test_nothing_is_ever_asked_and_the_next_step_is_told(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.chdir(tmp_path)
-    checked(tmp_path, monkeypatch, Wishes())
+    checked(tmp_path, monkeypatch, RunOptions())
     assert main(["--check-only", "s.zip", "--time-limit", "60", "--seed", "1"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
@@ -187,15 +190,15 @@ def test_nothing_is_ever_asked_and_the_next_step_is_told(
 
 def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else --docker would run with this machine's Python instead of the image's."""
-    seen: list[Place] = []
+    seen: list[Environment] = []
 
-    def recorded(_archive: object, _challenge: object, _images: object, place: Place, *_: object) -> Run:  # fmt: skip
-        seen.append(place)
-        return run(place)
+    def recorded(_setup: object, environment: Environment) -> DryRun:
+        seen.append(environment)
+        return run(environment)
 
     monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.prepare", lambda *_: None)
     monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", recorded)
-    found = checked(tmp_path, monkeypatch, Wishes(docker="tensorflow:2.17.0"))
+    found = checked(tmp_path, monkeypatch, RunOptions(docker="tensorflow:2.17.0"))
     assert seen == [HERE, in_image("tensorflow:2.17.0")]
     assert seen[1].image == "tensorflow:2.17.0"
     assert found.verdict == "runs in the image tensorflow:2.17.0"
@@ -222,9 +225,8 @@ def test_a_newer_keras_file_fails_under_the_servers_own(
         weights = (corpus_weights(python) / name).read_bytes()
         contents = {**around("plain.keras"), "w.keras": weights}
         path = build_zip(tmp_path / "s.zip", contents)  # type: ignore[arg-type]  # text and bytes
-        rehearser = Rehearser(Wishes(), CHALLENGE, lambda _: None, silent)
         with Archive(path) as archive:
-            found = Checking(CHALLENGE, rehearser).whole(archive)
+            found = check_open(archive, CHALLENGE, RunOptions(), shown=silent)
         assert found.ready is ready, str(found)
         failed = [f for f in found.findings if f.code == "S603"]
         assert bool(failed) is not ready
@@ -241,9 +243,9 @@ def test_the_folder_that_the_challenge_names_decides(tmp_path: Path) -> None:
     }
     for folder, wanted in expected.items():
         profile = replace(CHALLENGE, working_folder=folder)
-        rehearser = Rehearser(Wishes(server=False), profile, lambda _: None, silent)
+        options = RunOptions(server=False)
         with Archive(path) as archive:
-            found = rehearser(archive).findings
+            found = rehearse(archive, profile, options, print, silent).findings
         assert {f.code for f in found} == wanted
         severity = "error" if folder == "program" else "warning"
         assert [f.severity for f in found if f.code == "S705"] == [severity]
@@ -268,7 +270,7 @@ def test_the_dry_runs_order_tells_no_labels(
     path = tmp_path / "submission.zip"
     build_zip(path, {"model.py": BY_PLACE.format(labels=chosen.labels.tolist())})
     with Archive(path) as archive:
-        answers = first_answer(archive, CHALLENGE, chosen)
+        answers = first_answer(Setup(archive, CHALLENGE, chosen), HERE)
     assert answers is not None
     assert (answers == chosen.labels).mean() < 0.3  # 0.125 by chance; 0.3 is 7 deviations above
     monkeypatch.undo()

@@ -98,7 +98,6 @@ PAIRS = [("X / 255", "X * 255"), ("X / 127.5 - 1", "(X + 1) * 127.5"), ("caffe",
 @pytest.mark.parametrize(("there", "back"), PAIRS)
 def test_every_variant_has_its_way_back(there: str, back: str) -> None:
     """Else a preprocessing too many would not be recognised as one too few is."""
-    tried = {name: reading.turn for name, reading in READINGS.items()}
     pictures = np.random.default_rng(1).integers(0, 256, (4, 5, 6, 3), np.uint8)
     forward = {
         "X / 255": lambda x: x / 255,
@@ -106,9 +105,7 @@ def test_every_variant_has_its_way_back(there: str, back: str) -> None:
         "caffe": MODES["caffe"].apply,
         "torch": MODES["torch"].apply,
     }[there]
-    turn, undo = tried[there], tried[back]
-    assert turn is not None
-    assert undo is not None
+    turn, undo = READINGS[there].fed, READINGS[back].fed
     assert np.allclose(turn(pictures), forward(pictures.astype("float32")), atol=1e-4)
     assert np.allclose(forward(undo(pictures)), pictures, atol=1e-2)
 
@@ -116,4 +113,4 @@ def test_every_variant_has_its_way_back(there: str, back: str) -> None:
 def test_grey_images_have_no_colour_variants() -> None:
     """Else a grey challenge's dry run would end in a fault of ours."""
     grey = np.zeros((2, 8, 8, 1), np.uint8)
-    assert all(r.turn is not None and r.turn(grey).shape == grey.shape for r in feeds(1))
+    assert all(r.fed(grey).shape == grey.shape for r in feeds(1))

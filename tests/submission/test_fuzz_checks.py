@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.challenge.profile import load_challenge
@@ -199,6 +199,7 @@ def test_no_syntax_tree_breaks_the_checks(text: str) -> None:
 
 @QUICK
 @given(configs())
+@example({"class_name": "Dense", "module": 1, "registered_name": 1, "config": None})
 def test_no_config_breaks_the_checks(value: object) -> None:
     """Else a strange weights file shows our traceback."""
     inner = {"name": "net", "layers": [value, model_config()]}

@@ -19,7 +19,7 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
-from submission.backport_h5 import backport_weights
+from submission.backport import backport_weights
 from submission.checks.subject import examine
 from submission.packager import pack
 from submission.training_folder import Packing

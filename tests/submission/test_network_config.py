@@ -17,7 +17,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
 from submission.checks.subject import examine
 from submission.network_config import outputs_of, read_config, scales_itself
-from submission.packager import pack
+from submission.packager import Packed
 from submission.packing import asks_for_scale, refuse_impossible
 from submission.training_folder import Packing
 from tests.submission.corpus.keras_zip import dense, entry, keras_zip, layer, older_hdf5
@@ -150,7 +150,8 @@ def test_an_output_is_a_kind_or_a_name(
     (tmp_path / "v.keras").write_bytes(keras_zip())
     second = () if isinstance(output, str) else (tmp_path / "v.keras",)
     packing = Packing((first, *second), output=output)
-    pack(packing, load_challenge(), tmp_path / "s.zip", judge=lambda *_: [])
+    with Packed(packing, load_challenge(), tmp_path / "s.zip") as packed:
+        packed.publish()
     with Archive(tmp_path / "s.zip") as archive:
         page = archive.read("model.py").decode().splitlines()
     for line in lines:

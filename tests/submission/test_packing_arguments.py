@@ -98,7 +98,7 @@ def test_folders_keep_their_own_settings() -> None:
     assert found.output == ("auto", "logits", "auto")
     assert found.include == (Path("one/layers.py"),)
     assert (found.ensemble, found.scale_given) == ("mean", False)
-    assert found.split == (Path("one/split.json"), Path("two/split.json"))
+    assert found.splits == (Path("one/split.json"), Path("two/split.json"))
     assert found.no_split == (Path("c.h5"),)
 
 

@@ -73,7 +73,7 @@ import json, re, sys, time
 from pathlib import Path
 from submission.archive import Archive
 from codabench_rehearsal.challenge.profile import load_challenge
-from submission.checks.registry import examine
+from submission.checks.subject import examine
 challenge = load_challenge()
 for path in sys.argv[1:]:
     started = time.process_time()

@@ -19,7 +19,7 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import Archive
 from submission.checks.subject import examine
-from submission.shrink import float16_copy, shrink
+from submission.shrink import shrink
 from tests.submission.corpus.keras_zip import hdf5
 from tests.submission.corpus.keras_zip import keras_zip as corpus_keras
 
@@ -44,6 +44,11 @@ LEGACY: dict[str, Any] = {
     "optimizer_weights/adam/iteration": np.int64(3),
     "optimizer_weights/adam/kernel_momentum": KERNEL,
 }
+
+
+def halved_copy(data: bytes) -> bytes:
+    """The file with its weights in half precision and all else as it was."""
+    return shrink(data, state=False, float16=True)[0]
 
 
 def h5(arrays: Mapping[str, Any], **attributes: Any) -> bytes:
@@ -166,7 +171,7 @@ def test_the_same_bytes_every_time(data: bytes, float16: bool) -> None:
 
 def test_half_precision_is_the_nearest_of_each_weight() -> None:
     """Else accuracy is lost for nothing; counters, seeds, optimizer state must not be touched."""
-    halved = arrays(members(float16_copy(keras_zip(h5(WEIGHTS))))["model.weights.h5"])
+    halved = arrays(members(halved_copy(keras_zip(h5(WEIGHTS))))["model.weights.h5"])
     assert set(halved) == set(WEIGHTS)
     for name, array in WEIGHTS.items():
         if np.asarray(array).dtype == np.float32 and name not in STATE:
@@ -192,15 +197,15 @@ def test_what_half_precision_cannot_hold_is_refused(value: float) -> None:
     """Else one weight becomes infinite, and every answer with it."""
     data = h5({"layers/dense/vars/0": np.array([1.0, value], "float32")})
     with pytest.raises(SubmissionError, match=r"'dense' .*65504.*leave out --float16"):
-        float16_copy(data)
+        halved_copy(data)
     shrink(data)  # without float16 it is nobody's matter
-    halved = float16_copy(h5({"optimizer/vars/0": np.int64(1), "optimizer/vars/1": [value]}))
-    assert halved == float16_copy(halved), "an optimizer's state is not halved, so never refused"
+    halved = halved_copy(h5({"optimizer/vars/0": np.int64(1), "optimizer/vars/1": [value]}))
+    assert halved == halved_copy(halved), "an optimizer's state is not halved, so never refused"
 
 
 def test_float16_ends_where_it_says() -> None:
     """Else the largest number that fits is refused."""
-    halved = arrays(float16_copy(h5({"layers/d/vars/0": np.array([65504.0], "float32")})))
+    halved = arrays(halved_copy(h5({"layers/d/vars/0": np.array([65504.0], "float32")})))
     assert halved["layers/d/vars/0"].tolist() == [65504.0]
 
 

@@ -25,7 +25,7 @@ def test_the_smallest_recipe(tmp_path: Path) -> None:
     """Else a user could not write one by hand."""
     packing = read_training_folder(folder(tmp_path))
     assert packing.weights == (tmp_path / "weights.keras",)
-    assert (packing.scale, packing.scale_given, packing.split) == ("0..255", False, None)
+    assert (packing.scale, packing.scale_given, packing.splits) == ("0..255", False, ())
 
 
 def test_everything_is_read(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert (packing.tta, packing.ensemble) == ("flips", "vote")
     assert (packing.output, packing.member_weights) == ("logits", (2,))
     assert packing.include == (tmp_path / "layers.py",)
-    assert packing.split == tmp_path / "split.json"
+    assert packing.splits == (tmp_path / "split.json",)
     assert packing.augmentation == ("flips", "fog")
 
 

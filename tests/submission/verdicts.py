@@ -24,9 +24,9 @@ from typing import Literal
 
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import Dataset, from_arrays
-from codabench_rehearsal.rehearsal.check import Checking
+from codabench_rehearsal.rehearsal.check import check_open
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.rehearse import Rehearser, Wishes
+from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from submission.archive import Archive
 from tests.submission.corpus import bare_answers, bare_server, bare_source, bare_zip
 from tests.submission.corpus.case import Case
@@ -85,12 +85,11 @@ def said_of(case: Case, path: Path) -> Said:
     """What `make-submission --check-only` says of a built zip, run for real."""
     started = time.monotonic()
     data = _labelled() if case.data or case.severity == "good" else None
-    wishes = Wishes(data=data, time_limit=case.seconds, server=False)
+    options = RunOptions(data=data, time_limit=case.seconds, server=False)
     profile = case.profile()
     try:
         with Archive(path) as archive:
-            checking = Checking(profile, Rehearser(wishes, profile, lambda _: None, silent))
-            checked = checking.whole(archive)
+            checked = check_open(archive, profile, options, shown=silent)
         found = [(str(f.severity), f.code, f.message) for f in checked.findings]
     except SubmissionError as error:
         found = [("error", "refused", str(error))]

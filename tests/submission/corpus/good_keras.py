@@ -88,6 +88,7 @@ CASES: list[Case] = [
     _gain("Keras, registered by a call", top=f"{text.GAIN}\n{CALLED}", weights="packaged.keras"),
     _gain("Keras, custom_objects", WITH.format(names='{"Gain": Gain}'), text.GAIN),
     _gain("Keras, custom_objects by dict()", WITH.format(names="dict(Gain=Gain)"), text.GAIN),
+    _gain("Keras, custom_objects by a typed name", WITH.format(names="GAINS"), f"{text.GAIN}\nGAINS: dict[str, type] = {{\"Gain\": Gain}}"),
     _gain("Keras, custom_objects computed", WITH.format(names="OBJECTS"), f"{text.GAIN}\n{LISTED}"),
     _gain("Keras, custom_object_scope", SCOPE, text.GAIN),
     _gain("Keras, CustomObjectScope", OLD_SCOPE, text.GAIN),
