@@ -47,10 +47,9 @@ def main(argv: list[str]) -> int:
 
 def measure(count: int, conditions: int) -> dict[str, float]:
     """MB beyond the data, and CPU seconds, in this process."""
-    from codabench_rehearsal.rehearsal.cost import guard
-
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.images import from_arrays
+    from codabench_rehearsal.rehearsal.forecast import guard
     from evaluator import evaluate as module
     from evaluator.ask import Runner
     from evaluator.options import Options
