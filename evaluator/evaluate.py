@@ -14,6 +14,7 @@ from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.console.errors import DataError, EvaluationError, SubmissionError
 from codabench_rehearsal.images import Dataset, from_arrays, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
+from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
 from evaluator.ask import Runner, open_store
@@ -122,15 +123,11 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
         *(() if failed else _remember(runner, expected, store)),
     )
     source = source_of(archive, challenge, data, plan, options, notes)
-    spent = (0.0, 0.0, 0.0)
-    if outcome is not None:
-        spent = (outcome.start_seconds, outcome.load_seconds, outcome.predict_seconds)
-    answers = runner.asked + runner.fed if outcome else 0
     report = Report(
         replace(source, order_seed=runner.secret),
         scores,
         (*refuted_by_answers(findings, failed), *failed, *meaning),
-        Timing(*spent, time.monotonic() - started, answers),
+        _timing(outcome, time.monotonic() - started, runner.asked + runner.fed),
         outcome.result.peak_memory_bytes if outcome else 0,
         runner.calls,
         outcome.versions if outcome else {},
@@ -138,20 +135,31 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
         runner.asked,
         options.full,
     )
-    if failed:
-        return report
+    return report if failed else _with_answers(report, runner, part, expected, series)
+
+
+def _with_answers(
+    report: Report, runner: Runner, part: Round, expected: Expectation | None, series: Series
+) -> Report:
     report = replace(report, estimate=expected.estimate if expected else None)
     if series.several:
         return report
-    given = {name: runner.answers(name, part) for name in plan.subsets}
+    given = {name: runner.answers(name, part) for name in runner.plan.subsets}
     return replace(
         report,
         sheet=given["shown"],
         library=given.get("library"),
         sweep=given.get("sweep"),
         past=expected.past.lines if expected else (),
-        history=store.history() if store else (),
+        history=series.store.history() if series.store else (),
     )
+
+
+def _timing(outcome: Outcome | None, seconds: float, answers: int) -> Timing:
+    if outcome is None:
+        return Timing(0.0, 0.0, 0.0, seconds, 0)
+    spent = (outcome.start_seconds, outcome.load_seconds, outcome.predict_seconds)
+    return Timing(*spent, seconds, answers)
 
 
 def _expectation(runner: Runner, series: Series) -> Expectation | None:
