@@ -11,7 +11,7 @@ import numpy as np
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.estimate.inputs import Figures, LibraryCondition
 from evaluator.evaluate import evaluate
 from evaluator.options import Options
@@ -72,13 +72,13 @@ def evaluated(
     return evaluate(zip_path, data, challenge, options)
 
 
-def _library(report: Report) -> Sheet:
+def _library(report: Report) -> Answers:
     if report.library is None:
         raise EvaluationError(f"{report.source.path} was not evaluated: {report.findings}")
     return report.library
 
 
-def _local(name: str, report: Report, sheet: Sheet) -> Local:
+def _local(name: str, report: Report, sheet: Answers) -> Local:
     assert report.scores is not None  # noqa: S101  there is a sheet
     figures = figures_of(sheet)
     scores = report.scores
@@ -86,7 +86,7 @@ def _local(name: str, report: Report, sheet: Sheet) -> Local:
     return Local(name, figures, clean, heavy, report.asked, report.timing.total_seconds)
 
 
-def figures_of(sheet: Sheet) -> Figures:
+def figures_of(sheet: Answers) -> Figures:
     """Accuracies by condition, and how many images are behind each."""
     count = len(sheet.benchmark.conditions)
     asked = np.bincount(sheet.questions.conditions, minlength=count)

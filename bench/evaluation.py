@@ -29,7 +29,7 @@ from corruptions.chain import table_names
 from corruptions.presets import resolve
 from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
-from evaluator.plan import draw_benchmark, fill_block
+from evaluator.plan import Questions, draw_benchmark, fill_block
 from submission.packager import pack
 from submission.training_folder import Packing
 
@@ -111,7 +111,9 @@ def _measure(
     if not zip_path.exists():
         pack(Packing((weights,)), challenge, zip_path)
     benchmark = draw_benchmark(data, resolve(spec))
-    questions = benchmark.questions()
+    count, draws = benchmark.dealt.shape
+    conditions = np.concatenate([np.zeros((count, 1), np.int64), benchmark.dealt], axis=1).ravel()
+    questions = Questions(np.repeat(np.arange(count), draws + 1), conditions)
     images = np.empty((len(questions), *data.images.shape[1:]), np.uint8)
     fill_block(
         benchmark, questions.blocks(len(questions) // 8)[0], images[: len(questions) // 8], 1

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     """A row for every number of images, a column for every number of conditions."""
     parser = argparse.ArgumentParser(prog="python -m bench.full_memory", description=__doc__)
     parser.add_argument("--images", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--cells", type=int, nargs="*", default=CONDITIONS)
+    parser.add_argument("--conditions", type=int, nargs="*", default=CONDITIONS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     for images in options.images:
         for conditions in options.conditions:
             words = [sys.executable, "-m", "bench.full_memory", "--child"]
-            words += ["--images", str(images), "--cells", str(conditions)]
+            words += ["--images", str(images), "--conditions", str(conditions)]
             done = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603
             found = json.loads(done.stdout.splitlines()[-1])
             print(f"{images:6,} images, {conditions:2} conditions: {found}", flush=True)
@@ -49,27 +49,30 @@ def measure(count: int, conditions: int) -> dict[str, float]:
     """MB beyond the data, and CPU seconds, in this process."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.images import from_arrays
+    from codabench_rehearsal.rehearsal.forecast import guard
     from evaluator import evaluate as module
-    from evaluator.ask import Asker
+    from evaluator.ask import Runner
     from evaluator.options import Options
     from evaluator.progress import silent
 
-    class Drawn(Asker):
-        """Answers without a submission."""
+    class Drawn:
+        """An executor that draws answers, without a submission."""
+
+        def run(self, works: Any, answered: Any, _progress: Any) -> bool:
+            """Answer block by block."""
+            draws = np.random.default_rng(0)
+            for work in works:
+                right, others = draws.random(len(work)) < 0.75, draws.integers(0, 8, len(work))
+                answered(work, np.where(right, data.labels[work.ids], others))
+            return True
+
+    class Unasked(Runner):
+        """Starts nothing."""
 
         def begin(self) -> Any:
-            """Nothing is started."""
-
-        def ask(self, plan: Any, questions: Any, book: Any, _display: Any) -> bool:
-            """Draw an answer to every question, block by block."""
-            rng = np.random.default_rng(0)
-            for block in questions.blocks(self._block_size(book)):
-                truth = plan.data.labels[block.rows]
-                labels = np.where(
-                    rng.random(len(block)) < 0.75, truth, rng.integers(0, 8, len(block))
-                )
-                book.keep(block, labels)
-            return True
+            """Nor here."""
+            self.guard = guard(self.bounds)
+            return Drawn()
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 96, 96, 3), np.uint8)
@@ -85,7 +88,7 @@ def measure(count: int, conditions: int) -> dict[str, float]:
             estimate=False,
             store=str(folder / "s.sqlite"),
         )
-        vars(module).update(Asker=Drawn, meaningless=lambda *_: [])  # the latter would ask again
+        vars(module).update(Runner=Unasked, meaningless=lambda *_: [])  # the latter would ask again
         before = status("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # VmHWM starts anew
         used = resource.getrusage(resource.RUSAGE_SELF)

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from codabench_rehearsal.images import save, synthetic
-from evaluator.store.store import AnswerKey, Run, Store
+from evaluator.store.store import Run, Store
 from submission.archive import sha256_of
 
 MODEL = """
@@ -133,9 +133,8 @@ def fill(store: Store, place: Path, target: str, submissions: int, scores: int) 
     """Submissions that answered what the target did, right in shares of their own by condition."""
     rng = np.random.default_rng(0)
     run = store.runs(target)[0]
-    asked = {
-        condition: store.stored(AnswerKey(run, condition)) for condition in store.conditions(run)
-    }
+    found = store.run_answers(run)
+    asked = {condition: found.of(condition) for condition in found.conditions}
     truth = synthetic(10 + max(int(a.ids.max()) for a in asked.values()), seed=9).labels
     conditions = {condition: 0.5 + 0.45 * rng.random() for condition in asked}
     for number in range(submissions):
@@ -152,9 +151,9 @@ def fill(store: Store, place: Path, target: str, submissions: int, scores: int) 
             share = 1 / (1 + np.exp(-odds))
             wrong = rng.integers(0, 8, len(answers.ids))
             labels = np.where(rng.random(len(wrong)) < share, truth[answers.ids], wrong)
-            block.append((AnswerKey(own, condition), answers.ids, labels))
+            block.append((condition, answers.ids, labels))
             right.append(share)
-        store.put_block(block)
+        store.put_block(own, block)
         if number < scores:
             store.record_score(known, round(float(np.mean(right[::3])), 3), 3)
 

@@ -33,8 +33,8 @@ from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.answering import answered
 from evaluator.comparison.compare import compare
 from evaluator.comparison.comparison import Comparison, Standing
+from evaluator.metrics import Score
 from evaluator.options import Options
-from evaluator.report.result import Score
 
 CONTROL = "madapenguins"
 PRESETS = ("heavy", "an2dl-2024")

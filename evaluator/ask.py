@@ -1,4 +1,4 @@
-"""The child that answers, started only when something has to be asked."""
+"""Asking one submission what a plan wants to know, and has not been answered before."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import psutil
@@ -18,48 +18,75 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
+from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
-from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
+from codabench_rehearsal.rehearsal.scale import feeds
+from codabench_rehearsal.sandbox.executor import Executor, Here, Work
+from codabench_rehearsal.sandbox.ingest import Outcome, Request
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
-from evaluator.metrics import score
-from evaluator.options import Device
-from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, prefix
+from corruptions.presets import Condition, Preset
+from evaluator.answers import Answers
+from evaluator.metrics import Scores, score
+from evaluator.options import NO_STORE, Device, Options
+from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
 from evaluator.progress import Display
-from evaluator.report.result import Scores
-from evaluator.store.rows import environment_text
-from evaluator.store.store import AnswerKey, Run, RunAnswers, Store
+from evaluator.store.answer_rows import drawn_order
+from evaluator.store.rows import Run, environment_text, read_condition
+from evaluator.store.schema import StoreError
+from evaluator.store.store import Store, find_store
+from evaluator.stored_answers import UNKNOWN, Labels, StoredAnswers, rows_of
+from submission.archive import Archive
 
-if TYPE_CHECKING:
-    from evaluator.options import Options
-    from submission.archive import Archive
-
-
+HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
 MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much
 BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
 MOST_QUESTIONS = 4096  # in a block with a store: an interrupted run loses no more
 FEWEST_QUESTIONS = 256  # in a block: calls are not free
+FEEDS = "1"  # revision of the other ways to feed images: stored answers are of these
+_FED = "clean, fed "
+_NONE_DEALT = np.zeros((0, 0), np.int64)
+_GPU = Path("/dev/nvidia0")
 
 
-class Asker:
-    """Asks one submission. A context manager; `begin` may be called early, to load meanwhile.
+class Runner:
+    """Asks one submission; a context manager that ends its child.
 
-    bounds: the limits that are known: the user's, else the challenge's. guard: what ends the child,
-    once it is started.
+    `begin` may be called at once, to load meanwhile; `follow` comes before all else.
+    bounds: the limits that are known: the user's, else the challenge's. guard: what ends the
+    child, once it is started. labels: int32 `(n, conditions)`, by image and condition of the plan;
+    -1 where unknown. secret: of the order in which it is asked. asked: questions of the plan; fed:
+    images fed in other ways; calls: of predict. contradicted: new answers that differ from stored
+    ones, which stay.
     """
 
-    def __init__(self, archive: Archive, challenge: Challenge, options: Options) -> None:
+    plan: Plan
+    run: Run
+    secret: int
+    labels: NDArray[np.int32]
+    guard: Guard | None = None
+
+    def __init__(
+        self,
+        archive: Archive,
+        challenge: Challenge,
+        options: Options,
+        data: Dataset,
+        store: Store | None,
+        display: Display,
+    ) -> None:
         self.archive, self.challenge, self.options = archive, challenge, options
-        self._stack = ExitStack()
-        self._session: Session | None = None
+        self.display = display
         self.bounds = Bounds(
             options.seconds or challenge.seconds, options.memory_bytes or challenge.memory_bytes
         )
-        self.guard: Guard | None = None
-        self.asked = 0  # questions of the benchmark
-        self.fed = 0  # images fed in other ways, to see whether that is better
-        self.calls = 0  # of predict
+        self.asked = self.fed = self.calls = self.contradicted = 0
+        self._known = 0  # answers of the run, in the plan or not, that this process has seen
+        self._data, self._store = data, store
+        self._pictures: dict[str, str] = {}  # revision -> folder, of the plan's blends
+        self._executor: Executor | None = None
+        self._stack = ExitStack()
 
-    def __enter__(self) -> Asker:
+    def __enter__(self) -> Runner:
         return self
 
     def __exit__(
@@ -70,52 +97,153 @@ class Asker:
     ) -> None:
         self._stack.close()
 
-    def begin(self) -> Session:
+    def begin(self) -> Executor:
         """Start the child if it has not been started."""
-        if self._session is None:
+        if self._executor is None:
             folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
             self.archive.extract(folder)
             self.guard = guard(self.bounds)
-            request = self._request(folder, self.guard)
-            self._session = self._stack.enter_context(Session(request))
-        return self._session
+            make = partial(make_images, data=self._data, pictures=self._pictures)
+            here = Here(self._request(folder, self.guard), make)
+            self._executor = self._stack.enter_context(here)
+        return self._executor
 
-    def ask(self, plan: Plan, questions: Questions, book: Book, display: Display) -> bool:
-        """Ask, and write the answers down block by block; False when the submission failed."""
-        blocks = questions.blocks(self._block_size(book))
-        workers = min(os.cpu_count() or 1, 8)
+    def follow(self, plan: Plan) -> None:
+        """Take up a plan, and what the store knows of it."""
+        archive, options, store = self.archive, self.options, self._store
+        self.plan = plan
+        if store is not None and self.is_stored:
+            store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
+        where = environment(options.device, options.python)
+        self.run = Run(archive.sha256, where, self._data.fingerprint(), options.seed)
+        if store is None:
+            self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
+        else:
+            labels, self._known = StoredAnswers(plan, store).labels(self.run)
+            self.labels = labels.astype(np.int32)
+        self.secret = order_secret(options, store, self._data)
+        for text, condition in zip(plan.texts, plan.conditions, strict=True):
+            if revision := _pictures_revision(text):
+                self._pictures[revision] = condition.pictures
 
-        def fill(index: int, out: NDArray[np.uint8]) -> None:
-            fill_block(plan.whole, blocks[index], out, workers)
+    @property
+    def is_stored(self) -> bool:
+        """Whether answers outlive this run."""
+        return self._store is not None and self._store.writable
 
-        def answered(index: int, labels: NDArray[np.int64]) -> None:
-            book.keep(blocks[index], labels)
-            self.asked += len(labels)
+    def ask(self, part: Round) -> bool:
+        """Ask what is not answered yet up to a round; False when the submission failed.
 
-        shape = plan.data.image_shape
-        display.begin([len(block) for block in blocks], self.archive.path.name)
-        shapes = [Block((len(block), *shape)) for block in blocks]
-        complete = self.begin().pose(shapes, fill, display.tell, answered)
-        self.calls += len(blocks)
-        return complete is not None
+        Each block's answers are stored before the next ones are read.
+        """
+        missing = self._missing(part)
+        if len(missing) == 0:
+            return True
+        ids, texts = self.plan.data.ids, self.plan.texts
+        executor, blocks = self.begin(), missing.shuffled(self.secret).blocks(self.block_size())
+        works = [self._work(texts, ids[one.rows], one.conditions) for one in blocks]
+        self.display.begin([len(work) for work in works], self.archive.path.name)
+        complete = executor.run(works, self._keep, self.display.tell)
+        self.calls += len(works)
+        return complete
+
+    def fed_otherwise(self, name: str, ids: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """What is answered to clean images that are fed in another way; None where it fails.
+
+        name: of one of `rehearsal.scale.feeds`. ids: int64 `(m,)`. Returns labels `(m,)`.
+        """
+        text, found = f"{_FED}{name}, {FEEDS}", list[Labels]()
+        if self._store is not None:
+            known, there = self._store.run_answers(self.run, [text]).of(text).find(ids)
+            if there.all():
+                return known
+        executor, order = self.begin(), secret_order(len(ids), self.secret, name.encode())
+        work = self._work((text,), ids[order], np.zeros(len(ids), np.int32), "float32")
+        complete = executor.run([work], lambda _, one: found.append(one), self.display.wait)
+        self.calls += 1
+        if not complete:
+            return None
+        self.fed += len(ids)
+        labels = np.empty_like(found[0])
+        labels[order] = found[0]
+        if self._store is not None and self.is_stored:
+            self._store.put_block(self.run, [(text, ids, labels)])
+        return labels
+
+    def is_complete(self, part: Round) -> bool:
+        """Whether everything up to a round is answered."""
+        return len(self._missing(part)) == 0
+
+    def answers(self, name: str, part: Round) -> Answers:
+        """The answers to one of the plan's subsets on the images of a round."""
+        questions = self.plan.questions(name, part)
+        places = self.plan.subsets[name].places.astype(np.int32)[questions.conditions]
+        labels, zip_name = self.labels[questions.rows, places], shown(self.archive.path.name)
+        benchmark = self.plan.benchmark(name, part.images)
+        return Answers(zip_name, self.archive.sha256, benchmark, questions, labels)
+
+    def scores(self, part: Round) -> Scores:
+        """The figures of the shown preset on the images of a round."""
+        given = self.answers("shown", part)
+        classes, metric = self.challenge.classes, self.challenge.metric
+        return score(given.benchmark, given.questions, given.labels, classes, metric)
+
+    def half_width(self, part: Round) -> float:
+        """Half of the 95 % interval of the benchmark accuracy, near enough to stop by."""
+        given = self.answers("shown", part)
+        corrupted = given.questions.conditions > 0
+        rows, right = given.questions.rows[corrupted], given.right[corrupted]
+        counts = np.bincount(rows, minlength=part.images)
+        means = np.bincount(rows, right, part.images) / counts
+        return float(HALF_WIDTHS * means.std() / np.sqrt(part.images))
 
     def finish(self) -> Outcome | None:
         """What came of it, once nothing more is asked; None if nothing was."""
-        return None if self._session is None else self._session.finish()
+        return None if self._executor is None else self._executor.finish()
+
+    def block_size(self) -> int:
+        """As many images as fit, at most the platform's one call's: its time is for those."""
+        if self.options.block:
+            return self.options.block
+        free = psutil.virtual_memory().available * MEMORY_SHARE
+        fitting = int(free / (BYTES_A_VALUE * np.prod(self.challenge.shape)))
+        most = min(fitting, self._hidden, MOST_QUESTIONS if self.is_stored else fitting)
+        return max(FEWEST_QUESTIONS, most)
 
     @property
     def _hidden(self) -> int:
         """How many images the platform is taken to ask at once."""
         return self.options.hidden_images or self.challenge.assumed_images
 
-    def _block_size(self, book: Book) -> int:
-        """As many images as fit, no more than the platform's one call has: its time is for those."""
-        if self.options.block:
-            return self.options.block
-        free = psutil.virtual_memory().available * MEMORY_SHARE
-        fitting = int(free / (BYTES_A_VALUE * np.prod(self.challenge.shape)))
-        most = min(fitting, self._hidden, MOST_QUESTIONS if book.is_stored else fitting)
-        return max(FEWEST_QUESTIONS, most)
+    def _missing(self, part: Round) -> Questions:
+        wanted = self.plan.wanted(part)
+        open_ = self.labels[wanted.rows, wanted.conditions] == UNKNOWN
+        return wanted if open_.all() else Questions(wanted.rows[open_], wanted.conditions[open_])
+
+    def _work(
+        self,
+        texts: tuple[str, ...],
+        ids: NDArray[np.int64],
+        chosen: NDArray[Any],
+        dtype: str = "uint8",
+    ) -> Work:
+        run, shape = self.run, self._data.image_shape
+        limits = (self.guard or guard(self.bounds)).limits
+        chosen = chosen.astype(np.int32, copy=False)
+        return Work(run.submission, run.data, texts, ids, chosen, run.seed, shape, dtype, limits)
+
+    def _keep(self, work: Work, labels: NDArray[np.int64]) -> None:
+        """Stored before this returns."""
+        self.labels[rows_of(self.plan.data.ids, work.ids), work.chosen] = labels
+        self.asked += len(labels)
+        if self._store is None or not self.is_stored:
+            return
+        block = []
+        for condition in np.unique(work.chosen):
+            own = work.chosen == condition
+            block.append((work.conditions[condition], work.ids[own], labels[own]))
+        self.contradicted += self._store.put_block(self.run, block, self._known)
+        self._known += len(labels)
 
     def _request(self, folder: Path, guard: Guard) -> Request:
         return Request(
@@ -130,10 +258,47 @@ class Asker:
         )
 
 
+def make_images(work: Work, out: NDArray[Any], data: Dataset, pictures: Mapping[str, str]) -> None:
+    """Write a work's images into `out`, `(m, *shape)` of its dtype.
+
+    data: the images, known by ids. pictures: revision -> folder, for conditions that blend with
+    pictures of the user's. Raises `StoreError` for a condition of another version of the operators.
+    """
+    rows = rows_of(data.ids, work.ids)
+    if work.conditions[0].startswith(_FED):
+        name = work.conditions[0].removeprefix(_FED).rpartition(", ")[0]
+        reading = next(one for one in feeds(work.shape[2]) if one.name == name)
+        out[:] = reading.fed(data.pictures(rows))
+        return
+    conditions = tuple(_condition(text, pictures) for text in work.conditions)
+    benchmark = Benchmark(data, Preset("", conditions, 0, ""), work.seed, conditions, _NONE_DEALT)
+    fill_block(benchmark, Questions(rows, work.chosen), out, min(os.cpu_count() or 1, 8))
+
+
+def _condition(text: str, pictures: Mapping[str, str]) -> Condition:
+    found = read_condition(text, pictures.get(_pictures_revision(text), ""))
+    if found is None:
+        raise StoreError(f"no corruptions of this version are called {text}")
+    return found
+
+
+def _pictures_revision(text: str) -> str:
+    return text.partition("|pictures@")[2]
+
+
+def open_store(options: Options) -> Store | None:
+    """The store that the options name; None for "none"."""
+    return None if options.store == NO_STORE else Store.open(find_store(options.store))
+
+
+def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
+    """The secret of the order: the one given, the store's, or one for this evaluation alone."""
+    if options.order_seed is not None:
+        return options.order_seed
+    return store.order(data.fingerprint(), options.seed) if store else drawn_order()
+
+
 # What answers depend on beside the submission and the images: the versions, known before it runs.
-
-
-_GPU = Path("/dev/nvidia0")
 
 
 def chosen_device(device: Device | None) -> Device:
@@ -157,175 +322,3 @@ def environment(device: Device | None, python: str | None = None) -> str:
 
 def _known(versions: Mapping[str, str]) -> dict[str, str]:
     return {name: versions[name] for name in PACKAGES if name in versions}
-
-
-# One submission's answers to a benchmark, on one sheet: what every comparison and figure starts from.
-
-
-Labels = NDArray[np.signedinteger]
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """The answers of one submission.
-
-    name: of the zip's file. sha256: of the zip. benchmark: whose rows and conditions the questions
-    name. labels: whole numbers `(m,)`, from 0, one for each question.
-    """
-
-    name: str
-    sha256: str
-    benchmark: Benchmark
-    questions: Questions
-    labels: Labels
-
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        """Which answers are right, bool `(m,)`."""
-        return np.asarray(self.labels == self.benchmark.data.labels[self.questions.rows])
-
-
-# What a submission has answered so far: in memory, and in the store if there is one.
-
-
-UNKNOWN = -1
-_DENSE = 10_000_000
-
-
-class Book:
-    """The answers to a plan's questions, by image and condition of `plan.whole`.
-
-    labels: int32 `(n, conditions)`, by image and condition of `plan.whole`; -1 where unknown.
-    run: what they depend on beside condition and image. stored: how many were in the store already.
-    contradicted: how many new answers differ from stored ones, which stay.
-    """
-
-    def __init__(self, plan: Plan, run: Run, store: Store | None) -> None:
-        self._plan, self.run, self._store = plan, run, store
-        self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
-        self.contradicted = 0
-        self._known = 0  # answers of the run, in the plan or not, that this process has seen
-        if store is not None:
-            self._read(store, run)
-        self.stored = int((self.labels != UNKNOWN).sum())
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether answers outlive this run."""
-        return self._store is not None and self._store.writable
-
-    def missing(self, questions: Questions) -> Questions:
-        """Those without an answer, in the same order."""
-        open_ = self.labels[questions.rows, questions.conditions] == UNKNOWN
-        if open_.all():
-            return questions
-        return Questions(questions.rows[open_], questions.conditions[open_])
-
-    def keep(self, questions: Questions, labels: NDArray[np.int64]) -> None:
-        """Write down the answers to a block of questions; stored before this returns."""
-        self.labels[questions.rows, questions.conditions] = labels
-        if self._store is None or not self._store.writable:
-            return
-        ids, block = self._plan.data.ids, []
-        for condition in np.unique(questions.conditions):
-            asked = questions.conditions == condition
-            key = AnswerKey(self.run, self._plan.texts[condition])
-            block.append((key, ids[questions.rows[asked]], labels[asked]))
-        self.contradicted += self._store.put_block(block, self._known)
-        self._known += len(labels)
-
-    def answers(self, name: str, questions: Questions) -> NDArray[np.int32]:
-        """The labels given to questions of one of the plan's benchmarks, int32 `(m,)`; -1: unknown."""
-        conditions = self._plan.places[name].astype(np.int32)[questions.conditions]
-        return np.asarray(self.labels[questions.rows, conditions], np.int32)
-
-    def everything(self, name: str) -> tuple[Questions, NDArray[np.int32]]:
-        """All that is known of one of the plan's benchmarks: questions and labels `(m,)`."""
-        labels = self.labels[:, self._plan.places[name]]
-        rows, conditions = np.nonzero(labels != UNKNOWN)
-        return Questions(rows, conditions), np.asarray(labels[rows, conditions], np.int32)
-
-    def _read(self, store: Store, run: Run) -> None:
-        stored = store.run_answers(run, self._plan.texts)
-        self._known = stored.total
-        questions, labels = placed(self._plan, stored)
-        self.labels[questions.rows, questions.conditions] = labels
-
-
-def placed(plan: Plan, stored: RunAnswers) -> tuple[Questions, NDArray[np.int64]]:
-    """Those of a run's answers that belong to the plan: questions, with conditions of `whole`, and labels."""
-    places = {text: place for place, text in enumerate(plan.texts)}
-    conditions = np.array([places.get(text, UNKNOWN) for text in stored.conditions], np.int64)
-    rows = rows_of(plan.data.ids, stored.answers.ids)
-    asked = np.repeat(conditions, stored.counts)
-    known = (asked != UNKNOWN) & (plan.data.ids[rows] == stored.answers.ids)
-    return Questions(rows[known], asked[known]), stored.answers.labels[known]
-
-
-def rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each wanted id stands among `ids`, if it does: the caller looks."""
-    largest = int(ids.max())
-    if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
-        table = np.zeros(largest + 1, np.int64)
-        table[ids] = np.arange(len(ids))
-        return table[np.minimum(wanted, largest)]
-    order = np.argsort(ids)
-    found = np.searchsorted(ids, wanted, sorter=order)
-    return order[np.minimum(found, len(order) - 1)]
-
-
-# One submission and one plan: asking it round after round, and what can be said after each.
-
-
-HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
-
-
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
-    """What belongs together while a submission is asked.
-
-    name, sha256: of the zip. secret: of the order in which it is asked.
-    """
-
-    name: str
-    sha256: str
-    plan: Plan
-    book: Book
-    asker: Asker
-    challenge: Challenge
-    display: Display
-    secret: int
-
-    def ask(self, part: Round) -> bool:
-        """Ask what is not answered yet up to a round; False when the submission failed."""
-        missing = self.book.missing(self.plan.wanted(part))
-        if len(missing) == 0:
-            return True
-        missing = self.plan.shuffled(missing, self.secret)
-        return self.asker.ask(self.plan, missing, self.book, self.display)
-
-    def is_complete(self, part: Round) -> bool:
-        """Whether everything up to a round is answered."""
-        return len(self.book.missing(self.plan.wanted(part))) == 0
-
-    def scores(self, part: Round) -> Scores:
-        """The figures of the shown preset on the images of a round."""
-        sheet = self.sheet("shown", part)
-        classes, metric = self.challenge.classes, self.challenge.metric
-        return score(sheet.benchmark, sheet.questions, sheet.labels, classes, metric)
-
-    def half_width(self, part: Round) -> float:
-        """Half of the 95 % interval of the benchmark accuracy, near enough to stop by."""
-        sheet = self.sheet("shown", part)
-        corrupted = sheet.questions.conditions > 0
-        rows, right = sheet.questions.rows[corrupted], sheet.right[corrupted]
-        counts = np.bincount(rows, minlength=part.images)
-        means = np.bincount(rows, right, part.images) / counts
-        return float(HALF_WIDTHS * means.std() / np.sqrt(part.images))
-
-    def sheet(self, name: str, part: Round) -> Sheet:
-        """The answers to one of the plan's benchmarks on the images of a round."""
-        questions = self.plan.questions(name, part)
-        benchmark = prefix(getattr(self.plan, name), part.images)
-        labels = self.book.answers(name, questions)
-        return Sheet(shown(self.name), self.sha256, benchmark, questions, labels)

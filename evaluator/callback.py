@@ -18,9 +18,8 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset, from_arrays, prefix_order
 from corruptions.chain import validate
 from corruptions.presets import Preset, resolve
-from evaluator.metrics import wilson
+from evaluator.metrics import Score, answer_weights, wilson
 from evaluator.plan import Benchmark, Questions, draw_benchmark, fill_block
-from evaluator.report.result import Score
 
 METRIC = "bench_accuracy"
 BATCH = 32  # Keras's own default
@@ -35,12 +34,13 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
 
     Put it before the callbacks that use the figure: they run in the order of the list.
 
-    images, labels: as `codabench_rehearsal.images.from_arrays` takes them; give images that the model does not learn
-    from. corrupt: a preset, a chain such as "fog:3", or a TOML file. every: measured after the
-    first epoch, every so many, and the last; in between the last figure is logged again. count:
-    damaged images to ask, None for one batch of 32 for every 4 steps of an epoch, but each image
-    once at most, which keeps the cost below 15 % of an epoch. preprocess: called with a batch, uint8 `(n, h, w, c)`, returns
-    what the model takes; without it the model gets float32 0..255. seed: of the choice and damage.
+    images, labels: as `codabench_rehearsal.images.from_arrays` takes them; give images that the
+    model does not learn from. corrupt: a preset, a chain such as "fog:3", or a TOML file. every:
+    measured after the first epoch, every so many, and the last; in between the last figure is
+    logged again. count: damaged images to ask, None for one batch of 32 for every 4 steps of an
+    epoch, but each image once at most, which keeps the cost below 15 % of an epoch. preprocess:
+    called with a batch, uint8 `(n, h, w, c)`, returns what the model takes; without it the model
+    gets float32 0..255. seed: of the choice and damage.
 
     The damaged images are made once and stay the same, so epochs compare. Raises `EvaluationError`,
     `CorruptionError` or `DataError` for what cannot be used; an unfit model when `fit` begins.
@@ -77,7 +77,7 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         return None if self._exam is None else len(self._exam.images)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  Keras's own
-        """Make the images, and ask the first batch: an unfit model shows before an epoch is lost."""
+        """Make the images, and ask a first batch: an unfit model shows before an epoch is lost."""
         if self._exam is None:
             self._exam = _prepare(self._data, self._preset, self._asked(), self._seed)
         self._check_outputs()
@@ -100,22 +100,18 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         return min(BATCH * max(1, steps // STEPS_A_BATCH), len(self._data))
 
     def _measure(self) -> Score:
-        exam = self._exam
-        if exam is None:
+        if self._exam is None:
             raise EvaluationError(
                 "The callback has no benchmark yet: give it to model.fit, which begins with it."
             )
-        return exam.score(self._labels(exam.images))
+        return self._exam.score(self._labels(self._exam.images))
 
     def _labels(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         parts = range(0, len(images), BATCH)
         outputs = [self._outputs(images[start : start + BATCH]) for start in parts]
         logits = bool(getattr(getattr(self.model, "loss", None), "from_logits", False))
-        return labels_of(np.concatenate(outputs), self._classes, logits=logits)
-
-    @property
-    def _classes(self) -> int:
-        return int(self._data.labels.max()) + 1
+        classes = int(self._data.labels.max()) + 1
+        return labels_of(np.concatenate(outputs), classes, logits=logits)
 
     def _outputs(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         given = images.astype(np.float32) if self._preprocess is None else self._preprocess(images)
@@ -141,10 +137,7 @@ class _Exam:
         fill_block(benchmark, questions, self.images, 1)  # Keras's own threads are waiting
         self._truth = benchmark.data.labels[questions.rows]
         self._base = len(benchmark.data)
-        # A condition's answers together weigh what its preset says, as in evaluator/metrics.py.
-        asked = np.bincount(questions.conditions, minlength=len(benchmark.conditions))
-        weights = np.array([condition.weight for condition in benchmark.conditions])
-        self._weights = (weights / np.maximum(asked, 1))[questions.conditions]
+        self._weights = answer_weights(benchmark, questions)
 
     def score(self, labels: NDArray[np.int64]) -> Score:
         """Weighted accuracy; the interval counts base images, as the conditions share them."""

@@ -51,7 +51,8 @@ def choose(
 ) -> Choice:
     """Pick the images: the validation side, cleaned, at most `count` of them.
 
-    held_out: the user says that none of them was trained on; a split is believed before that. Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
+    held_out: the user says that none of them was trained on; a split is believed before that.
+    Raises `EvaluationError` when only training images are left, `DataError` for a broken split.
     """
     faint = _without_pixels(data)
     kind, kept, notes = _as_told(faint, split) if held_out else _by_split(faint, split)
@@ -89,8 +90,9 @@ def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, li
         return "validation", data.subset(held_out), [f"{left} left out", *record.notes]
     if trained.any():
         raise EvaluationError(
-            f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training side "
-            f"of {split}, none on its validation side: give images that the model has not learnt."
+            f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training "
+            f"side of {split}, none on its validation side: give images that the model has not "
+            "learnt."
         )
     return "all", data, [f"none of these images is in {split.name}: new to the model"]
 

@@ -15,14 +15,85 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Metric
 from evaluator.plan import Benchmark, Questions, Stream
-from evaluator.report.result import ConditionScore, GroupScore, Loss, Part, Score, Scores
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory
 PORTION = 1 << 16  # answers counted at a time, or a few more
 LEVEL = 0.95
-_Z = 1.959964
+Z = 1.959964  # standard deviations in half of a 95 % interval
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure in 0..1 (a difference: -1..1) with its 95 % interval; n base images behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class ConditionScore:
+    """Accuracy under one condition of the benchmark."""
+
+    name: str
+    family: str
+    severity: int
+    weight: float
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """Accuracy over the conditions of one family at one severity."""
+
+    family: str
+    severity: int
+    accuracy: Score
+
+
+@dataclass(frozen=True)
+class Part:
+    """Figures over one set of answers: the clean images, or the whole benchmark.
+
+    score: the challenge's own metric. recall: by class, NaN for a class without images.
+    answered: each label's share of the answers.
+    """
+
+    accuracy: Score
+    score: Score
+    macro_f1: float
+    balanced_accuracy: float
+    recall: tuple[float, ...]
+    answered: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a family costs: its mean accuracy, and its share of the gap to the clean accuracy."""
+
+    family: str
+    accuracy: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All figures of a finished run. gap: clean minus benchmark accuracy, on the same images."""
+
+    validation: Part
+    benchmark: Part
+    gap: Score
+    conditions: tuple[ConditionScore, ...]
+    groups: tuple[GroupScore, ...]
+    losses: tuple[Loss, ...]
+    answers: int
+
+    def worst(self, count: int = 5) -> tuple[ConditionScore, ...]:
+        """The conditions with the lowest accuracy."""
+        return tuple(sorted(self.conditions, key=lambda one: one.accuracy.value)[:count])
 
 
 @dataclass(frozen=True)
@@ -32,6 +103,10 @@ class Tally:
     right: Floats
     given: Floats
     true: Floats
+
+    def total(self) -> Tally:
+        """Over all images."""
+        return Tally(self.right.sum(0), self.given.sum(0), self.true.sum(0))
 
     def accuracy(self) -> Floats:
         """Share of right answers."""
@@ -78,13 +153,12 @@ def score(
     boot = [_resampled(part, draws) for part in parts]
     right = labels == truth[questions.rows]
     conditions = _condition_scores(benchmark, questions, right)
-    clean_accuracy, damaged = (_total(part).accuracy() for part in parts)
+    clean_accuracy, damaged = (part.total().accuracy() for part in parts)
     differences = boot[0].accuracy() - boot[1].accuracy()
-    gap = interval(float(clean_accuracy - damaged), differences, len(truth))
     return Scores(
-        _part(parts[0], boot[0], metric, len(truth)),
-        _part(parts[1], boot[1], metric, len(truth)),
-        gap,
+        _part(parts[0], boot[0], metric),
+        _part(parts[1], boot[1], metric),
+        interval(float(clean_accuracy - damaged), differences, len(truth)),
         conditions,
         _groups(benchmark, questions, right),
         _losses(conditions, float(clean_accuracy)),
@@ -97,14 +171,38 @@ def wilson(right: float, n: int) -> Score:
     if n == 0:
         return Score(float("nan"), 0.0, 1.0, 0)
     p = right / n
-    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+    centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     return Score(p, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
 
 
+def interval(value: float, resampled: Floats, n: int) -> Score:
+    """A figure over n base images with its 95 % interval, from that of every resample."""
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread
+        return wilson(value * n, n)
+    return Score(value, float(low), float(high), n)
+
+
 def answer_weights(benchmark: Benchmark, questions: Questions) -> Floats:
-    """Each condition's answers together weigh what the preset says; clean answers weigh nothing."""
+    """Each condition's answers together weigh what the preset says; clean answers nothing."""
     return np.asarray(_condition_weights(benchmark, questions)[questions.conditions])
+
+
+def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
+    """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
+    rng = np.random.default_rng((seed, Stream.RESAMPLE))
+    drawn = np.zeros((RESAMPLES, len(truth)), np.uint8)  # no image is drawn 256 times
+    for label in np.unique(truth):
+        rows = np.flatnonzero(truth == label)
+        n = len(rows)
+        for first in range(0, RESAMPLES, AT_ONCE):
+            count = min(AT_ONCE, RESAMPLES - first)
+            picks = rng.integers(0, n, (count, n)) + np.arange(count, dtype=np.int64)[:, None] * n
+            counts = np.bincount(picks.ravel(), minlength=count * n).reshape(-1, n)
+            drawn[first : first + count, rows] = counts
+    return drawn
 
 
 def _condition_weights(benchmark: Benchmark, questions: Questions) -> Floats:
@@ -125,12 +223,8 @@ def _by_image(
     """Weighted counts of every base image, `(n, k)`; by_condition: what an answer weighs."""
     right, given, true = (np.zeros(len(truth) * k) for _ in range(3))
     for own in _portions(questions.rows):
-        rows, answers, weights = (
-            questions.rows[own],
-            labels[own],
-            by_condition[questions.conditions[own]],
-        )
-        labelled = truth[rows]
+        rows, answers = questions.rows[own], labels[own]
+        weights, labelled = by_condition[questions.conditions[own]], truth[rows]
         places = rows * k + labelled
         right += np.bincount(places, weights * (answers == labelled), len(right))
         given += np.bincount(rows * k + answers, weights, len(given))
@@ -139,7 +233,7 @@ def _by_image(
 
 
 def _portions(rows: NDArray[np.signedinteger]) -> Iterator[slice]:
-    """Of questions image by image, so many at a time, each image's in one; all if in another order."""
+    """Of questions image by image, each image's in one portion; all if in another order."""
     if len(rows) <= PORTION or (rows[1:] < rows[:-1]).any():
         yield slice(0, len(rows))
         return
@@ -151,25 +245,6 @@ def _portions(rows: NDArray[np.signedinteger]) -> Iterator[slice]:
         first = end
 
 
-def _total(part: Tally) -> Tally:
-    return Tally(part.right.sum(0), part.given.sum(0), part.true.sum(0))
-
-
-def resamples(truth: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
-    """How often each base image is drawn in each resample, `(RESAMPLES, n)`; class sizes stay."""
-    rng = np.random.default_rng((seed, Stream.RESAMPLE))
-    drawn = np.zeros((RESAMPLES, len(truth)), np.uint8)  # no image is drawn 256 times
-    for label in np.unique(truth):
-        rows = np.flatnonzero(truth == label)
-        n = len(rows)
-        for first in range(0, RESAMPLES, AT_ONCE):
-            count = min(AT_ONCE, RESAMPLES - first)
-            picks = rng.integers(0, n, (count, n)) + np.arange(count, dtype=np.int64)[:, None] * n
-            counts = np.bincount(picks.ravel(), minlength=count * n).reshape(-1, n)
-            drawn[first : first + count, rows] = counts
-    return drawn
-
-
 def _resampled(part: Tally, draws: NDArray[np.uint8]) -> Tally:
     """In single precision: the three counts stay equal where they are equal."""
     counts = np.hstack([part.right, part.given, part.true]).astype(np.float32)
@@ -178,8 +253,8 @@ def _resampled(part: Tally, draws: NDArray[np.uint8]) -> Tally:
     return Tally(*np.hsplit(found.astype(np.float64), 3))
 
 
-def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
-    total = _total(by_image)
+def _part(by_image: Tally, boot: Tally, metric: Metric) -> Part:
+    total, n = by_image.total(), len(by_image.true)
     return Part(
         interval(float(total.accuracy()), boot.accuracy(), n),
         interval(float(total.metric(metric)), boot.metric(metric), n),
@@ -190,29 +265,15 @@ def _part(by_image: Tally, boot: Tally, metric: Metric, n: int) -> Part:
     )
 
 
-def interval(value: float, resampled: Floats, n: int) -> Score:
-    """A figure over n base images with its 95 % interval, from the same figure of every resample."""
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(resampled, [tail, 100 - tail])
-    if low == high and 0 <= value <= 1:  # all right or all wrong: resampling sees no spread
-        return wilson(value * n, n)
-    return Score(value, float(low), float(high), n)
-
-
 def _condition_scores(
     benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
 ) -> tuple[ConditionScore, ...]:
-    n = np.bincount(questions.conditions, minlength=len(benchmark.conditions))
-    good = np.bincount(questions.conditions, right, minlength=len(benchmark.conditions))
+    size = len(benchmark.conditions)
+    n = np.bincount(questions.conditions, minlength=size)
+    good = np.bincount(questions.conditions, right, minlength=size)
     return tuple(
-        ConditionScore(
-            condition.name,
-            condition.family,
-            condition.severity,
-            condition.weight,
-            wilson(good[i], int(n[i])),
-        )
-        for i, condition in enumerate(benchmark.conditions)
+        ConditionScore(one.name, one.family, one.severity, one.weight, wilson(good[i], int(n[i])))
+        for i, one in enumerate(benchmark.conditions)
         if i > 0 and n[i] > 0
     )
 
@@ -221,22 +282,15 @@ def _groups(
     benchmark: Benchmark, questions: Questions, right: NDArray[np.bool_]
 ) -> tuple[GroupScore, ...]:
     """Families by severity. An image may be in a group twice, so the interval counts images."""
-    kinds = sorted(
-        {(condition.family, condition.severity) for condition in benchmark.conditions[1:]}
-    )
+    kinds = [(one.family, one.severity) for one in benchmark.conditions]
     groups = []
-    for family, severity in kinds:
-        inside = [
-            i
-            for i, c in enumerate(benchmark.conditions)
-            if i and (c.family, c.severity) == (family, severity)
-        ]
+    for family, severity in sorted(set(kinds[1:])):
+        inside = [i for i, kind in enumerate(kinds) if i and kind == (family, severity)]
         chosen = np.isin(questions.conditions, inside)
         if chosen.any():
             images = len(np.unique(questions.rows[chosen]))
-            groups.append(
-                GroupScore(family, severity, wilson(right[chosen].mean() * images, images))
-            )
+            share = wilson(right[chosen].mean() * images, images)
+            groups.append(GroupScore(family, severity, share))
     return tuple(groups)
 
 

@@ -22,28 +22,39 @@ Device = Literal["cpu", "gpu"]
 _LEAST: Mapping[str, int] = MappingProxyType(
     {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
 )
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
+    {
+        "tolerance": (lambda v: isinstance(v, int | float) and 0 <= v <= 1, "0 to 1"),
+        "seconds": (
+            lambda v: v is None or (isinstance(v, int | float) and 0 < v < float("inf")),
+            "a number above 0",
+        ),
+        "device": (lambda v: v in (None, "cpu", "gpu"), "cpu or gpu"),
+        "trained_on": (lambda v: not isinstance(v, str), "a tuple"),
+        "phase": (lambda v: isinstance(v, str), "a name"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Options:
     """How to evaluate.
 
-    corrupt: a preset, a chain such as "fog:3", or a TOML file. images: at most so many base
-    images, None for all. block: images in one predict call, None for as many as memory allows, and
-    no more than the hidden set has.
-    device: None for the GPU where there is one, except in a notebook. seconds, memory_bytes:
-    limits of the child, for one pass over the hidden set: None for the challenge's own, else 600 s
-    without an answer and 80 % of the memory that is free. store: a file or folder, None for the
-    project's, "none" to keep nothing. estimate: whether to expect a hidden score as well, which
-    asks the conditions of estimate-v1. tolerance: stop asking when finite local images make up less
-    than this share of the estimate's variance. full: every image, every condition. sweep: the 19
-    corruptions at all five severities too. phase: whose score is expected. hidden_images: in
-    that phase, None for the challenge's own number. trained_on: damages that the training used,
-    None for what the recipe beside the zip says. part: of a data file
-    that has several, "train", "val" or "test"; None for val, else test. held_out: none of the images
-    was trained on. python: what runs the submission, a program or an environment's folder; None for
-    our own. order_seed: of the order in which the submission is asked, from 0; None for a secret one, kept
-    in the store. It changes no figure, but of submissions whose answers depend on the order.
+    corrupt: a preset, a chain such as "fog:3", or a TOML file. images: at most so many base images,
+    None for all. block: images in one predict call, None for as many as memory allows, and no more
+    than the hidden set has. device: None for the GPU where there is one, except in a notebook.
+    seconds, memory_bytes: limits of the child, for one pass over the hidden set: None for the
+    challenge's own, else 600 s without an answer and 80 % of the memory that is free. store: a file
+    or folder, None for the project's, "none" to keep nothing. estimate: whether to expect a hidden
+    score as well, which asks the conditions of estimate-v1. tolerance: stop asking when finite
+    local images make up less than this share of the estimate's variance. full: every image, every
+    condition. sweep: the 19 corruptions at all five severities too. phase: whose score is expected.
+    hidden_images: in that phase, None for the challenge's own number. trained_on: damages that the
+    training used, None for what the recipe beside the zip says. part: of a data file that has
+    several, "train", "val" or "test"; None for val, else test. held_out: none of the images was
+    trained on. python: what runs the submission, a program or an environment's folder; None for our
+    own. order_seed: of the order in which the submission is asked, from 0; None for a secret one,
+    kept in the store. It changes no figure, but of submissions whose answers depend on the order.
     """
 
     corrupt: str = "heavy"
@@ -76,14 +87,15 @@ class Options:
         for name in ("corrupt", "split", "store", "python"):  # a Path is as good
             if isinstance(value := getattr(self, name), PathLike):
                 object.__setattr__(self, name, str(value))
-        _check(self.tolerance, _is_share, "tolerance: expected 0 to 1")
-        _check(self.seconds, _is_duration, "seconds: expected a number above 0")
-        _check(self.device, lambda v: v in (None, "cpu", "gpu"), "device: expected cpu or gpu")
-        _check(self.trained_on, lambda v: not isinstance(v, str), "trained_on: expected a tuple")
-        _check(self.phase, lambda v: isinstance(v, str), "phase: expected a name")
+        for name, (good, expected) in _CHECKS.items():
+            if not good(value := getattr(self, name)):
+                raise EvaluationError(f"{name}: expected {expected}, received {value!r}")
         object.__setattr__(self, "phase", read_phase(self.phase))
         if self.python is not None:
-            object.__setattr__(self, "python", _python(self.python))
+            try:
+                object.__setattr__(self, "python", python_at(self.python).path)
+            except SandboxError as error:
+                raise EvaluationError(f"python: {error}") from None
 
 
 def chosen(**options: Any) -> Options:
@@ -94,27 +106,6 @@ def chosen(**options: Any) -> Options:
         return Options(**options)
     except TypeError as error:
         raise EvaluationError(f"unknown option: {error}") from None
-
-
-def _python(given: str) -> str:
-    """Its program's absolute path."""
-    try:
-        return python_at(given).path
-    except SandboxError as error:
-        raise EvaluationError(f"python: {error}") from None
-
-
-def _check(value: object, good: Callable[[object], bool], expected: str) -> None:
-    if not good(value):
-        raise EvaluationError(f"{expected}, received {value!r}")
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 1
-
-
-def _is_duration(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and 0 < value < float("inf"))
 
 
 def _whole(name: str, value: object, least: int) -> int | None:

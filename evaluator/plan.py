@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -23,23 +23,74 @@ from evaluator.estimate.inputs import LibraryCondition
 from evaluator.options import Options
 from evaluator.store.rows import condition_text
 
+CLEAN = Condition("clean", "clean", (), 0.0)
 FIRST_IMAGES = 128
-_PORTION = 1 << 16  # questions hashed at a time
+DRAWS = 8  # conditions of the library that an image is asked under at first
+SWEPT = 19  # and of the sweep: each corruption at some severity on average
 SEVERITIES = range(1, 6)
-SWEPT = 19  # conditions an image: each corruption at some severity on average
 SWEEP_TABLE = "cells-96"
+_PORTION = 1 << 16  # questions hashed at a time
 
 
 class Stream(IntEnum):
     """What a random generator is for, beside the seed: no two uses may share their draws."""
 
     DEAL = 1
-    SHUFFLE = 2
     RESAMPLE = 3
     ORDER = 4
     ASK = 5
     FLIP = 6
     HALVE = 7
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A preset drawn on a data set.
+
+    conditions: the clean condition, then the preset's. dealt: int64 `(n, draws)`, the conditions
+    that each image gets, as positions in `conditions`; balanced, so that each gets its share.
+    """
+
+    data: Dataset
+    preset: Preset
+    seed: int
+    conditions: tuple[Condition, ...]
+    dealt: NDArray[np.int64]
+
+    def images(self, condition: int, rows: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
+        """The images of some rows, damaged by one condition: uint8 `(len(rows), h, w, c)`."""
+        damage, pictures = self.conditions[condition], self.data.pictures(rows)
+        if not damage.steps:
+            return pictures
+        return corrupt_condition(pictures, damage, self.seed, self.data.ids[rows])
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What a submission is asked, in order: row i of the data under condition i; `(m,)` each.
+
+    Whole numbers of four bytes or eight: there may be millions.
+    """
+
+    rows: NDArray[np.signedinteger]
+    conditions: NDArray[np.signedinteger]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def blocks(self, size: int) -> list[Questions]:
+        """Cut into blocks of at most `size` questions."""
+        starts = range(0, len(self), size)
+        return [Questions(self.rows[s : s + size], self.conditions[s : s + size]) for s in starts]
+
+    def shuffled(self, secret: int) -> Questions:
+        """In one shuffle, images and conditions mixed as on the platform.
+
+        secret: from 0; who does not know it learns nothing of an image from its place. The same
+        secret and questions give the same order, others one that has nothing to do with it.
+        """
+        order = secret_order(len(self), secret, self.rows, self.conditions)
+        return Questions(self.rows[order], self.conditions[order])
 
 
 @dataclass(frozen=True)
@@ -51,51 +102,57 @@ class Round:
 
 
 @dataclass(frozen=True, eq=False)
+class Subset:
+    """The questions that a plan asks for one purpose.
+
+    places: int64 `(k,)`, its conditions' positions in the plan's, the clean one first. dealt: int64
+    `(n, draws)`, for each image the conditions that it is asked under beside the clean one, as
+    positions in `places`, those to be asked first in front.
+    """
+
+    preset: Preset
+    places: NDArray[np.int64]
+    dealt: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What may be asked of a submission.
 
-    shown, library, sweep: benchmarks on the same images; the latter two may be None. whole: their
-    conditions together, each once, the clean one first. places: for each benchmark the position of
-    each of its conditions in `whole`. texts: the conditions of `whole` as the store names them.
+    conditions: all of them, each once, the clean one first; texts: as the store names them.
+    subsets: "shown" is the preset of the report; there may be "library", what the estimate is made
+    from, and "sweep", the 19 corruptions at every severity.
     """
 
     choice: Choice
-    shown: Benchmark
-    library: Benchmark | None
-    sweep: Benchmark | None
-    whole: Benchmark
+    seed: int
+    conditions: tuple[Condition, ...]
     texts: tuple[str, ...]
-    places: Mapping[str, NDArray[np.int64]]
+    subsets: Mapping[str, Subset]
 
     @property
     def data(self) -> Dataset:
         """The images, in an order whose every prefix is stratified by class."""
         return self.choice.data
 
-    def benchmarks(self) -> Iterator[tuple[str, Benchmark]]:
-        """Those that there are, by name."""
-        for name in ("shown", "library", "sweep"):
-            benchmark: Benchmark | None = getattr(self, name)
-            if benchmark is not None:
-                yield name, benchmark
-
     def rounds(self, options: Options) -> list[Round]:
         """What to ask, step by step; each contains the one before."""
         count = len(self.data)
-        if self.library is None:
+        if "library" not in self.subsets:
             return [Round(count, 0)]
-        conditions = self.library.dealt.shape[1]
+        conditions = self.subsets["library"].dealt.shape[1]
         if options.full:
             return [Round(count, conditions)]
-        sizes = [n for n in _doubled(FIRST_IMAGES, count) if n < count]
-        draws = [d for d in _doubled(DRAWS, conditions) if d < conditions]
+        sizes, draws = _doubled(FIRST_IMAGES, count), _doubled(DRAWS, conditions)
         steps = [*((n, DRAWS) for n in sizes), *((count, d) for d in draws), (count, conditions)]
         return [Round(*step) for step in steps]
 
     def questions(self, name: str, part: Round) -> Questions:
-        """One benchmark's questions up to a round, clean ones among them, image by image."""
-        benchmark: Benchmark = getattr(self, name)
-        dealt = benchmark.dealt[: part.images]
+        """A subset's questions up to a round, clean ones among them, image by image.
+
+        Their conditions are positions in the subset's `places`.
+        """
+        dealt = self.subsets[name].dealt[: part.images]
         if name == "library":
             dealt = dealt[:, : part.draws]
         clean = np.zeros((len(dealt), 1), np.int32)
@@ -104,30 +161,27 @@ class Plan:
         return Questions(np.repeat(rows, conditions.shape[1]), conditions.ravel())
 
     def wanted(self, part: Round) -> Questions:
-        """All questions up to a round, each once, with conditions of `whole`, in no special order."""
-        asked = np.zeros((part.images, len(self.whole.conditions)), bool)
-        for name, _ in self.benchmarks():
+        """All questions up to a round, each once, with conditions of the plan, image by image."""
+        asked = np.zeros((part.images, len(self.conditions)), bool)
+        for name, subset in self.subsets.items():
             questions = self.questions(name, part)
-            asked[questions.rows, self.places[name].astype(np.int32)[questions.conditions]] = True
-        counts = asked.sum(axis=1)
-        rows = np.repeat(np.arange(len(asked), dtype=np.int32), counts)
+            asked[questions.rows, subset.places.astype(np.int32)[questions.conditions]] = True
+        rows = np.repeat(np.arange(len(asked), dtype=np.int32), asked.sum(axis=1))
         every = np.arange(asked.shape[1], dtype=np.int32)
         return Questions(rows, np.broadcast_to(every, asked.shape)[asked])
 
-    def shuffled(self, questions: Questions, secret: int) -> Questions:
-        """In one shuffle, images and conditions mixed as on the platform.
-
-        secret: from 0; who does not know it learns nothing of an image from its place. The same
-        secret and questions give the same order, other questions one that has nothing to do with it.
-        """
-        order = secret_order(len(questions), secret, questions.rows, questions.conditions)
-        return Questions(questions.rows[order], questions.conditions[order])
+    def benchmark(self, name: str, images: int | None = None) -> Benchmark:
+        """A subset as a benchmark of its own, on the first images alone if a number is given."""
+        subset, data = self.subsets[name], self.data
+        if images not in (None, len(data)):
+            data = data.view(np.arange(images))
+        conditions = (CLEAN, *subset.preset.conditions)  # with its own names and weights
+        return Benchmark(data, subset.preset, self.seed, conditions, subset.dealt[:images])
 
 
 def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
-    """Choose the images and deal the conditions. Raises what a wrong preset, split or data set raises."""
-    preset = resolve(options.corrupt)
-    validate(preset)
+    """Choose images and deal conditions. Raises what a wrong preset, split or data set raises."""
+    validate(resolve(options.corrupt))
     count = None if options.full else options.images
     split = find_split(submission, options.split)
     choice = choose(data, split, count, options.seed, held_out=options.held_out)
@@ -136,28 +190,70 @@ def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
 
 def plan_on(choice: Choice, options: Options) -> Plan:
     """Deal the conditions to images that are chosen already."""
-    shown = draw_benchmark(choice.data, resolve(options.corrupt), options.seed)
-    if options.full:
-        every = np.arange(1, len(shown.conditions), dtype=np.int64)
-        shown = replace(shown, dealt=np.tile(every, (len(choice.data), 1)))
-    estimated = _in_order(choice.data, library(), DRAWS, options) if options.estimate else None
-    swept = _in_order(choice.data, _sweep(), SWEPT, options) if options.sweep else None
-    if swept is not None and not options.full:
-        swept = replace(swept, dealt=swept.dealt[:, :SWEPT])
-    there = {"shown": shown, "library": estimated, "sweep": swept}
-    named = {
-        name: [condition_text(c) for c in b.conditions]
-        for name, b in there.items()
-        if b is not None
-    }
+    count, seed = len(choice.data), options.seed
+    shown = draw_benchmark(choice.data, resolve(options.corrupt), seed)
+    every = np.arange(1, len(shown.conditions), dtype=np.int64)
+    drawn = {"shown": (shown.preset, np.tile(every, (count, 1)) if options.full else shown.dealt)}
+    if options.estimate:
+        library = resolve(LIBRARY)
+        order = condition_order(count, len(library.conditions), DRAWS, seed)
+        drawn["library"] = library, 1 + order
+    if options.sweep:
+        sweep = _sweep()
+        order = condition_order(count, len(sweep.conditions), SWEPT, seed)
+        drawn["sweep"] = sweep, 1 + (order if options.full else order[:, :SWEPT])
     conditions: dict[str, Condition] = {}
-    for name, texts in named.items():
-        for text, condition in zip(texts, there[name].conditions, strict=True):  # type: ignore[union-attr]  # named has those that are there
+    named = {name: (CLEAN, *preset.conditions) for name, (preset, _) in drawn.items()}
+    texts = {name: [condition_text(one) for one in own] for name, own in named.items()}
+    for name, own in named.items():
+        for text, condition in zip(texts[name], own, strict=True):
             conditions.setdefault(text, condition)
     position = {text: place for place, text in enumerate(conditions)}
-    places = {name: np.array([position[t] for t in texts]) for name, texts in named.items()}
-    whole = replace(shown, conditions=tuple(conditions.values()))
-    return Plan(choice, shown, estimated, swept, whole, tuple(conditions), places)
+    subsets = {
+        name: Subset(preset, np.array([position[text] for text in texts[name]]), dealt)
+        for name, (preset, dealt) in drawn.items()
+    }
+    return Plan(choice, seed, tuple(conditions.values()), tuple(conditions), subsets)
+
+
+def draw_benchmark(data: Dataset, preset: Preset, seed: int = 0) -> Benchmark:
+    """Deal the preset's conditions to the images; a prefix of the rows keeps its conditions."""
+    weights = np.array([condition.weight for condition in preset.conditions])
+    draws = min(preset.draws, len(preset.conditions))
+    dealt = 1 + deal(len(data), weights, draws, seed)
+    return Benchmark(data, preset, seed, (CLEAN, *preset.conditions), dealt)
+
+
+def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
+    """Give each of `count` images `draws` different conditions, int64 `(count, draws)`.
+
+    Each condition's share follows its weight in every prefix, as far as different conditions allow:
+    those furthest behind their share come first, ties and near-ties broken by a seeded draw.
+    """
+    rng = np.random.default_rng((seed, Stream.DEAL))
+    share = weights / weights.sum()
+    given = np.zeros(len(weights))
+    dealt = np.empty((count, draws), np.int64)
+    for image in range(count):
+        behind = share * draws * (image + 1) - given + rng.random(len(weights))
+        dealt[image] = np.argsort(-behind, kind="stable")[:draws]
+        given[dealt[image]] += 1
+    return dealt
+
+
+def condition_order(count: int, conditions: int, draws: int, seed: int) -> NDArray[np.int64]:
+    """For every image all conditions, int64 `(count, conditions)`, those to ask first in front.
+
+    Counted from 0, balanced and nested: in a row of `conditions / draws` images, from the first one
+    on, each condition comes once among the first `draws`, and as often as others among any further.
+    """
+    cycle = math.ceil(conditions / draws)
+    order = np.empty((count, conditions), np.int64)
+    for first in range(0, count, cycle):
+        shuffled = np.random.default_rng((seed, Stream.ORDER, first)).permutation(conditions)
+        for place in range(min(cycle, count - first)):
+            order[first + place] = np.roll(shuffled, -draws * place)
+    return order
 
 
 def secret_order(
@@ -175,18 +271,17 @@ def secret_order(
     return rng.permutation(count)
 
 
-def prefix(benchmark: Benchmark, images: int) -> Benchmark:
-    """The benchmark on its first images alone."""
-    data = benchmark.data
-    if images == len(data):
-        return benchmark
-    return replace(benchmark, data=data.view(np.arange(images)), dealt=benchmark.dealt[:images])
+def fill_block(
+    benchmark: Benchmark, block: Questions, out: NDArray[np.uint8], workers: int
+) -> None:
+    """Write the images of a block of questions into `out`; its conditions on several threads."""
 
+    def fill(condition: np.int64) -> None:
+        places = np.flatnonzero(block.conditions == condition)
+        out[places] = benchmark.images(int(condition), block.rows[places])
 
-def _in_order(data: Dataset, preset: Preset, draws: int, options: Options) -> Benchmark:
-    """A benchmark whose `dealt` holds every condition for every image, those to ask first in front."""
-    order = condition_order(len(data), len(preset.conditions), draws, options.seed)
-    return Benchmark(data, preset, options.seed, (CLEAN, *preset.conditions), 1 + order)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(fill, np.unique(block.conditions)))
 
 
 def _sweep() -> Preset:
@@ -207,114 +302,6 @@ def _doubled(first: int, last: int) -> Iterator[int]:
         first *= 2
 
 
-__all__ = ["Plan", "Round", "make_plan", "plan_on", "prefix", "secret_order"]
-
-
-# The benchmark: which image is damaged how. Pure, random access, the same for every submission.
-
-
-CLEAN = Condition("clean", "clean", (), 0.0)
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """A preset drawn on a data set.
-
-    conditions: the clean condition, then the preset's. dealt: int64 `(n, draws)`, the conditions that each image
-    gets, as positions in `conditions`; balanced, so that each condition gets its weight's share of images.
-    """
-
-    data: Dataset
-    preset: Preset
-    seed: int
-    conditions: tuple[Condition, ...]
-    dealt: NDArray[np.int64]
-
-    def images(self, condition: int, rows: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
-        """The images of some rows, damaged by one condition: uint8 `(len(rows), h, w, c)`."""
-        damage = self.conditions[condition]
-        pictures = self.data.pictures(rows)
-        if not damage.steps:
-            return pictures
-        return corrupt_condition(pictures, damage, self.seed, self.data.ids[rows])
-
-    def questions(self) -> Questions:
-        """Every image once clean and once for each condition it was dealt, in one seeded shuffle."""
-        count, draws = self.dealt.shape
-        rows = np.repeat(np.arange(count), draws + 1)
-        conditions = np.concatenate([np.zeros((count, 1), np.int64), self.dealt], axis=1).ravel()
-        order = np.random.default_rng((self.seed, Stream.SHUFFLE)).permutation(len(rows))
-        return Questions(rows[order], conditions[order])
-
-
-@dataclass(frozen=True)
-class Questions:
-    """What the submission is asked, in order: row i of the data, damaged by condition i; `(m,)` each.
-
-    Whole numbers of four bytes or eight: there may be millions.
-    """
-
-    rows: NDArray[np.signedinteger]
-    conditions: NDArray[np.signedinteger]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def blocks(self, size: int) -> list[Questions]:
-        """Cut into blocks of at most `size` questions."""
-        starts = range(0, len(self), size)
-        return [Questions(self.rows[s : s + size], self.conditions[s : s + size]) for s in starts]
-
-
-def draw_benchmark(data: Dataset, preset: Preset, seed: int = 0) -> Benchmark:
-    """Deal the preset's conditions to the images. Row order counts: a prefix of the rows keeps its conditions."""
-    conditions = (CLEAN, *preset.conditions)
-    weights = np.array([condition.weight for condition in preset.conditions])
-    draws = min(preset.draws, len(preset.conditions))
-    return Benchmark(data, preset, seed, conditions, 1 + deal(len(data), weights, draws, seed))
-
-
-def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
-    """Give each of `count` images `draws` different conditions, int64 `(count, draws)`.
-
-    Each condition's share follows its weight in every prefix, as far as different conditions allow: the
-    conditions furthest behind their share come first, ties and near-ties broken by a seeded draw.
-    """
-    rng = np.random.default_rng((seed, Stream.DEAL))
-    share = weights / weights.sum()
-    given = np.zeros(len(weights))
-    dealt = np.empty((count, draws), np.int64)
-    for image in range(count):
-        behind = share * draws * (image + 1) - given + rng.random(len(weights))
-        dealt[image] = np.argsort(-behind, kind="stable")[:draws]
-        given[dealt[image]] += 1
-    return dealt
-
-
-def fill_block(
-    benchmark: Benchmark, block: Questions, out: NDArray[np.uint8], workers: int
-) -> None:
-    """Write the images of a block of questions into `out`; its conditions on several threads."""
-
-    def fill(condition: np.int64) -> None:
-        places = np.flatnonzero(block.conditions == condition)
-        out[places] = benchmark.images(int(condition), block.rows[places])
-
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(fill, np.unique(block.conditions)))
-
-
-# The estimator's conditions, and which images each of them is asked on.
-
-
-DRAWS = 8  # conditions an image at first
-
-
-def library() -> Preset:
-    """The fixed list of conditions, the same whatever preset is shown."""
-    return resolve(LIBRARY)
-
-
 def described(conditions: tuple[Condition, ...]) -> tuple[LibraryCondition, ...]:
     """What the estimate knows of conditions: the clean one and the library's."""
     return tuple(
@@ -327,18 +314,3 @@ def described(conditions: tuple[Condition, ...]) -> tuple[LibraryCondition, ...]
         )
         for condition in conditions
     )
-
-
-def condition_order(count: int, conditions: int, draws: int, seed: int) -> NDArray[np.int64]:
-    """For every image all conditions, int64 `(count, conditions)`, counted from 0: its first ones are asked first.
-
-    Balanced and nested: in a row of `conditions / draws` images, from the first one on, each condition comes
-    once among the first `draws`, and as often as others among any further ones.
-    """
-    cycle = math.ceil(conditions / draws)
-    order = np.empty((count, conditions), np.int64)
-    for first in range(0, count, cycle):
-        shuffled = np.random.default_rng((seed, Stream.ORDER, first)).permutation(conditions)
-        for place in range(min(cycle, count - first)):
-            order[first + place] = np.roll(shuffled, -draws * place)
-    return order

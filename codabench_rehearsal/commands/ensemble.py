@@ -32,14 +32,14 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Read the answers, choose, and show it."""
-    from evaluator.answering import stored_sheets
+    from evaluator.answering import stored_answers
     from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
     from evaluator.options import Options
 
     if len(options.zips) < 2:
         raise EvaluationError("An ensemble needs candidates: give at least two zips.")
     inputs = read_several(options, words, Options(estimate=False))
-    sheets = stored_sheets(inputs.zips, inputs.data, inputs.options)
+    sheets = stored_answers(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
     tell_unseen(inputs, options)
     tell_result(options, partial(show, vote), partial(to_json, vote))

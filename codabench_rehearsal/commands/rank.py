@@ -122,7 +122,8 @@ def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
 
 def _reports(inputs: Inputs, display: Shown, left_out: LeftOut) -> Iterator[tuple[Path, Report]]:
     """One a zip; what is wrong with one, or with the split beside it, is told."""
-    from evaluator.evaluate import evaluate, open_store
+    from evaluator.ask import open_store
+    from evaluator.evaluate import evaluate
     from evaluator.series import Series
 
     with ExitStack() as stack:

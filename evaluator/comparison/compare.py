@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.comparison.comparison import Comparison, Pair, Standing
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.estimate.numerics import Floats, one_thread
@@ -25,7 +25,7 @@ _SHA_SHOWN = 8
 
 
 @one_thread()
-def compare(sheets: Sequence[Sheet], notes: Sequence[str] = ()) -> Comparison:
+def compare(sheets: Sequence[Answers], notes: Sequence[str] = ()) -> Comparison:
     """Hold every other sheet against the first; one alone: its benchmark against its clean images.
 
     notes: passed on. Raises `EvaluationError` unless all sheets answer the same questions, some on
@@ -56,7 +56,7 @@ def compare(sheets: Sequence[Sheet], notes: Sequence[str] = ()) -> Comparison:
     )
 
 
-def check_same(sheets: Sequence[Sheet]) -> Sheet:
+def check_same(sheets: Sequence[Answers]) -> Answers:
     """The first sheet. Raises `EvaluationError` where the others answer other questions."""
     if not sheets:
         raise EvaluationError("Nothing to compare: give at least one submission.")
@@ -76,7 +76,7 @@ def check_same(sheets: Sequence[Sheet]) -> Sheet:
     return first
 
 
-def titles(sheets: Sequence[Sheet]) -> list[str]:
+def titles(sheets: Sequence[Answers]) -> list[str]:
     """The submissions' names; with the start of the zip's SHA-256 where several have the same."""
     count = Counter(sheet.name for sheet in sheets)
     return [
@@ -94,7 +94,7 @@ class _ByImage:
     families: Mapping[str, Side]
 
 
-def _by_image(sheet: Sheet, place: NDArray[np.intp], images: int) -> _ByImage:
+def _by_image(sheet: Answers, place: NDArray[np.intp], images: int) -> _ByImage:
     """place: of each question's base image, among so many."""
     benchmark, conditions = sheet.benchmark, sheet.questions.conditions
     weights = answer_weights(benchmark, sheet.questions)
@@ -117,7 +117,7 @@ def _by_image(sheet: Sheet, place: NDArray[np.intp], images: int) -> _ByImage:
     )
 
 
-def _same(one: Sheet, two: Sheet) -> bool:
+def _same(one: Answers, two: Answers) -> bool:
     mine, other = one.benchmark, two.benchmark
     return (
         (mine.seed, mine.conditions) == (other.seed, other.conditions)

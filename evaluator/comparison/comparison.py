@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.words import as_json
 from evaluator.comparison.paired import ALPHA, Difference, Verdict
+from evaluator.metrics import Score
 from evaluator.report.markup import Node, paragraph, table, tag
 from evaluator.report.report import score_document
-from evaluator.report.result import Score
 from evaluator.report.terminal import text_table, to_text
 
 if TYPE_CHECKING:

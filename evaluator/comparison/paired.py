@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics import interval, resamples, wilson
+from evaluator.metrics import Score, interval, resamples, wilson
 from evaluator.plan import Stream
-from evaluator.report.result import Score
 
 Verdict = Literal["better", "worse", "not resolved"]
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, counted
 from evaluator.estimate.estimate import Estimate
-from evaluator.report.result import Score
+from evaluator.metrics import Score
 from evaluator.report.terminal import chance
 from evaluator.store.rows import LeaderboardScore
 

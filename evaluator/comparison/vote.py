@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, percent, quoted
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.comparison.compare import check_same, compare, titles
 from evaluator.comparison.comparison import Pair, difference_document, sentence
 from evaluator.comparison.paired import Floats
 from evaluator.estimate.numerics import one_thread
-from evaluator.metrics import answer_weights
+from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions, Stream
 from evaluator.report.markup import with_range
 from evaluator.report.report import score_document
-from evaluator.report.result import Score
 from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Vote:
 
 
 @one_thread()
-def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
+def greedy_vote(sheets: Sequence[Answers], most: int = MOST_MEMBERS) -> Vote:
     """Begin with the best submission, and add whichever one or two more help the vote most.
 
     Two at once because a second voice alone never outvotes the first; of many candidates, pairs of
@@ -101,7 +100,7 @@ def greedy_vote(sheets: Sequence[Sheet], most: int = MOST_MEMBERS) -> Vote:
     )
 
 
-def halves(sheet: Sheet) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def halves(sheet: Answers) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The questions on one half of the base images, and on the other; class by class, seeded.
 
     Raises `EvaluationError` where a half would have no image or lack a kind of answer.
@@ -208,14 +207,14 @@ class _Ballots:
         return float(1 + 2.0 ** -(self._voters + place + 2))
 
 
-def _covered(sheet: Sheet) -> float:
+def _covered(sheet: Answers) -> float:
     conditions = sheet.benchmark.preset.conditions
     asked = np.unique(sheet.questions.conditions)
     weight = sum(conditions[place - 1].weight for place in asked if place > 0)
     return float(weight / sum(condition.weight for condition in conditions))
 
 
-def _choose(sheets: Sequence[Sheet], most: int) -> list[int]:
+def _choose(sheets: Sequence[Answers], most: int) -> list[int]:
     """The members' positions, in the order in which they were taken."""
     benchmark, questions = sheets[0].benchmark, sheets[0].questions
     weights, truth = answer_weights(benchmark, questions), benchmark.data.labels[questions.rows]
@@ -262,7 +261,7 @@ def _best_addition(
     return best
 
 
-def _members(voters: Sequence[Sheet]) -> tuple[list[Voter], Pair]:
+def _members(voters: Sequence[Answers]) -> tuple[list[Voter], Pair]:
     """Each with the vote of those up to it; and everyone's vote held against the first one."""
     ballots = _Ballots(len(voters[0].labels), 1 + int(max(one.labels.max() for one in voters)))
     votes = []
@@ -277,7 +276,7 @@ def _members(voters: Sequence[Sheet]) -> tuple[list[Voter], Pair]:
     return members, compare([voters[0], votes[-1]]).pairs[0]
 
 
-def _parts(sheets: Sequence[Sheet], chosen: NDArray[np.bool_]) -> list[Sheet]:
+def _parts(sheets: Sequence[Answers], chosen: NDArray[np.bool_]) -> list[Answers]:
     """The sheets' answers to some of the questions, which all of them share."""
     asked, places = sheets[0].questions, np.flatnonzero(chosen)
     questions = Questions(asked.rows[places], asked.conditions[places])

@@ -6,6 +6,7 @@ import math
 
 from codabench_rehearsal.console.words import counted
 from evaluator.estimate.estimate import Estimate
+from evaluator.metrics import Scores
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import QUIET, width_of
@@ -19,7 +20,6 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.result import Scores
 from evaluator.report.terminal import chance
 
 _WIDTH = 400

@@ -6,7 +6,18 @@ import math
 from collections.abc import Sequence
 
 from codabench_rehearsal.console.words import listed
-from evaluator.ask import Sheet
+from evaluator.answers import (
+    Answers,
+    Confusion,
+    Drop,
+    FamilyLoss,
+    MixUp,
+    clean_weights,
+    confusion,
+    drops,
+    family_losses,
+    mix_ups,
+)
 from evaluator.metrics import answer_weights
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
@@ -24,17 +35,6 @@ from evaluator.report.markup import (
 )
 from evaluator.report.style import error_step, heat_step
 from evaluator.report.training import AFTERWARDS, advise
-from evaluator.tallies import (
-    Confusion,
-    Drop,
-    FamilyLoss,
-    MixUp,
-    clean_weights,
-    confusion,
-    drops,
-    family_losses,
-    mix_ups,
-)
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
@@ -90,7 +90,7 @@ def training(report: Evaluation) -> Tag:
     return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
 
 
-def confusions(sheet: Sheet, count: int) -> tuple[Confusion, Confusion]:
+def confusions(sheet: Answers, count: int) -> tuple[Confusion, Confusion]:
     """Of so many classes: on clean images, and under the benchmark's conditions."""
     hurt = answer_weights(sheet.benchmark, sheet.questions)
     return confusion(sheet, clean_weights(sheet), count), confusion(sheet, hurt, count)

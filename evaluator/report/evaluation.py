@@ -7,14 +7,34 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from codabench_rehearsal.console.words import one_line, shown
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.choice import SplitKind
 from evaluator.estimate.estimate import Estimate
-from evaluator.report.result import Score, Scores, Timing
+from evaluator.metrics import Score, Scores
 from evaluator.store.rows import HistoryRow, Prediction
 from submission.findings import Finding
 
 UNSEEN = "†"  # marks every figure on images that the model may have learnt
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall seconds of a run.
+
+    start: until the model stood ready; load: its constructor alone; predict: all predict calls;
+    total: everything.
+    """
+
+    start_seconds: float
+    load_seconds: float
+    predict_seconds: float
+    total_seconds: float
+    answers: int
+
+    @property
+    def seconds_per_thousand(self) -> float:
+        """Seconds of predict for a thousand images."""
+        return 1000 * self.predict_seconds / max(self.answers, 1)
 
 
 @dataclass(frozen=True)
@@ -88,9 +108,9 @@ class Evaluation:
     limits: Mapping[str, str]
     asked: int = 0
     full: bool = False
-    sheet: Sheet | None = None
-    library: Sheet | None = None
-    sweep: Sheet | None = None
+    sheet: Answers | None = None
+    library: Answers | None = None
+    sweep: Answers | None = None
     estimate: Estimate | None = None
     past: tuple[PastLine, ...] = ()
     history: tuple[HistoryRow, ...] = ()

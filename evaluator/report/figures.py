@@ -12,7 +12,7 @@ from typing import Any
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_bytes
-from evaluator.ask import Sheet
+from evaluator.answers import Answers, curves, drops, grid
 from evaluator.report import svg
 from evaluator.report.classes import MOST_DRAWN, RECALL_LEGEND, confusions, dumbbells, matrix
 from evaluator.report.evaluation import Evaluation
@@ -22,7 +22,6 @@ from evaluator.report.lettering import LABEL, in_lines, width_of, wrapped
 from evaluator.report.markup import Node, escaped, tag
 from evaluator.report.past_scores import bias, places, scatter_legend, score_chart
 from evaluator.report.style import LIGHT, figure_style
-from evaluator.tallies import curves, drops, grid
 
 SUFFIXES = (".svg", ".png")
 _FAMILY = "'DejaVu Sans', 'Noto Sans', sans-serif"  # the first comes with matplotlib
@@ -169,7 +168,7 @@ def _fonts() -> list[str]:
     return [str(place)] if found and place.is_dir() else []
 
 
-def _answers(report: Evaluation) -> Sheet:
+def _answers(report: Evaluation) -> Answers:
     if report.sheet is None:
         raise EvaluationError(
             "This report holds no answers to draw: the submission did not answer. Its findings say "
@@ -179,7 +178,7 @@ def _answers(report: Evaluation) -> Sheet:
 
 
 def _heatmap(report: Evaluation) -> Figure:
-    rows = grid(report)
+    rows = grid((report.library, report.sheet, report.sweep))
     if not rows:
         raise EvaluationError("No corruption was asked alone in this report: --sweep asks all 19.")
     title = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)"
@@ -187,7 +186,7 @@ def _heatmap(report: Evaluation) -> Figure:
 
 
 def _curves(report: Evaluation) -> Figure:
-    rows = curves(grid(report))
+    rows = curves(grid((report.library, report.sheet, report.sweep)))
     if not rows:
         raise EvaluationError(
             "No corruption was asked at three severities or more: --sweep asks all 19 at all five."

@@ -11,12 +11,11 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.ask import Sheet
+from evaluator.answers import CLEAN, Answers
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import QUIET, fitted
 from evaluator.report.markup import Node, Tag, paragraph, section, tag
-from evaluator.tallies import CLEAN
 
 LONGEST_SIDE = 96  # pixels: two dozen pictures of that size stay below 1 MB whatever they show
 SHOWN = 12
@@ -91,7 +90,7 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")
 
 
-def picks(sheet: Sheet, most: int = SHOWN) -> tuple[Pick, ...]:
+def picks(sheet: Answers, most: int = SHOWN) -> tuple[Pick, ...]:
     """Images right when clean and wrong when corrupted, each once, from the costliest conditions.
 
     Conditions take turns, the costliest first. Within a condition those images come first that are
@@ -142,7 +141,7 @@ def _picture(image: NDArray[np.uint8], x: float, side: float) -> Tag:
     )
 
 
-def _costliest(sheet: Sheet) -> list[int]:
+def _costliest(sheet: Answers) -> list[int]:
     """Conditions by the accuracy that they take from the clean one, times their weight."""
     size = len(sheet.benchmark.conditions)
     asked = np.bincount(sheet.questions.conditions, minlength=size)
@@ -153,7 +152,7 @@ def _costliest(sheet: Sheet) -> list[int]:
     return [int(condition) for condition in np.argsort(-cost, kind="stable") if cost[condition] > 0]
 
 
-def _candidates(sheet: Sheet, condition: int, easy: NDArray[np.float64]) -> Iterator[int]:
+def _candidates(sheet: Answers, condition: int, easy: NDArray[np.float64]) -> Iterator[int]:
     """Questions of a condition that were answered wrongly on images that are right when clean."""
     right, questions = sheet.right, sheet.questions
     fine = np.zeros(len(sheet.benchmark.data), bool)
@@ -163,13 +162,15 @@ def _candidates(sheet: Sheet, condition: int, easy: NDArray[np.float64]) -> Iter
     yield from wrong[np.lexsort((rows, -easy[rows]))].tolist()
 
 
-def _share_right(sheet: Sheet, groups: NDArray[np.signedinteger], size: int) -> NDArray[np.float64]:
+def _share_right(
+    sheet: Answers, groups: NDArray[np.signedinteger], size: int
+) -> NDArray[np.float64]:
     """The share of right answers in each group of questions; 0 where none was asked."""
     asked = np.bincount(groups, minlength=size)
     return np.asarray(np.bincount(groups, sheet.right, size) / np.maximum(asked, 1))
 
 
-def _pick(sheet: Sheet, question: int) -> Pick:
+def _pick(sheet: Answers, question: int) -> Pick:
     row, condition = int(sheet.questions.rows[question]), int(sheet.questions.conditions[question])
     benchmark = sheet.benchmark
     return Pick(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from codabench_rehearsal.console.words import listed
+from evaluator.answers import SEVERITIES, Row, curves, grid
+from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import Names, fitted
@@ -20,9 +22,7 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.result import Score
 from evaluator.report.style import STEPS, heat_step
-from evaluator.tallies import SEVERITIES, Row, curves, grid
 
 _NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
 _SIDE, _WIDE, _ROW = 37, 78, 24  # of a field, of one with its spread, of a row
@@ -32,7 +32,7 @@ _LEFT, _RIGHT = 30, _CURVE_WIDTH - 8
 
 def heat_map(report: Evaluation) -> Tag:
     """The section: one small map a family."""
-    rows = grid(report)
+    rows = grid((report.library, report.sheet, report.sweep))
     title = f"Accuracy by corruption and severity{report.mark}"
     if not rows:
         return section(
@@ -49,7 +49,7 @@ def heat_map(report: Evaluation) -> Tag:
 
 def curve_section(report: Evaluation) -> Tag:
     """The section: one small curve a corruption, the worst first."""
-    rows = curves(grid(report))
+    rows = curves(grid((report.library, report.sheet, report.sweep)))
     title = f"How accuracy falls with severity{report.mark}"
     if not rows:
         return section(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import cleaned
-from evaluator.report.result import Score
+from evaluator.metrics import Score
 
 Value = str | int | float
 _VOID = ("br", "img", "meta", "link", "hr", "wbr")

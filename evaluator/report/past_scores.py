@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import counted, listed
+from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.markup import (
@@ -19,7 +20,6 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.result import Score
 from evaluator.store.rows import HistoryRow, Prediction
 
 _WIDTH, _HEIGHT = 190, 22

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.words import human_bytes
@@ -16,19 +15,17 @@ from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.rehearsal.environments import HERE, with_packages
 from codabench_rehearsal.rehearsal.failures import explain
 from codabench_rehearsal.rehearsal.judge import judge_labels
-from codabench_rehearsal.rehearsal.scale import Reading, try_readings
-from codabench_rehearsal.sandbox.ingest import Block, Outcome
-from evaluator.ask import Rehearsal
+from codabench_rehearsal.rehearsal.scale import try_readings
+from codabench_rehearsal.sandbox.ingest import Outcome
+from evaluator.ask import Runner
 from evaluator.options import Options
-from evaluator.plan import Plan, Round, secret_order
+from evaluator.plan import Plan, Round
 from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
-from evaluator.store.store import AnswerKey, Store
 from submission.archive import Archive
 from submission.findings import STEPS, Finding, refuted
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried
-FEEDS = "1"  # revision of the ways to feed: stored answers are of these
 FED = 200  # images of which they are tried
 
 
@@ -52,8 +49,8 @@ def source_of(
         fingerprint=plan.data.fingerprint(),
         split=plan.choice.split,
         notes=(*data.notes, *plan.choice.notes, *notes),
-        preset=plan.shown.preset.name,
-        description=plan.shown.preset.description,
+        preset=plan.subsets["shown"].preset.name,
+        description=plan.subsets["shown"].preset.description,
         seed=options.seed,
         command=options.command,
         python=options.python or sys.executable,
@@ -79,10 +76,9 @@ def failure(
     return with_packages([said], problem, replace(HERE, python=python or sys.executable))
 
 
-def ended_by(rehearsal: Rehearsal) -> dict[str, str]:
+def ended_by(runner: Runner) -> dict[str, str]:
     """For time and memory: which limit it is that ends the child, and how to raise it."""
-    asker, challenge = rehearsal.asker, rehearsal.challenge
-    bounds, options = asker.bounds, asker.options
+    bounds, options, challenge = runner.bounds, runner.options, runner.challenge
     own = f"the limit of {challenge.name}"
     said = {
         "time": f"{bounds.seconds or 0:g} s for one pass over the hidden set, "
@@ -90,8 +86,8 @@ def ended_by(rehearsal: Rehearsal) -> dict[str, str]:
         "memory": f"{human_bytes(bounds.memory_bytes or 0)}, "
         + ("as given" if options.memory_bytes else own),
     }
-    said |= asker.guard.instead if asker.guard else {}
-    kept = "; the answers so far are kept" if asker.asked and rehearsal.book.is_stored else ""
+    said |= runner.guard.instead if runner.guard else {}
+    kept = "; the answers so far are kept" if runner.asked and runner.is_stored else ""
     more = {"time": "--time-limit S", "memory": "--memory-limit SIZE"}
     return {limit: f"{said[limit]}; {more[limit]} sets another{kept}" for limit in said}
 
@@ -102,64 +98,32 @@ def refuted_by_answers(findings: Sequence[Finding], failed: Sequence[Finding]) -
     return [refuted(finding, step, "here", is_server=False) for finding in findings]
 
 
-def meaningless(rehearsal: Rehearsal, part: Round, store: Store | None) -> list[Finding]:
+def meaningless(runner: Runner, part: Round) -> list[Finding]:
     """A finding where the answers to the clean images are right under another reading, or guessed.
 
     The other ways to feed the images are asked only where few answers are right, of a hundred
     images or so; the store keeps what is answered.
     """
-    sheet = rehearsal.sheet("shown", part)
-    clean = np.flatnonzero(sheet.questions.conditions == 0)
-    rows, labels = sheet.questions.rows[clean], sheet.labels[clean]
-    truth, challenge = sheet.benchmark.data.labels[rows], rehearsal.challenge
+    given, challenge = runner.answers("shown", part), runner.challenge
+    clean = np.flatnonzero(given.questions.conditions == 0)
+    rows, labels = given.questions.rows[clean], given.labels[clean]
+    truth = given.benchmark.data.labels[rows]
     if len(truth) == 0:
         return []
     some = np.arange(min(len(truth), FED))
     if (labels[some] == truth[some]).mean() >= SUSPECT:
         some = some[:0]
-    fed = Fed(rehearsal, sheet.benchmark.data.subset(rows[some]), store)
-    readings = try_readings(labels, truth, some, fed.labels, challenge.shape[2], challenge.classes)
+    ids = given.benchmark.data.ids[rows[some]]
+    readings = try_readings(
+        *(labels, truth, some, lambda reading: runner.fed_otherwise(reading.name, ids)),
+        *(challenge.shape[2], challenge.classes),
+    )
     return list(judge_labels(labels, truth, readings, challenge))
 
 
-@dataclass(frozen=True)
-class Fed:
-    """Asks the same clean images fed in other ways, at most once each."""
-
-    rehearsal: Rehearsal
-    data: Dataset
-    store: Store | None
-
-    def labels(self, reading: Reading) -> NDArray[np.int64] | None:
-        """What is answered when they are fed so; None where it fails."""
-        key = AnswerKey(self.rehearsal.book.run, f"clean, fed {reading.name}, {FEEDS}")
-        known = self.store.answers(key, self.data.ids) if self.store else None
-        if known is not None:
-            return known
-        shape = self.data.image_shape
-        order = secret_order(len(self.data), self.rehearsal.secret, reading.name.encode())
-
-        def fill(_: int, out: NDArray[np.generic]) -> None:
-            out[:] = reading.fed(self.data.images[order])
-
-        block = Block((len(self.data), *shape), "float32")
-        asker = self.rehearsal.asker
-        display = self.rehearsal.display
-        answered = asker.begin().pose([block], fill, display.wait)
-        asker.calls += 1
-        if answered is None:
-            return None
-        asker.fed += len(self.data)
-        labels = np.empty_like(answered[0])
-        labels[order] = answered[0]
-        if self.store is not None and self.store.writable:
-            self.store.put_block([(key, self.data.ids, labels)])
-        return labels
-
-
-def contradicted(rehearsal: Rehearsal) -> tuple[str, ...]:
+def contradicted(runner: Runner) -> tuple[str, ...]:
     """What to say where another run has stored other answers meanwhile."""
-    count = rehearsal.book.contradicted
+    count = runner.contradicted
     if not count:
         return ()
     said = (
@@ -169,11 +133,11 @@ def contradicted(rehearsal: Rehearsal) -> tuple[str, ...]:
     return (said,)
 
 
-def limits_untried(rehearsal: Rehearsal, part: Round) -> tuple[str, ...]:
+def limits_untried(runner: Runner, part: Round) -> tuple[str, ...]:
     """What to say where a time limit was given, but most answers were there before."""
-    seconds, asked = rehearsal.asker.options.seconds, rehearsal.asker.asked
-    every = len(rehearsal.plan.wanted(part))
-    if seconds is None or asked >= every or not rehearsal.is_complete(part):
+    seconds, asked = runner.options.seconds, runner.asked
+    every = len(runner.plan.wanted(part))
+    if seconds is None or asked >= every or not runner.is_complete(part):
         return ()
     said = (
         f"The time limit of {seconds:g} s was tried on {asked:,} of {every:,} answers; the others "
@@ -184,6 +148,6 @@ def limits_untried(rehearsal: Rehearsal, part: Round) -> tuple[str, ...]:
 
 def flattered(archive: Archive, plan: Plan, options: Options) -> tuple[str, ...]:
     """What to say where the benchmark does what the training did."""
-    preset = plan.shown.preset
+    preset = plan.subsets["shown"].preset
     names = shared_training(archive.path, preset, options.trained_on)
     return (warning(archive.path.name, names, preset),) if names else ()

@@ -11,16 +11,14 @@ import numpy as np
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json
-from evaluator.ask import Sheet
+from evaluator.answers import Answers, family_losses, grid
 from evaluator.estimate.estimate import HIGH, LOW, Estimate
-from evaluator.metrics import wilson
+from evaluator.metrics import Part, Score, wilson
 from evaluator.report.classes import confusions
 from evaluator.report.evaluation import Evaluation, PastLine
 from evaluator.report.figures import Figure, known, report_figure
 from evaluator.report.page import to_html, to_page
-from evaluator.report.result import Part, Score
 from evaluator.report.terminal import report_parts, to_text
-from evaluator.tallies import family_losses, grid
 
 SCHEMA = 2
 TABLES = ("conditions", "classes", "families", "grid", "findings", "past")
@@ -81,7 +79,7 @@ def table_rows(report: Evaluation, name: str) -> list[dict[str, Any]]:
             return [
                 {"corruption": row.name, "family": row.family, "severity": severity}
                 | _flat("accuracy", score)
-                for row in grid(report)
+                for row in grid((report.library, report.sheet, report.sweep))
                 for severity, score in row.by_severity.items()
             ]
     if report.scores is None or report.sheet is None:
@@ -102,7 +100,7 @@ def table_rows(report: Evaluation, name: str) -> list[dict[str, Any]]:
     return _class_rows(report.sheet, report.source.label_names)
 
 
-def _class_rows(sheet: Sheet, names: Sequence[str]) -> list[dict[str, Any]]:
+def _class_rows(sheet: Answers, names: Sequence[str]) -> list[dict[str, Any]]:
     clean, hurt = confusions(sheet, len(names))
     return [
         {"class": name} | _flat("clean", clean.scores[i][i]) | _flat("corrupted", hurt.scores[i][i])
@@ -202,7 +200,7 @@ def _past(past: PastLine) -> dict[str, Any]:
     }
 
 
-def _by_condition(sheet: Sheet) -> dict[str, Any]:
+def _by_condition(sheet: Answers) -> dict[str, Any]:
     """Accuracy by condition, the clean one included."""
     conditions = sheet.benchmark.conditions
     asked = np.bincount(sheet.questions.conditions, minlength=len(conditions))
@@ -222,7 +220,7 @@ def _conditions(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {"conditions": found, "cells": found}
 
 
-def _confusions(sheet: Sheet, names: tuple[str, ...]) -> dict[str, Any]:
+def _confusions(sheet: Answers, names: tuple[str, ...]) -> dict[str, Any]:
     """Counts of answers, a row for each true label: on clean and on corrupted images."""
     k = len(names)
     codes = sheet.benchmark.data.labels[sheet.questions.rows] * k + sheet.labels

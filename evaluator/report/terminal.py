@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.words import human_bytes, percent, shown
 from evaluator.estimate.estimate import TOLERANCE, Estimate
+from evaluator.metrics import Score, Scores
 from evaluator.report.evaluation import UNSEEN, Evaluation
-from evaluator.report.result import Score, Scores
 
 if TYPE_CHECKING:
     from rich.console import Console, OverflowMethod, RenderableType

@@ -18,7 +18,7 @@ from pathlib import Path
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, parse_toml, read_json
 from corruptions.presets import NAMES, Condition, Preset, resolve
-from evaluator.tallies import FamilyLoss
+from evaluator.answers import FamilyLoss
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew

@@ -1,4 +1,4 @@
-"""Opening the store's file: new or old, on a local disk or a network folder, to write or to read."""
+"""Opening the store's file: new or old, on a local disk or a network's, to write or to read."""
 
 from __future__ import annotations
 
@@ -26,13 +26,36 @@ from evaluator.store.schema import (
     version,
 )
 
+FOLDER = ".local-eval"
+FILE = "store.sqlite"
+VARIABLE = "LOCAL_EVAL_STORE"
 CHECKED_BYTES = 8 << 20  # a larger file is not read through at every opening (2 ms a megabyte)
 _RETRY_SECONDS = 0.02
 _BESIDE = ("-journal", "-wal", "-shm")  # SQLite's own files, which it reads first
+# statfs(2) and Linux's magic.h. SQLite's write-ahead log needs memory shared by all its readers,
+# which none of these gives; FUSE is Google Drive in Colab, 9p is Windows' disks under WSL.
+NETWORK_KINDS: Mapping[int, str] = MappingProxyType(
+    {
+        0x6969: "NFS",
+        0x517B: "SMB",
+        0xFF534D42: "CIFS",
+        0xFE534D42: "SMB2",
+        0x65735546: "FUSE",
+        0x01021997: "9p",
+        0x5346414F: "AFS",
+        0x73757245: "Coda",
+        0x00C36400: "Ceph",
+        0x0BD00BD0: "Lustre",
+        0x47504653: "GPFS",
+        0x19830326: "BeeGFS",
+        0xAAD7AAEA: "PanFS",
+        0x786F4256: "VirtualBox shared folder",
+    }
+)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedStore:
     """An open store. journal: SQLite's journal mode, "wal" or "delete". notes: for people."""
 
     db: sqlite3.Connection
@@ -41,11 +64,11 @@ class Opened:
     notes: tuple[str, ...]
 
 
-def open_file(path: Path) -> Opened:
+def open_file(path: Path) -> OpenedStore:
     """Open a store, made if it is missing, brought to today's schema if it is older.
 
-    Where it may only be read, it is opened to be read. Raises `StoreError`; `DamagedStoreError` for a
-    file whose contents are to blame, which is left as it is.
+    Where it may only be read, it is opened to be read. Raises `StoreError`; `DamagedStoreError` for
+    a file whose contents are to blame, which is left as it is.
     """
     for ending in _BESIDE:
         require_file(path.with_name(path.name + ending), StoreError)
@@ -63,7 +86,8 @@ def open_file(path: Path) -> Opened:
         except BaseException:
             db.close()
             raise
-        return Opened(db, journal, writable=True, notes=_network_note(path, kind))
+        note = f"{path} is on a network folder ({kind}): kept without a log, a little slower"
+        return OpenedStore(db, journal, writable=True, notes=(note,) if kind else ())
 
 
 def connect(path: Path, *, exclusive: bool = False) -> sqlite3.Connection:
@@ -90,6 +114,33 @@ def check(db: sqlite3.Connection, path: Path, limit: int = CHECKED_BYTES) -> Non
         raise DamagedStoreError(path, "the description of a table is broken")
 
 
+def find_store(option: str | None = None) -> Path:
+    """The store's file: `option`, else $LOCAL_EVAL_STORE, else the project's.
+
+    Both may name a file, or a folder, in which the file is `store.sqlite`. The project is the
+    nearest folder, from the working one upwards, that has a `.local-eval/`; else the working one.
+    Nothing is made here.
+    """
+    given = option or os.environ.get(VARIABLE)
+    if given:
+        path = Path(given).expanduser()
+        folder = path.is_dir() or given.endswith(("/", os.sep))
+        return (path / FILE if folder else path).absolute()
+    here = Path.cwd()
+    places = (folder / FOLDER for folder in (here, *here.parents))
+    return next((place for place in places if place.is_dir()), here / FOLDER) / FILE
+
+
+def network_kind(folder: Path) -> str:
+    """Which network file system a folder is on: "NFS", "SMB" ...; "" for a local or unknown one."""
+    return NETWORK_KINDS.get(_magic(folder), "")
+
+
+def may_write(path: Path) -> bool:
+    """Whether a store, and the log beside it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     # A changed bit in a name shall not stop every later reading of the table.
@@ -112,7 +163,7 @@ def _set_journal(db: sqlite3.Connection, mode: str) -> str:
 
 
 def _when_free(db: sqlite3.Connection, statement: str) -> None:
-    """Changing the journal does not heed the busy timeout: two runs may open a new store at once."""
+    """Changing the journal does not heed the busy timeout: two may open a new store at once."""
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -125,12 +176,7 @@ def _when_free(db: sqlite3.Connection, statement: str) -> None:
             return
 
 
-def may_write(path: Path) -> bool:
-    """Whether a store, and the log beside it, may be written."""
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-
-
-def _open_to_read(path: Path) -> Opened:
+def _open_to_read(path: Path) -> OpenedStore:
     """Without a log beside it the file stands still; SQLite then needs nothing in the folder."""
     log = path.with_name(path.name + "-wal")
     still = "" if log.exists() and log.stat().st_size else "&immutable=1"
@@ -145,7 +191,7 @@ def _open_to_read(path: Path) -> Opened:
         db.close()
         raise
     note = f"{path} may only be read: nothing new is kept there"
-    return Opened(db, journal, writable=False, notes=(note,))
+    return OpenedStore(db, journal, writable=False, notes=(note,))
 
 
 def _check_current(db: sqlite3.Connection, path: Path) -> None:
@@ -154,62 +200,6 @@ def _check_current(db: sqlite3.Connection, path: Path) -> None:
             f"{path}: expected a store of schema {len(MIGRATIONS)}, received {version(db)}, in a "
             "folder that may only be read: open it once where it may be written"
         )
-
-
-def _network_note(path: Path, kind: str) -> tuple[str, ...]:
-    if not kind:
-        return ()
-    return (f"{path} is on a network folder ({kind}): kept without a log, a little slower",)
-
-
-# Where the store is, and whether that is a network folder.
-
-
-FOLDER = ".local-eval"
-FILE = "store.sqlite"
-VARIABLE = "LOCAL_EVAL_STORE"
-# statfs(2) and Linux's magic.h. SQLite's write-ahead log needs memory shared by all its readers,
-# which none of these gives; FUSE is Google Drive in Colab, 9p is Windows' disks under WSL.
-NETWORK_KINDS: Mapping[int, str] = MappingProxyType(
-    {
-        0x6969: "NFS",
-        0x517B: "SMB",
-        0xFF534D42: "CIFS",
-        0xFE534D42: "SMB2",
-        0x65735546: "FUSE",
-        0x01021997: "9p",
-        0x5346414F: "AFS",
-        0x73757245: "Coda",
-        0x00C36400: "Ceph",
-        0x0BD00BD0: "Lustre",
-        0x47504653: "GPFS",
-        0x19830326: "BeeGFS",
-        0xAAD7AAEA: "PanFS",
-        0x786F4256: "VirtualBox shared folder",
-    }
-)
-
-
-def find_store(option: str | None = None) -> Path:
-    """The store's file: `option`, else $LOCAL_EVAL_STORE, else the project's.
-
-    Both may name a file, or a folder, in which the file is `store.sqlite`. The project is the
-    nearest folder, from the working one upwards, that has a `.local-eval/`; else the working one.
-    Nothing is made here.
-    """
-    given = option or os.environ.get(VARIABLE)
-    if given:
-        path = Path(given).expanduser()
-        folder = path.is_dir() or given.endswith(("/", os.sep))
-        return (path / FILE if folder else path).absolute()
-    here = Path.cwd()
-    places = (folder / FOLDER for folder in (here, *here.parents))
-    return next((place for place in places if place.is_dir()), here / FOLDER) / FILE
-
-
-def network_kind(folder: Path) -> str:
-    """Which network file system a folder is on: "NFS", "SMB" ...; "" for a local or unknown one."""
-    return NETWORK_KINDS.get(_magic(folder), "")
 
 
 def _magic(folder: Path) -> int:

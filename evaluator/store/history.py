@@ -1,4 +1,4 @@
-"""How right past predictions were: the error of each, and what they say together."""
+"""How right past predictions were; and the history as a table for a spreadsheet: CSV, or XLSX."""
 
 from __future__ import annotations
 
@@ -18,6 +18,28 @@ from codabench_rehearsal.console.words import cell as as_cell
 from evaluator.store.rows import HistoryRow
 from evaluator.store.schema import StoreError
 
+WIDTHS = {  # the columns, and how wide they are in a spreadsheet
+    "submission": 32,
+    "sha256": 16,
+    "path": 32,
+    "first_seen": 22,
+    "phase": 14,
+    "score": 14,
+    "decimals": 14,
+    "date": 12,
+    "hidden_images": 14,
+    "note": 40,
+    "predicted": 14,
+    "predicted_low": 14,
+    "predicted_high": 14,
+    "level": 14,
+    "known_scores": 14,
+    "conditions": 14,
+    "answers": 14,
+}
+COLUMNS = tuple(WIDTHS)
+Value = str | int | float | None
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -33,7 +55,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Summary:
-    """Several verdicts. error: mean absolute error in points, with its standard error (None for one).
+    """Several verdicts. error: mean absolute error in points; its standard error is None for one.
 
     held: intervals that hold their score. expected: how many should, by their levels.
     """
@@ -55,56 +77,26 @@ def verdict(row: HistoryRow) -> Verdict | None:
 
 def summary(rows: Iterable[HistoryRow]) -> Summary | None:
     """All verdicts of these rows together; None where there is none."""
-    found = [
-        (seen, row.prediction.level) for row in rows if (seen := verdict(row)) and row.prediction
-    ]
+    found = [(one, row.prediction) for row in rows if (one := verdict(row)) and row.prediction]
     if not found:
         return None
-    errors = [abs(seen.points) for seen, _ in found]
-    return Summary(
-        len(found),
-        fmean(errors),
-        stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else None,
-        sum(seen.held for seen, _ in found),
-        math.fsum(level for _, level in found),
-    )
+    errors = [abs(one.points) for one, _ in found]
+    spread = stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else None
+    held = sum(one.held for one, _ in found)
+    return Summary(len(found), fmean(errors), spread, held, math.fsum(p.level for _, p in found))
 
 
 def usable(rows: Iterable[HistoryRow]) -> int:
-    """How many submissions have a score that an estimate can rest on."""
-    return len({row.submission.id for row in rows if row.score is not None and _can_be_asked(row)})
-
-
-def _can_be_asked(row: HistoryRow) -> bool:
-    """Whether there are answers, or the zip to get them from."""
-    own = row.submission
-    return bool(own.sha256) and (row.answers > 0 or Path(own.path).is_file())
-
-
-# The history as a table for a spreadsheet: CSV, or XLSX through openpyxl.
-
-
-COLUMNS = (
-    "submission",
-    "sha256",
-    "path",
-    "first_seen",
-    "phase",
-    "score",
-    "decimals",
-    "date",
-    "hidden_images",
-    "note",
-    "predicted",
-    "predicted_low",
-    "predicted_high",
-    "level",
-    "known_scores",
-    "conditions",
-    "answers",
-)
-_WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
-Value = str | int | float | None
+    """How many submissions have a score that an estimate can rest on: answers, or a zip to ask."""
+    return len(
+        {
+            row.submission.id
+            for row in rows
+            if row.score is not None
+            and row.submission.sha256
+            and (row.answers > 0 or Path(row.submission.path).is_file())
+        }
+    )
 
 
 def csv_text(rows: Iterable[HistoryRow]) -> str:
@@ -116,8 +108,7 @@ def csv_text(rows: Iterable[HistoryRow]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        figures = _values(row)
-        figures["score"] = _shown(row)
+        figures = _values(row) | {"score": _shown(row)}
         writer.writerow([as_cell(v) if isinstance(v, str) else v for v in figures.values()])
     return out.getvalue()
 
@@ -128,7 +119,7 @@ def export_csv(rows: Iterable[HistoryRow], path: str | Path) -> None:
 
 
 def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
-    """Write the history as a spreadsheet: figures as figures, shown with their decimals, and a filter.
+    """Write a spreadsheet: figures as figures, shown with their decimals, and a filter.
 
     Raises `StoreError` without openpyxl, `FileError` where the system refuses.
     """
@@ -139,13 +130,13 @@ def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
             "writing .xlsx needs openpyxl: pip install openpyxl, or write CSV instead (--csv FILE)"
         ) from None
     book = openpyxl.Workbook()
-    _fill(book.active, list(rows))
+    _fill(book.active, rows)
     whole = io.BytesIO()  # its zip would complain of a full disk a second time
     book.save(whole)
     write_bytes(path, whole.getvalue())
 
 
-def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
+def _fill(sheet: Any, rows: Iterable[HistoryRow]) -> None:
     sheet.title = "history"
     sheet.append(COLUMNS)
     for number, row in enumerate(rows, 2):
@@ -157,8 +148,8 @@ def _fill(sheet: Any, rows: list[HistoryRow]) -> None:
         if row.score is not None and row.score.decimals:
             place = COLUMNS.index("score") + 1
             sheet.cell(number, place).number_format = "0." + "0" * row.score.decimals
-    for letter, name in zip("ABCDEFGHIJKLMNOPQ", COLUMNS, strict=True):
-        sheet.column_dimensions[letter].width = _WIDTHS.get(name, 14)
+    for letter, width in zip("ABCDEFGHIJKLMNOPQ", WIDTHS.values(), strict=True):
+        sheet.column_dimensions[letter].width = width
     sheet.freeze_panes = "B2"
     sheet.auto_filter.ref = sheet.dimensions
 
@@ -182,6 +173,5 @@ def _shown(row: HistoryRow) -> str:
     """The score with the decimals that were shown, unless its value has more."""
     if row.score is None:
         return ""
-    shown = str(row.score)
-    value = row.score.value
+    shown, value = str(row.score), row.score.value
     return shown if float(shown) == value else f"{Decimal(repr(value)):f}"  # never 1e-05

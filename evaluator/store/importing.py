@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from codabench_rehearsal.console.reading import read_limited
 from codabench_rehearsal.console.words import from_cell, shown
 from evaluator.store.rows import Submission
 from evaluator.store.schema import StoreError, said
-from evaluator.store.score_text import read_date, read_images, read_phase, read_score
+from evaluator.store.score_text import SHA256, read_date, read_images, read_phase, read_score
 from evaluator.store.store import Store
 from submission.archive import sha256_of
 
@@ -41,7 +42,6 @@ LARGEST = 16 << 20  # bytes of a file
 MOST_ROWS = 10_000
 _HEADER_LINES = 10  # a title or two may stand above the header
 _MOST_DIGITS = 3
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 Key = tuple[str, str]  # a name and a phase
 
 
@@ -62,16 +62,14 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row as read; score None where the cell was empty."""
+    """One row as read; score None where the cell was empty. more: what `record_score` takes too."""
 
     name: str
     sha256: str
     path: str
     phase: str
     score: tuple[float, int] | None
-    date: str
-    hidden_images: int | None
-    note: str
+    more: Mapping[str, Any]
 
 
 def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Imported:
@@ -95,14 +93,7 @@ def import_csv(store: Store, path: str | Path, phase: str = NO_PHASE) -> Importe
         submission = _find(store, row, file.parent, unsure=(row.name, row.phase) in several)
         if row.score is None:
             continue
-        new = store.record_score(
-            submission,
-            *row.score,
-            row.phase,
-            date=row.date,
-            hidden_images=row.hidden_images,
-            note=row.note,
-        )
+        new = store.record_score(submission, *row.score, row.phase, **row.more)
         added, known = added + new, known + (not new)
         if not submission.sha256:
             by_name.append(submission.name)
@@ -114,7 +105,8 @@ def _read(path: Path, phase: str) -> tuple[list[_Row], list[str]]:
     lines = _table(_text(path))
     if len(lines) > MOST_ROWS:
         raise StoreError(
-            f"{path}: expected at most {MOST_ROWS:,} rows, received {len(lines):,}; is it a list of scores?"
+            f"{path}: expected at most {MOST_ROWS:,} rows, received {len(lines):,}; is it a list "
+            "of scores?"
         )
     top, columns = _header(lines, path)
     percent = "%" in lines[top][columns["score"]]
@@ -150,12 +142,14 @@ def _table(text: str) -> list[list[str]]:
         tables = [list(csv.reader(io.StringIO(text), delimiter=mark)) for mark in ",;\t"]
     except csv.Error as error:
         raise StoreError(f"expected CSV, received something else ({error})") from None
-    return max(tables, key=lambda table: max((len(_columns(r)) for r in _tops(table)), default=0))
+    return max(
+        tables, key=lambda t: max((len(_columns(row)) for row in t[:_HEADER_LINES]), default=0)
+    )
 
 
 def _header(lines: list[list[str]], path: Path) -> tuple[int, dict[str, int]]:
     """Where the header is, and the place of each column that we know."""
-    for number, line in enumerate(_tops(lines)):
+    for number, line in enumerate(lines[:_HEADER_LINES]):
         columns = _columns(line)
         if "score" in columns and ("name" in columns or "sha256" in columns):
             return number, columns
@@ -164,10 +158,6 @@ def _header(lines: list[list[str]], path: Path) -> tuple[int, dict[str, int]]:
         f"{path}: expected a header with a submission and a score, such as "
         f"'submission,score,phase,date', received {', '.join(first[:20])[:200] or 'nothing'!r}"
     )
-
-
-def _tops(lines: list[list[str]]) -> list[list[str]]:
-    return lines[:_HEADER_LINES]
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
@@ -188,30 +178,22 @@ def _cell(line: Sequence[str], place: int) -> str:
 def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
     get = cells.get
     sha256 = get("sha256", "").lower()
-    if sha256 and not _SHA256.fullmatch(sha256):
+    if sha256 and not SHA256.fullmatch(sha256):
         raise StoreError(f"expected a SHA-256 of 64 hex digits, received {shown(sha256)!r}")
     name = get("name", "") or sha256[:12]
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
-    return _Row(
-        name,
-        sha256,
-        get("path", ""),
-        read_phase(get("phase", "") or phase),
-        _score(get("score", ""), get("decimals", ""), percent=percent),
-        read_date(get("date", "")),
-        read_images(get("hidden_images", "")),
-        get("note", ""),
-    )
-
-
-def _score(text: str, decimals: str, *, percent: bool) -> tuple[float, int] | None:
-    if not text:
-        return None
-    value, counted = read_score(text, percent=percent)
-    return value, int(decimals) if decimals.isdecimal() and len(
-        decimals
-    ) <= _MOST_DIGITS else counted
+    score = read_score(get("score", ""), percent=percent) if get("score") else None
+    shown_with = get("decimals", "")
+    if score and shown_with.isdecimal() and len(shown_with) <= _MOST_DIGITS:
+        score = score[0], int(shown_with)
+    more = {
+        "date": read_date(get("date", "")),
+        "hidden_images": read_images(get("hidden_images", "")),
+        "note": get("note", ""),
+    }
+    phase = read_phase(get("phase", "") or phase)
+    return _Row(name, sha256, get("path", ""), phase, score, more)
 
 
 def _several(rows: Sequence[_Row]) -> set[Key]:

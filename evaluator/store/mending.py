@@ -13,7 +13,7 @@ from pathlib import Path
 
 from codabench_rehearsal.console.files import place_of
 from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
-from evaluator.store.blocks import BrokenLabelsError, unpack
+from evaluator.store.answer_blocks import BrokenLabelsError, unpack
 from evaluator.store.file import FILE, check, connect, may_write, network_kind
 from evaluator.store.schema import (
     APPLICATION,
@@ -42,8 +42,8 @@ def mend(path: Path) -> str:
     path = place_of(path)  # a link stays, and SQLite keeps its log beside what it leads to
     if not may_write(path):
         raise StoreError(
-            f"{path}: the store is damaged, and cannot be set aside in a folder that may only be read: "
-            "open it once where it may be written, or name another with --store"
+            f"{path}: the store is damaged, and cannot be set aside in a folder that may only be "
+            "read: open it once where it may be written, or name another with --store"
         )
     with said(path):
         _check_was_ours(path)  # before our lock is laid beside it
@@ -59,8 +59,8 @@ def mend(path: Path) -> str:
                 aside = _swap(path, folder / path.name)
     what = ", ".join(f"{saved[table]:,} {words}" for table, words in _COUNTED.items())
     return (
-        f"{path}: the store was damaged ({reason}). It is set aside as {aside.name}; read out of it: "
-        f"{what}. What is missing will be asked again; record missing scores anew."
+        f"{path}: the store was damaged ({reason}). It is set aside as {aside.name}; read out of "
+        f"it: {what}. What is missing will be asked again; record missing scores anew."
     )
 
 
@@ -85,8 +85,8 @@ def _check_was_ours(path: Path) -> None:
     ours = head.startswith(_SQLITE) and head[68:72] == APPLICATION.to_bytes(4, "big")
     if path.name != FILE and not ours:
         raise StoreError(
-            f"{path}: expected a store of local-eval, received another kind of file; it is left as it "
-            "is: name another file with --store"
+            f"{path}: expected a store of local-eval, received another kind of file; it is left as "
+            "it is: name another file with --store"
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from corruptions.presets import Condition
+
+_STEP = re.compile(r"([^/+]+)/(\w+):(.*?)@(\d+)(?:\+|(?=\|)|$)")
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,8 @@ class Run:
     dtype: str = "uint8"
 
 
-@dataclass(frozen=True)
-class AnswerKey:
-    """The key of a condition's answers; condition: see `condition_text`."""
-
-    run: Run
-    condition: str
-
-
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ImageLabels:
     """The labels given to images: int64 `(n,)` each, ids ascending and unique."""
 
     ids: NDArray[np.int64]
@@ -62,41 +58,57 @@ class Answers:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def find(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The labels of some images, int64 `(m,)`, and which are there at all, bool `(m,)`."""
+        import numpy as np
+
+        if len(self) == 0:
+            return np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
+        return self.labels[places], self.ids[places] == ids
+
 
 @dataclass(frozen=True, eq=False)
 class RunAnswers:
-    """All answers of a run, condition after condition. conditions: as texts. counts: answers of each, int64 `(m,)`.
+    """All answers of a run, condition after condition.
 
-    answers: of all conditions together; ids ascend within a condition. total: how many are stored, those that
-    cannot be read among them.
+    conditions: as texts. counts: answers of each, int64 `(k,)`. steps: between the ids, which
+    ascend in each condition, from 0 on, unsigned `(m,)`. labels: unsigned `(m,)`. total: how many
+    are stored, those that cannot be read among them.
     """
 
     conditions: tuple[str, ...]
     counts: NDArray[np.int64]
-    answers: Answers
+    steps: NDArray[np.unsignedinteger]
+    labels: NDArray[np.unsignedinteger]
     total: int
-
-
-@dataclass(frozen=True, eq=False)
-class RunBytes:
-    """A run's answers as they are stored, where a byte each is enough. conditions, counts: see `RunAnswers`.
-
-    steps: between ascending ids, from 0 in each condition, condition after condition. labels: likewise.
-    """
-
-    conditions: tuple[str, ...]
-    counts: NDArray[np.int64]
-    steps: bytes
-    labels: bytes
 
     def ids(self) -> NDArray[np.int64]:
         """All ids, condition after condition, int64 `(m,)`."""
         import numpy as np
 
-        steps, ends = np.frombuffer(self.steps, np.uint8), np.cumsum(self.counts)
-        sums = np.cumsum(steps, dtype=np.int64)
-        first = ends - self.counts
-        return np.asarray(sums - np.repeat(sums[first] - steps[first], self.counts), np.int64)
+        sums = np.concatenate([[0], np.cumsum(self.steps, dtype=np.int64)])
+        before = sums[np.cumsum(self.counts) - self.counts]  # in the conditions before this one
+        return np.asarray(sums[1:] - np.repeat(before, self.counts), np.int64)
+
+    def asks_the_same(self, other: RunAnswers) -> bool:
+        """Whether another run was asked about the same images, condition by condition."""
+        import numpy as np
+
+        same = self.conditions == other.conditions and np.array_equal(self.counts, other.counts)
+        return same and np.array_equal(self.steps, other.steps)
+
+    def of(self, condition: str) -> ImageLabels:
+        """The answers of one condition; none if it has none."""
+        import numpy as np
+
+        own = slice(0, 0)
+        if condition in self.conditions:
+            place = self.conditions.index(condition)
+            first = int(self.counts[:place].sum())
+            own = slice(first, first + int(self.counts[place]))
+        ids = np.cumsum(self.steps[own], dtype=np.int64)
+        return ImageLabels(ids, self.labels[own].astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,7 @@ def environment_text(versions: Mapping[str, str]) -> str:
 
 
 def condition_text(condition: Condition) -> str:
-    """A condition as one canonical text: its operators with parameters and revisions, no weight or name.
+    """A condition as one canonical text: operators with parameters and revisions, nothing else.
 
     Loads the registry of corruptions (about a second), except for the clean condition.
     """
@@ -168,3 +180,31 @@ def condition_text(condition: Condition) -> str:
     from corruptions.chain import condition_revision
 
     return condition_revision(condition)
+
+
+@lru_cache(maxsize=4096)
+def read_condition(text: str, pictures: str = "") -> Condition | None:
+    """The condition that `condition_text` calls so; None if no operators here are called so.
+
+    pictures: the folder of its blends. Name, family and weight are not in the text.
+    """
+    from corruptions.presets import Condition, Step
+
+    if text == "clean":
+        return Condition(text, "", (), 0.0)
+    from corruptions.registry import get, names, tables
+
+    told = _STEP.findall(text)
+    for table in tables():
+        if not all(name in names(table) for _, name, _, _ in told):
+            continue
+        levels = [[str(one) for one in get(name, table).severities] for _, name, _, _ in told]
+        if all(params in own for (_, _, params, _), own in zip(told, levels, strict=True)):
+            steps = tuple(
+                Step(name, 1 + own.index(params))
+                for (_, name, params, _), own in zip(told, levels, strict=True)
+            )
+            found = Condition(text, "", steps, 0.0, table, pictures)
+            if condition_text(found) == text:
+                return found
+    return None

@@ -1,7 +1,8 @@
 """The store's tables, and how an older file becomes today's.
 
 `PRAGMA user_version` counts the steps of `MIGRATIONS` that a file has been through; a new file
-goes through all of them. A step that has been released is never changed: add another.
+goes through all of them. A step that has been released is never changed, not even in its comments,
+which files hold: add another.
 """
 
 from __future__ import annotations
@@ -98,6 +99,36 @@ CREATE TABLE blocks (
     "CREATE INDEX waiting ON blocks (run, count)",
 )
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS, _BLOCKS)
+BUSY_SECONDS = 30.0
+_FULL_BYTES = 65_536  # a disk with less free is full
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_ELSEWHERE = "or keep the store elsewhere (--store FILE, or $LOCAL_EVAL_STORE)"
+_ALLOW = f"allow writing to the file and its folder, {_ELSEWHERE}"
+_SENTENCES = {
+    "SQLITE_CONSTRAINT_FOREIGNKEY": (
+        "the submission is not in the store; another command may have forgotten it: run this again"
+    ),
+    "SQLITE_FULL": f"the disk is full: make room, {_ELSEWHERE}",
+    "SQLITE_BUSY": (
+        f"another run has held it for {BUSY_SECONDS:.0f} seconds: let that one end, {_ELSEWHERE}"
+    ),
+    "SQLITE_READONLY_DBMOVED": "it was moved or removed while it was open: run the command again",
+    "SQLITE_READONLY": f"it may only be read: {_ALLOW}",
+    "SQLITE_CANTOPEN": f"it cannot be opened: {_ALLOW}",
+    "SQLITE_IOERR": f"the disk refused to read or write it: check the disk, {_ELSEWHERE}",
+}
+
+
+class StoreError(EvaluationError):
+    """A store, or something to be stored, that cannot be used; the message says what to do."""
+
+
+class DamagedStoreError(StoreError):
+    """The file is no sound store any more; `reason` is SQLite's word for it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: the store is damaged ({reason})")
+        self.reason = reason
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -140,23 +171,6 @@ def check_ours(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _refuse_programs(kinds: Mapping[str, str], path: Path) -> None:
-    """A view in a table's place may never end, and a trigger changes what others write; we make none."""
-    found = next(
-        (
-            name
-            for name, kind in kinds.items()
-            if kind == "trigger" or (kind == "view" and name in TABLES)
-        ),
-        None,
-    )
-    if found is not None:
-        raise StoreError(
-            f"{path}: expected a store of local-eval, received one in which {shown(found)} is a "
-            f"{kinds[found]}: name another file with --store"
-        )
-
-
 def bring_up(db: sqlite3.Connection) -> None:
     """Bring a file of ours to today's schema, in one transaction."""
     if version(db) == len(MIGRATIONS):
@@ -173,48 +187,6 @@ def bring_up(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _described(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
-
-
-def _number(db: sqlite3.Connection, pragma: str) -> int:
-    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
-
-
-# What can go wrong with the store's file, in people's words.
-
-
-BUSY_SECONDS = 30.0
-_FULL_BYTES = 65_536  # a disk with less free is full
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-_ELSEWHERE = "or keep the store elsewhere (--store FILE, or $LOCAL_EVAL_STORE)"
-_SENTENCES = {
-    "SQLITE_CONSTRAINT_FOREIGNKEY": (
-        "the submission is not in the store; another command may have forgotten it: run this again"
-    ),
-    "SQLITE_FULL": f"the disk is full: make room, {_ELSEWHERE}",
-    "SQLITE_BUSY": (
-        f"another run has held it for {BUSY_SECONDS:.0f} seconds: let that one end, {_ELSEWHERE}"
-    ),
-    "SQLITE_READONLY_DBMOVED": "it was moved or removed while it was open: run the command again",
-    "SQLITE_READONLY": f"it may only be read: allow writing to the file and its folder, {_ELSEWHERE}",
-    "SQLITE_CANTOPEN": f"it cannot be opened: allow writing to the file and its folder, {_ELSEWHERE}",
-    "SQLITE_IOERR": f"the disk refused to read or write it: check the disk, {_ELSEWHERE}",
-}
-
-
-class StoreError(EvaluationError):
-    """A store, or something to be stored, that cannot be used; the message says what to do."""
-
-
-class DamagedStoreError(StoreError):
-    """The file is no sound store any more; `reason` is SQLite's word for it."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: the store is damaged ({reason})")
-        self.reason = reason
 
 
 @contextmanager
@@ -238,6 +210,31 @@ def error_name(error: sqlite3.Error) -> str:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file's contents are to blame."""
     return error_name(error).startswith(_DAMAGE)
+
+
+def _refuse_programs(kinds: Mapping[str, str], path: Path) -> None:
+    """A view in a table's place may never end, and a trigger changes what others write."""
+    found = next(
+        (
+            name
+            for name, kind in kinds.items()
+            if kind == "trigger" or (kind == "view" and name in TABLES)
+        ),
+        None,
+    )
+    if found is not None:
+        raise StoreError(
+            f"{path}: expected a store of local-eval, received one in which {shown(found)} is a "
+            f"{kinds[found]}: name another file with --store"
+        )
+
+
+def _described(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
+
+
+def _number(db: sqlite3.Connection, pragma: str) -> int:
+    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> StoreError:

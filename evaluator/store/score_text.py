@@ -11,6 +11,7 @@ from types import MappingProxyType
 from codabench_rehearsal.console.words import cleaned
 from evaluator.store.schema import StoreError
 
+SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_DIGITS = 12
 MOST_DECIMALS = 17  # a float64 has no more
 _FIGURE = re.compile(r"([0-9]*)(?:[.,]([0-9]*))?\s*(%?)")
@@ -70,7 +71,10 @@ def read_date(text: str) -> str:
 
 
 def read_images(text: str) -> int | None:
-    """The size of a hidden set: "2000", "2.000" and "2,000" alike; None for "". Raises `StoreError`."""
+    """The size of a hidden set: "2000", "2.000" and "2,000" alike; None for "".
+
+    Raises `StoreError`.
+    """
     digits = re.sub(r"[.,'\s](?=\d{3}\b)", "", text.strip())
     if not digits:
         return None

@@ -1,9 +1,8 @@
-"""Reading and writing submissions, their leaderboard scores, and what was expected of them."""
+"""Submissions, their leaderboard scores, and what was expected of them: typed, written and read."""
 
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,42 +10,56 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from codabench_rehearsal.console.words import cleaned
-from evaluator.store import blocks
+from evaluator.store.answer_blocks import counted
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.store.schema import StoreError
-from evaluator.store.score_text import MOST_DECIMALS, read_date, read_phase
+from evaluator.store.score_text import MOST_DECIMALS, SHA256, read_date, read_phase
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NONE: Mapping[str, str | int | None] = MappingProxyType({})
 
 
-def now() -> str:
-    """This moment, UTC, as ISO 8601 text that sorts by time."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def checked_score(
+    submission: Submission,
+    value: float,
+    decimals: int,
+    phase: str,
+    day: str,
+    hidden_images: int | None,
+    note: str,
+) -> LeaderboardScore:
+    """A score to be added. Raises `StoreError`."""
+    if not 0 <= value <= 1 or not 0 <= decimals <= MOST_DECIMALS:
+        raise StoreError(
+            f"expected a score from 0 to 1 and its decimals, received {value} and {decimals}"
+        )
+    if hidden_images is not None and hidden_images < 1:
+        raise StoreError(f"expected a number of hidden images, received {hidden_images}")
+    shown = read_phase(phase), float(value), decimals, read_date(day), hidden_images
+    return LeaderboardScore(0, submission, *shown, cleaned(note, keep="\n"), _now())
 
 
 def add_submission(
     db: sqlite3.Connection, sha256: str, name: str, path: str, note: str
 ) -> Submission:
     """Add a submission, or take up its newest name and place; a note replaces only by another."""
-    if sha256 and not _SHA256.fullmatch(sha256):
+    if sha256 and not SHA256.fullmatch(sha256):
         raise StoreError(f"expected a SHA-256 of 64 hex digits, received {sha256!r}")
     if not name:
         raise StoreError("expected the name of a submission, received nothing")
-    values: dict[str, str | None] = {"sha256": sha256 or None}
+    values: dict[str, str | int | None] = {"sha256": sha256 or None, "now": _now()}
     values |= {"name": cleaned(name), "path": _writable(path), "note": cleaned(note, keep="\n")}
+    own = "(sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name))"
     update = (
-        "UPDATE submissions SET name = :name, path = CASE WHEN :path = '' THEN path ELSE :path END, "
-        "note = CASE WHEN :note = '' THEN note ELSE :note END "
-        "WHERE sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name)"
+        "UPDATE submissions SET name = :name, "  # noqa: S608  ours
+        "path = CASE WHEN :path = '' THEN path ELSE :path END, "
+        f"note = CASE WHEN :note = '' THEN note ELSE :note END WHERE {own}"
     )
     if not db.execute(update, values).rowcount:
         insert = (
             "INSERT INTO submissions (sha256, name, path, note, first_seen) "
             "VALUES (:sha256, :name, :path, :note, :now)"
         )
-        db.execute(insert, {**values, "now": now()})
-    own = "sha256 = :sha256 OR (:sha256 IS NULL AND sha256 IS NULL AND name = :name)"
+        db.execute(insert, values)
     return submissions(db, own, values)[0]
 
 
@@ -56,27 +69,22 @@ def submissions(
     """Those submissions, all of them if not said, in the order in which they were first seen."""
     columns = "id, sha256, name, path, first_seen, note"
     query = f"SELECT {columns} FROM submissions WHERE {where} ORDER BY id"  # noqa: S608  ours
-    return tuple(
-        Submission(number, sha or "", *rest)
-        for number, sha, *rest in db.execute(query, dict(values)).fetchall()
-    )
+    rows = db.execute(query, dict(values)).fetchall()
+    return tuple(Submission(number, sha or "", *rest) for number, sha, *rest in rows)
 
 
 def named(db: sqlite3.Connection, word: str, *, starts: bool) -> tuple[Submission, ...]:
     """Those of that name (`.zip` or not) or path; starts: also whose SHA-256 begins so."""
-    values: dict[str, str | int | None] = {"word": _writable(word), "starts": int(starts)}
-    values["name"] = cleaned(word)
-    values["sha"] = _writable(word.lower())
-    return submissions(
-        db,
+    where = (
         "name = :name OR name = :name || '.zip' OR path = :word "
-        "OR (:starts AND substr(sha256, 1, length(:sha)) = :sha)",
-        values,
+        "OR (:starts AND substr(sha256, 1, length(:sha)) = :sha)"
     )
+    values = {"word": _writable(word), "sha": _writable(word.lower()), "name": cleaned(word)}
+    return submissions(db, where, {**values, "starts": int(starts)})
 
 
-def add_score(db: sqlite3.Connection, submission: Submission, score: LeaderboardScore) -> bool:
-    """Add a score; False if it was known, which then learns its date, size and note if it lacked them.
+def add_score(db: sqlite3.Connection, score: LeaderboardScore) -> bool:
+    """Add a score; False if it was known: that learns the date, size and note that it lacked.
 
     A score without a date is the same as one with any date: typed first, imported later.
     """
@@ -88,39 +96,17 @@ def add_score(db: sqlite3.Connection, submission: Submission, score: Leaderboard
         "AND value = :value AND decimals = :decimals AND (date IN (:date, '') OR :date = '') "
         "ORDER BY date = :date DESC LIMIT 1)"
     )
-    values = {**vars(score), "owner": submission.id}
+    values = {**vars(score), "owner": score.submission.id}
     del values["submission"]
     if db.execute(known, values).rowcount:
         return False
     insert = (
-        "INSERT INTO scores (submission, phase, value, decimals, date, hidden_images, note, recorded) "
+        "INSERT INTO scores "
+        "(submission, phase, value, decimals, date, hidden_images, note, recorded) "
         "VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded)"
     )
     db.execute(insert, values)
     return True
-
-
-def checked_score(
-    submission: Submission,
-    value: float,
-    decimals: int,
-    phase: str,
-    date: str,
-    hidden_images: int | None,
-    note: str,
-) -> LeaderboardScore:
-    """A score to be added. Raises `StoreError`."""
-    if not 0 <= value <= 1 or not 0 <= decimals <= MOST_DECIMALS:
-        raise StoreError(
-            f"expected a score from 0 to 1 and its decimals, received {value} and {decimals}"
-        )
-    if hidden_images is not None and hidden_images < 1:
-        raise StoreError(f"expected a number of hidden images, received {hidden_images}")
-    day = read_date(date)
-    figure, words = float(value), cleaned(note, keep="\n")
-    return LeaderboardScore(
-        0, submission, read_phase(phase), figure, decimals, day, hidden_images, words, now()
-    )
 
 
 def scores(db: sqlite3.Connection) -> tuple[LeaderboardScore, ...]:
@@ -137,54 +123,31 @@ def scores(db: sqlite3.Connection) -> tuple[LeaderboardScore, ...]:
     )
 
 
-def add_prediction(db: sqlite3.Connection, submission: Submission, prediction: Prediction) -> None:
-    """Add what is expected of a submission's score. Raises `StoreError` for figures that are none."""
-    figures = (prediction.low, prediction.value, prediction.high)
+def add_prediction(db: sqlite3.Connection, submission: Submission, made: Prediction) -> None:
+    """Add what is expected of a submission. Raises `StoreError` for figures that are none."""
+    figures = (made.low, made.value, made.high)
     if not all(map(math.isfinite, figures)) or list(figures) != sorted(figures):
         raise StoreError(f"expected low <= value <= high of a prediction, received {figures}")
     insert = (
         "INSERT INTO predictions (submission, phase, value, low, high, level, known, method, made) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "VALUES (:owner, :phase, :value, :low, :high, :level, :known, :method, :made)"
     )
-    of = (prediction.level, prediction.known, prediction.method, prediction.made or now())
-    where = (submission.id, read_phase(prediction.phase))
-    db.execute(insert, (*where, prediction.value, prediction.low, prediction.high, *of))
+    own = {"owner": submission.id, "phase": read_phase(made.phase), "made": made.made or _now()}
+    db.execute(insert, {**vars(made), **own})
 
 
 def history(db: sqlite3.Connection) -> tuple[HistoryRow, ...]:
-    """A row a score, and one a submission without a score; by date, else by when it was recorded."""
-    by_submission: dict[int, list[LeaderboardScore]] = defaultdict(list)
+    """A row a score, and one a submission without; by date, else by when it was recorded."""
+    by_submission: dict[int, list[LeaderboardScore | None]] = defaultdict(list)
     for score in scores(db):
         by_submission[score.submission.id].append(score)
     expected, counts = _predictions(db), _counts(db)
-    rows = []
-    for submission in submissions(db):
-        conditions, answers = counts.get(submission.id, (0, 0))
-        known: list[LeaderboardScore | None] = [*by_submission[submission.id]]
-        for shown in known or [None]:
-            prediction = _before(expected[submission.id], shown)
-            rows.append(HistoryRow(submission, shown, prediction, conditions, answers))
+    rows = [
+        HistoryRow(own, score, _before(expected[own.id], score), *counts.get(own.id, (0, 0)))
+        for own in submissions(db)
+        for score in by_submission[own.id] or [None]
+    ]
     return tuple(sorted(rows, key=_when))
-
-
-def forget_submission(db: sqlite3.Connection, submission: Submission) -> int:
-    """Remove a submission with all that hangs on it."""
-    return db.execute("DELETE FROM submissions WHERE id = ?", (submission.id,)).rowcount
-
-
-def forget_score(db: sqlite3.Connection, score: LeaderboardScore) -> int:
-    """Remove one score."""
-    return db.execute("DELETE FROM scores WHERE id = ?", (score.id,)).rowcount
-
-
-def forget_answers(db: sqlite3.Connection, submission: Submission) -> int:
-    """Remove all answers of a submission, not its scores."""
-    return db.execute("DELETE FROM runs WHERE submission = ?", (submission.id,)).rowcount
-
-
-def _writable(text: str) -> str:
-    """A file's name need not be Unicode; what is stored must be."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _predictions(db: sqlite3.Connection) -> dict[int, list[Prediction]]:
@@ -206,27 +169,15 @@ def _counts(db: sqlite3.Connection) -> dict[int, tuple[int, int]]:
         "WHERE a.run = r.id GROUP BY r.submission"
     )
     found = {row[0]: (row[1], row[2]) for row in db.execute(query).fetchall()}
-    return found | _with_blocks(db, found)
-
-
-def _with_blocks(
-    db: sqlite3.Connection, rows: dict[int, tuple[int, int]]
-) -> dict[int, tuple[int, int]]:
-    """The counts of those that have answers in blocks, too."""
-    conditions: dict[int, set[str]] = defaultdict(set)
-    answers: dict[int, int] = defaultdict(int)
-    for submission, names, count in blocks.counted(db):
-        conditions[submission].update(names)
-        answers[submission] += count
+    late: dict[int, set[str]] = defaultdict(set)  # conditions of blocks
+    for submission, names, count in counted(db):
+        late[submission].update(names)
+        found[submission] = 0, found.get(submission, (0, 0))[1] + count
     query = "SELECT DISTINCT a.cell FROM answers a, runs r WHERE a.run = r.id AND r.submission = ?"
-    for submission in conditions:
-        conditions[submission].update(
-            condition for (condition,) in db.execute(query, (submission,)).fetchall()
-        )
-    return {
-        one: (len(conditions[one]), rows.get(one, (0, 0))[1] + count)
-        for one, count in answers.items()
-    }
+    for submission, own in late.items():
+        own.update(name for (name,) in db.execute(query, (submission,)).fetchall())
+        found[submission] = len(own), found[submission][1]
+    return found
 
 
 def _before(expected: list[Prediction], score: LeaderboardScore | None) -> Prediction | None:
@@ -238,3 +189,13 @@ def _before(expected: list[Prediction], score: LeaderboardScore | None) -> Predi
 
 def _when(row: HistoryRow) -> str:
     return (row.score.date or row.score.recorded) if row.score else row.submission.first_seen
+
+
+def _now() -> str:
+    """This moment, UTC, as ISO 8601 text that sorts by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _writable(text: str) -> str:
+    """A file's name need not be Unicode; what is stored must be."""
+    return text.encode("utf-8", "backslashreplace").decode()

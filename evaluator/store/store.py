@@ -13,31 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from codabench_rehearsal.console.reading import require_file
-from evaluator.store import answers as store_answers
+from evaluator.store import answer_rows
 from evaluator.store import scores as store_scores
-from evaluator.store.file import Opened, find_store, open_file
+from evaluator.store.file import OpenedStore, find_store, open_file
 from evaluator.store.mending import mend
 from evaluator.store.rows import (
-    AnswerKey,
-    Answers,
     HistoryRow,
     LeaderboardScore,
     Prediction,
     Run,
     RunAnswers,
-    RunBytes,
     Submission,
-    condition_text,
-    environment_text,
 )
 from evaluator.store.schema import DamagedStoreError, StoreError, said
 from evaluator.store.score_text import read_phase
 
-Block = Iterable[tuple[AnswerKey, ArrayLike, ArrayLike]]
 _SHORTEST_SHA = 4
 
 
@@ -49,7 +42,7 @@ class Store:
     All methods raise `StoreError` for what cannot be read or written.
     """
 
-    def __init__(self, path: Path, opened: Opened, notes: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, opened: OpenedStore, notes: tuple[str, ...] = ()) -> None:
         self.path, self.journal, self.writable = path, opened.journal, opened.writable
         self.notes = (*notes, *opened.notes)
         self._db = opened.db
@@ -64,7 +57,7 @@ class Store:
         place = Path(path).absolute()
         require_file(place, StoreError)
         try:
-            return cls(place, open_file(place), ())
+            return cls(place, open_file(place))
         except DamagedStoreError:
             note = mend(place)
         return cls(place, open_file(place), (note,) if note else ())
@@ -100,62 +93,36 @@ class Store:
             return store_scores.submissions(self._db)
 
     def find(self, word: str) -> tuple[Submission, ...]:
-        """The submissions that a user may mean: by name (`.zip` or not), path, or start of SHA-256."""
+        """Those that a user may mean: by name (`.zip` or not), path, or start of SHA-256."""
         with self._speaking():
             return store_scores.named(self._db, word, starts=len(word) >= _SHORTEST_SHA)
 
-    def put_answers(self, key: AnswerKey, ids: ArrayLike, labels: ArrayLike) -> int:
-        """Keep the labels, from 0, of some images under one condition, beside those already stored.
+    def put_block(
+        self,
+        run: Run,
+        block: Iterable[tuple[str, ArrayLike, ArrayLike]],
+        known: int | None = None,
+    ) -> int:
+        """Keep answers beside those already stored, in one transaction: all of them or nothing.
 
-        ids, labels: `(n,)`. What is stored stays; returns how many of the new labels contradict it.
-        The submission must have been added.
-        """
-        return self.put_block([(key, ids, labels)])
-
-    def put_block(self, block: Block, known: int | None = None) -> int:
-        """As `put_answers` for several conditions, in one transaction: all of it is kept or nothing.
-
-        known: how many answers of the run the caller has read or put; this block's are none of them.
+        block: a condition's text, ids and labels from 0, `(n,)` each. What is stored stays; returns
+        how many of the new labels contradict it. The submission must have been added.
+        known: how many answers of the run the caller has read or put, this block's not among them.
         With it, the time of many blocks is proportional to their answers.
         """
-        answers = [(key, store_answers.as_answers(ids, labels)) for key, ids, labels in block]
+        answers = [(text, answer_rows.as_answers(ids, labels)) for text, ids, labels in block]
         with self._writing():
-            return store_answers.put(self._db, answers, known)
-
-    def stored(self, key: AnswerKey) -> Answers:
-        """All answers of a condition, by ascending image id."""
-        with self._speaking():
-            return store_answers.read(self._db, key)
+            return answer_rows.put(self._db, run, answers, known)
 
     def run_answers(self, run: Run, conditions: Collection[str] | None = None) -> RunAnswers:
-        """All answers of a run, condition after condition. conditions: which are needed at least; all if left out."""
+        """All answers of a run. conditions: which are needed at least; all if left out."""
         with self._speaking():
-            return store_answers.read_run(self._db, run, conditions)
-
-    def run_bytes(self, run: Run, conditions: Collection[str] | None = None) -> RunBytes | None:
-        """The same as they are stored, in a third of the time; None where they are not so simple."""
-        with self._speaking():
-            return store_answers.read_bytes(self._db, run, conditions)
-
-    def answers(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64] | None:
-        """The labels of these images in this order, int64 `(n,)`; None unless all are stored."""
-        labels, there = store_answers.find(self.stored(key), np.asarray(ids, np.int64))
-        return labels if there.all() else None
-
-    def missing(self, key: AnswerKey, ids: ArrayLike) -> NDArray[np.int64]:
-        """Those of these images, in this order, that have no stored answer: int64 `(m,)`."""
-        wanted = np.asarray(ids, np.int64)
-        return wanted[~store_answers.find(self.stored(key), wanted)[1]]
+            return answer_rows.read_run(self._db, run, conditions)
 
     def runs(self, sha256: str) -> tuple[Run, ...]:
-        """The conditions under which a submission has answered, the first ones first."""
+        """The runs in which a submission has answered, the first ones first."""
         with self._speaking():
-            return store_answers.runs(self._db, sha256)
-
-    def conditions(self, run: Run) -> dict[str, int]:
-        """The conditions of a run that have answers, as texts, and how many each."""
-        with self._speaking():
-            return store_answers.conditions(self._db, run)
+            return answer_rows.runs(self._db, sha256)
 
     def order(self, data: str, seed: int) -> int:
         """The secret that shuffles the questions on a data set under a seed, 0..2**53-1.
@@ -164,12 +131,12 @@ class Store:
         an interruption. Where the file may only be read and holds none, drawn at each call.
         """
         with self._speaking():
-            found = store_answers.order(self._db, data, seed)
+            found = answer_rows.order(self._db, data, seed)
         if found is None and self.writable:
             with self._writing():
-                store_answers.add_order(self._db, data, seed)
-                found = store_answers.order(self._db, data, seed)
-        return store_answers.drawn_order() if found is None else found
+                answer_rows.add_order(self._db, data, seed)
+                found = answer_rows.order(self._db, data, seed)
+        return answer_rows.drawn_order() if found is None else found
 
     def record_score(
         self,
@@ -184,12 +151,12 @@ class Store:
     ) -> bool:
         """Keep a score (0..1) as the platform showed it; False if that very score was known.
 
-        decimals: how many were shown; `score_text.read_score` reads both out of a text.
+        decimals: how many were shown; `scores.read_score` reads both out of a text.
         """
         fields = (value, decimals, phase, date, hidden_images, note)
         score = store_scores.checked_score(submission, *fields)
         with self._writing():
-            return store_scores.add_score(self._db, submission, score)
+            return store_scores.add_score(self._db, score)
 
     def scores(self, phase: str | None = None) -> tuple[LeaderboardScore, ...]:
         """The scores of one phase, or all, in the order in which they were recorded."""
@@ -210,15 +177,17 @@ class Store:
 
     def forget(self, what: Submission | LeaderboardScore) -> bool:
         """Remove a score, or a submission with its answers and scores; False if it was gone."""
-        with self._writing():
-            if isinstance(what, Submission):
-                return store_scores.forget_submission(self._db, what) > 0
-            return store_scores.forget_score(self._db, what) > 0
+        table = "submissions" if isinstance(what, Submission) else "scores"
+        return self._removed(table, "id", what.id)
 
     def forget_answers(self, submission: Submission) -> bool:
         """Remove a submission's answers, so that it is asked anew; its scores stay."""
+        return self._removed("runs", "submission", submission.id)
+
+    def _removed(self, table: str, column: str, number: int) -> bool:
         with self._writing():
-            return store_scores.forget_answers(self._db, submission) > 0
+            query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608  names of ours
+            return self._db.execute(query, (number,)).rowcount > 0
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -251,18 +220,12 @@ class Store:
 
 
 __all__ = [
-    "AnswerKey",
-    "Answers",
     "HistoryRow",
     "LeaderboardScore",
     "Prediction",
     "Run",
-    "RunAnswers",
-    "RunBytes",
     "Store",
     "StoreError",
     "Submission",
-    "condition_text",
-    "environment_text",
     "find_store",
 ]

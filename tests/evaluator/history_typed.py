@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.commands.local_eval import main
-from evaluator.store.store import AnswerKey, Prediction, Run, Store
+from evaluator.store.store import Prediction, Run, Store
 from submission.archive import sha256_of
+from tests.evaluator.stores import Key, put
 
 PLACE = Path(".local-eval") / "store.sqlite"
 PROGRAM = str(Path(sys.executable).parent / "local-eval")
@@ -37,9 +38,7 @@ def rehearsed(name: str, expected: Prediction | None = EXPECTED) -> str:
     sha256 = zipped(name)
     with Store.open(PLACE) as store:
         own = store.add_submission(sha256, name, Path(name).absolute())
-        store.put_answers(
-            AnswerKey(Run(sha256, "keras 3.4.1", "f" * 32, 0), "clean"), [1, 2], [0, 0]
-        )
+        put(store, Key(Run(sha256, "keras 3.4.1", "f" * 32, 0), "clean"), [1, 2], [0, 0])
         if expected is not None:
             store.record_prediction(own, expected)
     return sha256

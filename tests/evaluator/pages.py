@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
 from corruptions.presets import Condition, Preset, Step, resolve
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.estimate.estimate import Estimate, estimate
 from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.metrics import score
 from evaluator.plan import Benchmark, Questions, described, draw_benchmark
-from evaluator.report.evaluation import PastLine, Source
+from evaluator.report.evaluation import PastLine, Source, Timing
 from evaluator.report.report import Report
-from evaluator.report.result import Timing
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.findings import Finding
+from tests.evaluator.sheets import questions_of
 
 CHALLENGE = load_challenge()
 NINETEEN = (
@@ -91,7 +91,7 @@ EARLIER = (
 
 def answers(
     stand_ins: Sequence[StandIn], benchmark: Benchmark, questions: Questions
-) -> list[Sheet]:
+) -> list[Answers]:
     """What each answers to the same pictures."""
     labels = np.zeros((len(stand_ins), len(questions)), np.int64)
     for condition in np.unique(questions.conditions):
@@ -100,7 +100,7 @@ def answers(
         for place, stand_in in enumerate(stand_ins):
             labels[place, places] = stand_in.answer(images)
     return [
-        Sheet(one.name, sha256(one.name.encode()).hexdigest(), benchmark, questions, given)
+        Answers(one.name, sha256(one.name.encode()).hexdigest(), benchmark, questions, given)
         for one, given in zip(stand_ins, labels, strict=True)
     ]
 
@@ -131,7 +131,7 @@ def build(
     data = synthetic(images, seed=5)
     stand_ins = (replace(OWN, name=name), *EARLIER[:past])
     shown = draw_benchmark(data, resolve("heavy"))
-    sheets = answers(stand_ins, shown, shown.questions())
+    sheets = answers(stand_ins, shown, questions_of(shown))
     drawn = draw_benchmark(data, resolve("estimate-v1"))
     libraries = answers(stand_ins, drawn, all_conditions(drawn, library_images))
     sweep = None
@@ -176,7 +176,7 @@ FINDINGS = (
 )
 
 
-def _figures(library: Sheet) -> Figures:
+def _figures(library: Answers) -> Figures:
     """Accuracies on the library."""
     size = len(library.benchmark.conditions)
     asked = np.bincount(library.questions.conditions, minlength=size)
@@ -185,7 +185,7 @@ def _figures(library: Sheet) -> Figures:
 
 
 def _past(
-    sheets: Sequence[Sheet], libraries: Sequence[Sheet]
+    sheets: Sequence[Answers], libraries: Sequence[Answers]
 ) -> tuple[list[PastScore], tuple[PastLine, ...]]:
     """Scores on a hidden mixture of the library's conditions, with some chance."""
     rng = np.random.default_rng(3)
@@ -217,7 +217,7 @@ def _history(lines: tuple[PastLine, ...], name: str, made: Estimate) -> tuple[Hi
     return (*rows, HistoryRow(here, None, now, 110, 5000))
 
 
-def _source(shown: Benchmark, own: Sheet) -> Source:
+def _source(shown: Benchmark, own: Answers) -> Source:
     return Source(
         path=f"runs/{own.name}",
         sha256=own.sha256,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import Condition, Preset, Step
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.plan import Benchmark, Questions, draw_benchmark
 
 CLASSES = 4
@@ -23,22 +23,32 @@ def drawn(count: int, seed: int = 0) -> tuple[Benchmark, Questions]:
     labels = rng.integers(0, CLASSES, count)
     data = Dataset(np.zeros((count, 2, 2, 3), np.uint8), labels, np.arange(count))
     benchmark = draw_benchmark(data, PRESET, seed)
-    return benchmark, benchmark.questions()
+    return benchmark, questions_of(benchmark)
+
+
+def questions_of(benchmark: Benchmark) -> Questions:
+    """Every image once clean and once for each condition it was dealt, in one seeded shuffle."""
+    count, draws = benchmark.dealt.shape
+    rows = np.repeat(np.arange(count), draws + 1)
+    clean = np.zeros((count, 1), np.int64)
+    conditions = np.concatenate([clean, benchmark.dealt], axis=1).ravel()
+    order = np.random.default_rng((benchmark.seed, 2)).permutation(len(rows))
+    return Questions(rows[order], conditions[order])
 
 
 def sheet(
     name: str, asked: tuple[Benchmark, Questions], wrong: NDArray[np.bool_], off: int = 1
-) -> Sheet:
+) -> Answers:
     """A submission that answers rightly, but `off` classes further where wrong."""
     benchmark, questions = asked
     truth = benchmark.data.labels[questions.rows]
     labels = np.where(wrong, (truth + off) % CLASSES, truth)
-    return Sheet(f"{name}.zip", name * 8, benchmark, questions, labels)
+    return Answers(f"{name}.zip", name * 8, benchmark, questions, labels)
 
 
 def careless(
     name: str, asked: tuple[Benchmark, Questions], rate: float, seed: int = 0, off: int = 1
-) -> Sheet:
+) -> Answers:
     """A submission that errs at random at this rate."""
     wrong = np.random.default_rng(seed).random(len(asked[1])) < rate
     return sheet(name, asked, wrong, off)

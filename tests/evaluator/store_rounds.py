@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluator.store.store import Store
-from tests.evaluator.stores import as_if_on, key_of, labels_of, store_at
+from tests.evaluator.stores import answered, as_if_on, key_of, labels_of, put, put_all, store_at
 
 IMAGES = np.arange(300)
 BLOCK = 15  # conditions in a transaction
@@ -54,10 +54,10 @@ def race(path: str, journal: str, writers: int, conditions: int) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * writers
     with Store.open(file) as store:
         for condition in range(writers * conditions):
-            found = store.answers(key_of(condition), IMAGES)
+            found = answered(store, key_of(condition), IMAGES)
             assert found is not None
             assert (found == _labels(condition)).all()
-        shared = store.answers(key_of(-1), IMAGES)
+        shared = answered(store, key_of(-1), IMAGES)
         assert shared is not None
         assert (shared == labels_of(10**6, len(IMAGES))).all()
     sys.stdout.write("whole\n")
@@ -100,8 +100,9 @@ def _write_on(file: Path, block: int, said: int) -> None:
     store = store_at(file)
     store._db.execute("PRAGMA cache_size = 2")
     for at in count(block):
-        store.put_block(
-            [(key_of(condition), IMAGES, _labels(condition)) for condition in _conditions(at)]
+        put_all(
+            store,
+            [(key_of(condition), IMAGES, _labels(condition)) for condition in _conditions(at)],
         )
         os.write(said, b".")
 
@@ -111,7 +112,9 @@ def _check(file: Path, kept: int, journal: str) -> None:
     with Store.open(file) as store:
         assert store.notes == () or journal == "delete", store.notes
         assert store.journal == journal
-        found = [store.answers(key_of(c), IMAGES) for b in range(kept + 1) for c in _conditions(b)]
+        found = [
+            answered(store, key_of(c), IMAGES) for b in range(kept + 1) for c in _conditions(b)
+        ]
         for condition, labels in enumerate(found):
             assert labels is None or (labels == _labels(condition)).all()
         there = [labels is not None for labels in found]
@@ -136,7 +139,7 @@ def _write_share(file: Path, writer: int, conditions: int, start: float) -> None
     with store_at(file) as store:
         for number in range(conditions):
             condition = writer * conditions + number
-            store.put_answers(key_of(condition), IMAGES, _labels(condition))
+            put(store, key_of(condition), IMAGES, _labels(condition))
             part = np.random.default_rng(condition).permutation(IMAGES)[: 20 * number]
-            store.put_answers(key_of(-1), part, labels_of(10**6, len(IMAGES))[part])
-        store.put_answers(key_of(-1), IMAGES, labels_of(10**6, len(IMAGES)))
+            put(store, key_of(-1), part, labels_of(10**6, len(IMAGES))[part])
+        put(store, key_of(-1), IMAGES, labels_of(10**6, len(IMAGES)))

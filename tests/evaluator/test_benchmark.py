@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.plan import Questions, deal, draw_benchmark, fill_block
+from evaluator.choice import Choice
+from evaluator.options import Options
+from evaluator.plan import Questions, Round, deal, draw_benchmark, fill_block, plan_on
+from tests.evaluator.sheets import questions_of
 
 
 def pictures(count: int, side: int = 40, channels: int = 3) -> Dataset:
@@ -51,20 +54,21 @@ def test_a_prefix_keeps_its_conditions() -> None:
 
 def test_questions_hold_every_image_clean_once_and_its_conditions() -> None:
     """Else validation and benchmark would not be about the same images."""
-    benchmark = draw_benchmark(pictures(30), resolve("light"))
-    questions = benchmark.questions()
+    plan = plan_on(Choice(pictures(30), "all", ()), Options(corrupt="light", estimate=False))
+    questions = plan.questions("shown", Round(30, 0))
     assert sorted(questions.rows[questions.conditions == 0]) == list(range(30))
     for row in range(30):
         asked = questions.conditions[(questions.rows == row) & (questions.conditions > 0)]
-        assert sorted(asked) == sorted(benchmark.dealt[row])
-    assert not np.array_equal(questions.rows, np.sort(questions.rows))
+        assert sorted(asked) == sorted(plan.benchmark("shown").dealt[row])
+    shuffled = plan.wanted(Round(30, 0)).shuffled(0)
+    assert not np.array_equal(shuffled.rows, np.sort(shuffled.rows))
 
 
 @pytest.mark.parametrize("size", [7, 40, 1000])
 def test_blocks_change_nothing(size: int) -> None:
     """Else the figures would depend on the memory of the machine."""
     benchmark = draw_benchmark(pictures(12), resolve("shot_noise:3"))
-    questions = benchmark.questions()
+    questions = questions_of(benchmark)
 
     def made(blocks: list[Questions], workers: int) -> NDArray[np.uint8]:
         out = [np.empty((len(block), 40, 40, 3), np.uint8) for block in blocks]

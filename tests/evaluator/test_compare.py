@@ -9,7 +9,7 @@ import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import Condition, Step
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.comparison.compare import compare
 from evaluator.comparison.comparison import Comparison
 from evaluator.metrics import score
@@ -82,7 +82,7 @@ def test_a_submission_against_itself_is_not_resolved() -> None:
 def test_the_order_of_the_questions_does_not_matter() -> None:
     """Else answers from the store would compare otherwise than those just given."""
 
-    def turned(one: Sheet) -> Sheet:
+    def turned(one: Answers) -> Answers:
         asked = Questions(one.questions.rows[::-1], one.questions.conditions[::-1])
         return replace(one, questions=asked, labels=one.labels[::-1])
 
@@ -102,13 +102,13 @@ def test_images_that_were_not_asked_do_not_count() -> None:
     assert found.pairs[0].benchmark.change.n == 60
 
 
-def other_conditions() -> Sheet:
+def other_conditions() -> Answers:
     """A sheet under another benchmark."""
     fog = Condition("fog:4", "weather", (Step("fog", 4),), 1.0)
     return replace(BAD, benchmark=replace(ASKED[0], conditions=(*ASKED[0].conditions[:-1], fog)))
 
 
-def only(clean: bool) -> list[Sheet]:
+def only(clean: bool) -> list[Answers]:
     """Two sheets with one kind of answers."""
     some = (ASKED[1].conditions == 0) == clean
     asked = Questions(ASKED[1].rows[some], ASKED[1].conditions[some])
@@ -126,7 +126,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sheets", "said"), REFUSED)
-def test_what_cannot_be_compared_is_refused(sheets: list[Sheet], said: str) -> None:
+def test_what_cannot_be_compared_is_refused(sheets: list[Answers], said: str) -> None:
     """Else figures on different questions would be subtracted from each other."""
     with pytest.raises(EvaluationError, match=said):
         compare(sheets)

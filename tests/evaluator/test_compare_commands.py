@@ -80,7 +80,7 @@ def test_ensemble_runs_nothing(
     words = ["a.zip", "b.zip", "c.zip", "--corrupt", "light"]
     assert main(["compare", *words, "--json", "found.json"]) == 0
     capsys.readouterr()
-    monkeypatch.setattr("evaluator.ask.Session", _no_session)
+    monkeypatch.setattr("codabench_rehearsal.sandbox.executor.Session", _no_session)
     assert main(["ensemble", *words, "--json", "vote.json"]) == 0
     assert "Nothing was run" in capsys.readouterr().out
     found, vote = (

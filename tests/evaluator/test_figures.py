@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError
+from evaluator.answers import grid
 from evaluator.report.figures import FIGURES, Figure
 from evaluator.report.report import TABLES, Report, table_rows
 from evaluator.report.style import heat_step
-from evaluator.tallies import grid
 from tests.evaluator import pages
 from tests.evaluator.test_page_colors import SCHEMES
 
@@ -63,7 +63,7 @@ def test_the_map_has_the_pages_figures_and_colours() -> None:
     report = pages.small_report()
     drawn = report.figure("heatmap")
     written = texts(drawn)
-    for row in grid(report):
+    for row in grid((report.library, report.sheet, report.sweep)):
         for score in row.by_severity.values():
             assert f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}" in written
             step = heat_step(score.value)

@@ -39,13 +39,13 @@ Shuffle = Any  # of a plan and questions: those questions in the order that is g
 
 def before(plan: Plan, asked: Questions) -> Questions:
     """The order as it was while a public seed alone decided it."""
-    order = np.random.default_rng((plan.whole.seed, 5, len(asked))).permutation(len(asked))
+    order = np.random.default_rng((plan.seed, 5, len(asked))).permutation(len(asked))
     return Questions(asked.rows[order], asked.conditions[order])
 
 
-def with_zero(plan: Plan, asked: Questions) -> Questions:
+def with_zero(_plan: Plan, asked: Questions) -> Questions:
     """Today's code, with a secret that is none."""
-    return plan.shuffled(asked, 0)
+    return asked.shuffled(0)
 
 
 def unshuffled(_plan: Plan, asked: Questions) -> Questions:
@@ -178,7 +178,8 @@ def test_the_order_changes_no_honest_figure(
     path = submission(tmp_path, 12)
     how: dict[str, Any] = {"corrupt": "fog:3", "estimate": False, "store": NO_STORE}
     now = local_eval(path, DATA, **how, order_seed=1)
-    monkeypatch.setattr(Plan, "shuffled", lambda plan, asked, _secret: before(plan, asked))
+    plan = make_plan(path, DATA, Options(**how))
+    monkeypatch.setattr(Questions, "shuffled", lambda asked, _secret: before(plan, asked))
     then = local_eval(path, DATA, **how)
     assert figures(now) == figures(then)
     assert now.source.order_seed == 1
@@ -187,7 +188,7 @@ def test_the_order_changes_no_honest_figure(
 def placed(plan: Plan, asked: Questions, secret: int) -> NDArray[np.int64]:
     """Where each of the questions comes, int64 `(m,)`."""
     width = len(plan.texts)
-    order = plan.shuffled(asked, secret)
+    order = asked.shuffled(secret)
     where = {code: at for at, code in enumerate((order.rows * width + order.conditions).tolist())}
     return np.array([where[code] for code in (asked.rows * width + asked.conditions).tolist()])
 
@@ -197,9 +198,7 @@ def test_a_place_tells_neither_damage_nor_family_nor_class_nor_image(tmp_path: P
     path = blind(tmp_path / "x.zip", [])
     plan = make_plan(path, DATA, Options(corrupt="heavy"))
     asked = plan.wanted(Round(128, 8))
-    family = np.unique(
-        [condition.family for condition in plan.whole.conditions], return_inverse=True
-    )[1]
+    family = np.unique([condition.family for condition in plan.conditions], return_inverse=True)[1]
     kinds = {
         "clean": asked.conditions == 0,
         "first family": family[asked.conditions] == 1,

@@ -14,7 +14,7 @@ import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
-from evaluator.ask import Sheet
+from evaluator.answers import Answers, curves, grid
 from evaluator.choice import SplitKind
 from evaluator.metrics import score
 from evaluator.plan import draw_benchmark
@@ -26,8 +26,8 @@ from evaluator.report.page import to_html, to_page
 from evaluator.report.past_scores import bias, places
 from evaluator.report.report import Report
 from evaluator.report.terminal import FIRST_LINES
-from evaluator.tallies import curves, grid
 from tests.evaluator import pages
+from tests.evaluator.sheets import questions_of
 
 HEADINGS = [
     "Expected hidden score",
@@ -129,7 +129,11 @@ def test_a_missing_part_says_so(field: str, value: object, sentence: str) -> Non
 def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
     """Else a run without the estimator's conditions would show no map of those that it asked."""
     bare = replace(pages.small_report(), library=None, sweep=None)
-    assert {row.name for row in grid(bare)} >= {"fog", "gaussian_noise", "rotate"}
+    assert {row.name for row in grid((bare.library, bare.sheet, bare.sweep))} >= {
+        "fog",
+        "gaussian_noise",
+        "rotate",
+    }
     assert "--sweep asks all five" in said(to_page(bare))
     nothing = said(to_page(replace(bare, sheet=None)))
     assert "No corruption was asked alone in this run" in nothing
@@ -235,14 +239,18 @@ def test_the_map_holds_what_was_counted() -> None:
     """Else a colour would stand for another accuracy."""
     report = pages.small_report()
     assert report.library is not None
-    row = next(row for row in grid(report) if row.name == "fog")
+    row = next(
+        row for row in grid((report.library, report.sheet, report.sweep)) if row.name == "fog"
+    )
     assert list(row.by_severity) == [1, 3, 5]
     names = [condition.name for condition in report.library.benchmark.conditions]
     asked = report.library.questions.conditions == names.index("fog:3")
     assert row.by_severity[3].value == pytest.approx(report.library.right[asked].mean())
     assert row.by_severity[3].n == asked.sum()
     assert "fog, severity 3:" in str(heat_map(report))
-    assert {row.name for row in curves(grid(report))} >= set(pages.NINETEEN)
+    assert {row.name for row in curves(grid((report.library, report.sheet, report.sweep)))} >= set(
+        pages.NINETEEN
+    )
 
 
 def test_the_sweep_takes_the_place_of_fewer_images() -> None:
@@ -251,8 +259,8 @@ def test_the_sweep_takes_the_place_of_fewer_images() -> None:
     drawn = draw_benchmark(synthetic(20, seed=5), pages.grid_preset((2, 3)))
     questions = pages.all_conditions(drawn, 20)
     truth = drawn.data.labels[questions.rows]
-    swept = replace(report, sweep=Sheet("a", "0" * 64, drawn, questions, truth))
-    row = next(row for row in grid(swept) if row.name == "fog")
+    swept = replace(report, sweep=Answers("a", "0" * 64, drawn, questions, truth))
+    row = next(row for row in grid((swept.library, swept.sheet, swept.sweep)) if row.name == "fog")
     assert list(row.by_severity) == [1, 2, 3, 5]
     assert row.by_severity[3].n == 20
     assert row.by_severity[3].value == 1
@@ -322,10 +330,10 @@ def test_many_classes_still_make_a_page() -> None:
 def test_any_preset_makes_a_page(preset: str) -> None:
     """Else `--corrupt fog:3`, a quick question, would end in a traceback."""
     drawn = draw_benchmark(synthetic(30, seed=5, size=48), resolve(preset))
-    questions = drawn.questions()
+    questions = questions_of(drawn)
     truth = drawn.data.labels[questions.rows]
     given = np.where(np.arange(len(truth)) % 3, truth, 0)
-    shown = Sheet("a.zip", "0" * 64, drawn, questions, given)
+    shown = Answers("a.zip", "0" * 64, drawn, questions, given)
     scores = score(drawn, questions, given, 8)
     report = replace(pages.small_report(), sheet=shown, scores=scores, library=None, sweep=None)
     text = said(to_page(report))
@@ -344,10 +352,10 @@ def test_grey_images_are_shown() -> None:
     data = synthetic(40, seed=5, size=48)
     grey = Dataset(data.images[..., :1], data.labels, data.ids)
     drawn = draw_benchmark(grey, resolve("fog:5"))
-    questions = drawn.questions()
+    questions = questions_of(drawn)
     truth = grey.labels[questions.rows]
     given = np.where(questions.conditions == 0, truth, (truth + 1) % 8)
-    shown = picks(Sheet("a", "0" * 64, drawn, questions, given))
+    shown = picks(Answers("a", "0" * 64, drawn, questions, given))
     assert len(shown) == 12
     assert data_uri(shown[0].corrupted).startswith("data:image/png")
 

@@ -12,9 +12,9 @@ import pytest
 import corruptions
 from corruptions.chain import validate
 from corruptions.presets import Condition, Step, resolve
-from evaluator.report.result import Score
+from evaluator.answers import FamilyLoss
+from evaluator.metrics import Score
 from evaluator.report.training import ADVICE, AFTERWARDS, WEAK, advise
-from evaluator.tallies import FamilyLoss
 
 
 def specs() -> tuple[str, ...]:

@@ -19,10 +19,8 @@ from evaluator.plan import (
     Round,
     condition_order,
     described,
-    library,
     make_plan,
     plan_on,
-    prefix,
 )
 
 CONDITIONS = synthetic(40, seed=3)
@@ -40,12 +38,12 @@ def chain(steps: tuple[object, ...]) -> str:
 
 def test_the_library_is_what_its_name_promises() -> None:
     """Else past and new submissions would be estimated from different conditions."""
-    found = {chain(condition.steps) for condition in library().conditions}
+    found = {chain(condition.steps) for condition in resolve(LIBRARY).conditions}
     wanted = {chain(c.steps) for name in ("heavy", "an2dl-2024") for c in resolve(name).conditions}
     wanted |= {f"{name}:{level}" for name in table_names() for level in (1, 3, 5)}
     assert found == wanted
-    assert len(found) == len(library().conditions)
-    assert library().name == LIBRARY
+    assert len(found) == len(resolve(LIBRARY).conditions)
+    assert resolve(LIBRARY).name == LIBRARY
 
 
 @pytest.mark.parametrize("conditions", [8, 19, 95, 99, 100])
@@ -89,14 +87,14 @@ def test_rounds_grow(images: int) -> None:
     sizes = [(part.images, part.draws) for part in rounds]
     assert sizes == sorted(set(sizes))
     assert sizes[0] == (min(images, 128), DRAWS)
-    assert sizes[-1] == (images, len(library().conditions))
+    assert sizes[-1] == (images, len(resolve(LIBRARY).conditions))
 
 
 def test_without_an_estimate_there_is_one_round() -> None:
     """Else the platform's one call of predict would be several here, for nothing."""
     assert planned(estimate=False).rounds(Options(estimate=False)) == [Round(40, 0)]
     full = replace(Options(), full=True)
-    assert planned(full=True).rounds(full) == [Round(40, len(library().conditions))]
+    assert planned(full=True).rounds(full) == [Round(40, len(resolve(LIBRARY).conditions))]
 
 
 @pytest.mark.parametrize("corrupt", ["clean", "fog:3", "heavy", "an2dl-2024", LIBRARY])
@@ -106,12 +104,13 @@ def test_every_question_is_asked_once(corrupt: str) -> None:
     asked = plan.wanted(Round(40, DRAWS))
     pairs = set(zip(asked.rows.tolist(), asked.conditions.tolist(), strict=True))
     assert len(pairs) == len(asked)
-    for name, benchmark in plan.benchmarks():
+    for name, subset in plan.subsets.items():
         part = plan.questions(name, Round(40, DRAWS))
-        places = plan.places[name][part.conditions]
+        places = subset.places[part.conditions]
         assert set(zip(part.rows.tolist(), places.tolist(), strict=True)) <= pairs
-        for condition, place in zip(benchmark.conditions, plan.places[name], strict=True):
-            assert chain(condition.steps) == chain(plan.whole.conditions[place].steps)
+        conditions = plan.benchmark(name).conditions
+        for condition, place in zip(conditions, subset.places, strict=True):
+            assert chain(condition.steps) == chain(plan.conditions[place].steps)
 
 
 def test_rounds_are_nested() -> None:
@@ -129,9 +128,9 @@ def test_the_shuffle_is_seeded_and_whole() -> None:
     """Else blocks would differ from run to run, or hold one kind of damage each."""
     plan = planned()
     asked = plan.wanted(Round(40, 8))
-    first, second = plan.shuffled(asked, 7), plan.shuffled(asked, 7)
+    first, second = asked.shuffled(7), asked.shuffled(7)
     assert np.array_equal(first.rows, second.rows)
-    width = len(plan.whole.conditions)
+    width = len(plan.conditions)
     assert sorted(first.rows * width + first.conditions) == sorted(
         asked.rows * width + asked.conditions
     )
@@ -141,18 +140,18 @@ def test_the_shuffle_is_seeded_and_whole() -> None:
 def test_a_prefix_holds_its_images_alone() -> None:
     """Else intervals would resample images that nobody asked about."""
     plan = planned()
-    first = prefix(plan.shown, 7)
+    first = plan.benchmark("shown", 7)
     assert len(first.data) == len(first.dealt) == 7
     assert np.array_equal(first.data.ids, plan.data.ids[:7])
 
 
 def test_the_estimate_knows_the_clean_condition_and_the_chains() -> None:
     """Else clean images would count as damage, and chains as single corruptions."""
-    conditions = described(planned().library.conditions)  # type: ignore[union-attr]  # options ask for it
+    conditions = described(planned().benchmark("library").conditions)
     assert conditions[0].clean
     assert sum(condition.clean for condition in conditions) == 1
     assert {c.name for c in conditions if c.composite} == {
-        c.name for c in library().conditions if len(c.steps) > 1
+        c.name for c in resolve(LIBRARY).conditions if len(c.steps) > 1
     }
 
 

@@ -20,7 +20,7 @@ from evaluator.comparison.ranking import (
 )
 from evaluator.estimate.estimate import estimate
 from evaluator.estimate.inputs import Figures, LibraryCondition
-from evaluator.report.result import Score
+from evaluator.metrics import Score
 from evaluator.store.rows import LeaderboardScore, Submission
 
 UNKNOWN = Uploads(None, 0)

@@ -18,13 +18,14 @@ import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, split
+from corruptions.presets import LIBRARY, resolve
 from evaluator import EvaluationError, Report, local_eval
-from evaluator.answering import answered, stored_sheets
+from evaluator.answering import answered, stored_answers
 from evaluator.options import NO_STORE, Options
-from evaluator.plan import library
 from evaluator.report.terminal import headline
 from evaluator.store.store import Store, find_store
 from tests.evaluator.corner import DATA, SOURCE, recorded, submission
+from tests.evaluator.stores import counts
 
 CHALLENGE = load_challenge()
 
@@ -134,7 +135,7 @@ def _answers(path: Path) -> int:
             count
             for found in store.submissions()
             for run in store.runs(found.sha256)
-            for count in store.conditions(run).values()
+            for count in counts(store, run).values()
         )
 
 
@@ -229,7 +230,7 @@ def test_asking_ends_when_more_would_not_help(tmp_path: Path) -> None:
     path = submission(tmp_path)
     first = local_eval(path, DATA, store=NO_STORE)
     strict = local_eval(path, DATA, tolerance=0.0, store=NO_STORE)
-    assert strict.asked == len(DATA) * (1 + len(library().conditions))
+    assert strict.asked == len(DATA) * (1 + len(resolve(LIBRARY).conditions))
     assert first.asked < strict.asked / 4
     assert first.estimate is not None
     assert strict.estimate is not None
@@ -263,7 +264,7 @@ def test_several_zips_answer_the_same_questions(tmp_path: Path) -> None:
         assert np.array_equal(sheet.questions.rows, sheets[0].questions.rows)
         assert np.array_equal(sheet.questions.conditions, sheets[0].questions.conditions)
     assert not np.array_equal(sheets[0].labels, sheets[2].labels)
-    stored = stored_sheets(paths, DATA, Options(corrupt="heavy"))
+    stored = stored_answers(paths, DATA, Options(corrupt="heavy"))
     for fresh, kept in zip(sheets, stored, strict=True):
         assert len(kept.labels) == len(fresh.labels)
         assert kept.right.mean() == fresh.right.mean()
@@ -276,7 +277,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"side2\.zip cannot be compared.*nothing_of_that"):
         answered([good, bad], DATA, CHALLENGE, Options())
     with pytest.raises(EvaluationError, match="no image is answered by all 2"):
-        stored_sheets([good, bad], DATA, Options())
+        stored_answers([good, bad], DATA, Options())
 
 
 def test_a_store_that_cannot_be_written_is_read(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 import evaluator.store.file
 from codabench_rehearsal.images import DataError, Dataset, split
 from evaluator import EvaluationError, local_eval
-from evaluator.answering import stored_sheets
+from evaluator.answering import stored_answers
 from evaluator.options import NO_STORE, Options
 from evaluator.report.page import to_page
 from evaluator.store.store import Store, StoreError, find_store
 from tests.evaluator.corner import DATA, SOURCE, marked, recorded, submission
+from tests.evaluator.stores import counts
 
 QUICK: dict[str, Any] = {"corrupt": "fog:3", "estimate": False}
 COUNTING = SOURCE.replace("def predict", "n = 0\n    def predict").replace(
@@ -67,7 +68,7 @@ def test_a_past_submission_is_not_asked_everything(tmp_path: Path) -> None:
     assert [line.name for line in report.past] == ["side24.zip"]
     with Store.open(find_store()) as store:
         asked = {
-            s.name: sum(store.conditions(store.runs(s.sha256)[0]).values())
+            s.name: sum(counts(store, store.runs(s.sha256)[0]).values())
             for s in store.submissions()
         }
     assert asked["side24.zip"] <= asked["side8.zip"] <= 20 * len(DATA)
@@ -205,4 +206,4 @@ def test_stored_answers_of_other_presets_do_not_count(tmp_path: Path) -> None:
     for path in paths:
         local_eval(path, DATA, corrupt="fog:3", estimate=False)
     with pytest.raises(EvaluationError, match="no image is answered by all 2"):
-        stored_sheets(paths, DATA, Options(corrupt="frost:3"))
+        stored_answers(paths, DATA, Options(corrupt="frost:3"))

@@ -11,6 +11,7 @@ from codabench_rehearsal.images import Dataset
 from corruptions.presets import Condition, Preset, Step
 from evaluator.metrics import score, wilson
 from evaluator.plan import Benchmark, Questions
+from tests.evaluator.sheets import questions_of
 
 CLASSES = 4
 NOISE = Condition("noise", "noise", (Step("gaussian_noise", 3),), 0.75)
@@ -26,7 +27,7 @@ def bench(count: int, seed: int = 0) -> tuple[Benchmark, Questions, NDArray[np.i
     clean = Condition("clean", "clean", (), 0.0)
     dealt = np.tile(np.array([1, 2]), (count, 1))
     benchmark = Benchmark(data, preset, seed, (clean, NOISE, FOG), dealt)
-    questions = benchmark.questions()
+    questions = questions_of(benchmark)
     return benchmark, questions, labels[questions.rows]
 
 

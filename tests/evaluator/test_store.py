@@ -12,18 +12,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corruptions.presets import resolve
-from evaluator.store.answers import as_answers
-from evaluator.store.blocks import BrokenLabelsError, pack, unpack
+from corruptions.presets import LIBRARY, resolve
+from evaluator.store.answer_blocks import BrokenLabelsError, pack, unpack
+from evaluator.store.answer_rows import as_answers
+from evaluator.store.rows import condition_text, environment_text, read_condition
 from evaluator.store.store import (
-    AnswerKey,
     Run,
     Store,
     StoreError,
-    condition_text,
-    environment_text,
 )
-from tests.evaluator.stores import KEY, RUN, SHA, store_at
+from tests.evaluator.stores import (
+    KEY,
+    RUN,
+    SHA,
+    Key,
+    answered,
+    counts,
+    missing,
+    put,
+    put_all,
+    store_at,
+    stored,
+)
 
 IDS = st.lists(st.integers(0, 2**62), unique=True, max_size=40)
 LABELS = st.integers(0, 2**32 - 1)
@@ -71,8 +81,8 @@ def test_answers_come_back_in_the_order_asked(
     asked = data.draw(st.permutations(ids))[: data.draw(st.integers(0, len(ids)))]
     with store_at(tmp_path / "s.sqlite") as store:
         key = replace(KEY, condition=f"condition {next(FRESH)}")
-        store.put_answers(key, np.array(ids, np.int64), np.array(labels, np.int64))
-        found = store.answers(key, np.array(asked, np.int64))
+        put(store, key, np.array(ids, np.int64), np.array(labels, np.int64))
+        found = answered(store, key, np.array(asked, np.int64))
         assert found is not None
         assert found.tolist() == [labels[ids.index(i)] for i in asked]
 
@@ -85,56 +95,62 @@ def test_a_longer_prefix_serves_a_shorter_one(tmp_path: Path, cuts: list[int], s
     with store_at(tmp_path / "s.sqlite") as store:
         key = replace(KEY, condition=f"condition {next(FRESH)}")
         for cut in cuts:
-            new = store.missing(key, order[:cut])
-            assert store.put_answers(key, new, truth[new]) == 0
+            new = missing(store, key, order[:cut])
+            assert put(store, key, new, truth[new]) == 0
         longest = max(cuts)
         for cut in range(61):
-            found = store.answers(key, order[:cut])
+            found = answered(store, key, order[:cut])
             assert (found is not None) == (cut <= longest)
             assert found is None or (found == truth[order[:cut]]).all()
-            assert store.missing(key, order[:cut]).tolist() == order[longest:cut].tolist()
-        assert len(store.stored(key)) == longest
+            assert missing(store, key, order[:cut]).tolist() == order[longest:cut].tolist()
+        assert len(stored(store, key)) == longest
 
 
 OTHERS = [
-    AnswerKey(replace(RUN, submission="b" * 64), KEY.condition),
-    AnswerKey(replace(RUN, environment="keras 3.4.2, python 3.11.7"), KEY.condition),
-    AnswerKey(replace(RUN, data="e" * 32), KEY.condition),
-    AnswerKey(replace(RUN, seed=1), KEY.condition),
-    AnswerKey(replace(RUN, seed=2**70), KEY.condition),
-    AnswerKey(replace(RUN, dtype="float32"), KEY.condition),
-    AnswerKey(RUN, "tiny/fog:(1.5, 2)@2"),
+    Key(replace(RUN, submission="b" * 64), KEY.condition),
+    Key(replace(RUN, environment="keras 3.4.2, python 3.11.7"), KEY.condition),
+    Key(replace(RUN, data="e" * 32), KEY.condition),
+    Key(replace(RUN, seed=1), KEY.condition),
+    Key(replace(RUN, seed=2**70), KEY.condition),
+    Key(replace(RUN, dtype="float32"), KEY.condition),
+    Key(RUN, "tiny/fog:(1.5, 2)@2"),
 ]
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda key: f"{key.run.seed} {key.condition}")
-def test_nothing_is_served_under_another_key(tmp_path: Path, other: AnswerKey) -> None:
+def test_nothing_is_served_under_another_key(tmp_path: Path, other: Key) -> None:
     """Else one submission, environment or corruption would get another's labels."""
     with store_at(tmp_path / "s.sqlite") as store:
         store.add_submission("b" * 64, "other.zip")
-        store.put_answers(KEY, [1, 2], [3, 4])
-        assert store.answers(other, [1]) is None
-        store.put_answers(other, [1], [7])
-        assert [store.stored(key).labels.tolist() for key in (KEY, other)] == [[3, 4], [7]]
+        put(store, KEY, [1, 2], [3, 4])
+        assert answered(store, other, [1]) is None
+        put(store, other, [1], [7])
+        assert [stored(store, key).labels.tolist() for key in (KEY, other)] == [[3, 4], [7]]
 
 
 def test_what_is_stored_stays_and_contradictions_are_counted(tmp_path: Path) -> None:
     """Else figures already shown would change, or an unseeded submission would go unnoticed."""
     with store_at(tmp_path / "s.sqlite") as store:
-        store.put_answers(KEY, [1, 2, 3], [1, 1, 1])
-        assert store.put_answers(KEY, [4, 3, 2], [5, 6, 1]) == 1
-        assert store.stored(KEY).labels.tolist() == [1, 1, 1, 5]
+        put(store, KEY, [1, 2, 3], [1, 1, 1])
+        assert put(store, KEY, [4, 3, 2], [5, 6, 1]) == 1
+        assert stored(store, KEY).labels.tolist() == [1, 1, 1, 5]
 
 
 def test_a_block_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     """Else a failure half-way would leave a condition with some of its answers."""
-    stranger = AnswerKey(replace(RUN, submission="c" * 64), "x")
+    stranger = Key(replace(RUN, submission="c" * 64), "x")
     with store_at(tmp_path / "s.sqlite") as store:
         with pytest.raises(StoreError, match="not in the store"):
-            store.put_block([(KEY, [1], [1]), (stranger, [1], [1])])
-        assert len(store.stored(KEY)) == 0
-        store.put_block([(KEY, [1], [1]), (replace(KEY, condition="y"), [2], [2])])
-        assert store.conditions(RUN) == {KEY.condition: 1, "y": 1}
+            put(store, stranger, [1], [1])
+        store._db.execute(
+            "CREATE TEMP TRIGGER late BEFORE INSERT ON answers WHEN NEW.cell = 'x' "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        with pytest.raises(StoreError, match="refused"):
+            put_all(store, [(KEY, [1], [1]), (replace(KEY, condition="x"), [1], [1])])
+        assert len(stored(store, KEY)) == 0
+        put_all(store, [(KEY, [1], [1]), (replace(KEY, condition="y"), [2], [2])])
+        assert counts(store, RUN) == {KEY.condition: 1, "y": 1}
         assert store.runs(SHA) == (RUN,)
 
 
@@ -155,19 +171,19 @@ def test_what_is_no_answer_is_refused(
 ) -> None:
     """Else broken labels would come back as sound ones."""
     with store_at(tmp_path / "s.sqlite") as store, pytest.raises(StoreError, match=said):
-        store.put_answers(KEY, ids, labels)
+        put(store, KEY, ids, labels)
 
 
 def test_answers_that_rotted_are_asked_again(tmp_path: Path) -> None:
     """Else one bad blob would stop every later run, or be believed."""
     path = tmp_path / "s.sqlite"
     with store_at(path) as store:
-        store.put_answers(KEY, [1, 2], [3, 4])
+        put(store, KEY, [1, 2], [3, 4])
         store._db.execute("UPDATE answers SET labels = zeroblob(20)")
-        assert store.answers(KEY, [1]) is None
-        assert store.missing(KEY, [1, 2]).tolist() == [1, 2]
-        store.put_answers(KEY, [1, 2], [3, 4])
-        assert store.stored(KEY).labels.tolist() == [3, 4]
+        assert answered(store, KEY, [1]) is None
+        assert missing(store, KEY, [1, 2]).tolist() == [1, 2]
+        put(store, KEY, [1, 2], [3, 4])
+        assert stored(store, KEY).labels.tolist() == [3, 4]
 
 
 def test_a_forked_process_may_not_write(tmp_path: Path) -> None:
@@ -175,7 +191,7 @@ def test_a_forked_process_may_not_write(tmp_path: Path) -> None:
     with store_at(tmp_path / "s.sqlite") as store:
         store._owner = os.getpid() + 1
         with pytest.raises(RuntimeError, match="only the process that opened"):
-            store.put_answers(KEY, [1], [1])
+            put(store, KEY, [1], [1])
 
 
 def test_texts_of_keys_do_not_depend_on_names_or_order() -> None:
@@ -188,6 +204,9 @@ def test_texts_of_keys_do_not_depend_on_names_or_order() -> None:
         != condition_text(resolve("fog:2").conditions[0])
     )
     assert condition_text(resolve("clean").conditions[0]) == "clean"
+    for text in map(condition_text, resolve(LIBRARY).conditions):
+        assert condition_text(read_condition(text)) == text  # type: ignore[arg-type]  # it is there
+    assert read_condition("tiny/fog:(1.5, 2)@999") is None
     versions = {"python": "3.11.7", "keras": "3.4.1"}
     assert environment_text(versions) == environment_text(dict(reversed(versions.items())))
 
@@ -196,9 +215,9 @@ def test_runs_and_conditions_of_nobody_are_empty(tmp_path: Path) -> None:
     """Else the first run of a submission would end in a fault of ours."""
     with Store.open(tmp_path / "s.sqlite") as store:
         assert store.runs(SHA) == ()
-        assert store.conditions(Run(SHA, "", "", 0)) == {}
-        assert store.answers(KEY, [1]) is None
-        assert store.answers(KEY, []) is not None
+        assert counts(store, Run(SHA, "", "", 0)) == {}
+        assert answered(store, KEY, [1]) is None
+        assert answered(store, KEY, []) is not None
 
 
 def test_a_run_is_read_at_once_as_it_is_condition_by_condition(tmp_path: Path) -> None:
@@ -206,15 +225,14 @@ def test_a_run_is_read_at_once_as_it_is_condition_by_condition(tmp_path: Path) -
     with store_at(tmp_path / "s") as store:
         wanted = {"a": ([5, 900, 70_000], [1, 0, 7]), "b": ([], []), "c": ([0, 3], [300, 2])}
         for condition, (ids, labels) in wanted.items():
-            store.put_answers(AnswerKey(RUN, condition), np.array(ids, int), np.array(labels, int))
-        store.put_answers(AnswerKey(RUN, "broken"), [1, 2], [3, 4])
+            put(store, Key(RUN, condition), np.array(ids, int), np.array(labels, int))
+        put(store, Key(RUN, "broken"), [1, 2], [3, 4])
         store._db.execute("UPDATE answers SET labels = x'00' WHERE cell = 'broken'")
         found = store.run_answers(RUN)
         assert dict(zip(found.conditions, found.counts.tolist(), strict=True)) == {
-            condition: len(store.stored(AnswerKey(RUN, condition)))
-            for condition in store.conditions(RUN)
+            condition: len(stored(store, Key(RUN, condition))) for condition in counts(store, RUN)
         }
-        each = [store.stored(AnswerKey(RUN, condition)) for condition in found.conditions]
-        assert found.answers.ids.tolist() == [i for one in each for i in one.ids.tolist()]
-        assert found.answers.labels.tolist() == [i for one in each for i in one.labels.tolist()]
-        assert len(store.run_answers(Run(SHA, "", "", 0)).answers) == 0
+        each = [stored(store, Key(RUN, condition)) for condition in found.conditions]
+        assert found.ids().tolist() == [i for one in each for i in one.ids.tolist()]
+        assert found.labels.tolist() == [i for one in each for i in one.labels.tolist()]
+        assert len(store.run_answers(Run(SHA, "", "", 0)).labels) == 0

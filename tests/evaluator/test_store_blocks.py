@@ -12,11 +12,24 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluator.store import schema as store_schema
-from evaluator.store.store import AnswerKey, Store
-from tests.evaluator.stores import KEY, RUN, SHA, key_of, store_at
+from evaluator.store.store import Store
+from tests.evaluator.stores import (
+    KEY,
+    RUN,
+    SHA,
+    Key,
+    answered,
+    counts,
+    key_of,
+    missing,
+    put,
+    put_all,
+    store_at,
+    stored,
+)
 
 Labels = NDArray[np.int64]
-Told = list[tuple[AnswerKey, Labels, Labels]]
+Told = list[tuple[Key, Labels, Labels]]
 CONDITIONS, IMAGES = 6, 300
 
 
@@ -49,7 +62,7 @@ def test_blocks_are_read_like_rows(tmp_path: Path, size: int) -> None:
     waited, known = 0, 0
     with store_at(tmp_path / "s.sqlite") as store:
         for block in _blocks(1, size):
-            assert store.put_block(block, known) == 0
+            assert put_all(store, block, known) == 0
             known += sum(len(ids) for _, ids, _ in block)
             waited = max(waited, _waiting(store))
             assert store.run_answers(RUN).total == known
@@ -59,14 +72,14 @@ def test_blocks_are_read_like_rows(tmp_path: Path, size: int) -> None:
         assert sorted(found.conditions) == [
             f"condition {condition}" for condition in range(CONDITIONS)
         ]
-        assert store.conditions(RUN) == dict.fromkeys(found.conditions, IMAGES)
+        assert counts(store, RUN) == dict.fromkeys(found.conditions, IMAGES)
         (row,) = store.history()
         assert (row.conditions, row.answers) == (CONDITIONS, CONDITIONS * IMAGES)
-        assert np.array_equal(found.answers.ids, np.tile(np.arange(IMAGES), CONDITIONS))
+        assert np.array_equal(found.ids(), np.tile(np.arange(IMAGES), CONDITIONS))
         for condition in range(CONDITIONS):
-            own = store.stored(key_of(condition))
+            own = stored(store, key_of(condition))
             assert np.array_equal(own.labels, _labels(condition, np.arange(IMAGES)))
-            assert len(store.missing(key_of(condition), np.arange(IMAGES + 1))) == 1
+            assert len(missing(store, key_of(condition), np.arange(IMAGES + 1))) == 1
 
 
 def test_what_another_process_stored_is_seen(tmp_path: Path) -> None:
@@ -77,13 +90,13 @@ def test_what_another_process_stored_is_seen(tmp_path: Path) -> None:
         for number, block in enumerate(blocks):
             if number == 9:
                 key, ids, labels = blocks[12][0]
-                other.put_answers(key, ids, (labels + 1) % 8)
-            found = store.put_block(block, known)
+                put(other, key, ids, (labels + 1) % 8)
+            found = put_all(store, block, known)
             assert found == (len(blocks[12][0][1]) if number == 12 else 0)
             known += sum(len(ids) for _, ids, _ in block)
         assert store.run_answers(RUN).total == CONDITIONS * IMAGES
         key, ids, labels = blocks[12][0]
-        assert np.array_equal(store.answers(key, ids), (labels + 1) % 8)  # type: ignore[arg-type]
+        assert np.array_equal(answered(store, key, ids), (labels + 1) % 8)  # type: ignore[arg-type]
 
 
 def test_a_run_forgotten_meanwhile_is_no_basis(tmp_path: Path) -> None:
@@ -95,7 +108,7 @@ def test_a_run_forgotten_meanwhile_is_no_basis(tmp_path: Path) -> None:
             if number == 7:
                 store.forget_answers(store.submissions()[0])
                 assert store.run_answers(RUN).total == _waiting(store) == 0
-            store.put_block(block, known)
+            put_all(store, block, known)
             known += sum(len(ids) for _, ids, _ in block)
         assert store.run_answers(RUN).total == known - 700
 
@@ -107,29 +120,30 @@ def test_a_broken_block_is_asked_again(tmp_path: Path, damage: bytes) -> None:
     with store_at(path) as store:
         known = 0
         for block in list(_blocks(4, 100))[:3]:
-            store.put_block(block, known)
+            put_all(store, block, known)
             known += sum(len(ids) for _, ids, _ in block)
         store._db.execute("UPDATE blocks SET labels = ?, cells = '{'", (damage,))
         assert _waiting(store) > 0
         found = store.run_answers(RUN)
-        assert 0 < len(found.answers) < found.total == known
-        missing = store.missing(key_of(0), np.arange(IMAGES))
-        store.put_answers(key_of(0), missing, _labels(0, missing))
-        assert len(store.stored(key_of(0))) == IMAGES
+        assert 0 < len(found.labels) < found.total == known
+        lost = missing(store, key_of(0), np.arange(IMAGES))
+        put(store, key_of(0), lost, _labels(0, lost))
+        assert len(stored(store, key_of(0))) == IMAGES
 
 
 def test_large_ids_and_several_runs_are_kept(tmp_path: Path) -> None:
     """Ids beyond what a block can hold are stored as others."""
     other = replace(RUN, seed=1)
     with store_at(tmp_path / "s.sqlite") as store:
-        store.put_block([(KEY, np.arange(100), np.arange(100) % 8)], 0)
+        put_all(store, [(KEY, np.arange(100), np.arange(100) % 8)], 0)
         for ids in ([2**40, 2**62], [2**40 - 1]):
             known = store.run_answers(RUN).total
-            store.put_block([(KEY, ids, [5] * len(ids))], known)
-            assert store.answers(KEY, ids).tolist() == [5] * len(ids)  # type: ignore[union-attr]
-        store.put_block([(KEY, [200], [1]), (replace(KEY, run=other), [3], [2])], 103)
-        assert len(store.stored(KEY)) == 104
-        assert len(store.stored(replace(KEY, run=other))) == 1
+            put_all(store, [(KEY, ids, [5] * len(ids))], known)
+            assert answered(store, KEY, ids).tolist() == [5] * len(ids)  # type: ignore[union-attr]
+        put(store, KEY, [200], [1])
+        put(store, replace(KEY, run=other), [3], [2])
+        assert len(stored(store, KEY)) == 104
+        assert len(stored(store, replace(KEY, run=other))) == 1
 
 
 def test_a_store_without_blocks_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,11 +152,11 @@ def test_a_store_without_blocks_gets_them(tmp_path: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(store_schema, "MIGRATIONS", store_schema.MIGRATIONS[:2])
         with store_at(path) as store:
-            store.put_answers(KEY, [1], [3])
+            put(store, KEY, [1], [3])
     with Store.open(path) as store:
-        assert store.stored(KEY).labels.tolist() == [3]
-        store.put_block([(KEY, [2], [4])], 1)
-        assert store.answers(KEY, [1, 2]).tolist() == [3, 4]  # type: ignore[union-attr]
+        assert stored(store, KEY).labels.tolist() == [3]
+        put_all(store, [(KEY, [2], [4])], 1)
+        assert answered(store, KEY, [1, 2]).tolist() == [3, 4]  # type: ignore[union-attr]
         assert [one.sha256 for one in store.submissions()] == [SHA]
 
 
@@ -161,7 +175,7 @@ def test_four_times_the_blocks_take_four_times_as_long(tmp_path: Path) -> None:
                     (key_of(c), ids[conditions == c], rng.integers(0, 8, (conditions == c).sum()))
                     for c in np.unique(conditions)
                 ]
-                store.put_block(block, known)
+                put_all(store, block, known)
                 known += len(conditions)
             return time.process_time() - used
 

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from codabench_rehearsal.console.temporary import remove_leftovers
 from evaluator.store.store import Store, StoreError
-from tests.evaluator.stores import SHA, as_if_on, child, in_mount, key_of, labels_of, store_at
+from tests.evaluator.stores import (
+    SHA,
+    answered,
+    as_if_on,
+    child,
+    in_mount,
+    key_of,
+    labels_of,
+    put,
+    store_at,
+)
 
 CONDITIONS, SCORES, IMAGES, PAGE = 40, 30, range(400), 4096
 
@@ -23,7 +33,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "store.sqlite"
     with store_at(path) as store:
         for condition in range(CONDITIONS):
-            store.put_answers(key_of(condition), IMAGES, labels_of(condition, len(IMAGES)))
+            put(store, key_of(condition), IMAGES, labels_of(condition, len(IMAGES)))
         for number in range(SCORES):
             other = store.add_submission(f"{number:064x}", f"{number}.zip")
             store.record_score(other, number / 100, 2)
@@ -41,7 +51,7 @@ def damaged(whole: Path, folder: Path, start: int, garbage: bytes) -> Path:
 
 def right_conditions(store: Store) -> int:
     """How many conditions are there; each of them must be right."""
-    found = [store.answers(key_of(condition), IMAGES) for condition in range(CONDITIONS)]
+    found = [answered(store, key_of(condition), IMAGES) for condition in range(CONDITIONS)]
     kept = [(condition, labels) for condition, labels in enumerate(found) if labels is not None]
     assert all((labels == labels_of(condition, len(IMAGES))).all() for condition, labels in kept)
     return len(kept)
@@ -59,7 +69,7 @@ def hurt_and_open(whole: Path, folder: Path, place: float, garbage: bytes) -> No
     with Store.open(path) as store:
         right_conditions(store)
         store.add_submission(SHA, "submission.zip")
-        store.put_answers(key_of(99), IMAGES, labels_of(99, len(IMAGES)))
+        put(store, key_of(99), IMAGES, labels_of(99, len(IMAGES)))
         for kept in set_aside(path):
             assert kept.read_bytes() == before
             assert kept.name in store.notes[0]
@@ -233,7 +243,7 @@ def test_what_a_mending_that_was_killed_left_goes(whole: Path, tmp_path: Path) -
     code = f"""
 import os
 from tests.evaluator.stores import *
-from evaluator.storing import mending
+from evaluator.store import mending
 mending._swap = lambda path, fresh: os.kill(os.getpid(), 9)
 Store.open({str(path)!r})
 """

@@ -16,7 +16,17 @@ import pytest
 from evaluator.store import schema as store_schema
 from evaluator.store.file import NETWORK_KINDS, network_kind
 from evaluator.store.store import Store, StoreError, find_store
-from tests.evaluator.stores import KEY, SHA, as_if_on, child, in_mount, store_at
+from tests.evaluator.stores import (
+    KEY,
+    SHA,
+    as_if_on,
+    child,
+    in_mount,
+    put,
+    put_all,
+    store_at,
+    stored,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +57,7 @@ def test_opening_makes_the_folder_and_is_fast() -> None:
     path = find_store()
     with store_at(path) as store:
         assert (store.journal, store.writable, store.notes) == ("wal", True, ())
-        store.put_block([(KEY, range(1000), [i % 8 for i in range(1000)])])
+        put_all(store, [(KEY, range(1000), [i % 8 for i in range(1000)])])
     seconds = []
     for _ in range(10):
         start = time.perf_counter()
@@ -77,14 +87,14 @@ def test_a_network_folder_is_noticed_and_works(
     """Else the log's shared memory, which such folders lack, would break the store."""
     path = tmp_path / "s.sqlite"
     with store_at(path) as store:
-        store.put_answers(KEY, [1], [3])
+        put(store, KEY, [1], [3])
     as_if_on("NFS", monkeypatch)
     with Store.open(path) as store, Store.open(path) as second:
         assert (store.journal, second.journal) == ("delete", "delete")
         assert "network folder (NFS)" in store.notes[0]
-        store.put_answers(KEY, [2], [4])
-        second.put_answers(KEY, [3], [5])
-        assert store.stored(KEY).labels.tolist() == [3, 4, 5]
+        put(store, KEY, [2], [4])
+        put(second, KEY, [3], [5])
+        assert stored(store, KEY).labels.tolist() == [3, 4, 5]
         assert {p.name for p in tmp_path.iterdir()} == {"s.sqlite", "project"}
     as_if_on("", monkeypatch)
     with Store.open(path) as store:
@@ -109,11 +119,11 @@ def test_an_older_store_is_brought_up_to_date(
     """Else an update of the tool would cost the history."""
     path = tmp_path / "s.sqlite"
     with store_at(path) as store:
-        store.put_answers(KEY, [1], [3])
+        put(store, KEY, [1], [3])
     steps = (*store_schema.MIGRATIONS, ("ALTER TABLE submissions ADD COLUMN team TEXT",))
     monkeypatch.setattr(store_schema, "MIGRATIONS", steps)
     with Store.open(path) as store:
-        assert store.stored(KEY).labels.tolist() == [3]
+        assert stored(store, KEY).labels.tolist() == [3]
         assert store._db.execute("SELECT team FROM submissions").fetchall() == [(None,)]
         assert store_schema.version(store._db) == len(steps)
 
@@ -124,9 +134,9 @@ def test_a_store_without_orders_gets_them(tmp_path: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(store_schema, "MIGRATIONS", store_schema.MIGRATIONS[:1])
         with store_at(path) as store:
-            store.put_answers(KEY, [1], [3])
+            put(store, KEY, [1], [3])
     with Store.open(path) as store:
-        assert store.stored(KEY).labels.tolist() == [3]
+        assert stored(store, KEY).labels.tolist() == [3]
         assert store.order("f", 0) == store.order("f", 0)
 
 
@@ -166,11 +176,11 @@ path = Path(sys.argv[1]) / "s.sqlite"
 with store_at(path) as store:
     try:
         for condition in range(10_000):
-            store.put_answers(key_of(condition), range(2000), labels_of(condition, 2000))
+            put(store, key_of(condition), range(2000), labels_of(condition, 2000))
     except ValueError as error:
         print(error)
 with Store.open(path) as store:
-    kept = [store.answers(key_of(n), range(2000)) for n in range(condition)]
+    kept = [answered(store, key_of(n), range(2000)) for n in range(condition)]
 print(condition, store.notes, all((k == labels_of(n, 2000)).all() for n, k in enumerate(kept)))
 """
     (tmp_path / "small").mkdir()
@@ -185,9 +195,9 @@ from pathlib import Path
 from tests.evaluator.stores import *
 folder = Path(sys.argv[1])
 with Store.open(folder / "s.sqlite") as store:
-    print(store.writable, store.notes, store.stored(KEY).labels.tolist())
+    print(store.writable, store.notes, stored(store, KEY).labels.tolist())
     try:
-        store.put_answers(KEY, [9], [9])
+        put(store, KEY, [9], [9])
     except ValueError as error:
         print(error)
 try:
@@ -205,7 +215,7 @@ def test_a_store_that_may_only_be_read_is_read(
     as_if_on("NFS" if journal == "delete" else "", monkeypatch)
     folder = tmp_path / "theirs"
     with store_at(folder / "s.sqlite") as store:
-        store.put_answers(KEY, [1], [3])
+        put(store, KEY, [1], [3])
     shown = in_mount(f"-o bind,ro {folder}", folder, READING).splitlines()
     assert shown[0].startswith("False ")
     assert "may only be read: nothing new is kept there" in shown[0]
@@ -220,7 +230,7 @@ def test_the_log_of_a_killed_run_is_read_too(tmp_path: Path) -> None:
     killed = child(f"""
 import os
 from tests.evaluator.stores import *
-store_at(Path({str(folder / "s.sqlite")!r})).put_answers(KEY, [1], [3])
+put(store_at(Path({str(folder / "s.sqlite")!r})), KEY, [1], [3])
 os.kill(os.getpid(), 9)
 """)
     killed.communicate(timeout=60)
@@ -248,10 +258,10 @@ def test_a_run_that_holds_the_store_for_long_is_said(
     with store_at(path) as store, Store.open(path) as other:
         store._db.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another run has held it"):
-            other.put_answers(KEY, [1], [1])
+            put(other, KEY, [1], [1])
         assert other.submissions()[0].sha256 == SHA  # reading goes on
         store._db.execute("ROLLBACK")
-        other.put_answers(KEY, [1], [1])
+        put(other, KEY, [1], [1])
 
 
 def test_a_store_removed_while_open_is_said(
@@ -263,7 +273,7 @@ def test_a_store_removed_while_open_is_said(
     with store_at(path) as store:
         shutil.rmtree(path.parent)
         with pytest.raises(StoreError, match=r"moved or removed|cannot be opened"):
-            store.put_answers(KEY, [1], [1])
+            put(store, KEY, [1], [1])
 
 
 def test_a_folder_in_the_files_place_is_said(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from evaluator.store.history import COLUMNS, csv_text, export_csv, export_xlsx
 from evaluator.store.importing import Imported, import_csv
 from evaluator.store.store import Prediction, Store, StoreError
 from submission.archive import sha256_of
-from tests.evaluator.stores import KEY, SHA, store_at
+from tests.evaluator.stores import KEY, SHA, put, store_at
 
 SHEETS = {
     "plain": "submission,score,phase,date\na.zip,0.89,dev,2024-11-23\n",
@@ -180,7 +180,7 @@ def filled(path: Path) -> Store:
     """A store with a predicted score, a name like a formula, and an unscored submission."""
     store = store_at(path)
     mine = store.add_submission(SHA, "=1+1.zip", "/x/a.zip")
-    store.put_answers(KEY, [1, 2], [0, 0])
+    put(store, KEY, [1, 2], [0, 0])
     store.record_prediction(mine, Prediction("dev", 0.87, 0.84, 0.9, 0.9, 5, "v1"))
     store.record_score(mine, 0.9, 2, date="2024-11-23", hidden_images=2000, note="bell\a")
     store.add_submission("b" * 64, "b.zip")

@@ -52,7 +52,7 @@ def test_long_races_lose_nothing(tmp_path: Path, journal: str) -> None:
 
 DRAWS = """
 import sys
-from evaluator.store import Store
+from evaluator.store.store import Store
 with Store.open(sys.argv[1]) as store:
     print(store.order("f" * 32, 2**70), store.order("f" * 32, 1))
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evaluator.store.score_text import read_date, read_images, read_phase, read_score
 from evaluator.store.store import Prediction, Store, StoreError
-from tests.evaluator.stores import KEY, SHA, store_at
+from tests.evaluator.stores import KEY, SHA, answered, put, store_at
 
 FIGURES = [
     ("0.89", (0.89, 2)),
@@ -171,14 +171,14 @@ def test_forgetting_takes_what_hangs_on_it_and_no_more(tmp_path: Path) -> None:
     """Else forgotten scores would still bend the estimate, or others be lost."""
     with store_at(tmp_path / "s.sqlite") as store:
         mine, other = store.submissions()[0], store.add_submission("b" * 64, "b.zip")
-        store.put_answers(KEY, [1], [1])
+        put(store, KEY, [1], [1])
         for submission in (mine, other):
             store.record_score(submission, 0.8, 1)
             store.record_score(submission, 0.9, 1)
         assert store.forget(store.scores()[0])
         assert len(store.scores()) == 3
         assert store.forget_answers(mine)
-        assert store.answers(KEY, [1]) is None
+        assert answered(store, KEY, [1]) is None
         assert store.forget(mine)
         assert not store.forget(mine)
         assert {score.submission for score in store.scores()} == {other}
@@ -195,7 +195,7 @@ def test_history_holds_a_score_against_what_was_expected_before_it(tmp_path: Pat
     """Else the tool would look better than it is, by predictions made knowing the score."""
     with store_at(tmp_path / "s.sqlite") as store:
         mine, other = store.submissions()[0], store.add_submission("b" * 64, "b.zip")
-        store.put_answers(KEY, [1, 2, 3], [1, 1, 1])
+        put(store, KEY, [1, 2, 3], [1, 1, 1])
         store.record_prediction(mine, expected(0.5))
         store.record_prediction(mine, expected(0.6))
         store.record_prediction(mine, expected(0.7, "final"))

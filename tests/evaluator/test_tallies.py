@@ -9,10 +9,8 @@ from sklearn.metrics import confusion_matrix
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import Condition, Preset, Step
-from evaluator.ask import Sheet
-from evaluator.metrics import answer_weights, score
-from evaluator.plan import CLEAN, Benchmark, Questions
-from evaluator.tallies import (
+from evaluator.answers import (
+    Answers,
     clean_weights,
     clustered,
     confusion,
@@ -20,6 +18,9 @@ from evaluator.tallies import (
     family_losses,
     mix_ups,
 )
+from evaluator.metrics import answer_weights, score
+from evaluator.plan import CLEAN, Benchmark, Questions
+from tests.evaluator.sheets import questions_of
 
 CONDITIONS = (
     Condition("noise", "noise", (Step("gaussian_noise", 3),), 0.5),
@@ -29,7 +30,7 @@ CONDITIONS = (
 K = 3
 
 
-def sheet(count: int, wrong: tuple[float, ...], seed: int = 0) -> Sheet:
+def sheet(count: int, wrong: tuple[float, ...], seed: int = 0) -> Answers:
     """Every image under every condition; the next class is answered with these chances."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, K, count)
@@ -38,13 +39,13 @@ def sheet(count: int, wrong: tuple[float, ...], seed: int = 0) -> Sheet:
     benchmark = Benchmark(
         data, Preset("three", CONDITIONS, 3, ""), seed, (CLEAN, *CONDITIONS), dealt
     )
-    questions = benchmark.questions()
+    questions = questions_of(benchmark)
     off = rng.random(len(questions)) < np.array(wrong)[questions.conditions]
     given = (labels[questions.rows] + off) % K
-    return Sheet("a.zip", "0" * 64, benchmark, questions, given)
+    return Answers("a.zip", "0" * 64, benchmark, questions, given)
 
 
-def damaged(one: Sheet) -> NDArray[np.float64]:
+def damaged(one: Answers) -> NDArray[np.float64]:
     """The benchmark's weights of a sheet's answers."""
     return answer_weights(one.benchmark, one.questions)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.ask import Sheet
+from evaluator.answers import Answers
 from evaluator.comparison.vote import (
     Labels,
     _Ballots,
@@ -81,7 +81,7 @@ def test_the_gain_is_not_the_one_that_chose() -> None:
     assert abs(np.mean(scored)) < 0.04
 
 
-def _coins(name: str, asked: tuple[Benchmark, Questions], seed: int) -> Sheet:
+def _coins(name: str, asked: tuple[Benchmark, Questions], seed: int) -> Answers:
     """Right on half of the images, by chance."""
     images = len(asked[0].data)
     return sheet(
@@ -110,7 +110,7 @@ def test_the_first_member_is_the_best_of_the_choosing_half() -> None:
 ASKED_SHEETS = [careless(name, ASKED, 0.3, i) for i, name in enumerate("abcde")]
 
 
-def _accuracy(one: Sheet, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+def _accuracy(one: Answers, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
     """Of the preset's three conditions by their weights."""
     conditions, right = one.questions.conditions[chosen], one.right[chosen]
     weights = [condition.weight for condition in one.benchmark.conditions]

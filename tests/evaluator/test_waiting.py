@@ -11,12 +11,11 @@ import pytest
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import save
+from codabench_rehearsal.sandbox.executor import Here
 from evaluator import EvaluationError, local_eval
 from evaluator.answering import answered
-from evaluator.ask import Asker, Book
-from evaluator.evaluate import begun
+from evaluator.ask import Runner
 from evaluator.options import NO_STORE, Options
-from evaluator.plan import make_plan
 from evaluator.progress import Display
 from evaluator.store.store import Store, find_store
 from submission.archive import Archive
@@ -131,10 +130,14 @@ def test_the_limits_are_the_dry_runs(
 
     chosen = Options(**HOW, **options, store=NO_STORE)
     path = submission(tmp_path)
-    with Archive(path) as archive, Asker(archive, CHALLENGE, chosen) as asker:
-        request = asker.begin().request
-        plan = make_plan(path, DATA, chosen)
-        ended = ended_by(begun(asker, plan, DATA, None, Display()))
+    with (
+        Archive(path) as archive,
+        Runner(archive, CHALLENGE, chosen, DATA, None, Display()) as runner,
+    ):
+        child = runner.begin()
+        assert isinstance(child, Here)
+        request = child.request
+        ended = ended_by(runner)
     assert (request.limits.seconds, request.paced) == (seconds, paced)
     assert request.limits.memory_bytes
     limit, said = words.split(": ")
@@ -150,8 +153,6 @@ def test_no_block_is_larger_than_the_hidden_set(tmp_path: Path) -> None:
     with Archive(path) as archive, Store.open(find_store()) as store:
         for hidden in (None, 300, 10):
             options = Options(**HOW, hidden_images=hidden)
-            asker = Asker(archive, CHALLENGE, options)
-            plan = make_plan(path, DATA, options)
-            book: Book = begun(asker, plan, DATA, store, Display()).book
-            sizes[hidden] = asker._block_size(book)
+            runner = Runner(archive, CHALLENGE, options, DATA, store, Display())
+            sizes[hidden] = runner.block_size()
     assert sizes == {None: CHALLENGE.assumed_images, 300: 300, 10: 256}

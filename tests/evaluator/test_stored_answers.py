@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset
-from evaluator.ask import Book, placed
 from evaluator.choice import Choice
-from evaluator.forecast import tally
 from evaluator.options import Options
-from evaluator.past import Alike
 from evaluator.plan import Plan, plan_on
-from evaluator.store.store import AnswerKey, Run, Store
+from evaluator.store.store import Run, Store
+from evaluator.stored_answers import StoredAnswers
+from tests.evaluator.stores import Key, put
 
 COUNT = 60
 
@@ -49,19 +48,29 @@ ODD: dict[str, dict[str, Any]] = {
 def test_it_is_read_as_any_other_run(tmp_path: Path, odd: str) -> None:
     """`rank` and `ensemble` count answers to other images, or miss some."""
     plan, rng = _plan(), np.random.default_rng(1)
+    places = {image: row for row, image in enumerate(plan.data.ids.tolist())}
     with Store.open(tmp_path / "s.sqlite") as store:
-        alike, kept = Alike(plan, store), np.ones(COUNT, bool)
+        reader, kept = StoredAnswers(plan, store), np.ones(COUNT, bool)
         for number, what in enumerate((ODD["as asked"], ODD[odd], ODD["as asked"], ODD[odd])):
             run = _run(store, number)
             ids = what.get("ids", plan.data.ids)
             given = what.get("labels", rng.integers(0, 8, len(ids)))
             conditions = [*plan.texts, what["more"]] if "more" in what else plan.texts
-            store.put_block([(AnswerKey(run, condition), ids, given) for condition in conditions])
+            for condition in conditions:
+                put(store, Key(run, condition), ids, given)
+            wanted = np.full((COUNT, len(plan.texts)), -1)
+            for image, label in zip(ids.tolist(), given.tolist(), strict=True):
+                if image in places:
+                    wanted[places[image]] = label
             for these in (kept, np.arange(COUNT) % 3 > 0):
-                questions, labels = placed(plan, store.run_answers(run))
-                wanted = tally(plan, questions, labels, len(plan.texts), these)
-                assert np.array_equal(alike.counts(run, these), wanted)
-            assert np.array_equal(alike.labels(run), Book(plan, run, store).labels)
+                asked, right = reader.counts(run, these)
+                known = (wanted != -1) & these[:, None]
+                assert np.array_equal(asked, known.sum(axis=0))
+                hits = known & (wanted == plan.data.labels[:, None])
+                assert np.array_equal(right, hits.sum(axis=0))
+            labels, total = reader.labels(run)
+            assert np.array_equal(labels, wanted)
+            assert total == len(ids) * len(conditions)
         never = replace(run, seed=5)
-        assert (alike.labels(never) == -1).all()
-        assert not np.any(alike.counts(never, kept))
+        assert (reader.labels(never)[0] == -1).all()
+        assert not np.any(reader.counts(never, kept))

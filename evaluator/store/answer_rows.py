@@ -1,0 +1,172 @@
+"""Reading and writing answers: one row a condition, which grows as more images are answered."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evaluator.store.answer_blocks import (
+    NOTHING,
+    AnswerBlock,
+    append,
+    fits,
+    joined,
+    narrow,
+    pack,
+    sound,
+    taken,
+    together,
+    totals,
+)
+from evaluator.store.rows import ImageLabels, Run, RunAnswers
+from evaluator.store.schema import StoreError
+
+_LARGEST_LABEL = 2**32 - 1
+_SECRET_BITS = 53  # what every reader of JSON keeps exactly
+
+
+def as_answers(ids: ArrayLike, labels: ArrayLike) -> ImageLabels:
+    """Ids and labels by ascending id. Raises `StoreError` unless both are whole numbers, `(n,)`."""
+    images, given = np.asarray(ids), np.asarray(labels)
+    if images.shape != given.shape or images.ndim != 1:
+        raise StoreError(
+            f"expected one label an image, received ids {images.shape} and labels {given.shape}"
+        )
+    numbers, answers = _whole(images, "ids", 2**63 - 1), _whole(given, "labels", _LARGEST_LABEL)
+    order = np.argsort(numbers, kind="stable")
+    if (np.diff(numbers[order]) == 0).any():
+        raise StoreError("expected each image once, received an id twice")
+    return ImageLabels(numbers[order], answers[order])
+
+
+def read_run(db: sqlite3.Connection, run: Run, wanted: Collection[str] | None = None) -> RunAnswers:
+    """All answers of a run in one go: a tenth of the time of a reading a condition.
+
+    wanted: its conditions. What is broken has no answers.
+    """
+    some = "1" if wanted is None else f"cell IN ({', '.join('?' * len(wanted))})"
+    query = (  # in one statement: another process may be moving blocks into the rows
+        f"SELECT 0, id, cell, count, CASE WHEN {some} THEN labels END FROM answers WHERE run = ? "  # noqa: S608 - marks alone
+        "UNION ALL SELECT 1, id, cells, count, labels FROM blocks WHERE run = ? ORDER BY 1, 2"
+    )
+    number = _run_id(db, run)
+    rows = db.execute(query, (*(wanted or ()), number, number)).fetchall()
+    found = {row[2]: sound(row[4]) for row in rows if row[0] == 0 and row[4]}
+    for condition, late in together([(row[2], row[4]) for row in rows if row[0]]).items():
+        steps, labels = found.get(condition, (NOTHING, NOTHING))
+        both = joined([ImageLabels(np.cumsum(steps, dtype=np.int64), labels), late])  # type: ignore[arg-type]  # unsigned for now
+        found[condition] = narrow(np.diff(both.ids, prepend=0)), narrow(both.labels)
+    parts = list(found.values())
+    return RunAnswers(
+        tuple(found),
+        np.array([len(labels) for _, labels in parts], np.int64),
+        np.concatenate([NOTHING, *(steps for steps, _ in parts)]),
+        np.concatenate([NOTHING, *(labels for _, labels in parts)]),
+        sum(row[3] for row in rows),
+    )
+
+
+def put(db: sqlite3.Connection, run: Run, block: AnswerBlock, known: int | None = None) -> int:
+    """Add answers; what is stored stays. Returns how many contradict it. Inside a transaction.
+
+    known: how many answers of the run the caller knows, this block's not among them. If no other is
+    stored, there is nothing to look for, and the block may wait for others.
+    """
+    new = sum(len(answers) for _, answers in block)
+    if not new:
+        return 0
+    number = _run_id(db, run)
+    if number is None:
+        number = _made_run(db, run)
+    else:
+        if known is not None and fits(block):
+            there, waiting = totals(db, number)
+            if known == there + waiting and waiting + new < there:
+                append(db, number, block)
+                return 0
+        for condition, answers in taken(db, number).items():
+            _merge(db, number, condition, answers)
+    return sum(_merge(db, number, condition, answers) for condition, answers in block)
+
+
+def runs(db: sqlite3.Connection, sha256: str) -> tuple[Run, ...]:
+    """Under which conditions a submission has answered, the first ones first."""
+    query = (
+        "SELECT r.environment, r.data, r.seed, r.dtype FROM runs r, submissions s "
+        "WHERE s.sha256 = ? AND r.submission = s.id ORDER BY r.id"
+    )
+    rows = db.execute(query, (sha256,)).fetchall()
+    return tuple(Run(sha256, text, data, int(seed), dtype) for text, data, seed, dtype in rows)
+
+
+def drawn_order() -> int:
+    """A new secret for the order of questions, 0..2**53-1."""
+    return secrets.randbits(_SECRET_BITS)
+
+
+def order(db: sqlite3.Connection, data: str, seed: int) -> int | None:
+    """The secret that shuffles questions on a data set under a seed; None if there is none."""
+    query = "SELECT secret FROM orders WHERE data = ? AND seed = ?"
+    row = db.execute(query, (data, str(seed))).fetchone()
+    return None if row is None else int(row[0])
+
+
+def add_order(db: sqlite3.Connection, data: str, seed: int) -> None:
+    """Draw that secret unless another process has done so. Inside a transaction."""
+    insert = "INSERT OR IGNORE INTO orders (data, seed, secret) VALUES (?, ?, ?)"
+    db.execute(insert, (data, str(seed), drawn_order()))
+
+
+def _merge(db: sqlite3.Connection, run: int, condition: str, new: ImageLabels) -> int:
+    """Add answers to a condition's row; how many contradict it."""
+    query = "SELECT labels FROM answers WHERE run = ? AND cell = ?"
+    row = db.execute(query, (run, condition)).fetchone()
+    steps, given = sound(row[0]) if row else (NOTHING, NOTHING)
+    old = ImageLabels(np.cumsum(steps, dtype=np.int64), given.astype(np.int64))
+    labels, stored = old.find(new.ids)
+    kept = ~stored
+    if kept.any():
+        both = joined([old, ImageLabels(new.ids[kept], new.labels[kept])])
+        values = len(both), pack(both), run, condition
+        update = "UPDATE answers SET count = ?, labels = ? WHERE run = ? AND cell = ?"
+        if not db.execute(update, values).rowcount:
+            insert = "INSERT INTO answers (count, labels, run, cell) VALUES (?, ?, ?, ?)"
+            db.execute(insert, values)
+    return int((labels[stored] != new.labels[stored]).sum())
+
+
+def _run_id(db: sqlite3.Connection, run: Run) -> int | None:
+    query = (
+        "SELECT r.id FROM runs r, submissions s WHERE s.sha256 = ? AND r.environment = ? "
+        "AND r.data = ? AND r.seed = ? AND r.dtype = ? AND r.submission = s.id"
+    )
+    values = run.submission, run.environment, run.data, str(run.seed), run.dtype
+    row = db.execute(query, values).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _made_run(db: sqlite3.Connection, run: Run) -> int:
+    insert = (
+        "INSERT INTO runs (submission, environment, data, seed, dtype) "
+        "SELECT id, ?, ?, ?, ? FROM submissions WHERE sha256 = ?"
+    )
+    values = run.environment, run.data, str(run.seed), run.dtype, run.submission
+    done = db.execute(insert, values)
+    if done.rowcount != 1 or done.lastrowid is None:
+        raise StoreError(
+            f"the submission {run.submission[:12]} is not in the store; has it been forgotten "
+            "meanwhile? Run the command again"
+        )
+    return done.lastrowid
+
+
+def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.int64]:
+    if len(values) and (
+        values.dtype.kind not in "iu" or values.min() < 0 or values.max() > largest
+    ):
+        raise StoreError(f"expected {name} as whole numbers from 0, received {values.dtype}")
+    return values.astype(np.int64)
