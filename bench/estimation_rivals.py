@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bench.estimation_worlds import HIDDEN_IMAGES, Trial
-from evaluator.estimate.gaussians import Dense, Evidence, Gaussians
-from evaluator.estimate.numerics import shares
-from evaluator.estimate.prior import prior_of
+from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, shares
+from evaluator.estimate.inputs import prior_of
 from evaluator.estimate.shift_matching import EDGE
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from bench.estimation_worlds import HIDDEN_IMAGES, Trial, scenarios
 from bench.report import console
 from evaluator.estimate.estimate import STRENGTHS, widening
 from evaluator.estimate.gaussians import Gaussians
-from evaluator.estimate.prior import Strengths, prior_of
+from evaluator.estimate.inputs import Strengths, prior_of
 from evaluator.estimate.shift_matching import Matching, Scored, Wanted
 
 SEED = 777

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions import color, geometry
+from corruptions import color
 from corruptions.registry import Images, Operation, Values
 from corruptions.streams import Streams
 
@@ -112,10 +112,10 @@ RAND_AUGMENT_MOVES: Mapping[str, Move] = MappingProxyType(
             color.adjust_contrast, lambda numbers, m, _: 1 + numbers.within(max(m, 0.001))
         ),
         "brightness": Move(color.adjust_brightness, _uniform),
-        "shear_x": Move(geometry.shear_x, _shear),
-        "shear_y": Move(geometry.shear_y, _shear),
-        "translate_x": Move(geometry.translate_x, _uniform),
-        "translate_y": Move(geometry.translate_y, _uniform),
+        "shear_x": Move(color.shear_x, _shear),
+        "shear_y": Move(color.shear_y, _shear),
+        "translate_x": Move(color.translate_x, _uniform),
+        "translate_y": Move(color.translate_y, _uniform),
     }
 )
 
@@ -133,7 +133,7 @@ def _mix_shear(numbers: Numbers, severity: float, _spread: float) -> Values:
 
 def _whole_pixels_x(images: Images, values: Values) -> Images:
     width = images.shape[2]
-    return geometry.translate_x(images, np.trunc(values * width) / width)
+    return color.translate_x(images, np.trunc(values * width) / width)
 
 
 # Eight of nine: KerasCV draws the index below 8, so its translate_y, the ninth, never runs.
@@ -146,10 +146,10 @@ AUG_MIX_MOVES: Mapping[str, Move] = MappingProxyType(
             color.posterize, lambda numbers, s, _: 3 + np.floor(3 * numbers.level(s))
         ),
         # 30 level RADIANS (degrees given to a function of radians): practically any angle.
-        "rotate": Move(geometry.rotate, lambda numbers, s, _: np.degrees(30 * numbers.level(s))),
+        "rotate": Move(color.rotate, lambda numbers, s, _: np.degrees(30 * numbers.level(s))),
         "solarize": Move(color.solarize, _mix_solarize, pair=True),
-        "shear_x": Move(geometry.shear_x, _mix_shear),
-        "shear_y": Move(geometry.shear_y, _mix_shear),
+        "shear_x": Move(color.shear_x, _mix_shear),
+        "shear_y": Move(color.shear_y, _mix_shear),
         # A third of the level of the width, either sign, cut to whole pixels.
         "translate_x": Move(
             _whole_pixels_x, lambda numbers, s, _: numbers.sign * numbers.level(s) / 3

@@ -28,13 +28,13 @@ from corruptions.presets import Condition, Preset
 from evaluator.answers import Answers
 from evaluator.metrics import Scores, score
 from evaluator.options import NO_STORE, Device, Options
+from evaluator.past import UNKNOWN, Labels, StoredAnswers, rows_of
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
 from evaluator.progress import Display
 from evaluator.store.answer_rows import drawn_order
 from evaluator.store.rows import Run, environment_text, read_condition
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
-from evaluator.stored_answers import UNKNOWN, Labels, StoredAnswers, rows_of
 from submission.archive import Archive
 
 HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval

@@ -18,9 +18,8 @@ from corruptions import corrupt_condition
 from corruptions.chain import table_names, validate
 from corruptions.presets import LIBRARY, Condition, Preset, Step, resolve
 from corruptions.registry import get
-from evaluator.choice import Choice, choose, find_split
 from evaluator.estimate.inputs import LibraryCondition
-from evaluator.options import Options
+from evaluator.options import Choice, Options, choose, find_split
 from evaluator.store.rows import condition_text
 
 CLEAN = Condition("clean", "clean", (), 0.0)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from codabench_rehearsal.images import Dataset
 from evaluator.ask import Runner
-from evaluator.choice import find_split
 from evaluator.estimate.estimate import HIGH, LOW, Estimate, Estimator
 from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
-from evaluator.options import Options
+from evaluator.options import Options, find_split
 from evaluator.past import Past, PastReader, TopUp, figures_from
 from evaluator.plan import Plan, Round, described, make_plan
 from evaluator.store.rows import Prediction, Run

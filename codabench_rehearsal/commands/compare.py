@@ -84,8 +84,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown) -> Comparison:
-    from evaluator.answering import answered
-    from evaluator.comparison.compare import compare
+    from evaluator.comparison.compare import answered, compare
 
     notes = [*seen_in_training(inputs), *_shared(inputs, trained_on)]
     sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, shown)

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Read the answers, choose, and show it."""
-    from evaluator.answering import stored_answers
+    from evaluator.comparison.compare import stored_answers
     from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
     from evaluator.options import Options
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.next_step import next_command
+from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.parsers import (
     DEFAULT_ZIP,
     add_evaluation,

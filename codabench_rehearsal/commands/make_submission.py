@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
-from codabench_rehearsal.commands.check_arguments import (
+from codabench_rehearsal.commands.given import (
+    next_command,
+    rehearsal_command,
+    require_images,
+    require_zip,
+)
+from codabench_rehearsal.commands.packing_arguments import (
     add_checking,
+    add_packing,
+    packing,
     table_of_checks,
     with_limits,
 )
-from codabench_rehearsal.commands.given import require_images, require_zip
-from codabench_rehearsal.commands.next_step import next_command, rehearsal_command
-from codabench_rehearsal.commands.packing_arguments import add_packing, packing
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError, UserError
 from codabench_rehearsal.console.files import write_or_print

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.commands.next_step import rehearsal_command
+from codabench_rehearsal.commands.given import rehearsal_command
 from codabench_rehearsal.commands.parsers import add_phase, say
 from codabench_rehearsal.commands.several import (
     Inputs,

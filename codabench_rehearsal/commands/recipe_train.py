@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.challenge.profile import load_challenge
-from codabench_rehearsal.commands.given import require_images
-from codabench_rehearsal.commands.next_step import next_command
+from codabench_rehearsal.commands.given import next_command, require_images
 from codabench_rehearsal.console.arguments import add_challenge, add_part, factor, positive, seed
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines, tell
 from codabench_rehearsal.console.errors import UserError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
-from codabench_rehearsal.commands.next_step import next_command
 from codabench_rehearsal.commands.parsers import add_store, say
 from codabench_rehearsal.console.arguments import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines

@@ -141,7 +141,7 @@ def seen_in_training(inputs: Inputs) -> list[str]:
     Behind it, what a split has on both sides.
     """
     from codabench_rehearsal.images import DataError, read_split
-    from evaluator.choice import find_split
+    from evaluator.options import find_split
 
     splits = {path.name: find_split(path, inputs.options.split) for path in inputs.zips}
     said = []

@@ -20,10 +20,9 @@ from codabench_rehearsal.console.words import listed
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes.checkpoint import Arrays, Checkpoint, State
 from codabench_rehearsal.recipes.feed import Batch, Feed, fixed
-from codabench_rehearsal.recipes.learning import compiled
 from codabench_rehearsal.recipes.models import network
 from codabench_rehearsal.recipes.prepare import Prepared
-from codabench_rehearsal.recipes.schedule import Schedule, after_folds, fold_sides
+from codabench_rehearsal.recipes.schedule import Schedule, after_folds, compiled, fold_sides
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System
 from codabench_rehearsal.recipes.training_progress import Reporter
 

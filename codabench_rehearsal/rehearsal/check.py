@@ -19,7 +19,7 @@ from codabench_rehearsal.console.words import as_json, human_bytes, marked, seve
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
 from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal, silent
-from codabench_rehearsal.rehearsal.environments import server_name
+from codabench_rehearsal.rehearsal.failures import server_name
 from codabench_rehearsal.rehearsal.rehearse import Rehearsal, RunOptions, rehearse, the_python
 from submission.archive import Archive
 from submission.checks.subject import all_checks, examine

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.rehearsal.dry_run_progress import Shown, silent
-from codabench_rehearsal.rehearsal.environments import (
+from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
     unknown_package,

@@ -1,21 +1,180 @@
-"""How a run failed, in plain words: the submission's own traceback, and what it means.
+"""Where a dry run takes place: with this Python, the server's versions, or a docker image.
 
-The causes are in `failures.toml`, the particular before the general.
+And what it means that a package was missing there: in an environment that we built nothing is known
+of it, for nobody has published the server's packages.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import cleaned, uncoloured
+from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
+from codabench_rehearsal.sandbox.places import python_at
+from codabench_rehearsal.sandbox.server import (
+    Pins,
+    build,
+    checked_requirement,
+    default_cache,
+    find,
+    keras_pins,
+    package_name,
+)
+from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding, found
+
+_NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
+# Libraries that look for another one themselves: "Could not import PIL.Image", "requires SciPy".
+_NEEDS = re.compile(
+    r"(?i)(?:could not import|requires?|needs?|please install|pip install|install) (?:the )?"
+    r"[`'\"]?([A-Za-z][\w-]*)"
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """name: for people, as in "under TensorFlow 2.17.0". is_server: the last word."""
+
+    name: str
+    python: str = field(default=sys.executable, compare=False)  # "here" is one place with any
+    image: str | None = None
+    is_server: bool = False
+
+    @property
+    def is_built(self) -> bool:
+        """Whether we built it: its packages are the server's only in part."""
+        return self.is_server and self.image is None
+
+
+HERE = Environment("here")
+
+
+def in_image(image: str) -> Environment:
+    """A docker image, run with its own Python."""
+    return Environment(f"in the image {image}", "python3", image, is_server=True)
+
+
+def server_name(challenge: Challenge) -> str:
+    """The server's versions as they are shown, "" where the challenge names none."""
+    named = (("TensorFlow", challenge.tensorflow), ("Keras", challenge.keras))
+    return " / ".join(f"{what} {version}" for what, version in named if version)
+
+
+def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
+    """What has to be installed to run as the challenge's server does.
+
+    packages: requirements beside the challenge's own, which they replace where both name one.
+    Raises `SandboxError` for what is no plain requirement, or contradicts the server's versions.
+    """
+    known = (*challenge.packages, *packages)
+    extra = {package_name(line): checked_requirement(line) for line in known}
+    pins = keras_pins(challenge.tensorflow, challenge.keras, challenge.python)
+    for pinned in pins.packages:
+        name = package_name(pinned).replace("tensorflow-cpu", "tensorflow")
+        if line := extra.get(name) or extra.get(package_name(pinned)):
+            raise SandboxError(
+                f"{line}: the challenge's server has {pinned.replace('-cpu', '')}; leave it out"
+            )
+    return replace(pins, extra=tuple(extra.values()))
+
+
+def server(
+    challenge: Challenge, packages: Sequence[str] = (), say: Callable[[str], None] | None = None
+) -> Environment | None:
+    """The server's versions: if they were built before, or built now, told to `say`.
+
+    None where they are not built, or the challenge names none. Errors as `server_pins`.
+    """
+    name, pins = server_name(challenge), server_pins(challenge, packages)
+    if not name:
+        return None
+    python = build(pins, default_cache(), say) if say else find(pins, default_cache())
+    more = f" with {', '.join(pins.extra)}" if pins.extra else ""
+    return Environment(f"under {name}{more}", str(python), is_server=True) if python else None
+
+
+def missing_package(problem: Problem | None) -> str | None:
+    """What pip calls the third-party package that was not found; None for any other problem.
+
+    A name that is neither well known nor installed with this tool may as well be a file that the
+    zip lacks: None.
+    """
+    if problem is None or problem.kind not in ("ModuleNotFoundError", "ImportError"):
+        return None
+    if found := _NO_MODULE.search(problem.message):
+        return pip_name(found[1])
+    asked = (pip_name(word) for word in _NEEDS.findall(problem.message))
+    return next((name for name in asked if name), None)
+
+
+def pip_name(module: str) -> str | None:
+    """What pip calls the package that brings a top-level module; None for one not known."""
+    spellings = {
+        name.lower(): name
+        for name in (*PIP_NAMES, *(set(failures()["same_names"].split()) - OWN_FILES))
+    }
+    known = spellings.get(module.replace("-", "_").lower())
+    if known:
+        return PIP_NAMES.get(known, package_name(known))
+    if module in sys.stdlib_module_names or module in OWN_FILES | OURS | GONE.keys():
+        return None
+    if module.lower() in {name.lower() for name in PIP_NAMES.values()}:
+        return module.lower()
+    brings = importlib.metadata.packages_distributions().get(module)
+    return brings[0].lower() if brings else None
+
+
+def with_packages(
+    findings: Iterable[Finding], problem: Problem | None, where: Environment
+) -> list[Finding]:
+    """The findings of a run somewhere, that of a missing package told as what it is.
+
+    An image is its owner's word of what the server has: there it stays a failure like any other.
+    """
+    package = missing_package(problem)
+    if package is None or not (where.is_built or where == HERE):
+        return list(findings)
+    told: dict[str, str] = {}
+    if where.is_built:
+        told["message"] = (
+            f"the server's packages are not known; {package} is not in the environment we built: "
+            f"--with {package}"
+        )
+        told["advice"] = (
+            f"If the server has it, say so: --with {package}, best with its version there; if not, "
+            "do without it."
+        )
+        told |= {"severity": "warning", "kind": "unknown"}
+    else:
+        install = python_at(where.python).install(package)
+        told["advice"] = (
+            f"Install it here: {install}. The server may lack it: its packages are not known."
+        )
+    return [replace(f, **told) if f.code.startswith("S60") else f for f in findings]  # type: ignore[arg-type]  # fields of a finding
+
+
+def unknown_package(problem: Problem | None, where: Environment) -> str:
+    """What is not checked because nobody knows whether the server has a package; "" if nothing."""
+    package = missing_package(problem) if where.is_built else None
+    return (
+        f"whether it runs {where.name}: {package} was missing (--with {package})" if package else ""
+    )
+
+
+# How a run failed, in plain words: the submission's own traceback, and what it means.
+#
+# The causes are in `failures.toml`, the particular before the general.
+
 
 LONGEST_TRACE = 30  # lines
 _LIMITS = ("time", "memory", "processes", "log", "disk")

@@ -13,7 +13,7 @@ from codabench_rehearsal.images import DataError, Dataset, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, dry_run, first_answer
 from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal
-from codabench_rehearsal.rehearsal.environments import (
+from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
     in_image,

@@ -21,7 +21,7 @@ from evaluator.answers import Answers
 from evaluator.comparison.compare import check_same, compare, titles
 from evaluator.comparison.comparison import Pair, difference_document, sentence
 from evaluator.comparison.paired import Floats
-from evaluator.estimate.numerics import one_thread
+from evaluator.estimate.gaussians import one_thread
 from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions, Stream
 from evaluator.report.markup import with_range

@@ -18,18 +18,19 @@ from typing import Literal
 import numpy as np
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
-from evaluator.estimate.gaussians import Gaussians
+from evaluator.estimate.gaussians import Floats, Gaussians, expit, logit, one_thread
 from evaluator.estimate.inputs import (
     MATCHING,
     Figures,
     LibraryCondition,
     PastScore,
+    Prior,
+    Strengths,
     Target,
     check_figures,
     check_past,
+    prior_of,
 )
-from evaluator.estimate.numerics import Floats, expit, logit, one_thread
-from evaluator.estimate.prior import Prior, Strengths, prior_of
 from evaluator.estimate.shift_matching import Match, Matching, as_scored, as_wanted
 
 Regime = Literal["uncalibrated", "offset", "shift matching"]

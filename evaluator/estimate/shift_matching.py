@@ -21,10 +21,18 @@ from functools import cached_property
 import numpy as np
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
-from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, Inverse, LowRank
-from evaluator.estimate.inputs import Figures, PastScore, Target
-from evaluator.estimate.numerics import Floats, expit, logit, shares
-from evaluator.estimate.prior import Prior, Strengths
+from evaluator.estimate.gaussians import (
+    Dense,
+    Evidence,
+    Floats,
+    Gaussians,
+    Inverse,
+    LowRank,
+    expit,
+    logit,
+    shares,
+)
+from evaluator.estimate.inputs import Figures, PastScore, Prior, Strengths, Target
 
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex

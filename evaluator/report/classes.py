@@ -33,7 +33,7 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.style import error_step, heat_step
+from evaluator.report.svg import error_step, heat_step
 from evaluator.report.training import AFTERWARDS, advise
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots

@@ -8,9 +8,9 @@ from pathlib import PurePath
 
 from codabench_rehearsal.console.words import one_line, shown
 from evaluator.answers import Answers
-from evaluator.choice import SplitKind
 from evaluator.estimate.estimate import Estimate
 from evaluator.metrics import Score, Scores
+from evaluator.options import SplitKind
 from evaluator.store.rows import HistoryRow, Prediction
 from submission.findings import Finding
 

@@ -21,7 +21,7 @@ from evaluator.report.grid import curve_charts, heat_maps
 from evaluator.report.lettering import LABEL, in_lines, width_of, wrapped
 from evaluator.report.markup import Node, escaped, tag
 from evaluator.report.past_scores import bias, places, scatter_legend, score_chart
-from evaluator.report.style import LIGHT, figure_style
+from evaluator.report.svg import LIGHT, figure_style
 
 SUFFIXES = (".svg", ".png")
 _FAMILY = "'DejaVu Sans', 'Noto Sans', sans-serif"  # the first comes with matplotlib

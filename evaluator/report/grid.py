@@ -22,7 +22,7 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.style import STEPS, heat_step
+from evaluator.report.svg import STEPS, heat_step
 
 _NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
 _SIDE, _WIDE, _ROW = 37, 78, 24  # of a field, of one with its spread, of a row

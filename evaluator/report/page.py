@@ -16,7 +16,7 @@ from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map
 from evaluator.report.markup import Node, Tag, paragraph, section, tag
 from evaluator.report.past_scores import history, scatter
-from evaluator.report.style import notebook_style, page_style
+from evaluator.report.svg import notebook_style, page_style
 from evaluator.report.terminal import FIRST_LINES
 from submission.findings import Finding
 

@@ -12,8 +12,7 @@ import numpy as np
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.words import human_bytes
 from codabench_rehearsal.images import Dataset
-from codabench_rehearsal.rehearsal.environments import HERE, with_packages
-from codabench_rehearsal.rehearsal.failures import explain
+from codabench_rehearsal.rehearsal.failures import HERE, explain, with_packages
 from codabench_rehearsal.rehearsal.judge import judge_labels
 from codabench_rehearsal.rehearsal.scale import try_readings
 from codabench_rehearsal.sandbox.ingest import Outcome

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from codabench_rehearsal.console.files import place_of
 from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
-from evaluator.store.answer_blocks import BrokenLabelsError, unpack
+from evaluator.store.answer_rows import BrokenLabelsError, unpack
 from evaluator.store.file import FILE, check, connect, may_write, network_kind
 from evaluator.store.schema import (
     APPLICATION,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from codabench_rehearsal.console.words import cleaned
-from evaluator.store.answer_blocks import counted
+from evaluator.store.answer_rows import counted
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.store.schema import StoreError
 from evaluator.store.score_text import MOST_DECIMALS, SHA256, read_date, read_phase

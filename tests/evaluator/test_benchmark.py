@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.choice import Choice
-from evaluator.options import Options
+from evaluator.options import Choice, Options
 from evaluator.plan import Questions, Round, deal, draw_benchmark, fill_block, plan_on
 from tests.evaluator.sheets import questions_of
 

@@ -11,7 +11,7 @@ import pytest
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import DataError, Dataset, from_arrays, split
 from codabench_rehearsal.images.splitting import Split
-from evaluator.choice import choose, find_split
+from evaluator.options import choose, find_split
 
 
 def pictures(count: int, seed: int = 0) -> Dataset:

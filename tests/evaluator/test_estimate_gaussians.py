@@ -7,9 +7,8 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from bench.estimation_tuning import density as density_of
-from evaluator.estimate.gaussians import Dense, Evidence, Gaussians, LowRank
-from evaluator.estimate.numerics import Floats
-from evaluator.estimate.prior import prior_of
+from evaluator.estimate.gaussians import Dense, Evidence, Floats, Gaussians, LowRank
+from evaluator.estimate.inputs import prior_of
 
 MIXED = Gaussians(np.array([0.3, 0.7]), np.array([-1.0, 2.0]), np.array([0.5, 2.0]))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from evaluator.estimate.numerics import RIDGE, shares
+from evaluator.estimate.gaussians import RIDGE, shares
 
 EXPECTED = np.array([0.5, 0.3, 0.2])
 

@@ -17,7 +17,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.answers import grid
 from evaluator.report.figures import FIGURES, Figure
 from evaluator.report.report import TABLES, Report, table_rows
-from evaluator.report.style import heat_step
+from evaluator.report.svg import heat_step
 from tests.evaluator import pages
 from tests.evaluator.test_page_colors import SCHEMES
 

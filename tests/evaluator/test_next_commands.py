@@ -14,10 +14,10 @@ import pytest
 
 from codabench_rehearsal.commands import evaluate
 from codabench_rehearsal.commands import recipe_train as train
+from codabench_rehearsal.commands.given import CARRIED, next_command
 from codabench_rehearsal.commands.local_eval import COMMANDS
 from codabench_rehearsal.commands.make_submission import main as make_submission
 from codabench_rehearsal.commands.make_submission import new_parser
-from codabench_rehearsal.commands.next_step import CARRIED, next_command
 from codabench_rehearsal.console.words import quoted
 from codabench_rehearsal.images import save
 from tests.evaluator.corner import DATA, SOURCE

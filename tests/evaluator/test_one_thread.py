@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from evaluator.estimate.numerics import one_thread
+from evaluator.estimate.gaussians import one_thread
 
 
 def threads() -> list[int]:

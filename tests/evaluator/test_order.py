@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from evaluator import Report, local_eval
-from evaluator.answering import answered, common_plan
+from evaluator.comparison.compare import answered, common_plan
 from evaluator.evaluate import evaluate
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Plan, Questions, Round, make_plan

@@ -15,8 +15,8 @@ import pytest
 from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
 from evaluator.answers import Answers, curves, grid
-from evaluator.choice import SplitKind
 from evaluator.metrics import score
+from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
 from evaluator.report.card import card
 from evaluator.report.classes import training

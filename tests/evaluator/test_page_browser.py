@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from evaluator.report.page import to_html, to_page
-from evaluator.report.style import DARK, LIGHT
+from evaluator.report.svg import DARK, LIGHT
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium
 

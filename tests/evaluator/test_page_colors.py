@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from evaluator.report.style import (
+from evaluator.report.svg import (
     DARK,
     LIGHT,
     STEPS,

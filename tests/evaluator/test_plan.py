@@ -11,8 +11,7 @@ import pytest
 from codabench_rehearsal.images import split, synthetic
 from corruptions.chain import table_names
 from corruptions.presets import LIBRARY, resolve
-from evaluator.choice import Choice
-from evaluator.options import Options
+from evaluator.options import Choice, Options
 from evaluator.plan import (
     DRAWS,
     Plan,

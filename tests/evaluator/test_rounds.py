@@ -20,7 +20,7 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, split
 from corruptions.presets import LIBRARY, resolve
 from evaluator import EvaluationError, Report, local_eval
-from evaluator.answering import answered, stored_answers
+from evaluator.comparison.compare import answered, stored_answers
 from evaluator.options import NO_STORE, Options
 from evaluator.report.terminal import headline
 from evaluator.store.store import Store, find_store

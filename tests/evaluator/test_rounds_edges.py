@@ -11,7 +11,7 @@ import pytest
 import evaluator.store.file
 from codabench_rehearsal.images import DataError, Dataset, split
 from evaluator import EvaluationError, local_eval
-from evaluator.answering import stored_answers
+from evaluator.comparison.compare import stored_answers
 from evaluator.options import NO_STORE, Options
 from evaluator.report.page import to_page
 from evaluator.store.store import Store, StoreError, find_store

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corruptions.presets import LIBRARY, resolve
-from evaluator.store.answer_blocks import BrokenLabelsError, pack, unpack
-from evaluator.store.answer_rows import as_answers
+from evaluator.store.answer_rows import BrokenLabelsError, as_answers, pack, unpack
 from evaluator.store.rows import condition_text, environment_text, read_condition
 from evaluator.store.store import (
     Run,

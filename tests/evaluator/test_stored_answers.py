@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset
-from evaluator.choice import Choice
-from evaluator.options import Options
+from evaluator.options import Choice, Options
+from evaluator.past import StoredAnswers
 from evaluator.plan import Plan, plan_on
 from evaluator.store.store import Run, Store
-from evaluator.stored_answers import StoredAnswers
 from tests.evaluator.stores import Key, put
 
 COUNT = 60

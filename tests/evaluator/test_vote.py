@@ -24,7 +24,7 @@ from evaluator.comparison.vote import (
     next_step,
     to_json,
 )
-from evaluator.estimate.numerics import one_thread
+from evaluator.estimate.gaussians import one_thread
 from evaluator.plan import Benchmark, Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet
 

@@ -13,8 +13,8 @@ from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import save
 from codabench_rehearsal.sandbox.executor import Here
 from evaluator import EvaluationError, local_eval
-from evaluator.answering import answered
 from evaluator.ask import Runner
+from evaluator.comparison.compare import answered
 from evaluator.options import NO_STORE, Options
 from evaluator.progress import Display
 from evaluator.store.store import Store, find_store

@@ -211,8 +211,8 @@ def test_validation_is_the_mean_over_images() -> None:
     import keras
 
     from codabench_rehearsal.recipes.fitting import measured
-    from codabench_rehearsal.recipes.learning import compiled
     from codabench_rehearsal.recipes.models import network
+    from codabench_rehearsal.recipes.schedule import compiled
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
     phase = Phase("p", 1, 1e-3)

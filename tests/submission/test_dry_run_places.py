@@ -18,7 +18,7 @@ from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checked, check_open
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, first_answer
 from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.environments import (
+from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
     in_image,
@@ -128,7 +128,7 @@ def test_the_server_is_used_once_it_is_built(
 ) -> None:
     """Else a user who built it would have to ask for it each time."""
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(sys.executable)
     )
     found = checked(tmp_path, monkeypatch, RunOptions())
     assert [made["place"] for made in found.runs] == ["here", f"under {server_name(CHALLENGE)}"]
@@ -151,7 +151,7 @@ def test_a_server_that_cannot_be_built_is_one_sentence(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.environments.build", offline)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.failures.build", offline)
     build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
     assert main(["--check-only", "s.zip", "--server"]) == 2
     assert "make-submission: --server: there is no network" in capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_a_newer_keras_file_fails_under_the_servers_own(
     from tests.submission.server import server_python
 
     python = server_python()
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.environments.find", lambda *_: Path(python))
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(python))
     for name, ready in (("plain.keras", True), ("newer.keras", False)):
         weights = (corpus_weights(python) / name).read_bytes()
         contents = {**around("plain.keras"), "w.keras": weights}
