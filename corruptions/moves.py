@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions import color
+from corruptions import operations
 from corruptions.registry import Images, Operation, Values
 from corruptions.streams import Streams
 
@@ -102,20 +102,20 @@ def _uniform(numbers: Numbers, magnitude: float, _spread: float) -> Values:
 
 RAND_AUGMENT_MOVES: Mapping[str, Move] = MappingProxyType(
     {
-        "autocontrast": Move(color.autocontrast, _always(0)),
-        "equalize": Move(color.equalize, _always(1)),
-        "solarize": Move(color.solarize, _solarize, pair=True),
+        "autocontrast": Move(operations.autocontrast, _always(0)),
+        "equalize": Move(operations.equalize, _always(1)),
+        "solarize": Move(operations.solarize, _solarize, pair=True),
         # N(m, sd) in 0..1 of the way to grey; never over-saturated.
-        "color": Move(color.color, lambda numbers, m, spread: numbers.around(m, spread)),
+        "color": Move(operations.color, lambda numbers, m, spread: numbers.around(m, spread)),
         # A factor uniform in 1 - m .. 1 + m, m at least 0.001; the spread has no say.
         "contrast": Move(
-            color.adjust_contrast, lambda numbers, m, _: 1 + numbers.within(max(m, 0.001))
+            operations.adjust_contrast, lambda numbers, m, _: 1 + numbers.within(max(m, 0.001))
         ),
-        "brightness": Move(color.adjust_brightness, _uniform),
-        "shear_x": Move(color.shear_x, _shear),
-        "shear_y": Move(color.shear_y, _shear),
-        "translate_x": Move(color.translate_x, _uniform),
-        "translate_y": Move(color.translate_y, _uniform),
+        "brightness": Move(operations.adjust_brightness, _uniform),
+        "shear_x": Move(operations.shear_x, _shear),
+        "shear_y": Move(operations.shear_y, _shear),
+        "translate_x": Move(operations.translate_x, _uniform),
+        "translate_y": Move(operations.translate_y, _uniform),
     }
 )
 
@@ -133,23 +133,23 @@ def _mix_shear(numbers: Numbers, severity: float, _spread: float) -> Values:
 
 def _whole_pixels_x(images: Images, values: Values) -> Images:
     width = images.shape[2]
-    return color.translate_x(images, np.trunc(values * width) / width)
+    return operations.translate_x(images, np.trunc(values * width) / width)
 
 
 # Eight of nine: KerasCV draws the index below 8, so its translate_y, the ninth, never runs.
 AUG_MIX_MOVES: Mapping[str, Move] = MappingProxyType(
     {
-        "autocontrast": Move(color.autocontrast, _always(0)),
-        "equalize": Move(color.equalize, _always(1)),
+        "autocontrast": Move(operations.autocontrast, _always(0)),
+        "equalize": Move(operations.equalize, _always(1)),
         # Keeps 3 + int(3 level) bits: three up to a level of 1/3, so more severe is milder.
         "posterize": Move(
-            color.posterize, lambda numbers, s, _: 3 + np.floor(3 * numbers.level(s))
+            operations.posterize, lambda numbers, s, _: 3 + np.floor(3 * numbers.level(s))
         ),
         # 30 level RADIANS (degrees given to a function of radians): practically any angle.
-        "rotate": Move(color.rotate, lambda numbers, s, _: np.degrees(30 * numbers.level(s))),
-        "solarize": Move(color.solarize, _mix_solarize, pair=True),
-        "shear_x": Move(color.shear_x, _mix_shear),
-        "shear_y": Move(color.shear_y, _mix_shear),
+        "rotate": Move(operations.rotate, lambda numbers, s, _: np.degrees(30 * numbers.level(s))),
+        "solarize": Move(operations.solarize, _mix_solarize, pair=True),
+        "shear_x": Move(operations.shear_x, _mix_shear),
+        "shear_y": Move(operations.shear_y, _mix_shear),
         # A third of the level of the width, either sign, cut to whole pixels.
         "translate_x": Move(
             _whole_pixels_x, lambda numbers, s, _: numbers.sign * numbers.level(s) / 3

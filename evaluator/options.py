@@ -1,4 +1,4 @@
-"""How to evaluate: the command's flags and `local_eval`'s arguments."""
+"""How to evaluate, and on which images: never those that the model was trained on, if known."""
 
 from __future__ import annotations
 
@@ -120,9 +120,6 @@ def _whole(name: str, value: object, least: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise EvaluationError(f"{name}: expected a whole number from {least}, received {value!r}")
     return int(value)
-
-
-# Which images are evaluated: never those that the model was trained on, as far as is known.
 
 
 SplitKind = Literal["validation", "all", "held-out", "unknown"]

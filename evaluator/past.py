@@ -212,8 +212,6 @@ def _without_split(names: Sequence[str]) -> list[str]:
     return [said]
 
 
-# What runs have answered of a plan, out of the store.
-#
 # Most submissions were asked the same: then it is found out once where in the plan each of their
 # answers belongs, and which label would be right.
 

@@ -1,4 +1,4 @@
-"""What a file is that was given in another's place, and which command takes it.
+"""What a file is that was given in another's place; and the next command, as it is to be typed.
 
 A data set looks like a zip to Python (`.npz` and `.keras` files are zips), so that without this a
 mix-up ends in advice about a module that nobody meant to write.
@@ -152,9 +152,6 @@ def _names(path: Path) -> set[str]:
             return set(file.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return set()
-
-
-# The next command, as it is to be typed: the real file names, and the options that still hold.
 
 
 _IMAGES = ("data", "part", "held_out", "challenge")

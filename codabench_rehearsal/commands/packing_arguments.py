@@ -1,4 +1,4 @@
-"""The arguments that say what goes into a zip, and what they make of weights and folders."""
+"""The arguments of `make-submission`: what goes into a zip, and how it is checked."""
 
 from __future__ import annotations
 
@@ -211,9 +211,6 @@ def _numbers(text: str) -> list[float]:
             f"expected numbers above 0, received {text!r}; the files go before them"
         )
     return [int(number) if number.is_integer() else number for number in numbers]
-
-
-# The arguments that say how a zip is checked, and which limits the platform is known to have.
 
 
 _SIZES = {"zip": "the zip", "unpacked": "the zip unpacked", "file": "each file"}

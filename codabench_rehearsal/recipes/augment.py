@@ -250,20 +250,20 @@ def _seed(rng: np.random.Generator) -> int:
 
 def _tones(images: Images, rng: np.random.Generator) -> Images:
     """Contrast by 0.6..1.4, brightness by up to 0.2 of the range, colour from grey to richer."""
-    from corruptions import color
+    from corruptions import operations
 
     count = len(images)
-    images = color.adjust_contrast(images, rng.uniform(0.6, 1.4, count))
-    images = color.adjust_brightness(images, rng.uniform(-0.2, 0.2, count))
-    return color.color(images, rng.uniform(-0.5, 0.5, count))
+    images = operations.adjust_contrast(images, rng.uniform(0.6, 1.4, count))
+    images = operations.adjust_brightness(images, rng.uniform(-0.2, 0.2, count))
+    return operations.color(images, rng.uniform(-0.5, 0.5, count))
 
 
 def _moved_and_brightened(warp: Warp, images: Images, rng: np.random.Generator) -> Images:
     """Brightness by up to 0.1 of the range, either way."""
-    from corruptions import color
+    from corruptions import operations
 
     moved = warp(images, rng)
-    return color.adjust_brightness(moved, rng.uniform(-0.1, 0.1, len(images)))
+    return operations.adjust_brightness(moved, rng.uniform(-0.1, 0.1, len(images)))
 
 
 def _light(images: Images, rng: np.random.Generator) -> Images:

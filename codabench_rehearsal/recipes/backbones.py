@@ -155,8 +155,6 @@ def _refuse_shape(name: str, least: int, shape: tuple[int, int, int]) -> None:
         )
 
 
-# Our own small relatives of three families of backbones: seconds an epoch on two cores.
-#
 # Each takes a Keras tensor of images in 0..255, scales it itself, and returns feature maps at a
 # sixteenth of the side. They keep what makes the family: its block, its normalisation, its
 # activation; widths and depths are ours. Their names are those of the table, beside Keras's own.

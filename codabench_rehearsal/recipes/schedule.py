@@ -1,4 +1,4 @@
-"""What follows from validation accuracies: learning rates, early stopping, the number of epochs.
+"""What a phase learns and by what, and what follows from validation: rates, stopping, epochs.
 
 No Keras; its state is JSON, so that a training goes on exactly where it was cut off.
 """
@@ -119,8 +119,6 @@ def _own_rows(data: Dataset, folds: int, seed: int) -> Iterator[NDArray[np.int64
     yield left[np.isin(data.labels[left], elsewhere)]
 
 
-# What a phase learns, and by what: the layers that thaw, the loss, the optimizer.
-#
 # Losses and optimizers are Keras's own, so that no saved model needs a file of ours.
 
 

@@ -1,4 +1,4 @@
-"""Where a dry run takes place: with this Python, the server's versions, or a docker image.
+"""Where a dry run takes place, and what its failing there means, in plain words.
 
 And what it means that a package was missing there: in an environment that we built nothing is known
 of it, for nobody has published the server's packages.
@@ -171,8 +171,6 @@ def unknown_package(problem: Problem | None, where: Environment) -> str:
     )
 
 
-# How a run failed, in plain words: the submission's own traceback, and what it means.
-#
 # The causes are in `failures.toml`, the particular before the general.
 
 

@@ -166,9 +166,6 @@ def _pairs(
     )
 
 
-# Several zips on the same questions: asked where the store lacks answers, or from it alone.
-
-
 def answered(
     zips: Sequence[Path],
     data: Dataset,

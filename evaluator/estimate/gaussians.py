@@ -219,9 +219,6 @@ def _shares(logs: Floats) -> Floats:
     return np.asarray(heights / heights.sum())
 
 
-# Small numerics: log odds, weights that are shares, and linear algebra on one thread.
-
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 RIDGE = 0.01  # chosen by bench.estimation_tuning

@@ -1,4 +1,4 @@
-"""What an estimate is made from, and what is refused."""
+"""What an estimate is made from: figures and scores, what is refused, what was expected before."""
 
 from __future__ import annotations
 
@@ -116,9 +116,6 @@ def _check_shown(decimals: int | None, hidden: int | None, where: str) -> None:
             f"{where}: expected a hidden set of 1 image or more, received {hidden}. "
             "Leave it out if it is not known."
         )
-
-
-# Which hidden mixtures to expect before any score: around equal families, at three levels.
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Colours and style sheets of the page, of a notebook's output, and of figures that stand alone."""
+"""Drawings: colours and styles, scales, lines and marks, the same on page and figure."""
 
 from __future__ import annotations
 
@@ -91,8 +91,6 @@ def _rules() -> str:
     return (files("evaluator.report") / "page.css").read_text(encoding="utf-8") + "\n".join(heat)
 
 
-# Drawings: scales, lines and marks.
-#
 # A hollow blue disc is a clean figure, a filled orange square a corrupted one, a black diamond a
 # forecast, a black tick a score from the leaderboard, everywhere.
 

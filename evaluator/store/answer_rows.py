@@ -1,4 +1,4 @@
-"""Reading and writing answers: one row a condition, which grows as more images are answered."""
+"""Answers in the store: bytes, blocks as they came, and one row a condition that grows."""
 
 from __future__ import annotations
 
@@ -163,8 +163,6 @@ def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.i
     return values.astype(np.int64)
 
 
-# Answers as bytes, and blocks of them as they came until they are worth a place in the rows.
-#
 # A block touches every condition, and a condition's row is packed as a whole: to write each block
 # into the rows would pack all that is known again and again. So a block is appended as one row of its
 # own, and all of them go into the rows together once they are as many answers as those have: each

@@ -1,4 +1,4 @@
-"""Which files of the zip the code opens as it runs, as far as their names can be told."""
+"""What the code opens as it runs, and where the images go inside `predict`."""
 
 from __future__ import annotations
 
@@ -162,9 +162,6 @@ def _is_checked(module: Module, call: ast.Call) -> bool:
         if asks and any(last_name(node) in ASKS for node in ast.walk(asks)):
             return True
     return False
-
-
-# Where the images go inside `predict`: which names hold the whole set, and which hold networks.
 
 
 CASTS = words(

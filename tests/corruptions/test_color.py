@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from corruptions import color, corrupt
+from corruptions import corrupt, operations
 from corruptions.registry import Images, Operation
 
 KERASCV = np.load(Path(__file__).with_name("kerascv_0_9_0.npz"))  # tools/kerascv_outputs.py
@@ -44,12 +44,12 @@ def _value(name: str) -> NDArray[np.float64]:
 @pytest.mark.parametrize(
     "operation",
     [
-        color.autocontrast,
-        color.equalize,
-        color.solarize,
-        color.color,
-        color.adjust_contrast,
-        color.adjust_brightness,
+        operations.autocontrast,
+        operations.equalize,
+        operations.solarize,
+        operations.color,
+        operations.adjust_contrast,
+        operations.adjust_brightness,
     ],
 )
 def test_same_levels_as_kerascv(operation: Operation) -> None:
@@ -63,7 +63,7 @@ def test_same_levels_as_kerascv(operation: Operation) -> None:
 def test_posterize_is_pils(bits: int) -> None:
     """Posterized images would keep other levels than everybody's."""
     expected = by_pil(smooth(), lambda image: ImageOps.posterize(image, bits))
-    np.testing.assert_array_equal(color.posterize(smooth(), np.full(3, bits)), expected)
+    np.testing.assert_array_equal(operations.posterize(smooth(), np.full(3, bits)), expected)
 
 
 @pytest.mark.parametrize("threshold", [0, 100, 128, 255])
@@ -71,13 +71,13 @@ def test_solarize_without_addition_is_pils(threshold: int) -> None:
     """Solarized images would flip at another level than everybody's."""
     values = np.tile([0.0, threshold], (3, 1))
     expected = by_pil(smooth(), lambda image: ImageOps.solarize(image, threshold))
-    np.testing.assert_array_equal(color.solarize(smooth(), values), expected)
+    np.testing.assert_array_equal(operations.solarize(smooth(), values), expected)
 
 
 def test_invert_is_pils() -> None:
     """Inverted images would be off."""
     np.testing.assert_array_equal(
-        color.invert(smooth(), np.ones(3)), by_pil(smooth(), ImageOps.invert)
+        operations.invert(smooth(), np.ones(3)), by_pil(smooth(), ImageOps.invert)
     )
 
 
@@ -86,14 +86,14 @@ def test_equalize_is_pils_where_the_brightest_level_is_the_rarest() -> None:
     images = smooth()
     images[:, 0, 0] = 255  # one pixel: no level is rarer
     expected = by_pil(images, ImageOps.equalize)
-    np.testing.assert_array_equal(color.equalize(images, np.ones(3)), expected)
+    np.testing.assert_array_equal(operations.equalize(images, np.ones(3)), expected)
 
 
 @pytest.mark.parametrize("cutoff", [0, 2, 10])
 def test_autocontrast_is_pils_up_to_rounding(cutoff: int) -> None:
     """Stretched images would be stretched between other levels than everybody's."""
     expected = by_pil(smooth(), lambda image: ImageOps.autocontrast(image, cutoff))
-    stretched = color.autocontrast(smooth(), np.full(3, cutoff / 100))
+    stretched = operations.autocontrast(smooth(), np.full(3, cutoff / 100))
     assert np.abs(stretched.astype(int) - expected).max() <= 1
 
 
@@ -101,11 +101,11 @@ def test_autocontrast_is_pils_up_to_rounding(cutoff: int) -> None:
 def test_sharpness_is_pils_up_to_rounding(factor: float) -> None:
     """Sharpened images would get other halos than everybody's."""
     expected = by_pil(smooth(), lambda image: ImageEnhance.Sharpness(image).enhance(factor))
-    sharpened = color.sharpness(smooth(), np.full(3, factor - 1))
+    sharpened = operations.sharpness(smooth(), np.full(3, factor - 1))
     assert np.abs(sharpened.astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("operation", [color.equalize, color.autocontrast])
+@pytest.mark.parametrize("operation", [operations.equalize, operations.autocontrast])
 @pytest.mark.parametrize("level", [0, 77, 255])
 def test_flat_channels_stay(operation: Operation, level: int) -> None:
     """A blank image would turn into noise or raise a warning."""
@@ -116,8 +116,8 @@ def test_flat_channels_stay(operation: Operation, level: int) -> None:
 def test_neighbours_do_not_matter() -> None:
     """Equalize would mix histograms over the batch, as Keras 3.15's layer does."""
     images = smooth()
-    together = color.equalize(images, np.ones(3))
-    alone = np.concatenate([color.equalize(images[i : i + 1], np.ones(1)) for i in range(3)])
+    together = operations.equalize(images, np.ones(3))
+    alone = np.concatenate([operations.equalize(images[i : i + 1], np.ones(1)) for i in range(3)])
     np.testing.assert_array_equal(together, alone)
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corruptions import color
+from corruptions import operations
 from corruptions.registry import Images, Operation, get
 from corruptions.streams import streams
 
 KERASCV = np.load(Path(__file__).with_name("kerascv_0_9_0.npz"))  # tools/kerascv_outputs.py
 OPERATIONS: dict[str, Operation] = {
-    "shear_x": color.shear_x,
-    "shear_y": color.shear_y,
-    "translate_x": color.translate_x,
-    "translate_y": color.translate_y,
-    "rotate": color.rotate,
+    "shear_x": operations.shear_x,
+    "shear_y": operations.shear_y,
+    "translate_x": operations.translate_x,
+    "translate_y": operations.translate_y,
+    "rotate": operations.rotate,
 }
 
 
@@ -59,7 +59,7 @@ def test_borders_are_reflected_about_the_last_pixel(name: str, axis: int, pixels
 def test_rotation_turns_counter_clockwise(turns: int) -> None:
     """Angles would be taken for something else than degrees about the centre."""
     images = noise(height=33, width=33)
-    turned = color.rotate(images, np.full(4, 90.0 * turns))
+    turned = operations.rotate(images, np.full(4, 90.0 * turns))
     np.testing.assert_array_equal(turned, np.rot90(images, turns, axes=(1, 2)))
 
 

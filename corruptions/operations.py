@@ -1,6 +1,9 @@
-"""Shear, translate, rotate: bilinear, with borders reflected about the edge of the last pixel.
+"""RandAugment's own operations: shears and turns, tones and colours.
 
-The reflection is `d c b a | a b c d | d c b a` (OpenCV's BORDER_REFLECT), as in KerasCV's layers.
+Each takes uint8 `(n, h, w, 3)` images and one value (or row of values) an image. The definitions
+are KerasCV 0.9's; where PIL's ImageOps differ, the docstring says how. KerasCV keeps floats between
+operations; here every operation rounds to the nearest level. Borders are reflected about the edge
+of the last pixel, `d c b a | a b c d | d c b a` (OpenCV's BORDER_REFLECT), as in KerasCV's layers.
 Revision 2 of shear and translation blends neighbours with 15-bit weights, without a general warp.
 """
 
@@ -80,13 +83,6 @@ def _slide_down(images: Images, offsets: NDArray[np.float64]) -> Images:
     """Columns along themselves, by offsets `(n, w)`."""
     turned = _slide(images.transpose(0, 2, 1, 3), offsets)
     return np.ascontiguousarray(turned.transpose(0, 2, 1, 3))
-
-
-# Tones and colours: solarize, posterize, equalize and the rest of RandAugment's point operations.
-#
-# Every operation takes uint8 `(n, h, w, 3)` images and one value (or row of values) an image. The
-# definitions are KerasCV 0.9's; where PIL's ImageOps differ, the docstring says how. KerasCV keeps
-# floats between operations; here every operation rounds to the nearest level.
 
 
 _LEVELS = np.arange(256, dtype=np.float64)
