@@ -1,7 +1,8 @@
 """The demonstration's models: one small network, trained on differently damaged images.
 
-Each is kept twice, early and at its end. No training damage is a condition of estimate-v1, except some
-of those of `light`: a benchmark that shares conditions with the training is part of what is tried.
+Each is kept twice, early and at its end. No training damage is a condition of estimate-v1, except
+some of those of `light`: a benchmark that shares conditions with the training is part of what is
+tried.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ TABLE = "cells-96"
 
 @dataclass(frozen=True)
 class Variant:
-    """A training. damage: chains of corruptions, or a preset's name; every second image gets one."""
+    """A training. damage: chains of corruptions, or a preset's name; every second image has one."""
 
     name: str
     damage: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Predicted against actual, with intervals: a panel for each hidden set and number of past scores."""
+"""Predicted against actual, with intervals: a panel a hidden set and number of past scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score models on the hidden sets: `python -m bench.demonstration_scoring`, a child of the bench."""
+"""Score models on the hidden sets: `python -m bench.demonstration_scoring`, the bench's child."""
 
 from __future__ import annotations
 

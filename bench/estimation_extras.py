@@ -103,7 +103,7 @@ def stopping(scenario: Scenario, trials: int, say: Callable[[str], None]) -> Sto
 def _until_settled(
     rounds: Sequence[tuple[int, Trial]], past: int
 ) -> tuple[Forecast, Forecast, int, bool]:
-    """The first forecast that meets the rule, the last one, the images of the first, whether met."""
+    """The first forecast to meet the rule, the last one, the images of the first, whether met."""
     images, trial = rounds[-1]
     last = ours(trial, past, Shown(images=images))
     measured_past = dict(rounds)[PAST_IMAGES]
@@ -115,7 +115,7 @@ def _until_settled(
 
 
 def _round(measured_past: Trial, trial: Trial, past: int, images: int) -> tuple[Forecast, bool]:
-    """As `local-eval` does: past submissions stay as they were measured, the new one is asked on."""
+    """As `local-eval` does: past submissions stay as they were measured, the new one goes on."""
     history = [
         PastScore(
             _figures(measured_past, i, PAST_IMAGES), float(trial.scores[i]), None, HIDDEN_IMAGES

@@ -48,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Pool:
-    """What a trial is drawn from: many models' accuracies on the library and on hidden conditions."""
+    """What a trial is drawn from: many models' accuracies on library and hidden conditions."""
 
     conditions: tuple[LibraryCondition, ...]
     library: Floats

@@ -2,9 +2,10 @@
 
 For a small CNN (the hard case) and MobileNetV3Small, in one run: `local-eval` on N drawn cells
 under the 19 corruptions, `heavy` and `an2dl-2024`, against the bare `model.predict` of the same
-network on as many prepared images, in a fresh process (its fastest of three batch sizes). Child start-up is left out on
-both sides. Goals: for the 19, (total - start-up) at most 1.10 x the bare prediction; for the two
-presets, at most 1.05 x max(predict wall, (predict CPU + corrupt CPU) / cores).
+network on as many prepared images, in a fresh process (its fastest of three batch sizes). Child
+start-up is left out on both sides. Goals: for the 19, (total - start-up) at most 1.10 x the bare
+prediction; for the two presets, at most 1.05 x max(predict wall, (predict CPU + corrupt CPU) /
+cores).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Full:
 
 
 def measure(path: str, chunk: int, images: int, progress: Callable[[str], None]) -> Full:
-    """`images` in all, `chunk` at a time: the same pictures again, as time does not depend on them."""
+    """`images` in all, `chunk` at a time: the same pictures again: time does not depend on them."""
     repeats = max(1, images // (2 * chunk))
     one, two = (cores() * 2)[-2:]
     ask = {"count": chunk, "repeats": repeats}

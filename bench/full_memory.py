@@ -1,9 +1,10 @@
 """What the command's own process takes for `--full`: `python -m bench.full_memory`.
 
-For N images of 96x96 and C conditions, in a fresh process: everything that an evaluation does, up to the
-page, except damaging images and asking the submission, whose answers are drawn (three right in four).
-Printed: peak of resident memory beyond the data as they were given, and CPU seconds. The blocks of
-images on their way to the submission come on top: at most 4,096 of them at a time with a store.
+For N images of 96x96 and C conditions, in a fresh process: everything that an evaluation does, up
+to the page, except damaging images and asking the submission, whose answers are drawn (three right
+in four). Printed: peak of resident memory beyond the data as they were given, and CPU seconds. The
+blocks of images on their way to the submission come on top: at most 4,096 of them at a time with a
+store.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def preset(folder: Path, conditions: int) -> str:
     from corruptions.chain import table_names
 
     names = [f'"{name}:{level}"' for level in range(1, 6) for name in table_names()][:conditions]
-    head = f'draws = 1\ntable = "cells-96"\n[[family]]\nname = "all"\nconditions = [{", ".join(names)}]\n'
+    family = f'[[family]]\nname = "all"\nconditions = [{", ".join(names)}]\n'
+    head = f'draws = 1\ntable = "cells-96"\n{family}'
     path = folder / "cells.toml"
     path.write_text(head, encoding="utf-8")
     return str(path)

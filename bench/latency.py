@@ -1,4 +1,4 @@
-"""The first call in a fresh process: what one waits for, with compiled loops on disk and without."""
+"""The first call in a fresh process: what one waits for, with compiled loops on disk or not."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """What many past scores and submissions cost: `python -m bench.load --folder FOLDER`.
 
 Builds, through the store's own door, a store of N submissions with answers to what one real
-`local-eval --tolerance 0` asked (1,000 drawn cells, `heavy` and all of estimate-v1) and as many scores, and times each
-command on it in processes of their own: CPU seconds of command and children, wall seconds, peak
-memory of the command's own process; medians of `--runs`. Nothing is run but once, to see what is
-asked. `--only WORDS` picks commands by the start of their name. The goals are those of GOALS.
+`local-eval --tolerance 0` asked (1,000 drawn cells, `heavy` and all of estimate-v1) and as many
+scores, and times each command on it in processes of their own: CPU seconds of command and children,
+wall seconds, peak memory of the command's own process; medians of `--runs`. Nothing is run but
+once, to see what is asked. `--only WORDS` picks commands by the start of their name. The goals are
+those of GOALS.
 """
 
 from __future__ import annotations
@@ -101,12 +102,13 @@ def commands(place: Path) -> Mapping[str, Sequence[str]]:
         "local-eval page, past": [target, *page, *full],
         "history": ["history", *full],
         "history csv json": [
-            *("history", "--csv", str(place / "h.csv"), "--json", str(place / "h.json")), *full,
+            *("history", "--csv", str(place / "h.csv"), "--json", str(place / "h.json")),
+            *full,
         ],
         **{f"rank {n}": ["rank", *names, *data, *full] for n, names in some.items()},
         **{f"compare {n}": ["compare", *names, *data, *full] for n, names in some.items()},
         **{f"ensemble {n}": ["ensemble", *names, *data, *full] for n, names in some.items()},
-    }  # fmt: skip
+    }
 
 
 def build(folder: Path, submissions: int, scores: int, images: int) -> Path:
@@ -172,8 +174,11 @@ def cost(words: Sequence[str], place: Path) -> Cost:
     with (place / "output.txt").open("wb") as output:
         subprocess.run(  # noqa: S603  our own program
             [sys.executable, "-c", CHILD, str(result), *words],
-            check=False, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            check=False,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+        )
     return Cost(**json.loads(result.read_text(encoding="utf-8")))
 
 

@@ -1,11 +1,11 @@
-"""`python -m bench.recipes --data FILE --out FOLDER`: train the five miniatures, and hold them side by side.
+"""`python -m bench.recipes --data FILE --out FOLDER`: train the five miniatures, side by side.
 
-Every recipe is trained with --fast by `train-recipe` itself, packed by `make-submission` (checks and
-dry run included), and asked by local-eval's own code on images that none of them was trained on,
-clean and under both presets. What is done is not done again: delete a folder to redo it.
+Every recipe is trained with --fast by `train-recipe` itself, packed by `make-submission` (checks
+and dry run included), and asked by local-eval's own code on images that none of them was trained
+on, clean and under both presets. What is done is not done again: delete a folder to redo it.
 
-The negative control must lose most from clean to `an2dl-2024`: its interval below all others'. The rest
-of the order is reported only; the teams' rests on ImageNet weights, which the miniatures lack.
+The negative control must lose most from clean to `an2dl-2024`: its interval below all others'. The
+rest of the order is reported only; the teams' rests on ImageNet weights, which the miniatures lack.
 
 --write docs/recipes.md puts the table into the page.
 """

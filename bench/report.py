@@ -185,7 +185,8 @@ def show_latency(result: Latency) -> None:
         table.add_row(name, call.wall.text(2), call.cpu.text(2), *shown)
     console().print(table)
     console().print(
-        f"All operators, five severities, empty cache: {result.cold:.1f} s, {result.cold_cpu:.1f} s CPU"
+        f"All operators, five severities, empty cache: {result.cold:.1f} s, "
+        f"{result.cold_cpu:.1f} s CPU"
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.doors import door, hidden, stand_beside
+from codabench_rehearsal.console.doors import door, hidden, stand_beside
 
 if TYPE_CHECKING:
     from codabench_rehearsal.commands.compare import compare

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from codabench_rehearsal.console.command import Exit, Parser, tell
-from codabench_rehearsal.doors import hidden
+from codabench_rehearsal.console.doors import hidden
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {

@@ -9,8 +9,8 @@ import importlib
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.console.doors import door
 from codabench_rehearsal.console.errors import CorruptionError
-from codabench_rehearsal.doors import door
 
 if TYPE_CHECKING:
     from corruptions import presets

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pkgutil import extend_path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.doors import door
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.doors import door
 
 if TYPE_CHECKING:
     from evaluator.callback import BenchmarkCallback

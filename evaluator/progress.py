@@ -1,4 +1,4 @@
-"""What is shown while a submission runs: one line on a terminal; elsewhere only that it waits for long."""
+"""What is shown while a submission runs: a line on a terminal; elsewhere that it waits for long."""
 
 from __future__ import annotations
 

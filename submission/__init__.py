@@ -9,7 +9,7 @@ from __future__ import annotations
 from pkgutil import extend_path
 from typing import Any
 
-from codabench_rehearsal.doors import door
+from codabench_rehearsal.console.doors import door
 
 __path__ = extend_path(__path__, __name__)  # beside a folder of that name of the user's own
 _find = door(__name__, dict.fromkeys(("Checked", "check"), "codabench_rehearsal"))

@@ -16,11 +16,30 @@ CELLS = 2400
 BIN = Path(sys.executable).parent
 STEPS = (
     ("Draw cells to train on", "training/weights.keras", None),
-    ("Train a small CNN on them", "training/weights.keras", "train-recipe baseline --data demo/cells.npz --out demo/training --epochs 9"),
-    ("Build the zip that the platform wants", "", "make-submission demo/training --out demo/submission.zip"),
-    ("See what heavy corruption looks like", "heavy.png", "local-eval show --corrupt heavy --data demo/cells.npz --out demo/heavy.png"),
-    ("Rehearse: validation against corrupted images", "", "local-eval demo/submission.zip --data demo/cells.npz --corrupt heavy --store demo/ --json demo/report.json --html demo/report.html"),
-)  # fmt: skip
+    (
+        "Train a small CNN on them",
+        "training/weights.keras",
+        "train-recipe baseline --data demo/cells.npz --out demo/training --epochs 9",
+    ),
+    (
+        "Build the zip that the platform wants",
+        "",
+        "make-submission demo/training --out demo/submission.zip",
+    ),
+    (
+        "See what heavy corruption looks like",
+        "heavy.png",
+        "local-eval show --corrupt heavy --data demo/cells.npz --out demo/heavy.png",
+    ),
+    (
+        "Rehearse: validation against corrupted images",
+        "",
+        (
+            "local-eval demo/submission.zip --data demo/cells.npz --corrupt heavy --store demo/ "
+            "--json demo/report.json --html demo/report.html"
+        ),
+    ),
+)
 
 
 def main() -> int:
@@ -38,7 +57,8 @@ def main() -> int:
             return code
         print(f"      {time.monotonic() - begun:.0f} s", flush=True)
     print(
-        f"\nDone in {time.monotonic() - started:.0f} s. Look at demo/report.html and demo/heavy.png."
+        f"\nDone in {time.monotonic() - started:.0f} s. "
+        "Look at demo/report.html and demo/heavy.png."
     )
     print("Your own model: make-submission WEIGHTS, then local-eval (see README.md).")
     return 0

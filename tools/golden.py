@@ -1,4 +1,4 @@
-"""Record what every corruption makes of a fixed picture, with its revision: `python tools/golden.py`.
+"""Record what each corruption makes of a fixed picture, and its revision: `python tools/golden.py`.
 
 Refuses to record new bytes under an old revision: raise the operator's `revision=` first.
 """

@@ -1,11 +1,11 @@
 """The house in figures: `python tools/house.py [--ways | --picture]`.
 
-Modules, lines, thin files, circles of imports, the longest chain of imports behind `make-submission`,
-and the length of functions, over all rooms (programs that run elsewhere, and the page that ships, left
-out). --ways also runs `make-submission` and `local-eval` on drawn cells and follows the zip and the
-images: the files whose functions are given them, in order. A return is a file entered again after
-another one. --picture prints the rooms as CONTRIBUTING.md shows them, from the code: the topmost
-first, each with the rooms right below it and its files.
+Modules, lines, thin files, circles of imports, the longest chain of imports behind
+`make-submission`, and the length of functions, over all rooms (programs that run elsewhere, and the
+page that ships, left out). --ways also runs `make-submission` and `local-eval` on drawn cells and
+follows the zip and the images: the files whose functions are given them, in order. A return is a
+file entered again after another one. --picture prints the rooms as CONTRIBUTING.md shows them, from
+the code: the topmost first, each with the rooms right below it and its files.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def report() -> Iterator[str]:
     yield f"modules {len(trees)}, lines {sum(sizes.values()):,}, under {THIN} lines {len(thin)}"
     yield f"circles {len(found)}{''.join(f' ({len(one)}: {one[0]} ...)' for one in found)}"
     yield f"longest chain of make-submission {len(chain)}: {' > '.join(chain)}"
-    yield f"functions {len(lengths)}, median {lengths[len(lengths) // 2]}, p90 {lengths[len(lengths) * 9 // 10]}"
+    median, p90 = lengths[len(lengths) // 2], lengths[len(lengths) * 9 // 10]
+    yield f"functions {len(lengths)}, median {median}, p90 {p90}"
 
 
 def ways() -> Iterator[str]:
@@ -171,8 +172,12 @@ def ways() -> Iterator[str]:
             given = [f"{ROOT}/", kind, prefix, command, *words.split()]
             done = subprocess.run(
                 [sys.executable, "-c", FOLLOW, *given],
-                cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
             way = done.stderr.rpartition("\nway ")[2].split()
             yield f"{kind}: {len(way) - len(set(way))} returns on {' > '.join(way)}"
 

@@ -35,18 +35,58 @@ MODEL_KEYS = {
 }
 # A value for every argument that some layer requires, so that an instance can be made.
 SAMPLES: dict[str, Any] = {
-    "units": 2, "filters": 2, "kernel_size": 1, "pool_size": 1, "rate": 0.1, "factor": 0.1,
-    "num_heads": 2, "key_dim": 2, "head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 2,
-    "input_dim": 2, "output_dim": 2, "output_size": 2, "equation": "ab,bc->ac", "output_shape": 2,
-    "dims": (1,), "target_shape": (4,), "n": 1, "axes": 1, "height": 6, "width": 6,
-    "height_factor": 0.1, "width_factor": 0.1, "scale": 1.0, "num_bins": 2, "num_tokens": 2,
-    "stddev": 0.1, "batch_shape": (None, 4), "output_mode": "int", "max_boxes": 1, "name": "x",
-    "value_range": (0, 255), "min_value": 0.0, "max_value": 1.0, "num_classes": 2, "mask_value": 0,
-    "initial_learning_rate": 0.1, "decay_steps": 1, "decay_rate": 0.5, "boundaries": [1],
-    "values": [0.1, 0.2], "lower": 0.0, "upper": 1.0, "mode": "int8", "source_name": "float32",
-    "bin_boundaries": [0.5], "bounding_box_format": "xyxy", "activation": "relu", "layers": [],
+    "units": 2,
+    "filters": 2,
+    "kernel_size": 1,
+    "pool_size": 1,
+    "rate": 0.1,
+    "factor": 0.1,
+    "num_heads": 2,
+    "key_dim": 2,
+    "head_dim": 2,
+    "num_query_heads": 2,
+    "num_key_value_heads": 2,
+    "input_dim": 2,
+    "output_dim": 2,
+    "output_size": 2,
+    "equation": "ab,bc->ac",
+    "output_shape": 2,
+    "dims": (1,),
+    "target_shape": (4,),
+    "n": 1,
+    "axes": 1,
+    "height": 6,
+    "width": 6,
+    "height_factor": 0.1,
+    "width_factor": 0.1,
+    "scale": 1.0,
+    "num_bins": 2,
+    "num_tokens": 2,
+    "stddev": 0.1,
+    "batch_shape": (None, 4),
+    "output_mode": "int",
+    "max_boxes": 1,
+    "name": "x",
+    "value_range": (0, 255),
+    "min_value": 0.0,
+    "max_value": 1.0,
+    "num_classes": 2,
+    "mask_value": 0,
+    "initial_learning_rate": 0.1,
+    "decay_steps": 1,
+    "decay_rate": 0.5,
+    "boundaries": [1],
+    "values": [0.1, 0.2],
+    "lower": 0.0,
+    "upper": 1.0,
+    "mode": "int8",
+    "source_name": "float32",
+    "bin_boundaries": [0.5],
+    "bounding_box_format": "xyxy",
+    "activation": "relu",
+    "layers": [],
     "threshold_factor": 0.5,
-}  # fmt: skip
+}
 # Optional by their signature only, or needed to see the layer at work.
 NEEDED = {"batch_shape", "bin_boundaries", "num_tokens", "threshold_factor", "height", "width"}
 
@@ -113,9 +153,19 @@ def functions() -> Iterator[str]:
 
 def aliases() -> Iterator[tuple[str, str]]:
     """Public names of a class besides the one that is written."""
-    for module in ("layers", "models", "initializers", "regularizers", "constraints", "losses",
-                   "metrics", "optimizers", "optimizers.schedules", "dtype_policies",
-                   "random"):  # fmt: skip
+    for module in (
+        "layers",
+        "models",
+        "initializers",
+        "regularizers",
+        "constraints",
+        "losses",
+        "metrics",
+        "optimizers",
+        "optimizers.schedules",
+        "dtype_policies",
+        "random",
+    ):
         for name, value in vars(importlib.import_module(f"keras.{module}")).items():
             written = api_export.REGISTERED_OBJS_TO_NAMES.get(value) if callable(value) else None
             if written and written != f"keras.{module}.{name}":

@@ -1,6 +1,7 @@
 """Write `submission/backport_tables/keras-<target>.json` from the Keras versions themselves.
 
-    python -m venv /opt/server217 && /opt/server217/bin/pip install tensorflow-cpu==2.17.0 keras==3.4.1
+    python -m venv /opt/server217
+    /opt/server217/bin/pip install tensorflow-cpu==2.17.0 keras==3.4.1
     .venv/bin/python tools/make_backport_table.py /opt/server217/bin/python
 
 The first argument is a Python with the target's Keras. The sources are the Keras of the running
@@ -20,7 +21,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "submission" / "backport_tables"
-SOURCES = ("3.5.0", "3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.0", "3.13.2", "3.14.0")  # fmt: skip
+SOURCES = (
+    *("3.5.0", "3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.0", "3.13.2"),
+    "3.14.0",
+)
 COMMAND = ".venv/bin/python tools/make_backport_table.py PYTHON_WITH_THE_TARGET"
 # What the base class Layer takes; "*" in a class's list stands for all of them.
 LAYER_KEYS = ["activity_regularizer", "autocast", "dtype", "name", "trainable"]
@@ -29,7 +33,7 @@ FUNCTION_MODULES = ("keras.activations.", "keras.losses.", "keras.metrics.", "ke
 DIFFERS = {
     "3.4.1": {
         "keras.initializers.IdentityInitializer": "is not read back, not even from its own files",
-        "keras.layers.RandomCrop": "crops and resizes when it predicts; newer versions do nothing then",
+        "keras.layers.RandomCrop": "crops and resizes when it predicts; newer ones do nothing then",
         "keras.src.ops.image.ExtractPatches": "fails once it is loaded from a file",
     }
 }
@@ -59,8 +63,11 @@ def ask(python: str, path: Path | None = None) -> Dump:
     environment = {**os.environ, "PYTHONPATH": str(path)} if path else dict(os.environ)
     done = subprocess.run(
         [python, str(HERE / "keras_api.py")],
-        env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     dump: Dump = json.loads(done.stdout)
     return dump
 

@@ -50,7 +50,7 @@ def _discard(_result: Any) -> Images:
 
 
 def contenders() -> list[Contender]:
-    """`sweep` (severity 3), `all conditions` (five severities), `loop`; alone and in two threads."""
+    """`sweep` (severity 3), `all conditions` (five severities), `loop`; alone, in two threads."""
     import cv2
 
     from corruptions.registry import all_operators

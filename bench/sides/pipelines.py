@@ -1,4 +1,4 @@
-"""Operators mapped image by image in tf.data, as in training, and measured once they are running."""
+"""Operators mapped image by image in tf.data, as in training, measured once they run."""
 
 from __future__ import annotations
 

@@ -164,9 +164,9 @@ def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.i
 
 
 # A block touches every condition, and a condition's row is packed as a whole: to write each block
-# into the rows would pack all that is known again and again. So a block is appended as one row of its
-# own, and all of them go into the rows together once they are as many answers as those have: each
-# answer is packed a few times at most, however many there are.
+# into the rows would pack all that is known again and again. So a block is appended as one row of
+# its own, and all of them go into the rows together once they are as many answers as those have:
+# each answer is packed a few times at most, however many there are.
 
 
 AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one run

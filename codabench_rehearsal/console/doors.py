@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 ROOMS = ("corruptions", "evaluator", "submission")
-_HOME = Path(__file__).resolve().parent.parent  # the folder that they are in
+_HOME = Path(__file__).resolve().parents[2]  # the folder that they are in
 
 
 def door(room: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
