@@ -51,7 +51,7 @@ CHUNK_PIXELS = 8 * 96 * 96  # drawn and changed at a time: what stays in the cac
 WHOLE = sys.maxsize  # for operators that need no memory beside their result
 LARGE_CHUNK_PIXELS = 128 * 96 * 96  # for operators that share a cost among the images of a call
 FAMILIES = (
-    *("noise", "blur", "weather", "digital", "operations", "overlay"),
+    *("noise", "blur", "weather", "digital", "geometry", "color", "overlay"),
     *("randaugment", "augmix"),
 )
 _MODULES = (
