@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codabench_rehearsal.challenge.profile import DEFAULT
-from codabench_rehearsal.console.arguments import DEFAULT_IMAGES as DEFAULT_IMAGES
-from codabench_rehearsal.console.arguments import NO_STORE as NO_STORE
-from codabench_rehearsal.console.arguments import PHASE as PHASE
+from codabench_rehearsal.console import DEFAULT_CHALLENGE
+from codabench_rehearsal.console import DEFAULT_IMAGES as DEFAULT_IMAGES
+from codabench_rehearsal.console import NO_STORE as NO_STORE
+from codabench_rehearsal.console import PHASE as PHASE
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split
@@ -67,7 +67,7 @@ class Options:
     images: int | None = DEFAULT_IMAGES
     seed: int = 0
     split: str | None = None
-    challenge: str = DEFAULT
+    challenge: str = DEFAULT_CHALLENGE
     device: Device | None = None
     block: int | None = None
     seconds: float | None = None

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
+from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.fields import (
     Expected,
@@ -30,7 +30,6 @@ WorkingFolder = Literal["submission", "program"]
 Answers = Literal["labels", "probabilities", "strict"]
 Worker = Literal["2026-03", "2026-10"]
 WORKERS: tuple[Worker, ...] = get_args(Worker)
-DEFAULT = DEFAULT_CHALLENGE
 MOST_CLASSES = 2000  # each table of answers holds the square of it
 ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
 _PROFILES = files("codabench_rehearsal.challenge") / "profiles"
@@ -131,7 +130,7 @@ def built_in() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
-def load_challenge(spec: str = DEFAULT) -> Challenge:
+def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     """Read a profile: a built-in name, or the path of a TOML file. Raises `SubmissionError`."""
     if spec in built_in():
         return _parse((_PROFILES / f"{spec}.toml").read_text(encoding="utf-8"), spec)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from codabench_rehearsal.console.arguments import DEFAULT_CHALLENGE
+from codabench_rehearsal.console import DEFAULT_CHALLENGE, PHASE
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.guard import ARRAY_FILES, PICTURES, WEIGHTS_FILES
 from codabench_rehearsal.console.reading import require_file, special_kind
@@ -170,7 +170,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _FLAGS = {"packages": "--with"}
-_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": "dev"}
+_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": PHASE}
 
 
 def next_command(

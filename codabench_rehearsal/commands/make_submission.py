@@ -84,14 +84,14 @@ def _read_and_run(words: list[str]) -> int:
         return Exit.FINE
     if options.data:
         require_images(options.data)
-    challenge = with_limits(load_challenge(options.challenge), options)
-    checked = _check(options, challenge) if options.check_only else _make(options, challenge)
+    checked = _check(options) if options.check_only else _make(options)
     strict = options.strict and any(f.severity == "warning" for f in checked.findings)
     return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE
 
 
-def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
+def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
+    challenge = _challenge(options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
     require_zip(Path(options.check_only), challenge.module)
@@ -108,13 +108,14 @@ def _check(options: argparse.Namespace, challenge: Challenge) -> Checked:
     return checked
 
 
-def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
+def _make(options: argparse.Namespace) -> Checked:
     """Build a draft, look into it, run it; it gets its name when no errors were found."""
     # It knows how networks are rewritten: not for --help.
     from submission.packager import Packed, beside, read_for
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
+    challenge = _challenge(options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
 
@@ -136,6 +137,10 @@ def _make(options: argparse.Namespace, challenge: Challenge) -> Checked:
     head = [*_runs_with(python), *checked.lines_of_zip(), *packed_text(packed)]
     _tell(options, head, checked, tail, packed)
     return checked
+
+
+def _challenge(options: argparse.Namespace) -> Challenge:
+    return with_limits(load_challenge(options.challenge), options)
 
 
 def _python(options: argparse.Namespace) -> Python | None:

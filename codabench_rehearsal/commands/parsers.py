@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from codabench_rehearsal.console import DEFAULT_IMAGES, PHASE
 from codabench_rehearsal.console.arguments import (
-    DEFAULT_IMAGES,
-    PHASE,
     add_challenge,
     add_images,
     add_python,

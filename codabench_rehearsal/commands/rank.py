@@ -20,7 +20,8 @@ from codabench_rehearsal.commands.several import (
     tell_result,
     tell_unseen,
 )
-from codabench_rehearsal.console.arguments import NO_STORE, positive
+from codabench_rehearsal.console import NO_STORE
+from codabench_rehearsal.console.arguments import positive
 from codabench_rehearsal.console.command import Exit, Parser
 from codabench_rehearsal.console.errors import DataError, EvaluationError, SubmissionError
 from codabench_rehearsal.console.words import shown

@@ -8,13 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.guard import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
-
-DEFAULT_CHALLENGE = "an2dl-2024"
-DEFAULT_IMAGES = 1000
-NO_STORE = "none"  # the store of who keeps nothing
-PHASE = "dev"  # whose scores to expect
 
 
 def add_challenge(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from codabench_rehearsal.challenge.profile import DEFAULT, Challenge, load_challenge
+from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
@@ -41,7 +42,7 @@ def check(
     labels: NDArray[Any] | None = None,
     *,
     run: bool = True,
-    challenge: str = DEFAULT,
+    challenge: str = DEFAULT_CHALLENGE,
     ignore: Iterable[str] = (),
     **options: Any,
 ) -> Checked:
