@@ -5,7 +5,7 @@ Modules, lines, thin files, circles of imports, the longest chain of imports beh
 page that ships, left out). --ways also runs `make-submission` and `local-eval` on drawn cells and
 follows the zip and the images: the files whose functions are given them, in order. A return is a
 file entered again after another one. --picture prints the rooms as CONTRIBUTING.md shows them, from
-the code: the topmost first, each with the rooms right below it and its files.
+the code: the topmost first, each with the rooms right below it, its modules and the data they read.
 """
 
 from __future__ import annotations
@@ -200,16 +200,24 @@ def picture() -> Iterator[str]:
         stands = f"  on {', '.join(sorted(names[one] for one in direct))}" if direct else ""
         yield f"{room.replace('.', '/')}/{stands}"
         yield f"    {_said(trees, room)}"
-        wings: dict[str, list[str]] = {}
-        for name in rooms[room]:
-            wing, _, file = name.removeprefix(f"{room}.").rpartition(".")
-            if file != "__init__":
-                wings.setdefault(wing, []).append(file)
-        for wing, files in sorted(wings.items()):
+        for wing, files in sorted(_wings(room, rooms).items()):
             lead = f"{wing}/: " if wing else ""
             yield from textwrap.wrap(
                 lead + " ".join(files), 96, initial_indent=" " * 4, subsequent_indent=" " * 6
             )
+
+
+def _wings(room: str, rooms: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """A room's files by folder: modules, data they read, and programs that run elsewhere."""
+    place, found = Path(*room.split(".")), dict[str, list[str]]()
+    inside = {Path(*other.split(".")) for other in rooms if other.startswith(f"{room}.")}
+    for path in sorted((ROOT / place).rglob("*")):
+        name = path.relative_to(ROOT)
+        shown = name.name != "__init__.py" and name.suffix in {".py", ".toml", ".css"}
+        if shown and inside.isdisjoint(name.parents):
+            wing = str(name.parent.relative_to(place)).removeprefix(".")
+            found.setdefault(wing, []).append(name.name.removesuffix(".py"))
+    return found
 
 
 def _room(name: str) -> str:
