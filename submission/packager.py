@@ -30,7 +30,13 @@ from codabench_rehearsal.console.guard import (
 )
 from submission.archive import Archive
 from submission.backport import Backport, backport_weights
-from submission.companions import (
+from submission.findings import has_errors
+from submission.model_page import model_page
+from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
+from submission.shrink import SUFFIXES, Shrunk, shrink
+from submission.training_folder import (
+    OUTPUTS,
+    Packing,
     put_beside,
     read,
     read_splits,
@@ -38,11 +44,6 @@ from submission.companions import (
     recipe_place,
     split_place,
 )
-from submission.findings import has_errors
-from submission.model_page import model_page
-from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
-from submission.shrink import SUFFIXES, Shrunk, shrink
-from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
 ARRAYS = ".weights.h5"  # these hold no config

@@ -19,8 +19,8 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal, silent
 from codabench_rehearsal.rehearsal.failures import server_name
+from codabench_rehearsal.rehearsal.questions import Shown, on_terminal, silent
 from codabench_rehearsal.rehearsal.rehearse import Rehearsal, RunOptions, rehearse, the_python
 from submission.archive import Archive
 from submission.checks.subject import all_checks, examine

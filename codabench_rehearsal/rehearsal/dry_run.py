@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, silent
 from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
@@ -45,7 +44,9 @@ from codabench_rehearsal.rehearsal.questions import (
     Interview,
     Labels,
     Question,
+    Shown,
     ask_everything,
+    silent,
 )
 from codabench_rehearsal.rehearsal.scale import ReadingDifference, ask_readings
 from codabench_rehearsal.sandbox.ingest import Outcome, Request, Session

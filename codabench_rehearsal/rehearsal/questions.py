@@ -1,10 +1,11 @@
-"""The questions of a dry run, and the images that it asks about."""
+"""The questions of a dry run, the images that it asks about, and what is shown meanwhile."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.bar import Waiting, progress
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split, synthetic
 from codabench_rehearsal.images.kinds import ALL
 from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Session
-from submission.companions import split_place
-from submission.training_folder import SPLIT
+from submission.training_folder import SPLIT, split_place
 
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
@@ -38,6 +39,26 @@ _BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 1
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Turn = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Tell = Callable[[str, PredictProgress], None]
+Shown = Callable[[str], AbstractContextManager[Tell]]
+
+LOADING = {  # stage of the child: words
+    "start": "starting Python",
+    "import": "importing the submission",
+    "class": "importing the submission",
+    "init": "loading the model",
+    "method": "loading the model",
+}
+_QUESTIONS = {
+    "first": "the images at once",
+    "again": "the same again",
+    "order": "in another order",
+    "small": "in small blocks",
+    "middle": "in a larger block",
+    "large": "in a large block",
+    "float32": "as float32",
+    "float64": "as float64",
+}
 
 
 def drawn_secret() -> int:
@@ -97,7 +118,7 @@ class Interview:
 
     session: Session
     images: Images
-    tell: Callable[[str, PredictProgress], None] = lambda _name, _progress: None
+    tell: Tell = lambda _name, _progress: None
     answers: dict[str, Answer] = field(default_factory=dict)
     failed: str = ""
     blocks: int = 0
@@ -159,6 +180,29 @@ def ask_everything(interview: Interview, hidden: int, seed: int) -> None:
     interview.ask(Question("float32", [few], "float32"))
     if again.seconds < SLOW_SECONDS:
         interview.ask(Question("float64", [few], "float64"))
+
+
+@contextmanager
+def silent(_place: str) -> Iterator[Tell]:
+    """Show nothing."""
+    yield lambda _question, _progress: None
+
+
+@contextmanager
+def on_terminal(place: str) -> Iterator[Tell]:
+    """A spinner with the question and the time on standard error; gone when it is done.
+
+    A submission that does not answer for long is told in lines that stay, off a terminal too.
+    """
+    with progress(f"dry run {place}: starting Python") as bar:
+        waiting = Waiting(lambda line: bar.say(f"dry run {place}: {line}"))
+
+        def tell(question: str, progress: PredictProgress) -> None:
+            waiting.tell(progress.waited, progress.due)
+            doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
+            bar.update(f"dry run {place}: {doing}")
+
+        yield tell
 
 
 def secret_order(question: Question, secret: int) -> Rows:

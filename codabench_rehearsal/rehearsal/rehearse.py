@@ -12,7 +12,6 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, dry_run, first_answer
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal
 from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
@@ -24,8 +23,10 @@ from codabench_rehearsal.rehearsal.forecast import Bounds
 from codabench_rehearsal.rehearsal.judge import SO_FEW, is_too_many
 from codabench_rehearsal.rehearsal.questions import (
     Images,
+    Shown,
     drawn_images,
     given_images,
+    on_terminal,
     splits_beside,
 )
 from codabench_rehearsal.rehearsal.scale import ALPHA, worse

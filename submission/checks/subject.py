@@ -21,8 +21,8 @@ from submission.keras_files import KerasFile, read_keras_file
 
 # The modules of this folder that hold checks.
 _MODULES = (
-    *("unpacking", "contents", "source", "calls", "imports", "predict", "opening"),
-    *("weights", "networks", "custom_objects"),
+    *("unpacking", "contents", "source", "calls", "imports", "predict", "weights"),
+    *("networks", "custom_objects"),
 )
 _STATIC = ("S1", "S2", "S3", "S4")
 TOO_MANY = "S105"

@@ -12,8 +12,8 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checked, check_open
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
 from codabench_rehearsal.rehearsal.failures import missing_package, pip_name, server_pins
+from codabench_rehearsal.rehearsal.questions import silent
 from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem

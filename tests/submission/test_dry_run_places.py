@@ -17,7 +17,6 @@ from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checked, check_open
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, first_answer
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
 from codabench_rehearsal.rehearsal.failures import (
     HERE,
     Environment,
@@ -30,6 +29,7 @@ from codabench_rehearsal.rehearsal.questions import (
     drawn_images,
     given_images,
     secret_order,
+    silent,
     small_groups,
 )
 from codabench_rehearsal.rehearsal.rehearse import (

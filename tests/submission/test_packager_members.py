@@ -17,9 +17,8 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.commands.make_submission import packed_text
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import sha256_of
-from submission.companions import put_beside, split_place
 from submission.packager import Packed, pack
-from submission.training_folder import Packing
+from submission.training_folder import Packing, put_beside, split_place
 from tests.submission.test_packager import CHALLENGE, settings
 from tests.submission.zips import keras_file
 
