@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import MOST_FILES, Archive
+from submission.checks.flow import Flow, find_networks, follow_images
 from submission.checks.modules import Module, module_of
-from submission.checks.opened import Flow, OpenedFile, OpenedFiles, find_networks, follow_images
+from submission.checks.opened import OpenedFile, OpenedFiles
 from submission.checks.program import Asked, Program
 from submission.findings import KINDS, Finding, Said, Severity, known_codes, without
 from submission.keras_files import KerasFile, read_keras_file
