@@ -153,10 +153,8 @@ class _Copy:
                 self.group(item, target.create_group(name))
             elif self.float16 and _is_whole(item):
                 self._halve(item, target, name)
-            else:
-                source.copy(
-                    item, target, name
-                )  # an optimizer's too: float16 does not hold its values
+            else:  # an optimizer's too: float16 does not hold its values
+                source.copy(item, target, name)
 
     def _leave_out(self, _: str, item: Any) -> None:
         self.left_out += int(getattr(item, "nbytes", 0))

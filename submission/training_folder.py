@@ -177,10 +177,7 @@ def read(path: Path) -> bytes:
 
 
 def _packing(recipe: Fields, folder: Path) -> Packing:
-    sides = (
-        "a side in pixels, or null",
-        lambda value: is_whole(value) and value <= LARGEST_SIDE,
-    )
+    sides = ("a side in pixels, or null", lambda value: is_whole(value) and value <= LARGEST_SIDE)
     given = recipe.values
     weights = _files(recipe, "weights", folder)
     return Packing(

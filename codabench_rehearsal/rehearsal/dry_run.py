@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.rehearsal.failures import (
-    HERE,
-    Environment,
-    unknown_package,
-    with_packages,
-)
+from codabench_rehearsal.rehearsal.failures import HERE, Environment, unknown_package, with_packages
 from codabench_rehearsal.rehearsal.forecast import (
     Bounds,
     Forecast,

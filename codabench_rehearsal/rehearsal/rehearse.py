@@ -260,8 +260,8 @@ def _merged(runs: Sequence[DryRun]) -> Iterator[Finding]:
         else:
             yield _placed(finding, here.environment)
     for run in others:
-        told = (_placed(f, run.environment) for f in run.findings if not _is_told(f, here.findings))
-        yield from told
+        further = (f for f in run.findings if not _is_told(f, here.findings))
+        yield from (_placed(finding, run.environment) for finding in further)
     for run in others:
         yield from _other_answers(here, run)
 

@@ -195,17 +195,11 @@ def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tup
     p = float((1 + dealt) / (1 + DEALS))
     if p > ALPHA and right < count:
         doubt = "no better than" if p > DOUBT else "hardly better than"
-        words = (
-            f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are "
-            "dealt to the images by chance)"
-        )
-        return words, p > DOUBT
+        by_chance = "so many are right when the same answers are dealt to the images by chance"
+        return f"{said}: {doubt} guessing (p = {p:.2g}: {by_chance})", p > DOUBT
     if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
-        words = (
-            f"{said}: no better than guessing, as always answering the commonest class gives "
-            f"{constant:.3f} (p < {ALPHA})"
-        )
-        return words, True
+        gives = f"always answering the commonest class gives {constant:.3f} (p < {ALPHA})"
+        return f"{said}: no better than guessing, as {gives}", True
     return "", False
 
 

@@ -11,15 +11,7 @@ from submission.backport_graph import Node, all_nodes, is_custom, is_guest
 from submission.backport_keras2 import OWN_NAMES
 from submission.checks.calls import signature_of
 from submission.checks.imports import is_there
-from submission.checks.modules import (
-    REGISTER,
-    Function,
-    Module,
-    argument,
-    called,
-    last_name,
-    words,
-)
+from submission.checks.modules import REGISTER, Function, Module, argument, called, last_name, words
 from submission.checks.paths import Paths
 from submission.checks.program import DYNAMIC
 from submission.checks.subject import Subject, check

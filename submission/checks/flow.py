@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from submission.checks.modules import (
-    Function,
-    Module,
-    called,
-    last_name,
-    own_nodes,
-    words,
-)
+from submission.checks.modules import Function, Module, called, last_name, own_nodes, words
 from submission.checks.program import Program
 
 CASTS = words(

@@ -11,15 +11,7 @@ from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from submission.checks.modules import (
-    Function,
-    Module,
-    argument,
-    called,
-    constant,
-    last_name,
-    words,
-)
+from submission.checks.modules import Function, Module, argument, called, constant, last_name, words
 from submission.checks.paths import FilePlace, Paths
 from submission.checks.program import Program
 

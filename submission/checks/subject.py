@@ -106,7 +106,7 @@ class Subject(Program):
         return find_networks(self)
 
 
-Look = Callable[[Subject], Iterator[str | Said] | Iterator[str] | Iterator[Said]]
+Look = Callable[[Subject], Iterator[str | Said]]
 
 
 @dataclass(frozen=True)

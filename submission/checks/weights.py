@@ -14,7 +14,7 @@ from typing import IO
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.backport_graph import all_nodes
-from submission.checks.modules import Module, argument, called, constant, words
+from submission.checks.modules import UNPARSABLE, Module, argument, called, constant, words
 from submission.checks.opened import ASKS
 from submission.checks.subject import Subject, check
 from submission.findings import Said
@@ -37,15 +37,7 @@ TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
 LOADABLE = (".keras", ".h5", ".hdf5")
 NPY_SIGN = b"\x93NUMPY"
 # What goes wrong in the header of an array of a kind that this does not know.
-_ODD = (
-    ValueError,
-    SyntaxError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    MemoryError,
-    RecursionError,
-)
+_ODD = (*UNPARSABLE, LookupError, TypeError, AttributeError)
 
 
 @check("S301", "error")
