@@ -32,9 +32,10 @@ from submission.archive import Archive
 from submission.backport import Backport, backport_weights
 from submission.checks.modules import REGISTER, module_of
 from submission.findings import has_errors
+from submission.keras_files import LOADABLE
 from submission.model_page import model_page
 from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
-from submission.shrink import SUFFIXES, Shrunk, shrink
+from submission.shrink import Shrunk, shrink
 from submission.training_folder import (
     OUTPUTS,
     Packing,
@@ -120,7 +121,7 @@ class Packed:
     def _weights(self, name: str, path: Path) -> bytes:
         """A weights file's bytes as they ship."""
         data, packing = read(path), self.packing
-        if path.suffix not in SUFFIXES:
+        if path.suffix not in LOADABLE:
             return data
         try:
             if packing.shrink or packing.float16:

@@ -18,7 +18,7 @@ from submission.checks.modules import Module, module_of
 from submission.checks.opened import OpenedFile, OpenedFiles
 from submission.checks.program import Asked, Program
 from submission.findings import KINDS, Finding, Said, Severity, known_codes, without
-from submission.keras_files import KerasFile, read_keras_file
+from submission.keras_files import LOADABLE, KerasFile, read_keras_file
 
 # The modules of this folder that hold checks.
 _MODULES = (
@@ -60,7 +60,7 @@ class Subject(Program):
         found = dict.fromkeys(
             member.name
             for member in self.archive.members
-            if member.name.lower().endswith((".keras", ".h5", ".hdf5")) and not member.is_encrypted
+            if member.name.lower().endswith(LOADABLE) and not member.is_encrypted
         )
         return tuple(self._weights(name) for name in found)
 

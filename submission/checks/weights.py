@@ -18,7 +18,7 @@ from submission.checks.modules import UNPARSABLE, Module, argument, called, cons
 from submission.checks.opened import ASKS
 from submission.checks.subject import Subject, check
 from submission.findings import Said
-from submission.keras_files import WEIGHTS
+from submission.keras_files import LOADABLE, WEIGHTS
 from submission.keras_tables import FIRST_KERAS_3, is_newer
 
 # Endings of weights files; some are others' as well.
@@ -34,7 +34,6 @@ WRITERS = words(
 )
 PICKLES = (".pkl", ".pickle", ".joblib", ".sav")
 TORCH = (".pt", ".pth", ".safetensors", ".ckpt", ".onnx")
-LOADABLE = (".keras", ".h5", ".hdf5")
 NPY_SIGN = b"\x93NUMPY"
 # What goes wrong in the header of an array of a kind that this does not know.
 _ODD = (*UNPARSABLE, LookupError, TypeError, AttributeError)
