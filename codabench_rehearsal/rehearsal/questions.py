@@ -229,6 +229,15 @@ def rows_in_time(interview: Interview, seconds: float) -> Rows:
     return chosen.astype(np.int64)
 
 
+def counted_in_class(labels: Labels) -> Rows:
+    """The how-manieth of its class each label is, from 0: int64 (n,)."""
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = labels == label
+        turn[mine] = np.arange(mine.sum())
+    return turn
+
+
 def small_groups(odd: Rows, rows: Rows) -> list[Rows]:
     """Each odd image by itself, some plain ones too, and blocks of three and seven."""
     plain = np.setdiff1d(rows, odd)
@@ -270,7 +279,8 @@ def given_images(
     if said := "; ".join(line.removesuffix(".") for line in (*data.notes, *more)):
         note = f"{note} ({said})"
     order = prefix_order(kept, seed)
-    chosen = kept.subset(order[_evenly(kept.labels[order])[:MOST_GIVEN]])
+    evenly = np.argsort(counted_in_class(kept.labels[order]), kind="stable")
+    chosen = kept.subset(order[evenly[:MOST_GIVEN]])
     note = f"{len(chosen)} images of {data.source}, {note}"
     return _shuffled(chosen.images, chosen.labels, note, seed)
 
@@ -302,15 +312,6 @@ def _not_learnt(
     if new.any():
         return data.subset(new), f"held out by {names}", more
     return data.subset(~learnt), f"none of them in {names}", more
-
-
-def _evenly(labels: Labels) -> Rows:
-    """Positions in an order that takes one of each class in turn."""
-    turn = np.zeros(len(labels), np.int64)
-    for label in np.unique(labels):
-        mine = labels == label
-        turn[mine] = np.arange(mine.sum())
-    return np.argsort(turn, kind="stable")
 
 
 def _shuffled(plain: NDArray[np.uint8], labels: Labels | None, note: str, seed: int) -> Images:

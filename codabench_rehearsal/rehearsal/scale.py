@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.reading import parse_toml
-from codabench_rehearsal.rehearsal.questions import Interview, Labels, Question, rows_in_time
+from codabench_rehearsal.rehearsal.questions import (
+    Interview,
+    Labels,
+    Question,
+    counted_in_class,
+    rows_in_time,
+)
 from submission.model_page import MODES
 
 ALPHA = 0.01  # that a right submission is blamed, over all readings together
@@ -232,11 +238,7 @@ def _renumbered(answers: Labels, truth: Labels, classes: int) -> tuple[Labels, R
     An assignment is fitted to the very images that it is judged by, and gains by that: each half
     of the images is therefore judged by the other half's.
     """
-    fold = np.zeros(len(truth), np.int64)
-    for label in np.unique(truth):
-        mine = truth == label
-        fold[mine] = np.arange(mine.sum()) % 2
-    right = np.zeros(len(truth), np.bool_)
+    fold, right = counted_in_class(truth) % 2, np.zeros(len(truth), np.bool_)
     for half in (0, 1):
         order = _assigned(answers[fold != half], truth[fold != half], classes)
         right[fold == half] = order[answers[fold == half]] == truth[fold == half]
