@@ -159,6 +159,16 @@ def test_layers_registered_under_one_name(
         zipped(packing, tmp_path)
 
 
+def test_the_registering_decorator_by_another_name(tmp_path: Path, two: tuple[Path, Path]) -> None:
+    """Else `from keras.saving import ... as kept` hides that one layer stands in for another."""
+    paths = (tmp_path / "one.py", tmp_path / "two.py")
+    head = "from keras.saving import register_keras_serializable as kept"
+    for path in paths:
+        path.write_text(f"{head}\n@kept('a')\nclass Gate:\n    at = {path.stem!r}\n")
+    with pytest.raises(SubmissionError, match=r"one\.py and two\.py both register"):
+        pack(Packing(two, include=paths), CHALLENGE, tmp_path / "a.zip")
+
+
 def write_split(path: Path, train: str, validation: str) -> Path:
     """A split whose images are letters."""
     content = {"schema": 1, "train": list(train), "validation": list(validation)}
