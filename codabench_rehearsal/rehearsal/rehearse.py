@@ -126,6 +126,17 @@ def rehearse(
     return rehearse_in([here, *_others(options, challenge, say)], setup)
 
 
+def rehearse_in(environments: Sequence[Environment], setup: Setup) -> Rehearsal:
+    """The dry runs in these environments, together."""
+    try:
+        runs = [dry_run(setup, environment) for environment in environments]
+    except SandboxError as error:
+        raise SubmissionError(
+            f"no dry run could be made: {error}. --no-run does without."
+        ) from None
+    return Rehearsal(tuple(runs), tuple(_merged(runs)), setup)
+
+
 def server_name(challenge: Challenge) -> str:
     """The server's versions as they are shown, "" where the challenge names none."""
     named = (("TensorFlow", challenge.tensorflow), ("Keras", challenge.keras))
@@ -148,17 +159,6 @@ def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
                 f"{line}: the challenge's server has {pinned.replace('-cpu', '')}; leave it out"
             )
     return replace(pins, extra=tuple(extra.values()))
-
-
-def rehearse_in(environments: Sequence[Environment], setup: Setup) -> Rehearsal:
-    """The dry runs in these environments, together."""
-    try:
-        runs = [dry_run(setup, environment) for environment in environments]
-    except SandboxError as error:
-        raise SubmissionError(
-            f"no dry run could be made: {error}. --no-run does without."
-        ) from None
-    return Rehearsal(tuple(runs), tuple(_merged(runs)), setup)
 
 
 def the_python(options: RunOptions) -> Python:
