@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from codabench_rehearsal.console.bar import Bar, Waiting, progress
-from codabench_rehearsal.rehearsal.dry_run_progress import LOADING
+from codabench_rehearsal.rehearsal.questions import LOADING
 from codabench_rehearsal.sandbox.ingest import PredictProgress
 
 _STAGES = {

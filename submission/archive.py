@@ -26,15 +26,7 @@ MOST_FILES = 20_000
 OURS_TO_MEND = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE)
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 # What zipfile raises for a file that it cannot read whole.
-DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    RuntimeError,
-    EOFError,
-    NotImplementedError,
-    ValueError,
-)
+DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,14 @@ from submission.backport_graph import (
     nodes,
 )
 from submission.backport_keras2 import Moderniser
-from submission.h5 import opened_h5
+from submission.h5 import SIGN, opened_h5
 from submission.keras_files import (
     CONFIG,
     H5_CONFIG,
     H5_VERSION,
     LARGEST_CONFIG,
     METADATA,
+    SAVE_AGAIN,
     WEIGHTS,
     config_of,
     members_of,
@@ -50,9 +51,7 @@ from submission.keras_files import (
 from submission.keras_tables import is_keras_2, is_newer, load_table, written_for
 
 SHOWN = 6  # kinds of refusals
-SIGN = b"\x89HDF"
 SAY_THEIR_MODULE = ("keras.layers", "keras.src.ops")
-SAVE_AS_KERAS = "Save the model with model.save('model.keras')."
 ONLY_KERAS = "only .keras files carry a config that can be rewritten."
 
 
@@ -167,7 +166,7 @@ def backport_config(
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
         raise SubmissionError(
             f"a .keras file whose {CONFIG} is not laid out as Keras does it ({error!r}). "
-            "Save the model again with model.save('model.keras')."
+            f"{SAVE_AGAIN}"
         ) from None
     changes, refusals = (*modern.changes, *rewriter.changes), (*modern.refusals, *rewriter.refusals)
     return Backport(target, saved_with, rewritten, changes, refusals)
@@ -175,7 +174,8 @@ def backport_config(
 
 def _members(data: bytes) -> dict[str, bytes]:
     if data.startswith(SIGN):
-        raise SubmissionError(f"an HDF5 file (.h5, .weights.h5): {ONLY_KERAS} {SAVE_AS_KERAS}")
+        save = "Save the model with model.save('model.keras')."
+        raise SubmissionError(f"an HDF5 file (.h5, .weights.h5): {ONLY_KERAS} {save}")
     return members_of(data, (METADATA, CONFIG), f"not a .keras file ({{}}): {ONLY_KERAS}")
 
 
@@ -231,7 +231,7 @@ def read_h5_config(data: bytes) -> tuple[Node | None, str]:
         ) from None
     config, problem = config_of(None if found is None else text(found))
     if problem:
-        raise SubmissionError(f"{problem}. Save the model again with model.save('model.keras').")
+        raise SubmissionError(f"{problem}. {SAVE_AGAIN}")
     return config, version
 
 

@@ -24,20 +24,12 @@ TAKES_LISTS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity")
 GUESTS = frozenset(
     (
         *("AugMix", "AutoContrast", "ChannelShuffle", "CutMix", "Equalization", "FourierMix"),
-        *(
-            "Grayscale",
-            "GridMask",
-            "MixUp",
-            "Mosaic",
-            "Posterization",
-            "RandAugment",
-            "RandomApply",
-        ),
-        *("RandomAugmentationPipeline", "RandomBrightness", "RandomChannelShift", "RandomChoice"),
-        *("RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCutout"),
-        *("RandomFlip", "RandomGaussianBlur", "RandomHue", "RandomJpegQuality", "RandomRotation"),
-        *("RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
-        "Solarization",
+        *("Grayscale", "GridMask", "MixUp", "Mosaic", "Posterization", "RandAugment"),
+        *("RandomApply", "RandomAugmentationPipeline", "RandomBrightness", "RandomChannelShift"),
+        *("RandomChoice", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
+        *("RandomCutout", "RandomFlip", "RandomGaussianBlur", "RandomHue", "RandomJpegQuality"),
+        *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear"),
+        *("RandomTranslation", "RandomZoom", "Solarization"),
     )
 )
 

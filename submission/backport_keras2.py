@@ -101,9 +101,8 @@ class Moderniser(Walk):
         was = {key: node[key] for key in ("name", GRAPH) if key in node}
         inner = {k: self.rewrite(v, at.inside(k)) for k, v in node.items() if k not in was}
         if node["class_name"] == "MultiHeadAttention":
-            inner.pop(
-                "build_config", None
-            )  # Keras 3 builds it at its first call, from other shapes
+            # Keras 3 builds it at its first call, from other shapes.
+            inner.pop("build_config", None)
         node = self._renamed(self._at_home({**inner, **was}, at), at)
         if isinstance(node["config"].get("layers"), list):
             node = {**node, "config": self._layers(node["config"], shape)}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -143,14 +144,9 @@ def without(
     findings: Iterable[Finding], ignored: frozenset[str]
 ) -> tuple[list[Finding], dict[str, int]]:
     """The findings whose codes are not ignored, and how often each ignored code was found."""
-    kept: list[Finding] = []
-    left_out: dict[str, int] = {}
-    for finding in findings:
-        if finding.code in ignored:
-            left_out[finding.code] = left_out.get(finding.code, 0) + 1
-        else:
-            kept.append(finding)
-    return kept, left_out
+    every = list(findings)
+    left_out = Counter(finding.code for finding in every if finding.code in ignored)
+    return [finding for finding in every if finding.code not in ignored], dict(left_out)
 
 
 def known_codes(given: Iterable[str], known: Iterable[str]) -> frozenset[str]:
@@ -171,12 +167,7 @@ def step_of(code: str) -> Step | None:
 
 
 def refuted(
-    finding: Finding,
-    passed: Step | None,
-    place: str,
-    *,
-    is_server: bool,
-    anywhere: bool = False,
+    finding: Finding, passed: Step | None, place: str, *, is_server: bool, anywhere: bool = False
 ) -> Finding:
     """The finding as it stands once a run has passed all steps up to `passed` (None: not one).
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from codabench_rehearsal.console.words import shown
 
+SIGN = b"\x89HDF"  # how such a file begins
 MOST_OBJECTS = 20_000  # groups and arrays; the largest networks of Keras's have about 4,000
 DEEPEST = 100  # groups within groups; a model within a model takes three
 LARGEST_RATIO = 200  # bytes of an array for each that is stored

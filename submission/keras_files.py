@@ -19,13 +19,14 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport_graph import BARE, GRAPH, Node, Refusal, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
-from submission.h5 import opened_h5
+from submission.h5 import SIGN, opened_h5
 from submission.keras_tables import is_newer, load_table, targets
 from submission.zipping import opened, put
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 H5_CONFIG, H5_VERSION = "model_config", "keras_version"
-HDF5_SIGN = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGN = SIGN + b"\r\n\x1a\n"
+LOADABLE = (".keras", ".h5", ".hdf5")
 LARGEST_CONFIG = 64 << 20
 LARGEST_STATISTICS = 1 << 20  # bytes of a mean: one value a channel, or a pixel
 LARGEST_EXPANSION = 50  # Keras stores its files as they are; more is a bomb

@@ -30,7 +30,15 @@ from codabench_rehearsal.console.guard import (
 )
 from submission.archive import Archive
 from submission.backport import Backport, backport_weights
-from submission.companions import (
+from submission.checks.modules import REGISTER, module_of
+from submission.findings import has_errors
+from submission.keras_files import LOADABLE
+from submission.model_page import model_page
+from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
+from submission.shrink import Shrunk, shrink
+from submission.training_folder import (
+    OUTPUTS,
+    Packing,
     put_beside,
     read,
     read_splits,
@@ -38,15 +46,9 @@ from submission.companions import (
     recipe_place,
     split_place,
 )
-from submission.findings import has_errors
-from submission.model_page import model_page
-from submission.packing import assumptions, batch_size, refuse_impossible, server_keras
-from submission.shrink import SUFFIXES, Shrunk, shrink
-from submission.training_folder import OUTPUTS, Packing
 from submission.zipping import best_level, put
 
 ARRAYS = ".weights.h5"  # these hold no config
-REGISTER = "register_keras_serializable"
 
 
 class Packed:
@@ -119,7 +121,7 @@ class Packed:
     def _weights(self, name: str, path: Path) -> bytes:
         """A weights file's bytes as they ship."""
         data, packing = read(path), self.packing
-        if path.suffix not in SUFFIXES:
+        if path.suffix not in LOADABLE:
             return data
         try:
             if packing.shrink or packing.float16:
@@ -230,7 +232,7 @@ def _modules(names: Iterable[str]) -> list[str]:
 
 def _refuse_clashes(sources: Mapping[str, bytes]) -> None:
     """Of different layers registered under one name the last would be used for all networks."""
-    registered = {name: dict(_registered(data)) for name, data in sources.items()}
+    registered = {name: dict(_registered(name, data)) for name, data in sources.items()}
     for (first, layers), (second, others) in itertools.combinations(registered.items(), 2):
         for key in layers.keys() & others.keys():
             if layers[key] != others[key]:
@@ -241,25 +243,10 @@ def _refuse_clashes(sources: Mapping[str, bytes]) -> None:
                 )
 
 
-def _registered(data: bytes) -> Iterator[tuple[str, str]]:
+def _registered(file: str, data: bytes) -> Iterator[tuple[str, str]]:
     """What a source registers with Keras: `package>name`, and its syntax tree as text."""
-    try:
-        tree = ast.parse(data)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return  # the checks say so
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            for call in node.decorator_list:
-                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(REGISTER):
-                    yield _key(call, node.name), ast.dump(node)
-
-
-def _key(call: ast.Call, name: str) -> str:
-    words = dict(zip(("package", "name"), call.args, strict=False))
-    words |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    texts = {
-        word: value.value
-        for word, value in words.items()
-        if isinstance(value, ast.Constant) and isinstance(value.value, str)
-    }
-    return f"{texts.get('package', 'Custom')}>{texts.get('name', name)}"
+    module = module_of(file, data)  # one that does not parse defines nothing: the checks say so
+    for node in itertools.chain(*module.definitions.values()):
+        for decorator in node.decorator_list:
+            if key := module.registered_key(decorator, node.name):
+                yield key, ast.dump(node)

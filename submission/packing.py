@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.findings import Finding, found
+from submission.keras_files import LOADABLE
 from submission.keras_tables import is_newer, targets
 from submission.model_page import MODES
 from submission.network_config import holds_arrays_alone, outputs_of, read_config, scales_itself
-from submission.shrink import SUFFIXES
 from submission.training_folder import OUTPUTS, SCALES, Packing
 
 FIRST_WITH_KERAS_3 = "2.16.0"
 BATCH, FULL_SIDE = 64, 224  # images at a time, up to this side; fewer of larger ones
-_ENDINGS = ", ".join(SUFFIXES)
+_ENDINGS = ", ".join(LOADABLE)
 _WHOLE = "model.save('model.keras'), or give --model FILE.py that"
 
 
 def refuse_impossible(packing: Packing, challenge: Challenge) -> None:
     """Raise `SubmissionError` for what could not work on the server, in one sentence."""
-    if packing.float16 and not any(path.suffix in SUFFIXES for path in packing.weights):
+    if packing.float16 and not any(path.suffix in LOADABLE for path in packing.weights):
         raise SubmissionError(f"--float16 works on {_ENDINGS} files; there is none.")
     if packing.model is None:
         _refuse_unloadable(packing)
@@ -40,9 +40,9 @@ def _refuse_unloadable(packing: Packing) -> None:
                 f"{path} holds weights without the layers they belong to: save the whole model "
                 f"with {_WHOLE} builds it."
             )
-        if path.suffix.lower() in SUFFIXES and path.suffix not in SUFFIXES:
+        if path.suffix.lower() in LOADABLE and path.suffix not in LOADABLE:
             raise SubmissionError(f"{path}: rename it to end in {path.suffix.lower()}.")
-        if path.suffix not in SUFFIXES:
+        if path.suffix not in LOADABLE:
             raise SubmissionError(
                 f"{path}: our model.py loads {_ENDINGS} files. Save the model with {_WHOLE} loads "
                 "this one."
@@ -126,7 +126,7 @@ def assumptions(packing: Packing, challenge: Challenge) -> Iterator[Finding]:
     if asks_for_scale(packing):
         message = "--scale was not given: the weights are fed 0..255, as the platform sends it"
         yield found("S501", message)
-    keras_files = [path.name for path in packing.weights if path.suffix in SUFFIXES]
+    keras_files = [path.name for path in packing.weights if path.suffix in LOADABLE]
     if keras_files and challenge.keras and challenge.keras not in targets():
         keras = f"Keras {challenge.keras}"
         message = (

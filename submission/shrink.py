@@ -17,11 +17,9 @@ from typing import Any
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
 from submission.backport_graph import all_nodes
-from submission.h5 import address, check_size, hard_names, opened_h5
-from submission.keras_files import CONFIG, SAVE_AGAIN, WEIGHTS, members_of, packed
+from submission.h5 import SIGN, address, check_size, hard_names, opened_h5
+from submission.keras_files import CONFIG, LOADABLE, SAVE_AGAIN, WEIGHTS, members_of, packed
 
-HDF5, ZIP = b"\x89HDF", b"PK"
-SUFFIXES = (".keras", ".h5", ".hdf5")
 LARGEST_FLOAT16 = 65504.0
 TRAINING = "training_config"
 
@@ -52,13 +50,13 @@ def shrink(data: bytes, *, state: bool = True, float16: bool = False) -> tuple[b
     bytes. A file with nothing to do comes back as it is. Raises `SubmissionError` for bytes that
     are none of these, and for a weight that float16 cannot hold, naming its layer.
     """
-    if data.startswith(HDF5):
+    if data.startswith(SIGN):
         after, done = _shrunk_h5(data, state=state, float16=float16)
-    elif data.startswith(ZIP):
+    elif data.startswith(b"PK"):
         after, done = _shrunk_keras(data, state=state, float16=float16)
     else:
         raise SubmissionError(
-            f"only {', '.join(SUFFIXES)} files can be shrunk. Save the model with "
+            f"only {', '.join(LOADABLE)} files can be shrunk. Save the model with "
             "model.save('model.keras'), or leave out --shrink and --float16."
         )
     return after, replace(done, before=len(data), after=len(after))
@@ -153,10 +151,8 @@ class _Copy:
                 self.group(item, target.create_group(name))
             elif self.float16 and _is_whole(item):
                 self._halve(item, target, name)
-            else:
-                source.copy(
-                    item, target, name
-                )  # an optimizer's too: float16 does not hold its values
+            else:  # an optimizer's too: float16 does not hold its values
+                source.copy(item, target, name)
 
     def _leave_out(self, _: str, item: Any) -> None:
         self.left_out += int(getattr(item, "nbytes", 0))

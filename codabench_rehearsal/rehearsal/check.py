@@ -19,9 +19,14 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal, silent
-from codabench_rehearsal.rehearsal.failures import server_name
-from codabench_rehearsal.rehearsal.rehearse import Rehearsal, RunOptions, rehearse, the_python
+from codabench_rehearsal.rehearsal.questions import Shown, on_terminal, silent
+from codabench_rehearsal.rehearsal.rehearse import (
+    Rehearsal,
+    RunOptions,
+    rehearse,
+    server_name,
+    the_python,
+)
 from submission.archive import Archive
 from submission.checks.subject import all_checks, examine
 from submission.findings import Finding, has_errors, known_codes, refuted, run_codes, stops, without
@@ -95,21 +100,18 @@ def check_open(
     options: None to look only. out: where it will lie, if that is elsewhere. assumed: what packing
     took for granted. ignored: codes that are left out.
     """
-    place, seconds, started = out or archive.path, {}, time.monotonic()
+    place, started, rehearsal = out or archive.path, time.monotonic(), None
     with said_when_slow("looking into the zip"):
-        found = examine(archive, challenge, place.name)
-    seconds["static"] = time.monotonic() - started
-    rehearsal = None
+        found = [*assumed, *examine(archive, challenge, place.name)]
+    seconds = {"static": time.monotonic() - started}
     if options is not None and not stops(found):
         started = time.monotonic()
         rehearsal = rehearse(archive, challenge, options, say, shown)
         seconds["dry run"] = time.monotonic() - started
         for run in rehearsal.runs:
-            name = run.environment.name
-            seconds |= {f"{name}: {phase}": took for phase, took in run.seconds.items()}
+            seconds |= {f"{run.environment.name}: {phase}": s for phase, s in run.seconds.items()}
         found = _weighed(found, rehearsal)
-        assumed = [f for f in assumed if f.code != "S501" or not rehearsal.scale_is_right]
-    kept, left_out = without([*assumed, *found], ignored)
+    kept, left_out = without(found, ignored)
     return Checked(
         str(place),
         archive.sha256,
@@ -254,13 +256,12 @@ class Checked:
 
 
 def _weighed(read: Sequence[Finding], rehearsal: Rehearsal) -> list[Finding]:
-    """What was read, in the light of every run, and what ran."""
+    """What was assumed and read, in the light of every run, and what ran."""
+    read = [found for found in read if found.code != "S501" or not rehearsal.scale_is_right]
     for run in rehearsal.runs:
-        how = {
-            "is_server": run.is_servers(rehearsal.setup.challenge),
-            "anywhere": run.anywhere,
-        }
-        read = [refuted(found, run.passed, run.environment.name, **how) for found in read]
+        name, server = run.environment.name, run.is_servers(rehearsal.setup.challenge)
+        how = {"is_server": server, "anywhere": run.anywhere}
+        read = [refuted(found, run.passed, name, **how) for found in read]
     return [*read, *rehearsal.findings]
 
 

@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, silent
-from codabench_rehearsal.rehearsal.failures import (
-    HERE,
-    Environment,
-    unknown_package,
-    with_packages,
-)
+from codabench_rehearsal.rehearsal.failures import HERE, Environment, unknown_package, with_packages
 from codabench_rehearsal.rehearsal.forecast import (
     Bounds,
     Forecast,
@@ -45,7 +39,9 @@ from codabench_rehearsal.rehearsal.questions import (
     Interview,
     Labels,
     Question,
+    Shown,
     ask_everything,
+    silent,
 )
 from codabench_rehearsal.rehearsal.scale import ReadingDifference, ask_readings
 from codabench_rehearsal.sandbox.ingest import Outcome, Request, Session
@@ -55,6 +51,7 @@ from submission.findings import STEPS, Finding, Step
 
 FEW = 8  # images for a question whose answer does not count
 SPARE_BYTES = 3_000_000_000  # free memory, beside the weights, for two children at a time
+_Heard = tuple[Interview, Outcome, dict[str, ReadingDifference]]
 _LOST = ("FileNotFound", "not found", "No such file", "Unable to open")  # signs of a lost file
 
 
@@ -110,8 +107,7 @@ class DryRun:
         """Whether the versions that it loaded are those that the challenge names."""
         named = {"tensorflow": challenge.tensorflow, "keras": challenge.keras}
         pins = {name: pin for name, pin in named.items() if pin}
-        unloaded = pins if self.environment.is_server else {}
-        loaded = {**unloaded, **self.versions}
+        loaded = {**(pins if self.environment.is_server else {}), **self.versions}
         return bool(pins) and all(loaded.get(name) == pin for name, pin in pins.items())
 
     def document(self) -> dict[str, Any]:
@@ -148,15 +144,8 @@ def dry_run(setup: Setup, environment: Environment) -> DryRun:
     unpacked.
     """
     children, challenge = _Children(setup, environment), setup.challenge
-    moved, newer = None, None
-    with ExitStack() as stack:
-        main = stack.enter_context(children.start())
-        # The child for the other folder loads beside the first one; it is asked after it.
-        other = stack.enter_context(children.elsewhere()) if children.has_room() else None
-        interview, outcome, readings = children.interview(main)
-        if _is_worth_moving(outcome, environment):
-            session = other or stack.enter_context(children.elsewhere())
-            moved = children.answer_few(session, "other folder")
+    (interview, outcome, readings), moved = children.ask()
+    newer = None
     if moved and not outcome.problem:
         moved, newer = children.by_difference(moved, outcome)
     whole = children.whole_set(interview, outcome)
@@ -169,11 +158,10 @@ def dry_run(setup: Setup, environment: Environment) -> DryRun:
         *judge_answers(interview, outcome, challenge, setup.hidden_images),
         *judge_meaning(interview, readings, challenge),
         *(judge_forecast(cost, setup.bounds) if cost else ()),
-        *judge_traces(outcome, str(main.request.submission)),
+        *judge_traces(outcome, str(interview.session.request.submission)),
         *judge_worker(outcome, newer),
     ]
     first, rows, truth = interview.answers.get("first"), setup.images.plain, setup.images.labels
-    seconds = {"start": outcome.start_seconds, "load": outcome.load_seconds, **children.seconds}
     return DryRun(
         environment,
         tuple(findings),
@@ -182,7 +170,7 @@ def dry_run(setup: Setup, environment: Environment) -> DryRun:
         right=None if first is None or truth is None else first.labels[rows] == truth[rows],
         versions=outcome.versions,
         limits=outcome.result.limits,
-        seconds=seconds,
+        seconds={"start": outcome.start_seconds, "load": outcome.load_seconds} | children.seconds,
         unchecked=tuple(filter(None, _unchecked(interview, outcome, environment))),
         unknown_limits=tuple(unknown_limits(cost, setup.bounds)),
         readings=readings,
@@ -205,6 +193,18 @@ class _Children:
     def __init__(self, setup: Setup, environment: Environment) -> None:
         self.setup, self.environment = setup, environment
         self.seconds: dict[str, float] = {}
+
+    def ask(self) -> tuple[_Heard, Outcome | None]:
+        """Ask one everything; and one elsewhere about a few images, where that says more."""
+        with ExitStack() as stack:
+            main = stack.enter_context(self.start())
+            # The child for the other folder loads beside the first one; it is asked after it.
+            other = stack.enter_context(self.elsewhere()) if self.has_room() else None
+            heard = self.interview(main)
+            if not _is_worth_moving(heard[1], self.environment):
+                return heard, None
+            other = other or stack.enter_context(self.elsewhere())
+            return heard, self.answer_few(other, "other folder")
 
     @contextmanager
     def start(self, *, moved: bool = False, newest: bool = False) -> Iterator[Session]:
@@ -229,7 +229,6 @@ class _Children:
                 yield session
 
     def elsewhere(self) -> AbstractContextManager[Session]:
-        """In the other folder, by the newest worker's rules."""
         return self.start(moved=True, newest=True)
 
     def has_room(self) -> bool:
@@ -239,22 +238,17 @@ class _Children:
         room = psutil.virtual_memory().available > needed
         return self.environment == HERE and room and spare
 
-    def interview(
-        self, session: Session
-    ) -> tuple[Interview, Outcome, dict[str, ReadingDifference]]:
-        """Ask everything."""
+    def interview(self, session: Session) -> _Heard:
         setup, started = self.setup, time.monotonic()
         with setup.shown(self.environment.name) as tell:
             interview = Interview(session, setup.images, tell)
             ask_everything(interview, setup.hidden_images, setup.seed)
-            asked = time.monotonic()
-            here = self.environment == HERE
+            asked, here = time.monotonic(), self.environment == HERE
             readings = ask_readings(interview, setup.challenge.classes) if here else {}
             self.seconds |= {"questions": asked - started, "scale": time.monotonic() - asked}
             return interview, session.finish(), readings
 
     def answer_few(self, session: Session, phase: str) -> Outcome:
-        """Ask about a few images, and nothing more."""
         started = time.monotonic()
         rows = np.arange(min(len(self.setup.images.values), FEW))
         Interview(session, self.setup.images).ask(Question("first", [rows]))

@@ -1,7 +1,7 @@
-"""Where a dry run takes place, and what its failing there means, in plain words.
+"""Why a run failed, in plain words; the causes are in `failures.toml`, the particular first.
 
-And what it means that a package was missing there: in an environment that we built nothing is known
-of it, for nobody has published the server's packages.
+What a missing package means hangs on where it ran: of an environment that we built it says nothing,
+for nobody has published the server's packages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import importlib.metadata
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
@@ -18,21 +18,18 @@ from typing import Any
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import cleaned, uncoloured
-from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
-from codabench_rehearsal.sandbox.server import (
-    Pins,
-    build,
-    checked_requirement,
-    default_cache,
-    find,
-    keras_pins,
-    package_name,
-)
+from codabench_rehearsal.sandbox.server import package_name
 from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
 from submission.findings import Finding, found
 
+LONGEST_TRACE = 30  # lines
+_LIMITS = ("time", "memory", "processes", "log", "disk")
+_ELSEWHERE = (
+    "Whether it runs cannot be told from here: check it where user namespaces are allowed, or do "
+    "without them."
+)
 _NO_MODULE = re.compile(r"No module named '?([A-Za-z_]\w*)'?(?![\w.])")
 # Libraries that look for another one themselves: "Could not import PIL.Image", "requires SciPy".
 _NEEDS = re.compile(
@@ -43,7 +40,10 @@ _NEEDS = re.compile(
 
 @dataclass(frozen=True)
 class Environment:
-    """name: for people, as in "under TensorFlow 2.17.0". is_server: the last word."""
+    """Where a run takes place. name: for people, as in "under TensorFlow 2.17.0".
+
+    is_server: its word is the last.
+    """
 
     name: str
     python: str = field(default=sys.executable, compare=False)  # "here" is one place with any
@@ -59,48 +59,27 @@ class Environment:
 HERE = Environment("here")
 
 
-def in_image(image: str) -> Environment:
-    """A docker image, run with its own Python."""
-    return Environment(f"in the image {image}", "python3", image, is_server=True)
+def explain(problem: Problem, challenge: Challenge) -> Finding:
+    """The finding for a failed run: code, one sentence, what to do, and the trimmed traceback.
 
-
-def server_name(challenge: Challenge) -> str:
-    """The server's versions as they are shown, "" where the challenge names none."""
-    named = (("TensorFlow", challenge.tensorflow), ("Keras", challenge.keras))
-    return " / ".join(f"{what} {version}" for what, version in named if version)
-
-
-def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
-    """What has to be installed to run as the challenge's server does.
-
-    packages: requirements beside the challenge's own, which they replace where both name one.
-    Raises `SandboxError` for what is no plain requirement, or contradicts the server's versions.
+    What this machine alone refused is unknown of the platform, and no error.
     """
-    known = (*challenge.packages, *packages)
-    extra = {package_name(line): checked_requirement(line) for line in known}
-    pins = keras_pins(challenge.tensorflow, challenge.keras, challenge.python)
-    for pinned in pins.packages:
-        name = package_name(pinned).replace("tensorflow-cpu", "tensorflow")
-        if line := extra.get(name) or extra.get(package_name(pinned)):
-            raise SandboxError(
-                f"{line}: the challenge's server has {pinned.replace('-cpu', '')}; leave it out"
-            )
-    return replace(pins, extra=tuple(extra.values()))
-
-
-def server(
-    challenge: Challenge, packages: Sequence[str] = (), say: Callable[[str], None] | None = None
-) -> Environment | None:
-    """The server's versions: if they were built before, or built now, told to `say`.
-
-    None where they are not built, or the challenge names none. Errors as `server_pins`.
-    """
-    name, pins = server_name(challenge), server_pins(challenge, packages)
-    if not name:
-        return None
-    python = build(pins, default_cache(), say) if say else find(pins, default_cache())
-    more = f" with {', '.join(pins.extra)}" if pins.extra else ""
-    return Environment(f"under {name}{more}", str(python), is_server=True) if python else None
+    stages = failures()["stages"]
+    code, what = stages.get(problem.stage, stages["start"])
+    names = {
+        "module": challenge.module,
+        "class": challenge.class_name,
+        "method": challenge.method,
+        "kind": problem.kind,
+    }
+    raised = problem.stage not in ("answer", "exit", *_LIMITS)
+    said = f"{problem.kind}: {problem.message}" if raised else problem.message
+    message, detail = f"{what.format(**names)}: {plain(said, 400)}", trim(problem.trace)
+    if problem.refused:
+        message += f" ({problem.refused} are refused on this machine and not on the platform)"
+        return found(code, message, "warning", _ELSEWHERE, detail, "unknown")
+    causes = (cause for cause in failures()["causes"] if _fits(cause, problem, names))
+    return found(code, message, advice=next(causes, {"advice": ""})["advice"], detail=detail)
 
 
 def missing_package(problem: Problem | None) -> str | None:
@@ -169,40 +148,6 @@ def unknown_package(problem: Problem | None, where: Environment) -> str:
     return (
         f"whether it runs {where.name}: {package} was missing (--with {package})" if package else ""
     )
-
-
-# The causes are in `failures.toml`, the particular before the general.
-
-
-LONGEST_TRACE = 30  # lines
-_LIMITS = ("time", "memory", "processes", "log", "disk")
-_ELSEWHERE = (
-    "Whether it runs cannot be told from here: check it where user namespaces are allowed, or do "
-    "without them."
-)
-
-
-def explain(problem: Problem, challenge: Challenge) -> Finding:
-    """The finding for a failed run: code, one sentence, what to do, and the trimmed traceback.
-
-    What this machine alone refused is unknown of the platform, and no error.
-    """
-    stages = failures()["stages"]
-    code, what = stages.get(problem.stage, stages["start"])
-    names = {
-        "module": challenge.module,
-        "class": challenge.class_name,
-        "method": challenge.method,
-        "kind": problem.kind,
-    }
-    raised = problem.stage not in ("answer", "exit", *_LIMITS)
-    said = f"{problem.kind}: {problem.message}" if raised else problem.message
-    message, detail = f"{what.format(**names)}: {plain(said, 400)}", trim(problem.trace)
-    if problem.refused:
-        message += f" ({problem.refused} are refused on this machine and not on the platform)"
-        return found(code, message, "warning", _ELSEWHERE, detail, "unknown")
-    causes = (cause for cause in failures()["causes"] if _fits(cause, problem, names))
-    return found(code, message, advice=next(causes, {"advice": ""})["advice"], detail=detail)
 
 
 def plain(text: str, longest: int) -> str:

@@ -77,10 +77,8 @@ def judge_answers(
         if "again" not in answers or name not in answers or question["code"] in said:
             continue  # blocks of another size, or other floats, add nothing to what was said
         answer = answers[name]
-        changed, count = (
-            int((answer.labels != interview.known(answer.rows)).sum()),
-            len(answer.rows),
-        )
+        changed = int((answer.labels != interview.known(answer.rows)).sum())
+        count = len(answer.rows)
         if not changed:
             continue
         said.add(question["code"])

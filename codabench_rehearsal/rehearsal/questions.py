@@ -1,10 +1,11 @@
-"""The questions of a dry run, and the images that it asks about."""
+"""The questions of a dry run, the images that it asks about, and what is shown meanwhile."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console.bar import Waiting, progress
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split, synthetic
 from codabench_rehearsal.images.kinds import ALL
 from codabench_rehearsal.sandbox.ingest import Block, PredictProgress, Session
-from submission.companions import split_place
-from submission.training_folder import SPLIT
+from submission.training_folder import SPLIT, split_place
 
 SMALL = (1, 3, 7)  # images in the small blocks
 SMALL_BLOCKS = 4  # of three images and of seven
@@ -38,6 +39,26 @@ _BRIGHTNESS = (*_DARK, (0.35, 100), (0.3, 110), (0.2, 140), (0.5, 127), (0.25, 1
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Turn = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Tell = Callable[[str, PredictProgress], None]
+Shown = Callable[[str], AbstractContextManager[Tell]]
+
+LOADING = {  # stage of the child: words
+    "start": "starting Python",
+    "import": "importing the submission",
+    "class": "importing the submission",
+    "init": "loading the model",
+    "method": "loading the model",
+}
+_QUESTIONS = {
+    "first": "the images at once",
+    "again": "the same again",
+    "order": "in another order",
+    "small": "in small blocks",
+    "middle": "in a larger block",
+    "large": "in a large block",
+    "float32": "as float32",
+    "float64": "as float64",
+}
 
 
 def drawn_secret() -> int:
@@ -97,7 +118,7 @@ class Interview:
 
     session: Session
     images: Images
-    tell: Callable[[str, PredictProgress], None] = lambda _name, _progress: None
+    tell: Tell = lambda _name, _progress: None
     answers: dict[str, Answer] = field(default_factory=dict)
     failed: str = ""
     blocks: int = 0
@@ -161,6 +182,29 @@ def ask_everything(interview: Interview, hidden: int, seed: int) -> None:
         interview.ask(Question("float64", [few], "float64"))
 
 
+@contextmanager
+def silent(_place: str) -> Iterator[Tell]:
+    """Show nothing."""
+    yield lambda _question, _progress: None
+
+
+@contextmanager
+def on_terminal(place: str) -> Iterator[Tell]:
+    """A spinner with the question and the time on standard error; gone when it is done.
+
+    A submission that does not answer for long is told in lines that stay, off a terminal too.
+    """
+    with progress(f"dry run {place}: starting Python") as bar:
+        waiting = Waiting(lambda line: bar.say(f"dry run {place}: {line}"))
+
+        def tell(question: str, progress: PredictProgress) -> None:
+            waiting.tell(progress.waited, progress.due)
+            doing = LOADING.get(progress.stage) or _QUESTIONS.get(question, f"as {question}")
+            bar.update(f"dry run {place}: {doing}")
+
+        yield tell
+
+
 def secret_order(question: Question, secret: int) -> Rows:
     """In which order a question's rows are asked, as places among all of them: int64 (n,).
 
@@ -183,6 +227,15 @@ def rows_in_time(interview: Interview, seconds: float) -> Rows:
     fitting = int(count * min(SLOW_SECONDS / max(seconds, 1e-3), 1.0))
     chosen = np.union1d(np.arange(min(max(fitting, FEWEST), count)), interview.images.odd)
     return chosen.astype(np.int64)
+
+
+def counted_in_class(labels: Labels) -> Rows:
+    """The how-manieth of its class each label is, from 0: int64 (n,)."""
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = labels == label
+        turn[mine] = np.arange(mine.sum())
+    return turn
 
 
 def small_groups(odd: Rows, rows: Rows) -> list[Rows]:
@@ -226,7 +279,8 @@ def given_images(
     if said := "; ".join(line.removesuffix(".") for line in (*data.notes, *more)):
         note = f"{note} ({said})"
     order = prefix_order(kept, seed)
-    chosen = kept.subset(order[_evenly(kept.labels[order])[:MOST_GIVEN]])
+    evenly = np.argsort(counted_in_class(kept.labels[order]), kind="stable")
+    chosen = kept.subset(order[evenly[:MOST_GIVEN]])
     note = f"{len(chosen)} images of {data.source}, {note}"
     return _shuffled(chosen.images, chosen.labels, note, seed)
 
@@ -258,15 +312,6 @@ def _not_learnt(
     if new.any():
         return data.subset(new), f"held out by {names}", more
     return data.subset(~learnt), f"none of them in {names}", more
-
-
-def _evenly(labels: Labels) -> Rows:
-    """Positions in an order that takes one of each class in turn."""
-    turn = np.zeros(len(labels), np.int64)
-    for label in np.unique(labels):
-        mine = labels == label
-        turn[mine] = np.arange(mine.sum())
-    return np.argsort(turn, kind="stable")
 
 
 def _shuffled(plain: NDArray[np.uint8], labels: Labels | None, note: str, seed: int) -> Images:

@@ -12,26 +12,30 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, dry_run, first_answer
-from codabench_rehearsal.rehearsal.dry_run_progress import Shown, on_terminal
-from codabench_rehearsal.rehearsal.failures import (
-    HERE,
-    Environment,
-    in_image,
-    server,
-    server_name,
-)
+from codabench_rehearsal.rehearsal.failures import HERE, Environment
 from codabench_rehearsal.rehearsal.forecast import Bounds
 from codabench_rehearsal.rehearsal.judge import SO_FEW, is_too_many
 from codabench_rehearsal.rehearsal.questions import (
     Images,
+    Shown,
     drawn_images,
     given_images,
+    on_terminal,
     splits_beside,
 )
 from codabench_rehearsal.rehearsal.scale import ALPHA, worse
 from codabench_rehearsal.sandbox.docker import prepare
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import Python, own_python, python_at
+from codabench_rehearsal.sandbox.server import (
+    Pins,
+    build,
+    checked_requirement,
+    default_cache,
+    find,
+    keras_pins,
+    package_name,
+)
 from submission.archive import Archive
 from submission.findings import Finding, found, has_errors
 
@@ -133,6 +137,30 @@ def rehearse_in(environments: Sequence[Environment], setup: Setup) -> Rehearsal:
     return Rehearsal(tuple(runs), tuple(_merged(runs)), setup)
 
 
+def server_name(challenge: Challenge) -> str:
+    """The server's versions as they are shown, "" where the challenge names none."""
+    named = (("TensorFlow", challenge.tensorflow), ("Keras", challenge.keras))
+    return " / ".join(f"{what} {version}" for what, version in named if version)
+
+
+def server_pins(challenge: Challenge, packages: Sequence[str] = ()) -> Pins:
+    """What has to be installed to run as the challenge's server does.
+
+    packages: requirements beside the challenge's own, which they replace where both name one.
+    Raises `SandboxError` for what is no plain requirement, or contradicts the server's versions.
+    """
+    known = (*challenge.packages, *packages)
+    extra = {package_name(line): checked_requirement(line) for line in known}
+    pins = keras_pins(challenge.tensorflow, challenge.keras, challenge.python)
+    for pinned in pins.packages:
+        name = package_name(pinned).replace("tensorflow-cpu", "tensorflow")
+        if line := extra.get(name) or extra.get(package_name(pinned)):
+            raise SandboxError(
+                f"{line}: the challenge's server has {pinned.replace('-cpu', '')}; leave it out"
+            )
+    return replace(pins, extra=tuple(extra.values()))
+
+
 def the_python(options: RunOptions) -> Python:
     """What runs the zip here. Raises `SubmissionError` for what is no Python."""
     try:
@@ -184,7 +212,9 @@ def _others(options: RunOptions, challenge: Challenge, say: Say) -> Iterator[Env
             prepare(options.docker, say)
         except SandboxError as error:
             raise SubmissionError(f"{error}.".replace("..", ".")) from None
-        yield in_image(options.docker)
+        yield Environment(
+            f"in the image {options.docker}", "python3", options.docker, is_server=True
+        )
     built = None if options.server is False else _server(options, challenge, say)
     if built:
         yield built
@@ -200,13 +230,18 @@ def _server(options: RunOptions, challenge: Challenge, say: Say) -> Environment 
     # Who says what the server has beside its versions wants to see it with that.
     asked = options.server or bool(options.packages and not options.docker)
     try:
-        known = server(challenge, options.packages)
-        return server(challenge, options.packages, say) if asked and not known else known
+        pins = server_pins(challenge, options.packages)
+        python = find(pins, default_cache()) if server_name(challenge) else None
+        if asked and python is None and server_name(challenge):
+            python = build(pins, default_cache(), say)
     except SandboxError as error:
         if asked:
             raise SubmissionError(f"--server: {error}") from None
         say(f"the server's versions cannot be used: {error}")
-    return None
+        return None
+    more = f" with {', '.join(pins.extra)}" if pins.extra else ""
+    name = f"under {server_name(challenge)}{more}"
+    return Environment(name, str(python), is_server=True) if python else None
 
 
 def _merged(runs: Sequence[DryRun]) -> Iterator[Finding]:
@@ -225,8 +260,8 @@ def _merged(runs: Sequence[DryRun]) -> Iterator[Finding]:
         else:
             yield _placed(finding, here.environment)
     for run in others:
-        told = (_placed(f, run.environment) for f in run.findings if not _is_told(f, here.findings))
-        yield from told
+        further = (f for f in run.findings if not _is_told(f, here.findings))
+        yield from (_placed(finding, run.environment) for finding in further)
     for run in others:
         yield from _other_answers(here, run)
 

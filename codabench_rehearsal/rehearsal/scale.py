@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.reading import parse_toml
-from codabench_rehearsal.rehearsal.questions import Interview, Labels, Question, rows_in_time
+from codabench_rehearsal.rehearsal.questions import (
+    Interview,
+    Labels,
+    Question,
+    counted_in_class,
+    rows_in_time,
+)
 from submission.model_page import MODES
 
 ALPHA = 0.01  # that a right submission is blamed, over all readings together
@@ -195,17 +201,11 @@ def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tup
     p = float((1 + dealt) / (1 + DEALS))
     if p > ALPHA and right < count:
         doubt = "no better than" if p > DOUBT else "hardly better than"
-        words = (
-            f"{said}: {doubt} guessing (p = {p:.2g}: so many are right when the same answers are "
-            "dealt to the images by chance)"
-        )
-        return words, p > DOUBT
+        by_chance = "so many are right when the same answers are dealt to the images by chance"
+        return f"{said}: {doubt} guessing (p = {p:.2g}: {by_chance})", p > DOUBT
     if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
-        words = (
-            f"{said}: no better than guessing, as always answering the commonest class gives "
-            f"{constant:.3f} (p < {ALPHA})"
-        )
-        return words, True
+        gives = f"always answering the commonest class gives {constant:.3f} (p < {ALPHA})"
+        return f"{said}: no better than guessing, as {gives}", True
     return "", False
 
 
@@ -238,11 +238,7 @@ def _renumbered(answers: Labels, truth: Labels, classes: int) -> tuple[Labels, R
     An assignment is fitted to the very images that it is judged by, and gains by that: each half
     of the images is therefore judged by the other half's.
     """
-    fold = np.zeros(len(truth), np.int64)
-    for label in np.unique(truth):
-        mine = truth == label
-        fold[mine] = np.arange(mine.sum()) % 2
-    right = np.zeros(len(truth), np.bool_)
+    fold, right = counted_in_class(truth) % 2, np.zeros(len(truth), np.bool_)
     for half in (0, 1):
         order = _assigned(answers[fold != half], truth[fold != half], classes)
         right[fold == half] = order[answers[fold == half]] == truth[fold == half]

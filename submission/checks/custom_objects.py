@@ -11,7 +11,7 @@ from submission.backport_graph import Node, all_nodes, is_custom, is_guest
 from submission.backport_keras2 import OWN_NAMES
 from submission.checks.calls import signature_of
 from submission.checks.imports import is_there
-from submission.checks.modules import Function, Module, argument, called, last_name, words
+from submission.checks.modules import REGISTER, Function, Module, argument, called, last_name, words
 from submission.checks.paths import Paths
 from submission.checks.program import DYNAMIC
 from submission.checks.subject import Subject, check
@@ -19,7 +19,6 @@ from submission.keras_files import KerasFile
 from submission.keras_tables import is_keras_2, load_table, targets
 
 SCOPES = words("custom_object_scope CustomObjectScope custom_objects")
-REGISTER = "register_keras_serializable"
 REGISTRIES = words("get_custom_objects _get_custom_objects")
 PACKAGES = words("keras_cv keras_hub keras_nlp tensorflow_addons keras_core transformers")
 SHORT = words("mse mae mape acc accuracy kld bce")  # Keras's own names of losses and metrics
@@ -177,19 +176,14 @@ class GivenObjects:
         self.unknown = False
         for module, node in subject.live:
             if isinstance(node, Function | ast.ClassDef):
-                self._decorated(module, node)
+                keys = (module.registered_key(one, node.name) for one in node.decorator_list)
+                self.names.update(filter(None, keys))
             elif isinstance(node, ast.Call):
                 self._called(module, node)
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
                     if isinstance(target, ast.Subscript) and _is_registry(target):
                         self._keys([target.slice])
-
-    def _decorated(self, module: Module, node: Function | ast.ClassDef) -> None:
-        for decorator in node.decorator_list:
-            call = decorator if isinstance(decorator, ast.Call) else None
-            if module.full_name(call.func if call else decorator).rpartition(".")[2] == REGISTER:
-                self.names.add(_key(call, node.name) if call else f"Custom>{node.name}")
 
     def _called(self, module: Module, call: ast.Call) -> None:
         name = called(call)
@@ -202,7 +196,7 @@ class GivenObjects:
             self._dict(module, value)
         if called(call.func) == REGISTER and isinstance(call.func, ast.Call) and call.args:
             given = last_name(call.args[0])
-            self.names.add(_key(call.func, given))
+            self.names.add(module.registered_key(call.func, given))
             self.unknown |= not given
 
     def _dict(self, module: Module, node: ast.expr) -> None:
@@ -238,15 +232,6 @@ def _is_told(module: Module, call: ast.Call) -> bool:
     if lists and all(isinstance(v, ast.List | ast.Tuple) and not v.elts for v in lists):
         return True
     return bool(Paths(module).of(arg))
-
-
-def _key(call: ast.Call, name: str) -> str:
-    """The key under which a registration puts an object; any package where it is computed."""
-    given: dict[str, ast.expr] = dict(zip(("package", "name"), call.args, strict=False))
-    given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
-    values = {key: getattr(value, "value", None) for key, value in given.items()}
-    package, own = values.get("package", "Custom"), values.get("name", name) or name
-    return f"{package}>{own}" if package is not None else f"*>{own}"
 
 
 def _is_registry(node: ast.AST) -> bool:

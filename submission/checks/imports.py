@@ -204,9 +204,8 @@ def _reaches_out(name: str, call: ast.Call) -> str:
     if name in KNOWN["network"]["calls"] and constant(argument(call, "pretrained")) is not False:
         return f"{name} needs the network"
     if last in ("from_pretrained", "from_preset") and not argument(call, "local_files_only"):
-        by_name = bool(call.args) and isinstance(
-            call.args[0], ast.Constant
-        )  # else perhaps a folder
+        # What is computed is perhaps a folder.
+        by_name = bool(call.args) and isinstance(call.args[0], ast.Constant)
         return f"{last} downloads weights" if by_name else ""
     if name.startswith("keras.applications.") and last[:1].isupper() and _downloads(call):
         return f"{last} downloads its weights: say weights=None before loading your own"

@@ -17,6 +17,7 @@ from typing import Any
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+REGISTER = "register_keras_serializable"  # the decorator that gives Keras a class
 SLOW_ENCODINGS = ("punycode", "idna")  # of hosts' names: four megabytes take hours
 
 
@@ -164,6 +165,19 @@ class Module:
         name = ".".join([self.aliases.get(node.id, node.id), *reversed(parts)])
         own = name.removeprefix("tensorflow.keras.")
         return name if own == name else f"keras.{own}"
+
+    def registered_key(self, decorator: ast.expr, name: str) -> str:
+        """The key under which a decorator registers an object with Keras; "" where it does not.
+
+        `package>name`, the package `*` where it is computed.
+        """
+        call = decorator if isinstance(decorator, ast.Call) else None
+        if self.full_name(call.func if call else decorator).rpartition(".")[2] != REGISTER:
+            return ""
+        given = dict(zip(("package", "name"), call.args if call else (), strict=False))
+        given |= {word.arg: word.value for word in (call.keywords if call else ()) if word.arg}
+        package = constant(given["package"]) if "package" in given else "Custom"
+        return f"{'*' if package is None else package}>{constant(given.get('name')) or name}"
 
     def line(self, node: ast.AST) -> str:
         """Where a node is, as `model.py line 12`."""

@@ -246,10 +246,8 @@ def _concatenated(parts: Iterable[Places]) -> Places:
 
 def _behind(firsts: Places, seconds: Places) -> Places:
     for first, second in product(firsts, seconds):
-        if second.anchor in (
-            "text",
-            "absolute",
-        ):  # only the first may have another: `folder + "/w"`
+        # Only the first may have another anchor: `folder + "/w"`.
+        if second.anchor in ("text", "absolute"):
             yield FilePlace(first.anchor, first.path + second.path)
 
 

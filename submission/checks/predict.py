@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
+from submission.checks.flow import Flow, is_network_call
 from submission.checks.modules import Function, Module, argument, called, constant, own_nodes, words
-from submission.checks.opened import Flow, is_network_call
 from submission.checks.subject import Subject, check
 from submission.findings import Said
 

@@ -13,16 +13,17 @@ from pathlib import PurePosixPath
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import MOST_FILES, Archive
+from submission.checks.flow import Flow, find_networks, follow_images
 from submission.checks.modules import Module, module_of
-from submission.checks.opened import Flow, OpenedFile, OpenedFiles, find_networks, follow_images
+from submission.checks.opened import OpenedFile, OpenedFiles
 from submission.checks.program import Asked, Program
 from submission.findings import KINDS, Finding, Said, Severity, known_codes, without
-from submission.keras_files import KerasFile, read_keras_file
+from submission.keras_files import LOADABLE, KerasFile, read_keras_file
 
 # The modules of this folder that hold checks.
 _MODULES = (
-    *("unpacking", "contents", "source", "calls", "imports", "predict", "opening"),
-    *("weights", "networks", "custom_objects"),
+    *("unpacking", "contents", "source", "calls", "imports", "predict", "weights"),
+    *("networks", "custom_objects"),
 )
 _STATIC = ("S1", "S2", "S3", "S4")
 TOO_MANY = "S105"
@@ -59,7 +60,7 @@ class Subject(Program):
         found = dict.fromkeys(
             member.name
             for member in self.archive.members
-            if member.name.lower().endswith((".keras", ".h5", ".hdf5")) and not member.is_encrypted
+            if member.name.lower().endswith(LOADABLE) and not member.is_encrypted
         )
         return tuple(self._weights(name) for name in found)
 
@@ -105,7 +106,7 @@ class Subject(Program):
         return find_networks(self)
 
 
-Look = Callable[[Subject], Iterator[str | Said] | Iterator[str] | Iterator[Said]]
+Look = Callable[[Subject], Iterator[str | Said]]
 
 
 @dataclass(frozen=True)

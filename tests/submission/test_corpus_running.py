@@ -18,7 +18,7 @@ import pytest
 
 from codabench_rehearsal.images import from_arrays
 from codabench_rehearsal.rehearsal.check import Checked, check_open
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.questions import silent
 from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from submission.archive import Archive
 from tests.submission.corpus import good, keras_broken, running_broken

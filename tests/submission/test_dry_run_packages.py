@@ -12,9 +12,9 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checked, check_open
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.failures import missing_package, pip_name, server_pins
-from codabench_rehearsal.rehearsal.rehearse import RunOptions
+from codabench_rehearsal.rehearsal.failures import missing_package, pip_name
+from codabench_rehearsal.rehearsal.questions import silent
+from codabench_rehearsal.rehearsal.rehearse import RunOptions, server_pins
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
 from evaluator.ask import environment as stored_under
@@ -93,7 +93,7 @@ def test_a_package_missing_in_what_we_built_is_unknown(
     """Else a zip is refused for our not knowing the server's packages; or called ready unseen."""
     here = environment(tmp_path / "here", package="wandb")
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.rehearse.find", lambda *_: Path(sys.executable)
     )
     found = checked(needing(tmp_path, "wandb"), monkeypatch, RunOptions(python=str(here)))
     (finding,) = [f for f in found.findings if f.code == "S601"]
@@ -111,7 +111,7 @@ def test_a_file_missing_in_what_we_built_stays_an_error(
     """Else a zip without its helper file would be excused."""
     here = environment(tmp_path / "here", package="my_own_helpers")
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.rehearse.find", lambda *_: Path(sys.executable)
     )
     path = needing(tmp_path, "my_own_helpers")
     found = checked(path, monkeypatch, RunOptions(python=str(here)))

@@ -17,19 +17,13 @@ from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.check import Checked, check_open
 from codabench_rehearsal.rehearsal.dry_run import DryRun, Setup, first_answer
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
-from codabench_rehearsal.rehearsal.failures import (
-    HERE,
-    Environment,
-    in_image,
-    server_name,
-    server_pins,
-)
+from codabench_rehearsal.rehearsal.failures import HERE, Environment
 from codabench_rehearsal.rehearsal.questions import (
     Question,
     drawn_images,
     given_images,
     secret_order,
+    silent,
     small_groups,
 )
 from codabench_rehearsal.rehearsal.rehearse import (
@@ -37,6 +31,8 @@ from codabench_rehearsal.rehearsal.rehearse import (
     RunOptions,
     rehearse,
     rehearse_in,
+    server_name,
+    server_pins,
 )
 from codabench_rehearsal.sandbox.job import SandboxError
 from submission.archive import Archive
@@ -128,7 +124,7 @@ def test_the_server_is_used_once_it_is_built(
 ) -> None:
     """Else a user who built it would have to ask for it each time."""
     monkeypatch.setattr(
-        "codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(sys.executable)
+        "codabench_rehearsal.rehearsal.rehearse.find", lambda *_: Path(sys.executable)
     )
     found = checked(tmp_path, monkeypatch, RunOptions())
     assert [made["place"] for made in found.runs] == ["here", f"under {server_name(CHALLENGE)}"]
@@ -151,7 +147,7 @@ def test_a_server_that_cannot_be_built_is_one_sentence(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CODABENCH_REHEARSAL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.failures.build", offline)
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.build", offline)
     build_zip(tmp_path / "s.zip", files(page()))  # type: ignore[arg-type]  # text and bytes
     assert main(["--check-only", "s.zip", "--server"]) == 2
     assert "make-submission: --server: there is no network" in capsys.readouterr().err
@@ -199,7 +195,9 @@ def test_an_image_is_a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.prepare", lambda *_: None)
     monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.dry_run", recorded)
     found = checked(tmp_path, monkeypatch, RunOptions(docker="tensorflow:2.17.0"))
-    assert seen == [HERE, in_image("tensorflow:2.17.0")]
+    image = "tensorflow:2.17.0"
+    there = Environment(f"in the image {image}", "python3", image, is_server=True)
+    assert seen == [HERE, there]
     assert seen[1].image == "tensorflow:2.17.0"
     assert found.verdict == "runs in the image tensorflow:2.17.0"
 
@@ -220,7 +218,7 @@ def test_a_newer_keras_file_fails_under_the_servers_own(
     from tests.submission.server import server_python
 
     python = server_python()
-    monkeypatch.setattr("codabench_rehearsal.rehearsal.failures.find", lambda *_: Path(python))
+    monkeypatch.setattr("codabench_rehearsal.rehearsal.rehearse.find", lambda *_: Path(python))
     for name, ready in (("plain.keras", True), ("newer.keras", False)):
         weights = (corpus_weights(python) / name).read_bytes()
         contents = {**around("plain.keras"), "w.keras": weights}

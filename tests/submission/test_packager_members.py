@@ -17,9 +17,8 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.commands.make_submission import packed_text
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import sha256_of
-from submission.companions import put_beside, split_place
 from submission.packager import Packed, pack
-from submission.training_folder import Packing
+from submission.training_folder import Packing, put_beside, split_place
 from tests.submission.test_packager import CHALLENGE, settings
 from tests.submission.zips import keras_file
 
@@ -158,6 +157,16 @@ def test_layers_registered_under_one_name(
             pack(packing, CHALLENGE, tmp_path / "s.zip")
     else:
         zipped(packing, tmp_path)
+
+
+def test_the_registering_decorator_by_another_name(tmp_path: Path, two: tuple[Path, Path]) -> None:
+    """Else `from keras.saving import ... as kept` hides that one layer stands in for another."""
+    paths = (tmp_path / "one.py", tmp_path / "two.py")
+    head = "from keras.saving import register_keras_serializable as kept"
+    for path in paths:
+        path.write_text(f"{head}\n@kept('a')\nclass Gate:\n    at = {path.stem!r}\n")
+    with pytest.raises(SubmissionError, match=r"one\.py and two\.py both register"):
+        pack(Packing(two, include=paths), CHALLENGE, tmp_path / "a.zip")
 
 
 def write_split(path: Path, train: str, validation: str) -> Path:

@@ -25,7 +25,7 @@ from typing import Literal
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import Dataset, from_arrays
 from codabench_rehearsal.rehearsal.check import check_open
-from codabench_rehearsal.rehearsal.dry_run_progress import silent
+from codabench_rehearsal.rehearsal.questions import silent
 from codabench_rehearsal.rehearsal.rehearse import RunOptions
 from submission.archive import Archive
 from tests.submission.corpus import bare_answers, bare_server, bare_source, bare_zip
