@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from codabench_rehearsal.console.files import write_bytes, write_text
+from codabench_rehearsal.console.files import write_bytes
 from codabench_rehearsal.console.words import cell as as_cell
 from evaluator.store.rows import HistoryRow
 from evaluator.store.schema import StoreError
@@ -111,11 +111,6 @@ def csv_text(rows: Iterable[HistoryRow]) -> str:
         figures = _values(row) | {"score": _shown(row)}
         writer.writerow([as_cell(v) if isinstance(v, str) else v for v in figures.values()])
     return out.getvalue()
-
-
-def export_csv(rows: Iterable[HistoryRow], path: str | Path) -> None:
-    """Write `csv_text`, UTF-8, atomically. Raises `FileError` where the system refuses."""
-    write_text(path, csv_text(rows))
 
 
 def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
