@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,9 @@ from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
-from evaluator.answers import Answers
+from evaluator.answers import UNKNOWN, Answers, Labels, StoredAnswers, rows_of
 from evaluator.metrics import Scores, score
 from evaluator.options import NO_STORE, Device, Options
-from evaluator.past import UNKNOWN, Labels, StoredAnswers, rows_of
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
 from evaluator.progress import Display
 from evaluator.store.answer_rows import drawn_order
@@ -89,12 +87,7 @@ class Runner:
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def begin(self) -> Executor:

@@ -108,7 +108,7 @@ def _chosen(
 
 def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[LeaderboardScore]:
     """The scores of this value in one phase. Raises `EvaluationError`."""
-    from evaluator.store.score_text import read_phase, read_score
+    from evaluator.store.scores import read_phase, read_score
 
     value, _ = read_score(options.score)
     known = [row.score for row in rows if row.score is not None]

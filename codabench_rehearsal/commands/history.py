@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
     from evaluator.store.history import csv_text, export_xlsx
-    from evaluator.store.score_text import read_phase
+    from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
     targets = (options.csv, options.xlsx, options.json)

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Import, and say what was taken and what was not."""
     from evaluator.store.importing import import_csv
-    from evaluator.store.score_text import read_phase
+    from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
     phase, place = read_phase(options.phase), find_store(options.store)

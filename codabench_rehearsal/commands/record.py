@@ -108,7 +108,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 
 def _record(options: argparse.Namespace) -> Recorded:
-    from evaluator.store.score_text import read_date, read_images, read_phase, read_score
+    from evaluator.store.scores import read_date, read_images, read_phase, read_score
     from evaluator.store.store import find_store
 
     value, decimals = read_score(options.score)

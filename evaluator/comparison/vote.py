@@ -19,8 +19,8 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, percent, quoted
 from evaluator.answers import Answers
 from evaluator.comparison.compare import check_same, compare, titles
-from evaluator.comparison.comparison import Pair, difference_document, sentence
 from evaluator.comparison.paired import Floats
+from evaluator.comparison.standings import Pair, difference_document, sentence
 from evaluator.estimate.gaussians import one_thread
 from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions, Stream
