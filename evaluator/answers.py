@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics import Floats, Score, Z, answer_weights, wilson
+from evaluator.estimate.gaussians import Floats
+from evaluator.metrics import Score, Z, answer_weights, wilson
 from evaluator.plan import Benchmark, Plan, Questions
 from evaluator.store.rows import Run, RunAnswers
 from evaluator.store.store import Store
@@ -21,7 +22,6 @@ Labels = NDArray[np.signedinteger]
 Counts = NDArray[np.int64]
 UNKNOWN = -1
 CLEAN = 0  # the clean condition's place in every benchmark
-SEVERITIES = (1, 2, 3, 4, 5)
 FEWEST_POINTS = 3  # severities that make a curve
 _DENSE = 10_000_000  # ids below may be looked up in a table
 _NARROW = 128  # labels below fit into a byte, with -1 for unknown

@@ -291,9 +291,6 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
     return store.order(data.fingerprint(), options.seed) if store else drawn_order()
 
 
-# What answers depend on beside the submission and the images: the versions, known before it runs.
-
-
 def chosen_device(device: Device | None) -> Device:
     """The device to ask for: the GPU, except in a notebook, whose own model may hold it."""
     return device or ("cpu" if "ipykernel" in sys.modules else "gpu")

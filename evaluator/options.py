@@ -26,6 +26,7 @@ from codabench_rehearsal.sandbox.places import python_at
 from evaluator.store.scores import read_phase
 
 Device = Literal["cpu", "gpu"]
+SplitKind = Literal["validation", "all", "held-out", "unknown"]
 _LEAST: Mapping[str, int] = MappingProxyType(
     {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
 )
@@ -121,9 +122,6 @@ def _whole(name: str, value: object, least: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise EvaluationError(f"{name}: expected a whole number from {least}, received {value!r}")
     return int(value)
-
-
-SplitKind = Literal["validation", "all", "held-out", "unknown"]
 
 
 @dataclass(frozen=True)

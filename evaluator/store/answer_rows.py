@@ -1,4 +1,10 @@
-"""Answers in the store: bytes, blocks as they came, and one row a condition that grows."""
+"""Answers in the store: bytes, blocks as they came, and one row a condition that grows.
+
+A block touches every condition, and a condition's row is packed as a whole: to write each block
+into the rows would pack all that is known again and again. So a block is appended as one row of its
+own, and all of them go into the rows together once they are as many answers as those have: each
+answer is packed a few times at most, however many there are.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +22,17 @@ from codabench_rehearsal.console.reading import parse_json
 from evaluator.store.rows import ImageLabels, Run, RunAnswers
 from evaluator.store.schema import StoreError
 
+AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one run
+Whole = NDArray[np.unsignedinteger]
+NOTHING: Whole = np.zeros(0, np.uint8)
+_ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
+_HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
 _LARGEST_LABEL = 2**32 - 1
 _SECRET_BITS = 53  # what every reader of JSON keeps exactly
+
+
+class BrokenLabelsError(ValueError):
+    """The bytes are not what was packed; zlib's checksum has noticed."""
 
 
 def as_answers(ids: ArrayLike, labels: ArrayLike) -> ImageLabels:
@@ -161,23 +176,6 @@ def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.i
     ):
         raise StoreError(f"expected {name} as whole numbers from 0, received {values.dtype}")
     return values.astype(np.int64)
-
-
-# A block touches every condition, and a condition's row is packed as a whole: to write each block
-# into the rows would pack all that is known again and again. So a block is appended as one row of
-# its own, and all of them go into the rows together once they are as many answers as those have:
-# each answer is packed a few times at most, however many there are.
-
-
-AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one run
-Whole = NDArray[np.unsignedinteger]
-NOTHING: Whole = np.zeros(0, np.uint8)
-_ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
-_HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
-
-
-class BrokenLabelsError(ValueError):
-    """The bytes are not what was packed; zlib's checksum has noticed."""
 
 
 def pack(answers: ImageLabels) -> bytes:
