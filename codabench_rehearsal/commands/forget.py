@@ -13,7 +13,7 @@ from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import SHORT, label
+from evaluator.report.history import SHORT, label
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission

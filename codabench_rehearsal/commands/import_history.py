@@ -18,7 +18,7 @@ from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import label, progress
+from evaluator.report.history import label, progress
 
 if TYPE_CHECKING:
     from evaluator.store.importing import Imported

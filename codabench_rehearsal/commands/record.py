@@ -16,7 +16,7 @@ from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import quoted, shown
-from evaluator.report.history_text import SHORT, compared, label, progress
+from evaluator.report.history import SHORT, compared, label, progress
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission

@@ -9,6 +9,7 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
+from evaluator.report.history import summary
 from evaluator.report.markup import (
     Node,
     Tag,
@@ -20,7 +21,6 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.store.history import summary
 from evaluator.store.rows import HistoryRow, Prediction
 
 _WIDTH, _HEIGHT = 190, 22

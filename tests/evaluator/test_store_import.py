@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.store.history import COLUMNS, csv_text, export_xlsx
+from evaluator.report.history import COLUMNS, csv_text, export_xlsx
 from evaluator.store.importing import Imported, import_csv
 from evaluator.store.store import Prediction, Store, StoreError
 from submission.archive import sha256_of
