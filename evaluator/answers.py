@@ -21,7 +21,7 @@ from evaluator.store.store import Store
 Labels = NDArray[np.signedinteger]
 Counts = NDArray[np.int64]
 UNKNOWN = -1
-CLEAN = 0  # the clean condition's place in every benchmark
+CLEAN_PLACE = 0  # of the clean condition in every benchmark
 FEWEST_POINTS = 3  # severities that make a curve
 _DENSE = 10_000_000  # ids below may be looked up in a table
 _NARROW = 128  # labels below fit into a byte, with -1 for unknown
@@ -118,7 +118,7 @@ class Row:
 
 def clean_weights(given: Answers) -> Floats:
     """Each clean answer weighs the same, the others nothing."""
-    return np.asarray(given.questions.conditions == CLEAN, np.float64)
+    return np.asarray(given.questions.conditions == CLEAN_PLACE, np.float64)
 
 
 def clustered(values: NDArray[np.bool_], weights: Floats, rows: Labels) -> Score:
@@ -176,7 +176,7 @@ def mix_ups(
 def family_losses(given: Answers) -> tuple[FamilyLoss, ...]:
     """The gap between clean and benchmark accuracy, family by family, the costliest first."""
     right, rows, asked = given.right, given.questions.rows, given.questions.conditions
-    clean, images = asked == CLEAN, len(given.benchmark.data)
+    clean, images = asked == CLEAN_PLACE, len(given.benchmark.data)
     base = float(right[clean].mean())
     at_clean = np.bincount(rows[clean], right[clean] - base, images)
     weights = answer_weights(given.benchmark, given.questions)

@@ -25,7 +25,7 @@ from codabench_rehearsal.sandbox.ingest import Outcome, Request
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
 from evaluator.answers import UNKNOWN, Answers, Labels, StoredAnswers, rows_of
-from evaluator.metrics import Scores, score
+from evaluator.metrics import Scores, Z, score
 from evaluator.options import NO_STORE, Device, Options
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
 from evaluator.progress import Display
@@ -35,7 +35,6 @@ from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
 from submission.archive import Archive
 
-HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
 MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much
 BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
 MOST_QUESTIONS = 4096  # in a block with a store: an interrupted run loses no more
@@ -188,7 +187,7 @@ class Runner:
         rows, right = given.questions.rows[corrupted], given.right[corrupted]
         counts = np.bincount(rows, minlength=part.images)
         means = np.bincount(rows, right, part.images) / counts
-        return float(HALF_WIDTHS * means.std() / np.sqrt(part.images))
+        return float(Z * means.std() / np.sqrt(part.images))
 
     def finish(self) -> Outcome | None:
         """What came of it, once nothing more is asked; None if nothing was."""

@@ -26,6 +26,7 @@ AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one 
 Whole = NDArray[np.unsignedinteger]
 NOTHING: Whole = np.zeros(0, np.uint8)
 _ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
+_WHOLE = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}  # looked up: read a million times
 _HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
 _LARGEST_LABEL = 2**32 - 1
 _SECRET_BITS = 53  # what every reader of JSON keeps exactly
@@ -202,8 +203,8 @@ def sound(packed: object) -> tuple[Whole, Whole]:
 def narrow(values: NDArray[np.int64]) -> Whole:
     """The same values, not negative, in the smallest little-endian type that holds them."""
     largest = int(values.max(initial=0))
-    size = next(size for size in (1, 2, 4, 8) if largest < 1 << 8 * size)
-    return np.asarray(values, f"<u{size}")
+    size = next(size for size in _WHOLE if largest < 1 << 8 * size)
+    return np.asarray(values, _WHOLE[size])
 
 
 def totals(db: sqlite3.Connection, run: int) -> tuple[int, int]:
@@ -286,8 +287,8 @@ def _read(packed: bytes) -> tuple[Whole, Whole]:
     try:
         content = zlib.decompress(packed)
         count, step, label = _HEAD.unpack_from(content)
-        steps = np.frombuffer(content, f"<u{step}", count, _HEAD.size)
-        labels = np.frombuffer(content, f"<u{label}", count, _HEAD.size + count * step)
-    except (zlib.error, struct.error, TypeError, ValueError) as error:
+        steps = np.frombuffer(content, _WHOLE[step], count, _HEAD.size)
+        labels = np.frombuffer(content, _WHOLE[label], count, _HEAD.size + count * step)
+    except (zlib.error, struct.error, KeyError, ValueError) as error:
         raise BrokenLabelsError(str(error)) from error
     return steps, labels
