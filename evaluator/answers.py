@@ -20,7 +20,7 @@ from evaluator.store.store import Store
 
 Labels = NDArray[np.signedinteger]
 Counts = NDArray[np.int64]
-UNKNOWN = -1
+UNKNOWN = -1  # the label where none is stored
 CLEAN_PLACE = 0  # of the clean condition in every benchmark
 FEWEST_POINTS = 3  # severities that make a curve
 _DENSE = 10_000_000  # ids below may be looked up in a table
@@ -248,7 +248,11 @@ def curves(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 class StoredAnswers:
-    """Reads runs against one plan, whose data are those of the runs."""
+    """Reads runs against one plan, whose data are those of the runs.
+
+    Most submissions were asked the same: then where in the plan each answer belongs, and which
+    label would be right, is found out once.
+    """
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan, self._store = plan, store
