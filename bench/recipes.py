@@ -31,7 +31,7 @@ from codabench_rehearsal.console.words import percent
 from codabench_rehearsal.images import Dataset, load
 from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.comparison.compare import answered, compare
-from evaluator.comparison.comparison import Comparison, Standing
+from evaluator.comparison.standings import Comparison, Standing
 from evaluator.metrics import Score
 from evaluator.options import Options
 

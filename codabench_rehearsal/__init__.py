@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.check import Checked, check
     from corruptions.registry import corrupt
     from evaluator.callback import BenchmarkCallback
-    from evaluator.comparison.comparison import Comparison
     from evaluator.comparison.ranking import Ranking
+    from evaluator.comparison.standings import Comparison
     from evaluator.evaluate import local_eval
     from evaluator.report.report import Report
 
@@ -50,7 +50,7 @@ __all__ = [
 _HOMES = {
     "BenchmarkCallback": "evaluator.callback",  # imports Keras
     "Checked": "codabench_rehearsal.rehearsal.check",
-    "Comparison": "evaluator.comparison.comparison",
+    "Comparison": "evaluator.comparison.standings",
     "Ranking": "evaluator.comparison.ranking",
     "Recorded": "codabench_rehearsal.commands.record",
     "Report": "evaluator.report.report",

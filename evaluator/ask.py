@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,9 @@ from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
-from evaluator.answers import Answers
-from evaluator.metrics import Scores, score
+from evaluator.answers import UNKNOWN, Answers, Labels, StoredAnswers, rows_of
+from evaluator.metrics import Scores, Z, score
 from evaluator.options import NO_STORE, Device, Options
-from evaluator.past import UNKNOWN, Labels, StoredAnswers, rows_of
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
 from evaluator.progress import Display
 from evaluator.store.answer_rows import drawn_order
@@ -37,7 +35,6 @@ from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
 from submission.archive import Archive
 
-HALF_WIDTHS = 1.96  # standard deviations in half of a 95 % interval
 MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much
 BYTES_A_VALUE = 13  # one as uint8, three float32 copies on the way through a model
 MOST_QUESTIONS = 4096  # in a block with a store: an interrupted run loses no more
@@ -89,12 +86,7 @@ class Runner:
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def begin(self) -> Executor:
@@ -195,7 +187,7 @@ class Runner:
         rows, right = given.questions.rows[corrupted], given.right[corrupted]
         counts = np.bincount(rows, minlength=part.images)
         means = np.bincount(rows, right, part.images) / counts
-        return float(HALF_WIDTHS * means.std() / np.sqrt(part.images))
+        return float(Z * means.std() / np.sqrt(part.images))
 
     def finish(self) -> Outcome | None:
         """What came of it, once nothing more is asked; None if nothing was."""
@@ -296,9 +288,6 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
     if options.order_seed is not None:
         return options.order_seed
     return store.order(data.fingerprint(), options.seed) if store else drawn_order()
-
-
-# What answers depend on beside the submission and the images: the versions, known before it runs.
 
 
 def chosen_device(device: Device | None) -> Device:

@@ -18,11 +18,11 @@ from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
 from evaluator.ask import Runner, open_store
+from evaluator.expectation import Expectation, Series, as_prediction, figures_of
 from evaluator.options import Options, chosen
 from evaluator.plan import Round, make_plan
 from evaluator.progress import Shown, silent, waits
-from evaluator.report.evaluation import Timing
-from evaluator.report.remarks import (
+from evaluator.remarks import (
     contradicted,
     ended_by,
     failure,
@@ -32,8 +32,8 @@ from evaluator.report.remarks import (
     refuted_by_answers,
     source_of,
 )
+from evaluator.report.evaluation import Timing
 from evaluator.report.report import Report
-from evaluator.series import Expectation, Series, as_prediction, figures_of
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store
 from submission.archive import Archive

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Metric
+from evaluator.estimate.gaussians import Floats
 from evaluator.plan import Benchmark, Questions, Stream
 
 RESAMPLES = 2000
@@ -21,7 +22,6 @@ AT_ONCE = 250  # resamples in memory
 PORTION = 1 << 16  # answers counted at a time, or a few more
 LEVEL = 0.95
 Z = 1.959964  # standard deviations in half of a 95 % interval
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console import DEFAULT_IMAGES as DEFAULT_IMAGES
@@ -22,9 +23,10 @@ from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split
 from codabench_rehearsal.images.splitting import SplitRecord
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import python_at
-from evaluator.store.score_text import read_phase
+from evaluator.store.scores import read_phase
 
 Device = Literal["cpu", "gpu"]
+SplitKind = Literal["validation", "all", "held-out", "unknown"]
 _LEAST: Mapping[str, int] = MappingProxyType(
     {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
 )
@@ -122,9 +124,6 @@ def _whole(name: str, value: object, least: int) -> int | None:
     return int(value)
 
 
-SplitKind = Literal["validation", "all", "held-out", "unknown"]
-
-
 @dataclass(frozen=True)
 class Choice:
     """The images to evaluate, in an order whose every prefix is stratified by class.
@@ -153,6 +152,26 @@ def find_split(submission: Path, given: str | None) -> Path | None:
         submission.with_name("split.json"),
     )
     return first_file(beside, EvaluationError)
+
+
+class Untrained:
+    """Which images a submission has not been trained on, as far as a split tells.
+
+    given: the split's file; the one beside each zip when left out. Each split is read once.
+    """
+
+    def __init__(self, data: Dataset, given: str | None = None) -> None:
+        self._data, self._given = data, given
+        self._known: dict[Path, NDArray[np.bool_]] = {}
+
+    def of(self, submission: Path) -> NDArray[np.bool_]:
+        """Bool `(n,)`. Raises `DataError` for a broken split."""
+        split = find_split(submission, self._given) if submission.name else None
+        if split is None:
+            return np.ones(len(self._data), bool)
+        if split not in self._known:
+            self._known[split] = np.asarray(read_split(split).side(self._data) != "train")
+        return self._known[split]
 
 
 def choose(

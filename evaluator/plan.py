@@ -223,6 +223,20 @@ def draw_benchmark(data: Dataset, preset: Preset, seed: int = 0) -> Benchmark:
     return Benchmark(data, preset, seed, (CLEAN, *preset.conditions), dealt)
 
 
+def described(conditions: tuple[Condition, ...]) -> tuple[LibraryCondition, ...]:
+    """What the estimate knows of conditions: the clean one and the library's."""
+    return tuple(
+        LibraryCondition(
+            condition.name,
+            condition.family,
+            condition.severity,
+            composite=len(condition.steps) > 1,
+            clean=condition == CLEAN,
+        )
+        for condition in conditions
+    )
+
+
 def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
     """Give each of `count` images `draws` different conditions, int64 `(count, draws)`.
 
@@ -299,17 +313,3 @@ def _doubled(first: int, last: int) -> Iterator[int]:
     while first < last:
         yield first
         first *= 2
-
-
-def described(conditions: tuple[Condition, ...]) -> tuple[LibraryCondition, ...]:
-    """What the estimate knows of conditions: the clean one and the library's."""
-    return tuple(
-        LibraryCondition(
-            condition.name,
-            condition.family,
-            condition.severity,
-            composite=len(condition.steps) > 1,
-            clean=condition == CLEAN,
-        )
-        for condition in conditions
-    )

@@ -20,7 +20,7 @@ from codabench_rehearsal.console.command import Exit, Parser
 from codabench_rehearsal.console.guard import Writes
 
 if TYPE_CHECKING:
-    from evaluator.comparison.comparison import Comparison
+    from evaluator.comparison.standings import Comparison
     from evaluator.progress import Shown
 
 EXAMPLES = """\
@@ -68,8 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Ask what is missing, compare, and show it."""
-    from evaluator.comparison.comparison import show
-    from evaluator.comparison.forest import check_plot, save_plot
+    from evaluator.comparison.standings import check_plot, save_plot, show
     from evaluator.options import Options
     from evaluator.progress import on_terminal
 

@@ -13,7 +13,7 @@ from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import SHORT, label
+from evaluator.report.history import SHORT, label
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission
@@ -108,7 +108,7 @@ def _chosen(
 
 def _scores(rows: Sequence[HistoryRow], options: argparse.Namespace) -> list[LeaderboardScore]:
     """The scores of this value in one phase. Raises `EvaluationError`."""
-    from evaluator.store.score_text import read_phase, read_score
+    from evaluator.store.scores import read_phase, read_score
 
     value, _ = read_score(options.score)
     known = [row.score for row in rows if row.score is not None]

@@ -15,7 +15,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import SPREADSHEET, TABLE, add_force
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import LEGEND, lines, progress, table, to_json
+from evaluator.report.history import LEGEND, lines, progress, table, to_json
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow
@@ -51,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
-    from evaluator.store.history import csv_text, export_xlsx
-    from evaluator.store.score_text import read_phase
+    from evaluator.report.history import csv_text, export_xlsx
+    from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
     targets = (options.csv, options.xlsx, options.json)

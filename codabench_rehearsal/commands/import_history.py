@@ -18,7 +18,7 @@ from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history_text import label, progress
+from evaluator.report.history import label, progress
 
 if TYPE_CHECKING:
     from evaluator.store.importing import Imported
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Import, and say what was taken and what was not."""
     from evaluator.store.importing import import_csv
-    from evaluator.store.score_text import read_phase
+    from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
     phase, place = read_phase(options.phase), find_store(options.store)

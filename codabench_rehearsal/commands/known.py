@@ -12,7 +12,7 @@ from codabench_rehearsal.commands.given import require_zip
 from codabench_rehearsal.commands.parsers import say
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import cleaned, few
-from evaluator.report.history_text import SHORT
+from evaluator.report.history import SHORT
 from submission.archive import sha256_of
 
 if TYPE_CHECKING:

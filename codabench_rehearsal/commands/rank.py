@@ -125,7 +125,7 @@ def _reports(inputs: Inputs, display: Shown, left_out: LeftOut) -> Iterator[tupl
     """One a zip; what is wrong with one, or with the split beside it, is told."""
     from evaluator.ask import open_store
     from evaluator.evaluate import evaluate
-    from evaluator.series import Series
+    from evaluator.expectation import Series
 
     with ExitStack() as stack:
         store = stack.enter_context(opened) if (opened := open_store(inputs.options)) else None

@@ -16,7 +16,7 @@ from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP
 from codabench_rehearsal.console.words import quoted, shown
-from evaluator.report.history_text import SHORT, compared, label, progress
+from evaluator.report.history import SHORT, compared, label, progress
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 
 def _record(options: argparse.Namespace) -> Recorded:
-    from evaluator.store.score_text import read_date, read_images, read_phase, read_score
+    from evaluator.store.scores import read_date, read_images, read_phase, read_score
     from evaluator.store.store import find_store
 
     value, decimals = read_score(options.score)

@@ -21,18 +21,17 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.answers import Answers
+from evaluator.answers import UNKNOWN, Answers, StoredAnswers
 from evaluator.ask import Runner, environment, open_store, order_secret
-from evaluator.comparison.comparison import Comparison, Pair, Standing
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
+from evaluator.comparison.standings import Comparison, Pair, Standing
 from evaluator.estimate.gaussians import Floats, one_thread
 from evaluator.evaluate import FATAL
 from evaluator.metrics import answer_weights, resamples
-from evaluator.options import Options, SplitKind, choose, find_split
-from evaluator.past import UNKNOWN, StoredAnswers, Untrained
+from evaluator.options import Options, SplitKind, Untrained, choose, find_split
 from evaluator.plan import Plan, Questions, plan_on
 from evaluator.progress import Shown, silent
-from evaluator.report.remarks import ended_by, failure
+from evaluator.remarks import ended_by, failure
 from evaluator.store.store import Run
 from submission.archive import Archive, sha256_of
 from submission.checks.subject import examine

@@ -14,15 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics import Score, interval, resamples, wilson
+from evaluator.estimate.gaussians import Floats
+from evaluator.metrics import AT_ONCE, Score, Z, interval, resamples, wilson
 from evaluator.plan import Stream
 
 Verdict = Literal["better", "worse", "not resolved"]
-Floats = NDArray[np.float64]
 ALPHA = 0.05
 FLIPS = 9999
-_Z_ALPHA, _Z_POWER = 1.959964, 0.841621  # 5 % two-sided, 80 % power
-_AT_ONCE = 250  # resamples or flips in memory
+_Z_POWER = 0.841621  # standard deviations that 80 % power takes beside those of 5 % two-sided
 _TINY = 1e-12  # sums of the same terms in another order
 
 
@@ -150,9 +149,9 @@ def _difference(contrast: Contrast, drawn: Floats, p: float) -> Difference:
     error = float(np.std(drawn))
     if error < _TINY:  # no two images differ in what they add: resampling sees no spread
         spread = wilson(0, images).high
-        low, high, error = max(-1, change - spread), min(1, change + spread), spread / _Z_ALPHA
+        low, high, error = max(-1, change - spread), min(1, change + spread), spread / Z
     figure = Score(change, float(low), float(high), images)
-    detectable = (_Z_ALPHA + _Z_POWER) * error
+    detectable = (Z + _Z_POWER) * error
     return Difference(contrast.name, base.accuracy, other.accuracy, figure, p, p, detectable)
 
 
@@ -183,5 +182,5 @@ def _signs(rng: np.random.Generator, count: int, width: int) -> Floats:
 
 def _portions(total: int) -> Iterator[int]:
     """Portions that fit into memory."""
-    for first in range(0, total, _AT_ONCE):
-        yield min(_AT_ONCE, total - first)
+    for first in range(0, total, AT_ONCE):
+        yield min(AT_ONCE, total - first)

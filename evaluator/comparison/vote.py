@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, percent, quoted
-from evaluator.answers import Answers
+from evaluator.answers import Answers, Labels
 from evaluator.comparison.compare import check_same, compare, titles
-from evaluator.comparison.comparison import Pair, difference_document, sentence
-from evaluator.comparison.paired import Floats
-from evaluator.estimate.gaussians import one_thread
+from evaluator.comparison.standings import Pair, difference_document, sentence
+from evaluator.estimate.gaussians import Floats, one_thread
 from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions, Stream
 from evaluator.report.markup import with_range
@@ -40,7 +39,6 @@ APPROXIMATION = (
 MOST_MEMBERS = 7  # a zip with more networks gets slow before it gets better
 PAIRED = 20  # candidates of which every pair is tried: of 500 there are 124,750
 _DIGITS = 12  # of sums in another order
-Labels = NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)

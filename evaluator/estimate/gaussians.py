@@ -4,6 +4,7 @@ What has been seen has a covariance `(K, K)`, signal and noise, under each of G 
 inverts it. `LowRank` knows the signal as R loadings of every score and inverts `(R, R)` matrices
 instead: by Woodbury's identity that is the same, no approximation, and K may be thousands. Either
 is made once; each further variable that is predicted from the scores costs products with vectors.
+Beside them stands least squares on the simplex, which explains the scores without a Gaussian.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+RIDGE = 0.01  # chosen by bench.estimation_tuning
+_SUM = 100.0  # how strictly the weights sum to one
+_ROUNDS = 3  # times the number of conditions: by far more than it takes
+_FLAT = 1e-10  # a descent that rounding alone may show
 _HALVINGS = 60
 _REACH = 9.0  # standard deviations: beyond them is nothing that a double can hold
 _LEAST = 1e-12  # of a variance: rounding may leave less than nothing
@@ -192,7 +199,7 @@ class Evidence:
     @property
     def weights(self) -> Floats:
         """Sum to 1."""
-        return _shares(self.log)
+        return _normalised(self.log)
 
     def given(self, across: Floats, *variances: Floats) -> tuple[Gaussians, ...]:
         """Variables with covariances `across`, `(G, K)`, to what was seen; variances: `(G,)`."""
@@ -209,22 +216,14 @@ class Evidence:
         errors, variances = self.solved / self.inverse.precision, 1 / self.inverse.precision
         alone = self.log[:, None] + 0.5 * (errors**2 / variances + np.log(variances))
         return tuple(
-            Gaussians(_shares(alone[:, i]), seen - errors[:, i], variances[:, i])
+            Gaussians(_normalised(alone[:, i]), seen - errors[:, i], variances[:, i])
             for i, seen in enumerate(self.residual)
         )
 
 
-def _shares(logs: Floats) -> Floats:
+def _normalised(logs: Floats) -> Floats:
     heights = np.exp(logs - logs.max())
     return np.asarray(heights / heights.sum())
-
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-RIDGE = 0.01  # chosen by bench.estimation_tuning
-_SUM = 100.0  # how strictly the weights sum to one
-_ROUNDS = 3  # times the number of conditions: by far more than it takes
-_FLAT = 1e-10  # a descent that rounding alone may show
 
 
 def logit(share: ArrayLike) -> Floats:

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.answers import CLEAN, Answers
+from evaluator.answers import CLEAN_PLACE, Answers
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import QUIET, fitted
@@ -147,8 +147,8 @@ def _costliest(sheet: Answers) -> list[int]:
     asked = np.bincount(sheet.questions.conditions, minlength=size)
     means = _share_right(sheet, sheet.questions.conditions, size)
     weights = np.array([condition.weight for condition in sheet.benchmark.conditions])
-    cost = np.where(asked > 0, weights * (means[CLEAN] - means), -np.inf)
-    cost[CLEAN] = -np.inf
+    cost = np.where(asked > 0, weights * (means[CLEAN_PLACE] - means), -np.inf)
+    cost[CLEAN_PLACE] = -np.inf
     return [int(condition) for condition in np.argsort(-cost, kind="stable") if cost[condition] > 0]
 
 
@@ -156,7 +156,7 @@ def _candidates(sheet: Answers, condition: int, easy: NDArray[np.float64]) -> It
     """Questions of a condition that were answered wrongly on images that are right when clean."""
     right, questions = sheet.right, sheet.questions
     fine = np.zeros(len(sheet.benchmark.data), bool)
-    fine[questions.rows[(questions.conditions == CLEAN) & right]] = True
+    fine[questions.rows[(questions.conditions == CLEAN_PLACE) & right]] = True
     wrong = np.flatnonzero((questions.conditions == condition) & ~right & fine[questions.rows])
     rows = questions.rows[wrong]
     yield from wrong[np.lexsort((rows, -easy[rows]))].tolist()

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from codabench_rehearsal.console.words import listed
-from evaluator.answers import SEVERITIES, Row, curves, grid
+from evaluator.answers import Row, curves, grid
 from evaluator.metrics import Score
+from evaluator.plan import SEVERITIES
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import Names, fitted

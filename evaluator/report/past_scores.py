@@ -9,6 +9,7 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
+from evaluator.report.history import summary
 from evaluator.report.markup import (
     Node,
     Tag,
@@ -151,14 +152,12 @@ def scatter_legend(found: Sequence[ScorePlace]) -> svg.Legend:
 
 def _record(rows: Sequence[HistoryRow]) -> str:
     """How good the predictions were, of the scores that had been predicted."""
-    both = [(row.prediction, row.score.value) for row in rows if row.prediction and row.score]
-    if not both:
+    seen = summary(rows)
+    if seen is None:
         return "No recorded score had been predicted before it came, so nothing can be checked."
-    error = sum(abs(guess.value - score) for guess, score in both) / len(both)
-    held = sum(guess.low <= score <= guess.high for guess, score in both)
     return (
-        f"{counted(len(both), 'score')} predicted beforehand: off by {100 * error:.1f} points on "
-        f"average, {held} of {len(both)} inside the interval."
+        f"{counted(seen.count, 'score')} predicted beforehand: off by {seen.error:.1f} points on "
+        f"average, {seen.held} of {seen.count} inside the interval."
     )
 
 

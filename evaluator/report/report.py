@@ -202,13 +202,11 @@ def _past(past: PastLine) -> dict[str, Any]:
 
 def _by_condition(sheet: Answers) -> dict[str, Any]:
     """Accuracy by condition, the clean one included."""
-    conditions = sheet.benchmark.conditions
-    asked = np.bincount(sheet.questions.conditions, minlength=len(conditions))
-    right = np.bincount(sheet.questions.conditions, sheet.right, len(conditions))
+    asked, right = sheet.by_condition()
     rows = (
         {"name": condition.name, "family": condition.family, "severity": condition.severity}
         | score_document(wilson(float(good), int(n)))
-        for condition, good, n in zip(conditions, right, asked, strict=True)
+        for condition, good, n in zip(sheet.benchmark.conditions, right, asked, strict=True)
         if n
     )
     return {"name": sheet.benchmark.preset.name, **_conditions(rows)}

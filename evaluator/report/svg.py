@@ -1,4 +1,8 @@
-"""Drawings: colours and styles, scales, lines and marks, the same on page and figure."""
+"""Drawings: colours and styles, scales, lines and marks, the same on page and figure.
+
+A hollow blue disc is a clean figure, a filled orange square a corrupted one, a black diamond a
+forecast, a black tick a score from the leaderboard, everywhere.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from typing import Any
 from codabench_rehearsal.console.reading import parse_toml
 from evaluator.report.markup import Markup, Node, RawMarkup, Tag, escaped, tag
 
+Mark = Callable[[float, float], Tag]
+Legend = tuple[tuple[Node, str], ...]  # marks drawn around (9, 7), and what they mean
 _COLORS: Mapping[str, Any] = parse_toml(
     (files("evaluator.report") / "colors.toml").read_text(encoding="utf-8")
 )
@@ -19,6 +25,10 @@ LIGHT: Mapping[str, str] = _COLORS["light"]["palette"]
 DARK: Mapping[str, str] = _COLORS["dark"]["palette"]
 # Accuracies at which the heat maps take the next colour; finer where good models differ.
 STEPS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+EDGE = 0.004  # shares are drawn no nearer to 0 and 1 than this: their logit has no end
+_TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+_EVEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_APART = 28  # units between two written ticks: "0.85" in a wide font, and a gap
 # What notebooks set around an output in a dark theme: JupyterLab and nbconvert, VS Code, Colab.
 _DARK_NOTEBOOKS = (
     '[data-jp-theme-light="false"]',
@@ -89,16 +99,6 @@ def _rules() -> str:
         for step in range(len(STEPS) + 1)
     )
     return (files("evaluator.report") / "page.css").read_text(encoding="utf-8") + "\n".join(heat)
-
-
-# A hollow blue disc is a clean figure, a filled orange square a corrupted one, a black diamond a
-# forecast, a black tick a score from the leaderboard, everywhere.
-
-
-EDGE = 0.004  # shares are drawn no nearer to 0 and 1 than this: their logit has no end
-_TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
-_EVEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-_APART = 28  # units between two written ticks: "0.85" in a wide font, and a gap
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,6 @@ def ticks_beside(scale: Scale, left: float, right: float, room: float = 5) -> li
     return drawn
 
 
-Mark = Callable[[float, float], Tag]
-
-
 def disc(x: float, y: float, said: str = "") -> Tag:
     """A clean figure."""
     return tag("circle", *_title(said), cx=x, cy=y, r=4.5, class_="clean")
@@ -272,9 +269,6 @@ def upright(x: float, y1: float, y2: float, class_: str) -> Tag:
     """A vertical interval with ends."""
     ends = (line(x - 4, y, x + 4, y, class_) for y in (y1, y2))
     return tag("g", line(x, y1, x, y2, class_), *ends)
-
-
-Legend = tuple[tuple[Node, str], ...]  # marks drawn around (9, 7), and what they mean
 
 
 def legend(entries: Legend) -> Tag:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import human_bytes, percent, shown
+from codabench_rehearsal.console.words import counted, human_bytes, percent, shown
 from evaluator.estimate.estimate import TOLERANCE, Estimate
 from evaluator.metrics import Score, Scores
 from evaluator.report.evaluation import UNSEEN, Evaluation
@@ -92,8 +92,8 @@ def headline(made: Estimate) -> str:
     )
     if made.beats_best is None or made.best is None:
         return f"{said}: uncalibrated, without past scores."
-    scores = "1 past score" if made.past == 1 else f"{made.past} past scores"
-    return f"{said}, from {scores}; {chance(made.beats_best)} chance of beating your best."
+    won = f"{chance(made.beats_best)} chance of beating your best"
+    return f"{said}, from {counted(made.past, 'past score')}; {won}."
 
 
 def chance(share: float) -> str:

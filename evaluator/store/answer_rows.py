@@ -1,4 +1,10 @@
-"""Answers in the store: bytes, blocks as they came, and one row a condition that grows."""
+"""Answers in the store: bytes, blocks as they came, and one row a condition that grows.
+
+A block touches every condition, and a condition's row is packed as a whole: to write each block
+into the rows would pack all that is known again and again. So a block is appended as one row of its
+own, and all of them go into the rows together once they are as many answers as those have: each
+answer is packed a few times at most, however many there are.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +22,18 @@ from codabench_rehearsal.console.reading import parse_json
 from evaluator.store.rows import ImageLabels, Run, RunAnswers
 from evaluator.store.schema import StoreError
 
+AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one run
+Whole = NDArray[np.unsignedinteger]
+NOTHING: Whole = np.zeros(0, np.uint8)
+_ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
+_WHOLE = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}  # looked up: read a million times
+_HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
 _LARGEST_LABEL = 2**32 - 1
 _SECRET_BITS = 53  # what every reader of JSON keeps exactly
+
+
+class BrokenLabelsError(ValueError):
+    """The bytes are not what was packed; zlib's checksum has noticed."""
 
 
 def as_answers(ids: ArrayLike, labels: ArrayLike) -> ImageLabels:
@@ -163,23 +179,6 @@ def _whole(values: NDArray[np.generic], name: str, largest: int) -> NDArray[np.i
     return values.astype(np.int64)
 
 
-# A block touches every condition, and a condition's row is packed as a whole: to write each block
-# into the rows would pack all that is known again and again. So a block is appended as one row of
-# its own, and all of them go into the rows together once they are as many answers as those have:
-# each answer is packed a few times at most, however many there are.
-
-
-AnswerBlock = Sequence[tuple[str, ImageLabels]]  # answers to conditions of one run
-Whole = NDArray[np.unsignedinteger]
-NOTHING: Whole = np.zeros(0, np.uint8)
-_ID_BITS = 40  # of a number that holds a condition's place in the block, and an image's id
-_HEAD = struct.Struct("<IBB")  # how many, bytes of a step between ids, bytes of a label
-
-
-class BrokenLabelsError(ValueError):
-    """The bytes are not what was packed; zlib's checksum has noticed."""
-
-
 def pack(answers: ImageLabels) -> bytes:
     """Steps between ascending ids, then labels, each in as few bytes as they need; deflated."""
     steps, labels = narrow(np.diff(answers.ids, prepend=0)), narrow(answers.labels)
@@ -204,8 +203,8 @@ def sound(packed: object) -> tuple[Whole, Whole]:
 def narrow(values: NDArray[np.int64]) -> Whole:
     """The same values, not negative, in the smallest little-endian type that holds them."""
     largest = int(values.max(initial=0))
-    size = next(size for size in (1, 2, 4, 8) if largest < 1 << 8 * size)
-    return np.asarray(values, f"<u{size}")
+    size = next(size for size in _WHOLE if largest < 1 << 8 * size)
+    return np.asarray(values, _WHOLE[size])
 
 
 def totals(db: sqlite3.Connection, run: int) -> tuple[int, int]:
@@ -288,8 +287,8 @@ def _read(packed: bytes) -> tuple[Whole, Whole]:
     try:
         content = zlib.decompress(packed)
         count, step, label = _HEAD.unpack_from(content)
-        steps = np.frombuffer(content, f"<u{step}", count, _HEAD.size)
-        labels = np.frombuffer(content, f"<u{label}", count, _HEAD.size + count * step)
-    except (zlib.error, struct.error, TypeError, ValueError) as error:
+        steps = np.frombuffer(content, _WHOLE[step], count, _HEAD.size)
+        labels = np.frombuffer(content, _WHOLE[label], count, _HEAD.size + count * step)
+    except (zlib.error, struct.error, KeyError, ValueError) as error:
         raise BrokenLabelsError(str(error)) from error
     return steps, labels

@@ -16,7 +16,7 @@ from codabench_rehearsal.console.reading import read_limited
 from codabench_rehearsal.console.words import from_cell, shown
 from evaluator.store.rows import Submission
 from evaluator.store.schema import StoreError, said
-from evaluator.store.score_text import SHA256, read_date, read_images, read_phase, read_score
+from evaluator.store.scores import SHA256, read_date, read_images, read_phase, read_score
 from evaluator.store.store import Store
 from submission.archive import sha256_of
 

@@ -11,7 +11,6 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from numpy.typing import ArrayLike
 
@@ -29,7 +28,7 @@ from evaluator.store.rows import (
     Submission,
 )
 from evaluator.store.schema import DamagedStoreError, StoreError, said
-from evaluator.store.score_text import read_phase
+from evaluator.store.scores import read_phase
 
 _SHORTEST_SHA = 4
 
@@ -69,12 +68,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def add_submission(

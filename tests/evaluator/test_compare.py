@@ -11,7 +11,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.presets import Condition, Step
 from evaluator.answers import Answers
 from evaluator.comparison.compare import compare
-from evaluator.comparison.comparison import Comparison
+from evaluator.comparison.standings import Comparison
 from evaluator.metrics import score
 from evaluator.plan import Questions
 from tests.evaluator.sheets import CLASSES, careless, drawn, sheet

@@ -9,8 +9,8 @@ import pytest
 
 from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
 from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
+from evaluator.expectation import as_prediction
 from evaluator.report.terminal import chance, explained, headline
-from evaluator.series import as_prediction
 
 CONDITIONS = [
     LibraryCondition(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.report.history_text import progress
-from evaluator.store.history import summary, usable, verdict
+from evaluator.report.history import progress, summary, usable, verdict
 from evaluator.store.store import HistoryRow, LeaderboardScore, Prediction, Submission
 
 

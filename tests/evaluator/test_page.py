@@ -18,11 +18,10 @@ from evaluator.answers import Answers, curves, grid
 from evaluator.metrics import score
 from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
-from evaluator.report.card import card
 from evaluator.report.classes import training
 from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
-from evaluator.report.page import to_html, to_page
+from evaluator.report.page import card, to_html, to_page
 from evaluator.report.past_scores import bias, places
 from evaluator.report.report import Report
 from evaluator.report.terminal import FIRST_LINES

@@ -81,14 +81,16 @@ def test_pictures_load_and_stay_crisp(browser: Browser, page: Path) -> None:
 
 
 def test_it_prints_on_light_paper(browser: Browser, page: Path) -> None:
-    """Else a page printed by someone with a dark desktop would drown in ink."""
-    browser.open(page, 1280, "dark")
+    """Else a page printed by someone with a dark desktop would drown in ink, and take more sheets."""
+    browser.open(page, 700, "dark")
     printed = browser.pdf()
     assert printed.startswith(b"%PDF")
     assert 3 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page/") <= 20
     browser.ask("Emulation.setEmulatedMedia", media="print")
     card = browser.value("getComputedStyle(document.querySelector('.rehearsal')).color")
+    twin = browser.value("getComputedStyle(document.querySelector('.twin')).gridTemplateColumns")
     browser.ask("Emulation.setEmulatedMedia", media="")
+    assert len(twin.split()) == 2
     assert card == f"rgb({', '.join(str(int(LIGHT['ink'][i : i + 2], 16)) for i in (1, 3, 5))})"
     if KEEP:
         (Path(KEEP) / "report.pdf").write_bytes(printed)

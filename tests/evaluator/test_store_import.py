@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.store.history import COLUMNS, csv_text, export_csv, export_xlsx
+from evaluator.report.history import COLUMNS, csv_text, export_xlsx
 from evaluator.store.importing import Imported, import_csv
 from evaluator.store.store import Prediction, Store, StoreError
 from submission.archive import sha256_of
@@ -164,7 +164,7 @@ def test_an_exported_history_comes_back(
             mine = one.add_submission(f"{number:064x}", name)
             shown = {"date": date, "hidden_images": images}
             one.record_score(mine, value / 1e6, decimals, phase, **shown)  # type: ignore[arg-type] # a dict of two kinds
-        export_csv(one.history(), folder / "history.csv")
+        (folder / "history.csv").write_text(csv_text(one.history()), "utf-8")
         done = import_csv(two, folder / "history.csv")
         assert (done.added, done.refused) == (len(rows), ())
         for store in (one, two):

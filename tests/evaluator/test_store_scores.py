@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.store.score_text import read_date, read_images, read_phase, read_score
+from evaluator.store.scores import read_date, read_images, read_phase, read_score
 from evaluator.store.store import Prediction, Store, StoreError
 from tests.evaluator.stores import KEY, SHA, answered, put, store_at
 

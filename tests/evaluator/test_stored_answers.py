@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset
+from evaluator.answers import StoredAnswers
 from evaluator.options import Choice, Options
-from evaluator.past import StoredAnswers
 from evaluator.plan import Plan, plan_on
 from evaluator.store.store import Run, Store
 from tests.evaluator.stores import Key, put

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.answers import Answers
+from evaluator.answers import Answers, Labels
 from evaluator.comparison.vote import (
-    Labels,
     _Ballots,
     _best_addition,
     greedy_vote,

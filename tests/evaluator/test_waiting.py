@@ -126,7 +126,7 @@ def test_the_limits_are_the_dry_runs(
     tmp_path: Path, options: dict[str, Any], seconds: float, paced: bool, words: str
 ) -> None:
     """Else a zip may take all the memory of the machine, or is ended without a word why."""
-    from evaluator.report.remarks import ended_by
+    from evaluator.remarks import ended_by
 
     chosen = Options(**HOW, **options, store=NO_STORE)
     path = submission(tmp_path)

@@ -13,7 +13,7 @@ from codabench_rehearsal.rehearsal.judge import judge_failure
 from codabench_rehearsal.rehearsal.questions import Interview
 from codabench_rehearsal.sandbox.ingest import Block, Outcome, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
-from evaluator.report.remarks import failure
+from evaluator.remarks import failure
 from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only

@@ -1,4 +1,7 @@
-"""Past submissions with their scores: local figures out of the store, asked anew if need be."""
+"""What to expect of a submission: its local figures, and those of past ones with their scores.
+
+A series of evaluations shares what is read or made once: plans, past submissions, the estimator.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,134 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
-from codabench_rehearsal.images import Dataset, read_split
-from evaluator.estimate.inputs import Figures, PastScore
+from codabench_rehearsal.images import Dataset
+from evaluator.answers import Counts, StoredAnswers
+from evaluator.ask import Runner
+from evaluator.estimate.estimate import HIGH, LOW, Estimate, Estimator
+from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
 from evaluator.metrics import Score, Z, wilson
-from evaluator.options import Choice, Options, find_split
-from evaluator.plan import Plan, plan_on
+from evaluator.options import Choice, Options, Untrained, find_split
+from evaluator.plan import Plan, Round, described, make_plan, plan_on
 from evaluator.report.evaluation import PastLine
-from evaluator.store.rows import RunAnswers
-from evaluator.store.store import LeaderboardScore, Prediction, Run, Store
+from evaluator.store.rows import LeaderboardScore, Prediction, Run
+from evaluator.store.store import Store
 from submission.archive import sha256_of
 
+METHOD = "shift matching 1 on estimate-v1"
 TopUp = Callable[[Path], str]  # asks a zip what the estimate needs; returns what went wrong, or ""
+
+
+class Series:
+    """Evaluations of one or more zips on the same data, under the same options.
+
+    store: open, None for none. several: whether more than one comes, of which only figures and
+    estimate are wanted: what a report says beside them is left out.
+    """
+
+    def __init__(
+        self, store: Store | None, data: Dataset, options: Options, *, several: bool = False
+    ) -> None:
+        self.store, self.several, self.data = store, several, data
+        self._options = options
+        self._plans: dict[Path | None, Plan] = {}
+        self._reader: PastReader | None = None
+        self._everyone: tuple[PastScore, ...] = ()
+        self._estimator: Estimator | None = None
+
+    def plan(self, submission: Path) -> Plan:
+        """The zip's plan, by its split. Raises as `make_plan` does."""
+        split = find_split(submission, self._options.split)
+        if split not in self._plans:
+            self._plans[split] = make_plan(submission, self.data, self._options)
+        return self._plans[split]
+
+    def expectation(self, run: Run, hidden_images: int | None, top_up: TopUp) -> Expectation:
+        """What to expect of the zip that is run, from the past scores of the phase."""
+        if self.store is not None and self._reader is None:
+            self._reader = PastReader(self.store, run, self.data, self._options)
+        reader, options = self._reader, self._options
+        past = Past() if reader is None else reader.past(run.submission, top_up)
+        if self.several and reader is not None:
+            self._everyone = reader.everyone(run.submission)
+        decimals = max((score.decimals or 0 for score in past.scores), default=None)
+        target = Target(options.phase, options.hidden_images or hidden_images, decimals)
+        return Expectation(past, target, options.tolerance, self._made)
+
+    def _made(
+        self, conditions: Sequence[LibraryCondition], scores: Sequence[PastScore], target: Target
+    ) -> Estimator:
+        """The zip's own score, if it has one, is left out of an estimator of all."""
+        own = _left_out(self._everyone, scores)
+        if own is None or not scores:
+            return Estimator(conditions, scores, target)
+        if self._estimator is None or not self._estimator.rests_on(self._everyone, target):
+            self._estimator = Estimator(conditions, self._everyone, target)
+        if own == len(self._everyone):
+            return self._estimator.aimed(target)
+        return self._estimator.without(own, target)
+
+
+class Expectation:
+    """What to expect of a submission while it is asked; estimate is None until it can be made.
+
+    make: an estimator of conditions, past scores and target.
+    """
+
+    def __init__(
+        self, past: Past, target: Target, tolerance: float, make: Callable[..., Estimator]
+    ) -> None:
+        self.past, self.target = past, target
+        self.estimate: Estimate | None = None
+        self._tolerance, self._make = tolerance, make
+        self._estimator: Estimator | None = None
+
+    def renew(self, runner: Runner, part: Round) -> None:
+        """Estimate from the answers up to a round."""
+        figures = figures_of(runner, part)
+        if figures is None:
+            return
+        if self._estimator is None:  # what the past scores say stays the same in every round
+            conditions = described(runner.plan.benchmark("library").conditions)
+            self._estimator = self._make(conditions, self.past.scores, self.target)
+        self.estimate = self._estimator.estimate(figures)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more answers would hardly narrow the interval."""
+        return self.estimate is not None and self.estimate.own_share < self._tolerance
+
+    def line(self, images: int) -> str:
+        """For the screen, while it is refined."""
+        made = self.estimate
+        if made is None:
+            return ""
+        return (
+            f"after {images:,} images: expected hidden score {made.median:.2f}, "
+            f"90 % between {made.low:.2f} and {made.high:.2f}"
+        )
+
+
+def figures_of(runner: Runner, part: Round) -> Figures | None:
+    """Accuracy on the library's conditions; None while one of them lacks an answer.
+
+    Of the answers up to the round alone: figures do not depend on what else was asked before.
+    """
+    return figures_from(runner.archive.path.name, *runner.answers("library", part).by_condition())
+
+
+def as_prediction(made: Estimate, phase: str) -> Prediction:
+    """An estimate as the store keeps it."""
+    level = round(HIGH - LOW, 9)
+    return Prediction(phase, made.median, made.low, made.high, level, made.past, METHOD)
+
+
+def figures_from(name: str, asked: Counts, right: Counts) -> Figures | None:
+    """Of answers counted by the library's conditions; None while a condition lacks an answer."""
+    if (asked == 0).any():
+        return None
+    return Figures(name, tuple((right / asked).tolist()), tuple(asked.tolist()))
 
 
 @dataclass(frozen=True)
@@ -150,33 +267,6 @@ class PastReader:
         return {row.score.id: row.prediction for row in self._store.history() if row.score}
 
 
-class Untrained:
-    """Which images a submission has not been trained on, as far as a split tells.
-
-    given: the split's file; the one beside each zip when left out. Each split is read once.
-    """
-
-    def __init__(self, data: Dataset, given: str | None = None) -> None:
-        self._data, self._given = data, given
-        self._known: dict[Path, NDArray[np.bool_]] = {}
-
-    def of(self, submission: Path) -> NDArray[np.bool_]:
-        """Bool `(n,)`. Raises `DataError` for a broken split."""
-        split = find_split(submission, self._given) if submission.name else None
-        if split is None:
-            return np.ones(len(self._data), bool)
-        if split not in self._known:
-            self._known[split] = np.asarray(read_split(split).side(self._data) != "train")
-        return self._known[split]
-
-
-def figures_from(name: str, asked: Counts, right: Counts) -> Figures | None:
-    """Of answers counted by the library's conditions; None while a condition lacks an answer."""
-    if (asked == 0).any():
-        return None
-    return Figures(name, tuple((right / asked).tolist()), tuple(asked.tolist()))
-
-
 def _shown(plan: Plan, asked: Counts, right: Counts) -> Score | None:
     """Accuracy under the shown preset, with the interval that its conditions' images give.
 
@@ -212,90 +302,12 @@ def _without_split(names: Sequence[str]) -> list[str]:
     return [said]
 
 
-# Most submissions were asked the same: then it is found out once where in the plan each of their
-# answers belongs, and which label would be right.
-
-
-UNKNOWN = -1
-_DENSE = 10_000_000  # ids below may be looked up in a table
-_NARROW = 128  # labels below fit into a byte, with -1 for unknown
-Labels = NDArray[np.signedinteger]
-Counts = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What a run was asked. rows, conditions: in the plan, `(m,)`. truth: the right labels, `(m,)`.
-
-    known: which of it belongs to the plan, bool `(m,)`. counts: of that, by condition of the plan.
-    """
-
-    of: RunAnswers
-    rows: Counts
-    conditions: Counts
-    known: Mask
-    truth: Counts
-    counts: Counts
-
-
-class StoredAnswers:
-    """Reads runs against one plan, whose data are those of the runs."""
-
-    def __init__(self, plan: Plan, store: Store) -> None:
-        self._plan, self._store = plan, store
-        self._last: _Asked | None = None
-
-    def labels(self, run: Run) -> tuple[Labels, int]:
-        """The labels by image and condition of the plan, `(n, conditions)`; -1 where unknown.
-
-        In as few bytes as will do; and how many answers of the run are stored, of the plan or not.
-        """
-        found = self._store.run_answers(run, self._plan.texts)
-        asked, given = self._asked(found), found.labels
-        narrow = given.max(initial=0) < _NARROW
-        shape = len(self._plan.data), len(self._plan.texts)
-        labels = np.full(shape, UNKNOWN, np.int8 if narrow else np.int64)
-        if asked.known.all():
-            labels[asked.rows, asked.conditions] = given
-        else:
-            own = asked.known
-            labels[asked.rows[own], asked.conditions[own]] = given[own]
-        return labels, found.total
-
-    def counts(self, run: Run, kept: Mask) -> tuple[Counts, Counts]:
-        """Answers by condition of the plan, and how many of them are right, `(conditions,)` each.
-
-        kept: bool `(n,)`, which of the plan's images count.
-        """
-        found, size = self._store.run_answers(run, self._plan.texts), len(self._plan.texts)
-        asked = self._asked(found)
-        counted, given = asked.known, asked.counts
-        if not kept.all():
-            counted = counted & kept[asked.rows]
-            given = np.bincount(asked.conditions[counted], minlength=size)
-        right = counted & (found.labels == asked.truth)
-        return given, np.bincount(asked.conditions[right], minlength=size)
-
-    def _asked(self, found: RunAnswers) -> _Asked:
-        if self._last is None or not self._last.of.asks_the_same(found):
-            position = {text: place for place, text in enumerate(self._plan.texts)}
-            places = np.array([position.get(t, UNKNOWN) for t in found.conditions], np.int64)
-            ids, data = found.ids(), self._plan.data
-            rows, conditions = rows_of(data.ids, ids), np.repeat(places, found.counts)
-            known = (data.ids[rows] == ids) & (conditions != UNKNOWN)
-            counts = np.bincount(conditions[known], minlength=len(position))
-            self._last = _Asked(found, rows, conditions, known, data.labels[rows], counts)
-        return self._last
-
-
-def rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each wanted id stands among `ids`, if it does: the caller looks."""
-    largest = int(ids.max())
-    if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
-        table = np.zeros(largest + 1, np.int64)
-        table[ids] = np.arange(len(ids))
-        return table[np.minimum(wanted, largest)]
-    order = np.argsort(ids)
-    found = np.searchsorted(ids, wanted, sorter=order)
-    return order[np.minimum(found, len(order) - 1)]
+def _left_out(every: Sequence[PastScore], scores: Sequence[PastScore]) -> int | None:
+    """Which one of all is missing, their number if none is; None where more is different."""
+    if len(every) - len(scores) not in (0, 1):
+        return None
+    pairs = zip(every, scores, strict=False)
+    place = next((i for i, (one, other) in enumerate(pairs) if one is not other), len(scores))
+    rest = every[place + 1 :] if len(every) > len(scores) else every[place:]
+    same = all(one is other for one, other in zip(rest, scores[place:], strict=True))
+    return place if same else None
