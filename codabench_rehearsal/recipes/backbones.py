@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from codabench_rehearsal.recipes.system import RecipeError
+from codabench_rehearsal.recipes.system import RecipeError, Trainable
 
 HEAD = "head_"  # what the names of all layers behind a backbone start with
 NONE, IMAGENET = "none", "imagenet"
@@ -140,6 +140,32 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
     elif not row.url:
         raise RecipeError(f"{name} is ours and has no ImageNet weights: say --weights none.")
     return model
+
+
+def freeze(model: Any, name: str | None, trainable: Trainable, *, pretrained: bool) -> None:
+    """Set what learns of a model with a head on the backbone of that name; compile it afterwards.
+
+    trainable: as `Phase` has it; a share counts the layers that have weights. Batch norms of a
+    pretrained backbone never learn and keep their averages: a few new images would spoil what
+    belongs to all the other weights (Keras's guide to transfer learning). Without pretrained
+    weights, or without a backbone, everything learns: random features say nothing, and a head on
+    them could not be right.
+    """
+    import keras
+
+    model.trainable = True
+    if name is None or not pretrained:
+        return
+    body = [layer for layer in model.layers if not layer.name.startswith(HEAD)]
+    names = [layer.name for layer in body]
+    if trainable == "last":
+        learning = names[names.index(backbone(name).before_last) + 1 :]
+    else:
+        weighted = [layer.name for layer in body if layer.weights]
+        learning = weighted[len(weighted) - round(trainable * len(weighted)) :]
+    for layer in body:
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer.name in learning and not norm
 
 
 def _refuse_shape(name: str, least: int, shape: tuple[int, int, int]) -> None:
