@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, kernel
-
-Bytes = NDArray[np.uint8]
-Reals = NDArray[np.float64]
+from corruptions.kernels import Bytes, Reals, cv2, kernel
 
 _UNIT = np.arange(256) / 255
 _LOW_16 = np.uint32(0xFFFF)
