@@ -11,7 +11,7 @@ from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.presets import BLENDS, Condition, Preset
 from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, corrupt, get, names
 from corruptions.streams import streams
-from corruptions.validation import Ids, Images, check_images, prepared, restored
+from corruptions.validation import Ids, Images, check_ids, check_images, prepared, restored
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -124,11 +124,11 @@ def corrupt_mixed(images: Images, preset: Preset, seed: int = 0, ids: Ids = None
     images: uint8, as `corrupt` takes them. A condition depends on (seed, preset, image id) only.
     Returns a new uint8 array of the same shape. Raises `CorruptionError`.
     """
-    numbered = np.arange(len(images)) if ids is None else np.asarray(ids)
-    if numbered.shape != (len(images),):
-        raise CorruptionError(f"ids: expected shape ({len(images)},), received {numbered.shape}.")
+    if ids is not None and np.shape(ids) != (len(images),):
+        raise CorruptionError(f"ids: expected shape ({len(images)},), received {np.shape(ids)}.")
+    numbered = check_ids(ids, len(images))
     weights = np.cumsum([condition.weight for condition in preset.conditions])
-    drawn = streams(seed, f"preset {preset.name}", numbered.astype(np.int64)).uniform()
+    drawn = streams(seed, f"preset {preset.name}", numbered).uniform()
     chosen = np.searchsorted(weights / weights[-1], drawn)
     changed = np.empty_like(images)
     for index in np.unique(chosen):

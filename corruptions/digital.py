@@ -12,8 +12,6 @@ from corruptions.kernels import blurs, cv2, levels, warp
 from corruptions.registry import DEFAULT_TABLE, Draws, Images, corruption
 from corruptions.streams import Streams
 
-_UNIT = np.arange(256) / 255
-
 
 @corruption("digital", tables=(DEFAULT_TABLE,))
 def brightness(images: Images, amount: float, _draws: Draws) -> Images:
@@ -39,7 +37,7 @@ def saturate(images: Images, params: tuple[float, float], _draws: Draws) -> Imag
 def contrast(images: Images, factor: float, _draws: Draws) -> Images:
     """Draw every value towards its channel's mean over the image, to `factor` of its distance."""
     means = levels.mean_channels(images)[..., None]
-    drawn = (_UNIT - means) * factor + means
+    drawn = (levels.UNIT - means) * factor + means
     return levels.look_up(images, np.floor(np.clip(drawn, 0, 1) * 255))
 
 

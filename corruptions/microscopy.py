@@ -9,18 +9,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2
+from corruptions.kernels import Values, cv2
 from corruptions.kernels.levels import look_up
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 from corruptions.variants import MEDMNIST, PCAM, truncated
 
-Values = NDArray[np.float32]
-
 _POINTS = 49  # of a drawn curve
 _SHIFT = 4  # OpenCV's fixed-point coordinates: sixteenths of a pixel
 _INKS = np.array([(25, 40, 120), (20, 20, 25), (15, 95, 55), (150, 25, 35)], np.float32)
 _INSIDE, _RIM, _GLINT = np.float32(225), np.float32(120), np.float32(255)  # grey levels of a bubble
+_LEVELS = np.arange(256, dtype=np.float32)
+_LUMA = np.array([19595, 38470, 7471])  # Pillow's, in 65536ths
+_BORDER = 10  # pixels between a deposit and the image's edge
+_CORNERS = 24  # of a drawn deposit
+_FEWEST, _SMALLEST = 7, 3  # bubbles in an image, pixels of a bubble's radius
+_RIM_WIDTH, _RIM_ALPHA, _ALPHA = 2, 130, 100  # pixels; opacities of 255
 
 
 @corruption("color", tables=(PCAM,))
@@ -108,16 +112,6 @@ def air_bubble(images: Images, opacity: float, draws: Draws) -> Images:
     grey = _INSIDE + shine * (_GLINT - _INSIDE) + dark * (_RIM - _INSIDE)
     mixed: Values = images * (1 - share) + grey[..., None] * share
     return (mixed + np.float32(0.5)).astype(np.uint8)
-
-
-# MedMNIST-C's for BloodMNIST.
-
-_LEVELS = np.arange(256, dtype=np.float32)
-_LUMA = np.array([19595, 38470, 7471])  # Pillow's, in 65536ths
-_BORDER = 10  # pixels between a deposit and the image's edge
-_CORNERS = 24  # of a drawn deposit
-_FEWEST, _SMALLEST = 7, 3  # bubbles in an image, pixels of a bubble's radius
-_RIM_WIDTH, _RIM_ALPHA, _ALPHA = 2, 130, 100  # pixels; opacities of 255
 
 
 @corruption("digital", tables=(MEDMNIST,), name="brightness_up")

@@ -23,6 +23,12 @@ _SOURCE = "KerasCV 0.9.0 RandomShear and RandomTranslation (matrices, reflection
 _SHEAR = (0.1, 0.3, 0.5, 0.65, 0.8)  # RandAugment at magnitude 0.5: 0.5 +- 0.15
 _SHIFT = (0.08, 0.16, 0.25, 0.33, 0.4)  # the same: evenly in -0.5..0.5, 0.25 in the mean
 _ANGLE = (10.0, 20.0, 40.0, 80.0, 140.0)  # not in KerasCV's RandAugment
+_LEVELS = np.arange(256, dtype=np.float64)
+_GREY = np.array([0.2989, 0.5870, 0.1140], np.float32)  # tf.image.rgb_to_grayscale
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / np.float32(13.0)
+_MAGNITUDE = (0.2, 0.35, 0.5, 0.65, 0.8)  # severity 3 is RandAugment's 0.5
+_TONE_SHIFT = (0.08, 0.16, 0.25, 0.35, 0.45)  # RandAugment at 0.5: evenly in -0.5..0.5, mean 0.25
+_KERASCV = "KerasCV 0.9.0 (formula); own severities"
 
 
 def signed(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
@@ -69,34 +75,6 @@ def rotate(images: Images, values: Values) -> Images:
     for image, matrix, target in zip(images, matrices, warped, strict=True):
         cv2.warpAffine(image, matrix, size, dst=target, flags=_FLAGS, borderMode=cv2.BORDER_REFLECT)
     return warped
-
-
-def _slide(images: Images, offsets: NDArray[np.float64]) -> Images:
-    """Rows along themselves, by offsets `(n, h)`."""
-    slid: Images = np.empty(images.shape, np.uint8)
-    pixels = np.require(images, requirements=["C", "W", "E"])  # one type: compiled once
-    slide_rows(pixels, np.ascontiguousarray(offsets, np.float64), slid)
-    return slid
-
-
-def _slide_down(images: Images, offsets: NDArray[np.float64]) -> Images:
-    """Columns along themselves, by offsets `(n, w)`."""
-    turned = _slide(images.transpose(0, 2, 1, 3), offsets)
-    return np.ascontiguousarray(turned.transpose(0, 2, 1, 3))
-
-
-_LEVELS = np.arange(256, dtype=np.float64)
-_GREY = np.array([0.2989, 0.5870, 0.1140], np.float32)  # tf.image.rgb_to_grayscale
-_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / np.float32(13.0)
-_MAGNITUDE = (0.2, 0.35, 0.5, 0.65, 0.8)  # severity 3 is RandAugment's 0.5
-_TONE_SHIFT = (
-    0.08,
-    0.16,
-    0.25,
-    0.35,
-    0.45,
-)  # RandAugment at 0.5: evenly in -0.5..0.5, mean 0.25
-_KERASCV = "KerasCV 0.9.0 (formula); own severities"
 
 
 def _constant(streams: Streams, _size: tuple[int, int], level: Params) -> Draws:
@@ -212,6 +190,20 @@ def sharpness(images: Images, values: Values) -> Images:
         inner += np.float32(value) * (inner - smooth)
         target[1:-1, 1:-1] = np.clip(np.rint(inner), 0, 255)
     return sharpened
+
+
+def _slide(images: Images, offsets: NDArray[np.float64]) -> Images:
+    """Rows along themselves, by offsets `(n, h)`."""
+    slid: Images = np.empty(images.shape, np.uint8)
+    pixels = np.require(images, requirements=["C", "W", "E"])  # one type: compiled once
+    slide_rows(pixels, np.ascontiguousarray(offsets, np.float64), slid)
+    return slid
+
+
+def _slide_down(images: Images, offsets: NDArray[np.float64]) -> Images:
+    """Columns along themselves, by offsets `(n, w)`."""
+    turned = _slide(images.transpose(0, 2, 1, 3), offsets)
+    return np.ascontiguousarray(turned.transpose(0, 2, 1, 3))
 
 
 def _towards(tables: NDArray[np.float64], values: Values) -> NDArray[np.float64]:

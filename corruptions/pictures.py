@@ -1,4 +1,4 @@
-"""Foreign pictures to blend in: drawn per image id, or taken from a user's folder."""
+"""Pictures that come over an image: drawn by its id, of a user's folder, photographs of frost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import require_file
-from corruptions.kernels import cv2
+from corruptions.kernels import Values, cv2
 from corruptions.registry import Images
 from corruptions.streams import Streams
 
-Floats = NDArray[np.float32]
 Bits = NDArray[np.uint64]
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+# The photographs that come with the package `imagecorruptions`, and how much they are enlarged.
+_FROST = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
+_FROST_SCALE = 1.1
 _GRID = 6  # control points a side of the low-frequency noise
 _LINES, _GLYPHS, _GLYPH_BITS = 6, 9, 15  # text-like marks: lines, marks a line, 5 x 3 bits a mark
 
@@ -73,6 +75,21 @@ def pictures_revision(folder: str) -> str:
     return digest.hexdigest()
 
 
+@functools.lru_cache(maxsize=4)
+def scaled(height: int, width: int) -> tuple[Images, ...]:
+    """All photographs of frost, RGB, at 1.1 times their size, or of a size that covers the image.
+
+    Raises `CorruptionError` where the package is missing.
+    """
+    return tuple(_scaled(photo, height, width) for photo in photos())
+
+
+@functools.cache
+def photos() -> tuple[Images, ...]:
+    """All photographs of frost as they come, BGR."""
+    return tuple(_read_photo(_folder() / name) for name in _FROST)
+
+
 def _stamp(path: Path) -> tuple[str, int, int]:
     """Names a file's present contents, so that an edited picture is read again."""
     facts = path.stat()
@@ -98,30 +115,30 @@ def _read_one(path: str, size: tuple[int, int]) -> Images:
     return np.asarray(resized, np.uint8)
 
 
-def _gradient(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
+def _gradient(numbers: Values, _bits: Bits, size: tuple[int, int]) -> Values:
     """0..1 across the picture at any angle, `(n, *size)`."""
     angle = numbers[:, 0, None, None] * np.float32(2 * np.pi)
     y = np.linspace(-0.5, 0.5, size[0], dtype=np.float32)[:, None]
     x = np.linspace(-0.5, 0.5, size[1], dtype=np.float32)[None, :]
     reach = np.abs(np.cos(angle)) + np.abs(np.sin(angle))
-    ramp: Floats = (np.cos(angle) * x + np.sin(angle) * y) / reach + np.float32(0.5)
+    ramp: Values = (np.cos(angle) * x + np.sin(angle) * y) / reach + np.float32(0.5)
     return ramp
 
 
-def _stripes(numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
+def _stripes(numbers: Values, bits: Bits, size: tuple[int, int]) -> Values:
     count, phase = 2 + 8 * numbers[:, 1, None, None], numbers[:, 2, None, None]
     bands = (_gradient(numbers, bits, size) * (2 * count) + phase).astype(np.uint8)
     return (bands & 1).astype(np.float32)
 
 
-def _checker(numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
+def _checker(numbers: Values, bits: Bits, size: tuple[int, int]) -> Values:
     across = numbers.copy()
     across[:, 0] += 0.25  # a quarter turn
-    crossed: Floats = np.abs(_stripes(numbers, bits, size) - _stripes(across, bits, size))
+    crossed: Values = np.abs(_stripes(numbers, bits, size) - _stripes(across, bits, size))
     return crossed
 
 
-def _blobs(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
+def _blobs(numbers: Values, _bits: Bits, size: tuple[int, int]) -> Values:
     y = np.linspace(0, 1, size[0], dtype=np.float32)
     x = np.linspace(0, 1, size[1], dtype=np.float32)
     field = np.zeros((len(numbers), *size), np.float32)
@@ -133,13 +150,13 @@ def _blobs(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
     return np.clip(4 * field - 1, 0, 1, out=field)  # bells with flat tops
 
 
-def _noise(numbers: Floats, _bits: Bits, size: tuple[int, int]) -> Floats:
+def _noise(numbers: Values, _bits: Bits, size: tuple[int, int]) -> Values:
     grids = numbers.reshape(-1, _GRID, _GRID)
     smooth = [cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC) for grid in grids]
     return np.clip(np.stack(smooth), 0, 1).astype(np.float32)
 
 
-def _glyphs(_numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
+def _glyphs(_numbers: Values, bits: Bits, size: tuple[int, int]) -> Values:
     flat = np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1)
     marks = flat[:, : _LINES * _GLYPHS * _GLYPH_BITS].reshape(-1, _LINES, _GLYPHS, 5, 3)
     spaced = np.pad(marks, ((0, 0), (0, 0), (0, 0), (1, 1), (1, 0)))
@@ -151,33 +168,11 @@ def _glyphs(_numbers: Floats, bits: Bits, size: tuple[int, int]) -> Floats:
 _PATTERNS = (_gradient, _stripes, _checker, _blobs, _noise, _glyphs)
 
 
-# The photographs of frost that come with the package `imagecorruptions`.
-
-
-_NAMES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
-_SCALE = 1.1
-
-
-@functools.lru_cache(maxsize=4)
-def scaled(height: int, width: int) -> tuple[Images, ...]:
-    """All photographs, RGB, at 1.1 times their size, or the least size that covers the image.
-
-    Raises `CorruptionError` where the package is missing.
-    """
-    return tuple(_scaled(photo, height, width) for photo in photos())
-
-
 def _scaled(photo: Images, height: int, width: int) -> Images:
-    factor = max(1.0, height / photo.shape[0], width / photo.shape[1]) * _SCALE
+    factor = max(1.0, height / photo.shape[0], width / photo.shape[1]) * _FROST_SCALE
     size = (int(np.ceil(photo.shape[1] * factor)), int(np.ceil(photo.shape[0] * factor)))
     resized = cv2.resize(photo, dsize=size, interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(resized[..., ::-1], dtype=np.uint8)
-
-
-@functools.cache
-def photos() -> tuple[Images, ...]:
-    """All photographs as they come, BGR."""
-    return tuple(_read_photo(_folder() / name) for name in _NAMES)
 
 
 def _folder() -> Path:

@@ -118,12 +118,12 @@ def read(path: Path) -> Preset:
     ]
     families = [_family(top, entry) for entry in entries]
     _check_unique((entry.take("name", _SOME_TEXT) for entry in entries), path)
-    conditions = _weighted(families)
-    if len(conditions) > MOST_CONDITIONS:
+    count = sum(len(conditions) for _, conditions in families)
+    if count > MOST_CONDITIONS:
         raise CorruptionError(
-            f"{path}: expected at most {MOST_CONDITIONS:,} conditions, "
-            f"received {len(conditions):,}."
+            f"{path}: expected at most {MOST_CONDITIONS:,} conditions, received {count:,}."
         )
+    conditions = _weighted(families)
     _check_unique((condition.name for condition in conditions), path)
     draws = top.take("draws", ("a whole number, 1 or more", is_whole), DEFAULT_DRAWS)
     description = " ".join(top.take("description", _TEXT, "").split())

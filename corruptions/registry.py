@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import parse_toml
+from corruptions.presets import DEFAULT_TABLE as DEFAULT_TABLE  # re-exported, as Images below
 from corruptions.streams import Streams, streams
 from corruptions.validation import (
     SMALLEST_SIDE,
@@ -42,7 +43,6 @@ Apply = Callable[[Images, Params, Draws], Images]
 Values = NDArray[Any]  # one value an image, or a row of them
 Operation = Callable[[Images, Values], Images]
 
-DEFAULT_TABLE = "imagecorruptions"
 OWN_TABLE = "own"  # operators of this project: valid under every table
 ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"cells-96": ("pcam", "tiny")}  # of 96-pixel microscopy: the first table that has the name

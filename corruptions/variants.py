@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from corruptions import pictures
 from corruptions.blur import draw_angle, zoom_factors
 from corruptions.digital import resized
-from corruptions.kernels import blurs, cv2, motion
+from corruptions.kernels import Values, blurs, cv2, motion
 from corruptions.registry import Draws, Images, corruption
 from corruptions.streams import Streams
 from corruptions.weather import Pair, Snow, draw_snow, frost_on, snow_on, windows
@@ -24,7 +24,6 @@ SIDE = 64  # of the images that Tiny-ImageNet-C's numbers were made for
 TINY, PCAM, MEDMNIST = "tiny", "pcam", "medmnist-blood"
 
 Elastic = tuple[float, float, float]
-Values = NDArray[np.float32]
 
 _CORNERS = np.array([[1, 1], [1, -1], [-1, -1]])
 _NEAR = np.float32(1e-3)  # float32 values this close below a grey level count as that level

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptions import pictures
-from corruptions.kernels import blurs, cv2, motion, sky
+from corruptions.kernels import Reals, blurs, cv2, motion, sky
 from corruptions.registry import DEFAULT_TABLE, Draw, Draws, Images, corruption
 from corruptions.streams import Streams
 
-Reals = NDArray[np.float64]
 Photos = Callable[[int, int], tuple[Images, ...]]  # photographs for images of (height, width)
 Pair = tuple[float, float]
 Snow = tuple[float, float, float, float, int, float, float]

@@ -14,10 +14,11 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands import recipe_train
 from codabench_rehearsal.commands.recipe_train import add_recipe, named_system
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
+from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force, guard
-from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras, working
+from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder
 
@@ -101,15 +102,15 @@ def _show(options: argparse.Namespace) -> int:
     print("\n".join(_choices(system, fast=options.fast)))
     with loading_keras(options.backend):
         from codabench_rehearsal.recipes import training_cost
-    with working(f"counting what {system.name} computes"):
+    with progress(f"counting what {system.name} computes"):
         costs = training_cost.counted_costs(system, challenge.shape, challenge.classes)
     if options.layers:
         tables = ("\n".join(training_cost.layer_table(cost)) for cost in costs)
         print("\n\n".join(tables), end="\n\n")
     print("\n".join(training_cost.lines(costs, options.images)), flush=True)
     if options.measure:
-        with working("timing") as begins:
-            said = list(training_cost.timed(costs, challenge.classes, options.images, begins))
+        with progress("timing") as bar:
+            said = list(training_cost.timed(costs, challenge.classes, options.images, bar.update))
         print("\n".join(said))
     return Exit.FINE
 

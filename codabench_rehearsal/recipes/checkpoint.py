@@ -50,6 +50,43 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[int, tuple[float | None, Arrays]] = field(default_factory=dict)
 
+    def keep_best(self, epoch: int, accuracy: float | None, limit: int, model: Any) -> None:
+        """Keep the weights of this epoch if it is among the `limit` best of its phase so far."""
+        self.kept[epoch] = accuracy, ()
+        for number in self._ranked()[limit:]:
+            del self.kept[number]
+        if epoch in self.kept:
+            copies = [np.array(one) for one in model.get_weights()]  # no views, which change
+            self.kept[epoch] = accuracy, copies
+
+    def settle(self, model: Any, *, average: bool) -> None:
+        """Give the model what its phase leaves: the best epoch's weights, or the mean of the kept.
+
+        The mean covers batch norm's averages too. Without kept epochs the last weights stay.
+        """
+        sets = [self.kept[number][1] for number in self._ranked()]
+        if sets:
+            model.set_weights(mean_weights(sets) if average else sets[0])
+
+    def _ranked(self) -> list[int]:
+        """The kept epochs, best first: by accuracy, the first of equals; without it the latest."""
+
+        def rank(number: int) -> tuple[float, int]:
+            accuracy = self.kept[number][0]
+            return (0.0, -number) if accuracy is None else (-accuracy, number)
+
+        return sorted(self.kept, key=rank)
+
+
+def mean_weights(sets: Sequence[Arrays]) -> list[NDArray[Any]]:
+    """The mean of several networks' weights, array by array; whole numbers are the first one's."""
+    return [
+        np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
+        if np.issubdtype(arrays[0].dtype, np.floating)
+        else arrays[0]
+        for arrays in zip(*sets, strict=True)
+    ]
+
 
 def identity(
     system: System, fingerprint: str, *, classes: int, seed: int, weights: str, precision: str

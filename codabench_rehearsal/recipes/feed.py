@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
-from codabench_rehearsal.recipes.augment import augmented
+from codabench_rehearsal.recipes.augment import Targets, augmented
 from codabench_rehearsal.recipes.backbones import preprocessing
 from codabench_rehearsal.recipes.system import Chain, System
 from submission.model_page import MODES, mode_of
 
 Images = NDArray[Any]  # uint8 or float32
-Targets = NDArray[np.float32]
 Batch = tuple[Images, Targets]
 Rows = NDArray[np.int64]
 

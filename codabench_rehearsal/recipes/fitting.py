@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -18,14 +19,24 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.words import listed
 from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.recipes.backbones import freeze
 from codabench_rehearsal.recipes.checkpoint import Arrays, Checkpoint, State
 from codabench_rehearsal.recipes.feed import Batch, Feed, fixed
 from codabench_rehearsal.recipes.models import network
 from codabench_rehearsal.recipes.prepare import Prepared
-from codabench_rehearsal.recipes.schedule import Schedule, after_folds, compiled, fold_sides
+from codabench_rehearsal.recipes.schedule import Reporter, Schedule, after_folds, fold_sides
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System
-from codabench_rehearsal.recipes.training_progress import Reporter
 
+# Losses and optimizers are Keras's own, so that no saved model needs a file of ours.
+OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
+    {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
+)
+# name -> Keras loss, and the options that a recipe may set.
+_FOCAL = (keras.losses.CategoricalFocalCrossentropy, ("label_smoothing", "alpha", "gamma"))
+_CROSS = (keras.losses.CategoricalCrossentropy, ("label_smoothing",))
+LOSSES: Mapping[str, tuple[Any, tuple[str, ...]]] = MappingProxyType(
+    {"crossentropy": _CROSS, "focal": _FOCAL}
+)
 Save = Callable[[Iterable[Any]], None]  # takes the optimizer's variables
 
 
@@ -93,7 +104,7 @@ def learn(task: Task, checkpoint: Checkpoint) -> tuple[Any, State]:
             task.reporter.stretch(phase.name, last, ahead)
             average = 0 if later else task.system.average
             learner.train(phase, max(average, int(phase.validation)), optimizer)
-            settle(model, state, average=average > 1)
+            state.settle(model, average=average > 1)
             state.phase += 1
             state.schedule, state.folds, state.kept, optimizer = None, [], {}, ()
             save(())
@@ -137,7 +148,7 @@ class Learner:
             state.epochs += 1
             state.schedule = schedule.state()
             state.history.append(row)
-            keep_best(state, schedule.epochs, row["val_accuracy"], keep, self.model)
+            state.keep_best(schedule.epochs, row["val_accuracy"], keep, self.model)
             names = ("loss", "accuracy", "val_loss", "val_accuracy")
             figures = {name: row[name] for name in names if row[name] is not None}
             task.reporter.epoch(state.epochs, figures)
@@ -184,6 +195,44 @@ class Learner:
         return mean.values()
 
 
+def compiled(model: Any, system: System, phase: Phase, *, pretrained: bool) -> Any:
+    """Freeze and compile the model for a phase; its new optimizer's variables exist already.
+
+    Returns the optimizer that holds the learning rate (with mixed precision, Keras's own one for
+    scaled losses is around it). Raises `RecipeError` for an unknown optimizer, and as `loss` does.
+    """
+    freeze(model, system.backbone, phase.trainable, pretrained=pretrained)
+    if phase.optimizer not in OPTIMIZERS:
+        raise RecipeError(
+            f"No optimizer {phase.optimizer!r}; known: {', '.join(sorted(OPTIMIZERS))}."
+        )
+    optimizer = OPTIMIZERS[phase.optimizer](phase.learning_rate)
+    model.compile(
+        optimizer=optimizer,
+        loss=loss(system),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    model.optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def loss(system: System) -> Any:
+    """The system's loss, a Keras loss: targets and probabilities float32 (n, classes) -> a mean.
+
+    With S = label_smoothing and K classes, targets become y' = (1-S) y + S/K. "crossentropy" is
+    -sum_k y'_k log p_k; "focal", as overfitting_gods wrote it, -sum_k alpha y'_k (1-p_k)^gamma
+    log p_k, p held 1e-7 away from 0 and 1. Raises `RecipeError` for an unknown loss or option.
+    """
+    if system.loss not in LOSSES:
+        raise RecipeError(f"No loss {system.loss!r}; known: {', '.join(LOSSES)}.")
+    made, known = LOSSES[system.loss]
+    for option in sorted(system.loss_options.keys() - set(known)):
+        raise RecipeError(
+            f"The loss {system.loss} has no option {option!r}; known: {', '.join(known)}."
+        )
+    return made(**system.loss_options)
+
+
 def measured(model: Any, labelled: Batch, batch: int) -> dict[str, float]:
     """The compiled model's loss and accuracy on images as it takes them."""
     images, targets = labelled
@@ -194,36 +243,6 @@ def measured(model: Any, labelled: Batch, batch: int) -> dict[str, float]:
         heard = model.test_on_batch(images[part], targets[part], return_dict=True)
         mean.add(heard, len(targets[part]))
     return mean.values()
-
-
-def keep_best(state: State, epoch: int, accuracy: float | None, limit: int, model: Any) -> None:
-    """Keep the weights of this epoch if it is among the `limit` best ones of the phase so far."""
-    state.kept[epoch] = accuracy, ()
-    for number in _ranked(state)[limit:]:
-        del state.kept[number]
-    if epoch in state.kept:
-        copies = [np.array(one) for one in model.get_weights()]  # no views of what goes on changing
-        state.kept[epoch] = accuracy, copies
-
-
-def settle(model: Any, state: State, *, average: bool) -> None:
-    """Give the model the weights that its phase leaves: of the best epoch, or the mean of the kept.
-
-    The mean covers batch norm's moving averages too. Without kept epochs the last weights stay.
-    """
-    sets = [state.kept[number][1] for number in _ranked(state)]
-    if sets:
-        model.set_weights(mean_weights(sets) if average else sets[0])
-
-
-def mean_weights(sets: Sequence[Arrays]) -> list[NDArray[Any]]:
-    """The mean of several networks' weights, array by array; whole numbers are the first one's."""
-    return [
-        np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
-        if np.issubdtype(arrays[0].dtype, np.floating)
-        else arrays[0]
-        for arrays in zip(*sets, strict=True)
-    ]
 
 
 def _with_found_epochs(task: Task, phase: Phase, state: State, save: Save) -> Phase:
@@ -270,16 +289,6 @@ def _values(variables: Iterable[Any]) -> list[NDArray[Any]]:
 def _assign(variables: Iterable[Any], arrays: Arrays) -> None:
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-
-
-def _ranked(state: State) -> list[int]:
-    """The kept epochs, best first: by validation accuracy, the first of equals; else the latest."""
-
-    def rank(number: int) -> tuple[float, int]:
-        accuracy = state.kept[number][0]
-        return (0.0, -number) if accuracy is None else (-accuracy, number)
-
-    return sorted(state.kept, key=rank)
 
 
 class _Mean:

@@ -30,8 +30,8 @@ from codabench_rehearsal.recipes.checkpoint import Checkpoint, require_same
 from codabench_rehearsal.recipes.loading import repeats
 from codabench_rehearsal.recipes.models import every_layer
 from codabench_rehearsal.recipes.own_layer import OverlayMask
+from codabench_rehearsal.recipes.schedule import Say
 from codabench_rehearsal.recipes.system import RecipeError, System
-from codabench_rehearsal.recipes.training_progress import Say
 
 RECIPE_SCHEMA = 1
 OWN_LAYER = "recipe_layers.py"  # what the file of our layer is called beside the weights

@@ -15,11 +15,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
 
-from codabench_rehearsal.console.command import console
+from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.temporary import PREFIX, owner_mark
 from codabench_rehearsal.recipes.system import RecipeError
 
@@ -54,7 +53,7 @@ def loading_keras(backend: str | None) -> Iterator[None]:
     with (
         tempfile.TemporaryFile(prefix=f"{PREFIX}{owner_mark()}") as chatter,
         os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace") as terminal,
-        working(f"loading Keras ({wanted})", terminal),
+        progress(f"loading Keras ({wanted})", into=terminal),
     ):
         os.dup2(chatter.fileno(), 2)
         try:
@@ -68,22 +67,6 @@ def loading_keras(backend: str | None) -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-@contextmanager
-def working(line: str, terminal: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """A terminal shows what is done and for how long; files and pipes nothing.
-
-    terminal: None for standard error. Yields a function that takes its next words.
-    """
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    shown = console(file=terminal) if terminal else console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    plain: dict[str, Any] = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
-    with Progress(*columns, console=shown, disable=not shown.is_terminal, **plain) as progress:
-        task = progress.add_task(line, total=None)
-        yield lambda words: progress.update(task, description=words)
 
 
 def repeats() -> str:

@@ -17,15 +17,12 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.files import write_bytes
 from codabench_rehearsal.images import Dataset, load, prefix_order, read_split
 from codabench_rehearsal.images.keys import TO_REHEARSE
-from codabench_rehearsal.recipes.prepare import resized
+from codabench_rehearsal.recipes.prepare import Floats, Images, resized
 from codabench_rehearsal.recipes.system import RecipeError
 from corruptions import corrupt_mixed
 from corruptions.presets import CLEAN, resolve
 from submission.model_page import MODES
 from submission.training_folder import Packing, read_training_folder
-
-Images = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 _SCALES = {"0..255": (1, 0), "0..1": (255, 0), "-1..1": (127.5, 1)}  # divisor, then what goes off
 _BATCH = 64

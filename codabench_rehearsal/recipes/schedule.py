@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import DataError, Dataset
 from codabench_rehearsal.images.splitting import split
-from codabench_rehearsal.recipes.backbones import HEAD, backbone
-from codabench_rehearsal.recipes.system import Phase, RecipeError, System, Trainable
+from codabench_rehearsal.recipes.system import Phase, RecipeError
+
+EVERY = 0.25  # seconds: a terminal shows no more, and rendering costs time of the training
 
 
 @dataclass
@@ -102,6 +102,77 @@ def after_folds(phase: Phase, best: Sequence[int]) -> Phase:
     return replace(phase, epochs=epochs, folds=0, validation=False, patience=None, plateau=None)
 
 
+@dataclass(frozen=True)
+class TrainingProgress:
+    """A moment of a training.
+
+    phase: its name, with the fold where one is trained. epoch: the one under way, counted from 1
+    over all phases (within a fold: in the fold), of `epochs` at most. share: of the epoch's
+    batches, 0..1. figures: the latest loss and accuracies. member, members: which network of how
+    many. seconds_left: at the pace so far, if no phase ends early; None before there is a pace.
+    """
+
+    phase: str
+    epoch: int
+    epochs: int
+    share: float
+    figures: Mapping[str, float]
+    member: int = 1
+    members: int = 1
+    seconds_left: float | None = None
+
+
+Tell = Callable[[TrainingProgress], None]
+Say = Callable[[str], None]
+
+
+@dataclass
+class Reporter:
+    """Turns batches into `TrainingProgress`. later: epochs of the networks after this one."""
+
+    tell: Tell
+    say: Say = lambda _: None
+    members: int = 1
+    member: int = 1
+    later: int = 0
+    clock: Callable[[], float] = time.monotonic
+    _phase: str = ""
+    _last: int = 0
+    _ahead: int = 0
+    _done: int = 0
+    _told: float = float("-inf")
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+
+    def stretch(self, phase: str, last: int, ahead: int) -> None:
+        """A phase or a fold begins.
+
+        last: the number of the last epoch that it can reach. ahead: epochs of this network from
+        here on, its folds' included, if nothing ends early.
+        """
+        self._phase, self._last, self._ahead = phase, last, ahead
+
+    def batch(self, epoch: int, share: float, figures: Mapping[str, float]) -> None:
+        """A batch of an epoch is done; told if the last time was long enough ago."""
+        if self.clock() - self._told >= EVERY:
+            self._say(epoch, share, figures, share)
+
+    def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """An epoch is done; always told."""
+        self._done, self._ahead = self._done + 1, self._ahead - 1
+        self._say(epoch, 1.0, figures, 0.0)
+
+    def _say(self, epoch: int, share: float, figures: Mapping[str, float], more: float) -> None:
+        """Tell; more: what of the epoch under way is done."""
+        self._told = self.clock()
+        seconds, done = self._told - self._started, self._done + more
+        left = seconds / done * (self.later + self._ahead - more) if done else None
+        place = (self._phase, epoch, self._last, share)
+        self.tell(TrainingProgress(*place, figures, self.member, self.members, left))
+
+
 def _own_rows(data: Dataset, folds: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Each fold's rows: a k-th of all, then a (k-1)-th of the rest, and so on."""
     left = np.arange(len(data))
@@ -117,79 +188,3 @@ def _own_rows(data: Dataset, folds: int, seed: int) -> Iterator[NDArray[np.int64
         left = left[~held]
     elsewhere = np.delete(data.labels, left)  # of the last fold those whose class has images there
     yield left[np.isin(data.labels[left], elsewhere)]
-
-
-# Losses and optimizers are Keras's own, so that no saved model needs a file of ours.
-
-
-OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
-    {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
-)
-# name -> Keras loss, and the options that a recipe may set.
-_FOCAL = (keras.losses.CategoricalFocalCrossentropy, ("label_smoothing", "alpha", "gamma"))
-_CROSS = (keras.losses.CategoricalCrossentropy, ("label_smoothing",))
-LOSSES: Mapping[str, tuple[Any, tuple[str, ...]]] = MappingProxyType(
-    {"crossentropy": _CROSS, "focal": _FOCAL}
-)
-
-
-def compiled(model: Any, system: System, phase: Phase, *, pretrained: bool) -> Any:
-    """Freeze and compile the model for a phase; its new optimizer's variables exist already.
-
-    Returns the optimizer that holds the learning rate (with mixed precision, Keras's own one for
-    scaled losses is around it). Raises `RecipeError` for an unknown optimizer, and as `loss` does.
-    """
-    freeze(model, system.backbone, phase.trainable, pretrained=pretrained)
-    if phase.optimizer not in OPTIMIZERS:
-        raise RecipeError(
-            f"No optimizer {phase.optimizer!r}; known: {', '.join(sorted(OPTIMIZERS))}."
-        )
-    optimizer = OPTIMIZERS[phase.optimizer](phase.learning_rate)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss(system),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return optimizer
-
-
-def freeze(model: Any, name: str | None, trainable: Trainable, *, pretrained: bool) -> None:
-    """Set what learns of a model with a head on the backbone of that name; compile it afterwards.
-
-    trainable: as `Phase` has it; a share counts the layers that have weights. Batch norms of a
-    pretrained backbone never learn and keep their averages: a few new images would spoil what
-    belongs to all the other weights (Keras's guide to transfer learning). Without pretrained
-    weights, or without a backbone, everything learns: random features say nothing, and a head on
-    them could not be right.
-    """
-    model.trainable = True
-    if name is None or not pretrained:
-        return
-    body = [layer for layer in model.layers if not layer.name.startswith(HEAD)]
-    names = [layer.name for layer in body]
-    if trainable == "last":
-        learning = names[names.index(backbone(name).before_last) + 1 :]
-    else:
-        weighted = [layer.name for layer in body if layer.weights]
-        learning = weighted[len(weighted) - round(trainable * len(weighted)) :]
-    for layer in body:
-        norm = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = layer.name in learning and not norm
-
-
-def loss(system: System) -> Any:
-    """The system's loss, a Keras loss: targets and probabilities float32 (n, classes) -> a mean.
-
-    With S = label_smoothing and K classes, targets become y' = (1-S) y + S/K. "crossentropy" is
-    -sum_k y'_k log p_k; "focal", as overfitting_gods wrote it, -sum_k alpha y'_k (1-p_k)^gamma
-    log p_k, p held 1e-7 away from 0 and 1. Raises `RecipeError` for an unknown loss or option.
-    """
-    if system.loss not in LOSSES:
-        raise RecipeError(f"No loss {system.loss!r}; known: {', '.join(LOSSES)}.")
-    made, known = LOSSES[system.loss]
-    for option in sorted(system.loss_options.keys() - set(known)):
-        raise RecipeError(
-            f"The loss {system.loss} has no option {option!r}; known: {', '.join(known)}."
-        )
-    return made(**system.loss_options)

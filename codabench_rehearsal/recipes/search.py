@@ -23,9 +23,9 @@ from codabench_rehearsal.recipes import models
 from codabench_rehearsal.recipes.checkpoint import require_same
 from codabench_rehearsal.recipes.fitting import DivergedError
 from codabench_rehearsal.recipes.folder import SEARCH, make_folder, refuse_cut_off, table
+from codabench_rehearsal.recipes.schedule import Say, Tell, TrainingProgress
 from codabench_rehearsal.recipes.system import RecipeError, System
 from codabench_rehearsal.recipes.train import TrainingRun, belonging, train
-from codabench_rehearsal.recipes.training_progress import Say, Tell, TrainingProgress
 
 MISSING = (
     "The search needs Keras Tuner, which is not installed: pip install "

@@ -62,7 +62,7 @@ class System:
     recover: the pictures in blended outliers are taken out of them, C = (A - a B) / (1 - a),
     for overlays to blend in. hurt_validation: the first chain, applied once to the validation
     images. benchmark: chains of the recipe's own randomised benchmark, reported in the end.
-    loss: a name of `recipes.learning`. average: weights are the mean over so many best epochs,
+    loss: one of `recipes.fitting.LOSSES`. average: weights are the mean over so many best epochs,
     0: those of the best. members: changes, one for each network of an ensemble; (): one network.
     tta, ensemble: as `make-submission` has them. options: name -> choice -> change. fast: the
     miniature, its relation told in `miniature`. description: for people; where it comes from,

@@ -20,8 +20,8 @@ from codabench_rehearsal.recipes.folder import TrainedMember
 from codabench_rehearsal.recipes.loading import PRECISIONS
 from codabench_rehearsal.recipes.models import computing_in, in_float32
 from codabench_rehearsal.recipes.prepare import Prepared, prepare
+from codabench_rehearsal.recipes.schedule import Reporter, Say, Tell
 from codabench_rehearsal.recipes.system import Chain, RecipeError, System
-from codabench_rehearsal.recipes.training_progress import Reporter, Say, Tell
 
 _SEEDS = 2**31  # Keras and scikit-learn take 32 bits; members' and folds' seeds come on top
 _MEMBER_SEEDS = 1000  # between two members' seeds: their folds' seeds lie in between

@@ -19,9 +19,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from codabench_rehearsal.recipes.backbones import backbone
+from codabench_rehearsal.recipes.backbones import backbone, freeze
+from codabench_rehearsal.recipes.fitting import compiled
 from codabench_rehearsal.recipes.models import Shape, network
-from codabench_rehearsal.recipes.schedule import compiled, freeze
 from codabench_rehearsal.recipes.system import Phase, System
 
 _STEPS = 3  # after the first, which compiles

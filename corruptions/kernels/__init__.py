@@ -15,6 +15,8 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
 
@@ -26,8 +28,12 @@ except ImportError as error:  # the full opencv-python wants libGL and X librari
         "no system libraries: pip uninstall opencv-python; pip install opencv-python-headless"
     ) from error
 
-__all__ = ["announce_compiling", "cv2", "kernel"]
+__all__ = ["Bytes", "Indices", "Reals", "Values", "announce_compiling", "cv2", "kernel"]
 
+Bytes = NDArray[np.uint8]
+Reals = NDArray[np.float64]
+Values = NDArray[np.float32]
+Indices = NDArray[np.int64]
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 

@@ -14,12 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, kernel
-
-Bytes = NDArray[np.uint8]
-Reals = NDArray[np.float64]
-Values = NDArray[np.float32]
-Indices = NDArray[np.int64]
+from corruptions.kernels import Bytes, Indices, Reals, Values, cv2, kernel
 
 
 def gaussian(images: Bytes, sigma: float) -> Bytes:

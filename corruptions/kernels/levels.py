@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, kernel
+from corruptions.kernels import Bytes, Reals, cv2, kernel
 
-Bytes = NDArray[np.uint8]
-Reals = NDArray[np.float64]
-
-_UNIT = np.arange(256) / 255
+UNIT = np.arange(256) / 255  # each grey level in 0..1
 _LOW_16 = np.uint32(0xFFFF)
 _8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
 _LINE = 512  # pixels are worked on together, channel by channel: loops that vectorise
@@ -63,9 +60,9 @@ def _add_up(pixels: Bytes, sums: Reals) -> None:
     for i in range(pixels.shape[0]):
         red = green = blue = 0.0
         for p in range(pixels.shape[1]):
-            red += _UNIT[pixels[i, p, 0]]
-            green += _UNIT[pixels[i, p, 1]]
-            blue += _UNIT[pixels[i, p, 2]]
+            red += UNIT[pixels[i, p, 0]]
+            green += UNIT[pixels[i, p, 1]]
+            blue += UNIT[pixels[i, p, 2]]
         sums[i, 0], sums[i, 1], sums[i, 2] = red, green, blue
 
 

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import cv2, kernel
-
-Reals = NDArray[np.float64]
-Values = NDArray[np.float32]
-Indices = NDArray[np.int64]
+from corruptions.kernels import Indices, Reals, Values, cv2, kernel
 
 _ROWS = 8  # of an image are summed together: longer loops, still within the first cache
 _SPARSE_ROWS = 16  # of the sparse sum are built at a time

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import kernel
+from corruptions.kernels import Bytes, Indices, Reals, Values, kernel
 
-Bytes = NDArray[np.uint8]
-Reals = NDArray[np.float64]
-Values = NDArray[np.float32]
-Indices = NDArray[np.int64]
 Noise = NDArray[np.floating]
 
 _WHITE = np.float32(255)

@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptions.kernels import kernel
-
-Bytes = NDArray[np.uint8]
-Reals = NDArray[np.float64]
-Indices = NDArray[np.int32]
+from corruptions.kernels import Bytes, Reals, kernel
 
 _ONE = 1 << 15  # of the weights of two neighbours that are blended
 _HALF, _SHIFT = np.int32(1 << 14), np.int32(15)
@@ -44,7 +40,7 @@ def _locate(
     dx: Reals,
     alpha: float,
     height: int,
-    corners: Indices,
+    corners: NDArray[np.int32],
     low: Reals,
     right: Reals,
 ) -> None:
@@ -71,7 +67,7 @@ def _mirrored(position: float, length: int) -> float:
 def _sample(
     framed: Reals,
     stride: int,
-    corners: Indices,
+    corners: NDArray[np.int32],
     low: Reals,
     right: Reals,
     out: NDArray[np.float32],

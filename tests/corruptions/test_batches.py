@@ -78,6 +78,8 @@ def test_wrong_ids_are_named() -> None:
     """Else images would silently share draws."""
     with pytest.raises(CorruptionError, match=r"\(12,\)"):
         corrupt_mixed(IMAGES, resolve("light"), ids=[1, 2])
+    with pytest.raises(CorruptionError, match="one integer"):  # halves would be cut off
+        corrupt_mixed(IMAGES, resolve("clean"), ids=np.arange(12) / 2)  # type: ignore[arg-type]
 
 
 PIPELINES = """

@@ -12,7 +12,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 import corruptions
-from corruptions import CorruptionError, corrupt_condition
+from corruptions import CorruptionError, corrupt_condition, presets
 from corruptions.chain import condition_revision, contact_sheet, validate
 from corruptions.presets import LIBRARY, NAMES, Condition, Preset, Step, resolve
 from corruptions.registry import Images, get
@@ -248,6 +248,16 @@ def test_faults_in_a_file_are_named(text: str, words: list[str], tmp_path: Path)
         resolve(path)
     missing = [word for word in [path, *words] if word not in str(caught.value)]
     assert not missing, str(caught.value)
+
+
+def test_too_many_conditions_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of a million conditions would be reckoned for hours before their number is told."""
+    monkeypatch.setattr(presets, "_weighted", lambda _: pytest.fail("reckoned"))
+    path = write(tmp_path, FAMILY + str(["clean"] * (presets.MOST_CONDITIONS + 1)))
+    with pytest.raises(CorruptionError, match="at most 1,000 conditions, received 1,001"):
+        resolve(path)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.recipes import models
-from codabench_rehearsal.recipes.backbones import BACKBONES, HEAD, build, preprocessing
-from codabench_rehearsal.recipes.schedule import freeze
+from codabench_rehearsal.recipes.backbones import BACKBONES, HEAD, build, freeze, preprocessing
 from codabench_rehearsal.recipes.system import RecipeError
 from submission.model_page import mode_of
 

@@ -62,9 +62,8 @@ def networks(systems: list[System]) -> list[Any]:
 
 def agree(system: System) -> None:
     """Compare all that is counted with the network that training builds."""
-    from codabench_rehearsal.recipes.backbones import backbone
+    from codabench_rehearsal.recipes.backbones import backbone, freeze
     from codabench_rehearsal.recipes.models import network
-    from codabench_rehearsal.recipes.schedule import freeze
     from codabench_rehearsal.recipes.training_cost import counted_costs, counted_layers, macs
 
     (cost,) = counted_costs(replace(system, members=()), SHAPE, CLASSES)
@@ -102,9 +101,8 @@ def traced(system: System) -> tuple[int, int]:
     import keras
     import tensorflow as tf
 
-    from codabench_rehearsal.recipes.backbones import backbone
+    from codabench_rehearsal.recipes.backbones import backbone, freeze
     from codabench_rehearsal.recipes.models import network
-    from codabench_rehearsal.recipes.schedule import freeze
 
     side = system.side or SHAPE[0]
     model = network(system, (side, side, 3), CLASSES)

@@ -12,8 +12,8 @@ import pytest
 
 from codabench_rehearsal.images import split, synthetic
 from codabench_rehearsal.recipes.checkpoint import State
+from codabench_rehearsal.recipes.schedule import Reporter, TrainingProgress
 from codabench_rehearsal.recipes.system import Phase, System, load_system
-from codabench_rehearsal.recipes.training_progress import Reporter, TrainingProgress
 from submission.training_folder import read_training_folder
 
 pytestmark = [
@@ -40,12 +40,10 @@ class Weights:
 
 def after(accuracies: list[float | None], limit: int) -> tuple[Weights, State]:
     """A network whose weights are the number of the epoch, and what was kept of it."""
-    from codabench_rehearsal.recipes.fitting import keep_best
-
     model, state = Weights(), State()
     for epoch, accuracy in enumerate(accuracies, start=1):
         model.now = [np.array([epoch], np.float32), np.array(epoch, np.int64)]
-        keep_best(state, epoch, accuracy, limit, model)
+        state.keep_best(epoch, accuracy, limit, model)
     return model, state
 
 
@@ -65,18 +63,16 @@ def test_a_phase_leaves_its_best_weights(
     accuracies: list[float | None], limit: int, average: bool, value: float
 ) -> None:
     """Else the packed network is of another epoch than the one reported."""
-    from codabench_rehearsal.recipes.fitting import settle
-
     model, state = after(accuracies, limit)
     assert len(state.kept) <= limit
-    settle(model, state, average=average)
+    state.settle(model, average=average)
     assert float(model.now[0][0]) == pytest.approx(value)
     assert [one.dtype for one in model.now] == [np.float32, np.int64]
 
 
 def test_a_mean_covers_all_weights() -> None:
     """Else batch norm's averages belong to another network than its weights."""
-    from codabench_rehearsal.recipes.fitting import mean_weights
+    from codabench_rehearsal.recipes.checkpoint import mean_weights
 
     rng = np.random.default_rng(0)
     sets: list[list[Any]] = [
@@ -210,9 +206,8 @@ def test_validation_is_the_mean_over_images() -> None:
     """Else the last, smaller batch counts as much as a full one."""
     import keras
 
-    from codabench_rehearsal.recipes.fitting import measured
+    from codabench_rehearsal.recipes.fitting import compiled, measured
     from codabench_rehearsal.recipes.models import network
-    from codabench_rehearsal.recipes.schedule import compiled
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
     phase = Phase("p", 1, 1e-3)

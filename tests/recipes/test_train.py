@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
+from codabench_rehearsal.recipes.schedule import TrainingProgress
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System, load_system
-from codabench_rehearsal.recipes.training_progress import TrainingProgress
 from submission.training_folder import read_training_folder
 
 pytestmark = [
