@@ -24,7 +24,7 @@ from codabench_rehearsal.commands.packing_arguments import (
     with_limits,
 )
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
-from codabench_rehearsal.console.errors import SubmissionError, UserError
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARCHIVE, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -55,7 +55,7 @@ server's own versions too. Rehearse it on bad images with: local-eval submission
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("make-submission", argv, _read_and_run, (UserError,))
+    return run_command("make-submission", argv, _read_and_run)
 
 
 def new_parser() -> argparse.ArgumentParser:
@@ -147,13 +147,9 @@ def _python(options: argparse.Namespace) -> Python | None:
     """What runs the zip here; None where nothing is run."""
     if options.no_run:
         return None
-    from codabench_rehearsal.sandbox.job import SandboxError
     from codabench_rehearsal.sandbox.places import chosen_python
 
-    try:
-        return chosen_python(options.python)
-    except SandboxError as error:
-        raise SubmissionError(f"--python: {error}") from None
+    return chosen_python(options.python)
 
 
 def _run_options(

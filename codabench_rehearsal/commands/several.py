@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from codabench_rehearsal.challenge.profile import Challenge
     from codabench_rehearsal.images import Dataset
-    from codabench_rehearsal.sandbox.places import Python
     from evaluator.options import Options
 
 UNSEEN = "†"
@@ -55,6 +54,7 @@ def read_inputs(
     Raises `EvaluationError` for a zip that is not there, `SubmissionError` for what is none.
     """
     from codabench_rehearsal.challenge.profile import load_challenge
+    from codabench_rehearsal.sandbox.places import chosen_python
 
     paths = [Path(name) for name in zips]
     for path in paths:
@@ -64,7 +64,7 @@ def read_inputs(
     file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(file)
     challenge = load_challenge(options.challenge)
-    python = python_of(options)
+    python = chosen_python(options.python)
     if hasattr(options, "images"):  # else nothing is run
         _tell_first(f"runs with {python}", options)
     return Inputs(
@@ -124,17 +124,6 @@ def _loaded(file: str, challenge: Challenge, part: str | None) -> Dataset:
     return load_kept(file, kept, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
 
 
-def python_of(options: argparse.Namespace) -> Python:
-    """The Python that runs the zips: that of `--python`, else the active one."""
-    from codabench_rehearsal.sandbox.job import SandboxError
-    from codabench_rehearsal.sandbox.places import chosen_python
-
-    try:
-        return chosen_python(options.python)
-    except SandboxError as error:
-        raise EvaluationError(f"--python: {error}") from None
-
-
 def seen_in_training(inputs: Inputs) -> list[str]:
     """A warning if some zips have no split: their figures may be on images that they have learnt.
 
@@ -175,7 +164,9 @@ def tell_result(
         return
     text = to_json()
     if hasattr(options, "images"):  # with what ran the zips, where any may have been run
-        text = as_json({**json.loads(text), "python": python_of(options).path})
+        from codabench_rehearsal.sandbox.places import chosen_python
+
+        text = as_json({**json.loads(text), "python": chosen_python(options.python).path})
     write_or_print(options.json, text)
 
 

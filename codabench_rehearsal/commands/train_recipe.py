@@ -15,7 +15,6 @@ from codabench_rehearsal.commands import recipe_train
 from codabench_rehearsal.commands.recipe_train import add_recipe, named_system
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
-from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force, guard
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras, working
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
@@ -48,7 +47,7 @@ _HIDDEN = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("train-recipe", argv, _read_and_run, (UserError,))
+    return run_command("train-recipe", argv, _read_and_run)
 
 
 def _read_and_run(words: list[str]) -> int:

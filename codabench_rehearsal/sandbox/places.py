@@ -170,7 +170,10 @@ def active_python() -> Python:
 
 def chosen_python(given: str | None) -> Python:
     """The one of a command's option `--python`, else the active one. Raises `SandboxError`."""
-    return python_at(given) if given else active_python()
+    try:
+        return python_at(given) if given else active_python()
+    except SandboxError as error:
+        raise SandboxError(f"--python: {error}") from None
 
 
 def interpreter_places(python: str) -> tuple[str, ...]:

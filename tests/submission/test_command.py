@@ -15,6 +15,7 @@ from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main as make_submission
 from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console.command import Exit, console, run_command
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.temporary import owner_mark
 from submission.archive import sha256_of
 from tests.submission.corpus.case import page
@@ -200,7 +201,7 @@ def test_whose_fault_an_error_is(
 ) -> None:
     """Else users report their full disks to us, or believe that our faults are theirs."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run_command("command", [], raising(error), ()) == code
+    assert run_command("command", [], raising(error)) == code
     heard = capfd.readouterr().err
     assert said in heard
     assert heard.count("\n") == 1
@@ -210,7 +211,7 @@ def test_orders_to_the_terminal_in_names_are_shown_not_obeyed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Else the name of somebody's file clears the screen, or hides the message."""
-    code = run_command("command", [], raising(LookupError("\x1b[2Jx\r")), (LookupError,))
+    code = run_command("command", [], raising(UserError("\x1b[2Jx\r")))
     assert code == Exit.USAGE
     assert capsys.readouterr().err == "command: \\x1b[2Jx\\r\n"
 
