@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from codabench_rehearsal.commands.parsers import DEFAULT_DATA, DEFAULT_ZIP, say
+from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFAULT_ZIP, say
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, guard

@@ -23,8 +23,7 @@ from pathlib import Path
 import psutil
 
 from codabench_rehearsal.sandbox.job import Job, Limits, SandboxError
-from codabench_rehearsal.sandbox.programs.root import SHARED_MEMORY_BYTES
-from codabench_rehearsal.sandbox.programs.view import filled
+from codabench_rehearsal.sandbox.programs.root import SHARED_MEMORY_BYTES, filled
 from codabench_rehearsal.sandbox.shown import run_shown
 
 GUARD = Path(__file__).parent / "programs" / "docker_guard.py"
