@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.given import next_command, require_images
 from codabench_rehearsal.console.arguments import add_challenge, add_part, factor, positive, seed
-from codabench_rehearsal.console.command import Exit, Parser, console, print_lines, tell
+from codabench_rehearsal.console.bar import Bar, progress
+from codabench_rehearsal.console.command import Exit, Parser, print_lines, tell
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import BACKBONE, DATA, Writes
 from codabench_rehearsal.console.reading import require_file
@@ -32,10 +34,8 @@ from codabench_rehearsal.recipes.system import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from codabench_rehearsal.recipes.train import Trained
-    from codabench_rehearsal.recipes.training_progress import Tell, TrainingProgress
+    from codabench_rehearsal.recipes.training_progress import TrainingProgress
 
 FOLDER = Writes(
     "a training folder",
@@ -139,8 +139,10 @@ def run(options: argparse.Namespace) -> int:
     )
     out, classes = Path(options.out), challenge.classes
     announce_compiling(_say)
-    with _naming_resume(options), _bar() as told:
-        how: dict[str, Any] = {"classes": classes, "run": settings, "tell": told, "say": _say}
+    showing = progress("preparing the images", counts=True, noted=True)
+    with _naming_resume(options), showing as bar:
+        how: dict[str, Any] = {"classes": classes, "run": settings, "say": _say}
+        how["tell"] = partial(_draw, bar)
         if options.search:
             from codabench_rehearsal.recipes.search import search
 
@@ -220,31 +222,14 @@ def _said(done: Trained) -> Iterator[str]:
     yield from done.notes
 
 
-@contextmanager
-def _bar() -> Iterator[Tell]:
-    """A progress bar with the time left on a terminal; nothing elsewhere."""
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    terminal = console(stderr=True)
-    hidden = not terminal.is_terminal
-    words = TextColumn("{task.description}", markup=False)
-    left = TextColumn("{task.fields[left]}", markup=False)
-    columns = (words, BarColumn(), left)
-    with Progress(*columns, console=terminal, disable=hidden, transient=True) as bar:
-        task = bar.add_task("preparing the images", total=None, left="")
-        yield lambda now: _draw(bar, task, now)
-
-
-def _draw(bar: Progress, task: TaskID, now: TrainingProgress) -> None:
+def _draw(bar: Bar, now: TrainingProgress) -> None:
     figures = ", ".join(f"{name} {value:.3f}" for name, value in now.figures.items())
     member = f"network {now.member}/{now.members}, " if now.members > 1 else ""
-    left = "" if now.seconds_left is None else f"{_clock(now.seconds_left)} left at most"
     bar.update(
-        task,
-        completed=now.epoch - 1 + now.share,
-        total=now.epochs,
-        description=f"{member}{now.phase}, epoch {now.epoch}/{now.epochs}: {figures}",
-        left=left,
+        f"{member}{now.phase}, epoch {now.epoch}/{now.epochs}: {figures}",
+        now.epoch - 1 + now.share,
+        now.epochs,
+        "" if now.seconds_left is None else f"{_clock(now.seconds_left)} left at most",
     )
 
 

@@ -198,5 +198,6 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     }
 )
 
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.sandbox.ingest import Block, Outcome, PredictProgress, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
-
-Labels = NDArray[np.int64]
+from codabench_rehearsal.sandbox.outcome import Labels
 
 
 @dataclass(frozen=True, eq=False)
