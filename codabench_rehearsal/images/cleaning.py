@@ -95,11 +95,7 @@ class CleaningReport:
 
 
 def clean(
-    dataset: Dataset,
-    *,
-    near_threshold: float | None = NEAR,
-    isolation: float = 0.0,
-    seed: int = 0,
+    dataset: Dataset, *, near_threshold: float | None = NEAR, isolation: float = 0.0, seed: int = 0
 ) -> tuple[Dataset, CleaningReport]:
     """Leave out what should not be trained on, and say what that was.
 

@@ -19,12 +19,7 @@ from typing import IO
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox import docker, processes
 from codabench_rehearsal.sandbox.cgroups import ControlGroup, make_groups
-from codabench_rehearsal.sandbox.isolation import (
-    IsolationReport,
-    mechanisms,
-    specification,
-    tasks,
-)
+from codabench_rehearsal.sandbox.isolation import IsolationReport, mechanisms, specification, tasks
 from codabench_rehearsal.sandbox.job import Ended, Job, JobResult, SandboxError
 from codabench_rehearsal.sandbox.watch import Watch
 
