@@ -60,17 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def new_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = Parser(
-        "make-submission",
-        "Build the zip that the platform wants, and find what it would punish.",
-        EXAMPLES,
-    )
+    what = "Build the zip that the platform wants, and find what it would punish."
+    parser, usual = Parser("make-submission", what, EXAMPLES), "submission.zip"
     parser.add_argument(
-        "--out",
-        type=ARCHIVE,
-        default="submission.zip",
-        metavar="ZIP",
-        help="default submission.zip",
+        "--out", type=ARCHIVE, default=usual, metavar="ZIP", help=f"default {usual}"
     )
     add_packing(parser)
     add_checking(parser)
@@ -91,7 +84,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
-    challenge = _challenge(options)
+    challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
     require_zip(Path(options.check_only), challenge.module)
@@ -115,7 +108,7 @@ def _make(options: argparse.Namespace) -> Checked:
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
-    challenge = _challenge(options)
+    challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
 
@@ -137,10 +130,6 @@ def _make(options: argparse.Namespace) -> Checked:
     head = [*_runs_with(python), *checked.lines_of_zip(), *packed_text(packed)]
     _tell(options, head, checked, tail, packed)
     return checked
-
-
-def _challenge(options: argparse.Namespace) -> Challenge:
-    return with_limits(load_challenge(options.challenge), options)
 
 
 def _python(options: argparse.Namespace) -> Python | None:

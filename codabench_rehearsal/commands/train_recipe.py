@@ -151,19 +151,15 @@ def _choices(system: System, *, fast: bool) -> Iterator[str]:
 def _picture_parser() -> argparse.ArgumentParser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
     made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
-    made.add_argument("folder", type=TRAINED, metavar="DIR", help="a training folder")
-    made.add_argument("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
+    add, usual = made.add_argument, "picture.png"
+    add("folder", type=TRAINED, metavar="DIR", help="a training folder")
+    add("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "val, else test")
-    out, default = _PICTURE, "picture.png"
-    made.add_argument(
-        "--out", type=out, metavar="FILE.png", default=default, help=f"default {default}"
-    )
-    made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")
-    made.add_argument(
-        "--corrupt", type=PRESET, default="clean", metavar="PRESET", help="default clean"
-    )
-    made.add_argument("--seed", type=seed, default=0, help="which images (default 0)")
-    made.add_argument("--backend", choices=BACKENDS, help="for Keras")
+    add("--out", type=_PICTURE, metavar="FILE.png", default=usual, help=f"default {usual}")
+    add("--images", type=positive, default=8, metavar="N", help="default 8")
+    add("--corrupt", type=PRESET, default="clean", metavar="PRESET", help="default clean")
+    add("--seed", type=seed, default=0, help="which images (default 0)")
+    add("--backend", choices=BACKENDS, help="for Keras")
     add_force(made)
     add_challenge(made)
     return made

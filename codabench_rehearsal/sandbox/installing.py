@@ -22,7 +22,7 @@ from codabench_rehearsal.console.errors import FULL, no_room
 from codabench_rehearsal.console.temporary import CACHE_VARIABLE, TemporaryFolder
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.run import python_environment
-from codabench_rehearsal.sandbox.shown import run_shown
+from codabench_rehearsal.sandbox.shown import heard, run_shown
 
 # Settings of the shell that would lead uv or its Python astray.
 _ASTRAY = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH")
@@ -179,22 +179,13 @@ def tried(python: Path, packages: Sequence[str]) -> dict[str, str]:
     with made as home:
         own = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), **python_environment()}
         try:
-            done = subprocess.run(  # noqa: S603 - the Python that was just made
-                [python, "-IB", "-c", _TRIAL, *map(bare_name, packages)],
-                env=own,
-                cwd=home,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=FIRST_IMPORT_SECONDS,
-                check=True,
-            )
-            seen = json.loads(done.stdout.splitlines()[-1])
-        except subprocess.CalledProcessError as error:
-            raise _does_not_start(error.returncode, error.stderr) from error
+            words = [str(python), "-IB", "-c", _TRIAL, *map(bare_name, packages)]
+            done = heard(words, FIRST_IMPORT_SECONDS, env=own, folder=home)
+            seen = {} if done.returncode else json.loads(done.stdout.splitlines()[-1])
         except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
             raise BuildError(f"what was installed does not start: {error}") from error
+    if done.returncode:
+        raise _does_not_start(done.returncode, done.stderr)
     return {str(name): str(version) for name, version in seen.items()}
 
 
@@ -241,19 +232,10 @@ def _other_pythons() -> list[str]:
 def _answer(words: Sequence[str], settings: Mapping[str, str]) -> str:
     """What a program prints; "" where it does not start or fails."""
     try:
-        done = subprocess.run(  # noqa: S603 - our uv, or a Python of this machine
-            words,
-            env=dict(settings),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=ASK_SECONDS,
-            check=True,
-        )
+        done = heard(words, ASK_SECONDS, env=settings)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return "" if done.returncode else done.stdout.strip()
 
 
 def _does_not_start(code: int, said: str) -> BuildError:
