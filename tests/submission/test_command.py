@@ -17,6 +17,7 @@ from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console.command import Exit, console, run_command
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.temporary import owner_mark
+from codabench_rehearsal.sandbox.job import SandboxError
 from submission.archive import sha256_of
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY
@@ -175,6 +176,7 @@ def raising(error: Exception) -> Callable[[list[str]], int]:
 
 
 ERRORS = [
+    (SandboxError("the folder of the job is not there"), Exit.USAGE, "is not there"),
     (OSError(28, "No space left on device", "/x/y"), Exit.USAGE, "/x/y: No space left on device"),
     (OSError(13, "Permission denied", b"/x/\xff"), Exit.USAGE, "/x/\\udcff: Permission denied"),
     (FileNotFoundError(2, "No usable temporary directory found in []"), Exit.USAGE, "set TMPDIR"),
