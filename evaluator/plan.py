@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
-from corruptions import corrupt_condition
-from corruptions.chain import table_names, validate
+from corruptions.chain import corrupt_condition, table_names, validate
 from corruptions.presets import LIBRARY, Condition, Preset, Step, resolve
 from corruptions.registry import get
 from evaluator.estimate.inputs import LibraryCondition

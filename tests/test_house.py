@@ -192,7 +192,7 @@ def test_terminals_show_foreign_text_as_it_is() -> None:
 
 OWN_TEXTS = {  # which read back what we wrote ourselves
     *(f"{OWN}/images/dataset.py", f"{OWN}/recipes/checkpoint.py", f"{OWN}/recipes/search.py"),
-    *(f"{OWN}/commands/several.py", "submission/keras_tables.py"),
+    *(f"{OWN}/commands/evaluation_arguments.py", "submission/keras_tables.py"),
 }
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.commands.several import (
+from codabench_rehearsal.commands.evaluation_arguments import (
     Inputs,
     add_inputs,
     given_inputs,

@@ -6,7 +6,12 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from codabench_rehearsal.commands.several import add_inputs, read_several, tell_result, tell_unseen
+from codabench_rehearsal.commands.evaluation_arguments import (
+    add_inputs,
+    read_several,
+    tell_result,
+    tell_unseen,
+)
 from codabench_rehearsal.console.arguments import positive
 from codabench_rehearsal.console.command import Exit, Parser
 from codabench_rehearsal.console.errors import EvaluationError

@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.given import next_command
-from codabench_rehearsal.commands.parsers import (
+from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
     add_evaluation,
     add_phase,
     expected,
+    read_inputs,
 )
-from codabench_rehearsal.commands.several import read_inputs
+from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.console.arguments import positive, share
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text

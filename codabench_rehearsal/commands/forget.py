@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.evaluation_arguments import add_store
 from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
-from codabench_rehearsal.commands.parsers import add_store
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.guard import ZIP

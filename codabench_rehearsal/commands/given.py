@@ -34,6 +34,23 @@ _ENDINGS: Mapping[str, FileKind] = MappingProxyType(
     }
 )
 _MOST = 2000  # entries of a folder that are looked at
+_IMAGES = ("data", "part", "held_out", "challenge")
+_RUN = ("python", "time_limit", "memory_limit", "hidden_images")
+# Which options of the command that ends here hold for the next one too. An option that a command
+# does not have is passed over, so that commands with different options share this table.
+CARRIED: Mapping[str, tuple[str, ...]] = {
+    "local-eval": (*_IMAGES, *_RUN),
+    "local-eval record": ("store", "phase"),
+    "local-eval forget": ("store",),
+    "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
+    "make-submission": (*_IMAGES, *_RUN),
+    "make-submission --check-only": (
+        *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
+        *("zip_limit", "unpacked_limit", "file_limit", "quota"),
+    ),
+}
+_FLAGS = {"packages": "--with"}
+_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": PHASE}
 
 
 def kind_of(path: Path) -> FileKind:
@@ -94,6 +111,25 @@ def require_images(path: Path | str) -> None:
         )
 
 
+def next_command(
+    command: str, files: Sequence[Path | str], options: argparse.Namespace, *further: str
+) -> str:
+    """One line for a shell.
+
+    command: a key of `CARRIED`. files: what it is about. options: those of the command that ends.
+    further: words to add as they are.
+    """
+    plain = (os.fspath(file) for file in files)
+    names = (quoted(f"./{name}" if name.startswith("-") else name) for name in plain)
+    return " ".join([command, *names, *_carried(command, options), *further])
+
+
+def rehearsal_command(zip_path: Path | str, options: argparse.Namespace) -> str:
+    """`local-eval` for a zip; FILE stands for images where none were given and none lie here."""
+    given = getattr(options, "data", None) is not None or Path("training_set.npz").is_file()
+    return next_command("local-eval", [zip_path], options, *(() if given else ("--data", "FILE")))
+
+
 def _meant(path: Path, kind: FileKind) -> str:
     name = quoted(path)
     commands = {
@@ -152,44 +188,6 @@ def _names(path: Path) -> set[str]:
             return set(file.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return set()
-
-
-_IMAGES = ("data", "part", "held_out", "challenge")
-_RUN = ("python", "time_limit", "memory_limit", "hidden_images")
-# Which options of the command that ends here hold for the next one too. An option that a command
-# does not have is passed over, so that commands with different options share this table.
-CARRIED: Mapping[str, tuple[str, ...]] = {
-    "local-eval": (*_IMAGES, *_RUN),
-    "local-eval record": ("store", "phase"),
-    "local-eval forget": ("store",),
-    "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
-    "make-submission": (*_IMAGES, *_RUN),
-    "make-submission --check-only": (
-        *(*_IMAGES, *_RUN, "packages", "seed", "docker", "ignore", "strict"),
-        *("zip_limit", "unpacked_limit", "file_limit", "quota"),
-    ),
-}
-_FLAGS = {"packages": "--with"}
-_DEFAULTS: Mapping[str, object] = {"challenge": DEFAULT_CHALLENGE, "seed": 0, "phase": PHASE}
-
-
-def next_command(
-    command: str, files: Sequence[Path | str], options: argparse.Namespace, *further: str
-) -> str:
-    """One line for a shell.
-
-    command: a key of `CARRIED`. files: what it is about. options: those of the command that ends.
-    further: words to add as they are.
-    """
-    plain = (os.fspath(file) for file in files)
-    names = (quoted(f"./{name}" if name.startswith("-") else name) for name in plain)
-    return " ".join([command, *names, *_carried(command, options), *further])
-
-
-def rehearsal_command(zip_path: Path | str, options: argparse.Namespace) -> str:
-    """`local-eval` for a zip; FILE stands for images where none were given and none lie here."""
-    given = getattr(options, "data", None) is not None or Path("training_set.npz").is_file()
-    return next_command("local-eval", [zip_path], options, *(() if given else ("--data", "FILE")))
 
 
 def _carried(command: str, options: argparse.Namespace) -> Iterator[str]:

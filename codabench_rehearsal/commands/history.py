@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.evaluation_arguments import add_json, add_store, say
 from codabench_rehearsal.commands.known import opened
-from codabench_rehearsal.commands.parsers import add_json, add_store, say
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print

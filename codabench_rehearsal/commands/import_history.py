@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.evaluation_arguments import add_store
 from codabench_rehearsal.commands.known import opened
-from codabench_rehearsal.commands.parsers import add_store
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError

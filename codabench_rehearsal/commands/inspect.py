@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from codabench_rehearsal.commands.evaluation_arguments import add_json, say
 from codabench_rehearsal.commands.given import require_images
-from codabench_rehearsal.commands.parsers import add_json, say
 from codabench_rehearsal.console.arguments import add_part
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import write_or_print

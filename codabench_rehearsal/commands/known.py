@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.evaluation_arguments import say
 from codabench_rehearsal.commands.given import require_zip
-from codabench_rehearsal.commands.parsers import say
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import cleaned, few
 from evaluator.report.history import SHORT

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from codabench_rehearsal.commands.parsers import DEFAULT_DATA, DEFAULT_ZIP, say
+from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFAULT_ZIP, say
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, guard
-from codabench_rehearsal.sandbox.job import SandboxError
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands
@@ -33,7 +32,7 @@ _OF_SQLITE = ("wal", "shm", "journal")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("local-eval", argv, _read_and_run, (SandboxError,))
+    return run_command("local-eval", argv, _read_and_run)
 
 
 def _read_and_run(words: list[str]) -> int:

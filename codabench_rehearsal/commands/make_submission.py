@@ -24,7 +24,7 @@ from codabench_rehearsal.commands.packing_arguments import (
     with_limits,
 )
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
-from codabench_rehearsal.console.errors import SubmissionError, UserError
+from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import ARCHIVE, guard
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -55,22 +55,15 @@ server's own versions too. Rehearse it on bad images with: local-eval submission
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("make-submission", argv, _read_and_run, (UserError,))
+    return run_command("make-submission", argv, _read_and_run)
 
 
 def new_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = Parser(
-        "make-submission",
-        "Build the zip that the platform wants, and find what it would punish.",
-        EXAMPLES,
-    )
+    what = "Build the zip that the platform wants, and find what it would punish."
+    parser, usual = Parser("make-submission", what, EXAMPLES), "submission.zip"
     parser.add_argument(
-        "--out",
-        type=ARCHIVE,
-        default="submission.zip",
-        metavar="ZIP",
-        help="default submission.zip",
+        "--out", type=ARCHIVE, default=usual, metavar="ZIP", help=f"default {usual}"
     )
     add_packing(parser)
     add_checking(parser)
@@ -91,7 +84,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
-    challenge = _challenge(options)
+    challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
     require_zip(Path(options.check_only), challenge.module)
@@ -115,7 +108,7 @@ def _make(options: argparse.Namespace) -> Checked:
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
-    challenge = _challenge(options)
+    challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
 
@@ -139,21 +132,13 @@ def _make(options: argparse.Namespace) -> Checked:
     return checked
 
 
-def _challenge(options: argparse.Namespace) -> Challenge:
-    return with_limits(load_challenge(options.challenge), options)
-
-
 def _python(options: argparse.Namespace) -> Python | None:
     """What runs the zip here; None where nothing is run."""
     if options.no_run:
         return None
-    from codabench_rehearsal.sandbox.job import SandboxError
     from codabench_rehearsal.sandbox.places import chosen_python
 
-    try:
-        return chosen_python(options.python)
-    except SandboxError as error:
-        raise SubmissionError(f"--python: {error}") from None
+    return chosen_python(options.python)
 
 
 def _run_options(

@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.commands.given import rehearsal_command
-from codabench_rehearsal.commands.parsers import add_phase, say
-from codabench_rehearsal.commands.several import (
+from codabench_rehearsal.commands.evaluation_arguments import (
     Inputs,
     add_inputs,
+    add_phase,
     given_inputs,
     read_several,
+    say,
     tell_result,
     tell_unseen,
 )
+from codabench_rehearsal.commands.given import rehearsal_command
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.arguments import positive
 from codabench_rehearsal.console.command import Exit, Parser

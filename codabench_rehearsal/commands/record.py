@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.commands.evaluation_arguments import add_store, say
 from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
-from codabench_rehearsal.commands.parsers import add_store, say
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError

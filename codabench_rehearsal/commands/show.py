@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from codabench_rehearsal.commands.parsers import add_preset, say
+from codabench_rehearsal.commands.evaluation_arguments import add_preset, say
 from codabench_rehearsal.console.arguments import add_part, positive, seed
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import replacing

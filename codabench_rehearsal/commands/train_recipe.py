@@ -16,7 +16,6 @@ from codabench_rehearsal.commands.recipe_train import add_recipe, named_system
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
 from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
-from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force, guard
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
@@ -49,7 +48,7 @@ _HIDDEN = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return run_command("train-recipe", argv, _read_and_run, (UserError,))
+    return run_command("train-recipe", argv, _read_and_run)
 
 
 def _read_and_run(words: list[str]) -> int:
@@ -153,19 +152,15 @@ def _choices(system: System, *, fast: bool) -> Iterator[str]:
 def _picture_parser() -> argparse.ArgumentParser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
     made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
-    made.add_argument("folder", type=TRAINED, metavar="DIR", help="a training folder")
-    made.add_argument("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
+    add, usual = made.add_argument, "picture.png"
+    add("folder", type=TRAINED, metavar="DIR", help="a training folder")
+    add("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "val, else test")
-    out, default = _PICTURE, "picture.png"
-    made.add_argument(
-        "--out", type=out, metavar="FILE.png", default=default, help=f"default {default}"
-    )
-    made.add_argument("--images", type=positive, default=8, metavar="N", help="default 8")
-    made.add_argument(
-        "--corrupt", type=PRESET, default="clean", metavar="PRESET", help="default clean"
-    )
-    made.add_argument("--seed", type=seed, default=0, help="which images (default 0)")
-    made.add_argument("--backend", choices=BACKENDS, help="for Keras")
+    add("--out", type=_PICTURE, metavar="FILE.png", default=usual, help=f"default {usual}")
+    add("--images", type=positive, default=8, metavar="N", help="default 8")
+    add("--corrupt", type=PRESET, default="clean", metavar="PRESET", help="default clean")
+    add("--seed", type=seed, default=0, help="which images (default 0)")
+    add("--backend", choices=BACKENDS, help="for Keras")
     add_force(made)
     add_challenge(made)
     return made
@@ -199,6 +194,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "picture": Command(_picture_parser, _picture),
     }
 )
+
 
 if __name__ == "__main__":
     sys.exit(main())

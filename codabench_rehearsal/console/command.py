@@ -56,22 +56,17 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def run_command(
-    name: str,
-    argv: Sequence[str] | None,
-    body: Callable[[list[str]], int],
-    mistakes: tuple[type[Exception], ...] = (),
-) -> int:
+def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]], int]) -> int:
     """Run a command's body on its words (None: the process's own); returns the exit code.
 
-    The body reads the words too, so that nothing of it happens outside. mistakes: the errors beside
-    `UserError` that are the user's to mend. Raises `SystemExit` as argparse does.
+    The body reads the words too, so that nothing of it happens outside. Raises `SystemExit` as
+    argparse does.
     """
     steady_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     with Signals(last=argv is None):
         try:
-            return _run(name, words, body, mistakes)
+            return _run(name, words, body)
         except KeyboardInterrupt as error:  # the exit code is what a shell expects
             if isinstance(error, EndedBySignal) and error.number != signal.SIGINT:
                 tell(name, f"ended by {error}")
@@ -205,22 +200,15 @@ class Signals:
         raise EndedBySignal(number)
 
 
-def _run(
-    name: str,
-    words: list[str],
-    body: Callable[[list[str]], int],
-    mistakes: tuple[type[Exception], ...],
-) -> int:
-    expected: tuple[type[Exception], ...] = (UserError, *mistakes)
+def _run(name: str, words: list[str], body: Callable[[list[str]], int]) -> int:
     try:
         _refuse_no_text(words)
         if not _ONLY_TELL.intersection(words):
             remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault
-    except expected as error:
-        whole = getattr(error, "keeps_lines", True)
-        tell(name, str(error) if whole else one_line(error))
+    except UserError as error:
+        tell(name, str(error) if error.keeps_lines else one_line(error))
         return Exit.USAGE
     except BrokenPipeError:
         _drop_output()  # the reader left; so do we

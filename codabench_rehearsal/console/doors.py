@@ -63,10 +63,7 @@ def stand_beside() -> None:
 
 class _Beside(MetaPathFinder):
     def find_spec(
-        self,
-        fullname: str,
-        _path: Sequence[str] | None = None,
-        _target: ModuleType | None = None,
+        self, fullname: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in ROOMS:
             return None

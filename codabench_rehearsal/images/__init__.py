@@ -5,9 +5,9 @@ Importing this is free; numpy and OpenCV are loaded by the first name that needs
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.doors import door
 from codabench_rehearsal.console.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,10 +34,4 @@ _HOMES = {
     "smear": ("synthetic",),
     "splitting": ("prefix_order", "read_split", "split"),
 }
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = door(__name__, {n: f"{__name__}.{home}" for home in _HOMES for n in _HOMES[home]})

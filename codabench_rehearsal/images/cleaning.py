@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.images.dataset import Dataset
 
+# Grey levels between thumbnails. A copy saved as JPEG, brightened by 5 or shifted by one pixel is 1
+# to 8 away from its original; different blood cells are at least 12 apart (measured).
 NEAR = 8.0
-"""Grey levels between thumbnails. A copy saved as JPEG, brightened by 5 or shifted by one pixel
-is 1 to 8 away from its original; different blood cells are at least 12 apart (measured)."""
-
-GROUP = 20
-"""From so many identical images on, a group is no accident but an outlier."""
-
+GROUP = 20  # from so many identical images on, a group is no accident but an outlier
 THUMB = 16
 MOST_PAIRS = 10_000
 _BLOCK = 1024
+_Rows = NDArray[np.int64]
+_Pairs = tuple[_Rows, _Rows, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,7 @@ class CleaningReport:
 
 
 def clean(
-    dataset: Dataset,
-    *,
-    near_threshold: float | None = NEAR,
-    isolation: float = 0.0,
-    seed: int = 0,
+    dataset: Dataset, *, near_threshold: float | None = NEAR, isolation: float = 0.0, seed: int = 0
 ) -> tuple[Dataset, CleaningReport]:
     """Leave out what should not be trained on, and say what that was.
 
@@ -134,6 +129,40 @@ def clean(
         dropped=tuple(sorted(dataset.ids[~keep].tolist())),
     )
     return dataset.subset(keep), report
+
+
+class Pairs(NamedTuple):
+    """Near-duplicate rows (first < second), closest first; `total` also counts those left out."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    total: int
+
+
+def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
+    """Return all pairs of images whose thumbnails differ by at most `threshold` grey levels.
+
+    images: uint8 (n, h, w, c). The distance is the root mean square difference of 16x16 grey
+    thumbnails. Exact, no sampling: the means of two thumbnails differ by no more than that, so
+    only neighbours in the order of the means are compared. At most 10,000 pairs are returned.
+    """
+    thumbs = _thumbnails(images)
+    order = np.argsort(thumbs.mean(axis=1), kind="stable")
+    thumbs = thumbs[order]
+    means = thumbs.mean(axis=1)
+    count, none = 0, np.zeros(0, np.int64)
+    found = [(none, none, np.zeros(0))]
+    for start in range(0, len(thumbs), _BLOCK):
+        block = thumbs[start : start + _BLOCK]
+        # The margin covers float32 rounding of the means.
+        stop = int(np.searchsorted(means, means[start + len(block) - 1] + threshold + 0.01))
+        first, second, distance = _compare(block, thumbs[start:stop], threshold)
+        count += len(first)
+        rows = np.sort(np.stack([order[start + first], order[start + second]]), axis=0)
+        found.append(_closest(rows[0], rows[1], distance))
+    columns = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Pairs(*_closest(*columns), count)
 
 
 def _copies(dataset: Dataset) -> tuple[dict[str, list[CopyGroup]], NDArray[np.bool_]]:
@@ -183,44 +212,6 @@ def _outlier_line(group: CopyGroup) -> str:
 def _some(shown: list[list[int]], count: int) -> str:
     texts = [" = ".join(map(str, ids[:4])) + (" ..." if len(ids) > 4 else "") for ids in shown]
     return ", ".join(texts) + (", ..." if count > len(shown) else "")
-
-
-_Rows = NDArray[np.int64]
-_Pairs = tuple[_Rows, _Rows, NDArray[np.float64]]
-
-
-class Pairs(NamedTuple):
-    """Near-duplicate rows (first < second), closest first; `total` also counts those left out."""
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    distance: NDArray[np.float64]
-    total: int
-
-
-def near_pairs(images: NDArray[np.uint8], threshold: float) -> Pairs:
-    """Return all pairs of images whose thumbnails differ by at most `threshold` grey levels.
-
-    images: uint8 (n, h, w, c). The distance is the root mean square difference of 16x16 grey
-    thumbnails. Exact, no sampling: the means of two thumbnails differ by no more than that, so
-    only neighbours in the order of the means are compared. At most 10,000 pairs are returned.
-    """
-    thumbs = _thumbnails(images)
-    order = np.argsort(thumbs.mean(axis=1), kind="stable")
-    thumbs = thumbs[order]
-    means = thumbs.mean(axis=1)
-    count, none = 0, np.zeros(0, np.int64)
-    found = [(none, none, np.zeros(0))]
-    for start in range(0, len(thumbs), _BLOCK):
-        block = thumbs[start : start + _BLOCK]
-        # The margin covers float32 rounding of the means.
-        stop = int(np.searchsorted(means, means[start + len(block) - 1] + threshold + 0.01))
-        first, second, distance = _compare(block, thumbs[start:stop], threshold)
-        count += len(first)
-        rows = np.sort(np.stack([order[start + first], order[start + second]]), axis=0)
-        found.append(_closest(rows[0], rows[1], distance))
-    columns = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Pairs(*_closest(*columns), count)
 
 
 def _isolated_rows(images: NDArray[np.uint8], fraction: float, seed: int) -> NDArray[np.int64]:

@@ -34,10 +34,7 @@ _DAMAGE = (
 
 
 def read_folder(
-    path: Path,
-    part: str | None,
-    prefer: Sequence[str],
-    classes: int | Sequence[str] | None = None,
+    path: Path, part: str | None, prefer: Sequence[str], classes: int | Sequence[str] | None = None
 ) -> RawArrays:
     """Read `path/<class>/*.png` (or JPEG, WebP ...) in the order of class, then file name.
 

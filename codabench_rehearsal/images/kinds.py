@@ -13,6 +13,10 @@ from codabench_rehearsal.console.reading import parse_toml
 
 Range = tuple[float, float]
 Colour = tuple[float, float, float]
+_BLENDED = (
+    *("body", "rough", "nucleus", "drift", "shapes", "pinch", "span", "dark"),
+    *("cytoplasm", "granule", "cover", "grain"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,23 +57,6 @@ class CellKind:
     vacuoles: int = 0
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-_TABLE = parse_toml(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-ALL = tuple(
-    CellKind(name, **{key: _tuples(value) for key, value in fields.items()})
-    for name, fields in _TABLE.items()
-)
-KINDS: tuple[str, ...] = tuple(kind.name for kind in ALL)
-_BY_NAME = {kind.name: kind for kind in ALL}
-_BLENDED = (
-    *("body", "rough", "nucleus", "drift", "shapes", "pinch", "span", "dark"),
-    *("cytoplasm", "granule", "cover", "grain"),
-)
-
-
 def related(kind: CellKind, which: int) -> CellKind:
     """Return one of the kinds that `kind` is mistaken for; `which` may be any number from 0."""
     return _BY_NAME[kind.akin[which % len(kind.akin)]]
@@ -81,7 +68,20 @@ def blended(kind: CellKind, other: CellKind, weight: float) -> CellKind:
     return replace(kind, **{name: _mix(a, b, weight) for name, (a, b) in pairs.items()})
 
 
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def _mix(a: Any, b: Any, weight: float) -> Any:
     if isinstance(a, tuple):
         return tuple(_mix(x, y, weight) for x, y in zip(a, b, strict=True))
     return a + weight * (b - a)
+
+
+_TABLE = parse_toml(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+ALL = tuple(
+    CellKind(name, **{key: _tuples(value) for key, value in fields.items()})
+    for name, fields in _TABLE.items()
+)
+KINDS: tuple[str, ...] = tuple(kind.name for kind in ALL)
+_BY_NAME = {kind.name: kind for kind in ALL}

@@ -9,16 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import DataError
 from codabench_rehearsal.console.words import few, one_line
-
-Array = np.ndarray[Any, np.dtype[Any]]
-Notes = tuple[str, ...]
+from codabench_rehearsal.images.arrays import Array, Notes
 
 MOST_NAMES = 20  # that a message lists
 UNLABELLED = 255  # how a byte says "none" where labels are written with -1 or as masks

@@ -19,7 +19,7 @@ from codabench_rehearsal.images import Dataset, load, prefix_order, read_split
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.recipes.prepare import Floats, Images, resized
 from codabench_rehearsal.recipes.system import RecipeError
-from corruptions import corrupt_mixed
+from corruptions.chain import corrupt_mixed
 from corruptions.presets import CLEAN, resolve
 from submission.model_page import MODES
 from submission.training_folder import Packing, read_training_folder

@@ -23,9 +23,8 @@ from pathlib import Path
 import psutil
 
 from codabench_rehearsal.sandbox.job import Job, Limits, SandboxError
-from codabench_rehearsal.sandbox.programs.root import SHARED_MEMORY_BYTES
-from codabench_rehearsal.sandbox.programs.view import filled
-from codabench_rehearsal.sandbox.shown import run_shown
+from codabench_rehearsal.sandbox.programs.root import SHARED_MEMORY_BYTES, filled
+from codabench_rehearsal.sandbox.shown import heard, run_shown
 
 GUARD = Path(__file__).parent / "programs" / "docker_guard.py"
 ANSWER_SECONDS = 30.0  # for the daemon; Docker Desktop may be waking up
@@ -125,15 +124,7 @@ def _docker() -> list[str]:
 
 
 def _ask(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the user's own docker
-        [*_docker(), *words],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        timeout=ANSWER_SECONDS,
-        check=False,
-    )
+    return heard([*_docker(), *words], ANSWER_SECONDS)
 
 
 def _user() -> list[str]:

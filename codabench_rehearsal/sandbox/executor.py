@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,8 +17,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.sandbox.ingest import Block, Outcome, PredictProgress, Request, Session
 from codabench_rehearsal.sandbox.job import Limits
-
-Labels = NDArray[np.int64]
+from codabench_rehearsal.sandbox.outcome import Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +96,8 @@ class Here:
     def __enter__(self) -> Here:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._session.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._session.__exit__()
 
     def run(
         self,

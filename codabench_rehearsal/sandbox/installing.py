@@ -22,7 +22,7 @@ from codabench_rehearsal.console.errors import FULL, no_room
 from codabench_rehearsal.console.temporary import CACHE_VARIABLE, TemporaryFolder
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.run import python_environment
-from codabench_rehearsal.sandbox.shown import run_shown
+from codabench_rehearsal.sandbox.shown import heard, run_shown
 
 # Settings of the shell that would lead uv or its Python astray.
 _ASTRAY = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH")
@@ -46,6 +46,48 @@ for name in sys.argv[1:]:
             seen[name] = str(getattr(module, "__version__", package.version))
 sys.stdout.write("\\n" + json.dumps(seen))
 """
+# What in uv's or the system's words tells a cause, and what to say of it. The first that matches
+# counts: a failed download is told as one even where uv concludes that there is no such package.
+_CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("No space left on device", "os error 28", "Errno 28", "Disk quota exceeded"),
+        (
+            f"the disk of {{cache}} is full ({{free}} free): make room there, or set "
+            f"{CACHE_VARIABLE} to a folder on another disk"
+        ),
+    ),
+    (
+        ("invalid peer certificate", "UnknownIssuer", "CERTIFICATE_VERIFY_FAILED"),
+        (
+            "the certificate of the package index was not accepted, as happens behind a company's "
+            "proxy: set SSL_CERT_FILE to its certificates, then try again"
+        ),
+    ),
+    (
+        (
+            *("dns error", "error sending request", "client error (Connect)", "timed out"),
+            *("Could not connect", "network was disabled", "Name or service not known"),
+            *("Temporary failure in name resolution", "Network is unreachable"),
+            *("Connection refused", "ProxyError"),
+        ),
+        (
+            "{asked} could not be downloaded: there is no way to the network or to the package "
+            "index. Connect, or name a mirror in UV_DEFAULT_INDEX, then try again; "
+            "it is needed once"
+        ),
+    ),
+    (
+        ("Permission denied", "os error 13", "Read-only file system"),
+        f"{{cache}} may not be written to: set {CACHE_VARIABLE} to a folder that may",
+    ),
+    (
+        ("No solution found", "no wheels with a matching"),
+        (
+            "there is no {asked} on this machine ({machine}): use another Python, a machine that "
+            "has them (Linux on x86-64 has most), or a docker image"
+        ),
+    ),
+)
 
 
 class BuildError(SandboxError):
@@ -125,6 +167,47 @@ class Uv:
         return {**kept, **own}
 
 
+def tried(python: Path, packages: Sequence[str]) -> dict[str, str]:
+    """Import every package of an environment: package -> version. Raises `BuildError`."""
+    place = Path(tempfile.gettempdir())  # for what Keras writes as it starts
+    try:
+        made = TemporaryFolder("trial-", place)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise BuildError(no_room(place)) from error
+    with made as home:
+        own = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), **python_environment()}
+        try:
+            words = [str(python), "-IB", "-c", _TRIAL, *map(bare_name, packages)]
+            done = heard(words, FIRST_IMPORT_SECONDS, env=own, folder=home)
+            seen = {} if done.returncode else json.loads(done.stdout.splitlines()[-1])
+        except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+            raise BuildError(f"what was installed does not start: {error}") from error
+    if done.returncode:
+        raise _does_not_start(done.returncode, done.stderr)
+    return {str(name): str(version) for name, version in seen.items()}
+
+
+def bare_name(requirement: str) -> str:
+    """The package that a requirement is about, as it is spelt there."""
+    return re.split(r"[^A-Za-z0-9._-]", requirement.strip())[0]
+
+
+def machine() -> str:
+    """The system and processor, for names and messages."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def refused(error: OSError, asked: str, cache: Path) -> BuildError:
+    """The sentence for what the disk did not allow."""
+    cause = _known_cause(str(error), asked, cache) or (
+        f"the cache {cache} cannot be used ({error.strerror or error}): set {CACHE_VARIABLE} to "
+        "a folder that may be written to"
+    )
+    return BuildError(cause, str(error))
+
+
 def _program() -> str:
     """The uv that is installed with us. Raises `BuildError`."""
     try:
@@ -149,55 +232,10 @@ def _other_pythons() -> list[str]:
 def _answer(words: Sequence[str], settings: Mapping[str, str]) -> str:
     """What a program prints; "" where it does not start or fails."""
     try:
-        done = subprocess.run(  # noqa: S603 - our uv, or a Python of this machine
-            words,
-            env=dict(settings),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=ASK_SECONDS,
-            check=True,
-        )
+        done = heard(words, ASK_SECONDS, env=settings)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
-
-
-def tried(python: Path, packages: Sequence[str]) -> dict[str, str]:
-    """Import every package of an environment: package -> version. Raises `BuildError`."""
-    place = Path(tempfile.gettempdir())  # for what Keras writes as it starts
-    try:
-        made = TemporaryFolder("trial-", place)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise BuildError(no_room(place)) from error
-    with made as home:
-        own = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), **python_environment()}
-        try:
-            done = subprocess.run(  # noqa: S603 - the Python that was just made
-                [python, "-IB", "-c", _TRIAL, *map(bare_name, packages)],
-                env=own,
-                cwd=home,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=FIRST_IMPORT_SECONDS,
-                check=True,
-            )
-            seen = json.loads(done.stdout.splitlines()[-1])
-        except subprocess.CalledProcessError as error:
-            raise _does_not_start(error.returncode, error.stderr) from error
-        except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
-            raise BuildError(f"what was installed does not start: {error}") from error
-    return {str(name): str(version) for name, version in seen.items()}
-
-
-def bare_name(requirement: str) -> str:
-    """The package that a requirement is about, as it is spelt there."""
-    return re.split(r"[^A-Za-z0-9._-]", requirement.strip())[0]
+    return "" if done.returncode else done.stdout.strip()
 
 
 def _does_not_start(code: int, said: str) -> BuildError:
@@ -206,64 +244,6 @@ def _does_not_start(code: int, said: str) -> BuildError:
     else:
         why = (said.strip().splitlines() or [f"exit code {code}"])[-1]
     return BuildError(f"what was installed does not start on this machine: {why}", said)
-
-
-# What in uv's or the system's words tells a cause, and what to say of it. The first that matches
-# counts: a failed download is told as one even where uv concludes that there is no such package.
-_CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        ("No space left on device", "os error 28", "Errno 28", "Disk quota exceeded"),
-        (
-            f"the disk of {{cache}} is full ({{free}} free): make room there, or set "
-            f"{CACHE_VARIABLE} to a folder on another disk"
-        ),
-    ),
-    (
-        ("invalid peer certificate", "UnknownIssuer", "CERTIFICATE_VERIFY_FAILED"),
-        (
-            "the certificate of the package index was not accepted, as happens behind a company's "
-            "proxy: set SSL_CERT_FILE to its certificates, then try again"
-        ),
-    ),
-    (
-        (
-            *("dns error", "error sending request", "client error (Connect)", "timed out"),
-            *("Could not connect", "network was disabled", "Name or service not known"),
-            *("Temporary failure in name resolution", "Network is unreachable"),
-            *("Connection refused", "ProxyError"),
-        ),
-        (
-            "{asked} could not be downloaded: there is no way to the network or to the package "
-            "index. Connect, or name a mirror in UV_DEFAULT_INDEX, then try again; "
-            "it is needed once"
-        ),
-    ),
-    (
-        ("Permission denied", "os error 13", "Read-only file system"),
-        f"{{cache}} may not be written to: set {CACHE_VARIABLE} to a folder that may",
-    ),
-    (
-        ("No solution found", "no wheels with a matching"),
-        (
-            "there is no {asked} on this machine ({machine}): use another Python, a machine that "
-            "has them (Linux on x86-64 has most), or a docker image"
-        ),
-    ),
-)
-
-
-def refused(error: OSError, asked: str, cache: Path) -> BuildError:
-    """The sentence for what the disk did not allow."""
-    cause = _known_cause(str(error), asked, cache) or (
-        f"the cache {cache} cannot be used ({error.strerror or error}): set {CACHE_VARIABLE} to "
-        "a folder that may be written to"
-    )
-    return BuildError(cause, str(error))
-
-
-def machine() -> str:
-    """The system and processor, for names and messages."""
-    return f"{platform.system()} {platform.machine()}"
 
 
 def _explained(code: int, said: str, asked: str, cache: Path) -> str:

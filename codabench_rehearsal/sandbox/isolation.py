@@ -14,7 +14,7 @@ from codabench_rehearsal.sandbox.cgroups import ControlGroup
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.places import interpreter_places, our_rooms
 from codabench_rehearsal.sandbox.programs.command import Folder, Mode
-from codabench_rehearsal.sandbox.programs.view import filled
+from codabench_rehearsal.sandbox.programs.root import filled
 
 # The highest level tried; the tests lower it, to see what holds where the kernel refuses more.
 LEVEL: Literal["namespaces", "fences", "none"] = "namespaces"

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from codabench_rehearsal.console.errors import UserError
+
 Ended = Literal["exit", "time", "memory", "processes", "log", "disk", "cancelled"]
 
 
-class SandboxError(RuntimeError):
+class SandboxError(UserError):
     """The sandbox could not do its part (a missing folder, a Python that does not start)."""
+
+    keeps_lines = True
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,7 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def read_labels(
-    output: Path,
-    sizes: Sequence[int],
-    classes: int,
-    first: int = 0,
-    rule: Rule = "labels",
+    output: Path, sizes: Sequence[int], classes: int, first: int = 0, rule: Rule = "labels"
 ) -> tuple[list[Labels], Problem | None]:
     """The labels of the blocks from `first` on that were answered, and the fault that ends them."""
     labels: list[Labels] = []

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.sandbox.job import SandboxError
+from codabench_rehearsal.sandbox.shown import heard
 
 # What answers depend on, as far as it has a version; pip tells how more is installed.
 PACKAGES = (
@@ -170,7 +171,10 @@ def active_python() -> Python:
 
 def chosen_python(given: str | None) -> Python:
     """The one of a command's option `--python`, else the active one. Raises `SandboxError`."""
-    return python_at(given) if given else active_python()
+    try:
+        return python_at(given) if given else active_python()
+    except SandboxError as error:
+        raise SandboxError(f"--python: {error}") from None
 
 
 def interpreter_places(python: str) -> tuple[str, ...]:
@@ -218,15 +222,7 @@ def _program(given: str) -> str:
 
 def _output(path: str, *words: str) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - a Python that the user named or activated
-            [path, *words],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
-            text=True,
-            errors="replace",
-        )
+        done = heard([path, *words], SECONDS)
     except subprocess.TimeoutExpired:
         raise SandboxError(f"{path} did not answer within {SECONDS:.0f} s: {_EXPECTED}") from None
     except OSError as error:

@@ -19,12 +19,7 @@ from typing import IO
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox import docker, processes
 from codabench_rehearsal.sandbox.cgroups import ControlGroup, make_groups
-from codabench_rehearsal.sandbox.isolation import (
-    IsolationReport,
-    mechanisms,
-    specification,
-    tasks,
-)
+from codabench_rehearsal.sandbox.isolation import IsolationReport, mechanisms, specification, tasks
 from codabench_rehearsal.sandbox.job import Ended, Job, JobResult, SandboxError
 from codabench_rehearsal.sandbox.watch import Watch
 
@@ -33,7 +28,6 @@ POLL_SECONDS = 0.02
 KILL_SECONDS = 8.0  # for the launcher to end the tree; then we do it
 STOPPED_SECONDS = 0.5  # the same for one that foreign code has stopped, and stops again
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
-
 HEAD = 64 * 1024
 TAIL = 192 * 1024
 
@@ -229,12 +223,6 @@ def python_environment(device: str = "cpu") -> dict[str, str]:
     return chosen
 
 
-def _groups(job: Job) -> list[ControlGroup]:
-    if job.image:
-        return []
-    return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})
-
-
 def largest_bytes(usage: resource.struct_rusage) -> int:
     """The most resident memory that one process held, of what `resource` says."""
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # macOS counts bytes
@@ -294,3 +282,9 @@ class Log:
         if len(self._tail) > 2 * TAIL:
             self._dropped += len(self._tail) - TAIL
             del self._tail[:-TAIL]
+
+
+def _groups(job: Job) -> list[ControlGroup]:
+    if job.image:
+        return []
+    return make_groups({"memory": job.limits.memory_bytes, "pids": tasks(job.limits)})

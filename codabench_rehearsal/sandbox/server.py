@@ -7,8 +7,6 @@ apart in a few milliseconds, without starting anything.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +21,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.console.temporary import BUILDING, BUILT, CACHE_VARIABLE, cache_folder
+from codabench_rehearsal.console.temporary import (
+    BUILDING,
+    BUILT,
+    CACHE_VARIABLE,
+    cache_folder,
+    locked,
+)
 from codabench_rehearsal.sandbox.installing import (
     BuildError,
     Uv,
@@ -47,7 +51,6 @@ _KEPT = {
     "installed": list,
     "stamps": dict,
 }
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network disks
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"(?:===?|!=|~=|<=?|>=?)[A-Za-z0-9][A-Za-z0-9.!+*_-]*"
 _REQUIREMENT = re.compile(rf"{_NAME}(?:\[{_NAME}(?:,{_NAME})*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
@@ -79,17 +82,6 @@ class Pins:
         """The environments with these pins, whole or not, the likeliest Python first."""
         folders = (self.folder(cache, version) for version in self.pythons)
         return (folder for folder in folders if folder.exists())
-
-
-@dataclass(frozen=True)
-class Built:
-    """One environment of the cache. fault: why it cannot be used, "" if it is whole."""
-
-    folder: Path
-    packages: tuple[str, ...]
-    python: str
-    bytes: int
-    fault: str
 
 
 def keras_pins(tensorflow: str, keras: str, python: str = "") -> Pins:
@@ -156,34 +148,6 @@ def build(pins: Pins, cache: Path, say: Callable[[str], None]) -> Path:
         raise _with_extra(error, pins) from error
 
 
-def built(cache: Path) -> tuple[Built, ...]:
-    """All environments of the cache, those that are damaged or half-built as well."""
-    found = []
-    for folder in sorted(cache.glob("server-*/")):
-        note = _note(folder) or {"packages": (), "python": ""}
-        size = _disk_bytes(folder)
-        found.append(Built(folder, tuple(note["packages"]), note["python"], size, _fault(folder)))
-    return tuple(found)
-
-
-def remove(pins: Pins, cache: Path) -> int:
-    """Remove the environments with these pins; with the last one go the Pythons fetched for them.
-
-    Returns the bytes that they held. Waits for a build that is going on.
-    """
-    if not cache.is_dir():
-        return 0
-    freed = 0
-    with _locked(cache, lambda _: None):
-        gone = list(pins.begun(cache))
-        if set(gone) >= set(cache.absolute().glob("server-*/")):
-            gone.append(cache / "tools")
-        for folder in gone:
-            freed += _disk_bytes(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-    return freed
-
-
 def _build(pins: Pins, uv: Uv) -> Path:
     _clear_away(pins, uv)
     program, python = uv.python(pins.pythons)
@@ -217,14 +181,11 @@ def _locked(cache: Path, say: Callable[[str], None]) -> Iterator[int]:
     """
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / BUILDING).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        held = locked(file.fileno())
+        if held is False:
             say(f"another build is going on in {cache}; waiting for its end")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+            locked(file.fileno(), wait=True)
+        elif held is None:
             say(f"{cache} lies on a disk without locks: start no second build beside this one")
         yield file.fileno()
 
@@ -306,10 +267,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-def _disk_bytes(folder: Path) -> int:
-    """What a folder holds; files that uv's own cache shares with it count in full."""
-    walk = os.walk(folder)
-    paths = (os.path.join(where, name) for where, _, names in walk for name in names)  # noqa: PTH118 - tens of thousands of them
-    return sum(os.lstat(path).st_blocks * 512 for path in paths)

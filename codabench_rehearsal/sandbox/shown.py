@@ -1,4 +1,4 @@
-"""Run an installer: its words are shown while it works, and their end is kept."""
+"""Run a program of this machine: hear it at its end, or show an installer's words as it works."""
 
 from __future__ import annotations
 
@@ -21,6 +21,27 @@ _DRAWING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[\]P^_].*?(?:\x07|\x1b\\)")
 _STEPS = re.compile(
     r"(Resolved|Downloading|Downloaded|Prepared|Installed|Bytecode|Building|Built)\b"
 )
+
+
+def heard(
+    words: Sequence[str],
+    seconds: float,
+    *,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end with nothing to read, and keep its words. Raises as `subprocess.run`."""
+    return subprocess.run(  # noqa: S603 - docker, uv or a Python, from the caller
+        words,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+        env=env,
+        cwd=folder,
+    )
 
 
 def run_shown(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import sys
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from codabench_rehearsal.console.files import place_of
-from codabench_rehearsal.console.temporary import TemporaryFolder, remove_abandoned
+from codabench_rehearsal.console.temporary import TemporaryFolder, locked, remove_abandoned
 from evaluator.store.answer_rows import BrokenLabelsError, unpack
 from evaluator.store.file import FILE, check, connect, may_write, network_kind
 from evaluator.store.schema import (
@@ -160,6 +159,5 @@ def _free_name(path: Path) -> Path:
 def _alone(path: Path) -> Iterator[None]:
     """Two runs that find the damage together mend it one after the other."""
     with path.with_name(f".{path.name}.lock").open("a") as file:
-        with suppress(OSError):  # some network disks have no locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+        locked(file.fileno(), wait=True)  # some network disks have no locks
         yield

@@ -30,7 +30,7 @@ def body(words):
                 time.sleep(0.01)
     return 0
 sys.argv[0] = "command"
-sys.exit(run_command("command", None, body, ()))
+sys.exit(run_command("command", None, body))
 """
 ENDS = [
     (signal.SIGTERM, 143, "command: ended by SIGTERM"),
@@ -105,7 +105,7 @@ def test_handlers_are_given_back_and_a_scripts_own_are_kept() -> None:
             seen.extend((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)))
             return 0
 
-        run_command("command", [], body, ())
+        run_command("command", [], body)
         assert seen[0] is own
         assert seen[1] is not hangup
         assert signal.getsignal(signal.SIGHUP) == hangup

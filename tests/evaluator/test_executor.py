@@ -12,7 +12,8 @@ import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.rehearsal.scale import feeds
-from codabench_rehearsal.sandbox.executor import Labels, Work
+from codabench_rehearsal.sandbox.executor import Work
+from codabench_rehearsal.sandbox.outcome import Labels
 from evaluator.ask import Runner, make_images
 from evaluator.evaluate import local_eval
 from evaluator.options import NO_STORE, Options

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.sandbox import run
-from codabench_rehearsal.sandbox.programs import calls, fences, kernel
+from codabench_rehearsal.sandbox.programs import fences, kernel
 from tests.sandbox.children import LEVELS, at_level, child, job, linux_only
 
 pytestmark = [
@@ -44,12 +44,12 @@ MACHINE = (
     list(kernel.AUDIT_ARCH).index(kernel.MACHINE) if kernel.MACHINE in kernel.AUDIT_ARCH else 0
 )
 NEVER = {
-    **{name: (numbers[MACHINE],) for name, numbers in calls._CALLS.items()},
-    "a namespace by clone": (calls._CLONE[MACHINE], 0x10000000),
-    "a thread with files of its own": (calls._CLONE[MACHINE], 0x10900),
-    "hidden from us": (calls._PRCTL[MACHINE], 4, 0),
+    **{name: (numbers[MACHINE],) for name, numbers in fences._CALLS.items()},
+    "a namespace by clone": (fences._CLONE[MACHINE], 0x10000000),
+    "a thread with files of its own": (fences._CLONE[MACHINE], 0x10900),
+    "hidden from us": (fences._PRCTL[MACHINE], 4, 0),
 }
-SHARED = {name: (numbers[MACHINE],) for name, numbers in calls._SHARED.items()}
+SHARED = {name: (numbers[MACHINE],) for name, numbers in fences._SHARED.items()}
 
 
 def refused(tmp_path: Path, tried: Mapping[str, Sequence[int]], **limits: float) -> dict[str, int]:
@@ -76,7 +76,7 @@ def test_what_other_processes_may_join_is_refused(
 
 
 FAMILIES = {
-    name: (calls._SOCKET[MACHINE], number, 1, 0)
+    name: (fences._SOCKET[MACHINE], number, 1, 0)
     for name, number in [
         *(("local", 1), ("inet", 2), ("inet6", 10), ("netlink", 16), ("packet", 17)),
         *(("can", 29), ("bluetooth", 31), ("alg", 38), ("vsock", 40), ("xdp", 44)),

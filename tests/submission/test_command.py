@@ -15,7 +15,9 @@ from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main as make_submission
 from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console.command import Exit, console, run_command
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.temporary import owner_mark
+from codabench_rehearsal.sandbox.job import SandboxError
 from submission.archive import sha256_of
 from tests.submission.corpus.case import page
 from tests.submission.corpus.pictures import CENTRES_NPY
@@ -174,6 +176,7 @@ def raising(error: Exception) -> Callable[[list[str]], int]:
 
 
 ERRORS = [
+    (SandboxError("the folder of the job is not there"), Exit.USAGE, "is not there"),
     (OSError(28, "No space left on device", "/x/y"), Exit.USAGE, "/x/y: No space left on device"),
     (OSError(13, "Permission denied", b"/x/\xff"), Exit.USAGE, "/x/\\udcff: Permission denied"),
     (FileNotFoundError(2, "No usable temporary directory found in []"), Exit.USAGE, "set TMPDIR"),
@@ -200,7 +203,7 @@ def test_whose_fault_an_error_is(
 ) -> None:
     """Else users report their full disks to us, or believe that our faults are theirs."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run_command("command", [], raising(error), ()) == code
+    assert run_command("command", [], raising(error)) == code
     heard = capfd.readouterr().err
     assert said in heard
     assert heard.count("\n") == 1
@@ -210,7 +213,7 @@ def test_orders_to_the_terminal_in_names_are_shown_not_obeyed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Else the name of somebody's file clears the screen, or hides the message."""
-    code = run_command("command", [], raising(LookupError("\x1b[2Jx\r")), (LookupError,))
+    code = run_command("command", [], raising(UserError("\x1b[2Jx\r")))
     assert code == Exit.USAGE
     assert capsys.readouterr().err == "command: \\x1b[2Jx\\r\n"
 

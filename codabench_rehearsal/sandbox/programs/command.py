@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypedDict
 
-from codabench_rehearsal.sandbox.programs import calls, fences, kernel, view
+from codabench_rehearsal.sandbox.programs import fences, kernel, root
 
 NOT_STARTED = 127  # as a shell's
 _CAPABILITIES = 64
@@ -71,7 +71,7 @@ class Spec(TypedDict):
 def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoReturn:
     """Give up what the command must not have, tell the parent what held, and become the command."""
     places = {folder["name"]: folder["place"] for folder in spec["folders"]}
-    words = [view.filled(word, places) for word in spec["words"]]
+    words = [root.filled(word, places) for word in spec["words"]]
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for place in joins:
@@ -82,11 +82,13 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
             os.setsid()  # what it does to its group is not to reach the launcher
         os.chdir(places[spec["working_folder"]])
         for name, value in spec["environment"].items():
-            os.environ[name] = view.filled(value, places)
+            os.environ[name] = root.filled(value, places)
         if facts["level"] != "namespaces":
             os.environ["REHEARSAL_RUN"] = spec["mark"]
         if facts["level"] == "namespaces":
-            facts.update(_refuse_calls((calls.LOCAL, *calls.INTERNET), shared=not spec["counted"]))
+            facts.update(
+                _refuse_calls((fences.LOCAL, *fences.INTERNET), shared=not spec["counted"])
+            )
         elif facts["level"] == "fences":
             facts.update(_raise_fences(spec))
         os.write(spec["report"], json.dumps(facts).encode() + b"\n")
@@ -135,8 +137,8 @@ def _stay_small(keep: tuple[int, ...]) -> None:
 def _raise_fences(spec: Spec) -> dict[str, Any]:
     """Landlock and seccomp; each that cannot be had is left out and told."""
     held: dict[str, Any] = {"landlock": True}
-    devices = view.device_places(accelerators=spec["accelerators"])
-    readable = [*view.system_places(), *view.library_places(), *spec["readable"], "/proc"]
+    devices = root.device_places(accelerators=spec["accelerators"])
+    readable = [*root.system_places(), *root.library_places(), *spec["readable"], "/proc"]
     readable += [folder["place"] for folder in spec["folders"]]
     writable = [folder["place"] for folder in spec["folders"] if folder["mode"] != "read"]
     try:
@@ -144,8 +146,8 @@ def _raise_fences(spec: Spec) -> dict[str, Any]:
     except OSError as error:
         held.update(landlock=False, landlock_refused=kernel.reason(error))
     # A local socket reaches the user's session, and docker's daemon: who may talk to them is out.
-    families: tuple[int, ...] = (calls.LOCAL,) if held.get("sockets") else ()
-    families += calls.INTERNET if spec["network"] else ()
+    families: tuple[int, ...] = (fences.LOCAL,) if held.get("sockets") else ()
+    families += fences.INTERNET if spec["network"] else ()
     return held | _refuse_calls(families, shared=True, outside=True)
 
 
@@ -153,7 +155,7 @@ def _refuse_calls(
     families: tuple[int, ...], *, shared: bool, outside: bool = False
 ) -> dict[str, Any]:
     try:
-        calls.refuse(families=(*families, calls.NETLINK), shared=shared, outside=outside)
+        fences.refuse(families=(*families, fences.NETLINK), shared=shared, outside=outside)
     except OSError as error:
         return {"seccomp": False, "seccomp_refused": kernel.reason(error)}
     return {"seccomp": True}

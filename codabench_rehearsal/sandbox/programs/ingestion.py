@@ -32,13 +32,7 @@ from typing import Any
 import numpy as np
 
 # The file beside this one; no module of a package, so mypy does not find it.
-from ingestion_watch import (  # type: ignore[import-not-found]
-    Leaving,
-    changes,
-    listing,
-    peak_bytes,
-    watch_network,
-)
+from ingestion_watch import Leaving, changes, listing, peak_bytes, watch_network  # type: ignore[import-not-found]
 
 WAIT_SECONDS = 0.005
 MOST_CALLS = 500  # that are noted

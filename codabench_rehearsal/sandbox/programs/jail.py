@@ -18,9 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from codabench_rehearsal.sandbox.programs import family, kernel, view
+from codabench_rehearsal.sandbox.programs import family, kernel
 from codabench_rehearsal.sandbox.programs.command import Folder, Spec, become_command
-from codabench_rehearsal.sandbox.programs.root import Root
+from codabench_rehearsal.sandbox.programs.root import (
+    Root,
+    device_places,
+    library_places,
+    outermost,
+    overlap,
+    system_places,
+)
 
 NAMESPACES, FENCES = "namespaces", "fences"
 WAIT_SECONDS = 0.05
@@ -211,14 +218,12 @@ def _taken(spec: Spec, shown: list[str]) -> str:
     moved = [folder["place"] for folder in spec["folders"] if folder["place"] != folder["path"]]
     stays = [folder["path"] for folder in spec["folders"] if folder["place"] == folder["path"]]
     pairs = ((place, path) for place in moved for path in (*shown, *stays))
-    return next(
-        (f"{path} is needed as it is" for place, path in pairs if view.overlap(place, path)), ""
-    )
+    return next((f"{path} is needed as it is" for place, path in pairs if overlap(place, path)), "")
 
 
 def _build_root(spec: Spec) -> dict[str, Any]:
-    shown = view.outermost([*view.system_places(), *view.library_places(), *spec["readable"]])
-    devices = view.device_places(accelerators=spec["accelerators"])
+    shown = outermost([*system_places(), *library_places(), *spec["readable"]])
+    devices = device_places(accelerators=spec["accelerators"])
     unplaced = _taken(spec, shown)
     if unplaced:
         _leave_in_place(spec)

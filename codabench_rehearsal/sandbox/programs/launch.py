@@ -1,4 +1,4 @@
-"""Start the command of a job behind walls: `launch.py SPEC`, SPEC as JSON (see `jail.Spec`).
+"""Start the command of a job behind walls: `launch.py SPEC`, SPEC as JSON (`command.Spec`).
 
 Standard library only, Python 3.9 or newer; Linux holds most walls, other systems some.
 """

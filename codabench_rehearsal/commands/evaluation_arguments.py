@@ -1,4 +1,7 @@
-"""What the commands that evaluate zips share: inputs made of their options, and their output."""
+"""What the subcommands of `local-eval` share: options, inputs made of them, and how they answer.
+
+numpy and the store come in when images are loaded.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.commands.given import require_images, require_zip
-from codabench_rehearsal.commands.parsers import DEFAULT_DATA, add_evaluation, expected, say
-from codabench_rehearsal.console.command import console, print_lines
+from codabench_rehearsal.console import DEFAULT_IMAGES, PHASE
+from codabench_rehearsal.console.arguments import (
+    add_challenge,
+    add_images,
+    add_python,
+    count,
+    memory,
+    positive,
+    seconds,
+    seed,
+)
+from codabench_rehearsal.console.command import console, print_lines, tell
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.guard import DATA, JSON, PRESET, SPLIT, STORE, ZIP, add_force
 from codabench_rehearsal.console.temporary import IMAGES
 from codabench_rehearsal.console.words import as_json
 
@@ -25,9 +38,9 @@ if TYPE_CHECKING:
 
     from codabench_rehearsal.challenge.profile import Challenge
     from codabench_rehearsal.images import Dataset
-    from codabench_rehearsal.sandbox.places import Python
     from evaluator.options import Options
 
+DEFAULT_ZIP, DEFAULT_DATA = "submission.zip", "training_set.npz"
 UNSEEN = "†"
 
 
@@ -47,6 +60,61 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
     add_evaluation(parser, asks=asks)
 
 
+def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> None:
+    """Add the options of evaluating zips; asks: whether any of them may be run."""
+    add = parser.add_argument
+    add("--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
+    add_preset(parser)
+    if asks:
+        what = f"at most N images (default {DEFAULT_IMAGES}, 0: all)"
+        add("--images", type=count, default=DEFAULT_IMAGES, metavar="N", help=what)
+    add("--seed", type=seed, default=0, help="default 0")
+    what = "default: split.json beside the zip"
+    add("--split", type=SPLIT, metavar="FILE|none", help=what)
+    if asks:
+        what = "ask in this order (the report's order_seed); default: a secret one"
+        add("--order-seed", type=count, metavar="N", help=what)
+        what = "seconds for one pass over the hidden set (default 600, Codabench's)"
+        add("--time-limit", type=seconds, metavar="S", help=what)
+        what = "such as 8GB (default 80%% of what is free)"
+        add("--memory-limit", type=memory, metavar="SIZE", help=what)
+    add_images(parser)
+    add_json(parser, "also write the result as JSON")
+    add_force(parser)
+    add("--device", choices=("cpu", "gpu"), help="default: the GPU where there is one")
+    add_store(parser)
+    add_python(parser)
+    add_challenge(parser)
+
+
+def add_phase(parser: argparse.ArgumentParser) -> None:
+    """Add --phase and --hidden-images: which score to expect."""
+    what = f"whose hidden score to expect (default {PHASE}; or final)"
+    parser.add_argument("--phase", default=PHASE, help=what)
+    what = "images in that phase's hidden set"
+    parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """Add --corrupt."""
+    usual = "heavy"
+    parser.add_argument(
+        "--corrupt", type=PRESET, default=usual, metavar="PRESET", help=f"default {usual}"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --json; what: is written there."""
+    what = f"{what} (- for standard output)"
+    parser.add_argument("--json", type=JSON, metavar="FILE", help=what)
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add --store."""
+    what = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
+    parser.add_argument("--store", type=STORE, metavar="FILE|FOLDER", help=what)
+
+
 def read_inputs(
     options: argparse.Namespace, words: Sequence[str], chosen: Options, zips: Sequence[str]
 ) -> Inputs:
@@ -55,6 +123,7 @@ def read_inputs(
     Raises `EvaluationError` for a zip that is not there, `SubmissionError` for what is none.
     """
     from codabench_rehearsal.challenge.profile import load_challenge
+    from codabench_rehearsal.sandbox.places import chosen_python
 
     paths = [Path(name) for name in zips]
     for path in paths:
@@ -64,7 +133,7 @@ def read_inputs(
     file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(file)
     challenge = load_challenge(options.challenge)
-    python = python_of(options)
+    python = chosen_python(options.python)
     if hasattr(options, "images"):  # else nothing is run
         _tell_first(f"runs with {python}", options)
     return Inputs(
@@ -113,28 +182,6 @@ def given_inputs(
     return Inputs([Path(one) for one in zips], data, challenge, named)
 
 
-def _loaded(file: str, challenge: Challenge, part: str | None) -> Dataset:
-    from codabench_rehearsal.images.dataset import load_kept
-    from codabench_rehearsal.images.keys import TO_REHEARSE
-    from codabench_rehearsal.sandbox.server import default_cache
-    from corruptions.kernels import announce_compiling
-
-    announce_compiling(say)
-    kept, shape, classes = default_cache() / IMAGES, challenge.shape, challenge.label_names
-    return load_kept(file, kept, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
-
-
-def python_of(options: argparse.Namespace) -> Python:
-    """The Python that runs the zips: that of `--python`, else the active one."""
-    from codabench_rehearsal.sandbox.job import SandboxError
-    from codabench_rehearsal.sandbox.places import chosen_python
-
-    try:
-        return chosen_python(options.python)
-    except SandboxError as error:
-        raise EvaluationError(f"--python: {error}") from None
-
-
 def seen_in_training(inputs: Inputs) -> list[str]:
     """A warning if some zips have no split: their figures may be on images that they have learnt.
 
@@ -175,8 +222,33 @@ def tell_result(
         return
     text = to_json()
     if hasattr(options, "images"):  # with what ran the zips, where any may have been run
-        text = as_json({**json.loads(text), "python": python_of(options).path})
+        from codabench_rehearsal.sandbox.places import chosen_python
+
+        text = as_json({**json.loads(text), "python": chosen_python(options.python).path})
     write_or_print(options.json, text)
+
+
+def say(line: str) -> None:
+    """Tell the user something beside the result."""
+    tell("local-eval", line)
+
+
+def expected(name: str, otherwise: str) -> str:
+    """A file of that name in the working folder; raises with what to give instead."""
+    if not Path(name).exists():
+        raise EvaluationError(f"there is no {name} in this folder. Give {otherwise}")
+    return name
+
+
+def _loaded(file: str, challenge: Challenge, part: str | None) -> Dataset:
+    from codabench_rehearsal.images.dataset import load_kept
+    from codabench_rehearsal.images.keys import TO_REHEARSE
+    from codabench_rehearsal.sandbox.server import default_cache
+    from corruptions.kernels import announce_compiling
+
+    announce_compiling(say)
+    kept, shape, classes = default_cache() / IMAGES, challenge.shape, challenge.label_names
+    return load_kept(file, kept, part=part, prefer=TO_REHEARSE, shape=shape, classes=classes)
 
 
 def _tell_first(line: str, options: argparse.Namespace) -> None:
