@@ -55,10 +55,7 @@ def plain_cnn(
     for width in widths:
         x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(2, padding="same")(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(dense, "relu")(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, answers(x, classes), name="plain_cnn")
+    return keras.Model(inputs, answers(_pooled(x, dense, dropout), classes), name="plain_cnn")
 
 
 def inception_residual(
@@ -87,10 +84,16 @@ def inception_residual(
         else:
             x = _custom(x, width, blocks)
         x = layers.MaxPooling2D(2, padding="same")(x)
+    return keras.Model(
+        inputs, answers(_pooled(x, dense, dropout), classes), name="inception_residual"
+    )
+
+
+def _pooled(x: Any, dense: int, dropout: float) -> Any:
+    """One value a channel, a dense layer, dropout: how both plain networks end."""
     x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(dense, "relu")(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, answers(x, classes), name="inception_residual")
+    x = layers.Dense(dense, "relu")(x)  # made before the dropout: each draws a seed when it is made
+    return layers.Dropout(dropout)(x)
 
 
 def transfer(

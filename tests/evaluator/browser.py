@@ -199,3 +199,8 @@ class Browser:
                 self.complaints.append(params["entry"]["text"])
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(params))
+
+
+def with_font(family: str, place: Path) -> Browser:
+    """A Chromium, not yet started, for which every sans-serif is one family."""
+    return Browser(needed_chromium(), only_fonts(family, place / family))

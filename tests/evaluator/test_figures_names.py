@@ -10,7 +10,7 @@ import pytest
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.report.figures import FIGURES, composed
 from evaluator.report.svg import Drawing, disc
-from tests.evaluator.browser import FAMILIES, WIDE, Browser, font_files, needed_chromium, only_fonts
+from tests.evaluator.browser import FAMILIES, WIDE, Browser, font_files, with_font
 from tests.evaluator.named_reports import REPORTS
 from tests.evaluator.test_page_fonts import CUT, OVERLAPPING, TEXTS
 
@@ -23,9 +23,7 @@ def browser(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """A Chromium for which every sans-serif is one family."""
-    path = needed_chromium()
-    fonts = only_fonts(request.param, tmp_path_factory.mktemp("fonts") / request.param)
-    with Browser(path, fonts) as opened:
+    with with_font(request.param, tmp_path_factory.mktemp("fonts")) as opened:
         yield opened
 
 

@@ -15,7 +15,7 @@ from PIL import ImageFont
 
 from evaluator.report.lettering import fitted, width_of, wrapped
 from evaluator.report.page import to_page
-from tests.evaluator.browser import FAMILIES, Browser, font_files, needed_chromium, only_fonts
+from tests.evaluator.browser import FAMILIES, Browser, font_files, needed_chromium, with_font
 from tests.evaluator.named_reports import FORTY, REPORTS
 
 QUICK = {("own", 1280), ("long", 1280), ("chinese", 1280), ("long", 375)}
@@ -94,9 +94,7 @@ def browser(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """A Chromium for which every sans-serif is one family."""
-    path = needed_chromium()
-    fonts = only_fonts(request.param, tmp_path_factory.mktemp("fonts") / request.param)
-    with Browser(path, fonts) as opened:
+    with with_font(request.param, tmp_path_factory.mktemp("fonts")) as opened:
         yield opened
 
 
