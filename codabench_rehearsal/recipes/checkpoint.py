@@ -25,8 +25,8 @@ SCHEMA = 1
 # These say something to people or are resolved before a training begins; they change no weight.
 # The name is the part "recipe" of an identity.
 _SAID = frozenset(
-    {"name", "summary", "description", "source", "reported", "cost", "miniature", "options"}
-    | {"fast", "tta", "ensemble", "benchmark"}
+    {"name", "summary", "description", "source", "reported", "cost", "options", "versions"}
+    | {"tta", "ensemble", "benchmark"}
 )
 _MOST = 4  # differences that a line can bear
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile)

@@ -10,33 +10,20 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from codabench_rehearsal.console.words import listed
 from codabench_rehearsal.images import Dataset
-from codabench_rehearsal.recipes.backbones import freeze
 from codabench_rehearsal.recipes.checkpoint import Arrays, Checkpoint, State
+from codabench_rehearsal.recipes.compiling import assign, averaged, compiled, values_of
 from codabench_rehearsal.recipes.feed import Batch, Feed, fixed
 from codabench_rehearsal.recipes.models import network
 from codabench_rehearsal.recipes.prepare import Prepared
 from codabench_rehearsal.recipes.schedule import Reporter, Schedule, after_folds, fold_sides
 from codabench_rehearsal.recipes.system import Phase, RecipeError, System
 
-# Losses and optimizers are Keras's own, so that no saved model needs a file of ours.
-OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
-    {"adam": keras.optimizers.Adam, "lion": keras.optimizers.Lion}
-)
-# name -> Keras loss, and the options that a recipe may set.
-_FOCAL = (keras.losses.CategoricalFocalCrossentropy, ("label_smoothing", "alpha", "gamma"))
-_CROSS = (keras.losses.CategoricalCrossentropy, ("label_smoothing",))
-LOSSES: Mapping[str, tuple[Any, tuple[str, ...]]] = MappingProxyType(
-    {"crossentropy": _CROSS, "focal": _FOCAL}
-)
 Save = Callable[[Iterable[Any]], None]  # takes the optimizer's variables
 
 
@@ -88,11 +75,11 @@ def learn(task: Task, checkpoint: Checkpoint) -> tuple[Any, State]:
     optimizer: Arrays = ()
     if saved := checkpoint.load():
         state, variables, optimizer = saved
-        _assign(model.variables, variables)
+        assign(model.variables, variables)
         task.reporter.say(f"Going on after epoch {state.epochs}.")
 
     def save(optimizing: Iterable[Any]) -> None:
-        checkpoint.save(state, _values(model.variables), _values(optimizing))
+        checkpoint.save(state, values_of(model.variables), values_of(optimizing))
 
     phases = task.system.phases
     with task.feed() as feed:
@@ -103,7 +90,8 @@ def learn(task: Task, checkpoint: Checkpoint) -> tuple[Any, State]:
             last = state.epochs + ahead - sum(one.epochs * one.folds for one in later)
             task.reporter.stretch(phase.name, last, ahead)
             average = 0 if later else task.system.average
-            learner.train(phase, max(average, int(phase.validation)), optimizer)
+            kept = int(phase.validation or phase.ema > 0)
+            learner.train(phase, max(average, kept), optimizer)
             state.settle(model, average=average > 1)
             state.phase += 1
             state.schedule, state.folds, state.kept, optimizer = None, [], {}, ()
@@ -140,29 +128,34 @@ class Learner:
         state, task = self.state, self.task
         rated = compiled(self.model, task.system, phase, pretrained=task.pretrained)
         if optimizer:
-            _assign(self.model.optimizer.variables, optimizer)
+            assign(self.model.optimizer.variables, optimizer)
         schedule = Schedule(phase, self.feed.steps, **(state.schedule or {}))
         while not schedule.over:
-            row = self.epoch(schedule, rated)
+            row = self.epoch(schedule, rated, keep)
             schedule.saw(row["val_accuracy"])
             state.epochs += 1
             state.schedule = schedule.state()
             state.history.append(row)
-            state.keep_best(schedule.epochs, row["val_accuracy"], keep, self.model)
             names = ("loss", "accuracy", "val_loss", "val_accuracy")
             figures = {name: row[name] for name in names if row[name] is not None}
             task.reporter.epoch(state.epochs, figures)
             self.save(self.model.optimizer.variables)
         return schedule
 
-    def epoch(self, schedule: Schedule, rated: Any) -> dict[str, Any]:
-        """Train an epoch and measure it; a history's row. rated: the optimizer with the rate."""
+    def epoch(self, schedule: Schedule, rated: Any, keep: int) -> dict[str, Any]:
+        """Train an epoch, measure it and keep it among `keep`; a history's row.
+
+        rated: the optimizer with the rate.
+        """
         started, waited = time.monotonic(), self.feed.waited
         rate = schedule.rate()
         trained = self.batches(schedule, rated)
         checked: Mapping[str, float | None] = {"loss": None, "accuracy": None}
-        if schedule.phase.validation:
-            checked = measured(self.model, self.validation, self.task.system.batch)
+        with averaged(self.model, rated):
+            if schedule.phase.validation:
+                checked = measured(self.model, self.validation, self.task.system.batch)
+            number = schedule.epochs + 1
+            self.state.keep_best(number, checked["accuracy"], keep, self.model)
         seconds = time.monotonic() - started
         return {
             "epoch": self.state.epochs + 1,
@@ -193,44 +186,6 @@ class Learner:
             share = (step + 1) / self.feed.steps
             self.task.reporter.batch(number + 1, share, mean.values())
         return mean.values()
-
-
-def compiled(model: Any, system: System, phase: Phase, *, pretrained: bool) -> Any:
-    """Freeze and compile the model for a phase; its new optimizer's variables exist already.
-
-    Returns the optimizer that holds the learning rate (with mixed precision, Keras's own one for
-    scaled losses is around it). Raises `RecipeError` for an unknown optimizer, and as `loss` does.
-    """
-    freeze(model, system.backbone, phase.trainable, pretrained=pretrained)
-    if phase.optimizer not in OPTIMIZERS:
-        raise RecipeError(
-            f"No optimizer {phase.optimizer!r}; known: {', '.join(sorted(OPTIMIZERS))}."
-        )
-    optimizer = OPTIMIZERS[phase.optimizer](phase.learning_rate)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss(system),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return optimizer
-
-
-def loss(system: System) -> Any:
-    """The system's loss, a Keras loss: targets and probabilities float32 (n, classes) -> a mean.
-
-    With S = label_smoothing and K classes, targets become y' = (1-S) y + S/K. "crossentropy" is
-    -sum_k y'_k log p_k; "focal", as overfitting_gods wrote it, -sum_k alpha y'_k (1-p_k)^gamma
-    log p_k, p held 1e-7 away from 0 and 1. Raises `RecipeError` for an unknown loss or option.
-    """
-    if system.loss not in LOSSES:
-        raise RecipeError(f"No loss {system.loss!r}; known: {', '.join(LOSSES)}.")
-    made, known = LOSSES[system.loss]
-    for option in sorted(system.loss_options.keys() - set(known)):
-        raise RecipeError(
-            f"The loss {system.loss} has no option {option!r}; known: {', '.join(known)}."
-        )
-    return made(**system.loss_options)
 
 
 def measured(model: Any, labelled: Batch, batch: int) -> dict[str, float]:
@@ -280,15 +235,6 @@ def _ahead(task: Task, phase: Phase, state: State) -> int:
     begun = 0 if state.schedule is None else int(state.schedule["epochs"])
     folds = max(0, phase.folds - len(state.folds))
     return phase.epochs * (1 + folds) - begun + work(task.system.phases[state.phase + 1 :])
-
-
-def _values(variables: Iterable[Any]) -> list[NDArray[Any]]:
-    return [np.asarray(keras.ops.convert_to_numpy(one)) for one in variables]
-
-
-def _assign(variables: Iterable[Any], arrays: Arrays) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
 
 
 class _Mean:

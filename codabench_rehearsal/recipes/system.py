@@ -14,6 +14,7 @@ from codabench_rehearsal.console.reading import parse_toml
 Change = Mapping[str, Any]  # field, or "field.key" of a mapping -> its new value
 Chain = tuple[str, ...]  # names of `recipes.augment`, applied one after the other
 Trainable = float | Literal["last"]
+VERSIONS = ("fast", "evening")  # smaller than the full one, as `train-recipe --fast` asks for them
 _PAGES = files("codabench_rehearsal.recipes") / "systems"
 
 
@@ -33,6 +34,8 @@ class Phase:
     multiplied by `factor`. validation: False for a phase that looks at no validation image: all
     its epochs run and the last weights stay. folds: so many folds of the training images find the
     number of epochs first, at most `epochs`; then it trains that many, without validation.
+    ema: above 0, an epoch is judged and kept by an exponential moving average of the weights,
+    which keeps this share of itself at each step; training itself goes on without it.
     """
 
     name: str
@@ -46,6 +49,15 @@ class Phase:
     factor: float = 0.2
     validation: bool = True
     folds: int = 0
+    ema: float = 0.0
+
+
+@dataclass(frozen=True)
+class Version:
+    """A smaller version of a system. relation: how it differs from the full one, for people."""
+
+    change: Change
+    relation: str
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,11 @@ class System:
     recover: the pictures in blended outliers are taken out of them, C = (A - a B) / (1 - a),
     for overlays to blend in. hurt_validation: the first chain, applied once to the validation
     images. benchmark: chains of the recipe's own randomised benchmark, reported in the end.
-    loss: one of `recipes.fitting.LOSSES`. average: weights are the mean over so many best epochs,
+    loss: one of `recipes.compiling.LOSSES`. average: weights are the mean over so many best epochs,
     0: those of the best. members: changes, one for each network of an ensemble; (): one network.
-    tta, ensemble: as `make-submission` has them. options: name -> choice -> change. fast: the
-    miniature, its relation told in `miniature`. description: for people; where it comes from,
-    what it costs, and what in it is ours.
+    tta, ensemble: as `make-submission` has them. options: name -> choice -> change. versions: those
+    of `VERSIONS` that it has. description: for people; where it comes from, what it costs, and what
+    in it is ours.
     """
 
     name: str
@@ -95,8 +107,7 @@ class System:
     tta: str = "none"
     ensemble: str = "mean"
     options: Mapping[str, Mapping[str, Change]] = field(default_factory=dict)
-    fast: Change = field(default_factory=dict)
-    miniature: str = ""
+    versions: Mapping[str, Version] = field(default_factory=dict)
     description: str = ""
 
     @property
@@ -133,21 +144,18 @@ def changed(system: System, change: Change) -> System:
     return system
 
 
-def chosen(system: System, choices: Mapping[str, str], *, fast: bool = False) -> System:
-    """The system with the miniature's values, then those of the choices made for its options.
+def chosen(system: System, choices: Mapping[str, str], version: str | None = None) -> System:
+    """The system with a version's values, then those of the choices made for its options.
 
-    Raises `RecipeError` for an option or a choice that it does not have, and for two that set the
-    same value: the later would undo the earlier without a word.
+    version: one of `VERSIONS`, None for the full one. Raises `RecipeError` for a version, an option
+    or a choice that it does not have, and for two that set the same value: the later would undo the
+    earlier without a word.
     """
-    if fast and not system.fast:
-        raise RecipeError(f"{system.name} has no --fast miniature.")
-    said: dict[str, Change] = {"--fast": system.fast} if fast else {}
+    if version not in (None, *system.versions):
+        raise RecipeError(f"{system.name} has no --{version} version.")
+    said = {} if version is None else {f"--{version}": system.versions[version].change}
     for option, choice in choices.items():
-        if option not in system.options:
-            raise RecipeError(f"{system.name} has no option {option!r}; {_known(system.options)}")
-        if choice not in system.options[option]:
-            raise RecipeError(f"{system.name}: {option}={choice}: {_known(system.options[option])}")
-        change = system.options[option][choice]
+        change = _option(system, option, choice)
         for other, before in said.items():
             if shared := _contradiction(before, change):
                 raise RecipeError(
@@ -174,7 +182,10 @@ def load_system(name: str) -> System:
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
         raise RecipeError(f"No recipe {name!r}; {hint}")
     page = parse_toml((_PAGES / f"{name}.toml").read_text(encoding="utf-8"))
-    return System(name=name, **{key: _value(key, one) for key, one in page.items()})
+    values = {key: _value(key, one) for key, one in page.items()}
+    changes = {one: values.pop(one) for one in VERSIONS if one in values}
+    versions = {one: Version(change, change.pop("relation")) for one, change in changes.items()}
+    return System(name=name, versions=versions, **values)
 
 
 def _value(name: str, value: Any) -> Any:
@@ -191,6 +202,14 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _value(key, one) for key, one in value.items()}
     return tuple(_value("", one) for one in value) if isinstance(value, list) else value
+
+
+def _option(system: System, option: str, choice: str) -> Change:
+    if option not in system.options:
+        raise RecipeError(f"{system.name} has no option {option!r}; {_known(system.options)}")
+    if choice not in system.options[option]:
+        raise RecipeError(f"{system.name}: {option}={choice}: {_known(system.options[option])}")
+    return system.options[option][choice]
 
 
 def _contradiction(change: Change, other: Change) -> str:

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from codabench_rehearsal.recipes.backbones import backbone, freeze
-from codabench_rehearsal.recipes.fitting import compiled
+from codabench_rehearsal.recipes.compiling import compiled
 from codabench_rehearsal.recipes.models import Shape, network
 from codabench_rehearsal.recipes.system import Phase, System
 

@@ -33,7 +33,7 @@ SHAPE, CLASSES = (96, 96, 3), 8
 def small() -> list[System]:
     """The miniatures, and the recipe that is one already."""
     loaded = [load_system(name) for name in system_names()]
-    return [chosen(one, {}, fast=True) if one.fast else one for one in loaded]
+    return [chosen(one, {}, "fast") if one.versions else one for one in loaded]
 
 
 def full() -> list[System]:

@@ -206,7 +206,8 @@ def test_validation_is_the_mean_over_images() -> None:
     """Else the last, smaller batch counts as much as a full one."""
     import keras
 
-    from codabench_rehearsal.recipes.fitting import compiled, measured
+    from codabench_rehearsal.recipes.compiling import compiled
+    from codabench_rehearsal.recipes.fitting import measured
     from codabench_rehearsal.recipes.models import network
 
     system = replace(load_system("baseline"), model_options={"widths": (4,)})
@@ -246,8 +247,8 @@ def test_the_share_of_waiting_is_of_the_seconds_beside_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(fitting, "measured", measured)
     task: Any = SimpleNamespace(system=SimpleNamespace(batch=1))
     nothing: Any = None
-    learner = fitting.Learner(task, None, feed, nothing)
-    row = learner.epoch(Schedule(Phase("p", 1, 1e-3), 1), None)
+    learner = fitting.Learner(task, SimpleNamespace(get_weights=list), feed, nothing)
+    row = learner.epoch(Schedule(Phase("p", 1, 1e-3), 1), SimpleNamespace(use_ema=False), 0)
     assert row["seconds"] * row["waited_share"] == pytest.approx(0.05)
 
 

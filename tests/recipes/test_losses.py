@@ -58,7 +58,7 @@ def test_a_loss_is_its_equation(
     name: str, smoothing: float, rest: dict[str, float], soft: bool
 ) -> None:
     """Else a recipe trains on another loss than its team's, also on mixed images."""
-    from codabench_rehearsal.recipes.fitting import loss
+    from codabench_rehearsal.recipes.compiling import loss
 
     targets, probabilities = cases(soft=soft)
     made = loss(system(name, {"label_smoothing": smoothing, **rest}))
@@ -69,7 +69,7 @@ def test_a_loss_is_its_equation(
 @pytest.mark.parametrize("name", system_names())
 def test_every_system_has_a_loss(name: str) -> None:
     """Else a recipe fails after its images were prepared."""
-    from codabench_rehearsal.recipes.fitting import loss
+    from codabench_rehearsal.recipes.compiling import loss
 
     targets, probabilities = cases(soft=True)
     assert float(loss(load_system(name))(targets, probabilities)) > 0
@@ -84,7 +84,7 @@ def test_every_system_has_a_loss(name: str) -> None:
 )
 def test_unknown_losses_are_one_sentence(made: System, said: str) -> None:
     """Else a typo in a recipe shows as a Keras traceback."""
-    from codabench_rehearsal.recipes.fitting import loss
+    from codabench_rehearsal.recipes.compiling import loss
 
     with pytest.raises(RecipeError, match=said):
         loss(made)

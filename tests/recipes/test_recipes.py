@@ -52,7 +52,7 @@ def test_the_list_shows_every_system_and_its_score(capsys: pytest.CaptureFixture
         (["baseline", "--data", "x.npz"], "--out is missing"),
         (["baseline", "--data", "nothing.npz", "--out", "o"], "nothing.npz"),
         (["baseline", "--data", "x.npz", "--out", "o", "--challenge", "c"], "No challenge"),
-        (["baseline", "--data", "x.npz", "--out", "o", "--fast"], "no --fast miniature"),
+        (["baseline", "--data", "x.npz", "--out", "o", "--fast"], "no --fast version"),
         (["baseline", "--data", "x", "--out", "o", "--set", "light"], "expected OPTION=CHOICE"),
         (["madapenguins", *2 * ["--set", "backbone=Xception"]], "backbone was given twice"),
         (["show", "madapenguins", "--fast", "--set", "backbone=Xception"], "leave one out"),

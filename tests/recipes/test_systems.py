@@ -13,6 +13,7 @@ import pytest
 from codabench_rehearsal.recipes.augment import AUGMENTATIONS
 from codabench_rehearsal.recipes.backbones import BACKBONES
 from codabench_rehearsal.recipes.system import (
+    VERSIONS,
     Phase,
     RecipeError,
     System,
@@ -28,12 +29,12 @@ TEAMS = tuple(name for name in system_names() if name != "baseline")
 
 
 def variants() -> Iterator[Any]:
-    """Every recipe: as it is, as a miniature, and with each choice of each option."""
+    """Every recipe: as it is, in its smaller versions, and with each choice of each option."""
     for name in system_names():
         system = load_system(name)
         yield pytest.param(system, id=name)
-        if system.fast:
-            yield pytest.param(chosen(system, {}, fast=True), id=f"{name}-fast")
+        for version in system.versions:
+            yield pytest.param(chosen(system, {}, version), id=f"{name}-{version}")
         for option, choices in system.options.items():
             for choice in choices:
                 made = chosen(system, {option: choice})
@@ -82,14 +83,14 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("version", [None, *VERSIONS])
 @pytest.mark.parametrize(("name", "choices"), PAIRS)
 def test_two_choices_go_together_or_are_refused(
-    name: str, choices: dict[str, str], fast: bool
+    name: str, choices: dict[str, str], version: str | None
 ) -> None:
     """Else the second undoes the first without a word, or the network is given what it does not take."""
     try:
-        system = chosen(load_system(name), choices, fast=fast)
+        system = chosen(load_system(name), choices, version)
     except RecipeError:
         return  # which ones are, the next test says
     test_every_recipe_names_what_exists(system)
@@ -101,39 +102,61 @@ def test_two_choices_go_together_or_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "choices", "fast"),
+    ("name", "choices", "version"),
     [
-        ("hidden_players", {"network": "small", "backbone": "VGG16"}, False),
-        ("hidden_players", {"ensemble": "three", "network": "small"}, False),
-        ("overfitting_gods", {"recover": "yes", "augmentation": "first"}, False),
-        ("hidden_players", {"network": "small"}, True),  # 60 epochs in place of 8
-        ("hidden_players", {"ensemble": "three"}, True),  # with ResNet152, and no weights
-        ("madapenguins", {"backbone": "ResNet50"}, True),
+        ("hidden_players", {"network": "small", "backbone": "VGG16"}, None),
+        ("hidden_players", {"ensemble": "three", "network": "small"}, None),
+        ("overfitting_gods", {"recover": "yes", "augmentation": "first"}, None),
+        ("hidden_players", {"network": "small"}, "fast"),  # 60 epochs in place of 8
+        ("hidden_players", {"ensemble": "three"}, "fast"),  # with ResNet152, and no weights
+        ("hidden_players", {"ensemble": "three"}, "evening"),
+        ("madapenguins", {"backbone": "ResNet50"}, "fast"),
+        ("madapenguins", {"backbone": "ResNet50"}, "evening"),
     ],
 )
 def test_what_excludes_each_other_is_refused(
-    name: str, choices: dict[str, str], fast: bool
+    name: str, choices: dict[str, str], version: str | None
 ) -> None:
     """Else --fast trains a network of 60 M parameters, untrained before, and nobody asked for that."""
     with pytest.raises(RecipeError, match=r"and .* both set .*: leave one out"):
-        chosen(load_system(name), choices, fast=fast)
+        chosen(load_system(name), choices, version)
 
 
 def test_what_agrees_is_not_refused() -> None:
     """Else the light variant, which the miniature is already, could not be asked for."""
-    system = chosen(load_system("los_pollos_hermanos"), {"light": "yes"}, fast=True)
+    system = chosen(load_system("los_pollos_hermanos"), {"light": "yes"}, "fast")
     assert system.model_options["light"]
 
 
 @pytest.mark.parametrize("name", TEAMS)
-def test_a_miniature_is_cheaper_and_says_how(name: str) -> None:
-    """Else --fast would not be, or nobody would know what it stands for."""
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_smaller_version_is_cheaper_and_says_how(name: str, version: str) -> None:
+    """Else --fast or --evening would not be, or nobody would know what it stands for."""
     full = load_system(name)
-    small = chosen(full, {}, fast=True)
-    assert full.miniature
-    assert sum(phase.epochs for phase in small.phases) < sum(p.epochs for p in full.phases)
+    small = chosen(full, {}, version)
+    assert full.versions[version].relation
+    assert sum(phase.epochs for phase in small.phases) <= sum(p.epochs for p in full.phases)
     assert small.model == full.model
-    assert (small.copies, small.loss, small.balance) == (full.copies, full.loss, full.balance)
+    kept = ("copies", "loss", "loss_options", "balance", "class_weights", "isolation", "tta")
+    assert [getattr(small, one) for one in kept] == [getattr(full, one) for one in kept]
+
+
+@pytest.mark.parametrize("name", TEAMS)
+def test_an_evening_keeps_the_head_and_takes_real_weights(name: str) -> None:
+    """Else it would be another system, or the small network from scratch that --fast is."""
+    full = load_system(name)
+    small = chosen(full, {}, "evening")
+    wanted = {**full.model_options}
+    if full.backbone:
+        wanted["backbone"] = "EfficientNetLite0"
+    assert (small.model_options, small.side) == (wanted, full.side)
+
+
+@pytest.mark.parametrize("name", [one for one in TEAMS if load_system(one).backbone])
+def test_every_backbone_option_takes_the_light_one(name: str) -> None:
+    """Else --set backbone=EfficientNetLite0, with weights by pip, fails in some recipes."""
+    system = chosen(load_system(name), {"backbone": "EfficientNetLite0"})
+    assert system.backbone == "EfficientNetLite0"
 
 
 @pytest.mark.parametrize("name", TEAMS)
@@ -152,6 +175,11 @@ def phases(name: str) -> list[tuple[int, float, str, Any, int | None]]:
     ]
 
 
+def tried(system: System) -> set[str]:
+    """The backbones that the team tried: all but the light one, which is ours."""
+    return set(system.options["backbone"]) - {"EfficientNetLite0"}
+
+
 def test_reluctant_learners_as_reported() -> None:
     """Else the recipe would be another system under the team's name."""
     system = load_system("reluctant_learners")
@@ -160,7 +188,7 @@ def test_reluctant_learners_as_reported() -> None:
     assert system.model_options["dense"] == 128
     assert system.model_options["dropouts"] == (0.4, 0.2)
     assert system.backbone == "EfficientNetV2S"
-    assert len(system.options["backbone"]) == 7
+    assert len(tried(system)) == 7
 
 
 def test_los_pollos_hermanos_as_reported() -> None:
@@ -180,7 +208,7 @@ def test_hidden_players_as_reported() -> None:
     assert system.copies[2] == ("cut_mix", "mix_up")
     assert system.model_options["dense"] == (1024, 128)
     assert [phase.trainable for phase in system.phases] == [0.0, 1.0]
-    assert set(system.options["backbone"]) == {
+    assert tried(system) == {
         *("ResNet50", "ResNet152", "EfficientNetB5", "EfficientNetB6", "VGG16", "MobileNet")
     }
     assert len(chosen(system, {"ensemble": "three"}).members) == 3
@@ -195,9 +223,7 @@ def test_madapenguins_as_reported() -> None:
     assert system.isolation > 0
     assert system.model_options["dense"] == (512, 256)
     assert system.model_options["dropout"] == 0.5
-    assert set(system.options["backbone"]) == {
-        *("ResNet50", "Xception", "InceptionV3", "InceptionResNetV2")
-    }
+    assert tried(system) == {"ResNet50", "Xception", "InceptionV3", "InceptionResNetV2"}
 
 
 def test_overfitting_gods_as_reported() -> None:
@@ -227,16 +253,19 @@ def test_a_change_of_one_option_keeps_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "fast", "said"),
+    ("choices", "version", "said"),
     [
-        ({"backbone": "ResNet50"}, False, "small has no option 'backbone'; it has none"),
-        ({}, True, "small has no --fast miniature"),
+        ({"backbone": "ResNet50"}, None, "small has no option 'backbone'; it has none"),
+        ({}, "fast", "small has no --fast version"),
+        ({}, "evening", "small has no --evening version"),
     ],
 )
-def test_what_a_recipe_lacks_is_said(choices: dict[str, str], fast: bool, said: str) -> None:
+def test_what_a_recipe_lacks_is_said(
+    choices: dict[str, str], version: str | None, said: str
+) -> None:
     """Else a typo would train the default for a night."""
     with pytest.raises(RecipeError, match=said):
-        chosen(SMALL, choices, fast=fast)
+        chosen(SMALL, choices, version)
 
 
 @pytest.mark.parametrize(
@@ -250,12 +279,12 @@ def test_what_a_recipe_lacks_is_said(choices: dict[str, str], fast: bool, said: 
 def test_fast_is_never_slow_by_an_option(name: str, option: str, choice: str) -> None:
     """Else --fast would train three large networks for hours."""
     with pytest.raises(RecipeError, match=f"{option}={choice} and --fast both set"):
-        chosen(load_system(name), {option: choice}, fast=True)
+        chosen(load_system(name), {option: choice}, "fast")
 
 
 def test_other_options_go_with_fast() -> None:
     """Else the miniature could not show what an option does."""
-    made = chosen(load_system("overfitting_gods"), {"mask": "yes"}, fast=True)
+    made = chosen(load_system("overfitting_gods"), {"mask": "yes"}, "fast")
     assert made.model_options["mask"]
     assert made.backbone == "MiniConvNeXt"
 

@@ -32,7 +32,7 @@ SYSTEM = replace(
     benchmark=(("flips",),),
     phases=(
         Phase("head", 2, 2e-3, folds=2, patience=1),
-        Phase("fine", 3, 1e-3, "lion", decay="cosine"),
+        Phase("fine", 3, 1e-3, "lion", decay="cosine", ema=0.5),
     ),
 )
 PAIR = replace(SYSTEM, phases=SYSTEM.phases[1:], members=({}, {"model_options.widths": (6,)}))
