@@ -13,41 +13,26 @@ rest of the order is reported only; the teams' rests on ImageNet weights, which 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.crew import ROOT
 from bench.demonstration_report import put_into
+from bench.recipe_runs import Bench, Training, interval, table
 from bench.report import console, machine, write_json
-from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.words import percent
-from codabench_rehearsal.images import Dataset, load
+from codabench_rehearsal.images import load
 from codabench_rehearsal.recipes.system import load_system, system_names
-from evaluator.comparison.compare import answered, compare
 from evaluator.comparison.standings import Comparison, Standing
 from evaluator.metrics import Score
-from evaluator.options import Options
 
 CONTROL = "madapenguins"
 PRESETS = ("heavy", "an2dl-2024")
 OURS = ("baseline",)  # has no miniature: it is one
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a training took: epochs, wall seconds of its epochs, share of them spent on waiting."""
-
-    name: str
-    epochs: int
-    seconds: float
-    waited: float
 
 
 @dataclass(frozen=True)
@@ -61,15 +46,19 @@ class Found:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train, pack, ask; returns 0, or 1 where the control does not lose most."""
+    """Train, pack, ask; returns 0, or 1 where a bar is missed: below, the control loses most."""
     options = _arguments(argv)
-    out: Path = options.out.resolve()
+    bench = Bench(options.data.resolve(), options.out.resolve())
+    if options.evening:
+        from bench import recipes_evening
+
+        return recipes_evening.run(bench, options.json, options.write)
     names = [name for name in system_names() if name not in OURS]
-    trainings = [_trained(name, options.data.resolve(), out) for name in names]
+    trainings = [bench.train(name, name, "--fast") for name in names]
     challenge = load_challenge()
-    data = load(options.data, shape=challenge.shape, classes=challenge.classes)
-    zips = [_packed(name, options.data.resolve(), out) for name in names]
-    comparisons = {preset: _asked(zips, data, challenge, preset, out) for preset in PRESETS}
+    data = load(bench.data, shape=challenge.shape, classes=challenge.classes)
+    zips = [bench.pack(name) for name in names]
+    comparisons = {preset: bench.compare(zips, data, preset) for preset in PRESETS}
     found = [_found(i, training, comparisons) for i, training in enumerate(trainings)]
     text = "\n".join(_table(found, comparisons))
     console().print(text, markup=False)
@@ -88,46 +77,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="training_set.npz")
     parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    evening = "the versions with real pretrained weights: hours (bench/recipes_evening.py)"
+    parser.add_argument("--evening", action="store_true", help=evening)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="docs/recipes.md")
     return parser.parse_args(argv)
-
-
-def _trained(name: str, data: Path, out: Path) -> Training:
-    folder = out / name
-    if not (folder / "trained.json").is_file():  # the last thing that a training writes
-        began = time.monotonic()
-        words = ("--fast", "--data", str(data), "--out", str(folder), "--resume")
-        _run("codabench_rehearsal.commands.train_recipe", name, *words)
-        console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
-    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    seconds = [float(row["seconds"]) for row in rows]
-    waited = sum(
-        float(row["waited_share"]) * spent for row, spent in zip(rows, seconds, strict=True)
-    )
-    return Training(name, len(rows), sum(seconds), waited / sum(seconds))
-
-
-def _packed(name: str, data: Path, out: Path) -> Path:
-    zip_path = out / f"{name}.zip"
-    if not zip_path.is_file():
-        words = (str(out / name), "--out", str(zip_path), "--data", str(data))
-        _run("codabench_rehearsal.commands.make_submission", *words)
-    return zip_path
-
-
-def _run(module: str, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", module, *words], check=True, cwd=ROOT)  # noqa: S603  our own program
-
-
-def _asked(
-    zips: Sequence[Path], data: Dataset, challenge: Challenge, preset: str, out: Path
-) -> Comparison:
-    options = Options(
-        corrupt=preset, images=None, store=str(out / "store"), device="cpu", estimate=False
-    )
-    return compare(answered(zips, data, challenge, options))
 
 
 def _found(place: int, training: Training, comparisons: dict[str, Comparison]) -> Found:
@@ -157,36 +111,26 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
     images = next(iter(comparisons.values())).images
     basis = f"On {images:,} images that none of them was trained on, with 95 % intervals; trained "
     titles = (
-        *(
-            "recipe (`--fast`)",
-            "reported for the full one",
-            "epochs",
-            "seconds",
-            "waiting for data",
-        ),
-        *("clean", *(f"`{preset}`" for preset in PRESETS), "lost to `an2dl-2024`"),
+        *("recipe (`--fast`)", "reported for the full one", "epochs", "seconds"),
+        *("waiting for data", "clean", *(f"`{preset}`" for preset in PRESETS)),
+        "lost to `an2dl-2024`",
     )
-    lines = [f"{basis}on {machine()['cores']} cores.", "", f"| {' | '.join(titles)} |"]
-    lines.append("|---" * len(titles) + "|")
-    for one in sorted(found, key=lambda one: one.drop["an2dl-2024"].value):
-        name = one.training.name
-        conditions = (
-            f"`{name}`",
-            load_system(name).reported,
+    rows = [
+        (
+            f"`{one.training.name}`",
+            load_system(one.training.name).reported,
             f"{one.training.epochs}",
             f"{one.training.seconds:.0f}",
             percent(one.training.waited),
-            _figure(one.clean),
-            *(_figure(one.damaged[preset]) for preset in PRESETS),
-            _figure(one.drop["an2dl-2024"]),
+            interval(one.clean),
+            *(interval(one.damaged[preset]) for preset in PRESETS),
+            interval(one.drop["an2dl-2024"]),
         )
-        lines.append(f"| {' | '.join(conditions)} |")
+        for one in sorted(found, key=lambda one: one.drop["an2dl-2024"].value)
+    ]
     said = "loses most, beyond its interval" if _control_loses_most(found) else "does NOT lose most"
-    return [*lines, "", f"`{CONTROL}`, the negative control, {said}."]
-
-
-def _figure(score: Score) -> str:
-    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
+    end = f"`{CONTROL}`, the negative control, {said}."
+    return [f"{basis}on {machine()['cores']} cores.", "", *table(titles, rows), "", end]
 
 
 def _document(found: Sequence[Found]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class Backbone:
     url: str = ""
     package: str = ""
 
+    @property
+    def has_imagenet(self) -> bool:
+        """Whether there are ImageNet weights of it."""
+        return bool(self.url or self.package)
+
 
 def _efficient(name: str, before_last: str) -> Backbone:
     return Backbone(before_last, url=f"{_STORE}keras-applications/{name}_notop.h5")
@@ -159,7 +164,7 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
         from codabench_rehearsal.recipes.pretrained import converted
 
         load_weights(model, name, str(converted(name, row.package, model)))
-    elif not row.url:
+    elif not row.has_imagenet:
         raise RecipeError(f"{name} is ours and has no ImageNet weights: say --weights none.")
     return model
 

@@ -221,7 +221,7 @@ def _without_weights(system: System, shape: Shape, classes: int) -> Any:
 
 def _pretrained(system: System) -> bool:
     """Whether it begins with ImageNet's weights unless the user says otherwise."""
-    return system.backbone is not None and backbone(system.backbone).url != ""
+    return system.backbone is not None and backbone(system.backbone).has_imagenet
 
 
 def _passes(system: System, phase: Phase) -> tuple[float, float]:

@@ -1,0 +1,104 @@
+"""Trainings of recipes by `train-recipe` itself, their zips by `make-submission`, their answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.crew import ROOT
+from bench.report import console
+from codabench_rehearsal.challenge.profile import load_challenge
+from codabench_rehearsal.images import Dataset
+from evaluator.comparison.compare import answered, compare
+from evaluator.comparison.standings import Comparison
+from evaluator.metrics import Score
+from evaluator.options import Options
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training took: epochs, wall seconds of its epochs, share of them spent on waiting."""
+
+    name: str
+    epochs: int
+    seconds: float
+    waited: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where it all happens. data: the images with labels; out: folders, zips and the store."""
+
+    data: Path
+    out: Path
+
+    def train(self, name: str, *words: str) -> Training:
+        """The training of `out/name` by `train-recipe WORDS`; what is done is not done again."""
+        folder = self.out / name
+        if not (folder / "trained.json").is_file():  # the last thing that a training writes
+            began = time.monotonic()
+            given = ("--data", str(self.data), "--out", str(folder), "--resume")
+            _run("codabench_rehearsal.commands.train_recipe", *words, *given)
+            console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
+        with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        seconds = [float(row["seconds"]) for row in rows]
+        shares = [float(row["waited_share"]) for row in rows]
+        waited = sum(share * spent for share, spent in zip(shares, seconds, strict=True))
+        return Training(name, len(rows), sum(seconds), waited / sum(seconds))
+
+    def pack(self, name: str, *words: str, folder: str = "") -> Path:
+        """The zip of a training folder (default: of that name), checked and run once."""
+        path = self.out / f"{name}.zip"
+        if not path.is_file():
+            source = str(self.out / (folder or name))
+            given = ("--out", str(path), "--data", str(self.data), *words)
+            _run("codabench_rehearsal.commands.make_submission", source, *given)
+        return path
+
+    def member(self, name: str, number: int) -> str:
+        """A training folder with one network of another one's several; its name."""
+        source, alone = self.out / name, f"{name}-{number}"
+        target = self.out / alone
+        target.mkdir(exist_ok=True)
+        weights = f"weights_{number}.keras"
+        for one in (weights, "split.json"):
+            if not (target / one).exists():
+                os.link(source / one, target / one)
+        recipe = json.loads((source / "recipe.json").read_text(encoding="utf-8"))
+        (target / "recipe.json").write_text(json.dumps({**recipe, "weights": [weights]}))
+        return alone
+
+    def compare(self, zips: Sequence[Path], data: Dataset, preset: str) -> Comparison:
+        """All of them on the images that none was trained on; each held against the first."""
+        store = str(self.out / "store")
+        options = Options(corrupt=preset, images=None, store=store, device="cpu", estimate=False)
+        return compare(answered(zips, data, load_challenge(), options))
+
+
+def interval(score: Score) -> str:
+    """A figure with its 95 % interval."""
+    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
+
+
+def points(change: Score) -> str:
+    """A difference with its 95 % interval, in points."""
+    low, high = 100 * change.low, 100 * change.high
+    return f"{100 * change.value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown."""
+    head = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _run(module: str, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *words], check=True, cwd=ROOT)  # noqa: S603  our own program
