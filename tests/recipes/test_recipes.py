@@ -12,7 +12,7 @@ import pytest
 from codabench_rehearsal.commands.train_recipe import main
 from codabench_rehearsal.images import save, synthetic
 from codabench_rehearsal.recipes.augment import recorded
-from codabench_rehearsal.recipes.system import load_system, system_names
+from codabench_rehearsal.recipes.system import VERSIONS, load_system, system_names
 
 PROGRAM = Path(sys.executable).parent
 TEAMS = tuple(name for name in system_names() if name != "baseline")
@@ -53,6 +53,7 @@ def test_the_list_shows_every_system_and_its_score(capsys: pytest.CaptureFixture
         (["baseline", "--data", "nothing.npz", "--out", "o"], "nothing.npz"),
         (["baseline", "--data", "x.npz", "--out", "o", "--challenge", "c"], "No challenge"),
         (["baseline", "--data", "x.npz", "--out", "o", "--fast"], "no --fast version"),
+        (["baseline", "--data", "x.npz", "--out", "o", "--evening"], "no --evening version"),
         (["baseline", "--data", "x", "--out", "o", "--set", "light"], "expected OPTION=CHOICE"),
         (["madapenguins", *2 * ["--set", "backbone=Xception"]], "backbone was given twice"),
         (["show", "madapenguins", "--fast", "--set", "backbone=Xception"], "leave one out"),
@@ -63,6 +64,7 @@ def test_the_list_shows_every_system_and_its_score(capsys: pytest.CaptureFixture
             ["madapenguins", "--data", "x", "--out", "o", "--fast", "--weights", "imagenet"],
             "leave one out",
         ),
+        (["madapenguins", "--evening", "--set", "backbone=Xception"], "leave one out"),
         (["show", "madapenguin"], "did you mean madapenguins"),
         (["picture", "nowhere", "--data", "x", "--out", "x.jpg"], "ends in .png"),
     ],
@@ -99,24 +101,27 @@ def test_show_prints_the_recipe_the_network_and_the_cost(here: Path) -> None:
         assert word in said
 
 
-FIRST, *OTHERS = ("reluctant_learners", *(name for name in TEAMS if name != "reluctant_learners"))
-PATHS = [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+QUICK = {("reluctant_learners", "fast"), ("madapenguins", "evening")}
+PATHS = [
+    pytest.param(name, version, marks=() if (name, version) in QUICK else pytest.mark.slow)
+    for name in TEAMS
+    for version in VERSIONS
+]
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("name", PATHS)
-def test_from_images_to_a_rehearsed_zip(here: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "version"), PATHS)
+def test_from_images_to_a_rehearsed_zip(here: Path, name: str, version: str) -> None:
     """Else a recipe would end in something that cannot be uploaded."""
-    said = typed(
-        here, "train-recipe", name, "--fast", "--data", "cells.npz", "--out", "run", "--epochs", "1"
-    )
+    words = (name, f"--{version}", "--data", "cells.npz", "--out", "run", "--epochs", "1")
+    said = typed(here, "train-recipe", *words)
     assert "validation accuracy" in said
     assert "waited for data" in said
     recipe = json.loads((here / "run" / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["augmentation"] == list(recorded(load_system(name).augmentations))
     typed(here, "make-submission", "run", "--no-run")
-    words = ("submission.zip", "--data", "cells.npz", "--corrupt", "an2dl-2024", "--no-estimate")
+    asked = ("submission.zip", "--data", "cells.npz", "--corrupt", "an2dl-2024", "--no-estimate")
     # After one epoch it may give one answer to everything, which is a finding.
-    report = json.loads(typed(here, "local-eval", *words, "--json", "-", codes=(0, 1)))
+    report = json.loads(typed(here, "local-eval", *asked, "--json", "-", codes=(0, 1)))
     assert report["split"] == "validation"
     assert report["benchmark"]["answers"] > 0
