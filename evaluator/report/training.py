@@ -127,10 +127,16 @@ def _operators(preset: Preset) -> tuple[str, ...]:
 
 
 def _meant(name: str, preset: Preset) -> Iterable[str]:
-    """The operators behind a name: of a preset, a family or condition of this one, or a chain."""
+    """The operators behind a name: of a preset, a family or condition of this one, or a chain.
+
+    An operator's name is that operator alone, though a family of the preset be called like it:
+    what else the family does was not said.
+    """
     if name in NAMES:
         return _operators(resolve(name))
     plain = _plain(name)
+    if plain in map(_plain, _operators(preset)):
+        return [name]
     meant = (c for c in preset.conditions if plain in (_plain(c.family), _plain(c.name)))
     return [*(step.corruption for c in meant for step in c.steps), *_chain(name)]
 

@@ -74,6 +74,14 @@ def test_a_recipe_without_a_list_of_names_says_nothing(tmp_path: Path, text: str
     assert recorded(tmp_path / "a.zip") == ()
 
 
+def test_an_operator_is_not_the_family_of_its_name() -> None:
+    """Else training with RandAugment is said to have used the strips of `an2dl-2024`."""
+    hidden = resolve("an2dl-2024")
+    assert "randaugment" in hidden.families
+    assert shared_training(ZIP, hidden, ["rand_augment"]) == ("rand_augment",)
+    assert "corner_strip" in shared_training(ZIP, hidden, ["composite"])
+
+
 def test_a_slip_in_the_flag_is_told() -> None:
     """Else a mistyped name would mean "not trained on"."""
     with pytest.raises(EvaluationError, match="Did you mean 'fog'"):
