@@ -24,6 +24,7 @@ from codabench_rehearsal.recipes.loading import (
     loading_keras,
 )
 from codabench_rehearsal.recipes.system import (
+    VERSIONS,
     RecipeError,
     System,
     chosen,
@@ -43,9 +44,9 @@ FOLDER = Writes(
         *("recipe_layers.py", "trained.json", "search.csv", "search.json", "search", "checkpoint"),
     ),
 )
-_VERSIONS = {
+_SMALLER = {
     "fast": "the miniature: five minutes on two cores, nothing pretrained",
-    "evening": "real ImageNet weights on a small backbone: 45 minutes on two cores at most",
+    "evening": "a small backbone with real ImageNet weights: 45 minutes a network on two cores",
 }
 EXAMPLES = """\
 examples:
@@ -69,9 +70,9 @@ def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
     """Add the recipe's name and what changes it."""
     parser.add_argument("name", metavar="NAME", help=help_)
     versions = parser.add_mutually_exclusive_group()
-    for version, what in _VERSIONS.items():
+    for version in VERSIONS:
         flag = versions.add_argument(f"--{version}", action="store_const", const=version)
-        flag.dest, flag.help = "version", what
+        flag.dest, flag.help = "version", _SMALLER[version]
     choices = parser.add_argument("--set", action="append", default=[], dest="choices")
     choices.metavar = "OPTION=CHOICE"
     choices.help = "one of the recipe's options (train-recipe show NAME lists them)"

@@ -143,11 +143,11 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _choices(system: System, shown: str | None) -> Iterator[str]:
+def _choices(system: System, asked: str | None) -> Iterator[str]:
     for name, choices in system.options.items():
         yield f"  --set {name}={'|'.join(choices)}"
     for name, version in system.versions.items():
-        yield f"  --{name}{' (shown)' if name == shown else ''}: {version.relation}"
+        yield f"  --{name}{' (shown)' if name == asked else ''}: {version.relation}"
 
 
 def _picture_parser() -> argparse.ArgumentParser:

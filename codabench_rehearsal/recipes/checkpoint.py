@@ -93,7 +93,7 @@ def identity(
 ) -> dict[str, str]:
     """What a training is of, value by value: a checkpoint is only of use to the same one."""
     values = {name: one for name, one in asdict(system).items() if name not in _SAID}
-    phases = values.pop("phases")
+    phases = [_without_new(phase) for phase in values.pop("phases")]
     named = {f"phase {number}": phase for number, phase in enumerate(phases, start=1)}
     return {
         "recipe": system.name,
@@ -104,6 +104,11 @@ def identity(
         "precision": precision,
         **dict(_flat({**values, "phases": len(named), **named})),
     }
+
+
+def _without_new(phase: dict[str, Any]) -> dict[str, Any]:
+    """Without what a phase of an earlier version did not have, where it is as it was then."""
+    return {name: one for name, one in phase.items() if name != "ema" or one}
 
 
 def require_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, str]) -> None:

@@ -70,7 +70,10 @@ def loss(system: System) -> Any:
 
 @contextmanager
 def averaged(model: Any, rated: Any) -> Iterator[None]:
-    """Inside, what learns has the optimizer's moving average of it, where it keeps one."""
+    """Inside, what learns has the optimizer's moving average of it, where it keeps one.
+
+    Batch norms' averages stay: they move by themselves, and hardly at the end of a falling rate.
+    """
     own = [one.copy() for one in values_of(model.trainable_variables)] if rated.use_ema else []
     if own:
         rated.finalize_variable_values(model.trainable_variables)

@@ -21,7 +21,6 @@ from keras import initializers, layers
 STEM, HEAD = 32, 1280
 _EPSILON = 1e-3  # of batch norms, as the published weights were trained with
 _DROPPED = 0.2  # share of a deep block's paths dropped in training, less further down
-_DRAWN = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def _bottleneck(x: Any, block: Block, dropped: float) -> Any:
         block.stride,
         padding="same",
         use_bias=False,
-        depthwise_initializer=_DRAWN,
+        depthwise_initializer=_drawn(),
         name=f"{name}dwconv",
     )
     x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}bn")(depthwise(x))
@@ -135,11 +134,16 @@ def _convolution(
         stride,
         padding="same",
         use_bias=False,
-        kernel_initializer=_DRAWN,
+        kernel_initializer=_drawn(),
         name=f"{name}_conv",
     )
     x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_bn")(convolution(x))
     return layers.ReLU(6.0, name=f"{name}_activation")(x) if activation else x
+
+
+def _drawn() -> Any:
+    """An initializer of its own for each layer: one for all would give all the same values."""
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def _blocks(wider: float, deeper: float) -> Iterator[Block]:

@@ -183,9 +183,13 @@ def load_system(name: str) -> System:
         raise RecipeError(f"No recipe {name!r}; {hint}")
     page = parse_toml((_PAGES / f"{name}.toml").read_text(encoding="utf-8"))
     values = {key: _value(key, one) for key, one in page.items()}
-    changes = {one: values.pop(one) for one in VERSIONS if one in values}
-    versions = {one: Version(change, change.pop("relation")) for one, change in changes.items()}
+    versions = {one: _version(values.pop(one)) for one in VERSIONS if one in values}
     return System(name=name, versions=versions, **values)
+
+
+def _version(table: Mapping[str, Any]) -> Version:
+    change = {name: value for name, value in table.items() if name != "relation"}
+    return Version(change, table["relation"])
 
 
 def _value(name: str, value: Any) -> Any:

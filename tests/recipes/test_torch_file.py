@@ -101,6 +101,20 @@ def attack(instructions: bytes) -> bytes:
     return named(text("a"), tensor(storage("0", 6), (6,), (1,)), text("b"), instructions)
 
 
+def tensor_of(start: bytes) -> bytes:
+    """A tensor that begins at something that is no number."""
+    sizes = row(number(6))
+    hooks = name("collections", "OrderedDict") + NOTHING + CALL
+    arguments = row(storage("0", 6), start, sizes, row(number(1)), b"\x89", hooks)
+    return name("torch._utils", "_rebuild_tensor_v2") + arguments + CALL
+
+
+def state(**fields: int) -> bytes:
+    """Attributes to be set on what was made last."""
+    pairs = b"".join(text(key) + row(number(value)) for key, value in fields.items())
+    return b"N}(" + pairs + b"u\x86b"
+
+
 SYSTEM = row(text("touch hacked"))
 HOSTILE = {
     "a command": (attack(name("os", "system") + SYSTEM + CALL), "asks for os.system"),
@@ -121,19 +135,49 @@ HOSTILE = {
     "bytes": (attack(b"C\x01x"), "SHORT_BINBYTES"),
     "another type": (
         attack(name("torch._utils", "_rebuild_tensor_v2") + b"}(" + text("a") + number(1) + b"ub"),
-        "wants to change what _rebuild_tensor_v2 is",
+        "wants to change what is no dictionary",
     ),
-    "a storage called": (attack(name("torch", "FloatStorage") + NOTHING + CALL), "empty storage"),
+    "a storage called": (
+        attack(name("torch", "FloatStorage") + NOTHING + CALL),
+        "something that is no tensor",
+    ),
     "a filled dictionary": (
         attack(name("collections", "OrderedDict") + row(b"]") + CALL),
-        "dictionary of an unknown kind",
+        "something that is no tensor",
     ),
     "another reference": (
         attack(text("file:///etc/passwd") + REFER),
-        "no whole PyTorch weights file",
+        "no storage",
     ),
     "a storage by a text": (attack(storage("0", 6, text("FloatStorage"))), "no storage"),
-    "a memo of gigabytes": (attack(number(1) + b"r" + struct.pack("<I", 2**32 - 1)), "more memory"),
+    "a million lists": (attack(b"]" * 1_000_000), "more instructions"),
+    "a tower of tuples": (attack(b")" + b"\x85" * 200_000), "more instructions"),
+    "a name that doubles": (
+        attack(b")" + b"q\x09h\x09\x86" * 64 + number(1) + b"s"),
+        "no dictionary of names",
+    ),
+    "a size that doubles": (
+        attack(tensor(storage("0", 6), (6,), (1,)) + tensor_of(b")" + b"q\x09h\x09\x86" * 64)),
+        "expected a size, received tuple",
+    ),
+    "a note rewritten": (
+        named(text("a"), tensor(storage("0", 6), (6,), (1,)) + state(shape=4000, strides=1)),
+        "wants to change what is no dictionary",
+    ),
+    "two storages of one key": (
+        named(
+            *(text("a"), tensor(storage("0", 4000), (4000,), (1,))),
+            *(text("b"), tensor(storage("0", 6), (6,), (1,))),
+        ),
+        "list of storages",
+    ),
+    "two types of one key": (
+        named(
+            *(text("a"), tensor(storage("0", 6), (6,), (1,))),
+            *(text("b"), tensor(storage("0", 6, name("torch", "LongStorage")), (3,), (1,))),
+        ),
+        "list of storages",
+    ),
     "beyond the end": (attack(tensor(storage("0", 6), (7,), (1,))), "does not lie within"),
     "beyond by its start": (attack(tensor(storage("0", 6), (6,), (1,), 1)), "does not lie within"),
     "beyond by strides": (attack(tensor(storage("0", 6), (3,), (3,))), "does not lie within"),
