@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.crew import ROOT
-from bench.report import console
+from bench.report import console, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset
 from evaluator.comparison.compare import answered, compare
@@ -21,15 +21,23 @@ from evaluator.comparison.standings import Comparison
 from evaluator.metrics import Score
 from evaluator.options import Options
 
+HIDDEN = "an2dl-2024"  # our reading of the hidden images
+CONTROL = "madapenguins"  # the negative one
+
 
 @dataclass(frozen=True)
 class Training:
-    """What a training took: epochs, wall seconds of its epochs, share of them spent on waiting."""
+    """What a training took.
+
+    epochs, seconds: of them, without folds; waited: the share of these seconds that the network
+    waited for images; whole: seconds of the whole command, of all runs if it was cut off.
+    """
 
     name: str
     epochs: int
     seconds: float
     waited: float
+    whole: float
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,18 @@ class Bench:
             began = time.monotonic()
             given = ("--data", str(self.data), "--out", str(folder), "--resume")
             _run("codabench_rehearsal.commands.train_recipe", *words, *given)
+            write_json(self._took(name), {"seconds": time.monotonic() - began})
             console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
         with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         seconds = [float(row["seconds"]) for row in rows]
         shares = [float(row["waited_share"]) for row in rows]
         waited = sum(share * spent for share, spent in zip(shares, seconds, strict=True))
-        return Training(name, len(rows), sum(seconds), waited / sum(seconds))
+        whole = float(json.loads(self._took(name).read_text(encoding="utf-8"))["seconds"])
+        return Training(name, len(rows), sum(seconds), waited / sum(seconds), whole)
+
+    def _took(self, name: str) -> Path:
+        return self.out / f"{name}.seconds.json"
 
     def pack(self, name: str, *words: str, folder: str = "") -> Path:
         """The zip of a training folder (default: of that name), checked and run once."""

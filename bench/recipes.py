@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.demonstration_report import put_into
-from bench.recipe_runs import Bench, Training, interval, table
+from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval, table
 from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.words import percent
@@ -30,8 +30,7 @@ from codabench_rehearsal.recipes.system import load_system, system_names
 from evaluator.comparison.standings import Comparison, Standing
 from evaluator.metrics import Score
 
-CONTROL = "madapenguins"
-PRESETS = ("heavy", "an2dl-2024")
+PRESETS = ("heavy", HIDDEN)
 OURS = ("baseline",)  # has no miniature: it is one
 
 
@@ -48,7 +47,9 @@ class Found:
 def main(argv: list[str] | None = None) -> int:
     """Train, pack, ask; returns 0, or 1 where a bar is missed: below, the control loses most."""
     options = _arguments(argv)
-    bench = Bench(options.data.resolve(), options.out.resolve())
+    kind = "evening" if options.evening else "fast"
+    bench = Bench(options.data.resolve(), options.out.resolve() / kind)
+    bench.out.mkdir(parents=True, exist_ok=True)
     if options.evening:
         from bench import recipes_evening
 
@@ -102,7 +103,7 @@ def _drop(change: Score) -> Score:
 
 def _control_loses_most(found: Sequence[Found]) -> bool:
     """Whether the control's interval lies above every other one's."""
-    drops = {one.training.name: one.drop["an2dl-2024"] for one in found}
+    drops = {one.training.name: one.drop[HIDDEN] for one in found}
     own = drops.pop(CONTROL)
     return all(own.low > other.high for other in drops.values())
 
@@ -124,9 +125,9 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
             percent(one.training.waited),
             interval(one.clean),
             *(interval(one.damaged[preset]) for preset in PRESETS),
-            interval(one.drop["an2dl-2024"]),
+            interval(one.drop[HIDDEN]),
         )
-        for one in sorted(found, key=lambda one: one.drop["an2dl-2024"].value)
+        for one in sorted(found, key=lambda one: one.drop[HIDDEN].value)
     ]
     said = "loses most, beyond its interval" if _control_loses_most(found) else "does NOT lose most"
     end = f"`{CONTROL}`, the negative control, {said}."

@@ -1,0 +1,176 @@
+"""The recipes' benches: what they train, hold against each other and conclude, without a training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import recipes, recipes_claims, recipes_evening
+from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training
+from codabench_rehearsal.images import Dataset, save, synthetic
+from codabench_rehearsal.recipes.system import Phase, load_system
+from evaluator.comparison.paired import Difference
+from evaluator.comparison.standings import Comparison, Pair, Standing
+from evaluator.metrics import Score
+
+# Accuracy on clean images, and what each preset takes from it.
+ACCURACIES = {"madapenguins": (0.98, 0.4), "hidden_players": (0.975, 0.06), "else": (0.97, 0.1)}
+
+
+def score(value: float) -> Score:
+    """A figure with an interval."""
+    return Score(value, value - 0.01, value + 0.01, 900)
+
+
+def change(name: str, base: float, other: float) -> Difference:
+    """A difference with an interval."""
+    return Difference(name, base, other, score(other - base), 0.01, 0.01, 0.02)
+
+
+@dataclass(frozen=True)
+class Pretended(Bench):
+    """A bench that only notes what it is asked for."""
+
+    trained: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    accuracies: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(ACCURACIES))
+
+    def train(self, name: str, *words: str) -> Training:
+        """It took 20 minutes."""
+        self.trained[name] = words
+        return Training(name, 10, 1100.0, 0.01, 1200.0)
+
+    def pack(self, name: str, *_words: str, folder: str = "") -> Path:
+        """An empty zip."""
+        assert not folder or folder in self.trained
+        path = self.out / f"{name}.zip"
+        path.touch()
+        return path
+
+    def member(self, name: str, number: int) -> str:
+        """A name."""
+        return f"{name}-{number}"
+
+    def compare(self, zips: Sequence[Path], data: Dataset, preset: str) -> Comparison:
+        """Figures by name."""
+        found = []
+        for path in zips:
+            clean, lost = self.accuracies.get(path.stem, self.accuracies["else"])
+            gap = change("gap", clean, clean - lost)
+            found.append(Standing(path.stem, "", score(clean), score(clean - lost), gap))
+        base = found[0]
+        pairs = [
+            Pair(
+                base.name,
+                one.name,
+                change("benchmark", base.benchmark.value, one.benchmark.value),
+                change("clean", base.clean.value, one.clean.value),
+                (),
+            )
+            for one in found[1:]
+        ]
+        return Comparison(preset, "x", 0, len(data), 5, tuple(found), tuple(pairs))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
+    """Its data are drawn cells; every zip answers 500 images a second."""
+    save(synthetic(40, seed=1), tmp_path / "cells.npz")
+    monkeypatch.setattr(recipes_evening, "_rate", lambda *_: 500.0)
+    return Pretended(tmp_path / "cells.npz", tmp_path)
+
+
+def test_the_best_robust_one_is_tried_further(bench: Pretended, tmp_path: Path) -> None:
+    """Else the table's lower half is of another recipe than the bars."""
+    document, page = tmp_path / "found.json", tmp_path / "page.md"
+    page.write_text("<!-- written by bench.recipes --evening -->\n<!-- to here -->\n")
+    bench.accuracies["hidden_players-strips"] = (0.975, 0.02)
+    assert recipes_evening.run(bench, document, page) == 0
+    assert {name for name in bench.trained if "-" in name} == {
+        *("hidden_players-none", "hidden_players-starts", "hidden_players-strips")
+    }
+    assert bench.trained["hidden_players-none"] == (
+        *("hidden_players", "--evening"),
+        *("--weights", "none"),
+    )
+    text = page.read_text()
+    assert text.count("| met |") == 8
+    assert "| `madapenguins` | validation 0.9818, Codabench 0.51 | 10 | 20 | 1 % |" in text
+    assert "| with strips, **trained on the benchmark's damage** | +4.0 (+3.0 to +5.0) |" in text
+    found = json.loads(document.read_text())
+    assert found["best"] == "hidden_players"
+    assert found["rows"]["ensemble"]["training"]["name"] == "hidden_players-starts"
+
+
+@pytest.mark.parametrize(
+    ("name", "accuracies"),
+    [
+        ("madapenguins", (0.95, 0.4)),  # clean
+        ("madapenguins", (0.98, 0.3)),  # not lost enough
+        ("hidden_players", (0.95, 0.01)),  # the best, clean
+        ("hidden_players-strips", (0.97, 0.1)),
+    ],
+)
+def test_a_missed_bar_is_said(
+    bench: Pretended, name: str, accuracies: tuple[float, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a bar that nothing misses is no bar."""
+    bench.accuracies["hidden_players-strips"] = (0.975, 0.02)
+    bench.accuracies[name] = accuracies
+    assert recipes_evening.run(bench, None, None) == 1
+    assert capsys.readouterr().out.count("**missed**") == 1
+
+
+def test_miniatures_and_evenings_lie_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the second bench takes the first one's trainings for its own."""
+    places: list[Path] = []
+
+    def noted(bench: Bench, *_: Any) -> int:
+        places.append(bench.out)
+        return 0
+
+    def stopped(bench: Bench, *_: Any) -> Training:
+        places.append(bench.out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes_evening, "run", noted)
+    monkeypatch.setattr(Bench, "train", stopped)
+    words = ["--data", "x.npz", "--out", str(tmp_path)]
+    assert recipes.main([*words, "--evening"]) == 0
+    with pytest.raises(KeyboardInterrupt):
+        recipes.main(words)
+    assert places == [tmp_path / "evening", tmp_path / "fast"]
+
+
+def test_a_claim_changes_one_thing() -> None:
+    """Else what is found is due to something else."""
+    for claim in recipes_claims.CLAIMS.values():
+        systems = [recipes_claims._system(claim, one) for one in claim.variants.values()]
+        assert len({repr(one) for one in systems}) == len(systems)
+        assert all(one.backbone == "EfficientNetLite0" for one in systems)
+    first, weights, _ = (
+        recipes_claims._system(recipes_claims.CLAIMS["balance"], one)
+        for one in recipes_claims.CLAIMS["balance"].variants.values()
+    )
+    assert (first.balance, first.class_weights) == (load_system(first.name).balance, False)
+    assert (weights.balance, weights.class_weights) == ((), True)
+    assert [one.epochs for one in first.phases] == [2, 6]
+    assert [one.epochs for one in weights.phases] == [3, 9]  # of fewer images
+    optimizers = [
+        recipes_claims._system(recipes_claims.CLAIMS["optimizer"], one).phases[-1]
+        for one in recipes_claims.CLAIMS["optimizer"].variants.values()
+    ]
+    assert [(one.optimizer, one.learning_rate) for one in optimizers] == [
+        *(("lion", 1e-4), ("adam", 3e-4), ("adam", 1e-3))
+    ]
+    assert all(isinstance(one, Phase) and one.ema for one in optimizers)
+
+
+def test_the_control_is_a_team() -> None:
+    """Else a renamed recipe would leave the bench without its negative control."""
+    assert CONTROL in recipes_evening.TEAMS
+    assert HIDDEN in recipes_evening.PRESETS
