@@ -23,7 +23,8 @@ def tables(
     return "\n\n".join(parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -39,7 +40,7 @@ def _models(models: Sequence[Rehearsed], sets: Sequence[tuple[str, str, int]]) -
         ]
         for model in models
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _methods(guesses: Sequence[Guess], hidden: str) -> str:
@@ -58,7 +59,7 @@ def _methods(guesses: Sequence[Guess], hidden: str) -> str:
             )
         name = f"**{method}**" if method == OURS else method
         rows.append([name, *shown])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _one_by_one(models: Sequence[Rehearsed], guesses: Sequence[Guess], hidden: str) -> str:
@@ -80,7 +81,7 @@ def _one_by_one(models: Sequence[Rehearsed], guesses: Sequence[Guess], hidden: s
             missed = "" if made.low <= made.actual <= made.high else " *missed*"
             conditions.append(f"{made.median:.2f} ({made.low:.2f} to {made.high:.2f}){missed}")
         rows.append([model.name, f"{model.scores[hidden]:.3f}", *conditions])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def put_into(page: Path, text: str, by: str = "bench.demonstration") -> None:

@@ -30,7 +30,7 @@ class Training:
     """What a training took.
 
     epochs, seconds: of them, without folds; waited: the share of these seconds that the network
-    waited for images; whole: seconds of the whole command, of all runs if it was cut off.
+    waited for images; whole: seconds of the whole command, of its last run if it was cut off.
     """
 
     name: str
@@ -54,15 +54,15 @@ class Bench:
             began = time.monotonic()
             given = ("--data", str(self.data), "--out", str(folder), "--resume")
             _run("codabench_rehearsal.commands.train_recipe", *words, *given)
-            write_json(self._took(name), {"seconds": time.monotonic() - began})
-            console().print(f"{name}: trained in {time.monotonic() - began:.0f} s")
+            seconds = time.monotonic() - began
+            write_json(self._took(name), {"seconds": seconds})
+            console().print(f"{name}: trained in {seconds:.0f} s")
         with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        seconds = [float(row["seconds"]) for row in rows]
-        shares = [float(row["waited_share"]) for row in rows]
-        waited = sum(share * spent for share, spent in zip(shares, seconds, strict=True))
+        spent = sum(float(row["seconds"]) for row in rows)
+        waited = sum(float(row["waited_share"]) * float(row["seconds"]) for row in rows)
         whole = float(json.loads(self._took(name).read_text(encoding="utf-8"))["seconds"])
-        return Training(name, len(rows), sum(seconds), waited / sum(seconds), whole)
+        return Training(name, len(rows), spent, waited / spent, whole)
 
     def _took(self, name: str) -> Path:
         return self.out / f"{name}.seconds.json"
@@ -105,12 +105,6 @@ def points(change: Score) -> str:
     """A difference with its 95 % interval, in points."""
     low, high = 100 * change.low, 100 * change.high
     return f"{100 * change.value:+.1f} ({low:+.1f} to {high:+.1f})"
-
-
-def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of Markdown."""
-    head = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _run(module: str, *words: str) -> None:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.demonstration_report import put_into
-from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval, table
+from bench.demonstration_report import put_into, table
+from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval
 from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.words import percent
@@ -131,7 +131,7 @@ def _table(found: Sequence[Found], comparisons: dict[str, Comparison]) -> list[s
     ]
     said = "loses most, beyond its interval" if _control_loses_most(found) else "does NOT lose most"
     end = f"`{CONTROL}`, the negative control, {said}."
-    return [f"{basis}on {machine()['cores']} cores.", "", *table(titles, rows), "", end]
+    return [f"{basis}on {machine()['cores']} cores.", "", table(titles, rows), "", end]
 
 
 def _document(found: Sequence[Found]) -> dict[str, Any]:

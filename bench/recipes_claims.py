@@ -16,8 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bench.demonstration_report import put_into
-from bench.recipe_runs import HIDDEN, Bench, interval, points, table
+from bench.demonstration_report import put_into, table
+from bench.recipe_runs import HIDDEN, Bench, interval, points
 from bench.report import console, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import load
@@ -175,7 +175,7 @@ def _text(found: Mapping[str, Comparison]) -> list[str]:
                 claim.variants, comparison.standings, against, strict=True
             )
         ]
-        lines += [f"*{claim.said}:*", "", *table(titles, rows), ""]
+        lines += [f"*{claim.said}:*", "", table(titles, rows), ""]
     return lines[:-1]
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import codabench_rehearsal
-from bench.demonstration_report import put_into
+from bench.demonstration_report import put_into, table
 from bench.goals import Verdict, at_least, at_most
-from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval, points, table
+from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval, points
 from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.words import percent
@@ -156,17 +156,17 @@ def _text(evening: Evening, bars: Sequence[Verdict]) -> list[str]:
     return [
         f"{basis} 95 % intervals; trained on {machine()['cores']} cores, with the seed 0.",
         "",
-        *table(titles, [_row(evening, name) for name in TEAMS]),
+        table(titles, [_row(evening, name) for name in TEAMS]),
         "",
         f"{again} is the same training once more:",
         "",
-        *table(titles, [_row(evening, name) for name in evening.rows if name not in TEAMS]),
+        table(titles, [_row(evening, name) for name in evening.rows if name not in TEAMS]),
         "",
         f"Held against `{evening.best}` on the same images, in points:",
         "",
-        *table(("", f"`{HIDDEN}`", "clean"), _differences(evening)),
+        table(("", f"`{HIDDEN}`", "clean"), _differences(evening)),
         "",
-        *table(("asked for", "bar", "found", ""), [_checked(bar) for bar in bars]),
+        table(("asked for", "bar", "found", ""), [_checked(bar) for bar in bars]),
     ]
 
 

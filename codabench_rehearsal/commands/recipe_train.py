@@ -71,8 +71,10 @@ def add_recipe(parser: argparse.ArgumentParser, help_: str) -> None:
     parser.add_argument("name", metavar="NAME", help=help_)
     versions = parser.add_mutually_exclusive_group()
     for version in VERSIONS:
-        flag = versions.add_argument(f"--{version}", action="store_const", const=version)
-        flag.dest, flag.help = "version", _SMALLER[version]
+        what = _SMALLER[version]
+        versions.add_argument(
+            f"--{version}", dest="version", action="store_const", const=version, help=what
+        )
     choices = parser.add_argument("--set", action="append", default=[], dest="choices")
     choices.metavar = "OPTION=CHOICE"
     choices.help = "one of the recipe's options (train-recipe show NAME lists them)"

