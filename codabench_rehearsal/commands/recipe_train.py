@@ -176,10 +176,11 @@ def _say(line: str) -> None:
 
 
 def _check(options: argparse.Namespace, system: System) -> None:
+    named = f"{system.name} --{options.version}" if options.version else system.name
     for flag in ("data", "out"):
         if getattr(options, flag) is None:
             raise RecipeError(
-                f"--{flag} is missing. Example: train-recipe {system.name} --data FILE --out DIR"
+                f"--{flag} is missing. Example: train-recipe {named} --data FILE --out DIR"
             )
     if options.weights not in (None, "none") and system.backbone is None:
         raise RecipeError(f"{system.name} has no backbone that --weights could begin.")

@@ -52,6 +52,7 @@ def test_the_list_shows_every_system_and_its_score(capsys: pytest.CaptureFixture
         (["zzz"], "known: baseline"),
         (["baseline"], "--data is missing"),
         (["baseline", "--data", "x.npz"], "--out is missing"),
+        (["madapenguins", "--evening"], "Example: train-recipe madapenguins --evening --data"),
         (["baseline", "--data", "nothing.npz", "--out", "o"], "nothing.npz"),
         (["baseline", "--data", "x.npz", "--out", "o", "--challenge", "c"], "No challenge"),
         (["baseline", "--data", "x.npz", "--out", "o", "--fast"], "no --fast version"),
