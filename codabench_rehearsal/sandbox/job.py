@@ -78,7 +78,8 @@ class JobResult:
     ended: "exit" (by itself), or the limit that ended it, or "cancelled" by us.
     exit_code: negative for a signal, as in `subprocess`. log: standard output and error, the
     middle cut out when long. seconds: wall time. peak_memory_bytes: the highest resident memory
-    seen of the process tree. limits: limit -> the mechanism that holds it on this machine.
+    seen of the process tree; 0 where it ended before the first look and stayed below what this
+    process holds itself. limits: limit -> the mechanism that holds it on this machine.
     stopped: all its processes were stopped by a signal (SIGSTOP) when the limit ended it.
     """
 
