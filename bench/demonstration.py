@@ -1,14 +1,15 @@
-"""`python -m bench.demonstration --data FILE --out FOLDER`: the estimate on models trained here.
+"""`python -m bench.demonstration`: the estimate on models trained here.
 
-Trains one small network on fourteen kinds of images, each kept early and late: 28 models. A
-participant's share of the data is cut in two, to train on and to evaluate with `local-eval`, in a
-store. Two hidden sets come from images that nobody else sees, under damage that no model learnt
-and no condition repeats: A is AN2DL-like (demonstration_hidden_a.toml), B has operators that no
-preset uses (demonstration_hidden_b.toml). Then every model's hidden scores are predicted from
-K = 0, 1, 3, 5 scores of models from other trainings, ten seeded choices of them, beside the rivals
-of `bench.estimate` with the hyper-parameters chosen there. Seeds are fixed; what is done is not
-done again.
+Forty networks: a small plain one on fourteen kinds of images, kept early and late, a residual one
+on seven, and the five recipes' evening versions. A participant's share of the data is cut in two,
+to train on and to evaluate with `local-eval`. Hidden sets come from images that nobody else sees,
+under damage that no small network learnt and no condition repeats (demonstration_hidden_*.toml).
+Every model's hidden scores are then predicted from K = 0, 1, 3, 5 scores of models from other
+trainings, ten seeded choices of them, with and without the belief of the challenge's profile,
+beside the rivals of `bench.estimate` with the hyper-parameters chosen there.
 
+With --data FILE --out FOLDER it trains and measures what is not in the file of figures yet, each
+model a few minutes, and keeps it there: stop it when you like. Without, it predicts from them.
 --write docs/demonstration.md puts the tables into the page and the plot beside it.
 """
 
@@ -16,24 +17,28 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
-from bench.crew import ROOT
-from bench.demonstration_hidden import Hidden, child_environment, true_scores, write_hidden
-from bench.demonstration_local import evaluated, rehearse, zipped
-from bench.demonstration_models import EARLY, EPOCHS, QUICK, VARIANTS, Model, models
+from bench.demonstration_figures import FILE, Measured, read
+from bench.demonstration_hidden import SETS, sizes
+from bench.demonstration_local import Place
+from bench.demonstration_models import QUICK, VARIANTS, Model, models
 from bench.demonstration_plot import plot
 from bench.demonstration_report import put_into, tables
 from bench.demonstration_sides import Sides, read_sides
-from bench.demonstration_study import Guess, Rehearsed, Task
+from bench.demonstration_study import Guess, Task
 from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
-from codabench_rehearsal.images import Dataset, save, synthetic
+from codabench_rehearsal.images import save, synthetic
+from corruptions.presets import LIBRARY, resolve
+from evaluator.beliefs import as_beliefs
+from evaluator.estimate.inputs import Belief
+from evaluator.plan import CLEAN
 
 DRAWS = 10
 QUICK_EPOCHS, QUICK_CONDITIONS, QUICK_IMAGES, QUICK_DRAWS = (1, 2), 400, 60, 1
@@ -44,35 +49,29 @@ class Size:
     """How much is done: the real thing, or a tiny one that shows that all of it runs."""
 
     chosen: tuple[Model, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[int, ...] | None
     images: int | None
     draws: int
 
 
-REAL = Size(models(VARIANTS, (EARLY, EPOCHS)), (EARLY, EPOCHS), None, DRAWS)
+REAL = Size(models(VARIANTS), None, None, DRAWS)
 TINY = Size(models(QUICK, QUICK_EPOCHS), QUICK_EPOCHS, QUICK_IMAGES, QUICK_DRAWS)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run all of it; returns 0."""
+    """Measure what is missing, predict, and tell; returns 0."""
     options = _arguments(argv)
     size = TINY if options.quick else REAL
-    out: Path = options.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    data = _conditions(out) if options.quick else options.data.resolve()
-    sides = read_sides(data)
-    times = Times()
-    _train(data, out, size, quick=options.quick)
-    times.note("training")
-    hidden = write_hidden(sides, out)
-    scores = true_scores([out / "models" / model.name for model in size.chosen], hidden)
-    times.note("hidden sets and true scores")
-    tasks = _tasks(sides.own(), out, size, hidden, scores)
-    times.note("local-eval on every model")
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        data = _drawn(options.out.resolve()) if options.quick else options.data.resolve()
+        _measure(data, options.out.resolve(), size, options.figures)
+    found = read(options.figures)
+    if found is None:
+        raise SystemExit(f"{options.figures}: nothing is measured yet: --data FILE --out FOLDER")
+    tasks = _tasks(found)
     guesses = [guess for task in tasks for guess in task.guesses(size.draws)]
-    times.note("predictions")
-    repeat = _repeated(sides.own(), out, size)
-    _tell(options, sides, tasks, guesses, hidden, times, repeat)
+    _tell(options, found, tasks, guesses)
     return 0
 
 
@@ -83,118 +82,100 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, help="training_set.npz of the challenge")
-    parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    parser.add_argument("--out", type=Path, help="of weights and images, outside of the repository")
+    parser.add_argument("--figures", type=Path, default=FILE, help=f"default {FILE.name}")
     parser.add_argument("--quick", action="store_true", help="drawn cells, four tiny trainings")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="docs/demonstration.md")
     options = parser.parse_args(argv)
-    if not options.quick and options.data is None:
-        parser.error("--data is missing: the challenge's training_set.npz, or --quick without it")
+    if options.quick:
+        if options.out is None:
+            parser.error("--out is missing")
+        options.figures = options.out / "figures.json"
+    elif (options.data is None) != (options.out is None):
+        parser.error("--data and --out go together: the challenge's training_set.npz, and a folder")
     return options
 
 
-class Times:
-    """Wall seconds of each stage; a repeated run finds most of them done."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self.seconds: dict[str, float] = {}
-
-    def note(self, stage: str) -> None:
-        """The stage that ends now."""
-        now = time.monotonic()
-        self.seconds[stage], self._last = now - self._last, now
-        console().print(f"{stage}: {self.seconds[stage]:.0f} s")
-
-
-def _conditions(out: Path) -> Path:
+def _drawn(out: Path) -> Path:
     path = out / "cells.npz"
     if not path.is_file():
         save(synthetic(QUICK_CONDITIONS, seed=4), path)
     return path
 
 
-def _train(data: Path, out: Path, size: Size, *, quick: bool) -> None:
-    words = ["--data", str(data), "--out", str(out / "models"), "--epochs", *map(str, size.epochs)]
-    subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-m", "bench.demonstration_training", *words, *["--quick"] * quick],
-        check=True,
-        cwd=ROOT,
-        env=child_environment(),
-        stdout=subprocess.DEVNULL,
-    )
+def _measure(data: Path, out: Path, size: Size, figures: Path) -> None:
+    """What the file lacks, model by model; its own data and library are kept to."""
+    sides = read_sides(data)
+    place, basis = Place(data, sides, out, size.images), _basis(sides)
+    found = read(figures) or Measured(LIBRARY, (), sizes(sides), {}, basis)
+    if (found.library, dict(found.sizes)) != (LIBRARY, sizes(sides)):
+        raise SystemExit(f"{figures} is of {found.library} or other images: give --figures FILE")
+    for model in size.chosen:
+        if model.name in found.models:
+            continue
+        began = time.monotonic()
+        measured = place.measured(model, size.epochs or model.variant.kept)
+        conditions = found.conditions or place.conditions(model)
+        every = {**found.models, model.name: measured}
+        found = replace(found, conditions=conditions, models=every)
+        found.write(figures)
+        scores = ", ".join(f"{name} {score:.3f}" for name, score in measured.scores.items())
+        console().print(f"{model.name}: {scores}; {time.monotonic() - began:.0f} s")
 
 
-def _tasks(
-    own: Dataset,
-    out: Path,
-    size: Size,
-    hidden: Sequence[Hidden],
-    scores: dict[str, dict[str, float]],
-) -> list[Task]:
-    folders = [out / "models" / model.name for model in size.chosen]
-    conditions, local = rehearse(
-        folders, own, load_challenge(), out, size.images, lambda said: console().print(said)
-    )
-    known = tuple(
-        Rehearsed(
-            one.name,
-            model.variant.name,
-            one.figures,
-            one.validation,
-            one.benchmark,
-            scores[one.name],
-        )
-        for one, model in zip(local, size.chosen, strict=True)
-    )
-    return [Task(one.name, one.images, conditions, known) for one in hidden]
+def _basis(sides: Sides) -> dict[str, object]:
+    packages = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "train": len(sides.train),
+        "validation": len(sides.validation),
+        **packages,
+    }
 
 
-def _repeated(own: Dataset, out: Path, size: Size) -> float:
-    """Seconds of evaluating the first model once more."""
-    challenge, folder = load_challenge(), out / "models" / size.chosen[0].name
-    started = time.monotonic()
-    report = evaluated(zipped(folder, challenge, out), own, challenge, out, size.images)
-    if report.asked:
-        raise RuntimeError(f"a finished evaluation asked {report.asked} questions again")
-    return time.monotonic() - started
+def _tasks(found: Measured) -> list[Task]:
+    known = tuple(found.models.values())
+    return [
+        Task(name, found.sizes[name], found.conditions, known, belief(found.library))
+        for name in SETS
+        if all(name in one.scores for one in known)
+    ]
+
+
+def belief(library: str) -> Belief:
+    """What the challenge's profile believes, by the library's conditions."""
+    believed = load_challenge().believed
+    assert believed is not None  # noqa: S101  the built-in profile believes something
+    return as_beliefs((believed,), (CLEAN, *resolve(library).conditions))[0]
 
 
 def _tell(
-    options: argparse.Namespace,
-    sides: Sides,
-    tasks: Sequence[Task],
-    guesses: Sequence[Guess],
-    hidden: Sequence[Hidden],
-    times: Times,
-    repeat: float,
+    options: argparse.Namespace, found: Measured, tasks: Sequence[Task], guesses: Sequence[Guess]
 ) -> None:
-    sets = [(one.name, one.about, one.images) for one in hidden]
-    head = _head(sides, machine(), repeat)
-    text = f"{head}\n\n{tables(tasks[0].models, guesses, sets)}"
+    sets = [(task.hidden, SETS[task.hidden], task.images) for task in tasks]
+    text = f"{_head(found)}\n\n{tables(tasks[0].models, guesses, sets)}"
     console().print(text, markup=False)
     if options.json:
-        content = {"machine": machine(), "seconds": times.seconds, "repeat_seconds": repeat}
+        content = {"machine": machine(), "basis": dict(found.basis)}
         write_json(options.json, content | {"guesses": [asdict(guess) for guess in guesses]})
-    picture = options.out / "demonstration.png"
+    picture = (options.write or options.figures).with_name("demonstration.png")
     if options.write:
         put_into(options.write, text)
-        picture = options.write.with_name("demonstration.png")
-    plot(guesses, sets, picture)
+    if options.write or options.out:
+        plot(guesses, sets, picture)
 
 
-def _head(sides: Sides, seen: dict[str, object], repeat: float) -> str:
-    from importlib.metadata import version
-
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy"))
+def _head(found: Measured) -> str:
+    basis = found.basis
+    packages = ", ".join(f"{name} {basis[name]}" for name in ("tensorflow", "keras", "numpy"))
+    hidden = ", ".join(f"{count:,} in {name}" for name, count in found.sizes.items())
     return (
-        f"Measured on {today} with Python {seen['python']}, {packages}, on {seen['cores']} cores "
-        f"({seen['processor']}). Images: {len(sides.train):,} to train on, "
-        f"{len(sides.validation):,} for local-eval, {len(sides.hidden_a):,} hidden in A and "
-        f"{len(sides.hidden_b):,} in B. Evaluating a finished model again took {repeat:.2f} s."
+        f"{len(found.models)} models, measured from {basis['date']} on with {packages}; library "
+        f"{found.library}. Images: {basis['train']:,} to train on, {basis['validation']:,} for "
+        f"local-eval; hidden {hidden}."
     )
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

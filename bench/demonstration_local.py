@@ -1,16 +1,22 @@
-"""What a participant knows of each model: packed, and rehearsed by local-eval's own code."""
+"""What is measured of a model: its zip, local figures by `local-eval`'s code, and true scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from codabench_rehearsal.challenge.profile import Challenge
+from bench.crew import ROOT
+from bench.demonstration_figures import Rehearsed
+from bench.demonstration_hidden import SETS, child_environment, hidden_set
+from bench.demonstration_models import Model
+from bench.demonstration_sides import Sides
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.images import Dataset
+from codabench_rehearsal.images import Dataset, save
 from evaluator.answers import Answers
 from evaluator.estimate.inputs import Figures, LibraryCondition
 from evaluator.evaluate import evaluate
@@ -22,68 +28,89 @@ from submission.training_folder import read_training_folder
 
 
 @dataclass(frozen=True)
-class Local:
-    """A model's local figures: on the library's conditions, clean, and on `heavy`."""
+class Place:
+    """Where it happens. data: all images, of which `sides` are made; images: asked at most."""
 
-    name: str
-    figures: Figures
-    validation: float
-    benchmark: float
-    asked: int
-    seconds: float
+    data: Path
+    sides: Sides
+    out: Path
+    images: int | None
+
+    def measured(self, model: Model, epochs: tuple[int, ...]) -> Rehearsed:
+        """Train, pack, rehearse and score; what is done is not done again."""
+        path = self._zipped(self._trained(model, epochs))
+        report = self._asked(path, self.sides.validation, estimate=True)
+        assert report.scores is not None  # noqa: S101  it answered
+        scores = {name: self._score(path, name) for name in SETS}
+        clean, heavy = report.scores.validation, report.scores.benchmark
+        local = clean.accuracy.value, heavy.accuracy.value
+        return Rehearsed(
+            model.name, model.variant.name, figures_of(library_of(report)), *local, scores
+        )
+
+    def conditions(self, model: Model) -> tuple[LibraryCondition, ...]:
+        """The library's, as the model was asked them."""
+        report = self._asked(
+            self.out / "zips" / f"{model.name}.zip", self.sides.validation, estimate=True
+        )
+        return described(library_of(report).benchmark.conditions)
+
+    def _trained(self, model: Model, epochs: tuple[int, ...]) -> Path:
+        folder = self.out / "models" / model.name
+        if model.variant.network == "recipe":
+            if not (folder / "trained.json").is_file():
+                self._run("codabench_rehearsal.commands.train_recipe", *self._recipe(model, folder))
+        elif not (folder / "recipe.json").is_file():
+            words = ["--data", str(self.data), "--out", str(self.out / "models")]
+            words += ["--name", model.variant.name, "--epochs", *map(str, epochs)]
+            self._run("bench.demonstration_training", *words)
+        return folder
+
+    def _recipe(self, model: Model, folder: Path) -> list[str]:
+        own = self.out / "train.npz"
+        if not own.is_file():
+            save(self.sides.train, own)
+        given = ["--data", str(own), "--out", str(folder), "--resume"]
+        return [model.variant.name, "--evening", *given]
+
+    def _run(self, module: str, *words: str) -> None:
+        environment = child_environment()
+        command = [sys.executable, "-m", module, *words]
+        subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own program
+
+    def _zipped(self, folder: Path) -> Path:
+        path = self.out / "zips" / f"{folder.name}.zip"
+        if not path.is_file():
+            packed = pack(read_training_folder(folder), load_challenge(), path)
+            if packed.zip_path is None:
+                raise RuntimeError(f"{folder.name} could not be packed: {packed.findings}")
+        return path
+
+    def _score(self, path: Path, name: str) -> float:
+        """On all images of a hidden set, as they are."""
+        report = self._asked(path, hidden_set(name, self.sides, self.out), estimate=False)
+        assert report.scores is not None  # noqa: S101  it has answered before
+        return report.scores.validation.accuracy.value
+
+    def _asked(self, path: Path, data: Dataset, *, estimate: bool) -> Report:
+        """No image was trained on: sides share none."""
+        options = Options(
+            corrupt="heavy" if estimate else "clean",
+            images=self.images if estimate else None,
+            store=str(self.out / "store"),
+            device="cpu",
+            estimate=estimate,
+            split="none",
+            held_out=True,
+        )
+        return evaluate(path, data, load_challenge(), options)
 
 
-def rehearse(
-    folders: Sequence[Path],
-    data: Dataset,
-    challenge: Challenge,
-    out: Path,
-    images: int | None,
-    say: Callable[[str], None],
-) -> tuple[tuple[LibraryCondition, ...], list[Local]]:
-    """Pack and evaluate every training folder; the store under `out` spares what is done."""
-    conditions: tuple[LibraryCondition, ...] = ()
-    found = []
-    for folder in folders:
-        zip_path = zipped(folder, challenge, out)
-        report = evaluated(zip_path, data, challenge, out, images)
-        sheet = _library(report)
-        conditions = described(sheet.benchmark.conditions)
-        found.append(_local(folder.name, report, sheet))
-        say(f"{folder.name}: {report.asked:,} asked in {report.timing.total_seconds:.0f} s")
-    return conditions, found
-
-
-def zipped(folder: Path, challenge: Challenge, out: Path) -> Path:
-    """The model's zip, packed if it is not there."""
-    zip_path = out / "zips" / f"{folder.name}.zip"
-    if not zip_path.is_file():
-        packed = pack(read_training_folder(folder), challenge, zip_path)
-        if packed.zip_path is None:
-            raise RuntimeError(f"{folder.name} could not be packed: {packed.findings}")
-    return zip_path
-
-
-def evaluated(
-    zip_path: Path, data: Dataset, challenge: Challenge, out: Path, images: int | None
-) -> Report:
-    """What `local-eval` finds; the store has no scores, so nothing is expected from others."""
-    options = Options(images=images, store=str(out / "store"), device="cpu")
-    return evaluate(zip_path, data, challenge, options)
-
-
-def _library(report: Report) -> Answers:
+def library_of(report: Report) -> Answers:
+    """The answers to the library's conditions. Raises `EvaluationError` where there are none."""
     if report.library is None:
         raise EvaluationError(f"{report.source.path} was not evaluated: {report.findings}")
     return report.library
-
-
-def _local(name: str, report: Report, sheet: Answers) -> Local:
-    assert report.scores is not None  # noqa: S101  there is a sheet
-    figures = figures_of(sheet)
-    scores = report.scores
-    clean, heavy = scores.validation.accuracy.value, scores.benchmark.accuracy.value
-    return Local(name, figures, clean, heavy, report.asked, report.timing.total_seconds)
 
 
 def figures_of(sheet: Answers) -> Figures:

@@ -1,13 +1,14 @@
-"""The demonstration's models: one small network, trained on differently damaged images.
+"""The demonstration's models: two small networks and five recipes, trained on different damage.
 
-Each is kept twice, early and at its end. No training damage is a condition of estimate-v1, except
-some of those of `light`: a benchmark that shares conditions with the training is part of what is
-tried.
+The plain network of each training is kept twice, early and at its end; the residual one and the
+recipes, on pretrained weights, once. No damage of the small networks' trainings is a condition of
+the library; the recipes train as their teams did, some of them on the library's RandAugment.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from corruptions.presets import Condition, Preset, resolve
 
@@ -18,12 +19,21 @@ TABLE = "cells-96"
 
 @dataclass(frozen=True)
 class Variant:
-    """A training. damage: chains of corruptions, or a preset's name; every second image has one."""
+    """A training. damage: chains of corruptions, or a preset's name; every second image has one.
+
+    network: "plain" or "residual"; "recipe" for a recipe's evening version of that name.
+    """
 
     name: str
     damage: tuple[str, ...] = ()
     flips: bool = True
     widths: tuple[int, ...] = WIDTHS
+    network: Literal["plain", "residual", "recipe"] = "plain"
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Epochs after which it is kept; 0: once, in the end."""
+        return {"plain": (EARLY, EPOCHS), "residual": (EPOCHS,), "recipe": (0,)}[self.network]
 
     def preset(self) -> Preset | None:
         """Half of the weight on clean images, the rest shared; None without damage."""
@@ -54,7 +64,7 @@ class Model:
     @property
     def name(self) -> str:
         """Also its folder's and its zip's."""
-        return f"{self.variant.name}-{self.epoch:02d}"
+        return f"{self.variant.name}-{self.epoch:02d}" if self.epoch else self.variant.name
 
 
 _NOISE = ("gaussian_noise:2", "shot_noise:2", "impulse_noise:2", "speckle_noise:2")
@@ -64,7 +74,7 @@ _GEOMETRY = ("shear_x:2", "shear_y:2", "translate_x:3", "translate_y:3", "rotate
 _OVERLAYS = ("corner_strip:2", "strip:3", "bars:2", "grid:2", "cutout:2")
 _WEATHER = ("fog:2", "frost:2", "snow:2", "spatter:2", "brightness:2", "contrast:2")
 
-VARIANTS = (
+_PLAIN = (
     Variant("plain", flips=False),
     Variant("flips"),
     Variant("narrow", widths=NARROW),
@@ -80,9 +90,25 @@ VARIANTS = (
     Variant("composed", (*_OVERLAYS, "rand_augment:2", "corner_strip:2+rand_augment:2")),
     Variant("everything", (*_NOISE, *_BLUR, *_COLOUR, *_GEOMETRY, *_WEATHER, "rand_augment:2")),
 )
-QUICK = (VARIANTS[0], VARIANTS[5])
+_RESIDUAL = ("flips", "colour", "geometry", "randaugment", "light", "overlays", "composed")
+RECIPES = (
+    *("madapenguins", "reluctant_learners", "hidden_players", "overfitting_gods"),
+    "los_pollos_hermanos",
+)
+VARIANTS = (
+    *_PLAIN,
+    *(
+        replace(one, name=f"residual-{one.name}", network="residual")
+        for one in _PLAIN
+        if one.name in _RESIDUAL
+    ),
+    *(Variant(name, network="recipe") for name in RECIPES),
+)
+QUICK = (_PLAIN[0], _PLAIN[5])
 
 
-def models(variants: tuple[Variant, ...], epochs: tuple[int, ...]) -> tuple[Model, ...]:
-    """Every checkpoint of every variant."""
-    return tuple(Model(variant, epoch) for variant in variants for epoch in epochs)
+def models(
+    variants: tuple[Variant, ...], epochs: tuple[int, ...] | None = None
+) -> tuple[Model, ...]:
+    """Every checkpoint of every variant; epochs: instead of its own."""
+    return tuple(Model(one, epoch) for one in variants for epoch in epochs or one.kept)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, summed
+from bench.demonstration_figures import Rehearsed
+from bench.demonstration_study import BELIEVING, OURS, PASTS, Guess, summed
 from bench.estimation_rivals import TUNED
 
-METHODS = (OURS, *TUNED)
+METHODS = (OURS, BELIEVING, *TUNED)
 
 
 def tables(
@@ -57,7 +58,7 @@ def _methods(guesses: Sequence[Guess], hidden: str) -> str:
                 else f"{found.error:.1f} ± {found.error_sd:.1f} ({100 * found.coverage:.0f}) "
                 f"{found.width:.0f}"
             )
-        name = f"**{method}**" if method == OURS else method
+        name = f"**{method}**" if method.startswith(OURS) else method
         rows.append([name, *shown])
     return table(head, rows)
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.demonstration_models import QUICK, VARIANTS, Variant
+from bench.demonstration_models import VARIANTS, Variant
 from bench.demonstration_sides import Sides, read_sides
 from codabench_rehearsal.recipes.augment import flipped
 from codabench_rehearsal.recipes.models import small_cnn
@@ -39,6 +39,22 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
             self._write(self.model, epoch + 1)
 
 
+def residual(shape: tuple[int, int, int], classes: int, *, widths: tuple[int, ...]) -> Any:
+    """Two convolutions and a way around them for each width, each half as large as the last."""
+    layers = keras.layers
+    inputs = keras.Input(shape)
+    x = layers.Conv2D(widths[0], 3, 2, "same")(layers.Rescaling(1 / 127.5, -1)(inputs))
+    for place, width in enumerate(widths):
+        stride = 2 if place else 1
+        around = layers.Conv2D(width, 1, stride)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Conv2D(width, 3, stride, "same")(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Add()([layers.Conv2D(width, 3, 1, "same")(x), around])
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(layers.BatchNormalization()(x)))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
+
+
 def change_of(variant: Variant) -> Change:
     """Flips, then the variant's damage; each image its own draws, epoch by epoch."""
     preset = variant.preset()
@@ -55,7 +71,8 @@ def train(variant: Variant, sides: Sides, out: Path, epochs: tuple[int, ...]) ->
     """One training; leaves one folder for each of `epochs`, the last of which ends it."""
     keras.utils.set_random_seed(SEED)
     shape = tuple(int(side) for side in sides.train.images.shape[1:])
-    network = small_cnn((shape[0], shape[1], shape[2]), CLASSES, widths=variant.widths)
+    make = small_cnn if variant.network == "plain" else residual
+    network = make((shape[0], shape[1], shape[2]), CLASSES, widths=variant.widths)
     batches = keras_batches(
         sides.train.images, sides.train.labels, change_of(variant), batch=BATCH, seed=SEED
     )
@@ -92,24 +109,16 @@ def _write(
     (folder / "recipe.json").write_text(json.dumps(recipe, indent=1), encoding="utf-8")
 
 
-def finished(variant: Variant, out: Path, epochs: tuple[int, ...]) -> bool:
-    """Whether all its folders are there."""
-    return all((out / f"{variant.name}-{epoch:02d}" / "recipe.json").is_file() for epoch in epochs)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Train what is missing."""
     parser = argparse.ArgumentParser(prog="python -m bench.demonstration_training")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, nargs="+", required=True)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--name", required=True, help="of the training")
     options = parser.parse_args(argv)
-    sides, epochs = read_sides(options.data), tuple(options.epochs)
-    for variant in QUICK if options.quick else VARIANTS:
-        if not finished(variant, options.out, epochs):
-            train(variant, sides, options.out, epochs)
-        print(variant.name, flush=True)
+    variant = next(one for one in VARIANTS if one.name == options.name)
+    train(variant, read_sides(options.data), options.out, tuple(options.epochs))
     return 0
 
 

@@ -10,8 +10,9 @@ from scipy.special import ndtr, ndtri
 
 from bench.estimation_study import SEED, Forecast, Shown, Summary, ours
 from bench.estimation_worlds import HIDDEN_IMAGES, Scenario, Trial
-from evaluator.estimate.estimate import TOLERANCE, estimate
+from evaluator.estimate.estimate import estimate
 from evaluator.estimate.inputs import Figures, PastScore, Target
+from evaluator.estimate.result import TOLERANCE
 
 PASTS = (1, 3, 6, 12)
 PAST_IMAGES = 64  # a condition: about what 1,000 images with 8 draws leave

@@ -50,6 +50,7 @@ def ours(strengths: Strengths) -> Predict:
             np.zeros((past, len(trial.conditions))),
             shown,
             shown * (1 - shown) / HIDDEN_IMAGES,
+            np.arange(past),
         )
         prior = prior_of(
             [c.family for c in trial.conditions], [c.severity for c in trial.conditions]

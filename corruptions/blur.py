@@ -68,7 +68,7 @@ def draw_angle(streams: Streams, _size: tuple[int, int], _params: tuple[int, flo
     return {"angle": streams.uniform(-45, 45)}
 
 
-@corruption("blur", tables=(DEFAULT_TABLE,), draw=draw_angle)
+@corruption("blur", tables=(DEFAULT_TABLE,), draw=draw_angle, revision=2)
 def motion_blur(images: Images, params: tuple[int, float], draws: Draws) -> Images:
     """Smear to one side along a line, fading like half a Gaussian.
 

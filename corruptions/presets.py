@@ -24,8 +24,9 @@ MOST_CONDITIONS, MOST_STEPS = 1000, 20
 CLEAN = "clean"  # the chain without a step
 BLENDS = ("blend_convex", "blend_multiplicative")  # the corruptions that take `pictures`
 _DATA = Path(__file__).parent / "preset_data"
-LIBRARY = "estimate-v1"  # what the hidden score is estimated from; never changed, only succeeded
-NAMES = ("light", "medium", "heavy", "an2dl-2024", LIBRARY)
+FORMER = "estimate-v1"  # what it was estimated from before
+LIBRARY = "estimate-v2"  # what the hidden score is estimated from; never changed, only succeeded
+NAMES = ("light", "medium", "heavy", "an2dl-2024", FORMER, LIBRARY)
 
 _PRESET_KEYS = ("description", "draws", "table", "pictures", "family")
 _FAMILY_KEYS = ("name", "weight", "conditions")

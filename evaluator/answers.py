@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 
 from evaluator.estimate.gaussians import Floats
 from evaluator.metrics import Score, Z, answer_weights, wilson
-from evaluator.plan import Benchmark, Plan, Questions
-from evaluator.store.rows import Run, RunAnswers
-from evaluator.store.store import Store
+from evaluator.plan import Benchmark, Questions
 
 Labels = NDArray[np.signedinteger]
 Counts = NDArray[np.int64]
 UNKNOWN = -1  # the label where none is stored
 CLEAN_PLACE = 0  # of the clean condition in every benchmark
 FEWEST_POINTS = 3  # severities that make a curve
-_DENSE = 10_000_000  # ids below may be looked up in a table
-_NARROW = 128  # labels below fit into a byte, with -1 for unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,84 +241,3 @@ def curves(rows: Iterable[Row]) -> tuple[Row, ...]:
     """The corruptions asked at so many severities that they make a curve, the worst end first."""
     long = [row for row in rows if len(row.by_severity) >= FEWEST_POINTS]
     return tuple(sorted(long, key=lambda row: row.lowest[1].value))
-
-
-class StoredAnswers:
-    """Reads runs against one plan, whose data are those of the runs.
-
-    Most submissions were asked the same: then where in the plan each answer belongs, and which
-    label would be right, is found out once.
-    """
-
-    def __init__(self, plan: Plan, store: Store) -> None:
-        self._plan, self._store = plan, store
-        self._last: _Asked | None = None
-
-    def labels(self, run: Run) -> tuple[Labels, int]:
-        """The labels by image and condition of the plan, `(n, conditions)`; -1 where unknown.
-
-        In as few bytes as will do; and how many answers of the run are stored, of the plan or not.
-        """
-        found = self._store.run_answers(run, self._plan.texts)
-        asked, given = self._asked(found), found.labels
-        narrow = given.max(initial=0) < _NARROW
-        shape = len(self._plan.data), len(self._plan.texts)
-        labels = np.full(shape, UNKNOWN, np.int8 if narrow else np.int64)
-        if asked.known.all():
-            labels[asked.rows, asked.conditions] = given
-        else:
-            own = asked.known
-            labels[asked.rows[own], asked.conditions[own]] = given[own]
-        return labels, found.total
-
-    def counts(self, run: Run, kept: NDArray[np.bool_]) -> tuple[Counts, Counts]:
-        """Answers by condition of the plan, and how many of them are right, `(conditions,)` each.
-
-        kept: bool `(n,)`, which of the plan's images count.
-        """
-        found, size = self._store.run_answers(run, self._plan.texts), len(self._plan.texts)
-        asked = self._asked(found)
-        counted, given = asked.known, asked.counts
-        if not kept.all():
-            counted = counted & kept[asked.rows]
-            given = np.bincount(asked.conditions[counted], minlength=size)
-        right = counted & (found.labels == asked.truth)
-        return given, np.bincount(asked.conditions[right], minlength=size)
-
-    def _asked(self, found: RunAnswers) -> _Asked:
-        if self._last is None or not self._last.of.asks_the_same(found):
-            position = {text: place for place, text in enumerate(self._plan.texts)}
-            places = np.array([position.get(t, UNKNOWN) for t in found.conditions], np.int64)
-            ids, data = found.ids(), self._plan.data
-            rows, conditions = rows_of(data.ids, ids), np.repeat(places, found.counts)
-            known = (data.ids[rows] == ids) & (conditions != UNKNOWN)
-            counts = np.bincount(conditions[known], minlength=len(position))
-            self._last = _Asked(found, rows, conditions, known, data.labels[rows], counts)
-        return self._last
-
-
-def rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each wanted id stands among `ids`, if it does: the caller looks."""
-    largest = int(ids.max())
-    if largest < _DENSE:  # ids are rows of a file: a table is ten times as fast as a search
-        table = np.zeros(largest + 1, np.int64)
-        table[ids] = np.arange(len(ids))
-        return table[np.minimum(wanted, largest)]
-    order = np.argsort(ids)
-    found = np.searchsorted(ids, wanted, sorter=order)
-    return order[np.minimum(found, len(order) - 1)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What a run was asked. rows, conditions: in the plan, `(m,)`. truth: the right labels, `(m,)`.
-
-    known: which of it belongs to the plan, bool `(m,)`. counts: of that, by condition of the plan.
-    """
-
-    of: RunAnswers
-    rows: Counts
-    conditions: Counts
-    known: NDArray[np.bool_]
-    truth: Counts
-    counts: Counts

@@ -24,15 +24,17 @@ from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request
 from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
-from evaluator.answers import UNKNOWN, Answers, Labels, StoredAnswers, rows_of
+from evaluator.answers import UNKNOWN, Answers, Labels
+from evaluator.dealing import secret_order
 from evaluator.metrics import Scores, Z, score
 from evaluator.options import NO_STORE, Device, Options
-from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block, secret_order
+from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block
 from evaluator.progress import Display
 from evaluator.store.answer_rows import drawn_order
 from evaluator.store.rows import Run, environment_text, read_condition
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
+from evaluator.stored_answers import StoredAnswers, rows_of
 from submission.archive import Archive
 
 MEMORY_SHARE = 0.25  # of what is free: a whole block in one predict call may use this much

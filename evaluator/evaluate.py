@@ -19,7 +19,7 @@ from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import resolve
 from evaluator.ask import Runner, open_store
 from evaluator.expectation import Expectation, Series, as_prediction, figures_of
-from evaluator.options import Options, chosen
+from evaluator.options import Options, believing, chosen
 from evaluator.plan import Round, make_plan
 from evaluator.progress import Shown, silent, waits
 from evaluator.remarks import (
@@ -60,6 +60,7 @@ def local_eval(
     """
     named = chosen(**options)
     challenge = load_challenge(named.challenge)
+    named = believing(named, challenge)
     data = as_dataset(images, labels, challenge, named.part)
     return evaluate(Path(submission), data, challenge, named, waits)
 
@@ -136,7 +137,8 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
 def _with_answers(
     report: Report, runner: Runner, part: Round, expected: Expectation | None, series: Series
 ) -> Report:
-    report = replace(report, estimate=expected.estimate if expected else None)
+    if expected is not None:
+        report = replace(report, estimate=expected.estimate, on_library=expected.figures)
     if series.several:
         return report
     given = {name: runner.answers(name, part) for name in runner.plan.subsets}
@@ -168,7 +170,7 @@ def _expectation(runner: Runner, series: Series) -> Expectation | None:
         except (SubmissionError, EvaluationError, DataError, SandboxError) as error:
             return str(error)
 
-    return series.expectation(runner.run, runner.challenge.hidden_images, top_up)
+    return series.expectation(runner.run, runner.challenge, top_up)
 
 
 def _topped_up(path: Path, runner: Runner, series: Series) -> str:

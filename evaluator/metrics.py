@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Metric
+from evaluator.dealing import Stream
 from evaluator.estimate.gaussians import Floats
-from evaluator.plan import Benchmark, Questions, Stream
+from evaluator.plan import Benchmark, Questions
 
 RESAMPLES = 2000
 AT_ONCE = 250  # resamples in memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import Believed, Challenge
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console import DEFAULT_IMAGES as DEFAULT_IMAGES
 from codabench_rehearsal.console import NO_STORE as NO_STORE
@@ -23,6 +24,7 @@ from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split
 from codabench_rehearsal.images.splitting import SplitRecord
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.places import python_at
+from evaluator.beliefs import read_beliefs
 from evaluator.store.scores import read_phase
 
 Device = Literal["cpu", "gpu"]
@@ -63,6 +65,8 @@ class Options:
     trained on. python: what runs the submission, a program or an environment's folder; None for our
     own. order_seed: of the order in which the submission is asked, from 0; None for a secret one,
     kept in the store. It changes no figure, but of submissions whose answers depend on the order.
+    believe: what the hidden set is taken for, as "an2dl-2024:0.6" (a preset or file, and how
+    probable that is), several of them, or "nothing"; None for what the challenge's profile says.
     """
 
     corrupt: str = "heavy"
@@ -87,6 +91,7 @@ class Options:
     held_out: bool = False
     python: str | None = None
     order_seed: int | None = None
+    believe: tuple[Believed, ...] | None = None
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""
@@ -98,12 +103,9 @@ class Options:
         for name, (good, expected) in _CHECKS.items():
             if not good(value := getattr(self, name)):
                 raise EvaluationError(f"{name}: expected {expected}, received {value!r}")
-        object.__setattr__(self, "phase", read_phase(self.phase))
-        if self.python is not None:
-            try:
-                object.__setattr__(self, "python", python_at(self.python).path)
-            except SandboxError as error:
-                raise EvaluationError(f"python: {error}") from None
+        for name, read in (("phase", read_phase), ("believe", read_beliefs), ("python", _python)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, read(value))
 
 
 def chosen(**options: Any) -> Options:
@@ -114,6 +116,20 @@ def chosen(**options: Any) -> Options:
         return Options(**options)
     except TypeError as error:
         raise EvaluationError(f"unknown option: {error}") from None
+
+
+def believing(options: Options, challenge: Challenge) -> Options:
+    """With the challenge's own belief where the user said nothing of any."""
+    if options.believe is not None:
+        return options
+    return replace(options, believe=() if challenge.believed is None else (challenge.believed,))
+
+
+def _python(where: str) -> str:
+    try:
+        return python_at(where).path
+    except SandboxError as error:
+        raise EvaluationError(f"python: {error}") from None
 
 
 def _whole(name: str, value: object, least: int) -> int | None:

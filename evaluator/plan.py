@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +12,10 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.chain import corrupt_condition, table_names, validate
-from corruptions.presets import LIBRARY, Condition, Preset, Step, resolve
+from corruptions.presets import Condition, Preset, Step, resolve
 from corruptions.registry import get
+from evaluator.beliefs import asked_library, belief_weights
+from evaluator.dealing import believed_first, condition_order, deal, secret_order
 from evaluator.estimate.inputs import LibraryCondition
 from evaluator.options import Choice, Options, choose, find_split
 from evaluator.store.rows import condition_text
@@ -27,18 +26,7 @@ DRAWS = 8  # conditions of the library that an image is asked under at first
 SWEPT = 19  # and of the sweep: each corruption at some severity on average
 SEVERITIES = range(1, 6)
 SWEEP_TABLE = "cells-96"
-_PORTION = 1 << 16  # questions hashed at a time
-
-
-class Stream(IntEnum):
-    """What a random generator is for, beside the seed: no two uses may share their draws."""
-
-    DEAL = 1
-    RESAMPLE = 3
-    ORDER = 4
-    ASK = 5
-    FLIP = 6
-    HALVE = 7
+POLICIES = ("randaugment", "augmix")  # families of operators that draw several corruptions
 
 
 @dataclass(frozen=True)
@@ -180,6 +168,8 @@ class Plan:
 def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
     """Choose images and deal conditions. Raises what a wrong preset, split or data set raises."""
     validate(resolve(options.corrupt))
+    for one in options.believe or ():
+        validate(resolve(one.preset))
     count = None if options.full else options.images
     split = find_split(submission, options.split)
     choice = choose(data, split, count, options.seed, held_out=options.held_out)
@@ -193,9 +183,10 @@ def plan_on(choice: Choice, options: Options) -> Plan:
     every = np.arange(1, len(shown.conditions), dtype=np.int64)
     drawn = {"shown": (shown.preset, np.tile(every, (count, 1)) if options.full else shown.dealt)}
     if options.estimate:
-        library = resolve(LIBRARY)
+        library = asked_library(options.believe or ())
         order = condition_order(count, len(library.conditions), DRAWS, seed)
-        drawn["library"] = library, 1 + order
+        first = believed_first(order, belief_weights(options.believe or (), library), seed)
+        drawn["library"] = library, 1 + first
     if options.sweep:
         sweep = _sweep()
         order = condition_order(count, len(sweep.conditions), SWEPT, seed)
@@ -229,58 +220,16 @@ def described(conditions: tuple[Condition, ...]) -> tuple[LibraryCondition, ...]
             condition.name,
             condition.family,
             condition.severity,
-            composite=len(condition.steps) > 1,
+            composite=len(condition.steps) > 1 or _is_policy(condition),
             clean=condition == CLEAN,
         )
         for condition in conditions
     )
 
 
-def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:
-    """Give each of `count` images `draws` different conditions, int64 `(count, draws)`.
-
-    Each condition's share follows its weight in every prefix, as far as different conditions allow:
-    those furthest behind their share come first, ties and near-ties broken by a seeded draw.
-    """
-    rng = np.random.default_rng((seed, Stream.DEAL))
-    share = weights / weights.sum()
-    given = np.zeros(len(weights))
-    dealt = np.empty((count, draws), np.int64)
-    for image in range(count):
-        behind = share * draws * (image + 1) - given + rng.random(len(weights))
-        dealt[image] = np.argsort(-behind, kind="stable")[:draws]
-        given[dealt[image]] += 1
-    return dealt
-
-
-def condition_order(count: int, conditions: int, draws: int, seed: int) -> NDArray[np.int64]:
-    """For every image all conditions, int64 `(count, conditions)`, those to ask first in front.
-
-    Counted from 0, balanced and nested: in a row of `conditions / draws` images, from the first one
-    on, each condition comes once among the first `draws`, and as often as others among any further.
-    """
-    cycle = math.ceil(conditions / draws)
-    order = np.empty((count, conditions), np.int64)
-    for first in range(0, count, cycle):
-        shuffled = np.random.default_rng((seed, Stream.ORDER, first)).permutation(conditions)
-        for place in range(min(cycle, count - first)):
-            order[first + place] = np.roll(shuffled, -draws * place)
-    return order
-
-
-def secret_order(
-    count: int, secret: int, *what: NDArray[np.signedinteger] | bytes
-) -> NDArray[np.int64]:
-    """A permutation of 0..count-1, int64 `(count,)`, that a secret and what is asked determine."""
-    whole = hashlib.sha256()
-    for part in what:
-        if isinstance(part, bytes):
-            whole.update(part)
-            continue
-        for first in range(0, len(part), _PORTION):  # as eight bytes each, a portion at a time
-            whole.update(part[first : first + _PORTION].astype(np.int64).tobytes())
-    rng = np.random.default_rng((secret, Stream.ASK, int.from_bytes(whole.digest()[:16])))
-    return rng.permutation(count)
+def _is_policy(condition: Condition) -> bool:
+    """Whether its steps are several corruptions themselves, drawn anew for each image."""
+    return any(get(step.corruption, condition.table).family in POLICIES for step in condition.steps)
 
 
 def fill_block(

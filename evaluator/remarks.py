@@ -53,6 +53,7 @@ def source_of(
         seed=options.seed,
         command=options.command,
         python=options.python or sys.executable,
+        phase=options.phase,
     )
 
 

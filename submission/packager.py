@@ -17,7 +17,8 @@ from pathlib import Path
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import alone_in, draft, publish, written
-from codabench_rehearsal.console.guard import (
+from codabench_rehearsal.console.guard import refuse_same
+from codabench_rehearsal.console.roles import (
     ARCHIVE,
     INCLUDED,
     JSON,
@@ -26,7 +27,6 @@ from codabench_rehearsal.console.guard import (
     WEIGHTS,
     Input,
     Output,
-    refuse_same,
 )
 from submission.archive import Archive
 from submission.backport import Backport, backport_weights

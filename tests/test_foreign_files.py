@@ -48,6 +48,8 @@ OPTIONS = (
     ("local-eval import h.csv --store X.sqlite", "X.sqlite"),
     ("local-eval record X.zip --score 0.8", "X.zip"),
     ("local-eval record ok.zip --score 0.8 --store X.sqlite", "X.sqlite"),
+    ("local-eval record ok.zip --score 0.8 --class-scores X.csv", "X.csv"),
+    ("local-eval record ok.zip --score acc=0.8 --challenge X.toml", "X.toml"),
     ("local-eval history --store X.sqlite", "X.sqlite"),
     ("local-eval rank ok.zip X.zip --data d.npz", "X.zip"),
     ("local-eval rank ok.zip --data X.npz", "X.npz"),

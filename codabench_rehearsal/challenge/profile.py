@@ -12,6 +12,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.fields import (
     Expected,
     Fields,
+    is_above_zero,
     is_text,
     is_texts,
     is_whole,
@@ -35,11 +36,12 @@ ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for eve
 _PROFILES = files("codabench_rehearsal.challenge") / "profiles"
 _SECTIONS = (
     *("schema", "name", "title"),
-    *("interface", "images", "labels", "scoring", "server", "limits"),
+    *("interface", "images", "labels", "scoring", "server", "limits", "hidden"),
 )
 _TEXT: Expected = ("a text in quotes", is_text)
 _TEXTS: Expected = ("a list of texts", is_texts)
 _WHOLE: Expected = ("a whole number above 0", is_whole)
+_SHARE: Expected = ("a number above 0 and below 1", lambda v: is_above_zero(v) and v < 1)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ class SizeLimits:
 
 
 @dataclass(frozen=True)
+class Believed:
+    """What the hidden set is taken for: a preset's name or file, and how probable that is.
+
+    confidence: above 0 and below 1. reason: in words, "" where nobody gave one.
+    """
+
+    preset: str
+    confidence: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Challenge:
     """One challenge.
 
@@ -66,7 +80,8 @@ class Challenge:
     "probabilities" for scores (n, classes). hidden_images: size of the hidden set, None where
     unknown. keras, tensorflow, python: the server's versions, "" where unknown; packages: what else
     it has, as for pip. worker: Codabench's generation, None where either may run it. seconds,
-    memory_bytes: the server's limits, None where unknown.
+    memory_bytes: the server's limits, None where unknown. believed: what its hidden set is taken
+    for, None where nobody has an idea.
     """
 
     name: str
@@ -91,6 +106,7 @@ class Challenge:
     seconds: float | None = None
     memory_bytes: int | None = None
     sizes: SizeLimits = field(default_factory=SizeLimits)
+    believed: Believed | None = None
 
     @property
     def classes(self) -> int:
@@ -161,6 +177,7 @@ def _parse(text: str, source: str) -> Challenge:
         **_images_and_labels(top),
         **_server(top),
         **_limits(top),
+        believed=_hidden(top),
     )
 
 
@@ -203,6 +220,15 @@ def _server(top: Fields) -> dict[str, Any]:
         "packages": tuple(table.take("packages", _TEXTS, ())),
         "worker": table.take("worker", one_of(WORKERS), None),
     }
+
+
+def _hidden(top: Fields) -> Believed | None:
+    table = _section(top, "hidden", ("believed", "confidence", "reason"))
+    if not table.values:
+        return None
+    preset = table.take("believed", _TEXT)
+    confidence = table.take("confidence", _SHARE)
+    return Believed(preset, confidence, " ".join(table.take("reason", _TEXT, "").split()))
 
 
 def _limits(top: Fields) -> dict[str, Any]:

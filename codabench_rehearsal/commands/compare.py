@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     tell_result,
 )
 from codabench_rehearsal.console.command import Exit, Parser
-from codabench_rehearsal.console.guard import Writes
+from codabench_rehearsal.console.roles import Writes
 
 if TYPE_CHECKING:
     from evaluator.comparison.standings import Comparison
@@ -68,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Ask what is missing, compare, and show it."""
-    from evaluator.comparison.standings import check_plot, save_plot, show
+    from evaluator.comparison.forest import check_plot, save_plot
+    from evaluator.comparison.standings import show
     from evaluator.options import Options
     from evaluator.progress import on_terminal
 
@@ -84,10 +86,14 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown) -> Comparison:
     from evaluator.comparison.compare import answered, compare
+    from evaluator.comparison.hidden import above_first
 
     notes = [*seen_in_training(inputs), *_shared(inputs, trained_on)]
     sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, shown)
-    return compare(sheets, notes)
+    found = compare(sheets, notes)
+    hidden = above_first(inputs.zips, inputs.data, inputs.challenge, inputs.options)
+    pairs = zip(found.pairs, hidden, strict=True)
+    return replace(found, pairs=tuple(replace(pair, hidden=share) for pair, share in pairs))
 
 
 def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:

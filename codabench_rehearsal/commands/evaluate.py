@@ -17,7 +17,7 @@ from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.console.arguments import positive, share
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text
-from codabench_rehearsal.console.guard import PAGE, ZIP
+from codabench_rehearsal.console.roles import PAGE, ZIP
 
 if TYPE_CHECKING:
     from evaluator.report.report import Report
@@ -80,6 +80,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         sweep=options.sweep,
         phase=options.phase,
         hidden_images=options.hidden_images,
+        believe=options.believe,
         trained_on=tuple(options.trained_on.split(",")) if options.trained_on else None,
     )
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")

@@ -29,7 +29,8 @@ from codabench_rehearsal.console.arguments import (
 from codabench_rehearsal.console.command import console, print_lines, tell
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import DATA, JSON, PRESET, SPLIT, STORE, ZIP, add_force
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.roles import BELIEVED, DATA, JSON, PRESET, SPLIT, STORE, ZIP
 from codabench_rehearsal.console.temporary import IMAGES
 from codabench_rehearsal.console.words import as_json
 
@@ -88,11 +89,17 @@ def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> Non
 
 
 def add_phase(parser: argparse.ArgumentParser) -> None:
-    """Add --phase and --hidden-images: which score to expect."""
+    """Add --phase, --hidden-images and --believe: which score to expect."""
     what = f"whose hidden score to expect (default {PHASE}; or final)"
     parser.add_argument("--phase", default=PHASE, help=what)
     what = "images in that phase's hidden set"
     parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
+    what = "take the hidden set for a preset's, as an2dl-2024:0.6 (so sure of it); or for nothing's"
+    default = "default: what the challenge's profile says"
+    meta = "PRESET[:CONFIDENCE]"
+    parser.add_argument(
+        "--believe", type=BELIEVED, action="append", metavar=meta, help=f"{what}; {default}"
+    )
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +131,7 @@ def read_inputs(
     """
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.sandbox.places import chosen_python
+    from evaluator.options import believing
 
     paths = [Path(name) for name in zips]
     for path in paths:
@@ -133,6 +141,7 @@ def read_inputs(
     file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(file)
     challenge = load_challenge(options.challenge)
+    chosen = believing(chosen, challenge)
     python = chosen_python(options.python)
     if hasattr(options, "images"):  # else nothing is run
         _tell_first(f"runs with {python}", options)
@@ -174,12 +183,12 @@ def given_inputs(
     """The inputs of a call in Python; see `evaluator.local_eval`."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from evaluator.evaluate import as_dataset
-    from evaluator.options import chosen
+    from evaluator.options import believing, chosen
 
     named = chosen(**options)
     challenge = load_challenge(named.challenge)
     data = as_dataset(images, labels, challenge, named.part)
-    return Inputs([Path(one) for one in zips], data, challenge, named)
+    return Inputs([Path(one) for one in zips], data, challenge, believing(named, challenge))
 
 
 def seen_in_training(inputs: Inputs) -> list[str]:

@@ -11,7 +11,7 @@ from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.roles import ZIP
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history import SHORT, label
 

@@ -40,7 +40,7 @@ _RUN = ("python", "time_limit", "memory_limit", "hidden_images")
 # does not have is passed over, so that commands with different options share this table.
 CARRIED: Mapping[str, tuple[str, ...]] = {
     "local-eval": (*_IMAGES, *_RUN),
-    "local-eval record": ("store", "phase"),
+    "local-eval record": ("store", "phase", "not_mine"),
     "local-eval forget": ("store",),
     "local-eval forget --yes": ("store", "score", "phase", "answers", "name_only"),
     "make-submission": (*_IMAGES, *_RUN),

@@ -13,9 +13,10 @@ from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
-from codabench_rehearsal.console.guard import SPREADSHEET, TABLE, add_force
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.roles import SPREADSHEET, TABLE
 from codabench_rehearsal.console.words import shown
-from evaluator.report.history import LEGEND, lines, progress, table, to_json
+from evaluator.report.history import LEGEND, beside, lines, progress, table, to_json
 
 if TYPE_CHECKING:
     from evaluator.store.store import HistoryRow
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
-    from evaluator.report.history import csv_text, export_xlsx
+    from evaluator.report.spreadsheet import csv_text, export_xlsx
     from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
@@ -107,6 +108,6 @@ def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: P
     legend = [LEGEND] if any(row.prediction for row in rows) else []
     with page.capture() as drawn:
         page.print(table(rows))
-        for line in (*legend, *lines(rows), *progress(rows)):
+        for line in (*legend, *beside(rows), *lines(rows), *progress(rows)):
             page.print(Text(line))
     print(drawn.get(), end="", flush=True)  # rich itself would end a closed pipe with an error

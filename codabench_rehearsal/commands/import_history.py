@@ -14,8 +14,8 @@ from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.guard import HISTORY
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.roles import HISTORY
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
 from evaluator.report.history import label, progress

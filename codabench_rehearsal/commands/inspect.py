@@ -10,7 +10,8 @@ from codabench_rehearsal.commands.given import require_images
 from codabench_rehearsal.console.arguments import add_part
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import ARRAYS, DATA, PROFILE, add_force
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.roles import ARRAYS, DATA, PROFILE
 from codabench_rehearsal.console.words import as_json
 
 

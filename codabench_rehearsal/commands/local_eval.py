@@ -11,7 +11,8 @@ from types import MappingProxyType
 from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFAULT_ZIP, say
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
-from codabench_rehearsal.console.guard import DATA, STORE, ZIP, Input, Output, guard
+from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.roles import DATA, STORE, ZIP, Input, Output
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands

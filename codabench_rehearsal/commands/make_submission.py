@@ -26,7 +26,8 @@ from codabench_rehearsal.commands.packing_arguments import (
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
-from codabench_rehearsal.console.guard import ARCHIVE, guard
+from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.roles import ARCHIVE
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive

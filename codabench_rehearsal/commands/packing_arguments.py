@@ -21,7 +21,8 @@ from codabench_rehearsal.console.arguments import (
     size,
 )
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.guard import DATA, INCLUDED, JSON, MODULE, WEIGHTS, ZIP, add_force
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.roles import DATA, INCLUDED, JSON, MODULE, WEIGHTS, ZIP
 from submission.model_page import mode_of
 from submission.training_folder import (
     ENSEMBLES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
     from evaluator.comparison.ranking import Entry, Ranking
+    from evaluator.expectation import Series
     from evaluator.progress import Shown
     from evaluator.report.report import Report
     from evaluator.store.store import LeaderboardScore
@@ -81,7 +82,9 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     from evaluator.options import Options
     from evaluator.progress import on_terminal
 
-    chosen = Options(phase=options.phase, hidden_images=options.hidden_images)
+    chosen = Options(
+        phase=options.phase, hidden_images=options.hidden_images, believe=options.believe
+    )
     inputs = read_several(options, words, chosen)
     tell_unseen(inputs, options)
     ranking = _ranking(inputs, options.uploads_per_day, options, on_terminal, say)
@@ -102,14 +105,16 @@ def _ranking(
     scores = _recorded(inputs, phase)
     known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
     entries = []
-    for path, report in _reports(inputs, display, left_out):
-        if entry := _entry(path, report, known):
-            entries.append(entry)
-        else:
-            left_out(f"{shown(path.name)} is left out: {_why(report, options)}")
+    with _series(inputs) as series:
+        for path, report in _reports(inputs, series, display, left_out):
+            if entry := _entry(path, report, known):
+                entries.append(entry)
+            else:
+                left_out(f"{shown(path.name)} is left out: {_why(report, options)}")
     if not entries:
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
-    return rank(entries, phase, Uploads(uploads_per_day, *used_today(scores, phase)))
+    uploads = Uploads(uploads_per_day, *used_today(scores, phase))
+    return rank(entries, phase, uploads, series.ahead)
 
 
 def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
@@ -122,33 +127,43 @@ def _recorded(inputs: Inputs, phase: str) -> tuple[LeaderboardScore, ...]:
         return store.scores(phase)
 
 
-def _reports(inputs: Inputs, display: Shown, left_out: LeftOut) -> Iterator[tuple[Path, Report]]:
-    """One a zip; what is wrong with one, or with the split beside it, is told."""
+@contextmanager
+def _series(inputs: Inputs) -> Iterator[Series]:
     from evaluator.ask import open_store
-    from evaluator.evaluate import evaluate
     from evaluator.expectation import Series
 
     with ExitStack() as stack:
         store = stack.enter_context(opened) if (opened := open_store(inputs.options)) else None
-        series = Series(store, inputs.data, inputs.options, several=True)
-        given = inputs.data, inputs.challenge, inputs.options, display, series
-        for path in inputs.zips:
-            try:
-                report = evaluate(path, *given)
-            except (SubmissionError, DataError) as error:
-                left_out(f"{path.name} is left out: {error}")
-            else:
-                yield path, report
+        yield Series(store, inputs.data, inputs.options, several=True)
+
+
+def _reports(
+    inputs: Inputs, series: Series, display: Shown, left_out: LeftOut
+) -> Iterator[tuple[Path, Report]]:
+    """One a zip; what is wrong with one, or with the split beside it, is told."""
+    from evaluator.evaluate import evaluate
+
+    given = inputs.data, inputs.challenge, inputs.options, display, series
+    for path in inputs.zips:
+        try:
+            report = evaluate(path, *given)
+        except (SubmissionError, DataError) as error:
+            left_out(f"{path.name} is left out: {error}")
+        else:
+            yield path, report
 
 
 def _entry(path: Path, report: Report, known: dict[str, str]) -> Entry | None:
     from evaluator.comparison.ranking import Entry
 
     sha256, scores = report.source.sha256, report.scores
-    if scores is None or report.estimate is None:
+    if scores is None or report.estimate is None or report.on_library is None:
         return None
     accuracies = scores.validation.accuracy, scores.benchmark.accuracy
-    return Entry(shown(path.name), sha256, report.estimate, *accuracies, known.get(sha256))
+    recorded = known.get(sha256)
+    return Entry(
+        shown(path.name), sha256, report.estimate, *accuracies, recorded, report.on_library
+    )
 
 
 def _why(report: Report, options: argparse.Namespace) -> str:

@@ -14,8 +14,8 @@ from codabench_rehearsal.console.arguments import add_challenge, add_part, facto
 from codabench_rehearsal.console.bar import Bar, progress
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, tell
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.guard import BACKBONE, DATA, Writes
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.roles import BACKBONE, DATA, Writes
 from codabench_rehearsal.console.words import quoted
 from codabench_rehearsal.recipes.loading import (
     BACKENDS,

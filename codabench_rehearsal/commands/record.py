@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.commands.evaluation_arguments import add_store, say
 from codabench_rehearsal.commands.given import next_command
 from codabench_rehearsal.commands.known import contents, named, only, opened, unknown
-from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console import DEFAULT_CHALLENGE, PHASE
+from codabench_rehearsal.console.arguments import add_challenge
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.guard import ZIP
+from codabench_rehearsal.console.roles import CLASS_SCORES, ZIP
 from codabench_rehearsal.console.words import quoted, shown
-from evaluator.report.history import SHORT, compared, label, progress
+from evaluator.report.history import NOT_MINE, SHORT, compared, label, progress, shown_beside
 
 if TYPE_CHECKING:
+    from evaluator.store.columns import Columns
+    from evaluator.store.rows import ClassScores
     from evaluator.store.store import HistoryRow, LeaderboardScore, Store, Submission
 
 EXAMPLES = """\
@@ -26,7 +29,12 @@ examples:
   local-eval record submission.zip --score 0.89
   local-eval record submission.zip --score 0.8731 --phase final --date 2026-11-21
   local-eval record a1b2c3d4 --score 89%            by the start of its SHA-256, if the zip is gone
+  local-eval record baseline.zip --score 0.61 --not-mine      the organisers', or a colleague's
   local-eval record "our first try" --score 0.71 --name-only      the zip was never seen here
+
+A leaderboard of several columns, and recall by class on the hidden set:
+  local-eval record submission.zip --score accuracy=0.89 --score macro-F1=0.86
+  local-eval record submission.zip --score 0.89 --class-scores recall.csv
 
 Type the score as the platform shows it, with all its decimals: how far it was rounded counts.
 """
@@ -52,29 +60,41 @@ class Recorded:
 
 def record(
     submission: str | Path,
-    score: str | float,
+    score: str | float | Mapping[str, str | float],
     *,
     phase: str = PHASE,
     date: str = "",
     hidden_images: int | None = None,
     note: str = "",
     name_only: bool = False,
+    mine: bool = True,
+    class_scores: str | Path | Mapping[str, str | float] | None = None,
+    challenge: str = DEFAULT_CHALLENGE,
     store: str | Path | None = None,
 ) -> Recorded:
     """Keep what the leaderboard showed: `record("submission.zip", "0.8900")`.
 
     submission: the zip, or how the store knows it. score: best as text, for how far it was rounded
-    counts. phase, date, hidden_images, note: as of `local-eval record`. name_only: the zip was
-    never seen here. store: a file or folder, None for the project's. Raises `EvaluationError`.
+    counts; `{"accuracy": "0.89", "macro-F1": "0.86"}` of a leaderboard of several columns. phase,
+    date, hidden_images, note: as of `local-eval record`. name_only: the zip was never seen here.
+    mine: False for the organisers' baseline or a colleague's zip: the estimate uses it, and it is
+    no upload and no best of yours. class_scores: recall by class on the hidden set, or a file of
+    it. challenge: whose metric and classes these are. store: a file or folder, None for the
+    project's. Raises `EvaluationError`, or `SubmissionError` for an unknown challenge.
     """
     options = argparse.Namespace(
         submission=str(submission),
-        score=str(score),
+        score=[f"{n}={v}" for n, v in score.items()]
+        if isinstance(score, Mapping)
+        else [str(score)],
         phase=phase,
         date=str(date),
         hidden_images=str(hidden_images or ""),
         note=note,
         name_only=name_only,
+        not_mine=not mine,
+        class_scores=class_scores,
+        challenge=challenge,
         store=store if store is None else str(store),
     )
     return _record(options)
@@ -86,7 +106,10 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     what = "the zip, or how the store knows it"
     add("submission", type=ZIP, metavar="submission.zip", help=what)
-    add("--score", required=True, metavar="FIGURE", help="0.89, 0,89 or 89%%")
+    what = "0.89, 0,89 or 89%%; NAME=FIGURE for each column, if the leaderboard has several"
+    add("--score", required=True, action="append", metavar="FIGURE", help=what)
+    what = "recall of every class on the hidden set: CSV of class and recall, or JSON"
+    add("--class-scores", type=CLASS_SCORES, metavar="FILE", help=what)
     what = f"default {PHASE}; each phase is a target of its own"
     add("--phase", default=PHASE, help=what)
     add("--date", default="", help="when it was shown, such as 2026-11-21")
@@ -94,7 +117,10 @@ def parser() -> argparse.ArgumentParser:
     add("--note", default="", metavar="TEXT")
     what = "the zip is lost and was never seen here: keep the score under this name"
     add("--name-only", action="store_true", help=what)
+    what = "the organisers' baseline, or a colleague's: used, but no upload and no best of yours"
+    add("--not-mine", action="store_true", help=what)
     add_store(made)
+    add_challenge(made)
     return made
 
 
@@ -111,7 +137,8 @@ def _record(options: argparse.Namespace) -> Recorded:
     from evaluator.store.scores import read_date, read_images, read_phase, read_score
     from evaluator.store.store import find_store
 
-    value, decimals = read_score(options.score)
+    score_text, columns, classes = _shown(options)
+    value, decimals = read_score(score_text)
     phase, date = read_phase(options.phase), read_date(options.date)
     hidden_images = read_images(options.hidden_images)
     sha256 = "" if options.name_only else contents(options.submission)
@@ -120,8 +147,18 @@ def _record(options: argparse.Namespace) -> Recorded:
         raise _unknown(None, options.submission)
     with opened(place) as store:
         own, doubts = _submission(store, options, sha256)
-        kept = {"date": date, "hidden_images": hidden_images, "note": options.note}
-        new = store.record_score(own, value, decimals, phase, **kept)
+        new = store.record_score(
+            own,
+            value,
+            decimals,
+            phase,
+            date=date,
+            hidden_images=hidden_images,
+            note=options.note,
+            mine=not options.not_mine,
+            columns=columns,
+            class_scores=classes,
+        )
         history = store.history()
     in_phase = [row for row in history if row.score and row.score.phase == phase]
     of_own = [(row, row.score) for row in in_phase if row.score and row.submission.id == own.id]
@@ -132,8 +169,23 @@ def _record(options: argparse.Namespace) -> Recorded:
     ]
     _, _, row, score = max(same, key=lambda found: found[:2])  # of several, the one of its date
     doubts += _slips([str(score) for _, score in of_own], score, options)
+    doubts += _others(history, own, score)
     lines = (*_said(row, score, new=new), *progress(in_phase))
     return Recorded(row, new, lines, tuple(doubts))
+
+
+def _shown(options: argparse.Namespace) -> tuple[str, Columns, ClassScores | None]:
+    """The score's text, the leaderboard's other columns, and recall by class."""
+    texts = options.score
+    if len(texts) == 1 and "=" not in texts[0] and options.class_scores is None:
+        return texts[0], (), None  # of any challenge
+    from codabench_rehearsal.challenge.profile import load_challenge
+    from evaluator.store.leaderboard import named_scores, read_class_scores
+
+    challenge = load_challenge(options.challenge)
+    text, columns = named_scores(texts, challenge)
+    given = options.class_scores
+    return text, columns, None if given is None else read_class_scores(given, challenge)
 
 
 def _submission(
@@ -159,8 +211,8 @@ def _rebuilt(store: Store, path: Path, sha256: str, options: argparse.Namespace)
     known = [one for one in store.find(path.name) if one.sha256]
     if known and sha256 not in {one.sha256 for one in known}:
         forget = next_command("local-eval forget", [sha256[:SHORT]], options)
-        score = ("--score", quoted(options.score))
-        again = next_command("local-eval record", [known[-1].sha256[:SHORT]], options, *score)
+        scores = [word for text in options.score for word in ("--score", quoted(text))]
+        again = next_command("local-eval record", [known[-1].sha256[:SHORT]], options, *scores)
         yield (
             f"this {shown(path.name)} is new here; the store knows another of that name, "
             f"{label(known[-1])}. If the score is that one's, mend it: {forget}, then {again}"
@@ -180,7 +232,10 @@ def _twins(store: Store, path: Path, options: argparse.Namespace) -> Iterator[st
 
 def _said(row: HistoryRow, score: LeaderboardScore, *, new: bool) -> Iterator[str]:
     own, done = row.submission, "recorded" if new else "was known already"
-    yield f"{label(own)}: {score} {done}, phase {shown(score.phase)}."
+    whose = "" if score.mine else f", {NOT_MINE}"
+    yield f"{label(own)}: {score} {done}, phase {shown(score.phase)}{whose}."
+    if beside := shown_beside(score):
+        yield f"Beside it: {beside}."
     if row.prediction is not None:
         yield compared(row.prediction, row)
     elif own.sha256:
@@ -213,6 +268,14 @@ def _slips(
             f"{score} stands for anything within {points} of it; if the platform showed more "
             "decimals, forget this one and record them"
         )
+
+
+def _others(history: Sequence[HistoryRow], own: Submission, score: LeaderboardScore) -> list[str]:
+    """Whether the zip is another's by what was recorded of it before."""
+    scores = [row.score for row in history if row.score and row.submission.id == own.id]
+    if score.mine and not all(one.mine for one in scores):
+        return ["its other scores are kept as not yours: if this one is not, repeat it, --not-mine"]
+    return []
 
 
 def _unknown(store: Store | None, word: str) -> EvaluationError:

@@ -10,7 +10,8 @@ from codabench_rehearsal.commands.evaluation_arguments import add_preset, say
 from codabench_rehearsal.console.arguments import add_part, positive, seed
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import replacing
-from codabench_rehearsal.console.guard import DATA, Writes, add_force
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.roles import DATA, Writes
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
 _PICTURE = Writes("a picture", tuple(_FORMATS), only=True)

@@ -16,7 +16,8 @@ from codabench_rehearsal.commands.recipe_train import add_recipe, named_system
 from codabench_rehearsal.console.arguments import add_challenge, add_part, positive, seed
 from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
-from codabench_rehearsal.console.guard import DATA, PRESET, TRAINED, Writes, add_force, guard
+from codabench_rehearsal.console.guard import add_force, guard
+from codabench_rehearsal.console.roles import DATA, PRESET, TRAINED, Writes
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
-from codabench_rehearsal.console.guard import PROFILE, PYTHON
+from codabench_rehearsal.console.roles import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import stat
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
 
 from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
+from codabench_rehearsal.console.roles import STORE, Input, Output, Writes
 
 MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -42,117 +41,6 @@ _ENDINGS: Mapping[str, str] = MappingProxyType(
 )  # what surely is of some kind; other endings, and none, go with everything
 
 
-@dataclass(frozen=True)
-class Reads:
-    """An argument type: a file or folder that is read, and never written.
-
-    what: as messages call it. words: values that are no file. ending: other values are no file.
-    beside: further files that are read with it. images: whether a folder of it is one of images.
-    """
-
-    what: str
-    words: tuple[str, ...] = ()
-    ending: str = ""
-    beside: Callable[[Path], Iterable[Path]] = lambda _: ()
-    images: bool = False
-
-    def __call__(self, text: str) -> Input:
-        """The option's value."""
-        return Input(text, self)
-
-
-@dataclass(frozen=True)
-class Writes:
-    """An argument type: a file that is written, and what it holds.
-
-    endings: those that go with it. only: whether it must have one of them. streams: whether it may
-    go into a pipe. makes_folder: whether missing folders are made. folder: for an output that is a
-    folder, the names of the files that are put there.
-    """
-
-    what: str
-    endings: tuple[str, ...] = ()
-    only: bool = False
-    streams: bool = True
-    makes_folder: bool = False
-    folder: tuple[str, ...] = ()
-
-    def __call__(self, text: str) -> Output:
-        """The option's value."""
-        return Output(text, self)
-
-
-class _Named(str):
-    """A file's name that knows what it is for, and is a text like others elsewhere."""
-
-    role: Reads | Writes
-
-    def __new__(cls, text: str, role: Reads | Writes) -> Self:
-        """The name with its role."""
-        made = super().__new__(cls, text)
-        made.role = role
-        return made
-
-
-class Input(_Named):
-    """The name of what is read."""
-
-    role: Reads
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-        return Path(os.path.expanduser(self))  # noqa: PTH111 - nobody's home is no error to it
-
-
-class Output(_Named):
-    """The name of what is written."""
-
-    role: Writes
-
-
-def _labels(path: Path) -> Iterator[Path]:
-    """An .npy of images is read with another of labels beside it."""
-    if path.suffix == ".npy":
-        yield from path.parent.glob("*.npy")
-
-
-def _companions(path: Path) -> Iterator[Path]:
-    """What is read beside a zip."""
-    yield path.parent / "split.json"
-    for name in ("split", "recipe"):
-        yield path.parent / f"{path.stem}.{name}.json"
-
-
-def _of_training(path: Path) -> Iterator[Path]:
-    """What is read of a training folder, or beside weights."""
-    if path.is_dir():
-        yield from (path / "recipe.json", path / "split.json", *path.glob("*.keras"))
-    else:
-        yield path.parent / "split.json"
-
-
-PAGE = Writes("a page", (".html", ".htm"))
-JSON = Writes("JSON", (".json",))
-TABLE = Writes("a table", (".csv", ".tsv"))
-SPREADSHEET = Writes("a spreadsheet", (".xlsx",))
-ARRAYS = Writes("an array file", (".npz",), only=True)
-ARCHIVE = Writes("a zip", (".zip",), streams=False, makes_folder=True)
-STORE = Writes("the store")
-DATA = Reads("the data", beside=_labels, images=True)
-ZIP = Reads("the zip", beside=_companions)
-WEIGHTS = Reads("the weights", beside=_of_training)
-TRAINED = Reads("the training folder", beside=_of_training)
-BACKBONE = Reads("the weights", words=("imagenet", "none"))
-SPLIT = Reads("the split", words=("none",))
-PRESET = Reads("the preset", ending=".toml")
-PROFILE = Reads("the challenge's profile", ending=".toml")
-MODULE = Reads("your model.py")
-INCLUDED = Reads("a file for the zip")
-HISTORY = Reads("the table of scores")
-PYTHON = Reads("the Python that runs it")
-
-
 def add_force(parser: argparse._ActionsContainer) -> None:
     """Add --force, the same for every command that writes files."""
     what = "write a file although its ending belongs to another kind (never over what is read)"
@@ -173,8 +61,7 @@ def guard(
     """
     values = (v if isinstance(v, list | tuple) else (v,) for v in vars(options).values())
     given = [one for one in chain.from_iterable(values) if isinstance(one, Input)]
-    names = (one for one in given if one not in one.role.words and one.endswith(one.role.ending))
-    read = [*names, *inputs]
+    read = [*(one for one in given if one.is_file), *inputs]
     named = {
         f"--{name.replace('_', '-')}": value
         for name, value in vars(options).items()

@@ -21,7 +21,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
-from evaluator.answers import UNKNOWN, Answers, StoredAnswers
+from evaluator.answers import UNKNOWN, Answers
 from evaluator.ask import Runner, environment, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.comparison.standings import Comparison, Pair, Standing
@@ -33,6 +33,7 @@ from evaluator.plan import Plan, Questions, plan_on
 from evaluator.progress import Shown, silent
 from evaluator.remarks import ended_by, failure
 from evaluator.store.store import Run
+from evaluator.stored_answers import StoredAnswers
 from submission.archive import Archive, sha256_of
 from submission.checks.subject import examine
 from submission.findings import Finding

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.dealing import Stream
 from evaluator.estimate.gaussians import Floats
 from evaluator.metrics import AT_ONCE, Score, Z, interval, resamples, wilson
-from evaluator.plan import Stream
 
 Verdict = Literal["better", "worse", "not resolved"]
 ALPHA = 0.05

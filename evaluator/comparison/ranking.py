@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json, counted
-from evaluator.estimate.estimate import Estimate
+from evaluator.estimate.inputs import Figures
+from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score
-from evaluator.report.terminal import chance
+from evaluator.report.expected import between, chance, condition, is_open, likeliest
 from evaluator.store.rows import LeaderboardScore
 
 if TYPE_CHECKING:
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CLOSE = 0.05  # chances nearer than this are no reason to prefer one
-_COLUMNS = ("expected\n(90 %)", "beats\nyour best", "benchmark\n(95 %)", "clean\n(95 %)", "score")
+Ahead = Callable[[Figures, Figures], float | None]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A submission to rank. recorded: the score it has already got in this phase, as shown."""
+    """A submission to rank.
+
+    recorded: the score it has already got in this phase, as shown. figures: on the library's
+    conditions. ahead: the probability that it scores above the one to upload next on the hidden
+    set, None for itself and those that have a score.
+    """
 
     name: str
     sha256: str
@@ -33,6 +39,8 @@ class Entry:
     validation: Score
     benchmark: Score
     recorded: str | None = None
+    figures: Figures | None = None
+    ahead: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +76,12 @@ class Ranking:
     uploads: Uploads
 
 
-def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
+def rank(
+    entries: Iterable[Entry], phase: str, uploads: Uploads, ahead: Ahead | None = None
+) -> Ranking:
     """Order the submissions. One with a score is listed, never suggested: it tells nothing new.
 
+    ahead: the probability that one scores above another on the hidden set, by their figures.
     Raises `EvaluationError` for no submission.
     """
     listed = tuple(entries)
@@ -82,6 +93,8 @@ def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
     if not new:
         why = f"All of them have a score in phase {phase!r}."
         return Ranking(phase, tuple(old), None, (), why, uploads)
+    if ahead is not None:
+        new[1:] = [replace(one, ahead=_ahead(one, new[0], ahead)) for one in new[1:]]
     close = tuple(one for one in new[1:] if _lead(new[0], one) < CLOSE)
     why = _why(new[0], close, phase, uploads)
     return Ranking(phase, (*new, *old), new[0], close, why, uploads)
@@ -90,12 +103,12 @@ def rank(entries: Iterable[Entry], phase: str, uploads: Uploads) -> Ranking:
 def used_today(
     scores: Sequence[LeaderboardScore], phase: str, today: date | None = None
 ) -> tuple[int, int]:
-    """Scores of this phase of today (UTC): by their date, and those recorded today without one.
+    """The user's scores of this phase of today (UTC): by date, and those recorded without one.
 
     The latter may be of other days, after an import; hence two numbers: all, and those in doubt.
     """
     day = (today or datetime.now(UTC).date()).isoformat()
-    ours = [score for score in scores if score.phase == phase]
+    ours = [score for score in scores if score.phase == phase and score.mine]
     undated = sum(not score.date and score.recorded[:10] == day for score in ours)
     return sum(score.date == day for score in ours) + undated, undated
 
@@ -137,9 +150,17 @@ def _promise(entry: Entry) -> tuple[float, float]:
     return (-1.0 if chance is None else chance, entry.estimate.median)
 
 
+def _ahead(one: Entry, first: Entry, ahead: Ahead) -> float | None:
+    if one.figures is None or first.figures is None:
+        return None
+    return ahead(one.figures, first.figures)
+
+
 def _lead(first: Entry, other: Entry) -> float:
-    """By how much the first one's chance is the better one; without past scores no telling."""
+    """By how much the first one's chance is the better one: of beating your best, or the other."""
     if first.estimate.beats_best is None or other.estimate.beats_best is None:
+        if other.ahead is not None:
+            return 0.5 - other.ahead
         return 0.0 if other.estimate.median >= first.estimate.median else 1.0
     return first.estimate.beats_best - other.estimate.beats_best
 
@@ -147,10 +168,11 @@ def _lead(first: Entry, other: Entry) -> float:
 def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> str:
     seen = first.estimate
     if seen.beats_best is None or seen.best is None:
+        known = "" if seen.past == 0 else " of your own"
         said = (
-            f"No score of phase {phase!r} is recorded, so there is no best to beat: this one has "
-            f"the highest expected score ({seen.median:.2f}, 90 % between {seen.low:.2f} and "
-            f"{seen.high:.2f}, uncalibrated)."
+            f"No score{known} of phase {phase!r} is recorded, so there is no best to beat: this "
+            f"one has the highest expected score ({seen.median:.2f}, 90 % {between(seen)}, "
+            f"{_basis(seen)})."
         )
     else:
         said = (
@@ -160,6 +182,12 @@ def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> 
     if close:
         said += f" {', '.join(one.name for one in close)}: as good a choice."
     return said if uploads.left != 0 else f"{said} No uploads are left today."
+
+
+def _basis(seen: Estimate) -> str:
+    if seen.past:
+        return f"from {counted(seen.past, 'past score')}"
+    return "uncalibrated" if is_open(seen) else condition(likeliest(seen))
 
 
 def _parts(ranking: Ranking) -> Iterator[RenderableType]:
@@ -175,25 +203,35 @@ def _parts(ranking: Ranking) -> Iterator[RenderableType]:
 
 
 def _table(ranking: Ranking) -> RenderableType:
+    """Columns that say nothing of anybody are left out: a terminal is 80 characters wide."""
     from rich.table import Table
     from rich.text import Text
 
+    columns = {name: cells for name, cells in _columns(ranking).items() if set(cells) != {"-"}}
     table = Table()
     table.add_column("", overflow="fold")
-    for name in _COLUMNS:
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    for one in ranking.entries:
-        seen, local, beats = one.estimate, (one.benchmark, one.validation), one.estimate.beats_best
-        row = (
-            one.name,
-            _figure(seen.median, seen.low, seen.high),
-            "-" if beats is None or one.recorded else chance(beats),
-            *(_figure(score.value, score.low, score.high) for score in local),
-            one.recorded or "-",
-        )
+    for one, *cells in zip(ranking.entries, *columns.values(), strict=True):
         style = "bold" if one is ranking.next else "dim" if one.recorded else ""
-        table.add_row(*map(Text, row), style=style)
+        table.add_row(*map(Text, (one.name, *cells)), style=style)
     return table
+
+
+def _columns(ranking: Ranking) -> dict[str, list[str]]:
+    entries = ranking.entries
+    spans = [one.estimate for one in entries]
+    chances = [None if one.recorded else one.estimate.beats_best for one in entries]
+    return {
+        "expected\n(90 %)": [_figure(one.median, one.low, one.high) for one in spans],
+        "beats\nyour best": ["-" if one is None else chance(one) for one in chances],
+        "above\nthe first": ["-" if e.ahead is None else chance(e.ahead) for e in entries],
+        "benchmark\n(95 %)": [
+            _figure(one.value, one.low, one.high) for one in (e.benchmark for e in entries)
+        ],
+        "clean": [f"{one.validation.value:.3f}" for one in entries],
+        "score": [one.recorded or "-" for one in entries],
+    }
 
 
 def _figure(value: float, low: float, high: float) -> str:
@@ -214,6 +252,7 @@ def _document(one: Entry) -> dict[str, Any]:
             "beats_best": seen.beats_best,
             "best": seen.best,
         },
+        "above_first": one.ahead,
         "benchmark": _score(one.benchmark),
         "validation": _score(one.validation),
     }

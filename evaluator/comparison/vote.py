@@ -20,9 +20,10 @@ from codabench_rehearsal.console.words import as_json, percent, quoted
 from evaluator.answers import Answers, Labels
 from evaluator.comparison.compare import check_same, compare, titles
 from evaluator.comparison.standings import Pair, difference_document, sentence
+from evaluator.dealing import Stream
 from evaluator.estimate.gaussians import Floats, one_thread
 from evaluator.metrics import Score, answer_weights
-from evaluator.plan import Questions, Stream
+from evaluator.plan import Questions
 from evaluator.report.markup import with_range
 from evaluator.report.report import score_document
 from evaluator.report.terminal import text_table

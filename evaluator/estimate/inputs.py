@@ -11,11 +11,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.estimate.gaussians import Floats
+from evaluator.estimate.sizes import Size
 
-MOST_DECIMALS = 12
-MATCHING = 4  # past scores from which the shift is matched
+MOST_DECIMALS = 17  # a float64 has no more; so many are recorded of an unrounded score
+MOST_BELIEVED = 0.99  # of the probability
+MATCHING = 4  # past scores from which the estimate is checked on them
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class PastScore:
     """A score from the leaderboard with the local figures of what was submitted.
 
     value: 0..1. decimals: as shown, None if exact. hidden: images of the hidden set, if known.
+    mine: False for the organisers' baseline or a colleague's: never the best to beat. classes: its
+    recall by class, where known, each as a score of its own, with the figures of that class's
+    images. share: of the hidden images that the score is of, below 1 for a class.
     """
 
     figures: Figures
@@ -53,15 +59,45 @@ class PastScore:
     decimals: int | None = None
     hidden: int | None = None
     phase: str = ""
+    mine: bool = True
+    classes: tuple[PastScore, ...] = ()
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What somebody takes the hidden set for: weights `(C,)` of the library's conditions.
+
+    confidence: the probability, above 0 and below 1, that it is about so. reason: in words.
+    """
+
+    name: str
+    weights: tuple[float, ...]
+    confidence: float
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: the score in one phase, on so many hidden images, so shown."""
+    """What is to be predicted: the score in one phase, on so many hidden images, so shown.
+
+    hidden: as the challenge or the user says it. found: what the phase's scores say of it.
+    """
 
     phase: str = ""
     hidden: int | None = None
     decimals: int | None = None
+    found: Size | None = None
+
+    @property
+    def size(self) -> int:
+        """Images of the hidden set: as somebody said, else as the scores say, else assumed."""
+        return self.hidden or (self.found.images if self.found else ASSUMED_HIDDEN_IMAGES)
+
+
+def best_of(used: Sequence[PastScore]) -> float | None:
+    """The highest of the user's own scores; None without one."""
+    return max((score.value for score in used if score.mine), default=None)
 
 
 def check_past(
@@ -75,7 +111,7 @@ def check_past(
     if twice is not None:
         raise EvaluationError(f"Expected conditions of different names, received {twice!r} twice.")
     _check_shown(target.decimals, target.hidden, "the score to predict")
-    for score in past:
+    for score in (part for one in past for part in (one, *one.classes)):
         check_figures(score.figures, library)
         where = f"the past score of {score.figures.name!r}"
         _check_share(score.value, where, "Write 0.89, not 89.")
@@ -99,6 +135,31 @@ def check_figures(figures: Figures, library: Sequence[LibraryCondition]) -> None
                 f"{name!r} on {condition.name!r}: expected 1 image or more, received {count}. "
                 "Evaluate every condition before estimating."
             )
+
+
+def check_beliefs(beliefs: Sequence[Belief], library: Sequence[LibraryCondition]) -> None:
+    """Raises `EvaluationError` for beliefs that are none about this library."""
+    for belief in beliefs:
+        name = f"the belief {belief.name!r}"
+        if (
+            len(belief.weights) != len(library)
+            or min(belief.weights) < 0
+            or not any(belief.weights)
+        ):
+            raise EvaluationError(
+                f"{name}: expected {len(library)} weights of 0 or more, one for each condition of "
+                "the library, not all of them 0."
+            )
+        if not 0 < belief.confidence < 1:
+            raise EvaluationError(
+                f"{name}: expected a confidence above 0 and below 1, received {belief.confidence}"
+            )
+    total = sum(belief.confidence for belief in beliefs)
+    if total > MOST_BELIEVED:
+        raise EvaluationError(
+            f"Expected confidences of at most {MOST_BELIEVED} together, received {total:.2f}: "
+            "something must be left for a hidden set that nobody thought of."
+        )
 
 
 def _check_share(value: float, where: str, advice: str) -> None:

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
 from evaluator.estimate.gaussians import (
     Dense,
     Evidence,
@@ -36,6 +36,7 @@ from evaluator.estimate.inputs import Figures, PastScore, Prior, Strengths, Targ
 
 EDGE = 1e-4  # mean accuracies are kept this far from 0 and 1 before their logit is taken
 HALF = 0.5  # of the way to the simplex
+CLASS_OWN = 0.8  # how far a class's logit score may be off for what no condition shows
 STEEPEST = 1e-3  # the same for single conditions, where 0 and 1 are common
 
 
@@ -45,12 +46,14 @@ class Scored:
 
     accuracies: `(K, C)`, 0..1. noise: variance of each of them, same shape (finite local images).
     scores: `(K,)`, 0 < score < 1. score_noise: `(K,)`, their variance (sampling and rounding).
+    owners: `(K,)`, numbers of the submissions; several rows of one are scores of single classes.
     """
 
     accuracies: Floats
     noise: Floats
     scores: Floats
     score_noise: Floats
+    owners: NDArray[np.intp]
 
     def without(self, place: int) -> Scored:
         """All but one."""
@@ -71,26 +74,35 @@ class Wanted:
     rounding: float = 0.0
 
 
-def as_scored(used: Sequence[PastScore], aim: Target, conditions: int) -> Scored:
-    """Past scores as arrays, on so many conditions."""
-    sizes = np.array([score.hidden or aim.hidden or ASSUMED_HIDDEN_IMAGES for score in used], float)
+def as_scored(
+    past: Sequence[PastScore], aim: Target, conditions: int, *, classes: bool = False
+) -> Scored:
+    """Past scores as arrays, on so many conditions; classes: by class where that is known."""
+    parts = [(one.classes if classes else ()) or (one,) for one in past]
+    used = [score for each in parts for score in each]
+    owners = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
+    shares = np.array([score.share for score in used], float)
+    sizes = shares * np.array([score.hidden or aim.size for score in used], float)
     shown = np.array([score.value for score in used], float)
     scores = (shown * sizes + 0.5) / (sizes + 1)  # 0 and 1 have no logit
     rounding = np.array([_rounding(score.decimals) for score in used])
+    # A class has damages of its own that hurt it more than others: the less its score says.
+    rounding += (shares < 1) * (CLASS_OWN * scores * (1 - scores)) ** 2
     return Scored(
-        np.array([score.figures.accuracies for score in used], float).reshape(-1, conditions),
+        np.array([_smoothed(score.figures) for score in used]).reshape(-1, conditions),
         np.array([_local_variance(score.figures) for score in used]).reshape(-1, conditions),
         scores,
         scores * (1 - scores) / sizes + rounding,
+        owners,
     )
 
 
 def as_wanted(figures: Figures, aim: Target) -> Wanted:
     """The submission to predict as arrays."""
     return Wanted(
-        np.array(figures.accuracies, float),
+        _smoothed(figures),
         _local_variance(figures),
-        aim.hidden or ASSUMED_HIDDEN_IMAGES,
+        aim.size,
         _rounding(aim.decimals),
     )
 
@@ -133,7 +145,7 @@ class _Logits:
         means = np.clip(accuracies @ prior.mean, EDGE, 1 - EDGE)
         centre, scale = np.asarray(logit(means)), 1 / (means * (1 - means))
         slopes = (accuracies - means[:, None]) * scale[:, None]  # weights move by 0 together
-        profile = _apart(accuracies, noise, centre) * np.sqrt(prior.mean)
+        profile = apart(accuracies, noise, centre) * np.sqrt(prior.mean)
         local = (_squares(prior, strengths) @ noise.T) * scale**2
         return cls(centre, slopes, profile, np.asarray(local))
 
@@ -253,7 +265,7 @@ class Matching:
         return np.asarray(weights + HALF * (self._simplex - weights))
 
 
-def _apart(accuracies: Floats, noise: Floats, centre: Floats) -> Floats:
+def apart(accuracies: Floats, noise: Floats, centre: Floats) -> Floats:
     """Logit accuracies less the model's own mean, `(k, C)`; the less certain, the nearer to it.
 
     Unshrunk, a few images would look like a profile full of contrasts, and widen everything.
@@ -284,14 +296,21 @@ def _shown(target: Gaussians, centre: float, wanted: Wanted) -> Gaussians:
     return replace(moved, variances=moved.variances + shown)
 
 
-def _local_variance(figures: Figures) -> Floats:
-    """Of accuracies measured on finite images; all right is not certain, so one half is added."""
+def _smoothed(figures: Figures) -> Floats:
+    """Accuracies; on finite images all right is not certain, so half a one is added, and a half."""
     accuracies = np.asarray(figures.accuracies, float)
     if figures.images is None:
-        return np.zeros_like(accuracies)
+        return accuracies
     images = np.asarray(figures.images, float)
-    shrunk = (accuracies * images + 0.5) / (images + 1)
-    return np.asarray(shrunk * (1 - shrunk) / images)
+    return np.asarray((accuracies * images + 0.5) / (images + 1))
+
+
+def _local_variance(figures: Figures) -> Floats:
+    """Of accuracies measured on finite images."""
+    shares = _smoothed(figures)
+    if figures.images is None:
+        return np.zeros_like(shares)
+    return np.asarray(shares * (1 - shares) / np.asarray(figures.images, float))
 
 
 def _rounding(decimals: int | None) -> float:

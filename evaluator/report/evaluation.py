@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.words import one_line, shown
 from evaluator.answers import Answers
-from evaluator.estimate.estimate import Estimate
+from evaluator.estimate.inputs import Figures
+from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score, Scores
 from evaluator.options import SplitKind
 from evaluator.store.rows import HistoryRow, Prediction
@@ -42,7 +44,7 @@ class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
     python: the program that ran the submission. order_seed: of the order in which it was asked,
-    None where it was not.
+    None where it was not. phase: whose score is expected.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Source:
     command: str
     python: str = ""
     order_seed: int | None = None
+    phase: str = PHASE
 
     def __post_init__(self) -> None:
         """Clean what comes from files; the zip's path stays what it can be found by."""
@@ -74,7 +77,8 @@ class Source:
 class PastLine:
     """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
 
-    benchmark: None while it has not answered every condition of the shown preset.
+    benchmark: None while it has not answered every condition of the shown preset. mine: False for
+    the organisers' baseline or a colleague's zip.
     """
 
     name: str
@@ -84,6 +88,7 @@ class PastLine:
     decimals: int | None
     phase: str
     predicted: Prediction | None
+    mine: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ class Evaluation:
     library: Answers | None = None
     sweep: Answers | None = None
     estimate: Estimate | None = None
+    on_library: Figures | None = None
     past: tuple[PastLine, ...] = ()
     history: tuple[HistoryRow, ...] = ()
 

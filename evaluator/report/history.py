@@ -1,25 +1,18 @@
-"""How right past predictions were: in words, as a table, as JSON; and for a spreadsheet."""
+"""How right past predictions were: in words, as a table, as JSON."""
 
 from __future__ import annotations
 
-import csv
-import importlib
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
-from codabench_rehearsal.console.files import write_bytes
 from codabench_rehearsal.console.words import as_json, counted, shown
-from codabench_rehearsal.console.words import cell as as_cell
 from evaluator.estimate.inputs import MATCHING
-from evaluator.store.rows import HistoryRow, Prediction, Submission
-from evaluator.store.schema import StoreError
+from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,14 +25,8 @@ LEGEND = (
     "prediction, in points"
 )
 NO_PAST = "without past scores"
-_LEFT = ("submission", "phase", "date", "held")
-COLUMNS = (  # of a spreadsheet
-    *("submission", "sha256", "path", "first_seen", "phase", "score", "decimals", "date"),
-    *("hidden_images", "note", "predicted", "predicted_low", "predicted_high", "level"),
-    *("known_scores", "conditions", "answers"),
-)
-_WIDTHS = {"submission": 32, "sha256": 16, "path": 32, "first_seen": 22, "date": 12, "note": 40}
-Value = str | int | float | None
+_LEFT = ("submission", "phase", "date", "held", "whose")
+NOT_MINE = "not yours"
 
 
 @dataclass(frozen=True)
@@ -118,7 +105,7 @@ def table(rows: Sequence[HistoryRow]) -> Table:
     named = Counter(name for name, _ in {(r.submission.name, r.submission.id) for r in rows})
     twins = {name for name, count in named.items() if count > 1}
     texts = [_texts(row, levels=interval == "between", twins=twins) for row in rows]
-    columns = zip((*names, "answers"), zip(*texts, strict=True), strict=True)
+    columns = zip((*names, "whose", "answers"), zip(*texts, strict=True), strict=True)
     known = {name: values for name, values in columns if any(values)}
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in known:
@@ -160,6 +147,24 @@ def compared(prediction: Prediction, row: HistoryRow) -> str:
     return f"{said}, {off}; the interval {'held' if seen.held else 'did not hold'} it."
 
 
+def shown_beside(score: LeaderboardScore) -> str:
+    """The leaderboard's other columns and recall by class, in words; "" without any."""
+    parts = [f"{shown(name)} {shown(figure)}" for name, figure in score.columns]
+    if score.class_scores is not None:
+        texts = score.class_scores.texts()
+        parts.append(f"recall {', '.join(f'{shown(name)} {text}' for name, text in texts.items())}")
+    return "; ".join(parts)
+
+
+def beside(rows: Iterable[HistoryRow]) -> list[str]:
+    """What leaderboards showed beside the scores, a line each."""
+    return [
+        f"{label(row.submission)}, {row.score} in phase {shown(row.score.phase)}: {said}"
+        for row in rows
+        if row.score and (said := shown_beside(row.score))
+    ]
+
+
 def progress(rows: Sequence[HistoryRow]) -> list[str]:
     """How many scores the estimate can rest on, and what that means for it: a sentence a phase."""
     phases = dict.fromkeys(row.score.phase for row in rows if row.score)
@@ -184,50 +189,18 @@ def to_json(rows: Sequence[HistoryRow]) -> str:
     return as_json({"schema": SCHEMA, "rows": [_document(row) for row in rows], "summary": said})
 
 
-def csv_text(rows: Iterable[HistoryRow]) -> str:
-    """The history as CSV with a header; `import_csv` reads it back.
-
-    A foreign text that a spreadsheet would take for a formula has `'` before it, in .xlsx too.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        figures = _values(row) | {"score": _shown(row)}
-        writer.writerow([as_cell(v) if isinstance(v, str) else v for v in figures.values()])
-    return out.getvalue()
-
-
-def export_xlsx(rows: Iterable[HistoryRow], path: str | Path) -> None:
-    """Write a spreadsheet: figures as figures, shown with their decimals, and a filter.
-
-    Raises `StoreError` without openpyxl, `FileError` where the system refuses.
-    """
-    try:
-        openpyxl: Any = importlib.import_module("openpyxl")  # an extra: imported where it is needed
-    except ImportError:
-        raise StoreError(
-            "writing .xlsx needs openpyxl: pip install openpyxl, or write CSV instead (--csv FILE)"
-        ) from None
-    book = openpyxl.Workbook()
-    _fill(book.active, rows)
-    whole = io.BytesIO()  # its zip would complain of a full disk a second time
-    book.save(whole)
-    write_bytes(path, whole.getvalue())
-
-
 def _progress(known: int, phase: str) -> str:
     where = f"in phase {shown(phase)}"
     if known == 0:
         return f"No score {where} that the estimate can use: it needs the zips they belong to."
     if known < MATCHING:
         return (
-            f"{known} of {MATCHING} scores known {where}: the estimate is mainly an offset; "
-            f"from {MATCHING} on it matches the shift."
+            f"{known} of {MATCHING} scores known {where}: the estimate leans on few; "
+            f"from {MATCHING} on it is checked on them, each predicted from the others."
         )
     if known == MATCHING:
-        return f"{known} of {MATCHING} scores known {where}: from here on the shift is matched."
-    return f"{known} scores known {where}: the shift is matched."
+        return f"{known} of {MATCHING} scores known {where}: from here on it is checked on them."
+    return f"{known} scores known {where}: the estimate is checked on them."
 
 
 def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
@@ -247,6 +220,7 @@ def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
         *prediction,
         f"{seen.points:+.1f}" if seen else "",
         ("yes" if seen.held else "no") if seen else "",
+        "" if score is None or score.mine else NOT_MINE,
         f"{row.answers:,}" if own.sha256 else "no zip",
     )
 
@@ -264,7 +238,7 @@ def _document(row: HistoryRow) -> dict[str, Any]:
     seen = verdict(row)
     return {
         "submission": _without(asdict(row.submission), "id"),
-        "score": None if row.score is None else _without(asdict(row.score), "id", "submission"),
+        "score": None if row.score is None else _score(row.score),
         "prediction": None if row.prediction is None else asdict(row.prediction),
         "error_points": _rounded(seen.points) if seen else None,
         "held": None if seen is None else seen.held,
@@ -274,6 +248,15 @@ def _document(row: HistoryRow) -> dict[str, Any]:
     }
 
 
+def _score(score: LeaderboardScore) -> dict[str, Any]:
+    fields = _without(asdict(score), "id", "submission")
+    classes = score.class_scores
+    by_class = classes and dict(zip(classes.names, classes.values, strict=True))
+    decimals = classes and classes.decimals
+    beside = {"class_scores": by_class, "class_decimals": decimals}
+    return fields | {"columns": dict(score.columns)} | beside
+
+
 def _rounded(points: float | None) -> float | None:
     """Without the dust of binary fractions."""
     return None if points is None else round(points, 6)
@@ -281,44 +264,3 @@ def _rounded(points: float | None) -> float | None:
 
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
-
-
-def _fill(sheet: Any, rows: Iterable[HistoryRow]) -> None:
-    sheet.title = "history"
-    sheet.append(COLUMNS)
-    for number, row in enumerate(rows, 2):
-        for column, value in enumerate(_values(row).values(), 1):
-            cell = sheet.cell(number, column)
-            cell.value = as_cell(value) if isinstance(value, str) else value
-            if isinstance(value, str):
-                cell.data_type = "s"  # a name that begins with "=" is no formula
-        if row.score is not None and row.score.decimals:
-            place = COLUMNS.index("score") + 1
-            sheet.cell(number, place).number_format = "0." + "0" * row.score.decimals
-    for letter, name in zip("ABCDEFGHIJKLMNOPQ", COLUMNS, strict=True):
-        sheet.column_dimensions[letter].width = _WIDTHS.get(name, 14)
-    sheet.freeze_panes = "B2"
-    sheet.auto_filter.ref = sheet.dimensions
-
-
-def _values(row: HistoryRow) -> dict[str, Value]:
-    """One value a column; None where there is none."""
-    own, score, expected = row.submission, row.score, row.prediction
-    values: dict[str, Value] = dict.fromkeys(COLUMNS)
-    values.update(submission=own.name, sha256=own.sha256, path=own.path, first_seen=own.first_seen)
-    values.update(conditions=row.conditions, answers=row.answers, note=own.note)
-    if score is not None:
-        values.update(phase=score.phase, score=score.value, decimals=score.decimals)
-        values.update(date=score.date, hidden_images=score.hidden_images, note=score.note)
-    if expected is not None:
-        values.update(predicted=expected.value, level=expected.level, known_scores=expected.known)
-        values.update(predicted_low=expected.low, predicted_high=expected.high)
-    return values
-
-
-def _shown(row: HistoryRow) -> str:
-    """The score with the decimals that were shown, unless its value has more."""
-    if row.score is None:
-        return ""
-    shown, value = str(row.score), row.score.value
-    return shown if float(shown) == value else f"{Decimal(repr(value)):f}"  # never 1e-05

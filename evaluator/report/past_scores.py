@@ -9,7 +9,7 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
-from evaluator.report.history import summary
+from evaluator.report.history import NOT_MINE, summary
 from evaluator.report.markup import (
     Node,
     Tag,
@@ -86,7 +86,9 @@ def places(report: Evaluation) -> tuple[ScorePlace, ...]:
         if past.benchmark is not None:
             local["benchmark"] = past.benchmark
         score = past.score
-        found.append(ScorePlace(past.name, local, score, score, score, known=True))
+        found.append(
+            ScorePlace(_named(past.name, mine=past.mine), local, score, score, score, known=True)
+        )
     made, scores = report.estimate, report.scores
     if made is not None and scores is not None:
         local = {"validation": scores.validation.accuracy, "benchmark": scores.benchmark.accuracy}
@@ -165,7 +167,7 @@ def _row(row: HistoryRow, scale: svg.Scale) -> list[Node]:
     score, guess = row.score, row.prediction
     known = score or guess
     return [
-        row.submission.name,
+        _named(row.submission.name, mine=score is None or score.mine),
         known.phase if known else "",
         (score.date or score.recorded[:10]) if score else "",
         f"{guess.value:.3f} ({span(guess.low, guess.high)})" if guess else _NONE,
@@ -188,6 +190,10 @@ def _drawing(
         drawn.append(svg.tick(scale(score), 11))
         said.append(f"actual {shown}")
     return svg.Drawing(_WIDTH, _HEIGHT, ", ".join(said), tuple(drawn))
+
+
+def _named(name: str, *, mine: bool) -> str:
+    return name if mine else f"{name} ({NOT_MINE})"
 
 
 def _spread(off: list[float]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json
 from evaluator.answers import Answers, family_losses, grid
-from evaluator.estimate.estimate import HIGH, LOW, Estimate
+from evaluator.estimate.result import HIGH, LOW, Estimate
 from evaluator.metrics import Part, Score, wilson
 from evaluator.report.classes import confusions
 from evaluator.report.evaluation import Evaluation, PastLine
@@ -110,6 +110,7 @@ def _class_rows(sheet: Answers, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def _past_row(past: PastLine) -> dict[str, Any]:
     row = {"name": past.name, "phase": past.phase, "score": past.score, "decimals": past.decimals}
+    row["mine"] = past.mine
     row |= _flat("validation", past.validation) | _flat("benchmark", past.benchmark)
     guess = past.predicted
     fields = {"predicted": "value", "predicted_low": "low", "predicted_high": "high"}
@@ -182,6 +183,7 @@ def _estimate(made: Estimate) -> dict[str, Any]:
         "beats_best": made.beats_best,
         "finite_share": made.finite_share,
         "own_share": made.own_share,
+        "parts": [vars(part) for part in made.parts],
         "consistent_with": [vars(belief) for belief in made.consistent_with],
         "left_out": [vars(one) for one in made.left_out],
         "assumed": made.assumed,
@@ -194,6 +196,7 @@ def _past(past: PastLine) -> dict[str, Any]:
         "phase": past.phase,
         "score": past.score,
         "decimals": past.decimals,
+        "mine": past.mine,
         "validation": score_document(past.validation),
         "benchmark": None if past.benchmark is None else score_document(past.benchmark),
         "predicted": None if past.predicted is None else vars(past.predicted),

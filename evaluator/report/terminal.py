@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import counted, human_bytes, percent, shown
-from evaluator.estimate.estimate import TOLERANCE, Estimate
+from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.metrics import Score, Scores
 from evaluator.report.evaluation import UNSEEN, Evaluation
+from evaluator.report.expected import explained, headline
 
 if TYPE_CHECKING:
     from rich.console import Console, OverflowMethod, RenderableType
@@ -85,55 +85,6 @@ def text_table(
     return table
 
 
-def headline(made: Estimate) -> str:
-    """One sentence: the expected score, its interval, what it rests on, the chance to win."""
-    said = (
-        f"Expected hidden score {made.median:.2f}, 90 % between {made.low:.2f} and {made.high:.2f}"
-    )
-    if made.beats_best is None or made.best is None:
-        return f"{said}: uncalibrated, without past scores."
-    won = f"{chance(made.beats_best)} chance of beating your best"
-    return f"{said}, from {counted(made.past, 'past score')}; {won}."
-
-
-def chance(share: float) -> str:
-    """A probability for people; never 0 or 100 %, which nobody can know."""
-    if share < 0.01:
-        return "under 1 %"
-    return "over 99 %" if share > 0.99 else percent(share)
-
-
-def explained(made: Estimate, *, more: bool = True) -> list[str]:
-    """What stands below it: how good such guesses were, and what would make this one better.
-
-    more: whether there are images and conditions that were not asked.
-    """
-    lines = []
-    if made.regime == "uncalibrated":
-        lines.append(
-            "It says how far hidden sets of such images may lie apart. The first score narrows it "
-            "most: record it after the upload (local-eval record)."
-        )
-    if made.regime == "offset":
-        lines.append(
-            "It leans on few scores: for a model of another kind than those that got them, trained "
-            "on other damage, it may be far off."
-        )
-    if made.error is not None:
-        lines.append(
-            f"Your past scores, each predicted from the others, were missed by {made.error:.3f} on "
-            "average."
-        )
-    if made.widened > 1:
-        lines.append(f"The interval is {made.widened:.1f} times as wide because of these misses.")
-    if made.finite_share > TOLERANCE:
-        advice = "--full asks more" if more else "more images would narrow it"
-        share = percent(made.finite_share)
-        lines.append(f"{share} of its variance is due to finite local images; {advice}.")
-    lines += [belief.sentence().capitalize() + "." for belief in made.consistent_with[:2]]
-    return lines
-
-
 def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     from rich.console import Group
     from rich.panel import Panel
@@ -141,8 +92,9 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
 
     made, mark = report.estimate, report.mark
     if made is not None:
-        below = "\n".join([*explained(made, more=not report.full), *made.assumed])
-        lines = Group(Text(headline(made), "bold"), Text(below, "dim"))
+        phase, more = report.source.phase, not report.full
+        below = "\n".join([*explained(made, more=more, phase=phase), *made.assumed])
+        lines = Group(Text(headline(made, scores), "bold"), Text(below, "dim"))
         yield Panel(lines, title="estimate")
     yield Text("")
     yield _overall(report, scores)

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,8 @@ from typing import Any
 
 from codabench_rehearsal.console.reading import read_limited
 from codabench_rehearsal.console.words import from_cell, shown
+from evaluator.store.columns import COLUMN, RECALL
+from evaluator.store.leaderboard import checked_columns, class_scores
 from evaluator.store.rows import Submission
 from evaluator.store.schema import StoreError, said
 from evaluator.store.scores import SHA256, read_date, read_images, read_phase, read_score
@@ -35,9 +37,11 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "date": ("date", "day", "submitted", "submitted_at", "when", "timestamp"),
         "hidden_images": ("hidden_images", "hidden", "hidden_set_size"),
         "note": ("note", "notes", "comment", "comments", "remarks"),
+        "mine": ("mine", "own"),
     }
 )
 NO_PHASE = "dev"
+YES, NO = ("yes", "true", "1", ""), ("no", "false", "0")  # whether a score is the user's own
 LARGEST = 16 << 20  # bytes of a file
 MOST_ROWS = 10_000
 _HEADER_LINES = 10  # a title or two may stand above the header
@@ -167,7 +171,8 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
         place = next((plain.index(name) for name in names if name in plain), None)
         if place is not None:
             found[wanted] = place
-    return found
+    heads = enumerate(map(from_cell, header))
+    return found | {head: place for place, head in heads if head.startswith((COLUMN, RECALL))}
 
 
 def _cell(line: Sequence[str], place: int) -> str:
@@ -191,9 +196,26 @@ def _row(cells: Mapping[str, str], phase: str, *, percent: bool) -> _Row:
         "date": read_date(get("date", "")),
         "hidden_images": read_images(get("hidden_images", "")),
         "note": get("note", ""),
+        "mine": _mine(get("mine", "")),
+        "columns": checked_columns(dict(_beside(cells, COLUMN))),
+        "class_scores": class_scores(list(_beside(cells, RECALL)), RECALL.strip(": ")),
     }
     phase = read_phase(get("phase", "") or phase)
     return _Row(name, sha256, get("path", ""), phase, score, more)
+
+
+def _beside(cells: Mapping[str, str], start: str) -> Iterator[tuple[str, str]]:
+    """What a leaderboard showed beside the score, by name: our own export's columns."""
+    for head, text in cells.items():
+        if head.startswith(start) and text:
+            yield head.removeprefix(start), text
+
+
+def _mine(text: str) -> bool:
+    word = text.casefold()
+    if word not in (*YES, *NO):
+        raise StoreError(f"expected yes or no in the column mine, received {shown(text)!r}")
+    return word in YES
 
 
 def _several(rows: Sequence[_Row]) -> set[Key]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -112,11 +112,34 @@ class RunAnswers:
 
 
 @dataclass(frozen=True)
+class ClassScores:
+    """Recall by class on the hidden set. values: 0..1, one a name; decimals: shown of each."""
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    decimals: int
+
+    def of(self, classes: Sequence[str]) -> tuple[float, ...] | None:
+        """In the order of these classes; None if they are others."""
+        known = dict(zip(self.names, self.values, strict=True))
+        if set(known) != set(classes):
+            return None
+        return tuple(known[name] for name in classes)
+
+    def texts(self) -> dict[str, str]:
+        """By name, as shown."""
+        pairs = zip(self.names, self.values, strict=True)
+        return {name: f"{value:.{self.decimals}f}" for name, value in pairs}
+
+
+@dataclass(frozen=True)
 class LeaderboardScore:
     """A score as the platform showed it.
 
     value: 0..1. decimals: how many were shown of it (0.89 and 89 % have 2). date: ISO, "" if
-    unknown. hidden_images: size of the hidden set, None if unknown. recorded: UTC, ISO 8601.
+    unknown. hidden_images: size of the hidden set, None if unknown. recorded: UTC, ISO 8601. mine:
+    False for the organisers' baseline or a colleague's zip. columns: what else the leaderboard
+    showed, name and figure as text. class_scores: its recall by class, None if unknown.
     """
 
     id: int
@@ -128,6 +151,9 @@ class LeaderboardScore:
     hidden_images: int | None
     note: str
     recorded: str
+    mine: bool = True
+    columns: tuple[tuple[str, str], ...] = ()
+    class_scores: ClassScores | None = None
 
     def __str__(self) -> str:
         return f"{self.value:.{self.decimals}f}"

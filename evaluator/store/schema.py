@@ -18,7 +18,7 @@ from codabench_rehearsal.console.words import shown
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours
 _NEVER = 1000  # no version of ours will be this high: such a number is damage
 _FIRST_TABLES = ("submissions", "runs", "answers", "scores", "predictions")
-TABLES = (*_FIRST_TABLES, "orders", "blocks")  # a parent before its children
+TABLES = (*_FIRST_TABLES, "orders", "blocks", "score_columns", "class_scores")  # parents first
 _FIRST = (
     """
 CREATE TABLE submissions (
@@ -98,7 +98,27 @@ CREATE TABLE blocks (
 """,
     "CREATE INDEX waiting ON blocks (run, count)",
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS, _BLOCKS)
+_MINE = ("ALTER TABLE scores ADD COLUMN mine INTEGER NOT NULL DEFAULT 1 CHECK (mine IN (0, 1))",)
+_LEADERBOARD = (
+    """
+CREATE TABLE score_columns (
+    id INTEGER PRIMARY KEY,
+    score INTEGER NOT NULL REFERENCES scores ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    UNIQUE (score, name))
+""",
+    """
+CREATE TABLE class_scores (
+    id INTEGER PRIMARY KEY,
+    score INTEGER NOT NULL REFERENCES scores ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value REAL NOT NULL CHECK (value BETWEEN 0 AND 1),
+    decimals INTEGER NOT NULL CHECK (decimals BETWEEN 0 AND 17),
+    UNIQUE (score, name))
+""",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS, _BLOCKS, _MINE, _LEADERBOARD)
 BUSY_SECONDS = 30.0
 _FULL_BYTES = 65_536  # a disk with less free is full
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

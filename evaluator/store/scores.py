@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from codabench_rehearsal.console.words import cleaned
 from evaluator.store.answer_rows import counted
+from evaluator.store.columns import read_classes, read_columns
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from evaluator.store.schema import StoreError
 
@@ -97,6 +98,8 @@ def checked_score(
     day: str,
     hidden_images: int | None,
     note: str,
+    *,
+    mine: bool = True,
 ) -> LeaderboardScore:
     """A score to be added. Raises `StoreError`."""
     if not 0 <= value <= 1 or not 0 <= decimals <= MOST_DECIMALS:
@@ -106,7 +109,7 @@ def checked_score(
     if hidden_images is not None and hidden_images < 1:
         raise StoreError(f"expected a number of hidden images, received {hidden_images}")
     shown = read_phase(phase), float(value), decimals, read_date(day), hidden_images
-    return LeaderboardScore(0, submission, *shown, cleaned(note, keep="\n"), _now())
+    return LeaderboardScore(0, submission, *shown, cleaned(note, keep="\n"), _now(), mine)
 
 
 def add_submission(
@@ -154,42 +157,54 @@ def named(db: sqlite3.Connection, word: str, *, starts: bool) -> tuple[Submissio
     return submissions(db, where, {**values, "starts": int(starts)})
 
 
-def add_score(db: sqlite3.Connection, score: LeaderboardScore) -> bool:
-    """Add a score; False if it was known: that learns the date, size and note that it lacked.
+def add_score(db: sqlite3.Connection, score: LeaderboardScore) -> tuple[int, bool]:
+    """Add a score; its number, and whether it is new.
 
-    A score without a date is the same as one with any date: typed first, imported later.
+    One that was known learns the date, size and note that it lacked.
+
+    A score without a date is the same as one with any date: typed first, imported later. Once said
+    not to be the user's own, it stays so.
     """
     known = (
         "UPDATE scores SET date = CASE WHEN date = '' THEN :date ELSE date END, "
         "hidden_images = coalesce(hidden_images, :hidden_images), "
-        "note = CASE WHEN note = '' THEN :note ELSE note END "
-        "WHERE id = (SELECT id FROM scores WHERE submission = :owner AND phase = :phase "
-        "AND value = :value AND decimals = :decimals AND (date IN (:date, '') OR :date = '') "
-        "ORDER BY date = :date DESC LIMIT 1)"
+        "note = CASE WHEN note = '' THEN :note ELSE note END, mine = min(mine, :mine) "
+        "WHERE id = :id"
     )
-    values = {**vars(score), "owner": score.submission.id}
-    del values["submission"]
-    if db.execute(known, values).rowcount:
-        return False
+    same = (
+        "SELECT id FROM scores WHERE submission = :owner AND phase = :phase AND value = :value "
+        "AND decimals = :decimals AND (date IN (:date, '') OR :date = '') "
+        "ORDER BY date = :date DESC LIMIT 1"
+    )
+    beside = ("submission", "columns", "class_scores")
+    values = {name: value for name, value in vars(score).items() if name not in beside}
+    values["owner"] = score.submission.id
+    if found := db.execute(same, values).fetchone():
+        db.execute(known, {**values, "id": found[0]})
+        return int(found[0]), False
     insert = (
         "INSERT INTO scores "
-        "(submission, phase, value, decimals, date, hidden_images, note, recorded) "
-        "VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded)"
+        "(submission, phase, value, decimals, date, hidden_images, note, recorded, mine) "
+        "VALUES (:owner, :phase, :value, :decimals, :date, :hidden_images, :note, :recorded, :mine)"
     )
-    db.execute(insert, values)
-    return True
+    return int(db.execute(insert, values).lastrowid or 0), True
 
 
 def scores(db: sqlite3.Connection) -> tuple[LeaderboardScore, ...]:
     """All scores, in the order in which they were recorded."""
     query = (
-        "SELECT submission, id, phase, value, decimals, date, hidden_images, note, recorded "
+        "SELECT submission, id, phase, value, decimals, date, hidden_images, note, recorded, mine "
         "FROM scores ORDER BY id"
     )
     owners = {submission.id: submission for submission in submissions(db)}
+    columns, classes = read_columns(db), read_classes(db)
     return tuple(
-        LeaderboardScore(number, owners[owner], *rest)
-        for owner, number, *rest in db.execute(query).fetchall()
+        LeaderboardScore(
+            number,
+            owners[owner],
+            *(*rest, bool(mine), columns.get(number, ()), classes.get(number)),
+        )
+        for owner, number, *rest, mine in db.execute(query).fetchall()
         if owner in owners  # another process may have added one between the two questions
     )
 

@@ -17,9 +17,11 @@ from numpy.typing import ArrayLike
 from codabench_rehearsal.console.reading import require_file
 from evaluator.store import answer_rows
 from evaluator.store import scores as store_scores
+from evaluator.store.columns import Columns, keep
 from evaluator.store.file import OpenedStore, find_store, open_file
 from evaluator.store.mending import mend
 from evaluator.store.rows import (
+    ClassScores,
     HistoryRow,
     LeaderboardScore,
     Prediction,
@@ -142,15 +144,22 @@ class Store:
         date: str = "",
         hidden_images: int | None = None,
         note: str = "",
+        mine: bool = True,
+        columns: Columns = (),
+        class_scores: ClassScores | None = None,
     ) -> bool:
         """Keep a score (0..1) as the platform showed it; False if that very score was known.
 
-        decimals: how many were shown; `scores.read_score` reads both out of a text.
+        decimals: how many were shown; `scores.read_score` reads both out of a text. mine: False for
+        the organisers' baseline or a colleague's zip. columns, class_scores: what the leaderboard
+        showed beside it.
         """
         fields = (value, decimals, phase, date, hidden_images, note)
-        score = store_scores.checked_score(submission, *fields)
+        score = store_scores.checked_score(submission, *fields, mine=mine)
         with self._writing():
-            return store_scores.add_score(self._db, score)
+            number, new = store_scores.add_score(self._db, score)
+            keep(self._db, number, columns, class_scores)
+        return new
 
     def scores(self, phase: str | None = None) -> tuple[LeaderboardScore, ...]:
         """The scores of one phase, or all, in the order in which they were recorded."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import demonstration as command
+from bench.demonstration_figures import Measured, Rehearsed, read
 from bench.demonstration_hidden import presets, unused_operators
-from bench.demonstration_models import EARLY, EPOCHS, VARIANTS, models
+from bench.demonstration_models import VARIANTS, models
 from bench.demonstration_report import put_into
 from bench.demonstration_sides import sides_of
-from bench.demonstration_study import OURS, PASTS, Guess, Rehearsed, Task, summed
+from bench.demonstration_study import BELIEVING, OURS, PASTS, Guess, Task, summed
 from bench.estimation_rivals import TUNED
 from bench.estimation_study import Forecast
 from codabench_rehearsal.images import synthetic
@@ -38,7 +41,7 @@ def task(models_: int = 8, hidden: int = 1000) -> Task:
         figures = Figures(f"m{place}", tuple(map(float, accuracies)), (60,) * len(conditions))
         score = {"A": float(accuracies @ shares)}
         known.append(Rehearsed(f"m{place}", f"t{place // 2}", figures, 0.95, 0.6, score))
-    return Task("A", hidden, conditions, tuple(known))
+    return Task("A", hidden, conditions, tuple(known), command.belief(LIBRARY))
 
 
 def test_sides_share_no_image() -> None:
@@ -77,13 +80,13 @@ def test_operators_of_b_are_in_no_preset_and_no_training() -> None:
     assert not used & learnt
 
 
-def test_only_light_shares_conditions_with_the_library() -> None:
+def test_no_training_shares_conditions_with_the_library() -> None:
     """Else the library is what the models learnt, and the page says otherwise."""
     library = {condition_revision(condition) for condition in resolve(LIBRARY).conditions}
     for variant in VARIANTS:
         made = variant.preset()
-        shared = made and library & {condition_revision(condition) for condition in made.conditions}
-        assert bool(shared) == (variant.name == "light")
+        learnt = {condition_revision(one) for one in made.conditions} if made else set()
+        assert not library & learnt, variant.name
 
 
 def test_a_is_composed() -> None:
@@ -91,10 +94,12 @@ def test_a_is_composed() -> None:
     assert all(len(condition.steps) > 1 for condition in presets()["A"].conditions)
 
 
-def test_there_are_twelve_models_and_more() -> None:
-    """Else there is little to leave out."""
-    found = models(VARIANTS, (EARLY, EPOCHS))
-    assert len({model.name for model in found}) == len(found) >= 12
+def test_there_are_forty_models_of_several_kinds() -> None:
+    """Else one family of weak networks decides what is found."""
+    found = models(VARIANTS)
+    assert len({model.name for model in found}) == len(found) == 40
+    kinds = Counter(model.variant.network for model in found)
+    assert kinds == {"plain": 28, "residual": 7, "recipe": 5}
     for variant in VARIANTS:
         made = variant.preset()
         if made is not None:
@@ -118,7 +123,7 @@ def test_every_method_guesses_every_model() -> None:
     """Else a table compares methods on different models."""
     one = task()
     guesses = list(one.guesses(2))
-    for method in (OURS, *TUNED):
+    for method in (OURS, BELIEVING, *TUNED):
         for past in PASTS:
             mine = [g for g in guesses if (g.method, g.past) == (method, past)]
             assert len(mine) == len(one.models) * (2 if past else 1)
@@ -169,7 +174,21 @@ def test_data_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     """Else it fails after minutes, or inside a child."""
     with pytest.raises(SystemExit):
         command.main(["--out", "somewhere"])
-    assert "--data is missing" in capsys.readouterr().err
+    assert "--data and --out go together" in capsys.readouterr().err
+
+
+def test_figures_survive_their_file(tmp_path: Path) -> None:
+    """Else the study rests on other figures than those that were measured."""
+    one = task(2)
+    whole = tuple(tuple(round(a * 60) / 60 for a in m.figures.accuracies) for m in one.models)
+    models_ = {
+        m.name: replace(m, figures=replace(m.figures, accuracies=row))
+        for m, row in zip(one.models, whole, strict=True)
+    }
+    made = Measured(LIBRARY, one.conditions, {"A": 1000}, models_, {"date": "2026-11-29"})
+    made.write(tmp_path / "figures.json")
+    assert read(tmp_path / "figures.json") == made
+    assert read(tmp_path / "none.json") is None
 
 
 @pytest.mark.keras
@@ -191,6 +210,6 @@ def test_all_of_it_runs_and_resumes(tmp_path: Path, capfd: pytest.CaptureFixture
     capfd.readouterr()
     assert command.main(words) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("weights.keras")} == before
-    assert ": 0 asked in" in capfd.readouterr().out
+    assert "plain-01: A" not in capfd.readouterr().out, "measured a second time"
     after = page.read_text(encoding="utf-8")
     assert after.partition("| model |")[2] == first.partition("| model |")[2]

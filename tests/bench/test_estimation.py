@@ -207,6 +207,6 @@ def test_the_command_runs_without_the_shared_files(
     found = json.loads(path.read_text(encoding="utf-8"))
     assert [study["scenario"] for study in found["studies"]] == list(COMPOSED)
     for study in found["studies"]:
-        assert set(study["methods"]) >= {*TUNED, "shift matching", "floor: oracle"}
+        assert set(study["methods"]) >= {*TUNED, "ours", "floor: oracle"}
         assert all(len(row) == PAST + 1 for row in study["methods"].values())
     assert "CIFAR-10-C's matrix is not there" in capsys.readouterr().out

@@ -15,8 +15,8 @@ from codabench_rehearsal.commands.make_submission import main as make_submission
 from codabench_rehearsal.commands.make_submission import new_parser
 from codabench_rehearsal.commands.train_recipe import COMMANDS as OF_TRAIN_RECIPE
 from codabench_rehearsal.commands.train_recipe import main as train_recipe
-from codabench_rehearsal.console import guard as roles
-from codabench_rehearsal.console.guard import Reads, Writes
+from codabench_rehearsal.console import roles
+from codabench_rehearsal.console.roles import Reads, Writes
 
 MAIN = {
     "make-submission": make_submission,
@@ -30,10 +30,12 @@ FILES = {  # a role -> a file that plays it
     roles.BACKBONE: "backbone.h5",
     roles.SPLIT: "sides.json",
     roles.PRESET: "preset.toml",
+    roles.BELIEVED: "believed.toml",
     roles.PROFILE: "profile.toml",
     roles.MODULE: "mine.py",
     roles.INCLUDED: "layers.py",
     roles.HISTORY: "history.csv",
+    roles.CLASS_SCORES: "classes.csv",
     roles.PYTHON: "python",
     roles.TRAINED: "trained/recipe.json",
 }

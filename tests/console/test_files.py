@@ -231,7 +231,8 @@ def test_a_full_disk_leaves_the_old_file_and_says_how_much(small_disk: Path) -> 
 
 def test_one_file_on_two_mounts_is_one_file(small_disk: Path, empty: Path) -> None:
     """Else an output under a bind mount destroys the data."""
-    from codabench_rehearsal.console.guard import DATA, JSON, Input, Output, refuse_same
+    from codabench_rehearsal.console.guard import refuse_same
+    from codabench_rehearsal.console.roles import DATA, JSON, Input, Output
 
     write_text(small_disk / "data", "x")
     (empty / "again").mkdir()

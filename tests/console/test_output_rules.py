@@ -18,9 +18,10 @@ import pytest
 from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main as make_submission
 from codabench_rehearsal.commands.train_recipe import main as train_recipe
-from codabench_rehearsal.console import guard as roles
+from codabench_rehearsal.console import roles
 from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.console.guard import Writes, guard
+from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.roles import Writes
 from tests.console.commands import (
     MAIN,
     PARSERS,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.console import guard as roles
+from codabench_rehearsal.console import roles
 from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.console.guard import Reads, Writes
+from codabench_rehearsal.console.roles import Reads, Writes
 from tests.console.commands import (
     ACTIONS,
     FILES,
@@ -85,3 +85,14 @@ def test_no_output_is_the_store(
         assert MAIN[pair.words[0]](words) == Exit.USAGE
         assert f"name one file, {here / 'store.sqlite'}{tail}" in capsys.readouterr().err
     assert (here / "store.sqlite").read_bytes() == b"answers"
+
+
+def test_a_belief_is_a_file_with_a_number_behind_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else `--believe mine.toml:0.6 --json mine.toml` writes over the user's preset."""
+    before = state(here)
+    words = ["s.zip", "--data", "cells.npz", "--believe", "believed.toml:0.6"]
+    assert MAIN["local-eval"]([*words, "--json", "./believed.toml", "--force"]) == Exit.USAGE
+    assert "would overwrite" in capsys.readouterr().err
+    assert state(here) == before

@@ -25,7 +25,8 @@ MATCH: dict[str, tuple[int, float]] = {
     "gaussian_blur": (1, 3e-2),
     "defocus_blur": (1, 4e-4),
     "glass_blur": EXACT,
-    "motion_blur": EXACT,
+    # Exact where NumPy's exp, with other last digits on some processors, is the C library's.
+    "motion_blur": (1, 3e-2),
     "zoom_blur": (1, 1e-3),
     "snow": (1, 1e-3),
     "frost": EXACT,

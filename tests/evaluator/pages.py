@@ -19,8 +19,9 @@ from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import synthetic
 from corruptions.presets import Condition, Preset, Step, resolve
 from evaluator.answers import Answers
-from evaluator.estimate.estimate import Estimate, estimate
+from evaluator.estimate.estimate import estimate
 from evaluator.estimate.inputs import Figures, PastScore
+from evaluator.estimate.result import Estimate
 from evaluator.metrics import score
 from evaluator.plan import Benchmark, Questions, described, draw_benchmark
 from evaluator.report.evaluation import PastLine, Source, Timing

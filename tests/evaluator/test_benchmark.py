@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
+from evaluator.dealing import deal
 from evaluator.options import Choice, Options
-from evaluator.plan import Questions, Round, deal, draw_benchmark, fill_block, plan_on
+from evaluator.plan import Questions, Round, draw_benchmark, fill_block, plan_on
 from tests.evaluator.sheets import questions_of
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 from codabench_rehearsal.console.command import console
 from codabench_rehearsal.console.errors import EvaluationError, UserError
 from evaluator.comparison.compare import compare
-from evaluator.comparison.standings import Comparison, check_plot, save_plot, show
+from evaluator.comparison.forest import check_plot, save_plot
+from evaluator.comparison.standings import Comparison, show
 from tests.evaluator.sheets import careless, drawn
 
 ASKED = drawn(200)

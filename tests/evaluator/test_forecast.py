@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.estimate.estimate import TOLERANCE, Estimate, estimate
+from evaluator.estimate.estimate import estimate
 from evaluator.estimate.inputs import Figures, LibraryCondition, PastScore, Target
+from evaluator.estimate.result import TOLERANCE, Estimate
 from evaluator.expectation import as_prediction
-from evaluator.report.terminal import chance, explained, headline
+from evaluator.report.expected import chance, explained, headline
 
 CONDITIONS = [
     LibraryCondition(f"c{i}", f"f{i % 6}", i % 5 + 1, composite=i % 7 == 0) for i in range(60)
@@ -83,13 +84,29 @@ def made(count: int) -> Estimate:
 
 def test_the_card_says_what_it_rests_on() -> None:
     """Else a guess without a single score would look like a measured forecast."""
-    assert "uncalibrated, without past scores" in headline(made(0))
+    assert "uncalibrated, without past scores or a belief" in headline(made(0))
     assert "local-eval record" in " ".join(explained(made(0)))
+    assert "record baseline.zip --score 0.61 --not-mine" in " ".join(explained(made(0)))
+    assert "--not-mine --phase final" in " ".join(explained(made(0), phase="final"))
+    assert "baseline" not in " ".join(explained(made(1)))
     assert "from 1 past score;" in headline(made(1))
     assert "a model of another kind" in " ".join(explained(made(1)))
     assert "from 6 past scores;" in headline(made(6))
     assert "chance of beating your best" in headline(made(6))
     assert "were missed by" in " ".join(explained(made(6)))
+
+
+def test_a_baseline_is_no_best_of_yours() -> None:
+    """Else the chance of beating the organisers' baseline would be sold as a record."""
+    theirs = [replace(score, mine=False) for score in past(2, 50)]
+    alone = estimate(CONDITIONS, figures("x", 50), theirs, Target())
+    assert (alone.past, alone.best, alone.beats_best) == (2, None, None)
+    assert headline(alone).endswith("from 2 past scores, none of your own.")
+    low = replace(past(1, 50)[0], value=0.2)
+    both = estimate(CONDITIONS, figures("x", 50), [low, *theirs], Target())
+    assert (both.past, both.best) == (3, 0.2)
+    same = estimate(CONDITIONS, figures("x", 50), past(2, 50), Target())
+    assert (alone.low, alone.median, alone.high) == (same.low, same.median, same.high)
 
 
 def test_the_card_names_what_would_narrow_it() -> None:

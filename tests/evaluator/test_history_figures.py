@@ -25,9 +25,9 @@ PEOPLE = [Submission(n, sha * 64, f"{n}.zip", "", "", "") for n, sha in enumerat
     ("count", "said"),
     [
         (0, "No score"),
-        (1, "1 of 4 scores known in phase dev: the estimate is mainly an offset"),
-        (4, "4 of 4 scores known in phase dev: from here on the shift is matched."),
-        (5, "5 scores known in phase dev: the shift is matched."),
+        (1, "1 of 4 scores known in phase dev: the estimate leans on few"),
+        (4, "4 of 4 scores known in phase dev: from here on it is checked on them."),
+        (5, "5 scores known in phase dev: the estimate is checked on them."),
     ],
 )
 def test_progress_counts_submissions_that_the_estimate_can_use(count: int, said: str) -> None:

@@ -11,16 +11,10 @@ import pytest
 from codabench_rehearsal.images import split, synthetic
 from corruptions.chain import table_names
 from corruptions.presets import LIBRARY, resolve
+from corruptions.registry import get
+from evaluator.dealing import condition_order
 from evaluator.options import Choice, Options
-from evaluator.plan import (
-    DRAWS,
-    Plan,
-    Round,
-    condition_order,
-    described,
-    make_plan,
-    plan_on,
-)
+from evaluator.plan import DRAWS, Plan, Round, described, make_plan, plan_on
 
 CONDITIONS = synthetic(40, seed=3)
 
@@ -35,14 +29,29 @@ def chain(steps: tuple[object, ...]) -> str:
     return "+".join(f"{step.corruption}:{step.severity}" for step in steps)  # type: ignore[attr-defined]  # presets.Step
 
 
-def test_the_library_is_what_its_name_promises() -> None:
+def chains(name: str) -> set[str]:
+    """Of a preset."""
+    return {chain(condition.steps) for condition in resolve(name).conditions}
+
+
+@pytest.mark.parametrize(("name", "levels"), [("estimate-v1", (1, 3, 5)), ("estimate-v2", (3,))])
+def test_the_library_is_what_its_name_promises(name: str, levels: tuple[int, ...]) -> None:
     """Else past and new submissions would be estimated from different conditions."""
-    found = {chain(condition.steps) for condition in resolve(LIBRARY).conditions}
-    wanted = {chain(c.steps) for name in ("heavy", "an2dl-2024") for c in resolve(name).conditions}
-    wanted |= {f"{name}:{level}" for name in table_names() for level in (1, 3, 5)}
-    assert found == wanted
-    assert len(found) == len(resolve(LIBRARY).conditions)
-    assert resolve(LIBRARY).name == LIBRARY
+    wanted = chains("heavy") | chains("an2dl-2024")
+    wanted |= {f"{one}:{level}" for one in table_names() for level in levels}
+    others = chains(name) - wanted
+    assert wanted <= chains(name)
+    assert all("+" in one for one in others)
+    assert len(chains(name)) == len(resolve(name).conditions) == 99
+    assert resolve(LIBRARY).name == LIBRARY == "estimate-v2"
+
+
+def test_most_chains_are_across_families() -> None:
+    """Else the library would not hold what hidden sets do: several kinds of damage at once."""
+    found = [c for c in resolve(LIBRARY).conditions if len(c.steps) > 1]
+    across = [c for c in found if len({get(s.corruption, c.table).family for s in c.steps}) > 1]
+    assert len(found) >= 30
+    assert len(across) / len(found) > 0.9
 
 
 @pytest.mark.parametrize("conditions", [8, 19, 95, 99, 100])
@@ -150,7 +159,9 @@ def test_the_estimate_knows_the_clean_condition_and_the_chains() -> None:
     assert conditions[0].clean
     assert sum(condition.clean for condition in conditions) == 1
     assert {c.name for c in conditions if c.composite} == {
-        c.name for c in resolve(LIBRARY).conditions if len(c.steps) > 1
+        c.name
+        for c in resolve(LIBRARY).conditions
+        if len(c.steps) > 1 or c.family in ("randaugment", "augmix")
     }
 
 
@@ -160,3 +171,24 @@ def test_the_plan_of_a_zip_follows_its_split(tmp_path: Path) -> None:
     sides.save(tmp_path / "split.json")
     plan = make_plan(tmp_path / "submission.zip", CONDITIONS, Options())
     assert set(plan.data.ids) <= set(sides.validation.ids)
+
+
+def test_what_is_believed_is_asked_of_every_image_first() -> None:
+    """Else the figure that a newcomer sees first would rest on a dozen images a condition."""
+    plan, usual = planned(believe="an2dl-2024:0.6"), planned()
+    names = [c.name for c in plan.benchmark("library").conditions]
+    dealt, before = plan.subsets["library"].dealt, usual.subsets["library"].dealt
+    assert np.array_equal(np.sort(dealt, axis=1), np.sort(before, axis=1))
+    for row in dealt:
+        assert {names[place] for place in row[:3]} == {
+            "corner_strip:3+rand_augment:3",
+            "corner_strip:3+rand_augment:4",
+            "corner_strip:3+aug_mix:3+rand_augment:3",
+        }
+    rest = [list(row[3:]) for row in dealt]
+    assert rest == [[c for c in old if c not in row[:3]] for row, old in zip(dealt, before)]  # noqa: B905  as many
+    wide = planned(believe="heavy:0.6").subsets["library"].dealt
+    heavy = {c.name for c in resolve("heavy").conditions}
+    first = [names[place] for row in wide for place in row[:4]]
+    assert set(first) <= heavy
+    assert len(set(first)) > 30

@@ -101,6 +101,16 @@ def test_uploads_of_today_count() -> None:
         scored("final", "", noon),
     ]
     assert used_today(scores, "dev", date(2026, 11, 21)) == (2, 1)
+    theirs = [replace(score, mine=False) for score in scores]
+    assert used_today(theirs, "dev", date(2026, 11, 21)) == (0, 0)
+
+
+def test_a_baseline_alone_is_no_best_to_beat() -> None:
+    """Else the organisers' score would be called the user's best, or their score forgotten."""
+    one = entry("a", 0.8, None)
+    calibrated = replace(one, estimate=replace(one.estimate, past=1))
+    assert "No score of your own of phase 'dev'" in (why := rank([calibrated], "dev", UNKNOWN).why)
+    assert "from 1 past score)" in why
 
 
 UPLOADS = [

@@ -137,6 +137,22 @@ def test_slips_of_the_finger_are_pointed_out(capsys: Heard) -> None:
     assert "0.9 stands for anything within 5 points" in said
 
 
+def test_a_baseline_is_kept_as_not_yours(capsys: Heard) -> None:
+    """Else the organisers' score would count as an upload, and as the best to beat."""
+    zipped("baseline.zip")
+    run("record", "baseline.zip", "--score", "0.61")
+    run("record", "baseline.zip", "--score", "0.61", "--not-mine")  # said late
+    assert "0.61 was known already, phase dev, not yours." in capsys.readouterr().out
+    run("history")
+    assert "not yours" in capsys.readouterr().out
+    run("record", "baseline.zip", "--score", "0.6100")
+    assert "its other scores are kept as not yours" in capsys.readouterr().err
+    done = rehearsal.record("baseline.zip", "0.55", phase="final", mine=False)
+    assert done.row.score is not None
+    assert not done.row.score.mine
+    assert "1 of 4 scores known in phase final" in str(done)
+
+
 def test_a_score_is_kept_from_python(capsys: Heard) -> None:
     """Else a notebook has to start the command and read its words."""
     sha256 = rehearsed("a.zip")

@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 import evaluator.store.file
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import DataError, Dataset, split
+from corruptions.presets import FORMER
 from evaluator import EvaluationError, local_eval
 from evaluator.comparison.compare import stored_answers
+from evaluator.estimate.estimate import Estimator
+from evaluator.estimate.inputs import PastScore
 from evaluator.options import NO_STORE, Options
 from evaluator.report.page import to_page
+from evaluator.store.leaderboard import class_scores
 from evaluator.store.store import Store, StoreError, find_store
+from submission.archive import sha256_of
 from tests.evaluator.corner import DATA, SOURCE, marked, recorded, submission
 from tests.evaluator.stores import counts
 
@@ -207,3 +213,70 @@ def test_stored_answers_of_other_presets_do_not_count(tmp_path: Path) -> None:
         local_eval(path, DATA, corrupt="fog:3", estimate=False)
     with pytest.raises(EvaluationError, match="no image is answered by all 2"):
         stored_answers(paths, DATA, Options(corrupt="frost:3"))
+
+
+def test_class_scores_reach_the_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else recalls that were recorded would be shown, and never used."""
+    seen: list[PastScore] = []
+
+    class Watched(Estimator):
+        def __init__(self, library: Any, past: Any, target: Any, beliefs: Any) -> None:
+            seen.extend(past)
+            super().__init__(library, past, target, beliefs)
+
+    monkeypatch.setattr("evaluator.expectation.Estimator", Watched)
+    names = load_challenge().label_names
+    recalls = {name: f"0.{90 - place}" for place, name in enumerate(names)}
+    for side, known in ((24, recalls), (20, {"cat": "0.9", "dog": "0.8"})):
+        path = submission(tmp_path, side)
+        with Store.open(find_store()) as store:
+            own = store.add_submission(sha256_of(path), path.name, path)
+            classes = class_scores(list(known.items()), "recall")
+            store.record_score(own, 0.6, 2, mine=False, class_scores=classes)
+    made = local_eval(submission(tmp_path, 8), DATA, corrupt="fog:3").estimate
+    assert made is not None
+    assert (made.past, made.best) == (2, None)
+    first, second = seen  # recalls of other classes are of another challenge
+    assert [one.value for one in first.classes] == [float(text) for text in recalls.values()]
+    assert {one.decimals for one in first.classes} == {2}
+    assert sum(one.share for one in first.classes) == pytest.approx(1)
+    whole, parts = first.figures, [one.figures for one in first.classes]
+    assert whole.images is not None
+    clean = [(one.accuracies[0], one.images[0]) for one in parts if one.images]
+    assert sum(n for _, n in clean) == whole.images[0]
+    right = sum(share * n for share, n in clean)
+    assert right == pytest.approx(whole.accuracies[0] * whole.images[0])
+    assert second.classes == ()
+
+
+def test_unrounded_scores_say_how_many_hidden_images_there_are(tmp_path: Path) -> None:
+    """Else a score with all its decimals ends the estimate, or the card says that nobody said."""
+    path = submission(tmp_path)
+    with Store.open(find_store()) as store:
+        own = store.add_submission(sha256_of(path), path.name, path)
+        other = store.add_submission("", "a colleague's, by name only")
+        for right in (2139, 2005):
+            store.record_score(other, right / 2392, 16, mine=False)
+        store.record_score(own, 1801 / 2392, 16)
+    found = local_eval(submission(tmp_path, 8), DATA).estimate
+    assert found is not None
+    assert found.past == 1
+    assert "2,392 images, or a multiple: so say 3 unrounded scores" in found.assumed[0]
+    with Store.open(find_store()) as store:
+        store.record_score(other, 0.75, 2, hidden_images=3000)
+    again = local_eval(submission(tmp_path, 8), DATA).estimate
+    assert again is not None
+    assert not any("hidden set has" in sentence for sentence in again.assumed)
+
+
+def test_answers_to_the_former_library_are_said_to_be_of_it(tmp_path: Path) -> None:
+    """Else a past score stops counting after an update, and nobody knows why."""
+    old = submission(tmp_path, 24)
+    local_eval(old, DATA, corrupt=FORMER, estimate=False, full=True)
+    recorded(old, 0.55)
+    old.unlink()
+    notes = local_eval(submission(tmp_path, 8), DATA, corrupt="fog:3").source.notes
+    said = (
+        "its answers are those to estimate-v1, not to estimate-v2, and its zip is not to be found"
+    )
+    assert any(said in note for note in notes)

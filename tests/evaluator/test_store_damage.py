@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codabench_rehearsal.console.temporary import remove_leftovers
+from evaluator.store.rows import ClassScores
 from evaluator.store.store import Store, StoreError
 from tests.evaluator.stores import (
     SHA,
@@ -25,6 +26,7 @@ from tests.evaluator.stores import (
 )
 
 CONDITIONS, SCORES, IMAGES, PAGE = 40, 30, range(400), 4096
+CLASSES = ClassScores(("cat", "dog"), (0.9, 0.85), 2)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             put(store, key_of(condition), IMAGES, labels_of(condition, len(IMAGES)))
         for number in range(SCORES):
             other = store.add_submission(f"{number:064x}", f"{number}.zip")
-            store.record_score(other, number / 100, 2)
+            beside = {"columns": (("f1", "0.8"),), "class_scores": CLASSES}
+            store.record_score(other, number / 100, 2, **beside)  # type: ignore[arg-type] # a dict of two kinds
     return path
 
 
@@ -68,6 +71,7 @@ def hurt_and_open(whole: Path, folder: Path, place: float, garbage: bytes) -> No
     before = path.read_bytes()
     with Store.open(path) as store:
         right_conditions(store)
+        store.history()
         store.add_submission(SHA, "submission.zip")
         put(store, key_of(99), IMAGES, labels_of(99, len(IMAGES)))
         for kept in set_aside(path):
@@ -110,6 +114,8 @@ def test_what_can_be_read_is_kept(whole: Path, tmp_path: Path) -> None:
         assert f"{len(store.scores())} leaderboard scores" in note
         assert right_conditions(store) > CONDITIONS // 2
         assert len(store.scores()) > SCORES // 2
+        whole_ones = [s for s in store.scores() if s.class_scores == CLASSES and s.columns]
+        assert len(whole_ones) > SCORES // 4
     assert len(set_aside(path)) == 1
     with Store.open(path) as store:
         assert store.notes == ()

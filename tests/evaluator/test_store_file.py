@@ -140,6 +140,27 @@ def test_a_store_without_orders_gets_them(tmp_path: Path, monkeypatch: pytest.Mo
         assert store.order("f", 0) == store.order("f", 0)
 
 
+@pytest.mark.parametrize("steps", [3, 4])
+def test_a_store_of_before_baselines_holds_the_users_own_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Else every score recorded so far would stop being one to beat."""
+    path = tmp_path / "s.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(store_schema, "MIGRATIONS", store_schema.MIGRATIONS[:steps])
+        with store_at(path) as store:
+            insert = (
+                "INSERT INTO scores (submission, phase, value, decimals, date, note, recorded) "
+                "VALUES (1, 'dev', 0.89, 2, '', '', '2026-11-01')"
+            )
+            store._db.execute(insert)
+    with Store.open(path) as store:
+        assert [(str(score), score.mine) for score in store.scores()] == [("0.89", True)]
+        store.record_score(store.submissions()[0], 0.61, 2, mine=False)
+        assert [score.mine for score in store.scores()] == [True, False]
+        assert [(score.columns, score.class_scores) for score in store.scores()] == [((), None)] * 2
+
+
 def test_a_migration_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

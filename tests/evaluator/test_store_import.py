@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluator.report.history import COLUMNS, csv_text, export_xlsx
+from evaluator.report.spreadsheet import COLUMNS, csv_text, export_xlsx
 from evaluator.store.importing import Imported, import_csv
 from evaluator.store.store import Prediction, Store, StoreError
 from submission.archive import sha256_of
@@ -162,7 +162,7 @@ def test_an_exported_history_comes_back(
     with Store.open(folder / "1.sqlite") as one, Store.open(folder / "2.sqlite") as two:
         for number, (name, value, decimals, phase, date, images) in enumerate(rows):
             mine = one.add_submission(f"{number:064x}", name)
-            shown = {"date": date, "hidden_images": images}
+            shown = {"date": date, "hidden_images": images, "mine": number % 2 == 0}
             one.record_score(mine, value / 1e6, decimals, phase, **shown)  # type: ignore[arg-type] # a dict of two kinds
         (folder / "history.csv").write_text(csv_text(one.history()), "utf-8")
         done = import_csv(two, folder / "history.csv")
@@ -173,6 +173,7 @@ def test_an_exported_history_comes_back(
                 {(s.submission.sha256, s.submission.name, s.value, s.decimals) for s in found}
             )
             kept[-1] |= {(s.submission.sha256, s.phase, s.date, s.hidden_images) for s in found}
+            kept[-1] |= {(s.submission.sha256, s.mine) for s in found}
     assert kept[0] == kept[1]
 
 

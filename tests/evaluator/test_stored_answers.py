@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from codabench_rehearsal.images import Dataset
-from evaluator.answers import StoredAnswers
 from evaluator.options import Choice, Options
 from evaluator.plan import Plan, plan_on
 from evaluator.store.store import Run, Store
+from evaluator.stored_answers import StoredAnswers
 from tests.evaluator.stores import Key, put
 
 COUNT = 60
