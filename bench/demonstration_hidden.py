@@ -22,6 +22,8 @@ WORKERS = 2
 SETS = {  # a word about each
     "A": "AN2DL-like chains",
     "B": "unknown operators",
+    "A2": "AN2DL-like chains, drawn after the estimate was fixed",
+    "B2": "unknown operators, drawn after the estimate was fixed",
 }
 
 

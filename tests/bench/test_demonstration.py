@@ -12,7 +12,7 @@ import pytest
 
 from bench import demonstration as command
 from bench.demonstration_figures import Measured, Rehearsed, read
-from bench.demonstration_hidden import presets, unused_operators
+from bench.demonstration_hidden import SETS, presets, unused_operators
 from bench.demonstration_models import VARIANTS, models
 from bench.demonstration_report import put_into
 from bench.demonstration_sides import sides_of
@@ -55,7 +55,7 @@ def test_sides_share_no_image() -> None:
     assert own == {*sides.train.fingerprints(), *sides.validation.fingerprints()}
 
 
-@pytest.mark.parametrize("name", ["A", "B"])
+@pytest.mark.parametrize("name", SETS)
 def test_hidden_conditions_are_nowhere_else(name: str) -> None:
     """Else the estimate, or a model, knows the hidden damage."""
     hidden = presets()[name]
@@ -66,9 +66,10 @@ def test_hidden_conditions_are_nowhere_else(name: str) -> None:
     assert not seen & {condition_revision(condition) for condition in hidden.conditions}
 
 
-def test_operators_of_b_are_in_no_preset_and_no_training() -> None:
+@pytest.mark.parametrize("name", ["B", "B2"])
+def test_operators_of_b_are_in_no_preset_and_no_training(name: str) -> None:
     """Else 'unknown operators' is a word."""
-    used = {step.corruption for condition in presets()["B"].conditions for step in condition.steps}
+    used = {step.corruption for condition in presets()[name].conditions for step in condition.steps}
     assert used == set(unused_operators())
     learnt = {
         step.corruption
@@ -89,9 +90,22 @@ def test_no_training_shares_conditions_with_the_library() -> None:
         assert not library & learnt, variant.name
 
 
-def test_a_is_composed() -> None:
+@pytest.mark.parametrize("name", ["A", "A2"])
+def test_a_is_composed(name: str) -> None:
     """Else it is not like the challenge's."""
-    assert all(len(condition.steps) > 1 for condition in presets()["A"].conditions)
+    assert all(len(condition.steps) > 1 for condition in presets()[name].conditions)
+
+
+def test_new_sets_are_drawn_by_the_digits_of_a_commit(tmp_path: Path) -> None:
+    """Else somebody could have picked the hidden sets that suit the estimate."""
+    from bench.demonstration_draw import main as draw
+    from bench.demonstration_hidden import HERE
+
+    said = (HERE / "demonstration_hidden_a2.toml").read_text(encoding="utf-8")
+    seed = said.partition("--seed ")[2].partition(".")[0]
+    assert draw(["--seed", seed, "--out", str(tmp_path)]) == 0
+    for name in ("demonstration_hidden_a2.toml", "demonstration_hidden_b2.toml"):
+        assert (tmp_path / name).read_bytes() == (HERE / name).read_bytes()
 
 
 def test_there_are_forty_models_of_several_kinds() -> None:
