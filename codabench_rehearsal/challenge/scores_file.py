@@ -10,10 +10,10 @@ import decimal
 import json
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from codabench_rehearsal.challenge.bundle import Column
 from codabench_rehearsal.console.reading import TooMuchError, parse_json
@@ -24,21 +24,23 @@ NOT_DECODED = "Could not decode scores json properly, it contains an error.\n{}"
 NOT_FINITE = "Out of range float values are not JSON compliant"
 LARGEST_SCORES = 16 << 20  # bytes
 DIGITS, PLACES = 20, Decimal("0.0000000001")
-_COMPUTED: Mapping[str, Callable[[Sequence[Decimal]], Decimal]] = {
+_COMPUTED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "avg": statistics.mean,
-    "sum": lambda values: sum(values, Decimal(0)),
+    "sum": lambda values: sum(values[1:], values[0]),
     "min": min,
     "max": max,
 }
 Origin = Literal["program", "site", "mean"]
+Number = TypeVar("Number", Decimal, float)
 
 
 @dataclass(frozen=True)
 class Score:
     """One column's figure.
 
-    value: as the program wrote it; where it is computed, as the site keeps it. shown: as on the
-    leaderboard. origin: "program"; "site", which computes it; "mean", ours of several tasks'.
+    value: as the program wrote it, or of what it wrote, all digits. shown: as on the leaderboard,
+    which goes by the ten digits that the site keeps. origin: "program"; "site", which computes it;
+    "mean", ours of several tasks'.
     """
 
     key: str
@@ -85,21 +87,12 @@ def read_scores(output: Path, columns: Sequence[Column]) -> ScoresFile:
 
 def site_scores(file: ScoresFile, columns: Sequence[Column]) -> tuple[Score, ...]:
     """The columns of a submission with one task, by their index, computed ones included."""
-    computed = _computed([file.kept], columns)
-    found = []
-    for column in sorted(columns, key=lambda one: one.index):
-        if column.key in computed:
-            found.append(_score(column, computed[column.key], "site"))
-        elif column.key in file.kept:
-            found.append(_score(column, file.kept[column.key], value=file.written[column.key]))
-    return tuple(found)
+    return _scores([file], columns, "program")
 
 
 def child_scores(file: ScoresFile, columns: Sequence[Column]) -> tuple[Score, ...]:
     """The columns of one task of several: the site computes none for it."""
-    rows = [column for column in columns if column.key in file.kept]
-    rows.sort(key=lambda one: one.index)
-    return tuple(_score(row, file.kept[row.key], value=file.written[row.key]) for row in rows)
+    return _scores([file], [replace(column, computation="") for column in columns], "program")
 
 
 def parent_scores(files: Sequence[ScoresFile], columns: Sequence[Column]) -> tuple[Score, ...]:
@@ -108,14 +101,24 @@ def parent_scores(files: Sequence[ScoresFile], columns: Sequence[Column]) -> tup
     The site computes its columns over the scores of all tasks. Others it shows task by task: for
     them we add the mean of those that have one.
     """
-    computed = _computed([file.kept for file in files], columns)
+    return _scores(files, columns, "mean")
+
+
+def _scores(
+    files: Sequence[ScoresFile], columns: Sequence[Column], plain: Origin
+) -> tuple[Score, ...]:
+    """plain: where the figures of columns come from that are not computed."""
+    inner = [column for column in columns if column.computation not in _COMPUTED]
+    kept = _all([file.kept for file in files], columns)
+    exact = _all([file.written for file in files], columns)
     found = []
     for column in sorted(columns, key=lambda one: one.index):
-        values = [file.kept[column.key] for file in files if column.key in file.kept]
-        if column.key in computed:
-            found.append(_score(column, computed[column.key], "site"))
-        elif values:
-            found.append(_score(column, statistics.mean(values), "mean"))
+        if values := kept.get(column.key):
+            figure = float(_kept(str(statistics.mean(values))))
+            value = float(statistics.mean(exact[column.key]))
+            shown = str(round(figure, column.precision))
+            origin = plain if column in inner else "site"
+            found.append(Score(column.key, column.title, value, shown, origin))
     return tuple(found)
 
 
@@ -170,26 +173,19 @@ def _kept(value: Any) -> Decimal:
     return number.quantize(PLACES, context=context)
 
 
-def _computed(
-    scores: Sequence[Mapping[str, Decimal]], columns: Sequence[Column]
-) -> dict[str, Decimal]:
-    """The site's own columns over these scores, in its order: a later one may use an earlier."""
-    computed: dict[str, Decimal] = {}
+def _all(
+    scores: Sequence[Mapping[str, Number]], columns: Sequence[Column]
+) -> dict[str, list[Number]]:
+    """Key -> the figures of all tasks, and the one figure of each column that the site computes.
+
+    In its order: a later column may use an earlier one. One that finds none of the others keeps
+    what the program wrote.
+    """
     keys = {column.index: column.key for column in columns}
+    found = {key: [each[key] for each in scores if key in each] for key in keys.values()}
     for column in sorted(columns, key=lambda one: one.index):
-        if column.computation not in _COMPUTED:
-            continue
-        of = [keys[index] for index in column.of if index in keys]
-        values = [each[key] for each in scores for key in of if key in each and key not in computed]
-        values += [computed[key] for key in of if key in computed]
-        if values:
-            computed[column.key] = _kept(str(_COMPUTED[column.computation](values)))
-    return computed
-
-
-def _score(
-    column: Column, kept: Decimal, origin: Origin = "program", value: float | None = None
-) -> Score:
-    figure = float(kept)
-    shown = str(round(figure, column.precision))
-    return Score(column.key, column.title, figure if value is None else value, shown, origin)
+        if column.computation in _COMPUTED:
+            values = [value for index in column.of for value in found.get(keys.get(index, ""), ())]
+            if values:
+                found[column.key] = [_COMPUTED[column.computation](values)]
+    return found

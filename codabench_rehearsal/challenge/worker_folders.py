@@ -20,14 +20,14 @@ PLACES: Mapping[str, str] = {
     "predictions_root": APP,  # a container's root can be written to
     "program": f"{APP}/program",
     "output": f"{APP}/output",
-    "hidden_data": f"{APP}/data",
+    "tmp_data": f"{APP}/data",
     "submission_program": f"{APP}/ingested_program",
     "input_data": f"{APP}/input_data",
     "shared": f"{APP}/shared",
     "input": f"{APP}/input",
     "hidden": f"{APP}/input/ref",
 }
-_ALWAYS = ("predictions_root", "program", "output", "hidden_data")
+_ALWAYS = ("predictions_root", "program", "output", "tmp_data")
 HOME, PYTHON = "tmp_home", "tmp_python"  # ours, at their own places
 
 
@@ -90,7 +90,7 @@ class JobFolders:
 
     def writable(self, names: Mapping[str, str]) -> tuple[str, ...]:
         """The folders that a container may change for those after it to see."""
-        closed = {"hidden_data"} | ({"submission_program"} if self.worker == "2026-10" else set())
+        closed = {"tmp_data"} | ({"submission_program"} if self.worker == "2026-10" else set())
         return tuple(
             name for name in names if name not in closed and name not in self.copied(names)
         )
@@ -120,7 +120,7 @@ class JobFolders:
             "predictions_root": place / kind / "app" if self.mounts else None,
             "program": self.program(kind),
             "output": self.output,
-            "hidden_data": place / "data",
+            "tmp_data": place / "data",
             "submission_program": self.submission,
             "input_data": self.task.input_data,
             "shared": place / "shared",
