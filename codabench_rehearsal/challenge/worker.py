@@ -34,6 +34,7 @@ from codabench_rehearsal.challenge.worker_job import (
 from codabench_rehearsal.challenge.worker_metadata import Kind, Program, read_program
 from codabench_rehearsal.challenge.worker_outcome import Ran, RanJob, RanTask, Status, together
 from codabench_rehearsal.console.errors import SubmissionError, room_for
+from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown
 from codabench_rehearsal.sandbox.validate import read_left
@@ -81,6 +82,11 @@ def run_submission(
     begun = time.monotonic()
     machine = machine or Machine()
     tasks = [task for index in phase.tasks for task in bundle.tasks if task.index == index]
+    if not tasks:
+        raise SubmissionError(
+            f"{shown(bundle.source)}: expected a task of phase {shown(phase.name)}, received none; "
+            "a phase names its tasks by their index."
+        )
     for task in tasks:
         _check(bundle, task, worker)
     ran, files = list[RanTask](), list[ScoresFile]()
@@ -224,6 +230,7 @@ class _Way:
     def _ran(
         self, folders: JobFolders, planned: list[Planned], noted: _Noted, begun: float
     ) -> None:
+        noted.remarks += [f"{one.kind}: {said}" for one in planned if (said := one.program.remark)]
         limit = self.phase.seconds
         steps = run_job(folders, planned, self.machine, limit, self.told)
         name: JobName = "scoring" if folders.is_scoring else "prediction"
@@ -249,7 +256,7 @@ class _Way:
         place = self.keep / f"task-{number}" / job.name
         carry(folders.output, place / "output")
         for step in job.steps:
-            (place / f"{step.kind}.log").write_text(step.log, encoding="utf-8")
+            write_text(place / f"{step.kind}.log", step.log)
 
 
 def _is_well(step: Step, program: Program, worker: Worker) -> bool:

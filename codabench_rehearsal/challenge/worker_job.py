@@ -110,14 +110,15 @@ def run_job(
 
 
 def write_python(folder: Path, python: str) -> None:
-    """Programs `python` and `python3` for scripts that a command starts: this interpreter.
+    """Programs `python` and `pip` for scripts that a command starts: those of this interpreter.
 
     A link would not do: an environment's Python finds its packages by the path it is started with.
     """
     folder.mkdir()
-    for name in ("python", "python3"):
+    options = {"python": "", "python3": "", "pip": "-m pip ", "pip3": "-m pip "}
+    for name, more in options.items():
         script = folder / name
-        script.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n', encoding="utf-8")
+        script.write_text(f'#!/bin/sh\nexec "{python}" {more}"$@"\n', encoding="utf-8")
         script.chmod(0o755)
 
 

@@ -37,12 +37,14 @@ class Program:
     """What a program's folder says of how it is started.
 
     described: it has a metadata file. command: as written there, "" for none. fault: why the worker
-    cannot start it, in its own words; "" where it can, or needs not.
+    cannot start it, in its own words; "" where it can, or needs not. remark: what it says of a file
+    that is no YAML, and goes on without; "" for nothing.
     """
 
     described: bool
     command: str = ""
     fault: str = ""
+    remark: str = ""
 
 
 def read_program(folder: Path, kind: Kind, worker: Worker) -> Program:
@@ -56,11 +58,12 @@ def read_program(folder: Path, kind: Kind, worker: Worker) -> Program:
     if file is None:
         return Program(described=False, fault="" if silent else _said(_MISSING, kind, worker))
     try:
-        command = _command(file)
+        command, remark = _command(file)
     except (OSError, ValueError) as error:  # UnicodeDecodeError is one
         return Program(described=True, fault=f"{type(error).__name__}: {error}")
     if not command:
-        return Program(described=True, fault="" if silent else _said(_NO_COMMAND, kind, worker))
+        fault = "" if silent else _said(_NO_COMMAND, kind, worker)
+        return Program(described=True, fault=fault, remark=remark)
     if not isinstance(command, str):
         fault = f"AttributeError: '{type(command).__name__}' object has no attribute 'replace'"
         return Program(described=True, fault=fault)
@@ -117,8 +120,8 @@ def _said(sentences: Mapping[Worker, str], kind: Kind, worker: Worker) -> str:
     return sentences[worker].format(f"{kind}_program")
 
 
-def _command(file: Path) -> Any:
-    """Whatever stands behind `command:`; None for no YAML, or for YAML that is no mapping."""
+def _command(file: Path) -> tuple[Any, str]:
+    """Whatever stands behind `command:`, and the remark; None for what is no YAML or no mapping."""
     import yaml
 
     if file.is_dir():
@@ -128,9 +131,9 @@ def _command(file: Path) -> Any:
         raise OSError(f"{file.name} is no regular file of at most {LARGEST_SETTINGS} bytes")
     try:
         found = yaml.safe_load(left.decode("utf-8"))
-    except (yaml.YAMLError, RecursionError):
-        return None
-    return found.get("command") if isinstance(found, dict) else None
+    except (yaml.YAMLError, RecursionError) as error:
+        return None, f"Error parsing YAML file: {error}"
+    return (found.get("command") if isinstance(found, dict) else None), ""
 
 
 def _split(command: str) -> Program:

@@ -12,6 +12,7 @@ from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.scores_file import NO_SCORES, NOT_FINITE
 from codabench_rehearsal.challenge.worker import HAS_METADATA, NO_OUTPUT, NOT_ZERO
 from codabench_rehearsal.challenge.worker_files import BAD_ZIP
+from codabench_rehearsal.challenge.worker_metadata import read_program
 from codabench_rehearsal.console.errors import SubmissionError
 from tests.challenge.worker_bundles import (
     BOTH,
@@ -26,6 +27,7 @@ from tests.challenge.worker_bundles import (
     program,
     ran,
     reason,
+    written,
     zipped,
 )
 from tests.sandbox.children import at_level, linux_only
@@ -317,3 +319,56 @@ def test_a_zip_that_is_not_there_is_a_users_mistake(tmp_path: Path) -> None:
     archive.unlink()
     with pytest.raises(SubmissionError, match="expected a zip file"):
         ran(bundle(tmp_path, INGESTION), tmp_path, "2026-10", archive)
+
+
+def test_metadata_that_is_no_yaml_is_said(tmp_path: Path) -> None:
+    """Else a colon in a command hides the command, and nothing tells why nothing ran."""
+    made = bundle(tmp_path, program(PREDICT, "python main.py: now"), program(ONE))
+    task = ran(made, tmp_path, "2026-03").tasks[0]
+    assert task.remarks[0].startswith("ingestion: Error parsing YAML file: mapping values")
+    step = task.jobs[0].step("ingestion")
+    assert step is not None
+    assert step.fault == "Program directory missing 'command' in metadata"
+    assert step.exit_code is None
+
+
+def test_a_phase_without_a_task_is_refused(tmp_path: Path) -> None:
+    """Else nothing runs, and the user reads Finished."""
+    made = bundle(tmp_path, INGESTION, copies=0)
+    with pytest.raises(SubmissionError, match="expected a task of phase development"):
+        ran(made, tmp_path, "2026-10")
+
+
+# a folder's files -> command and the fault of each worker, for ingestion
+DESCRIBED: list[tuple[Files, str, str, str]] = [
+    ({"metadata.yaml": "command: a b"}, "a b", "", ""),
+    ({"metadata": "command: a"}, "a", "", ""),
+    ({"metadata.yaml": "command: a", "metadata": "command: b"}, "a", "", ""),
+    ({"Metadata.yaml": "command: a"}, "", "missing 'metadata.yaml/metadata'", "missing 'metadata"),
+    ({"metadata.yml": "command: a"}, "", "missing 'metadata.yaml/metadata'", "missing 'metadata"),
+    ({"metadata": "Command: a"}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": "command:a"}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": "\tcommand: a"}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": "- command: a"}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": ""}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": "command: ''"}, "", "missing 'command'", "Missing 'command'"),
+    ({"metadata": "command: !!python/name:os.system x"}, "", "missing", "Missing"),
+    ({"metadata": "command: yes"}, "", "'bool' object has no", "'bool' object has no"),
+    ({"metadata": "command: 3"}, "", "'int' object has no", "'int' object has no"),
+    ({"metadata": "command: {a: b}"}, "", "'dict' object has no", "'dict' object has no"),
+    ({"metadata": "command: it's"}, "", "No closing quotation", "No closing quotation"),
+    ({"metadata/x": ""}, "", "IsADirectoryError", "IsADirectoryError"),
+]
+
+
+@pytest.mark.parametrize(("files", "command", "older", "newer"), DESCRIBED)
+def test_metadata_is_read_with_yamls_traps(
+    tmp_path: Path, files: Files, command: str, older: str, newer: str
+) -> None:
+    """Else a program that the worker never starts runs here."""
+    folder = written(tmp_path / "program", files)
+    for worker, fault in zip(BOTH, (older, newer), strict=True):
+        found = read_program(folder, "ingestion", worker)
+        assert found.command == command
+        assert fault in found.fault
+        assert bool(fault) == bool(found.fault)
