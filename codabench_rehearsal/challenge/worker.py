@@ -7,7 +7,7 @@ they differ, the code here asks which. Foreign code runs in children alone (`wor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,19 +88,22 @@ def run_submission(
             "a phase names its tasks by their index."
         )
     for task in tasks:
-        _check(bundle, task, worker)
+        _check(bundle, task)
+        if machine.image is None:
+            _check_paths(task, worker)
     ran, files = list[RanTask](), list[ScoresFile]()
     with TemporaryFolder("worker-") as place, room_for(place):
         write_python(place / "python", machine.python)
         for number, task in enumerate(tasks):
-            way = _Way(bundle, task, phase, worker, machine, place, submission, told, keep)
-            one, file = way.run(number, is_child=len(tasks) > 1)
+            kept = keep and keep / f"task-{number}"
+            way = _Way(bundle, task, phase, worker, machine, place, submission, told, kept)
+            one, file = way.run(is_child=len(tasks) > 1)
             ran.append(one)
             files.append(file)
     return together(bundle, phase, worker, ran, files, time.monotonic() - begun)
 
 
-def _check(bundle: Bundle, task: Task, worker: Worker) -> None:
+def _check(bundle: Bundle, task: Task) -> None:
     """Refuse what cannot be rehearsed before anything runs."""
     for key, named in task.missing.items():
         option = f"--{key.replace('_', '-')}"
@@ -114,10 +117,17 @@ def _check(bundle: Bundle, task: Task, worker: Worker) -> None:
             f"{shown(bundle.source)}: expected a scoring_program for task {shown(task.name)}, "
             "received none; without one the platform takes no bundle."
         )
-    for kind, folder in (("ingestion", task.ingestion), ("scoring", task.scoring)):
+
+
+def _check_paths(task: Task, worker: Worker) -> None:
+    """Refuse programs that need folders at `/app` where none can be shown there."""
+    programs: tuple[tuple[Kind, Path | None], ...] = (
+        ("ingestion", task.ingestion),
+        ("scoring", task.scoring),
+    )
+    for kind, folder in programs:
         if folder is not None:
-            told: Kind = "ingestion" if kind == "ingestion" else "scoring"
-            check_paths(folder, kind, read_program(folder, told, worker))
+            check_paths(folder, kind, read_program(folder, kind, worker))
 
 
 @dataclass(frozen=True)
@@ -134,13 +144,13 @@ class _Way:
     told: Callable[[Now], None]
     keep: Path | None
 
-    def run(self, number: int, *, is_child: bool) -> tuple[RanTask, ScoresFile]:
+    def run(self, *, is_child: bool) -> tuple[RanTask, ScoresFile]:
         """Both jobs, and the verdict. is_child: of a submission with several tasks."""
         noted, reason = _Noted(), ""
         status: Status = "Finished"
         with TemporaryFolder("task-", within=self.place) as place:
             try:
-                self._both(place, noted, number)
+                self._both(place, noted)
             except _FailedError as failure:
                 reason, status = str(failure), "Failed"
         steps = [step for job in noted.jobs for step in job.steps]
@@ -159,17 +169,15 @@ class _Way:
         )
         return ran, noted.file
 
-    def _both(self, place: Path, noted: _Noted, number: int) -> None:
+    def _both(self, place: Path, noted: _Noted) -> None:
         first = self._folders(place / "prediction", is_scoring=False)
         second = self._folders(place / "scoring", is_scoring=True)
         self._predict(first, noted)
-        self._kept(first, noted, number)
         self._score(first, second, noted)
-        self._kept(second, noted, number)
 
     def _folders(self, place: Path, *, is_scoring: bool) -> JobFolders:
         place.mkdir()
-        tools, mounts = self.place / "python", not why_no_places()
+        tools, mounts = self.place / "python", bool(self.machine.image) or not why_no_places()
         return JobFolders(place, tools, self.task, self.worker, is_scoring, mounts)
 
     def _predict(self, folders: JobFolders, noted: _Noted) -> None:
@@ -207,7 +215,6 @@ class _Way:
         if self.task.ingestion and self.task.only_during_scoring:
             planned.append(self._planned(folders, "ingestion", self.task.ingestion))
         self._ran(folders, planned, noted, begun)
-        noted.page = _page(folders.output) if self.bundle.detailed_results else None
         step = noted.jobs[-1].step("scoring")
         if step is None or not _is_well(step, planned[0].program, self.worker):
             raise _FailedError(NOT_ZERO)
@@ -230,11 +237,15 @@ class _Way:
     def _ran(
         self, folders: JobFolders, planned: list[Planned], noted: _Noted, begun: float
     ) -> None:
-        noted.remarks += [f"{one.kind}: {said}" for one in planned if (said := one.program.remark)]
         limit = self.phase.seconds
         steps = run_job(folders, planned, self.machine, limit, self.told)
         name: JobName = "scoring" if folders.is_scoring else "prediction"
         noted.jobs.append(RanJob(name, steps, time.monotonic() - begun))
+        noted.remarks += _remarks(planned, steps)
+        if folders.is_scoring and self.bundle.detailed_results:
+            noted.page = _page(folders.output)
+        if self.keep is not None:
+            _keep(self.keep / name, folders.output, steps)
         if any(step.ended == "time" for step in steps):
             raise _FailedError(TOO_LONG.format(limit))
 
@@ -249,14 +260,24 @@ class _Way:
         seconds = {name: step.seconds if step else None for name, step in steps.items()}
         file.write_text(exit_notes(codes, seconds), encoding="utf-8")
 
-    def _kept(self, folders: JobFolders, noted: _Noted, number: int) -> None:
-        if self.keep is None:
-            return
-        job = noted.jobs[-1]
-        place = self.keep / f"task-{number}" / job.name
-        carry(folders.output, place / "output")
-        for step in job.steps:
-            write_text(place / f"{step.kind}.log", step.log)
+
+def _remarks(planned: Sequence[Planned], steps: Sequence[Step]) -> Iterator[str]:
+    """What the platform passes over, and what it would not have done."""
+    for one in planned:
+        if one.program.remark:
+            yield f"{one.kind}: {one.program.remark}"
+    for step in steps:
+        if step.ended not in (None, "exit", "time", "cancelled"):
+            limit = f"a limit of this machine's ({step.ended})"
+            yield f"{step.kind} was ended by {limit}, which the platform has not"
+
+
+def _keep(place: Path, output: Path, steps: Sequence[Step]) -> None:
+    """What a job left, and what its programs printed."""
+    for failed in carry(output, place / "output"):
+        raise SubmissionError(f"{shown(str(place))}: {failed}; choose another place to keep it.")
+    for step in steps:
+        write_text(place / f"{step.kind}.log", step.log)
 
 
 def _is_well(step: Step, program: Program, worker: Worker) -> bool:

@@ -81,8 +81,8 @@ class JobFolders:
         names = {*_ALWAYS, *self._more(kind)}
         own = {name: self._on_this_machine(name, kind) for name in PLACES if name in names}
         found = {name: path for name, path in own.items() if path is not None}
-        for name, path in found.items():
-            if name != "hidden" or path.parent != self.place / "input":
+        for path in found.values():
+            if path.is_relative_to(self.place):  # never a folder of the user's
                 path.mkdir(parents=True, exist_ok=True)
         if not self.mounts:
             _stand_in(found, self.place / kind / "app")

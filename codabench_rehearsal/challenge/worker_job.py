@@ -27,6 +27,7 @@ from codabench_rehearsal.sandbox.watch import occupied
 # The platform sets none of these; what trains there may need more than what predicts alone.
 WORKER_LIMITS = replace(CEILINGS, disk_bytes=4_000_000_000)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_EXECUTE = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
 _SIGNALLED = 128  # a container's exit code for a signal is this and its number
 _MOST_LAID = 1 << 40  # bytes; where the counting of what lies in a folder stops
 JobName = Literal["prediction", "scoring"]
@@ -34,14 +35,17 @@ JobName = Literal["prediction", "scoring"]
 
 @dataclass(frozen=True)
 class Machine:
-    """What the programs run with here. python: stands for the image's.
+    """What the programs run with here.
 
-    limits: of each program; its `seconds` are the phase's. network: of `limits`.
+    python: stands for the image's. image: a docker image to run in instead; its `python3` is then
+    the Python, and the bundle's data can only be read. limits: of each program; its `seconds` are
+    the phase's.
     """
 
     python: str = sys.executable
     device: Literal["cpu", "gpu"] = "cpu"
     limits: Limits = WORKER_LIMITS
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ def run_job(
             told(Now(folders.task.name, name, time.monotonic() - begun, seconds))
             time.sleep(POLL_SECONDS)
         results = {kind: one.cancel() for kind, one in running.items()}
-    return tuple(_step(one, results.get(one.kind)) for one in planned)
+    steps = [_step(one, results.get(one.kind)) for one in planned]
+    return tuple(steps if machine.image else map(_explained, steps))
 
 
 def write_python(folder: Path, python: str) -> None:
@@ -142,24 +147,36 @@ def _job(folders: JobFolders, one: Planned, machine: Machine, seconds: float) ->
     tools = {HOME: str(folders.place / "home"), PYTHON: str(folders.tools)}
     writable = (*folders.writable(seen), HOME)
     return Job(
-        command=(machine.python if is_python(first) else first, *more),
+        command=_start(machine, first, more),
         folders={**seen, **tools},
         working_folder="program",
         environment=_environment(machine),
         limits=_limits(machine, {**seen, **tools}, writable, seconds),
         writable=writable,
-        copied=folders.copied(seen),
+        copied=() if machine.image else folders.copied(seen),  # in a container's memory
         reads=interpreter_places(machine.python),
+        image=machine.image,
         places=places if folders.mounts else {},
     )
 
 
+def _start(machine: Machine, first: str, more: Sequence[str]) -> tuple[str, ...]:
+    """The words that a child is started with: whatever Python a command names is the chosen one."""
+    if is_python(first):
+        return (machine.python, *more)
+    if machine.image:  # where a job's first word is the image's Python
+        return (machine.python, "-c", _EXECUTE, first, *more)
+    return (first, *more)
+
+
 def _environment(machine: Machine) -> dict[str, str]:
     """The platform's: unbuffered output, empty proxies, nothing of the user's."""
+    platforms = {"PYTHONUNBUFFERED": "1", "http_proxy": "", "https_proxy": ""}
+    if machine.image:
+        return {**platforms, "HOME": f"${HOME}"}  # the image's root cannot be written to
     return {
         **python_environment(machine.device),
-        "http_proxy": "",
-        "https_proxy": "",
+        **platforms,
         "PATH": f"${PYTHON}:{_PATH}",
         "HOME": f"${HOME}",
         "TMPDIR": f"${HOME}",
@@ -181,17 +198,19 @@ def _step(one: Planned, result: JobResult | None) -> Step:
     program = one.program
     if result is None:
         return Step(one.kind, program.command, fault=program.fault)
-    code = _code(result)
     return Step(
         one.kind,
         program.command,
-        code,
+        _code(result),
         result.seconds,
         result.log,
         ended=result.ended,
-        refused=refused_here(result.log) if code != 0 else "",
         limits=result.limits,
     )
+
+
+def _explained(step: Step) -> Step:
+    return replace(step, refused=refused_here(step.log)) if step.exit_code else step
 
 
 def _code(result: JobResult) -> int | None:

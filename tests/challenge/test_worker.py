@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from dataclasses import replace
@@ -27,10 +28,12 @@ from tests.challenge.worker_bundles import (
     ran,
 )
 from tests.sandbox.children import at_level, linux_only
+from tests.sandbox.stand_ins import put_on_path
 
 pytestmark = linux_only
 READY = {"predictions": "ABCD"}
 WITHOUT_APP = """
+import json
 import sys
 x, out, own = sys.argv[1:]
 sys.path.insert(0, own)
@@ -185,7 +188,11 @@ def test_a_limit_of_ours_is_told_from_the_platforms(tmp_path: Path) -> None:
     floods = "while True: print('x' * 1000)"
     made = bundle(tmp_path, program(floods))
     machine = Machine(sys.executable, limits=limits)
-    step = ran(made, tmp_path, "2026-10", READY, machine=machine).tasks[0].jobs[0].steps[0]
+    task = ran(made, tmp_path, "2026-10", READY, machine=machine).tasks[0]
+    assert task.remarks == (
+        "ingestion was ended by a limit of this machine's (log), which the platform has not",
+    )
+    step = task.jobs[0].steps[0]
     assert (step.ended, step.exit_code) == ("log", 137)
 
 
@@ -197,3 +204,43 @@ def test_a_script_starts_the_same_python(tmp_path: Path) -> None:
     }
     result = ran(bundle(tmp_path, files), tmp_path, "2026-10", READY)
     assert log(result, "prediction", "ingestion").splitlines()[0] == sys.executable
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """Else a wrong path becomes an empty folder among the user's files, and the run goes on."""
+    made = bundle(tmp_path, program("pass"))
+    made = replace(made, tasks=(replace(made.tasks[0], input_data=tmp_path / "nowhere"),))
+    with pytest.raises(SandboxError, match="nowhere"):
+        ran(made, tmp_path, "2026-10")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("worker", BOTH)
+@pytest.mark.parametrize("first", ["python", "env python3"])
+def test_the_programs_run_in_the_challenges_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker: Worker, first: str
+) -> None:
+    """Else `--docker` runs the user's Python, or shows the image no folder at /app."""
+    calls = put_on_path("docker", tmp_path / "bin", monkeypatch, {})
+    scores = f"{first} $program/main.py $hidden $predictions $output"
+    scoring = SCORE_WITHOUT.replace('sys.argv[1] + "/res', 'sys.argv[2] + "').replace(
+        'sys.argv[1] + "/ref', 'sys.argv[1] + "'
+    )
+    scoring = scoring.replace('sys.argv[2] + "/scores', 'sys.argv[3] + "/scores')
+    made = bundle(
+        tmp_path,
+        program(WITHOUT_APP, INGESTS.replace("python", first, 1)),
+        program(scoring, scores),
+    )
+    result = ran(made, tmp_path, worker, machine=Machine(image="an/image:1"))
+    assert (result.status, figures(result)) == ("Finished", {"accuracy": 0.5}), result
+    runs = [words for line in calls.read_text().splitlines() if (words := json.loads(line))]
+    ingestion = next(words for words in runs if words[0] == "run")
+    targets = [one.split("target=")[1] for one in ingestion if one.startswith("--mount=")]
+    kept = [one for one in targets if one.startswith("/app/")]
+    closed = ",readonly" if worker == "2026-10" else ""
+    assert kept == [
+        *("/app/program", "/app/output", "/app/data,readonly"),
+        *(f"/app/ingested_program{closed}", "/app/input_data,readonly"),
+    ]
+    assert "--workdir=/app/program" in ingestion

@@ -291,8 +291,8 @@ def test_outputs_and_logs_can_be_kept(tmp_path: Path) -> None:
     found = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
     assert found == {
         *("task-0/prediction/ingestion.log", "task-0/scoring/scoring.log"),
-        *(f"task-0/prediction/output/{name}" for name in ("metadata", "model.py", "predictions")),
-        *(f"task-0/scoring/output/{name}" for name in ("metadata", "scores.json")),
+        *(f"task-0/prediction/output/{name}" for name in ("model.py", "predictions")),
+        "task-0/scoring/output/scores.json",
     }
     assert (place / "task-0/prediction/ingestion.log").read_text() == "hello\n"
     scores = json.loads((place / "task-0/scoring/output/scores.json").read_text())
@@ -372,3 +372,12 @@ def test_metadata_is_read_with_yamls_traps(
         assert found.command == command
         assert fault in found.fault
         assert bool(fault) == bool(found.fault)
+
+
+def test_a_job_that_takes_too_long_is_kept_as_well(tmp_path: Path) -> None:
+    """Else nobody sees what a program did before it was ended, nor the page it had written."""
+    page = "open('/app/output/a.html', 'w').write('so far')\n"
+    made = bundle(tmp_path, None, program(page + SLEEPS), seconds=1, detailed_results=True)
+    task = ran(made, tmp_path, "2026-10", READY, keep=tmp_path / "kept").tasks[0]
+    assert (tmp_path / "kept/task-0/scoring/scoring.log").read_text() == "begun\n"
+    assert task.detailed_results == b"so far"
