@@ -26,7 +26,7 @@ MAY_REACH: dict[str, set[str]] = {
     GROUND: set(),
     IMAGES: set(),
     SANDBOX: set(),
-    CHALLENGE: set(),
+    CHALLENGE: {SANDBOX},  # the worker alone: profile and bundle stand on the ground
     "corruptions": set(),
     "submission": {CHALLENGE},
     REHEARSAL: BELOW_EVALUATOR,
