@@ -91,15 +91,6 @@ def read_yaml(data: bytes, name: str) -> tuple[Any, Sequence[str]]:
         raise SubmissionError(f"{name}: not valid YAML: {said}.") from None
 
 
-def read_table(data: bytes, name: str) -> Mapping[str, Any]:
-    """A YAML text that should hold keys with values, as a program's metadata; {} for another."""
-    try:
-        values, _ = read_yaml(data, name)
-    except SubmissionError:
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
 def _check_size(yaml: Any, text: str) -> None:
     """Raise `ValueError` for a text that stands for far more than it says, or is too deep."""
     if len(text) > LARGEST_TEXT:
