@@ -75,12 +75,16 @@ class Tree:
         return Tree(sizes, frozenset(folders), lambda n: opened(start + n), path, self.label)
 
     def in_zip(self, name: str, stack: ExitStack) -> Tree | None:
-        """The files of a zip among its files, open as long as the stack is; None for no zip."""
+        """The files of a zip among its files, open as long as the stack is; None for no zip.
+
+        Raises `SubmissionError` for one that is too large.
+        """
         try:
             file = stack.enter_context(self.opened(plain_name(name)))
-            return _of_zip(stack.enter_context(zipfile.ZipFile(file)), name)
-        except DAMAGED:
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except (*DAMAGED, NotImplementedError):
             return None
+        return _of_zip(archive, name)
 
 
 @contextmanager

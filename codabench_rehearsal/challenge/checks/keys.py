@@ -31,7 +31,7 @@ class Key(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
-_TRUTH, _FREE, _FILE = Key("truth"), Key("any", null=True), Key("file")
+_TRUTH, _FREE, _FILE = Key("truth"), Key("any", null=True), Key("file", null=True)
 _LIST, _LIMIT = Key("list", need=True), Key("whole", null=True)
 _SWITCHES = (
     *("registration_auto_approve", "enable_detailed_results", "auto_run_submissions"),
