@@ -49,7 +49,7 @@ class Tree:
         plain = plain_name(name)
         if plain in self.sizes:
             return "file"
-        return "folder" if plain in self.folders else ""
+        return "folder" if plain in self.folders or not plain else ""
 
     def read(self, name: str, limit: int = LARGEST_TEXT) -> bytes:
         """One file's bytes. Raises `SubmissionError` if it is damaged or larger than `limit`."""

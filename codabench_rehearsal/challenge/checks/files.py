@@ -61,7 +61,7 @@ def no_pages(subject: Subject) -> Iterator[str]:
 def logo(subject: Subject) -> Iterator[str]:
     """Give a PNG, JPEG, GIF or WebP file beside competition.yaml: the site takes no other."""
     name = subject.top.get("image")
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str):
         return
     kind = subject.tree.kind(name)
     if kind != "file":
@@ -269,14 +269,19 @@ def tasks_that_score_nothing(subject: Subject) -> Iterator[str | Said]:
     """Name reference_data: the scoring program finds no /app/input/ref without."""
     for place, task in subject.tables("tasks"):
         if "key" in task:
-            yield Said(
-                f"{place} is a task of the site, by its key", "note", "It cannot be rehearsed here."
-            )
+            yield _by_key(place, task["key"])
         elif "reference_data" not in task:
             yield Said(f"{place} has no reference_data", "note")
         if task.get("ingestion_only_during_scoring") is True and "ingestion_program" not in task:
             advice = "Name the ingestion_program, or leave ingestion_only_during_scoring out."
             yield Said(f"{place} runs ingestion during scoring, and has none", advice=advice)
+
+
+def _by_key(place: str, key: object) -> Said:
+    if not isinstance(key, str) or not _is_key(key):
+        advice = "Leave key out: it takes a task of the site in the place of this one."
+        return Said(f"{place}.key: {shown(repr(key))} is no key of the site", "error", advice)
+    return Said(f"{place} is a task of the site, by its key", "note", "It is not checked here.")
 
 
 @check("B132", "error")

@@ -31,6 +31,7 @@ class Key(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
+_NOTE = Key("text", null=True)
 _TRUTH, _FREE, _FILE = Key("truth"), Key("any", null=True), Key("file", null=True)
 _LIST, _LIMIT = Key("list", need=True), Key("whole", null=True)
 _SWITCHES = (
@@ -52,7 +53,9 @@ _TOP: dict[str, Key] = {
     "docker_image": Key("text", most=128),
     "competition_type": Key("choice", choices=("competition", "benchmark")),
     "reward": Key("text", null=True, most=256),
-    **dict.fromkeys(("description", "fact_sheet", "contact_email", "queue", "solutions"), _FREE),
+    "description": _NOTE,
+    "solutions": Key("list", null=True),
+    **dict.fromkeys(("fact_sheet", "contact_email", "queue"), _FREE),
     **dict.fromkeys(_SWITCHES, _TRUTH),
 }
 _PAGE = {"title": Key("text", need=True, most=255), "file": Key("file", need=True)}
@@ -62,14 +65,15 @@ _TASK: dict[str, Key] = {
     "scoring_program": Key("file", need=True),
     **dict.fromkeys(("ingestion_program", "input_data", "reference_data"), _FILE),
     "ingestion_only_during_scoring": _TRUTH,
-    **dict.fromkeys(("description", "key"), _FREE),
+    "description": _NOTE,
+    "key": _FREE,
 }
 _PHASE: dict[str, Key] = {
     "name": Key("text", need=True, most=256),
     "start": Key("any", need=True),
     "tasks": _LIST,
-    **dict.fromkeys(("end", "description"), _FREE),
-    "index": Key("whole"),
+    **dict.fromkeys(("end", "index"), _FREE),
+    "description": _NOTE,
     **dict.fromkeys(("max_submissions_per_day", "max_submissions"), _LIMIT),
     "execution_time_limit": _LIMIT,
     **dict.fromkeys(("starting_kit", "public_data"), _FILE),
@@ -80,7 +84,8 @@ _SOLUTION: dict[str, Key] = {
     "tasks": _LIST,
     "path": Key("file", need=True),
     "name": Key("text", null=True, most=256),
-    **dict.fromkeys(("description", "key"), _FREE),
+    "description": _NOTE,
+    "key": _FREE,
 }
 _BOARD: dict[str, Key] = {
     "title": Key("text", need=True, most=64),
@@ -212,10 +217,11 @@ def wrong_kinds(subject: Subject) -> Iterator[str]:
 def _wrong(wanted: Key, value: object) -> str:
     """What is expected in the place of a value; "" where it will do."""
     match wanted.kind:
-        case "text" | "file":
-            is_number = isinstance(value, int | float) and wanted.kind == "text"
-            good = isinstance(value, str) or (is_number and not isinstance(value, bool))
-            return "" if good and str(value).strip() else "a text"
+        case "file":
+            return "" if isinstance(value, str) else "a text"
+        case "text":
+            good = isinstance(value, str | int | float) and not isinstance(value, bool)
+            return "" if good and (str(value).strip() or wanted.null) else "a text"
         case "truth":
             return "" if str(value).lower() in _TRUTHS else "true or false"
         case "whole":
@@ -227,7 +233,7 @@ def _wrong(wanted: Key, value: object) -> str:
                 "" if good else f"one of {', '.join(wanted.choices)}{f' ({near})' if near else ''}"
             )
         case "list":
-            return "" if isinstance(value, list) else "a list"
+            return "" if isinstance(value, list) or (wanted.null and not value) else "a list"
     return ""
 
 

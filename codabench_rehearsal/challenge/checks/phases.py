@@ -109,6 +109,17 @@ def indexes_of_phases(subject: Subject) -> Iterator[str]:
         seen.setdefault(index, place)
 
 
+@check("B171", "error")
+def indexes_that_have_no_order(subject: Subject) -> Iterator[str]:
+    """Number them 0, 1, 2 ..., without quotes: the site cannot sort the phases else."""
+    phases = subject.tables("phases")
+    kinds = {isinstance(phase.get("index", 0), str) for _, phase in phases}
+    for place, phase in phases if len(phases) > 1 else ():
+        index = phase.get("index", 0)
+        if not isinstance(index, int | float | str) or len(kinds) > 1:
+            yield f"{place} has the index {shown(repr(index))}"
+
+
 @check("B168", "error")
 def migration(subject: Subject) -> Iterator[str]:
     """Leave auto_migrate_to_this_phase out there: nothing comes before the first phase."""
