@@ -19,6 +19,7 @@ from typing import IO, Literal
 from codabench_rehearsal.console.errors import SubmissionError, room_for
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import human_bytes, shown
+from codabench_rehearsal.console.zip_members import opened as seekable_member
 
 Kind = Literal["file", "folder", ""]
 MOST_FILES = 200_000  # of a bundle, its images counted one by one
@@ -35,12 +36,14 @@ class Tree:
     """The files below a folder, or in a zip.
 
     sizes: name ("a/b.py") -> bytes. folders: names of folders. opened: a file by its name, to be
-    closed by who asks. path: where the folder lies, None for a zip. label: for messages.
+    closed by who asks; seekable: the same, read from anywhere at no cost. path: where the folder
+    lies, None for a zip. label: for messages.
     """
 
     sizes: Mapping[str, int]
     folders: frozenset[str]
     opened: Callable[[str], IO[bytes]]
+    seekable: Callable[[str], IO[bytes]]
     path: Path | None = None
     label: str = ""
 
@@ -71,8 +74,14 @@ class Tree:
         sizes = {n.removeprefix(start): s for n, s in self.sizes.items() if n.startswith(start)}
         folders = (n.removeprefix(start) for n in self.folders if n.startswith(start))
         path = self.path / start if self.path else None
-        opened = self.opened
-        return Tree(sizes, frozenset(folders), lambda n: opened(start + n), path, self.label)
+        return Tree(
+            sizes,
+            frozenset(folders),
+            lambda name: self.opened(start + name),
+            lambda name: self.seekable(start + name),
+            path,
+            self.label,
+        )
 
     def in_zip(self, name: str, stack: ExitStack) -> Tree | None:
         """The files of a zip among its files, open as long as the stack is; None for no zip.
@@ -80,11 +89,11 @@ class Tree:
         Raises `SubmissionError` for one that is too large.
         """
         try:
-            file = stack.enter_context(self.opened(plain_name(name)))
+            file = stack.enter_context(self.seekable(plain_name(name)))
             archive = stack.enter_context(zipfile.ZipFile(file))
         except (*DAMAGED, NotImplementedError):
             return None
-        return _of_zip(archive, name)
+        return _of_zip(file, archive, name)
 
 
 @contextmanager
@@ -98,14 +107,15 @@ def opened_tree(source: Path) -> Iterator[Tree]:
         raise SubmissionError(
             f"{source}: no such file. Expected a bundle: a zip, or the folder of competition.yaml."
         )
-    try:
-        archive = zipfile.ZipFile(source)
-    except (*DAMAGED, NotImplementedError) as error:
-        raise SubmissionError(
-            f"{source}: expected a bundle's zip or folder, received no readable zip ({error})."
-        ) from None
-    with archive:
-        yield _of_zip(archive, source.name)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(source.open("rb"))
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except (*DAMAGED, NotImplementedError) as error:
+            raise SubmissionError(
+                f"{source}: expected a bundle's zip or folder, received no readable zip ({error})."
+            ) from None
+        yield _of_zip(file, archive, source.name)
 
 
 def place(tree: Tree, name: str, folder: Path) -> Path | None:
@@ -155,10 +165,14 @@ def _of_folder(root: Path) -> Tree:
                 sizes[path.relative_to(root).as_posix()] = path.stat().st_size
         if len(sizes) > MOST_FILES:
             raise SubmissionError(f"{shown(root)}: expected at most {MOST_FILES:,} files.")
-    return Tree(sizes, frozenset(folders), lambda name: (root / name).open("rb"), root, str(root))
+
+    def opened(name: str) -> IO[bytes]:
+        return (root / name).open("rb")
+
+    return Tree(sizes, frozenset(folders), opened, opened, root, str(root))
 
 
-def _of_zip(archive: zipfile.ZipFile, label: str) -> Tree:
+def _of_zip(file: IO[bytes], archive: zipfile.ZipFile, label: str) -> Tree:
     infos: dict[str, zipfile.ZipInfo] = {}
     folders: set[str] = set()
     for info in archive.infolist():
@@ -172,7 +186,14 @@ def _of_zip(archive: zipfile.ZipFile, label: str) -> Tree:
     sizes = {name: info.file_size for name, info in infos.items()}
     packed = sum(info.compress_size for info in infos.values())
     _refuse_bomb(label, sizes, packed)
-    return Tree(sizes, frozenset(folders), lambda name: archive.open(infos[name]), None, label)
+    return Tree(
+        sizes,
+        frozenset(folders),
+        lambda name: archive.open(infos[name]),
+        lambda name: seekable_member(file, archive, infos[name]),
+        None,
+        label,
+    )
 
 
 def _refuse_bomb(label: str, sizes: Mapping[str, int], packed: int) -> None:

@@ -131,6 +131,7 @@ DEFECTS: tuple[tuple[str, str, Change], ...] = (
     ("a column without a key", "B104", no_column_key("key")),
     ("a column without an index", "B104", no_column_key("index")),
     ("a leaderboard without a key", "B104", without("leaderboards", 0, "key")),
+    ("a start that is empty", "B104", put("phases", 0, start="")),
     ("an empty title", "B104", top(title=None)),
     ("a key twice", "B105", edit("terms: pages/terms.md", "terms: no.md\nterms: pages/terms.md")),
     ("the image in a task", "B106", put("tasks", 0, docker_image="mine:1")),

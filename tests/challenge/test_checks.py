@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from codabench_rehearsal.challenge.checks.keys import LEVELS
 from codabench_rehearsal.challenge.checks.subject import BundleFinding, check_bundle, checks
 from codabench_rehearsal.console.errors import SubmissionError
-from tests.challenge.bundles import Change, Draft
+from tests.challenge.bundles import Change, Draft, zipped
 from tests.challenge.defects import DEFECTS
 
 NAMES = [name for name, _, _ in DEFECTS]
@@ -139,3 +141,18 @@ def test_what_is_no_bundle_is_refused_in_one_line(tmp_path: Path) -> None:
     for source in (tmp_path / "bundle.zip", tmp_path / "nothing.zip"):
         with pytest.raises(SubmissionError):
             check_bundle(source)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_data_in_a_zip_within_the_zip_are_listed_quickly(tmp_path: Path, method: int) -> None:
+    """Else a check of a real challenge takes a minute: its data are not unpacked to be listed."""
+    draft = Draft()
+    noise = random.Random(0).randbytes(1 << 20)
+    draft.files["in.zip"] = zipped({f"{i}.npy": noise for i in range(60)}, zipfile.ZIP_STORED)
+    for task in draft.yaml["tasks"]:
+        task["input_data"] = "in.zip"
+    source = tmp_path / "bundle.zip"
+    source.write_bytes(zipped(draft.every(), method))
+    start = time.monotonic()
+    assert check_bundle(source) == ()
+    assert time.monotonic() - start < 2

@@ -169,7 +169,8 @@ def missing_keys(subject: Subject) -> Iterator[str | Said]:
     """Add it: the site refuses the bundle without."""
     for level in levels(subject):
         for key, wanted, value in level.read():
-            if wanted.need and (key not in level.values or value is None):
+            is_empty = value is None or (key == "start" and not value)
+            if wanted.need and (key not in level.values or is_empty):
                 near = nearest(key, (k for k in level.values if k not in LEVELS[level.name]))
                 hint = f"; {near}" if near else ""
                 yield f"{level.at(key)} is {'empty' if key in level.values else 'missing'}{hint}"
@@ -296,7 +297,7 @@ def fact_sheet(subject: Subject) -> Iterator[str]:
 def contact(subject: Subject) -> Iterator[str]:
     """Write an address like name@host.org, or leave it out."""
     value = subject.top.get("contact_email")
-    if value is None or value == "":
+    if value is None or not str(value).strip():
         return
     name, at, host = str(value).strip().rpartition("@")
     if not (name and at and "." in host) or " " in str(value).strip():

@@ -44,6 +44,7 @@ def computations(subject: Subject) -> Iterator[str]:
         given = column.get("computation_indexes")
         if given is None:
             continue
+        given = list(given) if isinstance(given, str) else given  # as the site goes through it
         if not isinstance(given, list):
             yield f"{place}.computation_indexes: expected a list, received {shown(repr(given))}"
             continue
