@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "make-submission": "build the zip from saved weights, and find what would be punished",
         "local-eval": "run a zip on corrupted images, and say what score to expect",
         "train-recipe": "train a system, to have something worth submitting",
+        "codabench-challenge": "check a challenge's bundle, or show what it asks for",
     }
 )
 _NAME = "python -m codabench_rehearsal"
@@ -30,7 +31,7 @@ def main() -> int:
         module = f"codabench_rehearsal.commands.{name.replace('-', '_')}"
         sys.argv = [name, *words]
         return int(importlib.import_module(module).main())
-    listed = "\n".join(f"  {command:16} {what}" for command, what in COMMANDS.items())
+    listed = "\n".join(f"  {command:20} {what}" for command, what in COMMANDS.items())
     parser = Parser(_NAME, "Run one of the commands.", f"commands:\n{listed}")
     parser.add_argument("command", nargs="?", choices=COMMANDS)
     parser.parse_args()

@@ -15,7 +15,7 @@ from typing import IO
 
 from codabench_rehearsal.console.errors import FULL, NoRoomError, SubmissionError, no_room
 from codabench_rehearsal.console.reading import require_file
-from submission.zipping import CHUNK, opened
+from codabench_rehearsal.console.zip_members import CHUNK, opened
 
 LARGEST_TEXT = 4 << 20
 MOST_TO_UNPACK = 8 << 30  # bytes that one member may have to be looked into

@@ -17,11 +17,12 @@ from typing import IO, Any
 
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json
+from codabench_rehearsal.console.zip_members import opened
 from submission.backport_graph import BARE, GRAPH, Node, Refusal, layer_name, nodes
 from submission.backport_keras2 import OWN_NAMES
 from submission.h5 import SIGN, opened_h5
 from submission.keras_tables import is_newer, load_table, targets
-from submission.zipping import opened, put
+from submission.zipping import put
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 H5_CONFIG, H5_VERSION = "model_config", "keras_version"

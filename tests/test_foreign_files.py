@@ -17,13 +17,19 @@ import h5py
 import numpy as np
 import pytest
 
-from codabench_rehearsal.commands import local_eval, make_submission, train_recipe
+from codabench_rehearsal.commands import (
+    codabench_challenge,
+    local_eval,
+    make_submission,
+    train_recipe,
+)
 
 MODEL = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return np.zeros(len(X), int)\n"
 MAINS = {
     "make-submission": make_submission.main,
     "local-eval": local_eval.main,
     "train-recipe": train_recipe.main,
+    "codabench-challenge": codabench_challenge.main,
 }
 RECIPE = "train-recipe reluctant_learners --fast --out runs"
 OPTIONS = (
@@ -69,10 +75,13 @@ OPTIONS = (
     ("make-submission w.h5 --no-run", "split.json"),
     ("local-eval record ok.zip --score 0.8 --store s.sqlite", "s.sqlite-journal"),
     ("local-eval record ok.zip --score 0.8 --store s.sqlite", "s.sqlite-wal"),
+    ("codabench-challenge check X.bundle", "X.bundle"),
+    ("codabench-challenge show X.bundle", "X.bundle"),
 )
 FOLDERS_PASS = (
     ".npz",
     "X.sqlite",
+    "X.bundle",
     "X.keras",
     "split.json",
     "ok.recipe.json",

@@ -121,7 +121,7 @@ def test_a_file_that_hides_a_room_is_named(tmp_path: Path, room: str) -> None:
 
 
 MODULE = [sys.executable, "-m", "codabench_rehearsal"]
-COMMANDS = ("make-submission", "local-eval", "train-recipe")
+COMMANDS = ("make-submission", "local-eval", "train-recipe", "codabench-challenge")
 
 
 def test_the_module_lists_the_commands_and_runs_one(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from codabench_rehearsal.commands.codabench_challenge import COMMANDS as OF_CHALLENGE
+from codabench_rehearsal.commands.codabench_challenge import main as codabench_challenge
 from codabench_rehearsal.commands.local_eval import COMMANDS as OF_LOCAL_EVAL
 from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main as make_submission
@@ -22,6 +24,7 @@ MAIN = {
     "make-submission": make_submission,
     "local-eval": local_eval,
     "train-recipe": train_recipe,
+    "codabench-challenge": codabench_challenge,
 }
 FILES = {  # a role -> a file that plays it
     roles.DATA: "cells.npz",
@@ -32,6 +35,7 @@ FILES = {  # a role -> a file that plays it
     roles.PRESET: "preset.toml",
     roles.BELIEVED: "believed.toml",
     roles.PROFILE: "profile.toml",
+    roles.BUNDLE: "bundle.zip",
     roles.MODULE: "mine.py",
     roles.INCLUDED: "layers.py",
     roles.HISTORY: "history.csv",
@@ -49,6 +53,10 @@ MODULES: dict[tuple[str, ...], str] = {
     **{
         ("local-eval", word): f"codabench_rehearsal.commands.{name}"
         for word, name in OF_LOCAL_EVAL.items()
+    },
+    **{
+        ("codabench-challenge", word): f"codabench_rehearsal.commands.{name}"
+        for word, name in OF_CHALLENGE.items()
     },
 }
 PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from codabench_rehearsal.commands import codabench_challenge
+from codabench_rehearsal.commands.codabench_challenge import COMMANDS as CHALLENGE
 from codabench_rehearsal.commands.local_eval import COMMANDS as EVALUATION
 from codabench_rehearsal.commands.make_submission import new_parser
 from codabench_rehearsal.commands.train_recipe import COMMANDS as TRAINING
@@ -20,7 +22,9 @@ from codabench_rehearsal.commands.train_recipe import TRAIN
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
-_COMMAND = re.compile(r"\b(make-submission|local-eval|train-recipe)(?: ([a-z]+))?\b([^;|`\n]*)")
+_COMMAND = re.compile(
+    r"\b(make-submission|local-eval|train-recipe|codabench-challenge)(?: ([a-z]+))?\b([^;|`\n]*)"
+)
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -31,8 +35,11 @@ def parser(name: str, word: str) -> argparse.ArgumentParser:
         return new_parser()
     if name == "train-recipe":
         return TRAINING.get(word, TRAIN).parser()
+    if name == "codabench-challenge" and word not in CHALLENGE:
+        return codabench_challenge.new_parser()
+    modules = CHALLENGE if name == "codabench-challenge" else EVALUATION
     made: argparse.ArgumentParser = importlib.import_module(
-        f"codabench_rehearsal.commands.{EVALUATION.get(word, 'evaluate')}"
+        f"codabench_rehearsal.commands.{modules.get(word, 'evaluate')}"
     ).parser()
     return made
 
@@ -67,17 +74,18 @@ def test_every_option_that_a_text_names_behind_a_command_is_known() -> None:
     assert not unknown, "\n".join(unknown)
 
 
+MAINS = ("make_submission", "codabench_challenge")
 EXAMPLES = [
     line.split("  ")[0].split(" | ")[0]
     for text in [
         *((one.parser().epilog or "") for one in (TRAIN, *TRAINING.values())),
         *(
             getattr(importlib.import_module(f"codabench_rehearsal.commands.{one}"), "EXAMPLES", "")
-            for one in ("evaluate", *EVALUATION.values(), "make_submission")
+            for one in ("evaluate", *EVALUATION.values(), *CHALLENGE.values(), *MAINS)
         ),
     ]
     for line in map(str.strip, text.splitlines())
-    if line.startswith(("local-eval", "make-submission", "train-recipe"))
+    if line.startswith(("local-eval", "make-submission", "train-recipe", "codabench-challenge"))
     and ":" not in line.split()[0]
 ]
 
@@ -87,5 +95,6 @@ def test_every_example_can_be_read(line: str) -> None:
     """Else the first thing that a newcomer copies is refused."""
     name, *words = shlex.split(line.replace("...", "x"))
     word = words[0] if words else ""
-    named = word in (EVALUATION if name == "local-eval" else TRAINING) and name != "make-submission"
+    words_of = {"local-eval": EVALUATION, "codabench-challenge": CHALLENGE, "make-submission": ()}
+    named = word in words_of.get(name, TRAINING)
     parser(name, word if named else "").parse_intermixed_args(words[1:] if named else words)

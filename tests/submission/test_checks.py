@@ -11,6 +11,7 @@ import pytest
 
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.zip_members import Window
 from submission.archive import Archive
 from submission.checks.imports import (
     GONE,
@@ -24,7 +25,6 @@ from submission.checks.imports import (
 )
 from submission.checks.subject import Check, all_checks, examine
 from submission.findings import Finding, known_codes, without
-from submission.zipping import Window
 from tests.submission.corpus.keras_page import keras_page
 from tests.submission.corpus.keras_zip import dense, entry, hdf5, keras_zip, layer
 from tests.submission.zips import GOOD, Link, build_zip

@@ -1,0 +1,50 @@
+"""`codabench-challenge`: what organisers need; check a bundle, show what it asks for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from codabench_rehearsal.console.command import Exit, Parser, run_command
+from codabench_rehearsal.console.guard import guard
+
+NAME = "codabench-challenge"
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {"check": "challenge_check", "show": "challenge_show"}  # word: module of this folder
+)
+EXAMPLES = """\
+examples:
+  codabench-challenge check bundle.zip     what the site would refuse, what participants will meet
+  codabench-challenge show bundle.zip      what a submission must be, phases, limits, columns
+
+BUNDLE is the zip, or the folder that holds competition.yaml. Nothing in it is executed.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    return run_command(NAME, argv, _read_and_run)
+
+
+def new_parser() -> Parser:
+    """The options of the command without a word."""
+    made = Parser(NAME, "Check a challenge's bundle, or show what it asks for.", EXAMPLES)
+    made.add_argument("command", choices=tuple(COMMANDS), help="what to do")
+    return made
+
+
+def _read_and_run(words: list[str]) -> int:
+    if not words or words[0] not in COMMANDS:
+        made = new_parser()
+        made.parse_args(words)
+        made.error("expected a command, such as: check BUNDLE")
+    command = importlib.import_module(f"codabench_rehearsal.commands.{COMMANDS[words[0]]}")
+    options = command.parser().parse_intermixed_args(words[1:])
+    guard(options)
+    return Exit(command.run(options, words))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
