@@ -24,7 +24,7 @@ COUNT = 12  # chains of a set
 _DARK = ("corner_strip", "strip", "bars", "grid", "cutout")
 _GEOMETRY = ("shear_x", "shear_y", "translate_x", "translate_y")
 _COLOUR = ("solarize", "equalize", "adjust_contrast", "adjust_brightness", "color", "posterize")
-_TABLES = {"A2": "cells-96", "B2": "medmnist-blood"}
+TABLES = {"A": "cells-96", "B": "medmnist-blood"}  # of severities
 _ABOUT = {
     "A2": "Like the AN2DL challenge's: something dark over the cell, then RandAugment, mostly.",
     "B2": "Operators that no preset and no condition of the library uses, nor any training here.",
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=lambda text: int(text, 16), required=True, metavar="HEX")
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args(argv)
-    for name, draw in (("A2", _like_an2dl), ("B2", _unlike)):
+    for name, draw in (("A2", draw_a), ("B2", draw_b)):
         rng = np.random.default_rng((options.seed, ord(name[0])))
         text = written(name, draw, rng, options.seed)
         path = options.out / f"demonstration_hidden_{name.lower()}.toml"
@@ -59,7 +59,7 @@ def written(
             chains.append((chain, int(rng.integers(1, 6))))
     rows = [f'    {{ chain = "{chain}", weight = {weight} }},' for chain, weight in chains]
     head = f"{_ABOUT[name]} Drawn by bench.demonstration_draw --seed {seed:08x}."
-    table = f'draws = 1\ntable = "{_TABLES[name]}"\n'
+    table = f'draws = 1\ntable = "{TABLES[name[0]]}"\n'
     family = f'[[family]]\nname = "hidden {name}"\nconditions = [\n'
     return f'description = """\n{head}\n"""\n{table}\n{family}' + "\n".join(rows) + "\n]\n"
 
@@ -74,7 +74,8 @@ def _known() -> Iterator[str]:
             yield "+".join(f"{step.corruption}:{step.severity}" for step in condition.steps)
 
 
-def _like_an2dl(rng: np.random.Generator) -> str:
+def draw_a(rng: np.random.Generator) -> str:
+    """A chain like the AN2DL challenge's."""
     dark = _step(rng, _DARK)
     kind = rng.random()
     if kind < 0.65:
@@ -84,7 +85,8 @@ def _like_an2dl(rng: np.random.Generator) -> str:
     return f"{dark}+{_step(rng, ('aug_mix',), 2)}+{_step(rng, ('rand_augment',), 2)}"
 
 
-def _unlike(rng: np.random.Generator) -> str:
+def draw_b(rng: np.random.Generator) -> str:
+    """One to three operators that no preset uses."""
     count = int(rng.integers(1, 4))
     chosen = rng.choice(unused_operators(), count, replace=False)
     return "+".join(_step(rng, (str(name),)) for name in chosen)

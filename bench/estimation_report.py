@@ -12,7 +12,7 @@ from bench.estimation_extras import PASTS as FEW
 from bench.estimation_extras import Stopped, Sums
 from bench.estimation_pairs import NEEDED, Coverage
 from bench.estimation_rivals import TUNED
-from bench.estimation_study import ORACLE, OURS, PASTS, SAMPLING, Study, Summary
+from bench.estimation_study import ORACLE, OURS, PASTS, SAMPLING, SEED, Study, Summary
 from bench.goals import Verdict, at_least, at_most
 from bench.report import console
 from evaluator.metrics import wilson
@@ -136,7 +136,8 @@ def covered(found: Summary) -> tuple[float, float]:
 
 def markdown(studies: Sequence[Study]) -> str:
     """The tables for docs/estimate_study.md: error and coverage, a table a scenario."""
-    parts = []
+    trials = max(study.table[OURS][JUDGED].trials for study in studies)
+    parts = [f"{trials} trials a scenario, seed {SEED}."]
     for study in studies:
         names = [OURS, *(name for name in TUNED if name in study.table), ORACLE, SAMPLING]
         rows = [[_named(name), *(_cell(study, name, past) for past in SHOWN)] for name in names]

@@ -101,7 +101,8 @@ CASES: list[Case] = [
     _hopeless("sorted", f"{FOUND}\nreturn np.sort(found)", "S716", "S703|S702", advice="order of the images"),
     _hopeless("backwards", f"{FOUND}\nreturn found[::-1]", "S716", "S703|S702", advice="order of the images"),
     _answers("by the clock", "import time\nreturn np.full(len(X), time.time_ns() // 1000 % 8)", "S709", "S701|S702", data=True, advice="scale mismatch"),
-    _hopeless("thrown dice", "return np.random.randint(0, 8, len(X))", "S716", "S701", "S219", advice="Seed every draw"),
+    # Never the right label: honest dice are right often enough, now and then, to be no certain error.
+    _hopeless("thrown dice", f"{FOUND}\nreturn (found + np.random.randint(1, 8, len(X))) % 8", "S716", "S701", "S219", advice="Seed every draw"),
     _answers("one class", "return np.full(len(X), 6)", "S709", severity="warning", advice="Most often a scale mismatch"),
     _keeps("another answer the second time", "self.calls = 0", f"self.calls += 1\n{FOUND}\nreturn (found + self.calls) % 8", "S701", advice="Seed every draw"),
     _keeps("running mean", "self.seen = None", RUNNING_MEAN, "S701|S702|S703", advice="The platform asks once for all images"),
