@@ -16,7 +16,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +125,8 @@ def _trained(name: str, data: Dataset) -> Iterator[Linear]:
     images, labels = data.images, data.labels
     if specs := DAMAGE[name]:
         conditions = [one for spec in specs for one in resolve(spec).conditions]
-        hurt = [_drawn(data, _mixture([*conditions, CLEAN]), 50 + turn) for turn in (0, 1)]
+        whole = _mixture([replace(one, table=TABLES["A"]) for one in (*conditions, CLEAN)])
+        hurt = [_drawn(data, whole, 50 + turn) for turn in (0, 1)]
         images, labels = np.concatenate(hurt), np.concatenate([labels, labels])
     for kind, values in features(images).items():
         mean, spread = values.mean(0), values.std(0) + 1e-6
