@@ -58,7 +58,7 @@ class Series:
                 self.store, run, self.data, self._options, challenge.label_names
             )
         reader, options = self._reader, self._options
-        past = Past() if reader is None else reader.past(run.submission, top_up)
+        past = Past() if reader is None else reader.past({run.submission}, top_up)
         if self.several and reader is not None:
             self._everyone = reader.everyone(run.submission)
         target = target_of(past.scores, challenge, options, reader)

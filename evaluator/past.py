@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -91,15 +91,15 @@ class PastReader:
         """The hidden set's size as the phase's scores tell it, whosever they are."""
         return size_of((score.value, score.decimals) for score in self._scores)
 
-    def past(self, own: str, top_up: TopUp) -> Past:
+    def past(self, own: Collection[str], top_up: TopUp) -> Past:
         """The scores of the phase with local figures of the same images, seed and conditions.
 
-        own: SHA-256 of the submission to predict, which is no past one of its own. A submission
-        without answers is asked anew where its zip is still to be found.
+        own: SHA-256 of the submissions to predict, which are no past ones of their own. One without
+        answers is asked anew where its zip is still to be found.
         """
         used, notes = [], [*self._notes]
         for score in self._latest:
-            if score.submission.sha256 == own:
+            if score.submission.sha256 in own:
                 continue
             entry = self._entry(score, top_up)
             if isinstance(entry, _Entry):
@@ -144,11 +144,6 @@ class PastReader:
             return f"{known}, and the store may only be read"
         wrong = top_up(path)
         return wrong or self._stored(score) or "some conditions have no answer yet"
-
-    def of(self, sha256: str) -> tuple[PastScore, ...]:
-        """A submission's own score, if it has one and has been read."""
-        found = self._found.get(sha256)
-        return () if found is None else (found.score,)
 
     def figures(self, name: str, sha256: str, path: Path) -> Figures | None:
         """Of any submission that has answered before; None where some condition lacks an answer."""

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Literal, get_args
 
+from codabench_rehearsal.console.coded import Severity as Severity
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import one_line, several_lines
 
-Severity = Literal["error", "warning", "note"]
 Kind = Literal["fails", "unknown", "rules", "scores", ""]
 Step = Literal["import", "class", "init", "method", "predict", "answer"]
 STEPS: tuple[Step, ...] = get_args(Step)

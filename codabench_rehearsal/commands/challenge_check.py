@@ -87,5 +87,5 @@ def _table() -> Iterator[str]:
     from codabench_rehearsal.challenge.checks.subject import checks
 
     for one in checks():
-        yield f"{one.code} {one.severity:8} {one.name}"
+        yield f"{one.code} {one.severity:8} {one.name.replace('_', ' ')}"
         yield f"     {one.advice}"

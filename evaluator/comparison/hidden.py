@@ -11,7 +11,6 @@ from codabench_rehearsal.images import Dataset
 from evaluator.ask import environment, open_store
 from evaluator.beliefs import as_beliefs
 from evaluator.estimate.estimate import Estimator
-from evaluator.estimate.inputs import PastScore
 from evaluator.options import Choice, Options
 from evaluator.past import PastReader, target_of
 from evaluator.plan import described, plan_on
@@ -47,14 +46,7 @@ def _above(
     if (first := found[0]) is None:
         return []
     asked = plan_on(Choice(data, "all", ()), options).benchmark("library").conditions
-    past = _others(reader, hashes)
+    past = reader.past(hashes, lambda _: "not now").scores  # nothing is asked
     target = target_of(past, challenge, options, reader)
     estimator = Estimator(described(asked), past, target, as_beliefs(options.believe or (), asked))
     return [None if one is None else estimator.ahead(one, first) for one in found[1:]]
-
-
-def _others(reader: PastReader, hashes: Sequence[str]) -> list[PastScore]:
-    """Scores that are none of the zips'; a submission without answers is not asked now."""
-    known = reader.past("", lambda _: "not now").scores
-    own = {id(one) for sha256 in hashes for one in reader.of(sha256)}
-    return [one for one in known if id(one) not in own]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.console import coded
+from codabench_rehearsal.console.coded import Registry
 from codabench_rehearsal.console.errors import SubmissionError
 from submission.archive import MOST_FILES, Archive
 from submission.checks.flow import Flow, find_networks, follow_images
 from submission.checks.modules import Module, module_of
 from submission.checks.opened import OpenedFile, OpenedFiles
 from submission.checks.program import Asked, Program
-from submission.findings import KINDS, Finding, Said, Severity, known_codes, without
+from submission.findings import KINDS, Finding, Said, known_codes, without
 from submission.keras_files import LOADABLE, KerasFile, read_keras_file
 
 # The modules of this folder that hold checks.
@@ -106,41 +104,9 @@ class Subject(Program):
         return find_networks(self)
 
 
-Look = Callable[[Subject], Iterator[str | Said]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A coded check: `look` yields one message for each thing it finds."""
-
-    code: str
-    severity: Severity
-    name: str
-    advice: str
-    look: Look
-
-
-_registry: dict[str, Check] = {}
-
-
-def check(code: str, severity: Severity) -> Callable[[Look], Look]:
-    """Register the decorated function as the check `code`."""
-
-    def register(look: Look) -> Look:
-        advice = " ".join(inspect.cleandoc(look.__doc__ or "").split())
-        if code in _registry or not (advice or sys.flags.optimize > 1):
-            raise ValueError(f"{code}: registered twice, or without advice in its docstring")
-        _registry[code] = Check(code, severity, look.__name__, advice, look)
-        return look
-
-    return register
-
-
-def all_checks() -> tuple[Check, ...]:
-    """Every check, by code."""
-    for module in _MODULES:
-        importlib.import_module(f"submission.checks.{module}")
-    return tuple(_registry[code] for code in sorted(_registry))
+Check = coded.Check[Subject, str | Said]
+_REGISTRY: Registry[Subject, str | Said] = Registry("submission.checks", _MODULES)
+check, all_checks = _REGISTRY.check, _REGISTRY.all
 
 
 def examine(

@@ -7,14 +7,12 @@ serializers and worker (March 2026), and the worker of October 2026.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from codabench_rehearsal.challenge.bundle import TASK_FILES, tables
 from codabench_rehearsal.challenge.bundle_files import Tree, opened_tree, plain_name
@@ -26,10 +24,11 @@ from codabench_rehearsal.challenge.manifest import (
     find_manifest,
     read_manifest,
 )
+from codabench_rehearsal.console import coded
+from codabench_rehearsal.console.coded import Registry, Severity
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import few, one_line
 
-Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 LONGEST_MESSAGE = 600  # characters
 MOST_OF_A_KIND = 8  # findings of one check that are told one by one
@@ -134,39 +133,11 @@ class Subject:
         return value if isinstance(value, str) else ""
 
 
-Look = Callable[[Subject], Iterator[str | Said]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A coded check: `look` yields one message for each thing it finds."""
-
-    code: str
-    severity: Severity
-    name: str
-    advice: str
-    look: Look
-
-
-_CHECKS: dict[str, Check] = {}
-
-
-def check(code: str, severity: Severity) -> Callable[[Look], Look]:
-    """Register a check; its docstring is the advice."""
-
-    def register(look: Look) -> Look:
-        advice = " ".join(inspect.cleandoc(look.__doc__ or "").split())
-        _CHECKS[code] = Check(code, severity, look.__name__.replace("_", " "), advice, look)
-        return look
-
-    return register
-
-
-def checks() -> tuple[Check, ...]:
-    """Every check, by its code."""
-    for name in _MODULES:
-        importlib.import_module(f"codabench_rehearsal.challenge.checks.{name}")
-    return tuple(_CHECKS[code] for code in sorted(_CHECKS))
+Check = coded.Check[Subject, str | Said]
+_REGISTRY: Registry[Subject, str | Said] = Registry(
+    "codabench_rehearsal.challenge.checks", _MODULES
+)
+check, checks = _REGISTRY.check, _REGISTRY.all
 
 
 def check_bundle(source: Path) -> tuple[BundleFinding, ...]:
