@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Believed
 from codabench_rehearsal.console.errors import EvaluationError
-from corruptions.presets import LIBRARY, Condition, Preset, resolve
+from corruptions.presets import LIBRARY, NAMES, Condition, Preset, resolve
 from evaluator.estimate.inputs import MOST_BELIEVED, Belief
 from evaluator.store.rows import condition_text
 
@@ -48,8 +48,9 @@ def read_beliefs(said: object) -> tuple[Believed, ...]:
 def _read(said: str) -> Believed:
     preset, _, last = said.rpartition(":")
     confidence = _number(last)
-    if not preset or confidence is None or float(confidence).is_integer():  # fog:3 is a chain
-        return Believed(said, CONFIDENCE)
+    is_preset = preset in NAMES or preset.endswith(".toml")
+    if not preset or confidence is None or (confidence.is_integer() and not is_preset):
+        return Believed(said, CONFIDENCE)  # fog:3 is a chain
     if not 0 < confidence < 1:
         raise EvaluationError(
             f"believe: {said!r}: expected a confidence above 0 and below 1, received {last}"

@@ -39,6 +39,8 @@ def test_a_belief_is_read(said: object, found: tuple[Believed, ...]) -> None:
 
 REFUSED = [
     ("heavy:1.5", "above 0 and below 1"),
+    ("heavy:60", "above 0 and below 1, received 60"),
+    ("mine.toml:1", "above 0 and below 1"),
     ("heavy:-0.5", "above 0 and below 1"),
     (["heavy:0.6", "light:0.6"], "together"),
     (["nothing", "heavy"], "leaves no room"),
