@@ -148,8 +148,8 @@ def left_pictures(folder: Path, images: ImageSet) -> str:
     if not left:
         return ""
     return (
-        f"{counted(len(left), 'picture')} of {shown(images.name)} stay as they are, {shown(left[0])} "
-        "the first: expected 8-bit grey or RGB pictures, PNG or JPEG."
+        f"{counted(len(left), 'picture')} of {shown(images.name)}, {shown(left[0])} the first, "
+        "stay as they are: expected 8-bit grey or RGB pictures, PNG or JPEG."
     )
 
 

@@ -13,7 +13,7 @@ import tokenize
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -26,14 +26,17 @@ from codabench_rehearsal.console.words import counted, few, shown
 from evaluator.bundles.pixels import Array, Layout, layout_of, with_range
 
 Role = Literal["predicted", "training", "answers", ""]
-PREDICTED = frozenset(
-    "test tests testing testset testdata te valid validation validset val valset dev devset eval "
-    "evaluation private public hidden unlabeled unlabelled query holdout heldout final".split()
-)
-TRAINING = frozenset("train training trainset traindata tr labeled labelled fit support".split())
-ANSWERS = frozenset(
-    "label labels mask masks truth gt y target targets segmentation annotation annotations".split()
-)
+_WORDS: Mapping[Role, str] = {  # in lower case, as whole words; the first row that fits decides
+    "answers": (
+        "label labels mask masks truth gt y target targets segmentation annotation annotations"
+    ),
+    "training": "train training trainset traindata tr labeled labelled fit support",
+    "predicted": (
+        "test tests testing testset testdata te valid validation validset val valset dev devset "
+        "eval evaluation private public hidden unlabeled unlabelled query holdout heldout final"
+    ),
+}
+ROLES: Mapping[Role, frozenset[str]] = {r: frozenset(said.split()) for r, said in _WORDS.items()}
 PICTURES = (".png", ".jpg", ".jpeg")
 LARGEST_MEMBER = 8 << 30  # bytes of one array in an .npz
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -107,11 +110,12 @@ def role_of(name: str) -> Role:
     """What a set's name says of it; the deepest part of a path that says anything decides."""
     for part in reversed(PurePosixPath(name).parts):
         words = {word.lower() for word in _WORD.findall(part)}
-        words |= {word[1:] for word in words if word.startswith("x")}  # xtest
-        words |= {"y" for word in words if word[:1] == "y" and word[1:] in PREDICTED | TRAINING}
-        for role, known in (("answers", ANSWERS), ("training", TRAINING), ("predicted", PREDICTED)):
+        words |= {word[1:] for word in words if word[0] == "x" and word != "x"}  # xtest
+        beside = ROLES["predicted"] | ROLES["training"]
+        words |= {"y" for word in words if word[0] == "y" and word[1:] in beside}  # ytest
+        for role, known in ROLES.items():
             if words & known:
-                return role  # type: ignore[return-value]  # of the literals above
+                return role
     return ""
 
 

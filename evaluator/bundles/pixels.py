@@ -80,22 +80,26 @@ def layout_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, said: bool = Fals
         return f"{dtype.name} is not taken for pixels"
     if not shape or not shape[0]:
         return "it has no rows"
-    if len(shape) == 2 and said:
-        side = isqrt(shape[1])
-        if side * side != shape[1]:
-            return f"rows of {shape[1]:,} values are no square images"
-        axes: tuple[int, int, int, Order] = (side, side, 1, "flat")
-    elif len(shape) == 3:
-        axes = (shape[1], shape[2], 1, "none")
-    elif len(shape) == 4 and shape[3] in (1, 3):
-        axes = (shape[1], shape[2], shape[3], "last")
-    elif len(shape) == 4 and shape[1] in (1, 3):
-        axes = (shape[2], shape[3], shape[1], "first")
-    else:
+    axes = _axes(shape, flat=said)
+    if axes is None:
         return f"shape {shape} is not (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
     if min(axes[:2]) < SMALLEST:
         return f"shape {shape}: a side of fewer than {SMALLEST} is no picture"
     return Layout(shape[0], *axes, dtype)
+
+
+def _axes(shape: tuple[int, ...], *, flat: bool) -> tuple[int, int, int, Order] | None:
+    """Height, width, channels and where these are; None for no images. flat: rows may be some."""
+    match shape:
+        case (_, pixels) if flat and isqrt(pixels) ** 2 == pixels:
+            return (isqrt(pixels), isqrt(pixels), 1, "flat")
+        case (_, height, width):
+            return (height, width, 1, "none")
+        case (_, height, width, 1 | 3 as channels):
+            return (height, width, channels, "last")
+        case (_, 1 | 3 as channels, height, width):
+            return (height, width, channels, "first")
+    return None
 
 
 def with_range(layout: Layout, array: Array) -> Layout | str:
