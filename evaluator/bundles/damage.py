@@ -159,18 +159,13 @@ def pixels_of(picture: Image) -> Images:
     return pixels[..., None] if pixels.ndim == 2 else pixels[..., :3]
 
 
-def example(folder: Path, sets: Sequence[ImageSet], place: int) -> tuple[int, Images] | None:
-    """An image of the first set, uint8 `(h, w, c)`, and its number; None where it cannot be read.
-
-    place: counted from 0, and from 0 again past the end.
-    """
-    images = sets[0]
-    place %= images.count
-    if images.layout is None:
-        picture = read_picture(folder / images.files[place])
-        return None if picture is None else (place, pixels_of(picture))
-    rows = np.asarray(read_array(folder, images)[place : place + 1])
-    return place, images.layout.images(rows)[0]
+def first_images(folder: Path, images: ImageSet, most: int) -> list[tuple[int, Images]]:
+    """Up to `most` images of a set, uint8 `(h, w, c)`, with their numbers in it."""
+    if images.layout is not None:
+        rows = images.layout.images(np.asarray(read_array(folder, images)[:most]))
+        return list(enumerate(rows))
+    read = [(at, read_picture(folder / name)) for at, name in enumerate(images.files[:most])]
+    return [(at, pixels_of(picture)) for at, picture in read if picture is not None]
 
 
 def _encoded(picture: Image, pixels: Images) -> bytes:
