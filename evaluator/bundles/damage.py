@@ -131,15 +131,20 @@ def read_picture(path: Path) -> Image | None:
     from PIL import Image
 
     try:
-        picture = Image.open(path)
-        if picture.mode not in MODES or picture.width * picture.height > MOST_PIXELS:
-            return None
-        if picture.format not in ("PNG", "JPEG") or getattr(picture, "n_frames", 1) > 1:
-            return None
-        picture.load()
+        with path.open("rb") as file:
+            picture = Image.open(file)
+            if not _is_plain(picture):
+                return None
+            picture.load()
     except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
     return picture
+
+
+def _is_plain(picture: Image) -> bool:
+    is_small = picture.width * picture.height <= MOST_PIXELS
+    is_single = getattr(picture, "n_frames", 1) == 1
+    return picture.mode in MODES and picture.format in ("PNG", "JPEG") and is_small and is_single
 
 
 def left_pictures(folder: Path, images: ImageSet) -> str:

@@ -46,10 +46,11 @@ def headline(report: BundleReport) -> str:
 
 def outcome(one: BundleCondition) -> str:
     """How a run ended: the platform's words, and why."""
-    if one.status != "Failed":
-        return one.status
-    why = f" (because {one.cause})" if one.cause else ""
-    return f"Failed: {one.message}{why}"
+    return f"Failed: {_reason(one)}" if one.status == "Failed" else one.status
+
+
+def _reason(one: BundleCondition) -> str:
+    return f"{one.message} (because {one.cause})" if one.cause else one.message
 
 
 def expectation(report: BundleReport) -> str:
@@ -68,8 +69,8 @@ def failures(report: BundleReport) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for one in report.conditions:
         if one.status == "Failed":
-            reasons.setdefault(outcome(one), []).append(one.name)
-    return [f"Under {few(names)} {reason}" for reason, names in reasons.items()]
+            reasons.setdefault(_reason(one), []).append(one.name)
+    return [f"Failed under {few(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def figure(value: float | None) -> str:

@@ -124,8 +124,8 @@ def arrays(
 def members(folder: Path, data: Drawn) -> Path:
     """The same as one .npz."""
     folder.mkdir(parents=True, exist_ok=True)
-    named = {"x_train": data.train, "y_train": data.train_labels, "x_test": data.test}
-    np.savez_compressed(folder / "data.npz", **named)
+    path = folder / "data.npz"
+    np.savez_compressed(path, x_train=data.train, y_train=data.train_labels, x_test=data.test)
     return folder
 
 
