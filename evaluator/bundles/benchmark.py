@@ -29,7 +29,8 @@ from evaluator.bundles.choice import Budget, Choice, budget_of, choices
 from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
 from evaluator.bundles.figures import Asked, judged
 from evaluator.bundles.image_sets import ImageSet, Seen, look
-from evaluator.bundles.result import BundleReport, BundleSource, Example
+from evaluator.bundles.report import BundleReport
+from evaluator.bundles.result import BundleSource, Example
 from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of, tasks_of
 from evaluator.store.store import Store, find_store
 from submission.archive import sha256_of
@@ -107,7 +108,8 @@ def chosen_column(bundle: Bundle, key: str = "") -> Column:
             known = few([one.key for one in bundle.columns]) or "none"
             raise EvaluationError(f"--column {key}: expected one of the leaderboard's: {known}")
         return found
-    visible = [one for one in bundle.columns if not one.hidden] or list(bundle.columns)
+    by_index = sorted(bundle.columns, key=lambda one: one.index)
+    visible = [one for one in by_index if not one.hidden] or by_index
     if not visible:
         raise EvaluationError(
             f"{shown(bundle.source)}: its leaderboard has no columns, so there is no score to "

@@ -75,7 +75,7 @@ def judged(asked: Sequence[Asked], again: Run | None, column: Column, runner: Ru
         tuple(rows[1:]),
         samples.said,
         tuple(_notes(asked[0].run, again, column, scatter)),
-        _expected(asked, column, samples.rows),
+        expected_of(asked, column, samples.rows),
     )
 
 
@@ -188,8 +188,11 @@ def _means(by_task: Sequence[Sequence[Floats | None]]) -> list[Floats | None]:
     return means
 
 
-def _expected(asked: Sequence[Asked], column: Column, rows: int | None) -> Expected:
-    """What the hidden score may be, as far as that can be said honestly."""
+def expected_of(asked: Sequence[Asked], column: Column, rows: int | None) -> Expected:
+    """What the hidden score may be, as far as that can be said honestly.
+
+    asked: the clean run first. rows: of the reference data, None where nobody knows.
+    """
     damaged = [(one.choice, _value(one.run, column)) for one in asked if one.choice]
     known = [(choice, value) for choice, value in damaged if value is not None]
     if not known:
@@ -197,13 +200,11 @@ def _expected(asked: Sequence[Asked], column: Column, rows: int | None) -> Expec
     values = [value for _, value in known]
     clean = _value(asked[0].run, column)
     if column.sorting == "asc" or clean is None or not all(0 <= v <= 1 for v in (clean, *values)):
-        said = (
-            "No hidden score is estimated: that is done for columns of 0 to 1 where more is better."
-        )
+        said = "No hidden score is expected: only of columns of 0 to 1 where more is better."
         return Expected("none", why=(said,))
     failed = [choice.name for choice, value in damaged if value is None]
-    more = [f"It fails under {few(failed)}: such images would cost the whole score."]
-    more = more if failed else []
+    under = f"It fails under {few(failed)}: such images would cost the whole score."
+    more = [under] if failed else []
     single = [(choice, value) for choice, value in known if not choice.is_mixed]
     families = {choice.family for choice, _ in single}
     if len(single) >= FEWEST_CONDITIONS and len(families) >= FEWEST_FAMILIES:

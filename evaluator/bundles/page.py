@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evaluator.bundles.choice import duration
-from evaluator.bundles.result import BundleCondition, BundleReport, Example
+from evaluator.bundles.result import BundleCondition, BundleEvaluation, Example
 from evaluator.bundles.terminal import ends, expectation, figure, headline, outcome
 from evaluator.report import svg
 from evaluator.report.gallery import data_uri
@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 
 
-def to_page(report: BundleReport) -> str:
+def to_page(report: BundleEvaluation) -> str:
     """The report as an HTML file's text."""
     head = tag(
         "head",
@@ -39,12 +39,12 @@ def to_page(report: BundleReport) -> str:
     return "<!DOCTYPE html>\n" + str(tag("html", head, tag("body", main), lang="en")) + "\n"
 
 
-def to_html(report: BundleReport) -> str:
+def to_html(report: BundleEvaluation) -> str:
     """One self-contained `<div>` with its style; all foreign text is escaped."""
     return str(tag("div", notebook_style(), *_body(report), class_="rehearsal notebook"))
 
 
-def _body(report: BundleReport) -> Iterator[Node]:
+def _body(report: BundleEvaluation) -> Iterator[Node]:
     source = report.source
     about = f"{source.sha256[:12]}, phase {source.phase}, benchmark {source.preset}"
     yield tag(
@@ -61,7 +61,7 @@ def _body(report: BundleReport) -> Iterator[Node]:
     yield _made(report)
 
 
-def _verdict(report: BundleReport) -> Iterator[Node]:
+def _verdict(report: BundleEvaluation) -> Iterator[Node]:
     clean = report.clean
     badge = "error" if clean.status == "Failed" else "good"
     yield tag("p", tag("span", clean.status, class_=f"badge {badge}"), " ", headline(report))
@@ -74,7 +74,7 @@ def _verdict(report: BundleReport) -> Iterator[Node]:
     yield tag("ul", *(tag("li", line) for line in (*report.expected.why, *report.notes)))
 
 
-def _conditions(report: BundleReport) -> Tag:
+def _conditions(report: BundleEvaluation) -> Tag:
     source = report.source
     every = (report.clean, *report.conditions)
     known = [one.value for one in every if one.value is not None]
@@ -121,7 +121,7 @@ def _drawing(one: BundleCondition, clean: BundleCondition, scale: svg.Scale) -> 
     return svg.Drawing(_WIDTH, _HEIGHT, said, tuple(parts))
 
 
-def _gallery(report: BundleReport) -> Tag:
+def _gallery(report: BundleEvaluation) -> Tag:
     shots = tag("div", *(_figure(one) for one in report.examples), class_="gallery")
     lead = "One image a condition: as it is (left), and as the programs received it (right)."
     return section("What was damaged", shots, lead=lead)
@@ -137,7 +137,7 @@ def _figure(one: Example) -> Tag:
     return tag("figure", tag("div", *shots, class_="shots"), caption)
 
 
-def _made(report: BundleReport) -> Tag:
+def _made(report: BundleEvaluation) -> Tag:
     """How the report was made: enough to repeat it."""
     source = report.source
     about = f": {source.description}" if source.description else ""

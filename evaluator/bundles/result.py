@@ -1,19 +1,18 @@
-"""What a benchmark on a bundle found, as plain data, and as JSON."""
+"""What a benchmark on a bundle found, as plain data: what every rendering is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.console.words import as_json, one_line, shown
+from codabench_rehearsal.console.words import one_line, shown
 from evaluator.bundles.choice import WHOLE
 
-SCHEMA = 1
 Kind = Literal["estimate", "range", "none"]
 
 
@@ -131,7 +130,7 @@ class BundleSource:
 
 
 @dataclass(frozen=True)
-class BundleReport:
+class BundleEvaluation:
     """A submission in a bundle: clean, and on damaged input data.
 
     clean: the first run. again: the second clean run's figure, None without one; scatter: by how
@@ -163,75 +162,3 @@ class BundleReport:
     def failed(self) -> bool:
         """Whether the platform would fail it, clean or damaged: an exit code's findings."""
         return any(one.status == "Failed" for one in (self.clean, *self.conditions))
-
-    def lines(self, width: int = 100) -> list[str]:
-        """As a terminal of that width shows it."""
-        from evaluator.bundles.terminal import report_parts
-        from evaluator.report.terminal import to_text
-
-        return to_text(report_parts(self), width).rstrip("\n").split("\n")
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    def to_page(self) -> str:
-        """As one self-contained HTML page."""
-        from evaluator.bundles.page import to_page
-
-        return to_page(self)
-
-    def _repr_html_(self) -> str:
-        from evaluator.bundles.page import to_html
-
-        return to_html(self)
-
-    def to_json(self) -> str:
-        """As JSON, schema 1 (docs/challenges.md)."""
-        return as_json(_document(self))
-
-
-def _document(report: BundleReport) -> dict[str, Any]:
-    source = report.source
-    return {
-        "schema": SCHEMA,
-        "kind": "bundle",
-        "submission": {"path": source.submission, "sha256": source.sha256},
-        "challenge": {
-            "bundle": source.bundle,
-            "title": source.title,
-            "phase": source.phase,
-            "tasks": source.tasks,
-            "fingerprint": source.fingerprint,
-        },
-        "worker": source.worker,
-        "environment": source.environment,
-        "column": {
-            "key": source.column,
-            "title": source.column_title,
-            "sorting": source.sorting,
-        },
-        "benchmark": {"preset": source.preset, "description": source.description},
-        "seed": source.seed,
-        "images": list(source.images),
-        "clean": {**_row(report.clean), "again": report.again, "scatter": report.scatter},
-        "conditions": [_row(one) for one in report.conditions],
-        "not_asked": list(report.not_asked),
-        "intervals": report.rows,
-        "expected": {**vars(report.expected), "why": list(report.expected.why)},
-        "notes": list(report.notes),
-        "timing": {
-            "budget_seconds": report.budget_seconds,
-            "spent_seconds": report.spent_seconds,
-            "known_runs": report.known,
-        },
-        "command": source.command,
-    }
-
-
-def _row(one: BundleCondition) -> dict[str, Any]:
-    ends = {"interval": one.interval, "lost_interval": one.lost_interval}
-    return {
-        **vars(one),
-        **{name: [found.low, found.high] if found else None for name, found in ends.items()},
-        "scores": dict(one.scores),
-    }

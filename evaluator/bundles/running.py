@@ -22,6 +22,7 @@ from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine, Now
 from codabench_rehearsal.challenge.worker_outcome import Ran, RanTask
+from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown, uncoloured
 from codabench_rehearsal.sandbox.job import SandboxError
@@ -213,7 +214,7 @@ def _text(run: Run) -> str:
 
 
 def _read(kept: BundleRun) -> Run:
-    fields = json.loads(kept.outcome)
+    fields: Any = parse_json(kept.outcome)
     files = tuple(
         {name: zlib.decompress(base64.b64decode(text)) for name, text in one.items()}
         for one in fields.pop("files")

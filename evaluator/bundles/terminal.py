@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.words import counted, few
 from evaluator.bundles.choice import duration
-from evaluator.bundles.result import BundleCondition, BundleReport, Interval
+from evaluator.bundles.result import BundleCondition, BundleEvaluation, Interval
 from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _STYLES = {"Failed": "bold red"}
 
 
-def report_parts(report: BundleReport) -> Iterator[RenderableType]:
+def report_parts(report: BundleEvaluation) -> Iterator[RenderableType]:
     """What a terminal shows of a report, in order."""
     from rich.text import Text
 
@@ -35,7 +35,7 @@ def report_parts(report: BundleReport) -> Iterator[RenderableType]:
     yield Text(_how(report), "dim")
 
 
-def headline(report: BundleReport) -> str:
+def headline(report: BundleEvaluation) -> str:
     """The clean run as the platform tells it."""
     clean, source = report.clean, report.source
     if clean.status == "Failed":
@@ -53,7 +53,7 @@ def _reason(one: BundleCondition) -> str:
     return f"{one.message} (because {one.cause})" if one.cause else one.message
 
 
-def expectation(report: BundleReport) -> str:
+def expectation(report: BundleEvaluation) -> str:
     """What the hidden score may be, in a sentence."""
     found, column = report.expected, report.source.column
     if found.low is None or found.high is None or found.median is None:
@@ -64,7 +64,7 @@ def expectation(report: BundleReport) -> str:
     return f"Range over the conditions asked: {column} {low} to {high}."
 
 
-def failures(report: BundleReport) -> list[str]:
+def failures(report: BundleEvaluation) -> list[str]:
     """Why it failed under some conditions, each reason once."""
     reasons: dict[str, list[str]] = {}
     for one in report.conditions:
@@ -83,7 +83,7 @@ def ends(found: Interval | None) -> str:
     return "-" if found is None else f"{found.low:.3f} to {found.high:.3f}"
 
 
-def _table(report: BundleReport) -> RenderableType:
+def _table(report: BundleEvaluation) -> RenderableType:
     source = report.source
     rows = [_row(one) for one in (report.clean, *report.conditions)]
     better = "less" if source.sorting == "asc" else "more"
@@ -100,7 +100,7 @@ def _row(one: BundleCondition) -> list[str]:
     return [name, figure(one.value), ends(one.interval), *lost]
 
 
-def _how(report: BundleReport) -> str:
+def _how(report: BundleEvaluation) -> str:
     source = report.source
     runs = 1 + (report.again is not None) + len(report.conditions)
     known = f", {report.known} of them known already" if report.known else ""

@@ -16,7 +16,7 @@ from PIL import Image
 from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase, Task
 from codabench_rehearsal.challenge.worker_job import Machine
 from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
-from evaluator.bundles.result import BundleReport
+from evaluator.bundles.report import BundleReport
 from tests.challenge.worker_bundles import Files, program, written
 
 Images = NDArray[np.uint8]

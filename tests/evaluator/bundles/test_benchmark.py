@@ -23,7 +23,7 @@ from codabench_rehearsal.challenge.bundle import Bundle
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.chain import corrupt_condition
 from corruptions.presets import resolve
-from evaluator.bundles.result import BundleReport
+from evaluator.bundles.report import BundleReport
 from tests.challenge.worker_bundles import PREDICT, program, written
 from tests.challenge.worker_bundles import bundle as text_bundle
 from tests.evaluator.bundles.made import (
@@ -203,7 +203,10 @@ FORMATS: dict[str, tuple[int, Callable[[Path, Drawn], Path], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in ("npz", "grey") else ()) for n in FORMATS],
+)
 def test_every_format_gives_the_same_figures(tmp_path: Path, name: str) -> None:
     """Else the benchmark is another one for a bundle that keeps its images another way."""
     channels, write, read = FORMATS[name]
