@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.commands.bundle_arguments import names_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
     rehearsal_command,
@@ -47,6 +48,7 @@ examples:
   make-submission a.keras b.keras --ensemble mean --tta flips
   make-submission weights.keras --model my_model.py --include layers.py
   make-submission --check-only submission.zip --zip-limit 100MB --time-limit 600
+  make-submission --check-only submission.zip --challenge bundle.zip     in any challenge
 
 The weights are rewritten for the server's Keras where it is older than yours. The zip is looked
 into, and then run in a child process on a few images (--no-run: not); with --server under the
@@ -78,6 +80,10 @@ def _read_and_run(words: list[str]) -> int:
         return Exit.FINE
     if options.data:
         require_images(options.data)
+    if names_bundle(options):
+        from codabench_rehearsal.commands.bundle_check import run
+
+        return run(options)
     checked = _check(options) if options.check_only else _make(options)
     strict = options.strict and any(f.severity == "warning" for f in checked.findings)
     return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE

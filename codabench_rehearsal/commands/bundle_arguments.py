@@ -1,0 +1,78 @@
+"""What the commands share that rehearse in a challenge's bundle: options, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codabench_rehearsal.challenge.profile import WORKERS
+from codabench_rehearsal.challenge.setting import Setting, is_bundle, opened_setting
+from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.roles import LOGS, TASK_DATA
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.challenge.worker_job import Machine
+
+_OF_BUNDLES = ("input_data", "reference_data", "worker", "logs", "network")
+
+
+def add_bundle(parser: argparse.ArgumentParser, *, phase: bool = True) -> None:
+    """Add the options of `--challenge BUNDLE`; phase: whether --phase is not there yet."""
+    add = parser.add_argument_group("with --challenge BUNDLE").add_argument
+    if phase:
+        what = "its number or name (default: the one open today, else the first)"
+        add("--phase", default=PHASE, help=what)
+    usual: list[str] = []
+    for name, reader in (("input", "ingestion"), ("reference", "scoring")):
+        data = f"--{name}-data"
+        what = (
+            f"folder or zip of what {reader} reads, where the bundle lacks it (TASK=PATH: of one)"
+        )
+        add(data, type=TASK_DATA, action="append", default=usual, metavar="PATH", help=what)
+    what = "the generation of Codabench's worker (default: the newest; the other one too if quick)"
+    add("--worker", choices=WORKERS, help=what)
+    add("--network", action="store_true", help="let the programs reach the network, as there")
+    add("--logs", type=LOGS, metavar="FOLDER", help="keep what each program printed and left")
+
+
+def names_bundle(options: argparse.Namespace) -> bool:
+    """Whether --challenge is a bundle. Raises `SubmissionError` for its options without one."""
+    if is_bundle(Path(options.challenge)):
+        return True
+    if given := [name for name in _OF_BUNDLES if getattr(options, name)]:
+        flag = f"--{given[0].replace('_', '-')}"
+        raise SubmissionError(f"{flag} goes with --challenge BUNDLE: name the bundle.")
+    return False
+
+
+@contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Setting]:
+    """The bundle and phase that the options name, with the data and limits that they give."""
+    phase = None if options.phase == PHASE else options.phase
+    with opened_setting(
+        Path(options.challenge),
+        phase,
+        input_data=options.input_data,
+        reference_data=options.reference_data,
+        worker=options.worker or WORKERS[-1],
+    ) as setting:
+        if options.time_limit:
+            limited = replace(setting.phase, seconds=max(1, round(options.time_limit)))
+            yield replace(setting, phase=limited)
+        else:
+            yield setting
+
+
+def machine(options: argparse.Namespace, python: str) -> Machine:
+    """What the programs run with."""
+    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS, Machine
+
+    limits = replace(
+        WORKER_LIMITS, memory_bytes=options.memory_limit, network=bool(options.network)
+    )
+    return Machine(python=python, limits=limits, image=getattr(options, "docker", None))
