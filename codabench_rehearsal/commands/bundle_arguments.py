@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.challenge.profile import WORKERS
 from codabench_rehearsal.challenge.setting import Setting, is_bundle, opened_setting
 from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console.arguments import add_python, memory, seconds
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.roles import LOGS, TASK_DATA
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.worker_job import Machine
+    from codabench_rehearsal.rehearsal.bundle_check import Wanted
 
 _OF_BUNDLES = ("input_data", "reference_data", "worker", "logs", "network")
 
 
-def add_bundle(parser: argparse.ArgumentParser, *, phase: bool = True) -> None:
-    """Add the options of `--challenge BUNDLE`; phase: whether --phase is not there yet."""
-    add = parser.add_argument_group("with --challenge BUNDLE").add_argument
+def add_bundle(
+    parser: argparse.ArgumentParser, title: str = "with --challenge BUNDLE", *, phase: bool = True
+) -> None:
+    """Add the options of a bundle's rehearsal; phase: whether --phase is not there yet."""
+    add = parser.add_argument_group(title).add_argument
     if phase:
         what = "its number or name (default: the one open today, else the first)"
         add("--phase", default=PHASE, help=what)
@@ -51,11 +54,11 @@ def names_bundle(options: argparse.Namespace) -> bool:
 
 
 @contextmanager
-def opened(options: argparse.Namespace) -> Iterator[Setting]:
-    """The bundle and phase that the options name, with the data and limits that they give."""
+def opened(options: argparse.Namespace, source: Path) -> Iterator[Setting]:
+    """A bundle, the phase that the options name, with the data and limits that they give."""
     phase = None if options.phase == PHASE else options.phase
     with opened_setting(
-        Path(options.challenge),
+        source,
         phase,
         input_data=options.input_data,
         reference_data=options.reference_data,
@@ -68,11 +71,30 @@ def opened(options: argparse.Namespace) -> Iterator[Setting]:
             yield setting
 
 
-def machine(options: argparse.Namespace, python: str) -> Machine:
-    """What the programs run with."""
-    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS, Machine
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add what a run needs, for commands that do not have these options anyway."""
+    add = parser.add_argument
+    add("--time-limit", type=seconds, metavar="S", help="seconds for a job (default: the phase's)")
+    add("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
+    add("--docker", metavar="IMAGE", help="run in this docker image")
+    add_python(parser)
 
-    limits = replace(
-        WORKER_LIMITS, memory_bytes=options.memory_limit, network=bool(options.network)
+
+def wanted(options: argparse.Namespace, ignored: frozenset[str] = frozenset()) -> Wanted:
+    """How the options want a zip rehearsed."""
+    # They start numpy and the sandbox: not for --help.
+    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS, Machine
+    from codabench_rehearsal.rehearsal.bundle_check import Wanted
+    from codabench_rehearsal.sandbox.places import chosen_python
+
+    memory_bytes, network = options.memory_limit, bool(options.network)
+    limits = replace(WORKER_LIMITS, memory_bytes=memory_bytes, network=network)
+    python = chosen_python(options.python)
+    return Wanted(
+        machine=Machine(python=python.path, limits=limits, image=options.docker),
+        runs_with=str(python),
+        workers=(options.worker,) if options.worker else (),
+        run=not getattr(options, "no_run", False),
+        keep=Path(options.logs) if options.logs else None,
+        ignored=ignored,
     )
-    return Machine(python=python, limits=limits, image=getattr(options, "docker", None))

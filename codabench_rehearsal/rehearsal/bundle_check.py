@@ -28,7 +28,10 @@ from submission.archive import Archive
 from submission.findings import Finding, found, refuted, stops, without
 
 QUICK = 60.0  # seconds of a run that is worth a second one, by the other generation
-_NOT_THEIRS = "The fault is in the challenge's own program; its log says which line."
+_IN_PROGRAM = (
+    "It ended in the challenge's own program: what the zip gave it has another form than it takes "
+    "(codabench-challenge show BUNDLE says which), or the fault is its organisers'."
+)
 Told = Callable[[Now], None]
 
 
@@ -37,10 +40,12 @@ class Wanted:
     """How to rehearse.
 
     workers: the generations to ask; () for the setting's, and the other one too where that run was
-    quick. keep: a folder for outputs and logs. ignored: codes to leave out.
+    quick. keep: a folder for outputs and logs. ignored: codes to leave out. runs_with: the machine
+    in words.
     """
 
     machine: Machine = field(default_factory=Machine)
+    runs_with: str = ""
     workers: tuple[Worker, ...] = ()
     run: bool = True
     keep: Path | None = None
@@ -76,6 +81,7 @@ def check_in_bundle(
         left_out,
         (*unchecked, *_not_run(setting, wanted, ran)),
         time.monotonic() - started,
+        wanted.machine.image or wanted.runs_with if ran else "",
     )
 
 
@@ -177,7 +183,7 @@ def _advice(cause: Cause | None, wanted: Wanted) -> str:
         return advice_for(problem, {})
     if cause.kind in ("ModuleNotFoundError", "ImportError"):
         return advice_for(problem, {})
-    return _NOT_THEIRS if cause.program == "ingestion" else ""
+    return _IN_PROGRAM
 
 
 def _not_run(setting: Setting, wanted: Wanted, ran: Sequence[Ran]) -> Iterator[str]:

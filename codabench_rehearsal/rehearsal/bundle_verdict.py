@@ -28,7 +28,7 @@ class BundleChecked:
     """What came of rehearsing a zip in a bundle.
 
     ran: by generation, the first decides; () where nothing was run. files: name -> bytes.
-    unchecked: what is not known from here.
+    unchecked: what is not known from here. runs_with: what ran it, in words.
     """
 
     zip_name: str
@@ -41,6 +41,7 @@ class BundleChecked:
     ignored: dict[str, int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     seconds: float = 0.0
+    runs_with: str = ""
 
     @property
     def verdict(self) -> str:
@@ -76,6 +77,7 @@ class BundleChecked:
                 "phase": {"index": setting.phase.index, "name": setting.phase.name},
                 "image": setting.bundle.image,
             },
+            "runs_with": self.runs_with,
             "verdict": self.verdict,
             "ready": self.ready,
             "runs": [_document(ran) for ran in self.ran],
@@ -91,6 +93,8 @@ class BundleChecked:
 
     def lines(self) -> Iterator[str]:
         """The challenge, the zip, each run, what was found, the verdict."""
+        if self.runs_with:
+            yield f"runs with {self.runs_with}"
         yield from _head(self.setting)
         yield f"zip {human_bytes(self.size)}, {counted(len(self.files), 'file')}; the largest:"
         for name, size in sorted(self.files.items(), key=lambda item: -item[1])[:LARGEST]:
