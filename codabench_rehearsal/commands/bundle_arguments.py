@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import WORKERS
-from codabench_rehearsal.challenge.setting import Setting, is_bundle, opened_setting
+from codabench_rehearsal.challenge.setting import Setting, opened_setting
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.arguments import add_python, memory, seconds
 from codabench_rehearsal.console.errors import SubmissionError
@@ -43,14 +43,11 @@ def add_bundle(
     add("--logs", type=LOGS, metavar="FOLDER", help="keep what each program printed and left")
 
 
-def names_bundle(options: argparse.Namespace) -> bool:
-    """Whether --challenge is a bundle. Raises `SubmissionError` for its options without one."""
-    if is_bundle(Path(options.challenge)):
-        return True
+def require_bundle(options: argparse.Namespace) -> None:
+    """Raise `SubmissionError` for options of a bundle's rehearsal where no bundle is named."""
     if given := [name for name in _OF_BUNDLES if getattr(options, name)]:
         flag = f"--{given[0].replace('_', '-')}"
         raise SubmissionError(f"{flag} goes with --challenge BUNDLE: name the bundle.")
-    return False
 
 
 @contextmanager

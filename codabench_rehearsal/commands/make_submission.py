@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
-from codabench_rehearsal.commands.bundle_arguments import names_bundle
+from codabench_rehearsal.challenge.setting import is_bundle
+from codabench_rehearsal.commands.bundle_arguments import require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
     rehearsal_command,
@@ -80,7 +81,7 @@ def _read_and_run(words: list[str]) -> int:
         return Exit.FINE
     if options.data:
         require_images(options.data)
-    if names_bundle(options):
+    if is_bundle(Path(options.challenge)):
         from codabench_rehearsal.commands.bundle_check import run
 
         return run(options)
@@ -91,6 +92,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
+    require_bundle(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
@@ -115,6 +117,7 @@ def _make(options: argparse.Namespace) -> Checked:
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
+    require_bundle(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes
