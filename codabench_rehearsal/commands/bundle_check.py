@@ -26,12 +26,12 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.check_only)
     require_file(path, SubmissionError)
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
+    from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
     from codabench_rehearsal.rehearsal.check import ignored_codes
 
     how = wanted(options, ignored_codes(options.ignore))
     with opened(options, Path(options.challenge)) as setting, Archive(path) as archive:
-        checked = check_in_bundle(archive, setting, how)
+        checked = check_open_in_bundle(archive, setting, how)
     if options.json != STDOUT:
         print_lines(checked.lines())
     if options.json:

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 def _sample(options: argparse.Namespace) -> BundleChecked:
     """Run the given submission, or the bundle's own; raises `SubmissionError` where it has none."""
     from codabench_rehearsal.challenge.samples import samples
-    from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
+    from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
     from submission.archive import Archive
 
     with opened(options, options.bundle.path) as setting, TemporaryFolder("sample-") as folder:
@@ -93,7 +93,7 @@ def _sample(options: argparse.Namespace) -> BundleChecked:
                 )
             path, name = own[0].path, own[0].name
         with Archive(path) as archive:
-            checked = check_in_bundle(archive, setting, wanted(options))
+            checked = check_open_in_bundle(archive, setting, wanted(options))
         return replace(checked, zip_name=name)
 
 

@@ -7,23 +7,24 @@ one's word is the verdict, and where another one ends otherwise that is a findin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codabench_rehearsal.challenge.explain import Cause, cause_of
 from codabench_rehearsal.challenge.profile import WORKERS, Worker
-from codabench_rehearsal.challenge.setting import Setting
+from codabench_rehearsal.challenge.setting import NEWEST, Setting, opened_setting
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine, Now
 from codabench_rehearsal.challenge.worker_outcome import Ran
 from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.words import few, shown
 from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked, ended, failed, first_cause
+from codabench_rehearsal.rehearsal.check import ignored_codes
 from codabench_rehearsal.rehearsal.failures import advice_for, missing_package
 from codabench_rehearsal.sandbox.outcome import Problem
-from codabench_rehearsal.sandbox.places import python_at
+from codabench_rehearsal.sandbox.places import chosen_python, python_at
 from submission.archive import Archive
 from submission.findings import Finding, found, refuted, stops, without
 
@@ -53,6 +54,43 @@ class Wanted:
 
 
 def check_in_bundle(
+    zip_path: str | Path,
+    bundle: str | Path,
+    phase: str | None = None,
+    *,
+    input_data: str | Path | None = None,
+    reference_data: str | Path | None = None,
+    worker: Worker | None = None,
+    python: str | None = None,
+    run: bool = True,
+    logs: str | Path | None = None,
+    ignore: Iterable[str] = (),
+) -> BundleChecked:
+    """Rehearse a zip in a bundle: `check_in_bundle("submission.zip", "bundle.zip")`.
+
+    phase: its number or name; the one open today where left out. input_data, reference_data: a
+    folder or zip for what the bundle lacks. worker: a generation of Codabench's. run: False only
+    looks. logs: a folder for outputs and logs. Raises `SubmissionError` for what cannot be used.
+    """
+    wanted = Wanted(
+        machine=Machine(python=chosen_python(python).path),
+        workers=(worker,) if worker else (),
+        run=run,
+        keep=Path(logs) if logs else None,
+        ignored=ignored_codes(ignore),
+    )
+    opened = opened_setting(
+        Path(bundle),
+        phase,
+        input_data=[str(input_data)] if input_data else [],
+        reference_data=[str(reference_data)] if reference_data else [],
+        worker=worker or NEWEST,
+    )
+    with opened as setting, Archive(zip_path) as archive:
+        return check_open_in_bundle(archive, setting, wanted)
+
+
+def check_open_in_bundle(
     archive: Archive,
     setting: Setting,
     wanted: Wanted | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from codabench_rehearsal.console.words import (
     human_bytes,
     marked,
     one_line,
+    several_lines,
     shown,
 )
 from codabench_rehearsal.rehearsal.check import LARGEST, TRACE
@@ -109,6 +111,10 @@ class BundleChecked:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        """One `<pre>`; all foreign text is escaped."""
+        return f"<pre>{html.escape(several_lines(str(self)))}</pre>"
 
 
 def first_cause(ran: Ran) -> Cause | None:

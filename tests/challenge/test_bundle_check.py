@@ -10,7 +10,7 @@ import pytest
 
 from codabench_rehearsal.challenge.setting import Setting
 from codabench_rehearsal.commands.make_submission import main
-from codabench_rehearsal.rehearsal.bundle_check import Wanted, check_in_bundle
+from codabench_rehearsal.rehearsal.bundle_check import Wanted, check_open_in_bundle
 from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
 from submission.archive import Archive
 from tests.challenge.bundles import Draft
@@ -21,7 +21,7 @@ def _checked(place: Path, files: dict[str, str], **more: object) -> BundleChecke
     made = bundle(place, program(PREDICT), **more)  # type: ignore[arg-type]
     setting = Setting(made, made.phases[0], chosen="the only one")
     with Archive(zipped(place, files)) as archive:
-        return check_in_bundle(archive, setting, Wanted())
+        return check_open_in_bundle(archive, setting, Wanted())
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def test_one_generation_can_be_named(tmp_path: Path) -> None:
     files = {"model.py": "open(__file__ + '.log', 'w')\n" + UPPER}
     setting = Setting(made, made.phases[0], "2026-03")
     with Archive(zipped(tmp_path, files)) as archive:
-        checked = check_in_bundle(archive, setting, Wanted(workers=("2026-03",)))
+        checked = check_open_in_bundle(archive, setting, Wanted(workers=("2026-03",)))
     assert checked.verdict == "Finished, accuracy 0.5"
     assert any("the worker of 2026-10" in line for line in checked.unchecked)
 
@@ -133,6 +133,18 @@ def test_the_command(
     assert "because ingestion ended with ModuleNotFoundError" in capsys.readouterr().out
     assert main(["--check-only", "bad.zip", "--challenge", "bundle.zip", "--no-run"]) == 0
     assert "whether it runs (--no-run)" in capsys.readouterr().out
+
+
+def test_in_a_notebook(tmp_path: Path) -> None:
+    """The same in a line of Python, for those who never leave the notebook."""
+    import codabench_rehearsal as rehearsal
+
+    source, upper = _bundle_file(tmp_path), zipped(tmp_path, {"model.py": UPPER})
+    checked = rehearsal.check_in_bundle(upper, source, "final")
+    assert checked.verdict == "Finished, accuracy 1.0"
+    assert "Finished, accuracy 1.0" in checked._repr_html_()
+    with pytest.raises(rehearsal.UserError, match="check_in_bundle"):
+        rehearsal.check(upper, challenge=str(source))
 
 
 @pytest.mark.parametrize(
