@@ -7,8 +7,9 @@ own ingestion program: the module, the names, the calls. What that source does n
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task
 from codabench_rehearsal.challenge.checks.programs import image_facts, lacking
@@ -22,7 +23,7 @@ from submission.archive import Archive
 from submission.checks.imports import needed_packages
 from submission.checks.modules import words
 from submission.checks.subject import Subject, examine_subject
-from submission.findings import Finding, found, stops
+from submission.findings import Finding, Severity, found, stops
 
 # Checks that hold whatever a challenge asks for. The others are about images, labels and Keras, or
 # about a platform of which less is known.
@@ -55,7 +56,7 @@ def look(
     for program in ingestions:
         needs = needs_of(program)
         challenge = challenge_of(bundle, phase, needs.interface, worker)
-        several += _of_code(archive, challenge, _Around(bundle, tasks, needs))
+        several += _of_code(archive, challenge, _Around(bundle, tasks, needs, archive.names))
     if not ingestions:
         challenge = challenge_of(bundle, phase, Interface(), worker)
         several += examine_subject(Subject(archive, challenge, archive.path.name), OF_ANY_ZIP)
@@ -95,6 +96,7 @@ class _Around:
     bundle: Bundle
     tasks: list[Task]
     needs: Needs
+    names: frozenset[str]
 
     def brings(self, top: str) -> bool:
         """Whether the program, or the input data, has a module or folder of that name."""
@@ -103,19 +105,37 @@ class _Around:
         data = [task.input_data for task in self.tasks if task.input_data]
         return any(any(folder.rglob(f"{top}.py")) or (folder / top).is_dir() for folder in data)
 
+    @cached_property
+    def reads(self) -> tuple[Reads, ...]:
+        """What each task's scoring opens of a submission."""
+        programs = dict.fromkeys(task.scoring for task in self.tasks if task.scoring)
+        return tuple(reads_of(program) for program in programs)
+
+    def scores(self, names: Iterable[str]) -> bool | None:
+        """Whether scoring opens one of these files; None where its source does not tell."""
+        files = [one for reads in self.reads for one in reads.files]
+        if any(one.is_in([name]) for one in files for name in names):
+            return True
+        told = files and not any(reads.searches for reads in self.reads)
+        return False if told else None
+
 
 def _of_code(archive: Archive, challenge: Challenge, around: _Around) -> Iterator[Finding]:
     needs = around.needs
     more = [one.name for one in needs.interface.imports]
     more += [one.name for one in (*needs.interface.made, *needs.interface.methods)]
-    # Without a module to import nothing is known of the code, and none of it is looked at.
-    told = needs.interface.module != ""
-    codes = (OF_ANY_ZIP | OF_ANY_CODE) if told else OF_ANY_ZIP | {"S113"}
+    # Without a module to import nothing is known of the code, and predictions need none: scoring
+    # goes on with what the zip holds when ingestion has failed.
+    told = needs.interface.module != "" and not (
+        _has_no_code(archive) and around.scores(archive.names)
+    )
+    codes = (OF_ANY_ZIP | OF_ANY_CODE) if told else OF_ANY_ZIP
     subject = Subject(archive, challenge, archive.path.name, tuple(filter(None, more)))
     for one in examine_subject(subject, codes):
         if not _is_brought(one, around):
             yield _doubted(one) if one.code in DOUBTFUL else one
     if archive.members and told:
+        yield from _of_answers(subject, around)
         yield from _of_modules(subject, around)
         yield from misfits(subject, needs)
         yield from _of_image(subject, around)
@@ -123,10 +143,24 @@ def _of_code(archive: Archive, challenge: Challenge, around: _Around) -> Iterato
 
 def _is_brought(one: Finding, around: _Around) -> bool:
     """Whether a finding misses what the platform has beside the submission."""
+    if one.code == "S113":
+        return around.scores(around.names) is not None  # told by what scoring opens
     if one.code not in ("S213", "S227", "S301"):
         return False
     named = one.message.partition("imports ")[2].partition(",")[0].partition(".")[0]
     return around.brings(named) if named else False
+
+
+def _of_answers(subject: Subject, around: _Around) -> Iterator[Finding]:
+    """Files beside the code that have the names of what the run is to answer."""
+    names = [n for n in subject.sorted_names if not n.endswith(".py") and around.scores([n])]
+    newer = "2026-10" in subject.challenge.workers
+    for name in names[:1]:
+        what = "is copied over what the run itself answers (Codabench's worker of 2026-10)"
+        what = what if newer else "is taken for the run's answers where the run gives none"
+        advice = "Leave it out: scoring opens a file of that name."
+        severity: Severity = "warning" if newer else "note"
+        yield Finding("S113", severity, f"{name} {what}", advice, kind="unknown" if newer else "")
 
 
 def _doubted(one: Finding) -> Finding:
@@ -141,18 +175,24 @@ def _of_modules(subject: Subject, around: _Around) -> Iterator[Finding]:
         if not here and need.module not in missing:
             missing.add(need.module)
             if not (need.module == subject.asked.module and _is_compiled(subject)):
-                yield _no_module(subject, need, around.needs)
+                yield _no_module(subject, need, around)
+
+
+def _has_no_code(archive: Archive) -> bool:
+    return not any(name.endswith((".py", ".pyc", ".so")) for name in archive.names)
 
 
 def _is_compiled(subject: Subject) -> bool:
     return bool(examine_subject(subject, ("S120",)))
 
 
-def _no_module(subject: Subject, need: Need, needs: Needs) -> Finding:
+def _no_module(subject: Subject, need: Need, around: _Around) -> Finding:
     """A module that is missing, with what its name was perhaps meant to be.
 
-    A doubt where the program looks through folders, names one, or imports what may be a package.
+    A doubt where the program looks through folders, names one, or imports what may be a package;
+    and for a zip without code, which may hold predictions.
     """
+    needs = around.needs
     challenge = replace(subject.challenge, module=need.module, class_name=need.name)
     one = next(
         iter(examine_subject(Subject(subject.archive, challenge, subject.zip_name), ("S102",)))
@@ -164,7 +204,9 @@ def _no_module(subject: Subject, need: Need, needs: Needs) -> Finding:
     if named:
         return Finding("S102", "note", message, "Nothing, if a run works.")
     unsure = not need.sure or (nested and needs.searches)
-    return replace(one, message=message) if not unsure else _doubted(replace(one, message=message))
+    unsure = unsure or (_has_no_code(subject.archive) and around.scores(subject.names) is None)
+    told = replace(one, message=message)
+    return _doubted(told) if unsure else told
 
 
 def _of_image(subject: Subject, around: _Around) -> Iterator[Finding]:
@@ -182,8 +224,7 @@ def _of_image(subject: Subject, around: _Around) -> Iterator[Finding]:
 
 def _of_results(archive: Archive, task: Task) -> Iterator[Finding]:
     """Where there is no ingestion program: the files that scoring opens and the zip has not."""
-    reads = reads_of(task.scoring) if task.scoring else Reads()
-    for one in reads.files:
+    for one in reads_of(task.scoring).files if task.scoring else ():
         if one.sure and not one.is_in(archive.names):
             yield found("S801", _not_there(archive, one.name, one.place))
 

@@ -189,7 +189,7 @@ WRONG_CASES = (
     _wrong("another class", CLASS, SOUND.replace("Model", "Net"), "S202"),
     _wrong("another function", FUNCTION, "def predictions(X):\n    return X.upper()\n", "S202"),
     _wrong("an import of it is not the other way round", CLASS, "import sys\n", "S202"),
-    _wrong("a class in a function", CLASS, f"def make():\n    class Model:\n        pass\n", "S202"),
+    _wrong("a class in a function", CLASS, "def make():\n    class Model:\n        pass\n", "S202"),
     _wrong("no predict", CLASS, f"class Model:\n{FIT}", "S204"),
     _wrong("no fit", CLASS, f"class Model:\n{UPPER}", "S204"),
     _wrong("none in the base either", CLASS, f"class Base:\n{FIT}class Model(Base):\n    pass\n", "S204"),
