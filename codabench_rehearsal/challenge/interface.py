@@ -116,13 +116,18 @@ def _imports(trees: Mapping[str, ast.Module]) -> list[Imported]:
                 first = module.split(".")[0]
                 if first in known:
                     continue
-                usual = any(word in module.lower() for word in _USUAL)
+                usual = is_usual(module)
                 if usual or id(node) not in top:
                     one = Imported(module, name, f"{file}:{getattr(node, 'lineno', 1)}")
                     found.setdefault(one, 0 if usual and name else 1 if usual else 2)
     ranked = sorted(found, key=lambda one: found[one])
     best = [one for one in ranked if found[one] == found[ranked[0]]]
     return [one for one in ranked if one in best or one.module == best[0].module]
+
+
+def is_usual(module: str) -> bool:
+    """Whether a module is called as participants' modules are: its name says so by itself."""
+    return any(word in module.lower() for word in _USUAL)
 
 
 def _moves_the_path(node: ast.AST) -> TypeGuard[ast.Call]:
@@ -222,9 +227,9 @@ class _Follower:
                 continue
             one, place = self._called(node), f"{file}:{node.lineno}"
             if one:
-                made.setdefault((one, ()), Called(one, _arguments(node), place))
+                made.setdefault((one, ()), Called(one, arguments_of(node), place))
                 continue
-            name, given = self._method(node), _arguments(node)
+            name, given = self._method(node), arguments_of(node)
             if name:
                 methods.setdefault((name, given), Called(name, given, place))
         return tuple(made.values())[:_MOST], tuple(methods.values())[:_MOST]
@@ -296,7 +301,8 @@ def _is_maker(name: str) -> bool:
     return name[:1].isupper() or "model" in plain or "estimator" in plain or plain == "submission"
 
 
-def _arguments(call: ast.Call) -> tuple[str, ...]:
+def arguments_of(call: ast.Call) -> tuple[str, ...]:
+    """What a call is given, as source; long ones are cut."""
     given = [ast.unparse(one) for one in call.args]
     given += [f"{word.arg or '**'}={ast.unparse(word.value)}" for word in call.keywords]
     return tuple(one if len(one) <= _LONGEST else f"{one[:_LONGEST]}..." for one in given)

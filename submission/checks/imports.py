@@ -101,6 +101,14 @@ def optional_package(subject: Subject) -> Iterator[str]:
         yield f"{where}: tries to import {base.split('.')[0]}"
 
 
+def needed_packages(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Place and name of each package that the code takes from outside the zip, and surely needs."""
+    for module, node, base, _ in _imports(subject):
+        top, relative = base.split(".")[0], isinstance(node, ast.ImportFrom) and node.level > 0
+        if not relative and not _is_in_zip(subject, top) and not _is_tried(module, node):
+            yield module.line(node), top
+
+
 def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[str, str]]:
     """Place and module of imports neither in the zip nor surely there; tried: they may fail."""
     for module, node, base, _ in _imports(subject):
@@ -111,10 +119,14 @@ def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[str, str]]:
 
 
 def _is_known(subject: Subject, top: str) -> bool:
+    return _is_in_zip(subject, top) or top in OURS or is_there(top, subject.challenge)
+
+
+def _is_in_zip(subject: Subject, top: str) -> bool:
     own = subject.file_of(top) or any(name.startswith(f"{top}/") for name in subject.names)
     anywhere = (f"/{top}.py", f"/{top}/__init__.py")
     found = subject.moves_the_path and any(name.endswith(anywhere) for name in subject.names)
-    return bool(own) or found or top in OURS or is_there(top, subject.challenge)
+    return bool(own) or found
 
 
 @check("S213", "error")

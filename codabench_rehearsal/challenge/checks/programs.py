@@ -20,7 +20,7 @@ from codabench_rehearsal.console.words import few, shown
 
 _SHELL = re.compile(r"&&|\|\||[;|<>`]|\$\(|(?<!\S)[*?]|\*\.|^\s*(cd|export|source)\s|2>&1")
 _WORD = re.compile(r"\$\{?\w+\}?")
-_INSTALLS = re.compile(r"pip3?[\"', ]+install|ensurepip|install\.packages")
+INSTALLS = re.compile(r"pip3?[\"', ]+install|ensurepip|install\.packages")
 
 
 @check("B140", "error")
@@ -109,8 +109,8 @@ def packages_that_the_image_lacks(subject: Subject) -> Iterator[str]:
     """Name an image that has them (docker_image): nothing is installed before a program starts."""
     image, facts = _image(subject)
     for program in subject.programs if facts else ():
-        missing = sorted(_needs(program) & _lacking(facts, _needs(program)))
-        if missing and not _INSTALLS.search(program.source):
+        missing = sorted(_needs(program) & lacking(facts, _needs(program)))
+        if missing and not INSTALLS.search(program.source):
             named = "" if subject.image else " (docker_image names none)"
             yield f"{program.name} imports {few(missing)}, which {image}{named} does not have"
 
@@ -121,7 +121,7 @@ def installs_while_it_runs(subject: Subject) -> Iterator[str]:
     and fails on workers without a network.
     """
     for program in subject.programs:
-        if _INSTALLS.search(program.source):
+        if INSTALLS.search(program.source):
             yield f"{program.name} installs packages while it runs"
 
 
@@ -141,8 +141,7 @@ def images() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _image(subject: Subject) -> tuple[str, Mapping[str, Any]]:
-    name = (subject.image or LEGACY_IMAGE).removeprefix("docker.io/")
-    return name, images().get(name, {})
+    return image_facts(subject.image)
 
 
 def _needs(program: Program) -> frozenset[str]:
@@ -153,11 +152,11 @@ def _needs(program: Program) -> frozenset[str]:
     found: set[str] = set()
     for name in program.used:
         tree = program.modules[name]
-        found |= _top_imports(tree) if tree else set()
+        found |= top_imports(tree) if tree else set()
     return frozenset(found - own - asked - set(sys.stdlib_module_names))
 
 
-def _top_imports(tree: ast.Module) -> set[str]:
+def top_imports(tree: ast.Module) -> set[str]:
     """Packages that a module imports as it is loaded, outside of try and if."""
     found: set[str] = set()
     for node in tree.body:
@@ -168,7 +167,13 @@ def _top_imports(tree: ast.Module) -> set[str]:
     return found
 
 
-def _lacking(facts: Mapping[str, Any], needed: frozenset[str]) -> frozenset[str]:
+def image_facts(named: str) -> tuple[str, Mapping[str, Any]]:
+    """An image's name, the usual one for "", and what is known of it: none of most images."""
+    name = (named or LEGACY_IMAGE).removeprefix("docker.io/")
+    return name, images().get(name, {})
+
+
+def lacking(facts: Mapping[str, Any], needed: frozenset[str]) -> frozenset[str]:
     """Those of some packages that an image has not, as far as that is known."""
     if "has" in facts:
         return needed - set(facts["has"])
