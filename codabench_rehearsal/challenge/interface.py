@@ -30,6 +30,7 @@ _PACKAGES = (
     "humanize benchopt dotenv google pydantic huggingface_hub "
 )
 _LOADERS = ("import_module", "__import__", "module_from_spec", "load_module", "load_source")
+_ODD = 2  # how unsure a name is that nobody usually gives to a submission
 _ROUNDS = 6  # a value that goes through more hands is lost
 _MOST = 40
 _LONGEST = 60  # characters of an argument
@@ -103,8 +104,27 @@ def read_interface_of(modules: Mapping[str, ast.Module | None]) -> Interface:
     return Interface(tuple(imports), *follower.calls())
 
 
+def perhaps_the_submissions(modules: Mapping[str, ast.Module | None]) -> frozenset[str]:
+    """Every top-level name that a program may import of a submission, or of what lies by it.
+
+    Where it looks into no folder but its own, a name must be a usual one.
+    """
+    trees = {name: tree for name, tree in modules.items() if tree is not None}
+    moves = any(_moves_the_path(node) for tree in trees.values() for node in ast.walk(tree))
+    found = _candidates(trees).items()
+    return frozenset(one.module.split(".")[0] for one, unsure in found if moves or unsure < _ODD)
+
+
 def _imports(trees: Mapping[str, ast.Module]) -> list[Imported]:
     """What is imported of the submission, what is most surely so first."""
+    found = _candidates(trees)
+    ranked = sorted(found, key=lambda one: found[one])
+    best = [one for one in ranked if found[one] == found[ranked[0]]]
+    return [one for one in ranked if one in best or one.module == best[0].module]
+
+
+def _candidates(trees: Mapping[str, ast.Module]) -> dict[Imported, int]:
+    """What may be imported of the submission -> how unsure that is."""
     known = {part for name in trees for part in name.removesuffix(".py").split("/")}
     known |= {*_PACKAGES.split(), *sys.stdlib_module_names}
     found: dict[Imported, int] = {}
@@ -119,10 +139,8 @@ def _imports(trees: Mapping[str, ast.Module]) -> list[Imported]:
                 usual = is_usual(module)
                 if usual or id(node) not in top:
                     one = Imported(module, name, f"{file}:{getattr(node, 'lineno', 1)}")
-                    found.setdefault(one, 0 if usual and name else 1 if usual else 2)
-    ranked = sorted(found, key=lambda one: found[one])
-    best = [one for one in ranked if found[one] == found[ranked[0]]]
-    return [one for one in ranked if one in best or one.module == best[0].module]
+                    found.setdefault(one, 0 if usual and name else 1 if usual else _ODD)
+    return found
 
 
 def is_usual(module: str) -> bool:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree
 from codabench_rehearsal.challenge.checks.program import Program
-from codabench_rehearsal.challenge.checks.programs import INSTALLS, top_imports
 from codabench_rehearsal.challenge.interface import (
     Called,
     Imported,
@@ -25,6 +24,7 @@ from codabench_rehearsal.challenge.interface import (
     is_usual,
     read_interface_of,
 )
+from codabench_rehearsal.challenge.program_imports import installs, needed
 
 _SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=(?!=)")
@@ -87,7 +87,7 @@ def needs_of(program: Path) -> Needs:
         interface = read_interface_of(read.modules)
         trees = {name: code for name in read.used if (code := read.modules[name]) is not None}
         source = "\n".join(read.texts.get(name, "") for name in trees)
-        whole = read.source
+        packages, installing = frozenset(needed(read)), bool(installs(read))
     reader = Reader(trees, interface)
     every = (name.removesuffix(".py").split("/") for name in read.modules)
     return Needs(
@@ -96,10 +96,10 @@ def needs_of(program: Path) -> Needs:
         tuple(reader.uses(interface.made)),
         tuple(use for use in reader.uses(interface.methods, is_method=True)),
         frozenset(part for parts in every for part in parts),
-        frozenset(name for tree in trees.values() for name in top_imports(tree)),
+        packages,
         frozenset(reader.words()),
         bool(_SEARCHES.search(source)),
-        bool(INSTALLS.search(whole)),
+        installing,
     )
 
 

@@ -16,12 +16,13 @@ from importlib import resources
 from typing import Any
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.challenge.program_imports import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import cleaned, uncoloured
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
 from codabench_rehearsal.sandbox.server import package_name
-from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
+from submission.checks.imports import GONE, OURS, OWN_FILES
 from submission.findings import Finding, found
 
 LONGEST_TRACE = 30  # lines

@@ -10,6 +10,7 @@ from importlib import resources
 from itertools import pairwise
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.challenge.program_imports import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from submission.checks.modules import Module, argument, called, constant, words
 from submission.checks.subject import Subject, check
@@ -22,7 +23,6 @@ SHIPPED, SHIPPED_BY_KERAS, OURS, OWN_FILES = (
     frozenset(map(str, KNOWN["packages"][key]))
     for key in ("tensorflow", "keras", "ours", "own_files")
 )
-PIP_NAMES: dict[str, str] = KNOWN["packages"]["pip"]
 OLDEST, NEWEST = (3, 9), (3, 12)  # Pythons that TensorFlow 2.17 has wheels for
 CATCHES = words("ImportError ModuleNotFoundError Exception BaseException")
 PERSON = words("input breakpoint pdb.set_trace getpass.getpass code.interact IPython.embed")
