@@ -18,13 +18,12 @@ from codabench_rehearsal.challenge.bundle_files import opened_tree
 from codabench_rehearsal.challenge.checks.program import Program
 from codabench_rehearsal.challenge.interface import (
     Called,
-    Imported,
     Interface,
     arguments_of,
-    is_usual,
     read_interface_of,
 )
 from codabench_rehearsal.challenge.program_imports import installs, needed
+from codabench_rehearsal.challenge.submission_imports import Imported, is_usual, last_of, text_of
 
 _SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=(?!=)")
@@ -115,7 +114,7 @@ class Reader:
     def _named(self) -> frozenset[str]:
         """Every name that is used anywhere."""
         return frozenset(
-            _last(node)
+            last_of(node)
             for _, node in self.nodes
             if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
         )
@@ -196,10 +195,10 @@ class Reader:
     def _is_asked_for(self, name: str) -> bool:
         """Whether the program asks whether there is such a name: `hasattr(model, "fit")`."""
         for _, node in self.nodes:
-            if isinstance(node, ast.Call) and _last(node.func) in ("hasattr", "getattr", "dir"):
-                if any(_text(arg) == name for arg in node.args):
+            if isinstance(node, ast.Call) and last_of(node.func) in ("hasattr", "getattr", "dir"):
+                if any(text_of(arg) == name for arg in node.args):
                     return True
-            elif isinstance(node, ast.Compare) and _text(node.left) == name:
+            elif isinstance(node, ast.Compare) and text_of(node.left) == name:
                 return True
         return False
 
@@ -209,13 +208,13 @@ class Reader:
         held = call.func.value if isinstance(call.func, ast.Attribute) else call.func
         if isinstance(held, ast.Call):
             return is_method
-        name = _last(held)
+        name = last_of(held)
         for _, node in self.nodes:
-            if name in {_last(one) for one in _loose_targets(node)}:
+            if name in {last_of(one) for one in _loose_targets(node)}:
                 return False
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if name in map(_last, targets) and not self._may_be_given(node.value):
+                if name in map(last_of, targets) and not self._may_be_given(node.value):
                     return False
         return True
 
@@ -225,7 +224,7 @@ class Reader:
         if isinstance(value, ast.Call):
             names = {one.name for one in self.interface.imports} | {"fit"}
             names |= {one.name for one in self.interface.made} | self._functions | self._aliases
-            return _last(value.func) in names
+            return last_of(value.func) in names
         return isinstance(value, ast.Name | ast.Attribute)
 
     @cached_property
@@ -242,7 +241,7 @@ class Reader:
     def words(self) -> Iterator[str]:
         """The parts of all texts, as of paths."""
         for _, node in self.nodes:
-            yield from (part for part in _text(node).split("/") if part)
+            yield from (part for part in text_of(node).split("/") if part)
 
 
 def _loose_targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -266,21 +265,12 @@ def _is_import(node: ast.AST, line: int) -> bool:
 def _is_main(test: ast.expr) -> bool:
     """Whether a condition is `__name__ == "__main__"`."""
     sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
-    return any(_last(side) == "__name__" for side in sides)
+    return any(last_of(side) == "__name__" for side in sides)
 
 
 def _ends(handler: ast.ExceptHandler) -> bool:
     """Whether a handler ends the program, so that what it catches fails it all the same."""
     last = handler.body[-1]
     value = last.value if isinstance(last, ast.Expr) else None
-    stops = isinstance(value, ast.Call) and _last(value.func) in _ENDS
+    stops = isinstance(value, ast.Call) and last_of(value.func) in _ENDS
     return isinstance(last, ast.Raise) or stops
-
-
-def _last(node: ast.AST | None) -> str:
-    return str(getattr(node, "attr", getattr(node, "id", "")))
-
-
-def _text(node: ast.AST) -> str:
-    value = node.value if isinstance(node, ast.Constant) else ""
-    return value if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Protocol
 
-from codabench_rehearsal.challenge.interface import perhaps_the_submissions
+from codabench_rehearsal.challenge.submission_imports import perhaps_the_submissions
 from codabench_rehearsal.console.reading import parse_toml
 
 # What pip calls a package that is imported by another name.

@@ -13,11 +13,14 @@ from codabench_rehearsal.challenge.profile import WORKERS
 from codabench_rehearsal.challenge.setting import Setting, opened_setting
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.arguments import add_python, memory, seconds
+from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.roles import LOGS, TASK_DATA
+from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.bundle_check import Wanted
+    from codabench_rehearsal.challenge.worker_job import Machine
+    from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
 
 _OF_BUNDLES = ("input_data", "reference_data", "worker", "logs", "network")
 
@@ -68,30 +71,67 @@ def opened(options: argparse.Namespace, source: Path) -> Iterator[Setting]:
             yield setting
 
 
-def add_limits(parser: argparse.ArgumentParser) -> None:
+def add_running(parser: argparse.ArgumentParser) -> None:
     """Add what a run needs, for commands that do not have these options anyway."""
     add = parser.add_argument
     add("--time-limit", type=seconds, metavar="S", help="seconds for a job (default: the phase's)")
     add("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
-    add("--docker", metavar="IMAGE", help="run in this docker image")
+    what = "run with the versions of the bundle's image, built once"
+    add("--server", action=argparse.BooleanOptionalAction, help=what)
+    package = "a package that the image has too, as scipy==1.13 (may be repeated)"
+    add("--with", dest="packages", action="append", default=[], metavar="PACKAGE", help=package)
+    add("--docker", metavar="IMAGE", help='run in this docker image; "bundle" for its own')
     add_python(parser)
 
 
-def wanted(options: argparse.Namespace, ignored: frozenset[str] = frozenset()) -> Wanted:
-    """How the options want a zip rehearsed."""
-    # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS, Machine
-    from codabench_rehearsal.rehearsal.bundle_check import Wanted
-    from codabench_rehearsal.sandbox.places import chosen_python
+def read_running(
+    options: argparse.Namespace,
+    setting: Setting,
+    submission: Path,
+    ignored: frozenset[str] = frozenset(),
+) -> BundleOptions:
+    """How the options want a zip rehearsed; what is to be said of the machine is said.
 
-    memory_bytes, network = options.memory_limit, bool(options.network)
-    limits = replace(WORKER_LIMITS, memory_bytes=memory_bytes, network=network)
-    python = chosen_python(options.python)
-    return Wanted(
-        machine=Machine(python=python.path, limits=limits, image=options.docker),
-        runs_with=str(python),
+    Raises as `machine_for` does.
+    """
+    # They start numpy and the sandbox: not for --help.
+    from codabench_rehearsal.challenge.worker_environment import Wanted, machine_for
+    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS
+    from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
+
+    runs = not getattr(options, "no_run", False)
+    how = Wanted(
+        python=options.python,
+        server=bool(options.server) and runs,
+        packages=tuple(options.packages),
+        docker=options.docker if runs else None,
+        network=bool(options.network),
+        limits=replace(WORKER_LIMITS, memory_bytes=options.memory_limit),
+        submission=submission,
+    )
+    machine, notes = machine_for(setting.bundle, setting.phase, how, _say)
+    for note in notes if runs else ():
+        _say(note)
+    return BundleOptions(
+        machine=machine,
+        runs_with=_named(machine, is_built=how.server),
         workers=(options.worker,) if options.worker else (),
-        run=not getattr(options, "no_run", False),
+        run=runs,
         keep=Path(options.logs) if options.logs else None,
         ignored=ignored,
+        notes=notes,
     )
+
+
+def _named(machine: Machine, *, is_built: bool) -> str:
+    """What runs the programs, for people."""
+    from codabench_rehearsal.sandbox.places import python_at
+
+    if machine.image:
+        return f"the image {shown(machine.image)}"
+    built = ", built with the image's versions" if is_built else ""
+    return f"{python_at(machine.python)}{built}"
+
+
+def _say(line: str) -> None:
+    tell("rehearsal", line)

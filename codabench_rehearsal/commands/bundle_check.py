@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from codabench_rehearsal.commands.bundle_arguments import opened, wanted
+from codabench_rehearsal.commands.bundle_arguments import opened, read_running
 from codabench_rehearsal.console.command import Exit, print_lines
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.reading import require_file
 from submission.archive import Archive
-from submission.findings import has_errors
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,12 +28,13 @@ def run(options: argparse.Namespace) -> int:
     from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
     from codabench_rehearsal.rehearsal.check import ignored_codes
 
-    how = wanted(options, ignored_codes(options.ignore))
+    ignored = ignored_codes(options.ignore)
     with opened(options, Path(options.challenge)) as setting, Archive(path) as archive:
+        how = read_running(options, setting, path, ignored)
         checked = check_open_in_bundle(archive, setting, how)
     if options.json != STDOUT:
         print_lines(checked.lines())
     if options.json:
         write_or_print(options.json, checked.to_json())
     strict = options.strict and any(one.severity == "warning" for one in checked.findings)
-    return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE
+    return Exit.FINE if checked.is_fine and not strict else Exit.FINDINGS

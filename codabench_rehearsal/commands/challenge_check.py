@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_limits, opened, wanted
+from codabench_rehearsal.commands.bundle_arguments import (
+    add_bundle,
+    add_running,
+    opened,
+    read_running,
+)
 from codabench_rehearsal.commands.evaluation_arguments import add_json
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import SubmissionError
@@ -48,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     add_json(made, "also write what was found as JSON")
     add_force(made)
     add_bundle(made, "with --run")
-    add_limits(made)
+    add_running(made)
     return made
 
 
@@ -93,7 +98,8 @@ def _sample(options: argparse.Namespace) -> BundleChecked:
                 )
             path, name = own[0].path, own[0].name
         with Archive(path) as archive:
-            checked = check_open_in_bundle(archive, setting, wanted(options))
+            how = read_running(options, setting, path)
+            checked = check_open_in_bundle(archive, setting, how)
         return replace(checked, zip_name=name)
 
 

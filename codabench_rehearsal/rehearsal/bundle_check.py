@@ -16,15 +16,19 @@ from codabench_rehearsal.challenge.explain import Cause, cause_of
 from codabench_rehearsal.challenge.profile import WORKERS, Worker
 from codabench_rehearsal.challenge.setting import NEWEST, Setting, opened_setting
 from codabench_rehearsal.challenge.worker import run_submission
+from codabench_rehearsal.challenge.worker_environment import Wanted as Environment
+from codabench_rehearsal.challenge.worker_environment import machine_for
 from codabench_rehearsal.challenge.worker_job import Machine, Now
 from codabench_rehearsal.challenge.worker_outcome import Ran
-from codabench_rehearsal.console.bar import progress
+from codabench_rehearsal.console.bar import progress, said_when_slow
+from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.words import few, shown
+from codabench_rehearsal.rehearsal.bundle_look import look
 from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked, ended, failed, first_cause
 from codabench_rehearsal.rehearsal.check import ignored_codes
 from codabench_rehearsal.rehearsal.failures import advice_for, missing_package
 from codabench_rehearsal.sandbox.outcome import Problem
-from codabench_rehearsal.sandbox.places import chosen_python, python_at
+from codabench_rehearsal.sandbox.places import python_at
 from submission.archive import Archive
 from submission.findings import Finding, found, refuted, stops, without
 
@@ -37,12 +41,12 @@ Told = Callable[[Now], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BundleOptions:
     """How to rehearse.
 
     workers: the generations to ask; () for the setting's, and the other one too where that run was
     quick. keep: a folder for outputs and logs. ignored: codes to leave out. runs_with: the machine
-    in words.
+    in words. notes: what is to be said of it.
     """
 
     machine: Machine = field(default_factory=Machine)
@@ -51,6 +55,7 @@ class Wanted:
     run: bool = True
     keep: Path | None = None
     ignored: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 def check_in_bundle(
@@ -72,13 +77,6 @@ def check_in_bundle(
     folder or zip for what the bundle lacks. worker: a generation of Codabench's. run: False only
     looks. logs: a folder for outputs and logs. Raises `SubmissionError` for what cannot be used.
     """
-    wanted = Wanted(
-        machine=Machine(python=chosen_python(python).path),
-        workers=(worker,) if worker else (),
-        run=run,
-        keep=Path(logs) if logs else None,
-        ignored=ignored_codes(ignore),
-    )
     opened = opened_setting(
         Path(bundle),
         phase,
@@ -87,24 +85,33 @@ def check_in_bundle(
         worker=worker or NEWEST,
     )
     with opened as setting, Archive(zip_path) as archive:
+        how = Environment(python=python, submission=Path(zip_path))
+        machine, notes = machine_for(setting.bundle, setting.phase, how, _say)
+        wanted = BundleOptions(
+            machine=machine,
+            workers=(worker,) if worker else (),
+            run=run,
+            keep=Path(logs) if logs else None,
+            ignored=ignored_codes(ignore),
+            notes=notes,
+        )
         return check_open_in_bundle(archive, setting, wanted)
 
 
 def check_open_in_bundle(
     archive: Archive,
     setting: Setting,
-    wanted: Wanted | None = None,
-    *,
-    read: Sequence[Finding] = (),
-    unchecked: Sequence[str] = (),
+    wanted: BundleOptions | None = None,
 ) -> BundleChecked:
-    """Run an open zip through the setting's tasks, unless it cannot even be unpacked.
+    """Look into an open zip, and run it through the setting's tasks unless it cannot be unpacked.
 
-    read: what was found without running it. unchecked: what is not known, in words. Raises as
-    `run_submission` does; whatever is wrong with the submission is a finding.
+    Raises as `run_submission` does; whatever is wrong with the submission is a finding.
     """
-    wanted, started = wanted or Wanted(), time.monotonic()
-    ran = () if not wanted.run or stops(read) else _runs(archive.path, setting, wanted)
+    wanted, started = wanted or BundleOptions(), time.monotonic()
+    with said_when_slow("looking into the zip"):
+        worker = wanted.workers[0] if len(wanted.workers) == 1 else None
+        read = look(archive, setting.bundle, setting.phase, worker)
+    ran = () if not wanted.run or _stops(read) else _runs(archive.path, setting, wanted)
     findings = [*_weighed(read, ran), *(one for each in ran[:1] for one in _found(each, wanted))]
     findings += _differences(ran)
     kept, left_out = without(findings, wanted.ignored)
@@ -117,9 +124,10 @@ def check_open_in_bundle(
         tuple(kept),
         ran,
         left_out,
-        (*unchecked, *_not_run(setting, wanted, ran)),
+        tuple(_not_run(setting, wanted, ran)),
         time.monotonic() - started,
-        wanted.machine.image or wanted.runs_with if ran else "",
+        wanted.runs_with if ran else "",
+        wanted.notes,
     )
 
 
@@ -135,7 +143,7 @@ def on_terminal() -> Iterator[Told]:
         yield told
 
 
-def _runs(path: Path, setting: Setting, wanted: Wanted) -> tuple[Ran, ...]:
+def _runs(path: Path, setting: Setting, wanted: BundleOptions) -> tuple[Ran, ...]:
     """The run that decides, and the other generation's where it was not named and costs little."""
     asked = wanted.workers or (setting.worker,)
     ran = [_run(path, setting, wanted, worker) for worker in asked]
@@ -145,7 +153,12 @@ def _runs(path: Path, setting: Setting, wanted: Wanted) -> tuple[Ran, ...]:
     return tuple(ran)
 
 
-def _run(path: Path, setting: Setting, wanted: Wanted, worker: Worker) -> Ran:
+def _stops(read: Sequence[Finding]) -> bool:
+    """Whether it cannot be unpacked; without its module it runs, and the platform's end is told."""
+    return stops(one for one in read if one.code != "S102")
+
+
+def _run(path: Path, setting: Setting, wanted: BundleOptions, worker: Worker) -> Ran:
     keep = wanted.keep and wanted.keep / f"worker-{worker}"
     bundle, phase = setting.bundle, setting.phase
     with on_terminal() as told:
@@ -157,7 +170,7 @@ def _refused(ran: Ran) -> str:
     return next((task.refused for task in ran.tasks if task.refused), "")
 
 
-def _found(ran: Ran, wanted: Wanted) -> Iterator[Finding]:
+def _found(ran: Ran, wanted: BundleOptions) -> Iterator[Finding]:
     """What the run that decides shows, task by task."""
     for task in ran.tasks:
         where = f"task {shown(task.task.name)}: " if len(ran.tasks) > 1 else ""
@@ -165,6 +178,11 @@ def _found(ran: Ran, wanted: Wanted) -> Iterator[Finding]:
         if task.refused:
             said = f"{where}{task.refused} are refused on this machine and not on the platform"
             yield found("S623", said, detail=cause.trace if cause else "")
+        elif task.status == "Failed" and (package := _lacking_here(cause, wanted)):
+            said = (
+                f"{where}{cause}: the challenge's own program needs {package}, this Python lacks it"
+            )
+            yield found("S623", said, advice=_advice(cause, wanted), detail=_trace(cause))
         elif task.status == "Failed":
             said = where + failed(task.message, cause)
             yield found("S620", said, advice=_advice(cause, wanted), detail=_trace(cause))
@@ -177,6 +195,17 @@ def _found(ran: Ran, wanted: Wanted) -> Iterator[Finding]:
         if task.dropped:
             keys = few(list(task.dropped))
             yield found("S624", f"{where}scores that are no column of the leaderboard: {keys}")
+
+
+def _lacking_here(cause: Cause | None, wanted: BundleOptions) -> str:
+    """The package whose absence here failed a program of the bundle's own; "" for another cause."""
+    if cause is None or cause.in_submission or wanted.machine.image:
+        return ""
+    return missing_package(Problem("import", cause.kind, cause.message)) or ""
+
+
+def _say(line: str) -> None:
+    tell("check", line)
 
 
 def _differences(ran: Sequence[Ran]) -> Iterator[Finding]:
@@ -205,7 +234,7 @@ def _trace(cause: Cause | None) -> str:
     return cause.trace if cause else ""
 
 
-def _advice(cause: Cause | None, wanted: Wanted) -> str:
+def _advice(cause: Cause | None, wanted: BundleOptions) -> str:
     """What to do about it; "" for the code's own advice."""
     if cause is None:
         return ""
@@ -224,7 +253,7 @@ def _advice(cause: Cause | None, wanted: Wanted) -> str:
     return _IN_PROGRAM
 
 
-def _not_run(setting: Setting, wanted: Wanted, ran: Sequence[Ran]) -> Iterator[str]:
+def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Iterator[str]:
     """How far the verdict does not reach."""
     if not ran:
         yield "whether it runs" + (" (mend the errors first)" if wanted.run else " (--no-run)")

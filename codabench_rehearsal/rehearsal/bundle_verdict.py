@@ -30,7 +30,8 @@ class BundleChecked:
     """What came of rehearsing a zip in a bundle.
 
     ran: by generation, the first decides; () where nothing was run. files: name -> bytes.
-    unchecked: what is not known from here. runs_with: what ran it, in words.
+    unchecked: what is not known from here. runs_with: what ran it, in words. notes: what was said
+    of that before it ran.
     """
 
     zip_name: str
@@ -44,6 +45,7 @@ class BundleChecked:
     unchecked: tuple[str, ...] = ()
     seconds: float = 0.0
     runs_with: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -61,8 +63,14 @@ class BundleChecked:
 
     @property
     def ready(self) -> bool:
-        """Whether it ran, got a score, and nothing fails."""
-        return bool(self.ran) and not has_errors(self.findings)
+        """Whether every task of it is Finished, and nothing is wrong."""
+        finished = all(task.status == "Finished" for ran in self.ran[:1] for task in ran.tasks)
+        return bool(self.ran) and finished and not has_errors(self.findings)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing speaks against the upload, as far as was looked."""
+        return self.ready or not (self.ran or has_errors(self.findings))
 
     def document(self) -> dict[str, Any]:
         """Everything, for machines."""
@@ -86,6 +94,7 @@ class BundleChecked:
             "findings": [asdict(finding) for finding in self.findings],
             "ignored": dict(self.ignored),
             "not_checked": list(self.unchecked),
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
