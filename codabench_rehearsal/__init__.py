@@ -3,6 +3,7 @@
 In a notebook:
 
     rehearsal.check("submission.zip", images, labels)
+    rehearsal.check_in_bundle("submission.zip", "bundle.zip")
     rehearsal.local_eval("submission.zip", images, labels, corrupt="heavy")
     rehearsal.record("submission.zip", "0.8900")
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from codabench_rehearsal.commands.rank import rank
     from codabench_rehearsal.commands.record import Recorded, record
     from codabench_rehearsal.console.errors import UserError
+    from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
+    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked, check
     from corruptions.registry import corrupt
     from evaluator.callback import BenchmarkCallback
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BenchmarkCallback",
+    "BundleChecked",
     "Checked",
     "Comparison",
     "Ranking",
@@ -40,6 +44,7 @@ __all__ = [
     "UserError",
     "__version__",
     "check",
+    "check_in_bundle",
     "compare",
     "corrupt",
     "local_eval",
@@ -49,6 +54,7 @@ __all__ = [
 
 _HOMES = {
     "BenchmarkCallback": "evaluator.callback",  # imports Keras
+    "BundleChecked": "codabench_rehearsal.rehearsal.bundle_verdict",
     "Checked": "codabench_rehearsal.rehearsal.check",
     "Comparison": "evaluator.comparison.standings",
     "Ranking": "evaluator.comparison.ranking",
@@ -56,6 +62,7 @@ _HOMES = {
     "Report": "evaluator.report.report",
     "UserError": "codabench_rehearsal.console.errors",
     "check": "codabench_rehearsal.rehearsal.check",
+    "check_in_bundle": "codabench_rehearsal.rehearsal.bundle_check",
     "compare": "codabench_rehearsal.commands.compare",
     "corrupt": "corruptions.registry",
     "local_eval": "evaluator.evaluate",

@@ -151,6 +151,11 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     if spec in built_in():
         return _parse((_PROFILES / f"{spec}.toml").read_text(encoding="utf-8"), spec)
     path = Path(spec)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        raise SubmissionError(
+            f"--challenge {spec}: expected a profile here, a name or a TOML file. A bundle goes "
+            "with make-submission --check-only and local-eval."
+        )
     require_file(path, SubmissionError)
     if not path.is_file():
         known = ", ".join(built_in())

@@ -28,7 +28,7 @@ PLACES: Mapping[str, str] = {
     "hidden": f"{APP}/input/ref",
 }
 _ALWAYS = ("predictions_root", "program", "output", "tmp_data")
-HOME, PYTHON = "tmp_home", "tmp_python"  # ours, at their own places
+HOME, INSTALLED, PYTHON = "tmp_home", "tmp_installed", "tmp_python"  # ours, at their own places
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class JobFolders:
 
     def lay_out(self) -> None:
         """Make what every container of the job shares."""
-        for name in ("output", "shared", "data", "home", "input/ref", "input/res"):
+        for name in ("output", "shared", "data", "home", "installed", "input/ref", "input/res"):
             (self.place / name).mkdir(parents=True, exist_ok=True)
         if not self.mounts:
             if self.task.reference_data and self.is_scoring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from codabench_rehearsal.challenge.worker_fallback import refused_here
-from codabench_rehearsal.challenge.worker_folders import HOME, PLACES, PYTHON, JobFolders
+from codabench_rehearsal.challenge.worker_folders import HOME, INSTALLED, PLACES, PYTHON, JobFolders
 from codabench_rehearsal.challenge.worker_metadata import (
     Kind,
     Program,
@@ -28,6 +29,10 @@ from codabench_rehearsal.sandbox.watch import occupied
 WORKER_LIMITS = replace(CEILINGS, disk_bytes=4_000_000_000)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _EXECUTE = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
+_NETWORK = (  # what the user's own programs are told of it
+    *("http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+    *("PIP_CERT", "PIP_INDEX_URL"),
+)
 _SIGNALLED = 128  # a container's exit code for a signal is this and its number
 _MOST_LAID = 1 << 40  # bytes; where the counting of what lies in a folder stops
 JobName = Literal["prediction", "scoring"]
@@ -39,7 +44,7 @@ class Machine:
 
     python: stands for the image's. image: a docker image to run in instead; its `python3` is then
     the Python, and the bundle's data can only be read. limits: of each program; its `seconds` are
-    the phase's.
+    the phase's, its `network` is closed unless opened (on the platform it is open).
     """
 
     python: str = sys.executable
@@ -144,8 +149,9 @@ def _job(folders: JobFolders, one: Planned, machine: Machine, seconds: float) ->
         only_during_scoring=folders.task.only_during_scoring,
     )
     first, *more = command_words(one.program.command, old, places)
-    tools = {HOME: str(folders.place / "home"), PYTHON: str(folders.tools)}
-    writable = (*folders.writable(seen), HOME)
+    home, installed = folders.place / "home", folders.place / "installed"
+    tools = {HOME: str(home), INSTALLED: str(installed), PYTHON: str(folders.tools)}
+    writable = (*folders.writable(seen), HOME, INSTALLED)
     return Job(
         command=_start(machine, first, more),
         folders={**seen, **tools},
@@ -177,10 +183,17 @@ def _environment(machine: Machine) -> dict[str, str]:
     return {
         **python_environment(machine.device),
         **platforms,
+        **(_way_out() if machine.limits.network else {}),
         "PATH": f"${PYTHON}:{_PATH}",
         "HOME": f"${HOME}",
         "TMPDIR": f"${HOME}",
     }
+
+
+def _way_out() -> dict[str, str]:
+    """How this machine reaches the network, and a place for what programs install as they run."""
+    ours = {name: os.environ[name] for name in _NETWORK if os.environ.get(name)}
+    return {**ours, "PIP_TARGET": f"${INSTALLED}", "PYTHONPATH": f"${INSTALLED}"}
 
 
 def _limits(

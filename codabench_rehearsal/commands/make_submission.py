@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.challenge.setting import is_bundle
+from codabench_rehearsal.commands.bundle_arguments import require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
     rehearsal_command,
@@ -47,6 +49,7 @@ examples:
   make-submission a.keras b.keras --ensemble mean --tta flips
   make-submission weights.keras --model my_model.py --include layers.py
   make-submission --check-only submission.zip --zip-limit 100MB --time-limit 600
+  make-submission --check-only submission.zip --challenge bundle.zip     in any challenge
 
 The weights are rewritten for the server's Keras where it is older than yours. The zip is looked
 into, and then run in a child process on a few images (--no-run: not); with --server under the
@@ -78,6 +81,10 @@ def _read_and_run(words: list[str]) -> int:
         return Exit.FINE
     if options.data:
         require_images(options.data)
+    if is_bundle(Path(options.challenge)):
+        from codabench_rehearsal.commands.bundle_check import run
+
+        return run(options)
     checked = _check(options) if options.check_only else _make(options)
     strict = options.strict and any(f.severity == "warning" for f in checked.findings)
     return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE
@@ -85,6 +92,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
+    require_bundle(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
@@ -109,6 +117,7 @@ def _make(options: argparse.Namespace) -> Checked:
 
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
+    require_bundle(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes

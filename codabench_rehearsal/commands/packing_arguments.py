@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.commands.bundle_arguments import add_bundle
 from codabench_rehearsal.commands.given import require_weights
 from codabench_rehearsal.console.arguments import (
     add_challenge,
@@ -108,7 +109,8 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     for name, what in _SIZES.items():
         add(f"--{name}-limit", type=size, metavar="SIZE", help=f"limit of {what}, as 100MB")
     add("--quota", type=size, metavar="SIZE", help="what is left of your quota")
-    add_challenge(parser)
+    add_challenge(parser, bundles=True)
+    add_bundle(parser)
 
 
 def packing(options: argparse.Namespace) -> Packing:

@@ -13,11 +13,12 @@ from codabench_rehearsal.console.roles import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
 
 
-def add_challenge(parser: argparse.ArgumentParser) -> None:
-    """Add --challenge, the same for every command."""
-    what, usual = "NAME|FILE.toml", DEFAULT_CHALLENGE
+def add_challenge(parser: argparse.ArgumentParser, *, bundles: bool = False) -> None:
+    """Add --challenge, the same for every command; bundles: whether it may be a bundle."""
+    what, usual = "NAME|FILE.toml" + "|BUNDLE" * bundles, DEFAULT_CHALLENGE
+    more = "; a bundle is the zip or folder that holds competition.yaml" * bundles
     parser.add_argument(
-        "--challenge", type=PROFILE, default=usual, metavar=what, help=f"default {usual}"
+        "--challenge", type=PROFILE, default=usual, metavar=what, help=f"default {usual}{more}"
     )
 
 

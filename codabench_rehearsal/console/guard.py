@@ -107,6 +107,7 @@ def _files_of(out: Output) -> Iterator[Path]:
     if not out.role.folder:
         yield from () if out == STDOUT else (Path(out),)
         return
+    yield Path(out)
     for path in Path(out).rglob("*"):
         first = path.relative_to(out).parts[0]
         if any(fnmatchcase(first, name) for name in out.role.folder) and not path.is_dir():

@@ -6,10 +6,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 _NUMBER = re.compile(r":[0-9.]+$")
+_TASK = re.compile(r"^[0-9]+=")
+_MOST_FILES = 200_000  # of a folder that are held against outputs
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,17 @@ class Reads:
 
     what: as messages call it. words: values that are no file. ending: other values are no file.
     beside: further files that are read with it. images: whether a folder of it is one of images.
-    numbered: whether a number may stand behind it, as in "mine.toml:0.6".
+    numbered: whether a number may stand behind it, as in "mine.toml:0.6". of_tasks: whether one may
+    stand before it, as in "1=data/".
     """
 
     what: str
     words: tuple[str, ...] = ()
-    ending: str = ""
+    ending: str | tuple[str, ...] = ""
     beside: Callable[[Path], Iterable[Path]] = lambda _: ()
     images: bool = False
     numbered: bool = False
+    of_tasks: bool = False
 
     def __call__(self, text: str) -> Input:
         """The option's value."""
@@ -79,6 +84,8 @@ class Input(_Named):
     @property
     def file(self) -> str:
         """Its name alone."""
+        if self.role.of_tasks:
+            return str(self) if os.path.lexists(self) else _TASK.sub("", self)
         return _NUMBER.sub("", self) if self.role.numbered else str(self)
 
     @property
@@ -114,12 +121,19 @@ def _of_training(path: Path) -> Iterator[Path]:
         yield path.parent / "split.json"
 
 
+def _every_file(path: Path) -> Iterator[Path]:
+    """What is read of a bundle, or of data, that is a folder."""
+    if path.is_dir():
+        yield from islice((one for one in path.rglob("*") if one.is_file()), _MOST_FILES)
+
+
 PAGE = Writes("a page", (".html", ".htm"))
 JSON = Writes("JSON", (".json",))
 TABLE = Writes("a table", (".csv", ".tsv"))
 SPREADSHEET = Writes("a spreadsheet", (".xlsx",))
 ARRAYS = Writes("an array file", (".npz",), only=True)
 ARCHIVE = Writes("a zip", (".zip",), streams=False, makes_folder=True)
+LOGS = Writes("logs", streams=False, makes_folder=True, folder=("worker-*",))
 STORE = Writes("the store")
 DATA = Reads("the data", beside=_labels, images=True)
 ZIP = Reads("the zip", beside=_companions)
@@ -129,8 +143,9 @@ BACKBONE = Reads("the weights", words=("imagenet", "none"))
 SPLIT = Reads("the split", words=("none",))
 PRESET = Reads("the preset", ending=".toml")
 BELIEVED = Reads("the believed preset", ending=".toml", numbered=True)
-BUNDLE = Reads("the bundle")
-PROFILE = Reads("the challenge's profile", ending=".toml")
+BUNDLE = Reads("the bundle", beside=_every_file)
+TASK_DATA = Reads("the bundle's data", beside=_every_file, of_tasks=True)
+PROFILE = Reads("the challenge", ending=(".toml", ".zip"), beside=_every_file)
 MODULE = Reads("your model.py")
 INCLUDED = Reads("a file for the zip")
 HISTORY = Reads("the table of scores")

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
+from codabench_rehearsal.challenge.setting import is_bundle
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
@@ -59,6 +60,8 @@ def check(
     Raises `SubmissionError` for what cannot be used; whatever is wrong with the submission is a
     finding in what comes back.
     """
+    if is_bundle(Path(challenge)):
+        raise SubmissionError("a bundle is for check_in_bundle(zip_path, bundle).")
     profile = load_challenge(challenge)
     ignored = ignored_codes(ignore)
     try:

@@ -16,12 +16,13 @@ from importlib import resources
 from typing import Any
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.challenge.program_imports import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import cleaned, uncoloured
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
 from codabench_rehearsal.sandbox.server import package_name
-from submission.checks.imports import GONE, OURS, OWN_FILES, PIP_NAMES
+from submission.checks.imports import GONE, OURS, OWN_FILES
 from submission.findings import Finding, found
 
 LONGEST_TRACE = 30  # lines
@@ -78,8 +79,13 @@ def explain(problem: Problem, challenge: Challenge) -> Finding:
     if problem.refused:
         message += f" ({problem.refused} are refused on this machine and not on the platform)"
         return found(code, message, "warning", _ELSEWHERE, detail, "unknown")
+    return found(code, message, advice=advice_for(problem, names), detail=detail)
+
+
+def advice_for(problem: Problem, names: Mapping[str, str]) -> str:
+    """What to do about a problem, "" for one that is not in the table. names: see `_fits`."""
     causes = (cause for cause in failures()["causes"] if _fits(cause, problem, names))
-    return found(code, message, advice=next(causes, {"advice": ""})["advice"], detail=detail)
+    return str(next(causes, {"advice": ""})["advice"])
 
 
 def missing_package(problem: Problem | None) -> str | None:
@@ -172,9 +178,12 @@ def failures() -> dict[str, Any]:
 
 
 def _fits(cause: Mapping[str, Any], problem: Problem, names: Mapping[str, str]) -> bool:
+    """names: of "class" and "method"; a cause about one that is not known fits nothing."""
     said = cause.get("said", "")
     for name in ("class", "method"):
-        said = said.replace(f"{{{name}}}", re.escape(names[name]))
+        if f"{{{name}}}" in said and not names.get(name):
+            return False
+        said = said.replace(f"{{{name}}}", re.escape(names.get(name, "")))
     return (
         problem.kind in cause.get("kinds", [problem.kind])
         and problem.stage in cause.get("stages", [problem.stage])

@@ -35,9 +35,10 @@ _FIT = (
 )
 # Old syntax: the environment's Python may be old. Each package's version as its module tells it.
 _TRIAL = """
-import importlib, importlib.metadata, json, sys
+import importlib, json, sys
 seen = {}
 for name in sys.argv[1:]:
+    import importlib.metadata
     package = importlib.metadata.distribution(name)
     seen[name] = package.version
     for file in package.files or ():
@@ -98,6 +99,10 @@ class BuildError(SandboxError):
         self.detail = detail
 
 
+class NoPythonError(BuildError):
+    """There is no such Python here, and none could be fetched."""
+
+
 @dataclass(frozen=True)
 class Uv:
     """uv in our cache. lock: an open file that it keeps open too; say: who is told its steps."""
@@ -118,10 +123,10 @@ class Uv:
         try:
             self.run("python", "install", versions[0], asked=f"Python {versions[0]}")
         except BuildError as error:
-            raise BuildError(f"{none}, and fetching it failed: {error}", error.detail) from error
+            raise NoPythonError(f"{none}, and fetching it failed: {error}", error.detail) from error
         if found := self._find(versions[:1]):
             return found
-        raise BuildError(f"{none}, and the {versions[0]} that uv fetched does not start here")
+        raise NoPythonError(f"{none}, and the {versions[0]} that uv fetched does not start here")
 
     def install(self, python: Path, packages: Sequence[str], asked: str) -> None:
         """Install, compiled: a child may not write there, and would compile anew each time."""

@@ -193,7 +193,7 @@ def _locked(cache: Path, say: Callable[[str], None]) -> Iterator[int]:
 def _with_extra(error: BuildError, pins: Pins) -> BuildError:
     """What uv could not bring together, where packages were added to the server's."""
     said = " ".join(error.detail.split())
-    if not pins.extra or "No solution found" not in said:
+    if not pins.extra or not pins.packages or "No solution found" not in said:
         return error
     why = said.partition("Because ")[2].partition(", we can conclude")[0] or said[-300:].strip()
     extra, own = ", ".join(pins.extra), ", ".join(pins.packages)

@@ -103,7 +103,7 @@ def _defined(module: Module, name: str) -> Callee | None:
     if isinstance(node, ast.ClassDef):
         signature = _of_class(module, node)
     else:
-        signature = _of_function(module, node)
+        signature = of_function(module, node)
     return (module.line(node), name, signature) if signature else None
 
 
@@ -117,11 +117,11 @@ def _by_self(subject: Subject, module: Module, call: ast.Call, name: str) -> Cal
     if len(found) != 1:
         return None
     static = any(module.full_name(node) == "staticmethod" for node in found[0].decorator_list)
-    signature = _of_function(module, found[0], 0 if static else 1)
+    signature = of_function(module, found[0], 0 if static else 1)
     return (module.line(found[0]), f"self.{name}", signature) if signature else None
 
 
-def _of_function(module: Module, function: Function, own: int = 0) -> Signature | None:
+def of_function(module: Module, function: Function, own: int = 0) -> Signature | None:
     """A function's signature without its first arguments; None where a decorator may change it."""
     names = {_name(module, decorator) for decorator in function.decorator_list}
     return None if names - HARMLESS else signature_of(function, own)
@@ -138,16 +138,17 @@ def _of_class(module: Module, found: ast.ClassDef) -> Signature | None:
         return None
     if found.decorator_list:
         plain = not found.bases and "__init__" not in methods
-        return _of_dataclass(module, found) if plain else None
+        return of_dataclass(module, found) if plain else None
     names = {module.full_name(base) for base in found.bases} - {"object"}
     if any(not name.startswith("keras.") for name in names):
         return None
     if "__init__" in methods:
-        return _of_function(module, methods["__init__"], 1)
+        return of_function(module, methods["__init__"], 1)
     return None if names else Signature()
 
 
-def _of_dataclass(module: Module, found: ast.ClassDef) -> Signature | None:
+def of_dataclass(module: Module, found: ast.ClassDef) -> Signature | None:
+    """What a dataclass takes; None where that is not told."""
     [decorator, *more] = found.decorator_list
     options = decorator.keywords if isinstance(decorator, ast.Call) else []
     odd = any(option.arg in ("init", "kw_only", None) for option in options)

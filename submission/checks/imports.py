@@ -10,6 +10,7 @@ from importlib import resources
 from itertools import pairwise
 
 from codabench_rehearsal.challenge.profile import Challenge
+from codabench_rehearsal.challenge.program_imports import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from submission.checks.modules import Module, argument, called, constant, words
 from submission.checks.subject import Subject, check
@@ -22,7 +23,6 @@ SHIPPED, SHIPPED_BY_KERAS, OURS, OWN_FILES = (
     frozenset(map(str, KNOWN["packages"][key]))
     for key in ("tensorflow", "keras", "ours", "own_files")
 )
-PIP_NAMES: dict[str, str] = KNOWN["packages"]["pip"]
 OLDEST, NEWEST = (3, 9), (3, 12)  # Pythons that TensorFlow 2.17 has wheels for
 CATCHES = words("ImportError ModuleNotFoundError Exception BaseException")
 PERSON = words("input breakpoint pdb.set_trace getpass.getpass code.interact IPython.embed")
@@ -101,6 +101,14 @@ def optional_package(subject: Subject) -> Iterator[str]:
         yield f"{where}: tries to import {base.split('.')[0]}"
 
 
+def needed_packages(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Place and name of each package that the code takes from outside the zip, and surely needs."""
+    for module, node, base, _ in _imports(subject):
+        top, relative = base.split(".")[0], isinstance(node, ast.ImportFrom) and node.level > 0
+        if not relative and not _is_in_zip(subject, top) and not _is_tried(module, node):
+            yield module.line(node), top
+
+
 def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[str, str]]:
     """Place and module of imports neither in the zip nor surely there; tried: they may fail."""
     for module, node, base, _ in _imports(subject):
@@ -111,10 +119,14 @@ def _missing(subject: Subject, *, tried: bool) -> Iterator[tuple[str, str]]:
 
 
 def _is_known(subject: Subject, top: str) -> bool:
+    return _is_in_zip(subject, top) or top in OURS or is_there(top, subject.challenge)
+
+
+def _is_in_zip(subject: Subject, top: str) -> bool:
     own = subject.file_of(top) or any(name.startswith(f"{top}/") for name in subject.names)
     anywhere = (f"/{top}.py", f"/{top}/__init__.py")
     found = subject.moves_the_path and any(name.endswith(anywhere) for name in subject.names)
-    return bool(own) or found or top in OURS or is_there(top, subject.challenge)
+    return bool(own) or found
 
 
 @check("S213", "error")

@@ -20,11 +20,12 @@ PATHS = words("sys.path site.addsitedir sys.meta_path sys.path_hooks")
 
 
 class Asked(NamedTuple):
-    """The names that a platform asks for."""
+    """The names that a platform asks for; more: further ones, of functions and methods."""
 
     module: str
     class_name: str
     method: str
+    more: tuple[str, ...] = ()
 
 
 class Program:
@@ -36,7 +37,7 @@ class Program:
     @property
     def module_file(self) -> str:
         """The file that the platform imports, `model.py` in most challenges."""
-        return f"{self.asked.module}.py"
+        return f"{self.asked.module.replace('.', '/')}.py"
 
     @cached_property
     def main_file(self) -> str:
@@ -148,7 +149,8 @@ class Program:
     @cached_property
     def live(self) -> Live:
         """What runs of them."""
-        return Live([m for m in self.modules if m.tree], (self.asked.class_name, self.asked.method))
+        roots = (self.asked.class_name, self.asked.method, *self.asked.more)
+        return Live([m for m in self.modules if m.tree], roots)
 
 
 class Live:

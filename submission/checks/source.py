@@ -193,7 +193,7 @@ def _needs(subject: Subject, module: Module) -> Iterator[tuple[str, Version, str
 
 
 def _syntax(module: Module, text: str) -> Iterator[tuple[str, Version, str]]:
-    for minor in range(9, min(12, sys.version_info[1]) + 1):
+    for minor in range(7, min(12, sys.version_info[1]) + 1):
         try:
             parsed(text, (3, minor))
         except SyntaxError as error:

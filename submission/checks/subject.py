@@ -28,11 +28,16 @@ TOO_MANY = "S105"
 
 
 class Subject(Program):
-    """A submission under examination: its program, and all that lies around it. All cached."""
+    """A submission under examination: its program, and all that lies around it. All cached.
 
-    def __init__(self, archive: Archive, challenge: Challenge, zip_name: str) -> None:
+    more: names that the platform asks for beside the challenge's class and method.
+    """
+
+    def __init__(
+        self, archive: Archive, challenge: Challenge, zip_name: str, more: tuple[str, ...] = ()
+    ) -> None:
         self.archive, self.challenge, self.zip_name = archive, challenge, zip_name
-        asked = Asked(challenge.module, challenge.class_name, challenge.method)
+        asked = Asked(challenge.module, challenge.class_name, challenge.method, more)
         super().__init__(archive.names, self._read, asked)
 
     def _read(self, file: str) -> Module:
@@ -122,16 +127,20 @@ def examine(
     findings are left out; raises `SubmissionError` for a code S1-S4 that there is not. only: the
     codes of the checks to run, all when left out.
     """
-    checks, wanted = all_checks(), frozenset(only)
     own = [code for code in ignored if code.strip().upper().startswith(_STATIC)]
-    codes = known_codes(own, [found.code for found in checks])
+    codes = known_codes(own, [found.code for found in all_checks()])
+    subject = Subject(archive, challenge, zip_name or archive.path.name)
+    return without(examine_subject(subject, only), codes)[0]
+
+
+def examine_subject(subject: Subject, only: Iterable[str] = ()) -> list[Finding]:
+    """The same of a subject that is made already. only: see `examine`."""
+    checks, wanted = all_checks(), frozenset(only)
     if wanted:
         checks = tuple(found for found in checks if found.code in wanted)
-    if len(archive.members) > MOST_FILES:  # a bomb: no more is asked
+    if len(subject.archive.members) > MOST_FILES:  # a bomb: no more is asked
         checks = tuple(found for found in checks if found.code == TOO_MANY)
-    subject = Subject(archive, challenge, zip_name or archive.path.name)
-    kept, _ = without((f for found in checks for f in _look(found, subject)), codes)
-    return kept
+    return [finding for found in checks for finding in _look(found, subject)]
 
 
 def _look(found: Check, subject: Subject) -> Iterator[Finding]:

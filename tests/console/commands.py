@@ -36,6 +36,7 @@ FILES = {  # a role -> a file that plays it
     roles.BELIEVED: "believed.toml",
     roles.PROFILE: "profile.toml",
     roles.BUNDLE: "bundle.zip",
+    roles.TASK_DATA: "inputs.zip",
     roles.MODULE: "mine.py",
     roles.INCLUDED: "layers.py",
     roles.HISTORY: "history.csv",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 import sys
@@ -13,14 +12,13 @@ from typing import Any
 from codabench_rehearsal.challenge.bundle import LEGACY_IMAGE
 from codabench_rehearsal.challenge.checks.program import LEGACY, METADATA, Program, parsed
 from codabench_rehearsal.challenge.checks.subject import Said, Subject, check
-from codabench_rehearsal.challenge.interface import read_interface_of
+from codabench_rehearsal.challenge.program_imports import installs, needed
 from codabench_rehearsal.console.fields import nearest
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import few, shown
 
 _SHELL = re.compile(r"&&|\|\||[;|<>`]|\$\(|(?<!\S)[*?]|\*\.|^\s*(cd|export|source)\s|2>&1")
 _WORD = re.compile(r"\$\{?\w+\}?")
-_INSTALLS = re.compile(r"pip3?[\"', ]+install|ensurepip|install\.packages")
 
 
 @check("B140", "error")
@@ -109,8 +107,8 @@ def packages_that_the_image_lacks(subject: Subject) -> Iterator[str]:
     """Name an image that has them (docker_image): nothing is installed before a program starts."""
     image, facts = _image(subject)
     for program in subject.programs if facts else ():
-        missing = sorted(_needs(program) & _lacking(facts, _needs(program)))
-        if missing and not _INSTALLS.search(program.source):
+        missing = sorted(_needs(program) & lacking(facts, _needs(program)))
+        if missing and not installs(program):
             named = "" if subject.image else " (docker_image names none)"
             yield f"{program.name} imports {few(missing)}, which {image}{named} does not have"
 
@@ -121,7 +119,7 @@ def installs_while_it_runs(subject: Subject) -> Iterator[str]:
     and fails on workers without a network.
     """
     for program in subject.programs:
-        if _INSTALLS.search(program.source):
+        if installs(program):
             yield f"{program.name} installs packages while it runs"
 
 
@@ -141,34 +139,21 @@ def images() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _image(subject: Subject) -> tuple[str, Mapping[str, Any]]:
-    name = (subject.image or LEGACY_IMAGE).removeprefix("docker.io/")
-    return name, images().get(name, {})
+    return image_facts(subject.image)
 
 
 def _needs(program: Program) -> frozenset[str]:
-    """The packages that a program cannot do without: imported at the top of what it runs."""
-    own = {name.split("/")[0].removesuffix(".py") for name in program.modules}
-    own |= {name.rpartition("/")[2].removesuffix(".py") for name in program.modules}
-    asked = {one.module.split(".")[0] for one in read_interface_of(program.modules).imports}
-    found: set[str] = set()
-    for name in program.used:
-        tree = program.modules[name]
-        found |= _top_imports(tree) if tree else set()
-    return frozenset(found - own - asked - set(sys.stdlib_module_names))
+    """The packages that a program cannot do without."""
+    return frozenset(needed(program)) - set(sys.stdlib_module_names)
 
 
-def _top_imports(tree: ast.Module) -> set[str]:
-    """Packages that a module imports as it is loaded, outside of try and if."""
-    found: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
-    return found
+def image_facts(named: str) -> tuple[str, Mapping[str, Any]]:
+    """An image's name, the usual one for "", and what is known of it: none of most images."""
+    name = (named or LEGACY_IMAGE).removeprefix("docker.io/")
+    return name, images().get(name, {})
 
 
-def _lacking(facts: Mapping[str, Any], needed: frozenset[str]) -> frozenset[str]:
+def lacking(facts: Mapping[str, Any], needed: frozenset[str]) -> frozenset[str]:
     """Those of some packages that an image has not, as far as that is known."""
     if "has" in facts:
         return needed - set(facts["has"])

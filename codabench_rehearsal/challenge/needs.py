@@ -1,0 +1,276 @@
+"""What a submission surely needs, of what an ingestion program takes from it.
+
+`interface.py` finds what is imported and called anywhere. Here is what of it is in every run: not
+what is tried, asked for first, under a condition, or in a function that nobody names.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+from codabench_rehearsal.challenge.bundle_files import opened_tree
+from codabench_rehearsal.challenge.checks.program import Program
+from codabench_rehearsal.challenge.interface import (
+    Called,
+    Interface,
+    arguments_of,
+    read_interface_of,
+)
+from codabench_rehearsal.challenge.program_imports import installs, needed
+from codabench_rehearsal.challenge.submission_imports import Imported, is_usual, last_of, text_of
+
+_SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*)=(?!=)")
+_ENDS = ("exit", "_exit", "abort", "quit")
+
+
+@dataclass(frozen=True)
+class Need:
+    """A module that is imported, and a name that it has to define ("" for the module alone).
+
+    sure: whether its name says that it is the submission's; else it may be a package.
+    """
+
+    module: str
+    name: str
+    place: str
+    sure: bool
+
+    @property
+    def file(self) -> str:
+        """The module as a file of the zip."""
+        return f"{self.module.replace('.', '/')}.py"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A call that is surely made. count: arguments by position; is_used: what it gives."""
+
+    name: str
+    count: int
+    keywords: tuple[str, ...]
+    text: str
+    place: str
+    is_used: bool
+
+
+@dataclass(frozen=True)
+class Needs:
+    """made: calls of what is imported. methods: of what those give. own: modules of the program.
+
+    packages: what the program itself imports. words: parts of the texts in it, such as names of
+    folders. searches: whether it looks through folders. installs: packages, as it runs.
+    """
+
+    interface: Interface
+    imports: tuple[Need, ...] = ()
+    made: tuple[Use, ...] = ()
+    methods: tuple[Use, ...] = ()
+    own: frozenset[str] = frozenset()
+    packages: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    searches: bool = False
+    installs: bool = False
+
+
+def needs_of(program: Path) -> Needs:
+    """What the ingestion program in a folder surely needs. Raises `SubmissionError`, `OSError`."""
+    with opened_tree(program) as tree:
+        read = Program("ingestion", program.name, tree)
+        interface = read_interface_of(read.modules)
+        trees = {name: code for name in read.used if (code := read.modules[name]) is not None}
+        source = "\n".join(read.texts.get(name, "") for name in trees)
+        packages, installing = frozenset(needed(read)), bool(installs(read))
+    reader = Reader(trees, interface)
+    every = (name.removesuffix(".py").split("/") for name in read.modules)
+    return Needs(
+        interface,
+        tuple(reader.imports()),
+        tuple(reader.uses(interface.made)),
+        tuple(use for use in reader.uses(interface.methods, is_method=True)),
+        frozenset(part for parts in every for part in parts),
+        packages,
+        frozenset(reader.words()),
+        bool(_SEARCHES.search(source)),
+        installing,
+    )
+
+
+class Reader:
+    """Reads a program's trees, by their files' names, for what surely runs."""
+
+    def __init__(self, trees: dict[str, ast.Module], interface: Interface | None = None) -> None:
+        self.trees, self.interface = trees, interface or Interface()
+        self.nodes = [(file, node) for file, tree in trees.items() for node in ast.walk(tree)]
+        self._parents = {c: node for _, node in self.nodes for c in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """Every name that is used anywhere."""
+        return frozenset(
+            last_of(node)
+            for _, node in self.nodes
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+        )
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        return frozenset(
+            node.name
+            for _, node in self.nodes
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What a node lies in, from the inside outwards."""
+        while node in self._parents:
+            node = self._parents[node]
+            yield node
+
+    def is_sure(self, node: ast.AST) -> bool:
+        """Whether a node runs in every run that comes to its end."""
+        ways = pairwise((node, *self.above(node)))
+        return not any(self._is_doubtful(inner, outer) for inner, outer in ways)
+
+    def _is_doubtful(self, inner: ast.AST, outer: ast.AST) -> bool:
+        if isinstance(outer, ast.If | ast.IfExp):
+            return inner is not outer.test and not _is_main(outer.test)
+        if isinstance(outer, ast.Try):
+            return inner in outer.body and not all(map(_ends, outer.handlers))
+        if isinstance(outer, ast.BoolOp):
+            return inner is not outer.values[0]
+        if isinstance(outer, ast.With):
+            return "suppress" in ast.dump(outer.items[0].context_expr)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+            dunder = outer.name.startswith("__")
+            return inner in outer.body and not dunder and outer.name not in self._named
+        return isinstance(outer, ast.ExceptHandler | ast.Match | ast.Lambda)
+
+    def imports(self) -> Iterator[Need]:
+        """The imports of the submission that surely run, and names taken of its modules."""
+        sure = [one for one in self.interface.imports if self._is_sure_import(one)]
+        for one in sure:
+            yield Need(one.module, one.name, one.place, is_usual(one.module))
+        alone = [one for one in sure if not one.name]
+        taken = {one.name for one in self.interface.imports}
+        if len(alone) == len({one.module for one in self.interface.imports}) == 1:
+            for use in self.uses(self.interface.made):
+                if use.name not in taken:
+                    yield Need(alone[0].module, use.name, use.place, is_usual(alone[0].module))
+
+    def _is_sure_import(self, one: Imported) -> bool:
+        file, _, line = one.place.rpartition(":")
+        found = [node for name, node in self.nodes if name == file and _is_import(node, int(line))]
+        return bool(found) and all(map(self.is_sure, found))
+
+    def uses(self, called: tuple[Called, ...], *, is_method: bool = False) -> Iterator[Use]:
+        """Those of some calls that are surely made as they stand there."""
+        for one in called:
+            node = self._node_of(one)
+            if node is None or not self.is_sure(node) or self._is_asked_for(one.name):
+                continue
+            if is_method and not self._is_the_submissions(node):
+                continue
+            keywords = [found[1] for text in one.arguments if (found := _KEYWORD.match(text))]
+            count = len(one.arguments) - len(keywords)
+            used = not isinstance(self._parents.get(node), ast.Expr)
+            yield Use(one.name, count, tuple(keywords), str(one), one.place, used)
+
+    def _node_of(self, one: Called) -> ast.Call | None:
+        """The call itself; None where it hands on arguments that nobody can count."""
+        file, _, line = one.place.rpartition(":")
+        for name, node in self.nodes:
+            here = isinstance(node, ast.Call) and name == file and node.lineno == int(line)
+            if here and isinstance(node, ast.Call) and arguments_of(node) == one.arguments:
+                starred = any(isinstance(arg, ast.Starred) for arg in node.args)
+                return None if starred or any(k.arg is None for k in node.keywords) else node
+        return None
+
+    def _is_asked_for(self, name: str) -> bool:
+        """Whether the program asks whether there is such a name: `hasattr(model, "fit")`."""
+        for _, node in self.nodes:
+            if isinstance(node, ast.Call) and last_of(node.func) in ("hasattr", "getattr", "dir"):
+                if any(text_of(arg) == name for arg in node.args):
+                    return True
+            elif isinstance(node, ast.Compare) and text_of(node.left) == name:
+                return True
+        return False
+
+    def _is_the_submissions(self, call: ast.Call) -> bool:
+        """Whether nothing but what the submission gave has the name of a call's object."""
+        is_method = isinstance(call.func, ast.Attribute)
+        held = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        if isinstance(held, ast.Call):
+            return is_method
+        name = last_of(held)
+        for _, node in self.nodes:
+            if name in {last_of(one) for one in _loose_targets(node)}:
+                return False
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if name in map(last_of, targets) and not self._may_be_given(node.value):
+                    return False
+        return True
+
+    def _may_be_given(self, value: ast.expr) -> bool:
+        if isinstance(value, ast.Constant):
+            return value.value is None
+        if isinstance(value, ast.Call):
+            names = {one.name for one in self.interface.imports} | {"fit"}
+            names |= {one.name for one in self.interface.made} | self._functions | self._aliases
+            return last_of(value.func) in names
+        return isinstance(value, ast.Name | ast.Attribute)
+
+    @cached_property
+    def _aliases(self) -> frozenset[str]:
+        wanted = {(one.module, one.name) for one in self.interface.imports}
+        return frozenset(
+            alias.asname
+            for _, node in self.nodes
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.asname and (node.module, alias.name) in wanted
+        )
+
+    def words(self) -> Iterator[str]:
+        """The parts of all texts, as of paths."""
+        for _, node in self.nodes:
+            yield from (part for part in text_of(node).split("/") if part)
+
+
+def _loose_targets(node: ast.AST) -> Iterator[ast.expr]:
+    """What a loop, a `with` or an unpacking binds: to a part of something else."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.For | ast.comprehension):
+        targets = [node.target]
+    elif isinstance(node, ast.withitem) and node.optional_vars:
+        targets = [node.optional_vars]
+    elif isinstance(node, ast.Assign):
+        targets = [one for one in node.targets if isinstance(one, ast.Tuple | ast.List)]
+    for target in targets:
+        yield from (n for n in ast.walk(target) if isinstance(n, ast.Name | ast.Attribute))
+
+
+def _is_import(node: ast.AST, line: int) -> bool:
+    kinds = (ast.Import, ast.ImportFrom, ast.Call)
+    return isinstance(node, kinds) and node.lineno == line
+
+
+def _is_main(test: ast.expr) -> bool:
+    """Whether a condition is `__name__ == "__main__"`."""
+    sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
+    return any(last_of(side) == "__name__" for side in sides)
+
+
+def _ends(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler ends the program, so that what it catches fails it all the same."""
+    last = handler.body[-1]
+    value = last.value if isinstance(last, ast.Expr) else None
+    stops = isinstance(value, ast.Call) and last_of(value.func) in _ENDS
+    return isinstance(last, ast.Raise) or stops

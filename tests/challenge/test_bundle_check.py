@@ -1,0 +1,179 @@
+"""`make-submission --check-only ZIP --challenge BUNDLE`: the verdict is the platform's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from codabench_rehearsal.challenge.setting import Setting
+from codabench_rehearsal.commands.make_submission import main
+from codabench_rehearsal.rehearsal.bundle_check import BundleOptions, check_open_in_bundle
+from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+from submission.archive import Archive
+from tests.challenge.bundles import Draft
+from tests.challenge.worker_bundles import PREDICT, SCORE, UPPER, bundle, program, zipped
+
+
+def _checked(place: Path, files: dict[str, str], **more: object) -> BundleChecked:
+    made = bundle(place, program(PREDICT), **more)  # type: ignore[arg-type]
+    setting = Setting(made, made.phases[0], chosen="the only one")
+    with Archive(zipped(place, files)) as archive:
+        return check_open_in_bundle(archive, setting, BundleOptions())
+
+
+@dataclass(frozen=True)
+class Row:
+    """files: of the submission. verdict: its beginning. codes: of what the runs found."""
+
+    name: str
+    files: dict[str, str]
+    verdict: str
+    codes: tuple[str, ...] = ()
+    says: str = ""
+
+
+ROWS = (
+    Row("sound", {"model.py": UPPER}, "Finished, accuracy 0.5"),
+    Row(
+        "raises",
+        {"model.py": "def predict(text):\n    return text.down()\n"},
+        "Failed: ",
+        ("S620",),
+        "AttributeError: 'str' object has no attribute 'down' (model.py, line 2)",
+    ),
+    Row("no module", {"models.py": UPPER}, "Failed: ", ("S620",), "No module named 'model'"),
+    Row(
+        "scored all the same",
+        {"model.py": UPPER + "1/0\n", "predictions": "ABCD"},
+        "Finished, accuracy 0.5",
+        ("S622",),
+        "ZeroDivisionError: division by zero (model.py, line 3)",
+    ),
+    Row(
+        "writes beside the module",
+        {"model.py": "open(__file__ + '.log', 'w')\n" + UPPER},
+        "Failed: ",
+        ("S620", "S621"),
+        "Read-only file system",
+    ),
+    Row(
+        "loads out of /app/output",
+        {"model.py": "open('/app/output/model.py')\n" + UPPER},
+        "Failed: ",
+        ("S620", "S621"),
+        "under the newer worker",
+    ),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_verdict_says_why(row: Row, tmp_path: Path) -> None:
+    """Status, message and cause must be those that the platform's logs would show."""
+    checked = _checked(tmp_path, row.files)
+    assert checked.verdict.startswith(row.verdict)
+    found = [one.code for one in checked.findings if one.severity != "note"]
+    assert tuple(code for code in found if code.startswith("S62")) == row.codes
+    told = "\n".join(checked.lines())
+    assert row.says in told
+    assert checked.is_fine == ("S620" not in row.codes)
+    assert json.loads(checked.to_json())["verdict"] == checked.verdict
+
+
+def test_several_tasks_are_told_apart(tmp_path: Path) -> None:
+    """Of a multi-task phase the failing task is named, and the site still says Finished."""
+    code = "import os\ndef predict(text):\n    return text.upper()\n"
+    checked = _checked(tmp_path, {"model.py": code}, copies=2)
+    assert checked.verdict.startswith("Finished, accuracy 0.5")
+    assert sum(line.startswith("worker of") for line in checked.lines()) == 4
+
+
+def test_one_generation_can_be_named(tmp_path: Path) -> None:
+    """--worker 2026-03 must be that one's word alone, and the other is said to be unchecked."""
+    made = bundle(tmp_path, program(PREDICT))
+    files = {"model.py": "open(__file__ + '.log', 'w')\n" + UPPER}
+    setting = Setting(made, made.phases[0], "2026-03")
+    with Archive(zipped(tmp_path, files)) as archive:
+        checked = check_open_in_bundle(archive, setting, BundleOptions(workers=("2026-03",)))
+    assert checked.verdict == "Finished, accuracy 0.5"
+    assert any("the worker of 2026-10" in line for line in checked.unchecked)
+
+
+def _bundle_file(place: Path) -> Path:
+    draft = Draft()
+    for name in [n for n in draft.files if n.endswith(".npy")]:
+        del draft.files[name]
+    draft.add("input_data/x", "abCD")
+    draft.add("reference_data/dev/y", "ABcd")
+    draft.add("reference_data/final/y", "ABCD")
+    draft.add("ingestion_program/ingestion.py", PREDICT)
+    draft.add("scoring_program/scoring.py", SCORE)
+    return draft.as_zip(place / "bundle.zip")
+
+
+def test_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is typed is what the docs say: exit 0 and the score, exit 1 and the reason."""
+    monkeypatch.chdir(tmp_path)
+    _bundle_file(tmp_path)
+    zipped(tmp_path, {"model.py": UPPER}).rename("good.zip")
+    zipped(tmp_path, {"model.py": "import json.nothing\n" + UPPER}).rename("bad.zip")
+    words = ["--challenge", "bundle.zip", "--phase", "final", "--logs", "kept", "--json", "a.json"]
+    assert main(["--check-only", "good.zip", *words]) == 0
+    out = capsys.readouterr().out
+    assert "phase 1 Final (as asked)" in out
+    assert "good.zip: Finished, accuracy 1.0" in out
+    assert json.loads(Path("a.json").read_text())["runs"][0]["scores"] == {"accuracy": 1.0}
+    logs = {path.name for path in Path("kept").rglob("*") if path.is_file()}
+    assert {"ingestion.log", "scoring.log", "predictions", "scores.json"} <= logs
+    assert main(["--check-only", "bad.zip", "--challenge", "bundle.zip", "--phase", "0"]) == 1
+    assert "because ingestion ended with ModuleNotFoundError" in capsys.readouterr().out
+    assert main(["--check-only", "bad.zip", "--challenge", "bundle.zip", "--no-run"]) == 0
+    assert "whether it runs (--no-run)" in capsys.readouterr().out
+
+
+def test_in_a_notebook(tmp_path: Path) -> None:
+    """The same in a line of Python, for those who never leave the notebook."""
+    import codabench_rehearsal as rehearsal
+
+    source, upper = _bundle_file(tmp_path), zipped(tmp_path, {"model.py": UPPER})
+    checked = rehearsal.check_in_bundle(upper, source, "final")
+    assert checked.verdict == "Finished, accuracy 1.0"
+    assert "Finished, accuracy 1.0" in checked._repr_html_()
+    with pytest.raises(rehearsal.UserError, match="check_in_bundle"):
+        rehearsal.check(upper, challenge=str(source))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--check-only", "good.zip", "--worker", "2026-03"], "--worker goes with --challenge"),
+        (["--check-only", "good.zip", "--input-data", "x"], "--input-data goes with --challenge"),
+        (["good.zip", "--challenge", "bundle.zip"], "expected --check-only ZIP"),
+        (
+            ["--check-only", "good.zip", "--challenge", "bundle.zip", "--phase", "7"],
+            "0 (Development), 1 (Final)",
+        ),
+        (
+            ["--check-only", "no.zip", "--challenge", "bundle.zip"],
+            "no.zip",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_mistakes_of_usage_are_told(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wrong option ends with one sentence and exit code 2, before anything runs."""
+    monkeypatch.chdir(tmp_path)
+    _bundle_file(tmp_path)
+    zipped(tmp_path, {"model.py": UPPER}).rename("good.zip")
+    assert main(words) == 2
+    assert says in capsys.readouterr().err
