@@ -88,8 +88,6 @@ def evaluate_in_bundle(
         stack.enter_context(room_for(place))
         store = _store(wanted, stack)
         sha256 = sha256_of(zip_path)
-        if store is not None and store.writable:
-            store.add_submission(sha256, zip_path.name, zip_path.absolute())
         runner = Runner(
             *(zip_path, sha256, bundle, phase, worker, machine, wanted.seed, store),
             fingerprint_of(bundle, phase, chosen),
@@ -244,14 +242,18 @@ class _Benchmark:
 
     def _say_of_images(self) -> None:
         """What happens to images on their way through the operators."""
+        grey = floats = False
         for folder, sets in self.chosen.items():
-            self.notes += filter(
-                None, (left_pictures(folder, one) for one in sets if not one.layout)
-            )
-        layouts = [one.layout for sets in self.chosen.values() for one in sets if one.layout]
-        if any(one.dtype.kind == "f" for one in layouts):
+            for one in sets:
+                if one.layout is None:
+                    self.notes += filter(None, [left_pictures(folder, one)])
+                    grey |= any(shot.shape[2] == 1 for _, shot in first_images(folder, one, 1))
+                else:
+                    grey |= one.layout.channels == 1
+                    floats |= one.layout.dtype.kind == "f"
+        if floats:
             self.notes.append("Floats are rounded to 256 steps where they are damaged.")
-        if any(one.channels == 1 for one in layouts):
+        if grey:
             self.notes.append(
                 "Grey images are damaged as colour ones with three equal channels, and turned back."
             )

@@ -113,6 +113,7 @@ class Runner:
             )
             made = as_run(ran, keep, time.monotonic() - begun)
         if self.store is not None and self.store.writable and _is_to_keep(ran):
+            self.store.add_submission(self.sha256, self.zip_path.name, self.zip_path.absolute())
             run = BundleRun(_text(made), made.seconds)
             self.store.put_bundle_run(self._key(condition, repeat), run)
         return made

@@ -80,7 +80,11 @@ def figure(value: float | None) -> str:
 
 def ends(found: Interval | None) -> str:
     """An interval in words."""
-    return "-" if found is None else f"{found.low:.3f} to {found.high:.3f}"
+    return "-" if found is None else f"{_three(found.low)} to {_three(found.high)}"
+
+
+def _three(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}"  # no minus before nothing
 
 
 def _table(report: BundleEvaluation) -> RenderableType:

@@ -148,6 +148,12 @@ def test_the_json_has_it_all() -> None:
     assert found["not_asked"] == ["frost:1"]
 
 
+def test_nothing_has_no_minus() -> None:
+    """Else an interval that begins at nothing looks like one that crosses it."""
+    fog = replace(condition("fog:3", 0.7), lost_interval=Interval(-1e-9, 0.2))
+    assert "│ 0.000 to 0.200 │" in str(report(conditions=(fog,)))
+
+
 def test_only_a_failure_is_a_finding() -> None:
     """Else a script takes a low score for a broken submission, or the reverse."""
     fine = report(conditions=(condition("fog:3", 0.1),))
