@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine, Now
 from codabench_rehearsal.challenge.worker_outcome import Ran, RanTask
+from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import shown, uncoloured
@@ -68,6 +69,7 @@ class Runner:
     """Runs one zip in one phase of a bundle.
 
     store: None for none. fingerprint: of all that the bundle is and what of it is damaged.
+    score_phase: under which leaderboard scores are recorded in the store.
     """
 
     zip_path: Path
@@ -80,7 +82,8 @@ class Runner:
     store: Store | None
     fingerprint: str
     place: Path
-    environment: str = field(default="")
+    environment: str = ""
+    score_phase: str = PHASE
 
     def known(self, condition: str, repeat: int = 0) -> Run | None:
         """A run that is kept already."""
@@ -130,8 +133,9 @@ def environment_of(machine: Machine, worker: Worker) -> str:
         text = environment(machine.device, machine.python)
     except SandboxError:  # a Python without numpy will do for a bundle that needs none
         text = f"python {machine.python}"
-    image = f", image {machine.image}" if machine.image else ""
-    return f"{text}, packages {_packages(machine.python)}, worker {worker}{image}"
+    more = [f"image {machine.image}"] if machine.image else []
+    more += ["network"] if machine.limits.network else []
+    return ", ".join([text, f"packages {_packages(machine.python)}", f"worker {worker}", *more])
 
 
 def fingerprint_of(
