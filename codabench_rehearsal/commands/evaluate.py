@@ -34,6 +34,7 @@ examples:
   local-eval compare a.zip b.zip                   better, worse, or not resolved
   local-eval ensemble *.zip                        the best vote of what is answered already
   local-eval history                               predicted against actual; forget, import FILE
+  local-eval explain ingestion.log                 what the platform's message and logs mean
   local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
   local-eval show --corrupt heavy --out sheet.png        see what a preset does
 

@@ -42,6 +42,7 @@ FILES = {  # a role -> a file that plays it
     roles.HISTORY: "history.csv",
     roles.CLASS_SCORES: "classes.csv",
     roles.PYTHON: "python",
+    roles.LOG: "scoring.log",
     roles.TRAINED: "trained/recipe.json",
 }
 NO_FILE = {  # options of free text that never name a file
