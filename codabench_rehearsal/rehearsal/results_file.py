@@ -90,15 +90,14 @@ def _of_rows(table: Table, like: Table) -> Iterator[Finding]:
     """Rows that are longer or shorter than the first."""
     if not table.count:
         yield found("S809", "there are no rows below the header")
-    longer = [table.rows[at] for at in table.ragged]
+    longer = [table.row(at) for at in table.ragged]
     if not longer:
         return
     at = table.ragged[0]
-    first = f"line {table.lines[at]} has {counted(len(table.rows[at]), 'cell')}"
+    first = f"line {table.lines[at]} has {counted(len(longer[0]), 'cell')}"
     what = f"{first}, the first line {table.width}"
     others = f" ({counted(len(longer), 'row')} of another length)" if len(longer) > 1 else ""
-    halves = sum(column.has_fractions for column in like.columns)
-    if halves and all(len(row) == table.width + halves for row in longer):
+    if _are_halves(longer, table.width, sum(column.has_fractions for column in like.columns)):
         yield found("S820", f"{what}{others}: numbers seem to be written with a comma")
     elif all(len(row) == table.width + 1 and not row[-1].strip() for row in longer):
         yield found("S818", f"{what}{others}: rows end with a separator", advice="Leave it out.")
@@ -106,8 +105,18 @@ def _of_rows(table: Table, like: Table) -> Iterator[Finding]:
         yield found("S818", f"{what}{others}")
 
 
+def _are_halves(rows: list[list[str]], width: int, fractions: int) -> bool:
+    """Whether rows are longer because each of so many numbers is cut in two by its comma."""
+    return fractions > 0 and all(
+        len(row) == width + fractions
+        and not any("." in cell for cell in row)
+        and sum(cell.strip(" +-").isdigit() for cell in row) >= 2 * fractions
+        for row in rows
+    )
+
+
 def _of_header(table: Table, expected: Expected) -> Iterator[Finding]:
-    like, first = expected.table, few([shown(cell) for cell in table.rows[0]], 5)
+    like, first = expected.table, few([shown(cell) for cell in table.row(0)], 5)
     weaker: Severity | None = "warning" if expected.kind == "reference" else None
     if like.has_header and not table.has_header:
         names = like.delimiter.join(like.header)

@@ -10,9 +10,10 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from codabench_rehearsal.console.errors import SubmissionError
@@ -89,50 +90,59 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """name: as messages say it. rows: cells, with the header, blank lines left out.
+    """name: as messages say it. cells: of all rows, one after the other, the header too.
 
-    lines: the line on which each row ends. encoding: "utf-8", "utf-8 with a mark", "utf-16", or
-    "another". delimiter: one sign, a blank for any number of them.
+    widths: the number of cells of each row; blank lines are left out. lines: the line on which each
+    row ends. delimiter: one sign, a blank for any number of them. encoding: "utf-8", "utf-8 with a
+    mark", "utf-16", or "another".
     """
 
     name: str
-    rows: list[list[str]]
-    lines: list[int]
+    cells: list[str]
+    widths: list[int]
+    lines: Sequence[int]
     delimiter: str = ","
     encoding: str = "utf-8"
-    has_header: bool = field(default=True)
+    has_header: bool = True
 
     @cached_property
     def width(self) -> int:
         """The number of columns: of the first row."""
-        return len(self.rows[0]) if self.rows else 0
+        return self.widths[0]
 
     @cached_property
     def ragged(self) -> list[int]:
         """The rows of another length than the first."""
-        return [at for at, row in enumerate(self.rows) if len(row) != self.width]
+        if self.widths.count(self.width) == len(self.widths):
+            return []
+        return [at for at, width in enumerate(self.widths) if width != self.width]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *accumulate(self.widths)]
+
+    def row(self, at: int) -> list[str]:
+        """The cells of a row; 0 is the header, where there is one."""
+        return self.cells[self._starts[at] : self._starts[at + 1]]
 
     @property
     def count(self) -> int:
         """The number of rows without the header."""
-        return len(self.rows) - self.has_header
+        return len(self.widths) - self.has_header
 
     @property
     def header(self) -> list[str]:
         """The names of the columns; their places where it has none."""
         if self.has_header:
-            return [name.strip() for name in self.rows[0]]
+            return [name.strip() for name in self.row(0)]
         return [f"column {at + 1}" for at in range(self.width)]
 
     @cached_property
     def columns(self) -> list[Column]:
-        """Its columns; of none where rows are ragged."""
-        body = self.rows[self.has_header :]
-        cells: Iterable[Sequence[str]] = zip(*body, strict=True) if body else [()] * self.width
-        lines = self.lines[self.has_header :]
-        return [
-            Column(name, column, lines) for name, column in zip(self.header, cells, strict=True)
-        ]
+        """Its columns. Rows have to be of one length."""
+        first, lines = self.width * self.has_header, self.lines[self.has_header :]
+        parts = [self.cells[first + at :: self.width] for at in range(self.width)]
+        return [Column(name, part, lines) for name, part in zip(self.header, parts, strict=True)]
 
 
 def number(cell: str) -> float | None:
@@ -200,10 +210,15 @@ def read_table(data: bytes, name: str, like: Table | None = None) -> Table:
     Raises `SubmissionError` for what is no text, or nothing.
     """
     text, encoding = _decoded(data, name)
-    rows, lines, delimiter = _split(text, like)
-    if not rows:
+    head = [line for line in text[: _LOOKED_AT << 16].splitlines()[:_LOOKED_AT] if line.strip()]
+    delimiter = _delimiter(head)
+    if like is not None and like.width > 1 and {like.width} == set(_widths(head, like.delimiter)):
+        delimiter = like.delimiter
+    cells, widths, lines = _split(text, delimiter)
+    if not widths:
         raise SubmissionError(f"{shown(name)} is empty")
-    return Table(name, rows, lines, delimiter, encoding, _has_header(rows, like))
+    table = Table(name, cells, widths, lines, delimiter, encoding)
+    return replace(table, has_header=_has_header(table, like))
 
 
 def _decoded(data: bytes, name: str) -> tuple[str, str]:
@@ -221,26 +236,29 @@ def _decoded(data: bytes, name: str) -> tuple[str, str]:
         return data.decode("latin-1"), "another"
 
 
-def _split(text: str, like: Table | None) -> tuple[list[list[str]], list[int], str]:
-    head = [line for line in text.splitlines()[:_LOOKED_AT] if line.strip()]
-    delimiter = _delimiter(head)
-    if like is not None and like.width > 1 and {like.width} == set(_widths(head, like.delimiter)):
-        delimiter = like.delimiter
-    if delimiter == BLANKS:
-        split = [(at, line.split()) for at, line in enumerate(text.splitlines(), 1)]
-        kept = [(at, row) for at, row in split if row]
-        return [row for _, row in kept], [at for at, _ in kept], delimiter
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows: list[list[str]] = []
+def _split(text: str, delimiter: str) -> tuple[list[str], list[int], Sequence[int]]:
+    """The cells of all rows, how many each has, and on which line it ends; no blank lines."""
+    cells: list[str] = []
+    widths: list[int] = []
     lines: list[int] = []
+    # Cells are kept, rows are not: a hundred thousand lists take longer than all of the rest.
+    if delimiter == BLANKS:
+        for at, line in enumerate(text.splitlines(), 1):
+            if row := line.split():
+                cells += row
+                widths.append(len(row))
+                lines.append(at)
+        return cells, widths, lines
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         for row in reader:
             if row:
-                rows.append(row)
+                cells += row
+                widths.append(len(row))
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise SubmissionError(f"line {reader.line_num} cannot be read as CSV: {error}") from None
-    return rows, lines, delimiter
+    return cells, widths, lines
 
 
 def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
@@ -268,14 +286,15 @@ def _delimiter(head: Sequence[str]) -> str:
     return max(often, key=lambda one: often[one]) if any(often.values()) else ","
 
 
-def _has_header(rows: list[list[str]], like: Table | None) -> bool:
+def _has_header(table: Table, like: Table | None) -> bool:
     """Whether the first row names the columns."""
-    first = [cell.strip() for cell in rows[0]]
+    first = [cell.strip() for cell in table.row(0)]
     if like is not None and like.has_header and set(first) & set(like.header):
         return True
     if any(number(cell) is not None for cell in first) or not any(first):
         return False
-    body = [row for row in rows[1 : _LOOKED_AT + 1] if len(row) == len(first)]
+    rows = (table.row(at) for at in range(1, min(len(table.widths), _LOOKED_AT)))
+    body = [row for row in rows if len(row) == len(first)]
     numeric = any(all(number(row[at]) is not None for row in body) for at in range(len(first)))
     named = any(is_id(cell) or _HEADS.fullmatch(cell) for cell in first)
     if like is not None and not like.has_header:
