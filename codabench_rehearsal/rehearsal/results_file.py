@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from codabench_rehearsal.console.errors import SubmissionError
@@ -14,7 +15,14 @@ from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.words import counted, few, shown
 from codabench_rehearsal.rehearsal.results_cells import cell_faults, row_faults
 from codabench_rehearsal.rehearsal.results_sample import Expected
-from codabench_rehearsal.rehearsal.results_table import Table, contents, read_table
+from codabench_rehearsal.rehearsal.results_table import (
+    TABLES,
+    SeveralError,
+    Table,
+    binary_kind,
+    contents,
+    read_table,
+)
 from submission.findings import Finding, Severity, found
 from submission.zipping import best_level, put
 
@@ -36,7 +44,12 @@ def check_results(path: Path, expected: Expected, inside: str = "") -> list[Find
     except SubmissionError as error:
         if not path.is_file():
             raise
-        return [found("S802", str(error).rstrip("."))]
+        severity: Severity | None = "note" if isinstance(error, SeveralError) else None
+        return [found("S802", str(error).rstrip("."), severity)]
+    suffix = _suffix(name)
+    meant = suffix not in TABLES and suffix in (_suffix(inside), _suffix(expected.name))
+    if meant and binary_kind(data):
+        return list(_of_array(data, expected)) if suffix == ".npy" else []
     if expected.is_json:
         return list(_of_json(data, name, expected))
     like = expected.table
@@ -180,6 +193,27 @@ def _of_order(
     places = [place for _, place in pairs]
     if places != sorted(places) and not more:
         yield found("S808", f"the order is not that of {expected.place}")
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _of_array(data: bytes, expected: Expected) -> Iterator[Finding]:
+    """An array of NumPy: its shape, and values that are none."""
+    import numpy as np
+
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        yield found("S802", f"the array cannot be read: {error}")
+        return
+    if binary_kind(expected.data) == binary_kind(data):
+        like = np.load(io.BytesIO(expected.data), allow_pickle=False)
+        if like.shape != array.shape:
+            yield found("S809", f"the array is {array.shape}, and {like.shape} in {expected.place}")
+    if array.dtype.kind in "fc" and (strange := int((~np.isfinite(array)).sum())):
+        yield found("S816", f"{counted(strange, 'value')} of the array NaN or infinite")
 
 
 def _of_json(data: bytes, name: str, expected: Expected) -> Iterator[Finding]:

@@ -13,9 +13,11 @@ from typing import Any, Literal
 from codabench_rehearsal.challenge.bundle import Bundle, Phase
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.reading import parse_json, read_limited
+from codabench_rehearsal.console.words import shown
 from codabench_rehearsal.rehearsal.results_table import (
     LARGEST,
     TABLES,
+    SeveralError,
     Table,
     contents,
     is_id,
@@ -29,6 +31,9 @@ _SAMPLE = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"(submission|predictions?|results?|answers?)\.\w+$", re.IGNORECASE)
+_OLD = (".predict", ".predictions", ".solution", ".labels", ".scores")  # as old bundles have them
+_NO_TABLES = ("metadata", "README", "LICENSE", "requirements", "Makefile", "Dockerfile")
+_CODE = re.compile(r"code", re.IGNORECASE)
 _MOST_FILES = 5_000  # of a kit that are looked at
 _LARGE = 64 << 20  # bytes; a larger file is looked at only when its name is a sample's
 SURE_SHARE = 0.5  # of unnamed ids that both have
@@ -51,7 +56,14 @@ class Expected:
     @cached_property
     def table(self) -> Table:
         """It as a table. Raises `SubmissionError` for none."""
-        return read_table(self.data, self.name)
+        table = read_table(self.data, self.name)
+        if table.ragged:
+            line = table.lines[table.ragged[0]]
+            raise SubmissionError(
+                f"{shown(self.place)}: expected a table, received rows of different length (line "
+                f"{line}). Name another."
+            )
+        return table
 
     @cached_property
     def document(self) -> Any:
@@ -61,13 +73,11 @@ class Expected:
     @cached_property
     def id_at(self) -> int | None:
         """The column that tells rows apart by its name, or the first of its kind; None for none."""
-        columns = [c for c in self.table.columns if len(c.distinct) == len(c.cells) > 0]
-        places = {id(column): at for at, column in enumerate(self.table.columns)}
-        named = [column for column in columns if self.table.has_header and is_id(column.name)]
-        first = self.table.columns[0]
-        plain = self.table.width > 1 and first in columns and not first.has_fractions
-        chosen = named[:1] or ([first] if plain else [])
-        return places[id(chosen[0])] if chosen else None
+        columns, has_header = self.table.columns, self.table.has_header
+        unique = [at for at, one in enumerate(columns) if len(one.distinct) == len(one.cells) > 0]
+        named = [at for at in unique if has_header and is_id(columns[at].name)]
+        plain = len(columns) > 1 and 0 in unique and not columns[0].has_fractions
+        return named[0] if named else 0 if plain else None
 
     @property
     def id_is_named(self) -> bool:
@@ -86,32 +96,63 @@ def find_expected(bundle: Bundle, phase: Phase, path: Path, inside: str = "") ->
     """What a bundle has that predictions in a file can be compared with; None for nothing.
 
     A sample in the phase's starting kit or public data, of the same kind as the file, by its name;
-    else a file of the reference data with as many columns. inside: see `check_results`.
-    Raises `SubmissionError` where the predictions cannot be read.
+    else the file of the reference data with as many columns: of several the one of the same name,
+    or of as many rows. inside: see `check_results`.
+    None too for a zip of several files. Raises `SubmissionError` where it cannot be read.
     """
-    name, data = contents(path, inside)
-    is_json = name.lower().endswith(".json")
-    width = 0 if is_json else _width(data, name)
-    samples = sorted(_samples(phase), key=lambda one: one.name != PurePosixPath(name).name)
-    alike = [one for one in samples if one.is_json == is_json]
-    if exact := [one for one in alike if is_json or _width(one.data, one.name) == width]:
-        return exact[0]
-    if alike:
-        return alike[0]
-    tasks = [task for task in bundle.tasks if task.index in phase.tasks]
-    for task in tasks:
-        for one in _references(task.reference_data):
-            same = one.is_json == is_json and (is_json or _width(one.data, one.name) == width)
-            if same:
-                return one
-    return None
-
-
-def _width(data: bytes, name: str) -> int:
     try:
-        return read_table(data, name).width
+        name, data = contents(path, inside)
+    except SeveralError:
+        return None
+    mine = Expected("sample", str(path), name, data)
+    samples = sorted(_samples(phase), key=lambda one: one.name != PurePosixPath(name).name)
+    alike = [one for one in samples if one.is_json == mine.is_json and _is_readable(one)]
+    if alike:
+        return next((one for one in alike if _is_alike(one, mine)), alike[0])
+    tasks = [task for task in bundle.tasks if task.index in phase.tasks]
+    folders = dict.fromkeys(task.reference_data for task in tasks)
+    return next(filter(None, (_reference(folder, mine) for folder in folders)), None)
+
+
+def _reference(folder: Path | None, mine: Expected) -> Expected | None:
+    """The file of the reference data that predictions answer; None where several may be it."""
+    stem = PurePosixPath(mine.name).stem
+    alike = [one for one in _references(folder) if _is_alike(one, mine)]
+    named = [one for one in alike if PurePosixPath(one.name).stem == stem]
+    if named or len(alike) == 1:
+        return (named or alike)[0]
+    tables = [] if mine.is_json else alike
+    return next((one for one in tables if one.table.count == mine.table.count), None)
+
+
+def _is_readable(one: Expected) -> bool:
+    try:
+        return bool(one.document if one.is_json else one.table)
+    except (SubmissionError, ValueError):
+        return False
+
+
+def _is_alike(one: Expected, mine: Expected) -> bool:
+    """Whether two files are of one form: as many columns, or JSON of the same keys."""
+    if one.is_json != mine.is_json:
+        return False
+    if mine.is_json:
+        return _have_one_form(one, mine)
+    try:
+        return one.table.width == mine.table.width
     except SubmissionError:
-        return -1
+        return False
+
+
+def _have_one_form(one: Expected, mine: Expected) -> bool:
+    try:
+        wants, has = one.document, mine.document
+    except ValueError:
+        return False
+    both = isinstance(wants, dict) and isinstance(has, dict)
+    shared = len(set(wants) & set(has)) if both else 0
+    lists = isinstance(wants, list) and isinstance(has, list)
+    return lists or (both and shared >= SURE_SHARE * max(len(wants), 1))
 
 
 def _samples(phase: Phase) -> Iterator[Expected]:
@@ -120,7 +161,7 @@ def _samples(phase: Phase) -> Iterator[Expected]:
     for where, folder in kits:
         for path in _files(folder):
             inner = path.relative_to(folder or path).as_posix()
-            is_sample = bool(_SAMPLE.search(inner))
+            is_sample = bool(_SAMPLE.search(inner)) and not _CODE.search(inner)
             called = (is_sample or _PLAIN.search(inner)) and _is_kind(path.name)
             if called or (is_sample and path.suffix == ".zip"):
                 yield from _read("sample", path, f"{inner} of the {where}")
@@ -154,4 +195,5 @@ def _files(folder: Path | None) -> list[Path]:
 
 
 def _is_kind(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in (*TABLES, ".json")
+    path = PurePosixPath(name)
+    return path.suffix.lower() in (*TABLES, *_OLD, ".json") and path.stem not in _NO_TABLES

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.reading import read_limited
+from codabench_rehearsal.console.reading import read_limited, require_file
 from codabench_rehearsal.console.words import few, human_bytes, shown
 
 LARGEST = 1 << 30  # bytes; predictions for a million images of a thousand classes take more
@@ -26,7 +26,9 @@ MISSING = frozenset(("", "nan", "na", "n/a", "null", "none", "inf", "-inf", "+in
 DELIMITERS = (",", ";", "\t", "|")
 BLANKS = " "  # cells between any number of blanks
 _LOOKED_AT = 30  # lines that tell the separator
-_ID = re.compile(r"(^|[_ ])(id|ids|index|idx|key|row|sample|name|filename|file|image|path)$", re.I)
+_ID = re.compile(
+    r"(^|[_ ])(?i:id|ids|index|idx|key|row|sample|name|filename|file|image|path)$|[a-z](Id|ID)$"
+)
 _HEADS = re.compile(r"(?i)(target|label|class|pred\w*|prob\w*|score|value|output|answer|y\d*)")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _SIGNS = {  # of files that are no text
@@ -39,6 +41,10 @@ _SIGNS = {  # of files that are no text
     b"\x80\x05": "a pickle",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
 }
+
+
+class SeveralError(SubmissionError):
+    """A zip of several files, of which nobody knows which holds the predictions."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +175,13 @@ def contents(path: Path, inside: str = "") -> tuple[str, bytes]:
     """The name and the bytes of a file of predictions, or of the one in a zip.
 
     inside: its name in the zip, where that is known. Raises `SubmissionError` for no file, more
-    than `LARGEST`, and a zip without one or with several.
+    than `LARGEST`, and a zip without one; `SeveralError` for a zip of several.
     """
+    require_file(path, SubmissionError)
+    if not path.exists():
+        raise SubmissionError(
+            f"{shown(path)}: no such file; expected predictions, as a CSV or zip."
+        )
     if path.suffix.lower() != ".zip":
         return path.name, read_limited(path, LARGEST, SubmissionError)
     try:
@@ -195,13 +206,18 @@ def _chosen(names: list[str], path: Path, inside: str) -> str:
     if inside in names:
         return inside
     known = [n for n in names if PurePosixPath(n).suffix.lower() in (*TABLES, ".json")]
-    if len(known) == 1:
-        return known[0]
-    has = few(sorted(known or names)) or "nothing"
-    raise SubmissionError(
-        f"{shown(path)}: expected one file of predictions (.csv, .txt, .json), received {has}. "
-        "Put one into it."
+    if len(known) == 1 or len(names) == 1:
+        return (known or names)[0]
+    has = few([shown(name) for name in sorted(names)], 5) or "nothing"
+    wrong = SeveralError if names else SubmissionError
+    raise wrong(
+        f"{shown(path)}: expected one file of predictions, received {has}. Put one into it."
     )
+
+
+def binary_kind(data: bytes) -> str:
+    """What a file is that is no text, for people; "" for what may be text."""
+    return next((kind for sign, kind in _SIGNS.items() if data.startswith(sign)), "")
 
 
 def read_table(data: bytes, name: str, like: Table | None = None) -> Table:
@@ -222,7 +238,7 @@ def read_table(data: bytes, name: str, like: Table | None = None) -> Table:
 
 
 def _decoded(data: bytes, name: str) -> tuple[str, str]:
-    if kind := next((kind for sign, kind in _SIGNS.items() if data.startswith(sign)), ""):
+    if kind := binary_kind(data):
         raise SubmissionError(f"{shown(name)} is no text but {kind}")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace"), "utf-16"

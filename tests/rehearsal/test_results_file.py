@@ -7,8 +7,10 @@ import json
 import random
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from codabench_rehearsal.challenge.bundle import Bundle
@@ -249,7 +251,8 @@ def test_zips_of_one_file_and_of_others(tmp_path: Path) -> None:
     assert told(check_results(packed(tmp_path, {"a.csv": GOOD[:40]}), like)) == "S818"
     assert told(check_results(packed(tmp_path, {}), like)) == "S802"
     both = packed(tmp_path, {"a.csv": GOOD, "b.csv": "x"})
-    assert told(check_results(both, like)) == "S802"
+    assert [(one.code, one.severity) for one in check_results(both, like)] == [("S802", "note")]
+    assert check_results(packed(tmp_path, {"iris_test.predict": GOOD}), like) == []
     assert check_results(both, like, "a.csv") == []
     (tmp_path / "mine.zip").write_bytes(b"no zip at all")
     assert told(check_results(tmp_path / "mine.zip", like)) == "S802"
@@ -342,3 +345,41 @@ def test_a_foreign_file_says_nothing_to_the_terminal(tmp_path: Path) -> None:
     )
     for one in checked(tmp_path, rows, sample(tmp_path)):
         assert "\x1b" not in one.message + one.advice
+
+
+def test_no_bytes_at_all_break_it(tmp_path: Path) -> None:
+    """Else somebody's broken file shows a traceback in the place of a finding."""
+    draw, like = random.Random(1), sample(tmp_path)
+    for _ in range(400):
+        data = bytearray(GOOD.encode(draw.choice(["utf-8", "utf-16", "utf-32"])))
+        for _ in range(draw.randrange(12)):
+            at = draw.randrange(len(data))
+            data[at : at + draw.randrange(3)] = bytes(draw.choices(b',;"\n\r\0\xff0.e\t ', k=2))
+        checked(tmp_path, bytes(data), like)
+        truth = Expected("reference", "truth", "truth.csv", bytes(data))
+        with suppress(SubmissionError):  # a broken reference is named, and ends it
+            checked(tmp_path, GOOD, truth)
+
+
+def test_a_sample_that_is_none_is_told(tmp_path: Path) -> None:
+    """Else a broken sample makes every row of the user's a fault."""
+    broken = sample(tmp_path, "id,y\n1,2\n3\n")
+    with pytest.raises(SubmissionError, match="different length"):
+        checked(tmp_path, GOOD, broken)
+    with pytest.raises(SubmissionError, match="no JSON"):
+        checked(tmp_path, "{}", sample(tmp_path, "{", "sample.json"), "mine.json")
+
+
+def test_arrays_where_arrays_are_meant(tmp_path: Path) -> None:
+    """Else predictions of NumPy, which half of all challenges take, are called no text."""
+
+    def array(values: list[float]) -> bytes:
+        held = io.BytesIO()
+        np.save(held, np.array(values))
+        return held.getvalue()
+
+    like = Expected("reference", "truth", "truth.npy", array([0, 1, 1]))
+    assert checked(tmp_path, array([1, 0, 1]), like, "mine.npy") == []
+    assert told(checked(tmp_path, array([1, 0]), like, "mine.npy")) == "S809"
+    assert told(checked(tmp_path, array([1, 0, float("nan")]), like, "mine.npy")) == "S816"
+    assert told(checked(tmp_path, array([1])[:70], like, "mine.npy")) == "S802"
