@@ -46,7 +46,8 @@ class Wanted:
     corrupt: a preset, a chain such as "fog:3", or a TOML file. budget: seconds for the damaged
     runs, None for ten clean ones. column: the key of a leaderboard column, "" for the first that is
     shown. perturb: globs, relative to the input data, of what is damaged; none: names decide.
-    store: a file or folder, None for the project's, "none" to keep nothing.
+    store: a file or folder, None for the project's, "none" to keep nothing. logs: a folder for what
+    the programs printed and left, clean.
     """
 
     corrupt: str = "heavy"
@@ -56,6 +57,7 @@ class Wanted:
     perturb: tuple[str, ...] = ()
     store: str | None = None
     command: str = ""
+    logs: Path | None = None
 
 
 def evaluate_in_bundle(
@@ -93,6 +95,7 @@ def evaluate_in_bundle(
             fingerprint_of(bundle, phase, chosen),
             place,
             environment_of(machine, worker),
+            wanted.logs,
         )
         bar = stack.enter_context(progress(f"{zip_path.name}: clean", counts=True))
         return _Benchmark(runner, column, preset, chosen, wanted, bar, told).report(seen)
