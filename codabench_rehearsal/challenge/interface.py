@@ -196,6 +196,9 @@ def _is_maker(name: str) -> bool:
 
 def arguments_of(call: ast.Call) -> tuple[str, ...]:
     """What a call is given, as source; long ones are cut."""
-    given = [ast.unparse(one) for one in call.args]
-    given += [f"{word.arg or '**'}={ast.unparse(word.value)}" for word in call.keywords]
+    try:
+        given = [ast.unparse(one) for one in call.args]
+        given += [f"{word.arg or '**'}={ast.unparse(word.value)}" for word in call.keywords]
+    except RecursionError:  # a sum of a thousand terms
+        return ("...",)
     return tuple(one if len(one) <= _LONGEST else f"{one[:_LONGEST]}..." for one in given)

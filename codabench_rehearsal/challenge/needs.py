@@ -26,7 +26,6 @@ from codabench_rehearsal.challenge.program_imports import installs, needed
 from codabench_rehearsal.challenge.submission_imports import Imported, is_usual, last_of, text_of
 
 _SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
-_KEYWORD = re.compile(r"([A-Za-z_]\w*)=(?!=)")
 _ENDS = ("exit", "_exit", "abort", "quit")
 
 
@@ -177,10 +176,9 @@ class Reader:
                 continue
             if is_method and not self._is_the_submissions(node):
                 continue
-            keywords = [found[1] for text in one.arguments if (found := _KEYWORD.match(text))]
-            count = len(one.arguments) - len(keywords)
+            keywords = tuple(word.arg for word in node.keywords if word.arg)
             used = not isinstance(self._parents.get(node), ast.Expr)
-            yield Use(one.name, count, tuple(keywords), str(one), one.place, used)
+            yield Use(one.name, len(node.args), keywords, str(one), one.place, used)
 
     def _node_of(self, one: Called) -> ast.Call | None:
         """The call itself; None where it hands on arguments that nobody can count."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from codabench_rehearsal.commands.bundle_arguments import opened, read_running
@@ -11,7 +12,6 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.reading import require_file
-from submission.archive import Archive
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,11 +27,15 @@ def run(options: argparse.Namespace) -> int:
     # They start numpy and the sandbox: not for --help.
     from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
     from codabench_rehearsal.rehearsal.check import ignored_codes
+    from codabench_rehearsal.rehearsal.predictions import opened_submission
 
     ignored = ignored_codes(options.ignore)
-    with opened(options, Path(options.challenge)) as setting, Archive(path) as archive:
+    with (
+        opened(options, Path(options.challenge)) as setting,
+        opened_submission(path, setting) as archive,
+    ):
         how = read_running(options, setting, path, ignored)
-        checked = check_open_in_bundle(archive, setting, how)
+        checked = replace(check_open_in_bundle(archive, setting, how), zip_name=str(path))
     if options.json != STDOUT:
         print_lines(checked.lines())
     if options.json:

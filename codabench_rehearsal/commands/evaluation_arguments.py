@@ -61,8 +61,13 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
     add_evaluation(parser, asks=asks)
 
 
-def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> None:
-    """Add the options of evaluating zips; asks: whether any of them may be run."""
+def add_evaluation(
+    parser: argparse.ArgumentParser, *, asks: bool = True, bundles: bool = False
+) -> None:
+    """Add the options of evaluating zips; asks: whether any of them may be run.
+
+    bundles: whether the challenge may be a bundle.
+    """
     add = parser.add_argument
     add("--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
     add_preset(parser)
@@ -85,7 +90,7 @@ def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> Non
     add("--device", choices=("cpu", "gpu"), help="default: the GPU where there is one")
     add_store(parser)
     add_python(parser)
-    add_challenge(parser)
+    add_challenge(parser, bundles=bundles)
 
 
 def add_phase(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ from corruptions.presets import CLEAN, Preset, resolve
 from evaluator.bundles.choice import Budget, Choice, budget_of, choices
 from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
 from evaluator.bundles.figures import Asked, judged
-from evaluator.bundles.image_sets import ImageSet, Seen, look
+from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.result import BundleSource, Example
 from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of, tasks_of
@@ -47,7 +47,8 @@ class Wanted:
     runs, None for ten clean ones. column: the key of a leaderboard column, "" for the first that is
     shown. perturb: globs, relative to the input data, of what is damaged; none: names decide.
     store: a file or folder, None for the project's, "none" to keep nothing. score_phase: the phase
-    under which scores were recorded (`local-eval record --phase`) that sharpen the estimate.
+    under which scores were recorded (`local-eval record --phase`) that sharpen the estimate. logs:
+    a folder that gets what the programs printed and left, clean.
     """
 
     corrupt: str = "heavy"
@@ -58,6 +59,7 @@ class Wanted:
     store: str | None = None
     score_phase: str = PHASE
     command: str = ""
+    logs: Path | None = None
 
 
 def evaluate_in_bundle(
@@ -79,11 +81,8 @@ def evaluate_in_bundle(
     preset = resolve(wanted.corrupt)
     validate(preset)
     column = chosen_column(bundle, wanted.column)
-    seen = {
-        task.input_data: look(task.input_data, wanted.perturb)
-        for task in tasks_of(bundle, phase)
-        if task.input_data
-    }
+    folders = [task.input_data for task in tasks_of(bundle, phase) if task.input_data]
+    seen = look_into(dict.fromkeys(folders), wanted.perturb)
     chosen = {folder: one.chosen for folder, one in seen.items() if one.chosen}
     with ExitStack() as stack:
         place = stack.enter_context(TemporaryFolder("bundle-"))
@@ -96,6 +95,7 @@ def evaluate_in_bundle(
             place,
             environment_of(machine, worker),
             wanted.score_phase,
+            wanted.logs,
         )
         bar = stack.enter_context(progress(f"{zip_path.name}: clean", counts=True))
         return _Benchmark(runner, column, preset, chosen, wanted, bar, told).report(seen)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.words import as_json
 from evaluator.bundles.page import to_html, to_page
 from evaluator.bundles.result import BundleCondition, BundleEvaluation
 from evaluator.bundles.terminal import report_parts
 from evaluator.report.terminal import to_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = 1
 
@@ -23,6 +26,11 @@ class BundleReport(BundleEvaluation):
 
     def _repr_html_(self) -> str:
         return to_html(self)
+
+    def show(self, console: Console) -> None:
+        """Print it as a terminal of the console's width shows it."""
+        for part in report_parts(self):
+            console.print(part)
 
     def lines(self, width: int = 100) -> list[str]:
         """As a terminal of that width shows it, plain text."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task
+from codabench_rehearsal.challenge.explain import cause_of
 from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine, Now
@@ -25,8 +27,8 @@ from codabench_rehearsal.challenge.worker_outcome import Ran, RanTask
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder
-from codabench_rehearsal.console.words import shown, uncoloured
 from codabench_rehearsal.sandbox.job import SandboxError
+from corruptions.presets import CLEAN
 from evaluator.ask import environment
 from evaluator.bundles.image_sets import ImageSet
 from evaluator.bundles.rows import left_files
@@ -69,7 +71,8 @@ class Runner:
     """Runs one zip in one phase of a bundle.
 
     store: None for none. fingerprint: of all that the bundle is and what of it is damaged.
-    score_phase: under which leaderboard scores are recorded in the store.
+    score_phase: under which leaderboard scores are recorded in the store. logs: a folder that gets
+    what the programs of the first clean run printed and left, None for none.
     """
 
     zip_path: Path
@@ -84,10 +87,11 @@ class Runner:
     place: Path
     environment: str = ""
     score_phase: str = PHASE
+    logs: Path | None = None
 
     def known(self, condition: str, repeat: int = 0) -> Run | None:
-        """A run that is kept already."""
-        if self.store is None:
+        """A run that is kept already; None for one whose logs are wanted."""
+        if self.store is None or self._is_logged(condition, repeat):
             return None
         kept = self.store.bundle_run(self._key(condition, repeat))
         with suppress(ValueError, KeyError, TypeError, zlib.error):  # damaged: it runs again
@@ -115,11 +119,17 @@ class Runner:
                 bundle, self.zip_path, self.phase, self.worker, self.machine, told, keep
             )
             made = as_run(ran, keep, time.monotonic() - begun)
+            if self.logs and self._is_logged(condition, repeat):
+                place = self.logs / f"worker-{self.worker}"
+                shutil.copytree(keep, place, symlinks=True, dirs_exist_ok=True)
         if self.store is not None and self.store.writable and _is_to_keep(ran):
             self.store.add_submission(self.sha256, self.zip_path.name, self.zip_path.absolute())
             run = BundleRun(_text(made), made.seconds)
             self.store.put_bundle_run(self._key(condition, repeat), run)
         return made
+
+    def _is_logged(self, condition: str, repeat: int) -> bool:
+        return self.logs is not None and condition == CLEAN and repeat == 0
 
     def _key(self, condition: str, repeat: int) -> BundleKey:
         return BundleKey(
@@ -164,7 +174,7 @@ def as_run(ran: Ran, keep: Path, seconds: float) -> Run:
     return Run(
         "Failed" if failed else "Finished",
         failed[0].message if failed else "",
-        cause_of(failed[0]) if failed else "",
+        _cause(failed[0]) if failed else "",
         {score.key: score.value for score in ran.scores},
         tuple({score.key: score.value for score in task.scores} for task in ran.tasks),
         files,
@@ -172,18 +182,9 @@ def as_run(ran: Ran, keep: Path, seconds: float) -> Run:
     )
 
 
-def cause_of(task: RanTask) -> str:
-    """Why a task failed, as far as its programs say: the last line of the first that failed."""
-    if task.refused:
-        return task.refused
-    for step in (step for job in task.jobs for step in job.steps):
-        if step.fault:
-            return f"{step.kind} was not started: {step.fault}"
-        if step.exit_code:
-            lines = [line for line in uncoloured(step.log).splitlines() if line.strip()]
-            last = shown(lines[-1].strip()) if lines else f"exit code {step.exit_code}"
-            return f"{step.kind} ended with {last}"
-    return ""
+def _cause(task: RanTask) -> str:
+    """Why a task failed: this machine's refusal, else the first program that ended badly."""
+    return task.refused or str(cause_of(task) or "")
 
 
 def _with_input(task: Task, inputs: Mapping[Path, Path]) -> Task:

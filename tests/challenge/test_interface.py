@@ -113,3 +113,10 @@ def test_nothing_is_imported(tmp_path: Path) -> None:
     (tmp_path / "ingestion.py").write_text(code, encoding="utf-8")
     assert read_interface(tmp_path).module == "model"
     assert not (tmp_path / "ran").exists()
+
+
+def test_arguments_that_nobody_could_print(tmp_path: Path) -> None:
+    """Else a sum of a thousand terms in somebody's program ends `show` with a traceback."""
+    code = ONE.replace("predict(X)", f"predict({'+'.join(['X'] * 800)})")
+    (tmp_path / "ingestion.py").write_text(code, encoding="utf-8")
+    assert [one.name for one in read_interface(tmp_path).methods] == ["fit", "predict"]
