@@ -93,8 +93,8 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         docker=options.docker or "",
     )
     with progress("reading the images") as bar:
-        how = {"shape": challenge.shape, "classes": challenge.label_names}
-        data = load(options.data.path, part=options.part, **how)
+        shape, names = challenge.shape, challenge.label_names
+        data = load(options.data.path, part=options.part, shape=shape, classes=names)
         bar.update("drawing the challenge")
         made = make_bundle(data, preset, challenge, wanted, Path(options.out))
     print_lines([*data.notes, *_lines(made)])

@@ -1,6 +1,6 @@
 """What people read of a made bundle: competition.yaml, pages, the kit's texts, its profile, a logo.
 
-Nothing here knows the damage or the seed: whatever is written may be public.
+Nothing here knows the seed or which damage it is: whatever is written may be public.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ MOST_RECALLS = 30  # columns of a leaderboard; the detailed results have all cla
 _PRECISION = 4
 _LONGEST_TITLE, _LONGEST_NAME = 36, 40  # characters: of a column on the site, of a profile
 _TILE, _SIDE = 96, 3  # pixels of a logo's tile, tiles along its side
+_CLEAN = "as clean as the training images"
+_DAMAGED = (
+    "**damaged**. How is not said: a model that is right on clean images alone will fall behind"
+)
 _KEYS = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy", "macro-F1": "macro_f1"}
 
 
@@ -53,7 +57,7 @@ class Described:
     """All that is told of a challenge.
 
     counts: training images of each class. shape: of an image. licence: of the data, "" where nobody
-    said. seconds: of a program.
+    said. is_damaged: whether the hidden images are. seconds: of a program.
     """
 
     title: str
@@ -63,6 +67,7 @@ class Described:
     sample_images: int
     docker: str
     licence: str
+    is_damaged: bool
     seconds: int
 
 
@@ -180,6 +185,8 @@ def _words(described: Described) -> dict[str, str]:
         "training_images": f"{sum(described.counts):,}",
         "sample_images": f"{described.sample_images:,}",
         "class_rows": _class_rows(challenge.label_names, described.counts),
+        "damage_said": _DAMAGED if described.is_damaged else _CLEAN,
+        "hidden_are": "damaged; training images are not" if described.is_damaged else _CLEAN,
         "licence_said": f"Licence of the data: {licence}" if licence else unsaid,
     }
     for phase in described.phases:

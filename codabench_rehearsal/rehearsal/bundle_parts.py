@@ -25,6 +25,20 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """What is drawn.
+
+    preset: the damage. hidden: images of each hidden set, or below 1 their share of the clean data.
+    training: at most so many public images, None for all others. seed: secret.
+    """
+
+    preset: Preset
+    hidden: float
+    training: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
 class Hidden:
     """A hidden set as submissions see it: images uint8 (n, h, w, c), damaged; labels int64 (n,)."""
 
@@ -36,43 +50,36 @@ class Hidden:
 class Parts:
     """training: all that may be public, as it came, in the file's order. No image is in two parts.
 
-    remarks: what cleaning left out, and what could not be told apart.
+    is_damaged: whether anything happens to hidden images. remarks: what cleaning left out, and what
+    could not be told apart.
     """
 
     training: Dataset
     development: Hidden
     final: Hidden
+    is_damaged: bool
     remarks: tuple[str, ...]
 
 
-def draw_parts(
-    data: Dataset,
-    names: Sequence[str],
-    preset: Preset,
-    *,
-    hidden: float,
-    training: int | None = None,
-    seed: int,
-) -> Parts:
+def draw_parts(data: Dataset, names: Sequence[str], how: Drawing) -> Parts:
     """Set two hidden sets aside, stratified by class, and damage them.
 
-    names: the classes'. hidden: images of each hidden set, or below 1 their share of the clean
-    data. training: at most so many public images, None for all others. Copies and contradictions
-    are left out before; images that look nearly alike are never hidden. Raises `DataError` where a
-    class would be missing in a part, `CorruptionError`.
+    names: the classes'. Copies and contradictions are left out before; images that look nearly
+    alike are never hidden. Raises `DataError` where a class would be missing in a part,
+    `CorruptionError`.
     """
     kept, report = clean(data)
     open_rows, remarks = _nearly_alike(kept, report)
     able = np.flatnonzero(~open_rows)
-    count = round(hidden * len(kept)) if hidden < 1 else int(hidden)
+    count = round(how.hidden * len(kept)) if how.hidden < 1 else int(how.hidden)
     if count < 1 or 2 * count >= len(able):
         raise DataError(
             f"{data.source}: expected more than {counted(2 * count, 'image')} for two hidden sets "
             f"of {count:,}, received {len(able):,} that can be hidden; give --hidden a lower number"
         )
-    order = able[prefix_order(kept.subset(able), seed)]
+    order = able[prefix_order(kept.subset(able), how.seed)]
     shown = np.concatenate([order[2 * count :], np.flatnonzero(open_rows)])
-    public = _public(kept, shown, training, seed)
+    public = _public(kept, shown, how)
     sides = (order[:count], order[count : 2 * count])
     for part, labels in zip(
         ("the training images", "the development phase", "the final phase"),
@@ -80,8 +87,9 @@ def draw_parts(
         strict=True,
     ):
         _require_classes(data.source, part, labels, names)
-    first, second = (_damaged(kept, rows, preset, seed, at) for at, rows in enumerate(sides))
-    return Parts(public, first, second, (*_left_out(report), *remarks))
+    first, second = (_damaged(kept, rows, how, at) for at, rows in enumerate(sides))
+    is_damaged = any(condition.steps for condition in how.preset.conditions)
+    return Parts(public, first, second, is_damaged, (*_left_out(report), *remarks))
 
 
 def _nearly_alike(
@@ -106,10 +114,10 @@ def _left_out(report: CleaningReport) -> tuple[str, ...]:
     return (f"{counted(dropped, 'image')} {what}",) if dropped else ()
 
 
-def _public(kept: Dataset, shown: Rows, most: int | None, seed: int) -> Dataset:
+def _public(kept: Dataset, shown: Rows, how: Drawing) -> Dataset:
     """The training images in the file's order, of which no drawing can be read."""
-    if most is not None and most < len(shown):
-        shown = shown[prefix_order(kept.subset(shown), seed)[:most]]
+    if how.training is not None:
+        shown = shown[prefix_order(kept.subset(shown), how.seed)[: how.training]]
     return kept.subset(np.sort(shown))
 
 
@@ -122,8 +130,8 @@ def _require_classes(source: str, part: str, labels: Rows, names: Sequence[str])
         )
 
 
-def _damaged(kept: Dataset, rows: Rows, preset: Preset, seed: int, at: int) -> Hidden:
+def _damaged(kept: Dataset, rows: Rows, how: Drawing, at: int) -> Hidden:
     """The images in a secret order: that of `prefix_order` follows the classes' shares."""
-    shuffled = rows[np.random.default_rng((seed, _ORDER, at)).permutation(len(rows))]
-    images = corrupt_mixed(kept.pictures(shuffled), preset, seed, kept.ids[shuffled])
+    shuffled = rows[np.random.default_rng((how.seed, _ORDER, at)).permutation(len(rows))]
+    images = corrupt_mixed(kept.pictures(shuffled), how.preset, how.seed, kept.ids[shuffled])
     return Hidden(images, kept.labels[shuffled])

@@ -101,7 +101,9 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def npz(**arrays: NDArray[Any]) -> bytes:
     """An array file's bytes, not compressed: whoever zips it does that."""
     held = io.BytesIO()
-    np.savez(held, **arrays)
+    with zipfile.ZipFile(held, "w") as file:
+        for name, array in arrays.items():
+            put(file, f"{name}.npy", npy(array))
     return held.getvalue()
 
 

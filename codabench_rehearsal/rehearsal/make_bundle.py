@@ -30,7 +30,7 @@ from codabench_rehearsal.rehearsal.bundle_pages import (
     logo,
     pages,
 )
-from codabench_rehearsal.rehearsal.bundle_parts import Hidden, Parts, draw_parts
+from codabench_rehearsal.rehearsal.bundle_parts import Drawing, Hidden, Parts, draw_parts
 from codabench_rehearsal.rehearsal.bundle_programs import (
     baseline_files,
     npy,
@@ -43,11 +43,11 @@ from corruptions.chain import validate
 from corruptions.presets import Preset
 from submission.zipping import best_level, put
 
-HIDDEN = 0.2  # share of the clean images in each hidden set
 USUAL_IMAGE = "codalab/codalab-legacy:py312"  # where the challenge names no TensorFlow
 SHORTEST = dt.timedelta(days=1)
 LONGEST_CLASS = 100  # characters of a class's name
 _MINUTE = dt.timedelta(minutes=1)  # between the end of a phase and the start of the next
+_DAYS_FOR_MIDNIGHT = 5  # from so many days on, phases meet at midnight
 _DEVELOPMENT = 0.8  # of the whole time
 _LIMITS = {"development": (5, 100), "final": (1, 3)}  # submissions: a day, in all
 _SAMPLE = 64  # training images in the kit
@@ -59,8 +59,8 @@ class Wanted:
     """What an organiser chooses.
 
     seed: secret; it decides which images are hidden and what becomes of them. start, end: UTC.
-    title: "" for the profile's. hidden: images of each hidden set, or below 1 their share of the
-    clean data. training: at most so many public images, None for all that are not hidden. licence:
+    hidden: images of each hidden set, or below 1 their share of the clean data. title: "" for the
+    profile's. training: at most so many public images, None for all that are not hidden. licence:
     of the data, "" where nobody says. docker: "" for one with the TensorFlow that the profile
     names, else one with numpy.
     """
@@ -68,8 +68,8 @@ class Wanted:
     seed: int
     start: dt.datetime
     end: dt.datetime
+    hidden: float
     title: str = ""
-    hidden: float = HIDDEN
     training: int | None = None
     licence: str = ""
     docker: str = ""
@@ -104,8 +104,8 @@ def make_bundle(
     phases = _planned(wanted)
     names = tuple(one_line(name, LONGEST_CLASS) for name in challenge.label_names)
     challenge = replace(challenge, label_names=names)
-    how = {"hidden": wanted.hidden, "training": wanted.training}
-    parts = draw_parts(data, names, preset, **how, seed=wanted.seed)
+    how = Drawing(preset, wanted.hidden, wanted.training, wanted.seed)
+    parts = draw_parts(data, names, how)
     described = _described(challenge, wanted, phases, parts)
     files = _files(described, parts)
     with written(out):
@@ -129,9 +129,9 @@ def _planned(wanted: Wanted) -> tuple[PhasePlan, PhasePlan]:
             f"{wanted.end} UTC; change --start or --end"
         )
     between = wanted.start + _DEVELOPMENT * (wanted.end - wanted.start)
-    whole_days = wanted.end - wanted.start >= 5 * SHORTEST
-    clock = {"hour": 0, "minute": 0} if whole_days else {}
-    between = between.replace(second=0, microsecond=0, **clock)
+    if wanted.end - wanted.start >= _DAYS_FOR_MIDNIGHT * SHORTEST:
+        between = between.replace(hour=0, minute=0)
+    between = between.replace(second=0, microsecond=0)
     times = {
         "development": (wanted.start, between - _MINUTE),
         "final": (between, wanted.end),
@@ -157,6 +157,7 @@ def _described(
         sample_images=min(_SAMPLE, len(parts.training)),
         docker=wanted.docker or (with_tensorflow if challenge.tensorflow else USUAL_IMAGE),
         licence=wanted.licence,
+        is_damaged=parts.is_damaged,
         seconds=int(challenge.seconds or SECONDS),
     )
 
