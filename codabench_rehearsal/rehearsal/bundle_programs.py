@@ -1,10 +1,10 @@
-"""What a made bundle runs: both programs, the sample, and a baseline that needs numpy alone."""
+"""What a made bundle runs: both programs, and two submissions that need numpy alone."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -59,34 +59,20 @@ def made(challenge: Challenge, path: str) -> str:
     return f"{challenge.class_name}({', '.join(path for _ in challenge.arguments)})"
 
 
-def sample_files(challenge: Challenge) -> dict[str, bytes]:
-    """The smallest submission: a module that says class 0 to everything."""
-    one, k = challenge.one_at_a_time, challenge.classes
-    if challenge.answers == "probabilities":
-        answer = f"np.eye({k})[0]" if one else f"np.tile(np.eye({k})[0], (len(X), 1))"
-    else:
-        answer = "0" if one else "np.zeros(len(X), dtype=np.int64)"
-    page = replaced(
-        _module(challenge, text_of("starting_kit", "model.py")),
-        {"return np.zeros(len(X), dtype=np.int64)": f"return {answer}"},
-    )
-    return {f"{challenge.module}.py": page.encode()}
+def sample_files(challenge: Challenge, training: Dataset) -> dict[str, bytes]:
+    """The smallest submission: a module, and each class's mean colour in the public images."""
+    colours = np.concatenate(_each(training, lambda images: images.mean(axis=(1, 2))))
+    means = _by_class(colours, training.labels).astype(np.float32)
+    return {**_module(challenge, "starting_kit"), "colours.npy": npy(means)}
 
 
 def baseline_files(challenge: Challenge, training: Dataset) -> dict[str, bytes]:
-    """The nearest class mean, of the public images alone: a module and its numbers."""
-    asked = "X[None]" if challenge.one_at_a_time else "X"
-    found = f"self.scores({asked})"
-    found += "" if challenge.answers == "probabilities" else ".argmax(axis=1)"
-    page = replaced(
-        _module(challenge, text_of("baseline", "model.py")),
-        {
-            "return self.scores(X).argmax(axis=1)": (
-                f"return {found}{'[0]' if challenge.one_at_a_time else ''}"
-            )
-        },
-    )
-    return {f"{challenge.module}.py": page.encode(), "baseline.npz": npz(**_fitted(training))}
+    """The nearest class mean of more features: a module and its numbers."""
+    found = np.concatenate(_each(training, features))
+    means = _by_class(found, training.labels)
+    within = ((found - means[training.labels]) ** 2).mean(axis=0)
+    kept = npz(means=means.astype(np.float32), variances=within.astype(np.float32))
+    return {**_module(challenge, "baseline"), "baseline.npz": kept}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -123,25 +109,30 @@ def replaced(page: str, words: Mapping[str, str]) -> str:
     return page
 
 
-def _module(challenge: Challenge, page: str) -> str:
-    """A page of the template with the names that the challenge asks for."""
+def _module(challenge: Challenge, name: str) -> dict[str, bytes]:
+    """A module of the template, with the names and the answers that the challenge asks for."""
+    one = challenge.one_at_a_time
+    found = f"self.scores({'X[None]' if one else 'X'})"
+    found += "" if challenge.answers == "probabilities" else ".argmax(axis=1)"
     given = "self, path" if challenge.arguments else "self"
-    return replaced(
-        page,
+    page = replaced(
+        text_of(name, "model.py"),
         {
             "class Model:": f"class {challenge.class_name}:",
             "def __init__(self)": f"def __init__({given})",
             "def predict(": f"def {challenge.method}(",
+            "return self.scores(X).argmax(axis=1)": f"return {found}{'[0]' if one else ''}",
         },
     )
+    return {f"{challenge.module}.py": page.encode()}
 
 
-def _fitted(training: Dataset) -> dict[str, NDArray[np.float32]]:
-    """Each class's mean features, and their variance within the classes."""
+def _each(training: Dataset, look: Callable[[NDArray[np.uint8]], Any]) -> list[Any]:
+    """What is seen of the images, some at a time."""
     starts = range(0, len(training), BATCH)
-    rows = [np.arange(at, min(at + BATCH, len(training))) for at in starts]
-    found = np.concatenate([features(training.pictures(part)) for part in rows])
-    labels = training.labels
-    means = np.stack([found[labels == one].mean(axis=0) for one in np.unique(labels)])
-    within = ((found - means[labels]) ** 2).mean(axis=0)
-    return {"means": means.astype(np.float32), "variances": within.astype(np.float32)}
+    rows = (np.arange(at, min(at + BATCH, len(training))) for at in starts)
+    return [look(training.pictures(some)) for some in rows]
+
+
+def _by_class(found: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.stack([found[labels == one].mean(axis=0) for one in np.unique(labels)])

@@ -187,7 +187,7 @@ def _hidden(key: str, hidden: Hidden) -> dict[str, bytes]:
 
 
 def _kit(described: Described, training: Dataset, baseline: bytes) -> dict[str, bytes]:
-    sample = sample_files(described.challenge)
+    sample = sample_files(described.challenge, training)
     rows = prefix_order(training)[: described.sample_images]  # seed 0: nothing secret in it
     return {
         **kit_texts(described),

@@ -24,7 +24,12 @@ NAMES = (
     "monocyte \N{GREEK SMALL LETTER ALPHA}",
 )
 WORDS = ("--start", "2027-01-01", "--end", "2027-02-01", "--seed", str(SEED))
-USUAL = ("--corrupt", "fog:3+jpeg_compression:2", "--licence", "CC BY 4.0 \N{EM DASH} A. Drawer")
+USUAL = (
+    "--corrupt",
+    "gaussian_noise:1+jpeg_compression:2",
+    "--licence",
+    "CC BY 4.0 \N{EM DASH} A. Drawer",
+)
 Images = NDArray[np.uint8]
 
 

