@@ -287,7 +287,7 @@ def test_many_classes_are_no_hundred_columns(tmp_path: Path) -> None:
         f'schema = 1\nname = "many"\n[images]\nshape = [32, 32, 3]\n[labels]\nnames = [{names}]\n'
     )
     given.write_text(text, encoding="utf-8")
-    made = make(tmp_path, *USUAL, *WORDS, given=given)
+    made = make(tmp_path, *USUAL, *WORDS, "--hidden", "80", given=given)
     assert check_bundle(made) == ()
     assert len(opened(made, tmp_path).columns) == 3 + MOST_RECALLS
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+BORDER = 8  # this part of each side is left out at each edge, where damage often is
 GRID = 3  # parts of an image along each side
 BATCH = 256  # images at a time
 LEAST = 1e-4  # added to every variance, so that a feature without any counts little
@@ -41,7 +42,9 @@ def features(images: Any) -> Any:
 
     images: uint8 (n, height, width, channels). Returns float64 (n, parts * channels * 2).
     """
-    values = np.asarray(images, np.float64) / 255
+    height, width = np.shape(images)[1:3]
+    top, left = height // BORDER, width // BORDER
+    values = np.asarray(images[:, top : height - top, left : width - left], np.float64) / 255
     middle = values.mean(axis=(1, 2, 3), keepdims=True)
     spread = values.std(axis=(1, 2, 3), keepdims=True)
     values = (values - middle) / (spread + 0.02)
