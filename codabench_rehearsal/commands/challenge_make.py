@@ -33,7 +33,7 @@ Which ones, and how each is damaged, hangs on a seed that is told once: keep it 
 _USUAL_SHARE = 0.2
 _DAYS = 42  # from start to end
 _SECRET_BITS = 64
-_LONGEST = 256  # characters of a title, and of other texts
+_LONGEST, _LONGEST_IMAGE = 256, 128  # characters that the site takes: of a title, of an image
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     licence = "of the images, as the pages are to say it"
     add("--licence", type=_text, metavar="TEXT", help=licence)
     image = "the docker image (default: with the profile's TensorFlow, else one with numpy)"
-    add("--docker", type=_text, metavar="IMAGE", help=image)
+    add("--docker", type=_image, metavar="IMAGE", help=image)
     seed = "repeat a drawing (default: a secret one of the system's randomness)"
     add("--seed", type=count, metavar="N", help=seed)
     add_force(made)
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 def _lines(made: Made) -> Iterator[str]:
     yield from made.remarks
-    yield f"{shown(made.path)}: {human_bytes(sum(made.sizes.values()))}, {shown(made.title)}"
+    yield f"{shown(made.path)}: {human_bytes(made.path.stat().st_size)}, {shown(made.title)}"
     for part, size in made.sizes.items():
         images = counted(made.images[part], "image") if part in made.images else ""
         yield f"  {part:22} {human_bytes(size):>10}  {images}".rstrip()
@@ -151,9 +151,14 @@ def _hidden(text: str) -> float:
     return share
 
 
-def _text(text: str) -> str:
+def _text(text: str, longest: int = _LONGEST) -> str:
     """An argument type: one line for people."""
-    if not text.strip() or cleaned(text) != text or len(text) > _LONGEST:
-        usual = f"one line of text, at most {_LONGEST} characters"
-        raise argparse.ArgumentTypeError(f"expected {usual}, received {text[:_LONGEST]!r}")
+    if not text.strip() or cleaned(text) != text or len(text) > longest:
+        usual = f"one line of text, at most {longest} characters"
+        raise argparse.ArgumentTypeError(f"expected {usual}, received {text[:longest]!r}")
     return text.strip()
+
+
+def _image(text: str) -> str:
+    """An argument type: a docker image's name."""
+    return _text(text, _LONGEST_IMAGE)

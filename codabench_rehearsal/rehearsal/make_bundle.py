@@ -45,7 +45,7 @@ from submission.zipping import best_level, put
 
 USUAL_IMAGE = "codalab/codalab-legacy:py312"  # where the challenge names no TensorFlow
 SHORTEST = dt.timedelta(days=1)
-LONGEST_CLASS = 100  # characters of a class's name
+LONGEST_TITLE, LONGEST_CLASS = 256, 100  # characters: as the site takes it, of a class's name
 _MINUTE = dt.timedelta(minutes=1)  # between the end of a phase and the start of the next
 _DAYS_FOR_MIDNIGHT = 5  # from so many days on, phases meet at midnight
 _DEVELOPMENT = 0.8  # of the whole time
@@ -147,7 +147,7 @@ def _described(
 ) -> Described:
     with_tensorflow = f"tensorflow/tensorflow:{challenge.tensorflow}"
     return Described(
-        title=wanted.title or one_line(challenge.title or challenge.name),
+        title=wanted.title or one_line(challenge.title or challenge.name)[:LONGEST_TITLE],
         challenge=challenge,
         phases=(
             replace(phases[0], images=len(parts.development.labels)),

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from codabench_rehearsal.challenge.checks.program import parsed
 from codabench_rehearsal.challenge.checks.subject import check_bundle
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.commands.codabench_challenge import main
@@ -74,6 +75,14 @@ def test_show_says_what_a_submission_must_be(
         "recall_3 (Recall: monocyte",
     ):
         assert line in said
+
+
+def test_programs_run_under_old_pythons(bundle: Path) -> None:
+    """Else an image of the organiser's choice, py37 as the site's default, fails every submission."""
+    named = [(n, data) for n, data in contents(bundle).items() if n.endswith(".py")]
+    assert len(named) == 6
+    for name, data in named:
+        assert parsed(data.decode(), (3, 7)) is not None, name
 
 
 def test_no_hidden_image_is_public(undamaged: dict[str, bytes]) -> None:
@@ -234,9 +243,11 @@ def test_sizes_add_up_to_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert re.search(r"hidden, development +[\d.]+ kB +40 images", said)
     assert re.search(r"hidden, final +[\d.]+ kB +40 images", said)
     assert re.search(r"public_data.zip +[\d.]+ kB +100 images", said)
-    whole = re.search(rf"{re.escape(str(made))}: ([\d.]+) kB", said)
-    assert whole is not None
-    assert float(whole[1]) * 1000 == pytest.approx(made.stat().st_size, rel=0.02)
+    sizes = re.findall(r"^(?:  .{22}|\S+bundle\.zip:) +([\d.]+) kB", said, re.M)
+    whole, *parts = map(float, sizes)
+    assert len(parts) == 8
+    assert whole * 1000 == pytest.approx(made.stat().st_size, rel=0.01)
+    assert sum(parts) == pytest.approx(whole, rel=0.02)
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -319,6 +330,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "no date": (("--start", "soon"), "expected a date such as"),
     "a day or a month": (("--start", "02/03/2027"), "expected a date such as"),
     "a zone": (("--start", "2027-01-01 12:00+02:00"), "expected a date such as"),
+    "a long image": (("--docker", "x" * 129), "at most 128 characters"),
     "no title": (("--title", " "), "expected one line of text"),
     "a title of two lines": (("--title", "a\nb"), "expected one line of text"),
     "an unknown preset": (("--corrupt", "haevy"), "Did you mean"),
