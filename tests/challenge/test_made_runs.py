@@ -19,11 +19,12 @@ from codabench_rehearsal.challenge.worker_job import Machine
 from codabench_rehearsal.challenge.worker_outcome import Ran
 from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.console.command import Exit
+from evaluator.evaluate import local_eval as rehearse
 from evaluator.metrics import Tally
 from tests.challenge.made_challenges import NAMES, USUAL, WORDS, contents, make, opened, profile
 from tests.challenge.test_make import VARIANTS
 from tests.challenge.worker_bundles import BOTH, FAILED, FINISHED, figures, log, reason, zipped
-from tests.sandbox.children import linux_only
+from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only
 
@@ -78,6 +79,40 @@ def test_the_baselines_scores_are_the_evaluators(
         **{f"recall_{i}": float(value) for i, value in enumerate(tally.recall())},
     }
     assert figures(result)["accuracy"] > 0.4  # no hidden label was shuffled away
+
+
+def test_local_eval_on_the_hidden_images_gives_the_leaderboards_score(
+    bundle: Bundle, place: Path
+) -> None:
+    """Else the kit's profile asks the baseline otherwise than the platform does."""
+    task = bundle.tasks[1]
+    assert task.input_data is not None
+    assert task.reference_data is not None
+    images = np.load(task.input_data / "images.npy")
+    labels = np.load(task.reference_data / "labels.npy")
+    how = {"corrupt": "clean", "store": "none", "estimate": False, "held_out": True}
+    profile_place, archive = str(place / "kit" / "profile.toml"), place / "kit" / "baseline.zip"
+    report = rehearse(archive, images, labels, challenge=profile_place, count=None, **how)
+    assert report.scores is not None
+    part = report.scores.validation
+    assert figures(ran(bundle, archive, "2026-10", 1)) == {
+        "accuracy": part.accuracy.value,
+        "balanced_accuracy": part.balanced_accuracy,
+        "macro_f1": part.macro_f1,
+        **{f"recall_{i}": value for i, value in enumerate(part.recall)},
+    }
+
+
+@pytest.mark.parametrize("level", ["fences", "none"])
+@pytest.mark.parametrize("worker", BOTH)
+def test_it_runs_where_nothing_can_be_mounted(
+    bundle: Bundle, place: Path, monkeypatch: pytest.MonkeyPatch, worker: Worker, level: str
+) -> None:
+    """Else it cannot be rehearsed in a container of one's own, or on a Mac."""
+    expected = figures(ran(bundle, place / "kit" / "baseline.zip", worker))
+    at_level(level, monkeypatch)
+    result = ran(bundle, place / "kit" / "baseline.zip", worker)
+    assert (result.status, figures(result)) == (FINISHED, expected)
 
 
 def test_detailed_results_are_a_page(bundle: Bundle, place: Path) -> None:
