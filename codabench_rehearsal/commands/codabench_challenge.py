@@ -1,4 +1,4 @@
-"""`codabench-challenge`: what organisers need; check a bundle, show what it asks for."""
+"""`codabench-challenge`: what organisers need; check, show or make a bundle."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from codabench_rehearsal.console.guard import guard
 
 NAME = "codabench-challenge"
 COMMANDS: Mapping[str, str] = MappingProxyType(
-    {"check": "challenge_check", "show": "challenge_show"}  # word: module of this folder
+    {  # word: module of this folder
+        "check": "challenge_check",
+        "show": "challenge_show",
+        "make": "challenge_make",
+    }
 )
 EXAMPLES = """\
 examples:
   codabench-challenge check bundle.zip     what the site would refuse, what participants will meet
   codabench-challenge show bundle.zip      what a submission must be, phases, limits, columns
+  codabench-challenge make --data cells.npz --corrupt heavy    a challenge of your own images
 
 BUNDLE is the zip, or the folder that holds competition.yaml. Nothing in it is executed.
 """
@@ -30,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def new_parser() -> Parser:
     """The options of the command without a word."""
-    made = Parser(NAME, "Check a challenge's bundle, or show what it asks for.", EXAMPLES)
+    made = Parser(NAME, "Check a challenge's bundle, show what it asks for, or make one.", EXAMPLES)
     made.add_argument("command", choices=tuple(COMMANDS), help="what to do")
     return made
 
