@@ -90,7 +90,7 @@ def _estimated(
     size = "" if rows is None else f", of {counted(rows, 'row')} as the reference data here"
     said = (
         "It takes the hidden set for some mixture of clean images and the "
-        f"{counted(len(single), 'condition')} asked{size}; its width was tried on more of them."
+        f"{counted(len(single), 'condition')} asked{size}; its width was tuned on many more."
     )
     rests = [f"It rests on {counted(len(scores), 'past score')}."] if scores else []
     why = (said, *rests, *made.assumed, *more)
