@@ -107,6 +107,12 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add --workers."""
+    what = "submissions at a time on this machine (default 1); figures stay the same"
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help=what)
+
+
 def add_preset(parser: argparse.ArgumentParser) -> None:
     """Add --corrupt."""
     usual = "heavy"
