@@ -71,6 +71,28 @@ sys.path.insert(0, os.path.join("/app/ingested_program", "code"))
 from model import Model
 text = Model().predict(x)
 {TAIL}"""
+OPTIONAL = f"""{HEAD}
+import importlib
+module = importlib.import_module("agent")
+if hasattr(module, "prepare"):
+    module.prepare(x)
+if not hasattr(module, "act"):
+    raise SystemExit("agent.py has to define act")
+text = module.act(x)
+{TAIL}"""
+SETTING = f"""
+debug = 0
+def main():
+    {HEAD.strip().replace(chr(10), chr(10) + "    ")}
+    from model import Model
+    m = Model()
+    if not hasattr(m, "predict"):
+        raise SystemExit("no predict")
+    text = m.predict(x)
+    {TAIL.strip().replace(chr(10), chr(10) + "    ")}
+if __name__ == "__main__" and debug < 4:
+    main()
+"""
 UPPER = "    def predict(self, X):\n        return X.upper()\n"
 FIT = "    def fit(self, X, y):\n        return self\n"
 SOUND = f"class Model:\n{FIT}{UPPER}"
@@ -171,6 +193,8 @@ SOUND_CASES = (
          "    if False:\n        return Other()\n    return Plain()\n"},
     ),
     Case("by its name", BY_NAME, {"agent.py": "class Agent:\n    def __init__(self, n):\n        pass\n    def act(self, X):\n        return X.upper()\n"}),
+    Case("without what may be left out", OPTIONAL, {"agent.py": "def act(X):\n    return X.upper()\n"}),
+    _model("as a setting has it", SETTING, SOUND),
     Case("in a package", DOTTED, {"solution/__init__.py": "", "solution/submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}),
     Case("in a folder without __init__", DOTTED, {"solution/submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}),
     Case("a package for the module", CLASS, {"model/__init__.py": "from .net import Model\n", "model/net.py": SOUND}),
@@ -211,6 +235,8 @@ WRONG_CASES = (
     _wrong("more arguments", BY_NAME, {"agent.py": "class Agent:\n    def __init__(self, n, m):\n        pass\n    def act(self, X):\n        return X.upper()\n"}, "S203"),
     _wrong("no such name by its name", BY_NAME, {"agent.py": "class Player:\n    pass\n"}, "S202"),
     _wrong("not in the package", DOTTED, {"submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}, "S102"),
+    _wrong("what is insisted on", OPTIONAL, {"agent.py": "def prepare(X):\n    pass\n"}, "S202"),
+    _wrong("insisted on in a class", SETTING, f"class Model:\n{FIT}", "S204"),
     _wrong("no Python", CLASS, f"{SOUND}def f(:\n", "S201"),
     _wrong("of a notebook", CLASS, f"!pip install x\n{SOUND}", "S205"),
     _wrong("a name that is nowhere", CLASS, f"class Model:\n{FIT}    def predict(self, X):\n        return upper(X)\n", "S208"),
