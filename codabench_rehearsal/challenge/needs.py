@@ -7,7 +7,6 @@ what is tried, asked for first, under a condition, or in a function that nobody 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +25,9 @@ from codabench_rehearsal.challenge.interface import (
 )
 from codabench_rehearsal.challenge.runs import Runs, last_name, text_of
 
-_SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
+_SEARCHES = ("walk", "glob", "rglob", "iglob", "listdir", "iterdir", "scandir")
+_MOVES = ("copytree", "copy2", "copyfile", "unpack_archive", "extractall")
+_ROUNDS = 3  # hands that a found folder goes through
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Needs:
     """made: calls of what is imported. methods: of what those give. own: modules of the program.
 
     packages: what the program itself imports. words: parts of the texts in it, such as names of
-    folders. searches: whether it looks through folders. installs: packages, as it runs.
+    folders. searches: whether it looks for the submission's folder. installs: packages, as it runs.
     """
 
     interface: Interface
@@ -84,7 +85,6 @@ def needs_of(program: Path) -> Needs:
         read = Program("ingestion", program.name, tree)
         interface = read_interface_of(read.modules)
         trees = {name: code for name in read.used if (code := read.modules[name]) is not None}
-        source = "\n".join(read.texts.get(name, "") for name in trees)
         whole = read.source
     reader = _Reader(trees, interface)
     every = (name.removesuffix(".py").split("/") for name in read.modules)
@@ -96,7 +96,7 @@ def needs_of(program: Path) -> Needs:
         frozenset(part for parts in every for part in parts),
         frozenset(name for tree in trees.values() for name in top_imports(tree)),
         frozenset(reader.words()),
-        bool(_SEARCHES.search(source)),
+        reader.looks_for_modules(),
         bool(INSTALLS.search(whole)),
     )
 
@@ -191,10 +191,57 @@ class _Reader(Runs):
             if alias.asname and (node.module, alias.name) in wanted
         )
 
+    def looks_for_modules(self) -> bool:
+        """Whether modules may be loaded from folders that are found, or files put elsewhere."""
+        if any(isinstance(n, ast.Call) and last_name(n.func) in _MOVES for _, n in self.nodes):
+            return True
+        found: set[str] = set()
+        for _ in range(_ROUNDS):
+            for _, node in self.nodes:
+                found |= _bound_to_found(node, found)
+        return any(
+            _is_found(argument, found)
+            for _, node in self.nodes
+            if isinstance(node, ast.Call) and _loads(node)
+            for argument in node.args
+        )
+
     def words(self) -> Iterator[str]:
         """The parts of all texts, as of paths."""
         for _, node in self.nodes:
             yield from (part for part in text_of(node).split("/") if part)
+
+
+def _is_found(value: ast.AST, found: set[str]) -> bool:
+    """Whether an expression holds what a search through folders gave."""
+    return any(
+        last_name(node) in found
+        if isinstance(node, ast.Name | ast.Attribute)
+        else isinstance(node, ast.Call) and last_name(node.func) in _SEARCHES
+        for node in ast.walk(value)
+    )
+
+
+def _bound_to_found(node: ast.AST, found: set[str]) -> set[str]:
+    """Names that a node binds to what a search gave; a function that returns it is one, too."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.For | ast.comprehension) and _is_found(node.iter, found):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign) and _is_found(node.value, found):
+        targets = node.targets
+    elif isinstance(node, ast.FunctionDef):
+        gives = (n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value)
+        return {node.name} if any(_is_found(value, found) for value in gives) else set()
+    inner = (n for target in targets for n in ast.walk(target))
+    return {last_name(n) for n in inner if isinstance(n, ast.Name | ast.Attribute)} - {"self"}
+
+
+def _loads(call: ast.Call) -> bool:
+    """Whether a call loads a module from a path, or lets Python look for some there."""
+    if last_name(call.func) == "spec_from_file_location":
+        return True
+    held = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return last_name(call.func) in ("insert", "append") and last_name(held) == "path"
 
 
 def _loose_targets(node: ast.AST) -> Iterator[ast.expr]:

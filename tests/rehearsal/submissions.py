@@ -93,6 +93,14 @@ def main():
 if __name__ == "__main__" and debug < 4:
     main()
 """
+LISTING = f"""{HEAD}
+import os
+names = [name for name in os.listdir("/app/input_data") if name != "y"]
+copy = dict(enumerate(names)).copy()
+print(os.listdir("/app/ingested_program"), copy)
+from model import Model
+text = Model().predict(x)
+{TAIL}"""
 UPPER = "    def predict(self, X):\n        return X.upper()\n"
 FIT = "    def fit(self, X, y):\n        return self\n"
 SOUND = f"class Model:\n{FIT}{UPPER}"
@@ -200,6 +208,7 @@ SOUND_CASES = (
     Case("a package for the module", CLASS, {"model/__init__.py": "from .net import Model\n", "model/net.py": SOUND}),
     _model("asked for before", TRIED, f"class Net:\n{UPPER}"),
     Case("searched for", SEARCHING, {"mine/model.py": SOUND}, "S102?"),
+    _model("listed for the log", LISTING, SOUND),
     Case("in the folder that is named", IN_A_FOLDER, {"code/model.py": SOUND}),
     _model("under a condition", CLASS, f"import sys\nif sys.version_info > (3, 2):\n    class Model:\n{FIT.replace('    ', '        ', 1).replace('        return', '            return')}        def predict(self, X):\n            return X.upper()\n"),
     _model("an abstract base", CLASS, f"from abc import ABC, abstractmethod\nclass Base(ABC):\n    @abstractmethod\n    def predict(self, X): ...\nclass Model(Base):\n{FIT}{UPPER}"),
@@ -209,6 +218,8 @@ WRONG_CASES = (
     _wrong("no module", CLASS, {"net.py": SOUND}, "S102"),
     _wrong("nothing of Python", CLASS, {"README.md": "hello"}, "S102"),
     _wrong("in a folder", CLASS, {"mine/model.py": SOUND}, "S102"),
+    _wrong("in a folder that is only listed", LISTING, {"mine/model.py": SOUND}, "S102"),
+    _wrong("evaluates a network", CLASS, f"class Model:\n{FIT}    def ask(self):\n        self.net.eval()\n", "S204"),
     _wrong("with a capital letter", CLASS, {"Model.py": SOUND}, "S102"),
     _wrong("another class", CLASS, SOUND.replace("Model", "Net"), "S202"),
     _wrong("another function", FUNCTION, "def predictions(X):\n    return X.upper()\n", "S202"),
