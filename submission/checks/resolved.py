@@ -34,7 +34,7 @@ KNOWN_BASES = {
     "sklearn.base.RegressorMixin": _PLAIN_MADE | {"transform"},
     "sklearn.base.ClassifierMixin": _PLAIN_MADE | {"transform"},
     "sklearn.base.TransformerMixin": _PLAIN_MADE,
-    "torch.nn.Module": _NO_MODEL,
+    "torch.nn.Module": _NO_MODEL | {"__new__"},
 }
 PLAIN_METACLASSES = words("abc.ABCMeta")
 DEEPEST = 8
