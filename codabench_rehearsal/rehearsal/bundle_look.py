@@ -39,6 +39,7 @@ DOUBTFUL = words("S301 S305")
 _SAYS_WHAT = words("S101 S102")  # their advice speaks of packing weights
 _STANDARD = frozenset(sys.stdlib_module_names) | {"__future__"}
 _MOST_NAMES = 4
+_OF_INGESTION = ("metadata", "metadata.json")  # what scoring also reads, and nobody submits
 
 
 def look(
@@ -113,11 +114,11 @@ class _Around:
 
     def scores(self, names: Iterable[str]) -> bool | None:
         """Whether scoring opens one of these files; None where its source does not tell."""
-        files = [one for reads in self.reads for one in reads.files]
+        every = (one for reads in self.reads for one in reads.files)
+        files = [one for one in every if one.name not in _OF_INGESTION]
         if any(one.is_in([name]) for one in files for name in names):
             return True
-        told = files and not any(reads.searches for reads in self.reads)
-        return False if told else None
+        return False if files else None
 
 
 def _of_code(archive: Archive, challenge: Challenge, around: _Around) -> Iterator[Finding]:
