@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
 from evaluator.answers import UNKNOWN, Answers, Labels
 from evaluator.dealing import secret_order
+from evaluator.elsewhere import elsewhere
 from evaluator.metrics import Scores, Z, score
 from evaluator.options import NO_STORE, Device, Options
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block
@@ -94,13 +95,21 @@ class Runner:
     def begin(self) -> Executor:
         """Start the child if it has not been started."""
         if self._executor is None:
-            folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
-            self.archive.extract(folder)
             self.guard = guard(self.bounds)
-            make = partial(make_images, data=self._data, pictures=self._pictures)
-            here = Here(self._request(folder, self.guard), make)
-            self._executor = self._stack.enter_context(here)
+            opened = self._elsewhere() if self.options.cluster else self._here(self.guard)
+            self._executor = self._stack.enter_context(opened)
         return self._executor
+
+    def _here(self, guard: Guard) -> Here:
+        folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
+        self.archive.extract(folder)
+        make = partial(make_images, data=self._data, pictures=self._pictures)
+        return Here(self._request(folder, guard), make)
+
+    def _elsewhere(self) -> AbstractContextManager[Executor]:
+        request = self._request(Path(), guard(self.bounds))
+        place = elsewhere(self.options.cluster or "")
+        return place.executor(self.archive, self._data, request, self.bounds)
 
     def follow(self, plan: Plan) -> None:
         """Take up a plan, and what the store knows of it."""
@@ -108,7 +117,7 @@ class Runner:
         self.plan = plan
         if store is not None and self.is_stored:
             store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
-        where = environment(options.device, options.python)
+        where = environment_of(options)
         self.run = Run(archive.sha256, where, self._data.fingerprint(), options.seed)
         if store is None:
             self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
@@ -295,6 +304,13 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
 def chosen_device(device: Device | None) -> Device:
     """The device to ask for: the GPU, except in a notebook, whose own model may hold it."""
     return device or ("cpu" if "ipykernel" in sys.modules else "gpu")
+
+
+def environment_of(options: Options) -> str:
+    """The versions that a submission meets where it is asked: here, or on a cluster."""
+    if options.cluster:
+        return elsewhere(options.cluster).environment
+    return environment(options.device, options.python)
 
 
 def environment(device: Device | None, python: str | None = None) -> str:

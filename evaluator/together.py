@@ -140,6 +140,8 @@ def shared_out(options: Options, workers: int, data: Dataset) -> Options:
     free = int(psutil.virtual_memory().available * MEMORY_SHARE / workers)
     with opened(options) as store:
         secret = order_secret(options, store, data)
+    if options.cluster:  # each machine knows its own
+        return replace(options, order_seed=secret)
     memory = min(options.memory_bytes or free, free)
     return replace(options, memory_bytes=memory, order_seed=secret)
 

@@ -14,6 +14,7 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     add_inputs,
     add_workers,
     given_inputs,
+    placed,
     read_several,
     seen_in_training,
     tell_result,
@@ -58,7 +59,8 @@ def compare(
     given = used.items() if isinstance(used, dict) else [("", used)] if used else []
     said = [f"{name}={','.join(names)}".removeprefix("=") for name, names in given]
     inputs = given_inputs(zips, images, labels, options | {"estimate": False})
-    return _compared(inputs, said, waits, workers)
+    with placed(argparse.Namespace(workers=workers), inputs.options) as several:
+        return _compared(inputs, said, waits, several)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,7 +88,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.plot:  # before anything is asked, which may take minutes
         check_plot(Path(options.plot), len(options.zips))
     inputs = read_several(options, words, Options(estimate=False))
-    comparison = _compared(inputs, options.trained_on, on_terminal, options.workers)
+    with placed(options, inputs.options) as workers:
+        comparison = _compared(inputs, options.trained_on, on_terminal, workers)
     tell_result(options, partial(show, comparison), comparison.to_json)
     if options.plot:
         save_plot(comparison, Path(options.plot))

@@ -17,6 +17,7 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     add_phase,
     add_workers,
     given_inputs,
+    placed,
     read_several,
     say,
     tell_result,
@@ -103,12 +104,13 @@ def _ranking(
 ) -> Ranking:
     from evaluator.together import kept_for_now
 
-    if options.workers == 1:
-        return _ranked(inputs, {}, options, display, left_out)
-    with kept_for_now(inputs.options) as kept:
-        inputs = replace(inputs, options=kept)
-        found = _asked_first(inputs, options.workers, display)
-        return _ranked(inputs, found, options, display, left_out)
+    with placed(options, inputs.options) as workers:
+        if workers == 1:
+            return _ranked(inputs, {}, options, display, left_out)
+        with kept_for_now(inputs.options) as kept:
+            inputs = replace(inputs, options=kept)
+            found = _asked_first(inputs, workers, display)
+            return _ranked(inputs, found, options, display, left_out)
 
 
 def _asked_first(inputs: Inputs, workers: int, display: Shown) -> dict[Path, Report]:

@@ -22,7 +22,7 @@ from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
 from evaluator.answers import UNKNOWN, Answers
-from evaluator.ask import Runner, environment, open_store, order_secret
+from evaluator.ask import Runner, environment_of, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.comparison.standings import Comparison, Pair, Standing
 from evaluator.estimate.gaussians import Floats, one_thread
@@ -216,7 +216,7 @@ def stored_answers(zips: Sequence[Path], data: Dataset, options: Options) -> lis
         raise EvaluationError("expected a store with answers, received --store none")
     with store:
         plan = common_plan(zips, data, replace(options, images=None))
-        where, whole = environment(options.device, options.python), data.fingerprint()
+        where, whole = environment_of(options), data.fingerprint()
         runs = [Run(sha256_of(path), where, whole, options.seed) for path in zips]
         reader = StoredAnswers(plan, store)
         labels = [reader.labels(run)[0] for run in runs]
