@@ -26,7 +26,6 @@ from codabench_rehearsal.sandbox.executor import Work
 from codabench_rehearsal.sandbox.ingest import Outcome, PredictProgress, Request
 from codabench_rehearsal.sandbox.job import JobResult
 from codabench_rehearsal.sandbox.outcome import Problem
-from evaluator.ask import chosen_device
 from evaluator.cluster_worker import (
     Answered,
     Asked,
@@ -36,7 +35,7 @@ from evaluator.cluster_worker import (
     environment_there,
     finish,
 )
-from evaluator.elsewhere import named
+from evaluator.elsewhere import chosen_device, named
 from evaluator.options import Options
 from submission.archive import Archive
 

@@ -25,7 +25,8 @@ from codabench_rehearsal.rehearsal.forecast import Bounds, guard
 from codabench_rehearsal.sandbox.executor import Here, Work
 from codabench_rehearsal.sandbox.ingest import Request
 from codabench_rehearsal.sandbox.outcome import Labels, Outcome
-from evaluator.ask import environment, make_images
+from evaluator.ask import make_images
+from evaluator.elsewhere import environment
 from submission.archive import Archive
 
 IDLE_SECONDS = 120.0  # after which a child that nobody asks is ended

@@ -129,8 +129,8 @@ def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
     if not chosen.cluster:
         yield options.workers if hasattr(options, "workers") else 1
         return
-    from evaluator.ask import chosen_device
     from evaluator.cluster import connected
+    from evaluator.elsewhere import chosen_device
 
     with connected(chosen.cluster, chosen_device(chosen.device), chosen.python) as cluster:
         for note in cluster.notes:

@@ -29,9 +29,9 @@ from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import CLEAN
-from evaluator.ask import environment
 from evaluator.bundles.image_sets import ImageSet
 from evaluator.bundles.rows import left_files
+from evaluator.elsewhere import environment
 from evaluator.store.bundle_runs import BundleKey, BundleRun
 from evaluator.store.store import Store
 

@@ -22,9 +22,10 @@ from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
 from evaluator.answers import UNKNOWN, Answers
-from evaluator.ask import Runner, environment_of, open_store, order_secret
+from evaluator.ask import Runner, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.comparison.standings import Comparison, Pair, Standing
+from evaluator.elsewhere import environment_of
 from evaluator.estimate.gaussians import Floats, one_thread
 from evaluator.evaluate import FATAL
 from evaluator.metrics import answer_weights, resamples

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.images import Dataset
-from evaluator.ask import environment_of, open_store
+from evaluator.ask import open_store
 from evaluator.beliefs import as_beliefs
+from evaluator.elsewhere import environment_of
 from evaluator.estimate.estimate import Estimator
 from evaluator.options import Choice, Options
 from evaluator.past import PastReader, target_of
