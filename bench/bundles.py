@@ -1,10 +1,10 @@
 """Public bundles under our worker: `python -m bench.bundles --bundles FOLDER --out FOLDER`.
 
-FOLDER holds a folder a repository, named OWNER+NAME, as a clone or an archive leaves it; the list is
-`../shared/facts/bundles.csv`. Each bundle that is there is read, checked, and run without docker with
-its own sample submission, else with a few lines of ours (`bundles_models.py`); data that a repository
-lacks are drawn to the shapes that its programs read (`bundles_data.py`). `--write` puts the table
-into docs/challenges_tried.md. Nothing of theirs is kept.
+FOLDER holds a folder a repository, named OWNER+NAME, as a clone or an archive leaves it; the list
+is `../shared/facts/bundles.csv`. Each bundle that is there is read, checked, and run without docker
+with its own sample submission, else with a few lines of ours (`bundles_models.py`); data that a
+repository lacks are drawn to the shapes that its programs read (`bundles_data.py`). `--write` puts
+the table into docs/challenges_tried.md. Nothing of theirs is kept.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from bench.bundles_data import DRAWN, LACKS, PROGRAMS
+from bench.bundles_data import DRAWN
+from bench.bundles_known import LACKS, OLD, PROGRAMS, SAMPLES
 from bench.bundles_models import SUBMISSIONS
-from bench.bundles_table import document
+from bench.bundles_table import Tried, document
 from codabench_rehearsal.challenge.bundle import Bundle, Task, read_bundle
-from codabench_rehearsal.challenge.checks.subject import check_bundle
+from codabench_rehearsal.challenge.checks.subject import BundleFinding, check_bundle
 from codabench_rehearsal.challenge.interface import read_interface
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_environment import Wanted, machine_for
@@ -38,25 +40,6 @@ LARGEST = 50 << 20  # bytes of a submission's file
 _USUAL = ("sample_code", "solution", "sample", "starting_kit/submission", "submission", "baseline")
 
 
-@dataclass
-class Tried:
-    """What came of one bundle. overheads: seconds of each job beyond its longest program."""
-
-    name: str
-    title: str
-    verdict: str = ""
-    words: str = ""
-    why: str = ""
-    scores: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    overheads: Sequence[float] = ()
-    submission: str = ""
-    data: str = ""
-    lacks: str = ""
-    notes: Sequence[str] = ()
-    errors: Sequence[str] = ()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Try them all."""
     options = _parser().parse_args(argv)
@@ -64,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, title, manifest in _listed(options.list, options.bundles):
         if options.only and not any(one in name for one in options.only):
             continue
-        tried = _tried(name, title, manifest, options.python)
+        python = options.old_python if name in OLD and options.old_python else options.python
+        tried = _tried(name, title, manifest, python)
         (options.out / f"{name.replace('/', '+')}.json").write_text(json.dumps(asdict(tried)))
         print(f"{name}: {tried.lacks or tried.verdict} {tried.words} {tried.why}", flush=True)
     kept = [Tried(**json.loads(path.read_text())) for path in sorted(options.out.glob("*.json"))]
@@ -79,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, required=True)
     made.add_argument("--list", type=Path, default=LIST)
     made.add_argument("--python", default=sys.executable, help="runs the programs")
+    made.add_argument("--old-python", help="the same, for what pandas before 2 is needed for")
     made.add_argument("--only", action="append", metavar="NAME")
     made.add_argument("--write", action="store_true")
     return made
@@ -108,7 +93,7 @@ def _tried(name: str, title: str, manifest: Path, python: str) -> Tried:
     return tried
 
 
-def _errors(folder: Path) -> list[object]:
+def _errors(folder: Path) -> list[BundleFinding]:
     return [one for one in check_bundle(folder) if one.severity == "error"]
 
 
@@ -125,9 +110,10 @@ def _run(tried: Tried, manifest: Path, place: Path, python: str) -> None:
     machine, notes = machine_for(bundle, phase, wanted, print)
     tried.notes = notes
     ran = run_submission(bundle, archive, phase, "2026-10", machine)
-    tried.verdict, tried.words, tried.seconds = ran.status, ran.message, ran.seconds
-    if any(task.status == "Failed" for task in ran.tasks):
-        tried.verdict = "Failed"
+    tried.verdict, tried.words, tried.seconds = _verdict(ran), ran.message, ran.seconds
+    if tried.verdict == "Failed":
+        tried.older = _verdict(run_submission(bundle, archive, phase, "2026-03", machine))
+    tried.dropped = sorted({key for task in ran.tasks for key in task.dropped})
     tried.why = "; ".join(dict.fromkeys(_reasons(ran)))
     tried.scores = {score.key: score.value for score in ran.scores}
     tried.overheads = [
@@ -135,6 +121,11 @@ def _run(tried: Tried, manifest: Path, place: Path, python: str) -> None:
         for task in ran.tasks
         for job in task.jobs
     ]
+
+
+def _verdict(ran: Ran) -> str:
+    """Of several tasks the site says Finished; here one that failed counts."""
+    return "Failed" if any(task.status == "Failed" for task in ran.tasks) else ran.status
 
 
 def _filled(name: str, bundle: Bundle, folder: Path, place: Path) -> tuple[Bundle, str]:
@@ -155,13 +146,16 @@ def _filled(name: str, bundle: Bundle, folder: Path, place: Path) -> tuple[Bundl
 
 def _with_programs(task: Task, programs: Mapping[str, Path]) -> Task:
     missing = {k: v for k, v in task.missing.items() if k.removesuffix("_program") not in programs}
-    given = {kind: path for kind, path in programs.items() if getattr(task, kind) is None}
-    return replace(task, missing=missing, **given)
+    ingestion = task.ingestion or programs.get("ingestion")
+    scoring = task.scoring or programs.get("scoring")
+    return replace(task, missing=missing, ingestion=ingestion, scoring=scoring)
 
 
 def _with_data(task: Task, data: Mapping[str, Path]) -> Task:
     missing = {k: v for k, v in task.missing.items() if k not in data}
-    return replace(task, missing=missing, **data)
+    given = data.get("input_data", task.input_data)
+    reference = data.get("reference_data", task.reference_data)
+    return replace(task, missing=missing, input_data=given, reference_data=reference)
 
 
 def _submission(name: str, bundle: Bundle, folder: Path, archive: Path) -> str:
@@ -171,7 +165,7 @@ def _submission(name: str, bundle: Bundle, folder: Path, archive: Path) -> str:
             for inside, text in SUBMISSIONS[name].items():
                 file.writestr(inside, text)
         return "ours"
-    found = _sample(bundle, folder)
+    found = folder / SAMPLES[name] if name in SAMPLES else _sample(bundle, folder)
     if found is None:
         raise UserError(f"there is no sample submission in {folder.name}, and none of ours")
     if found.suffix == ".zip":
@@ -181,11 +175,11 @@ def _submission(name: str, bundle: Bundle, folder: Path, archive: Path) -> str:
             for path in sorted(found.rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
                     file.write(path, path.relative_to(found))
-    return found.relative_to(folder.parent).as_posix()
+    return os.path.relpath(found, folder)
 
 
 def _sample(bundle: Bundle, folder: Path) -> Path | None:
-    """The likeliest folder or zip with the module that ingestion imports, the bundle's own first."""
+    """The likeliest folder or zip with the module that ingestion imports, its own first."""
     programs = [path for task in bundle.tasks for path in (task.ingestion, task.scoring) if path]
     asked = (read_interface(t.ingestion, t.input_data) for t in bundle.tasks if t.ingestion)
     module = next((one.module for one in asked if one.module), "model")

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# The repository's folder of the bundle, input_data, reference_data -> where it is from, if not drawn.
+from bench.bundles_known import GROUP, SAMPLES
+
+# The bundle's folder, input_data, reference_data -> where it is from, if it is not drawn.
 Draw = Callable[[Path, Path, Path], str | None]
 Columns = Mapping[str, Sequence[object] | NDArray[np.generic]]
 ROWS, SPLITS = 60, ("train", "test", "private_test")
@@ -102,7 +104,7 @@ def _clip(path: Path, *, is_loud: bool) -> None:
 
 
 def _days(_: Path, data: Path, ref: Path) -> None:
-    index = {"": range(ROWS)}
+    index: Columns = {"": range(ROWS)}
     for split in SPLITS:
         features: Columns = {**index, **_numbers(["Close", "Volume", "Return"])}
         _table(data / split / f"{split}_features.csv", features)
@@ -136,7 +138,7 @@ def _disc(picture: Path, mask: Path) -> None:
 
 def _trade(_: Path, data: Path, ref: Path) -> None:
     years = [year for year in range(2010, 2021) for _ in range(4)]
-    keys = {
+    keys: Columns = {
         "Year": years,
         "Source_Country": ["A", "A", "B", "B"] * 11,
         "Target_Country": ["C", "D", "C", "D"] * 11,
@@ -298,11 +300,12 @@ def _weak_labels(folder: Path, data: Path, ref: Path) -> str:
 def _data_sent_in(folder: Path, data: Path, ref: Path) -> str:
     """The submission is the data set, the input data are the model."""
     shutil.copytree(folder / "input_data_1", data, dirs_exist_ok=True)
-    _table(ref / "drawn.solution", {"label": _kinds(ROWS)})
+    sent = folder / SAMPLES[f"{GROUP}/autowsl/dataset_submission/{folder.name}"]
+    rows = sum(1 for _ in (sent / "test.data").open(encoding="utf-8")) - 1
+    _table(ref / "drawn.solution", {"label": _kinds(rows)})
     return "reference drawn"
 
 
-_GROUP = "codalab/competition-examples/codabench"
 _FAIR = "ihsaan-ullah/fair-universe/Competition_Bundles"
 _PLAIN: Columns = _numbers(["a", "b", "c"])
 _LETTERS = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
@@ -319,8 +322,8 @@ DRAWN: Mapping[str, Draw] = {
     "Thomas-Daniel/Codabench_Oncosegment": _masks,
     "Yossarian-ipp/audenciel": _template(_PLAIN, {"label": _kinds()}),
     "axelsjrn/template_codabench": _trade,
-    f"{_GROUP}/autowsl/code_submission/code_submission_bundle": _weak_labels,
-    f"{_GROUP}/autowsl/dataset_submission/dataset_submission_bundle": _data_sent_in,
+    f"{GROUP}/autowsl/code_submission/code_submission_bundle": _weak_labels,
+    f"{GROUP}/autowsl/dataset_submission/dataset_submission_bundle": _data_sent_in,
     "fasfous92/Underground_water_level_prediction_competition": _wells,
     "gbus23/datachallenge_codabench": _template(
         _PLAIN, _numbers(["value"]), reference="{0}/{0}_labels.csv"
@@ -334,20 +337,4 @@ DRAWN: Mapping[str, Draw] = {
     "nicomy/DC-CSV-parsing/bundle": _people,
     "vladihnat/AI-Challenge-2025-26-Group-3-/Competition_Bundle": _insects,
     "w-h02/template_codabench": _crystals,
-}
-_R = "R, for its programs"
-LACKS: Mapping[str, str] = {
-    "FAIR-Universe/Cosmology_Challenge": "13 GB of data (and as much memory)",
-    "Imageomics/HDR-SMood-Challenge": "R, for its scoring program",
-    "bcm-uga/hadaca3/Hadaca3_bootcamp/bundle": _R,
-    "bcm-uga/hadaca3/phase-0-smoothie/bundle": _R,
-    "bcm-uga/hadaca3/phase-1_2_3/bundle": _R,
-    "bcm-uga/hadaca3/test_phase_1_only/bundle": _R,
-}
-# Programs that a repository keeps beside the bundle's folder, and zips into it before the upload.
-PROGRAMS: Mapping[str, Mapping[str, str]] = {
-    "nicomy/DC-CSV-parsing/bundle": {
-        "ingestion": "../ingestion_program",
-        "scoring": "../scoring_program",
-    },
 }

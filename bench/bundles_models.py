@@ -104,6 +104,16 @@ def program(lines):
         found[key] = {"first_name": first, "last_name": last, "address": address, "date": date}
     return found
 """
+_STYLES = """
+import numpy as np
+class model:
+    def __init__(self, classes, shape):
+        pass
+    def fit(self, X, y):
+        self.usual = np.asarray(y).ravel()[0]
+    def predict(self, X):
+        return np.full(len(X), self.usual)
+"""
 _GROUP = "codalab/competition-examples/codabench"
 SUBMISSIONS: Mapping[str, Mapping[str, str]] = {
     "Akawalid/nas_automl_challenge/bundle": _UNSEEN,
@@ -117,6 +127,7 @@ SUBMISSIONS: Mapping[str, Mapping[str, str]] = {
     f"{_GROUP}/autowsl/code_submission/code_submission_bundle": {"model.py": _WEAK},
     f"{_GROUP}/autowsl/dataset_submission/dataset_submission_bundle": {"info.json": "{}"},
     f"{_GROUP}/example_GPU/Example-GPU-Competition": {"anything.txt": "nothing is read"},
+    "fnachalearn/style-trans-fair": {"model.py": _STYLES},
     "ihsaan-ullah/fair-universe/Competition_Bundles/HEP_Scores_Stability": {"model.py": _INTERVALS},
     "nicomy/DC-CSV-parsing/bundle": {"program.py": _PEOPLE},
     "vladihnat/AI-Challenge-2025-26-Group-3-/Competition_Bundle": {"model.py": _INSECTS},
