@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from bench.bundles_cost import empty_job
 from bench.bundles_data import DRAWN
 from bench.bundles_known import LACKS, OLD, PROGRAMS, SAMPLES
 from bench.bundles_models import SUBMISSIONS
@@ -53,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{name}: {tried.lacks or tried.verdict} {tried.words} {tried.why}", flush=True)
     kept = [Tried(**json.loads(path.read_text())) for path in sorted(options.out.glob("*.json"))]
     if options.write:
-        PAGE.write_text(document(kept), encoding="utf-8")
+        with tempfile.TemporaryDirectory(prefix="bundle-") as place:
+            start = empty_job(Path(place), options.python)
+        PAGE.write_text(document(kept, start), encoding="utf-8")
     return 0
 
 
