@@ -125,7 +125,6 @@ SUBMISSIONS: Mapping[str, Mapping[str, str]] = {
     "Nazim-fad/codabench-bundle-for-ML-competition": {"submission.py": _AUDIO},
     "NicolasNoya/Autoregressive_Forecasting_SP500": {"submission.py": _SEQUENCE},
     f"{_GROUP}/autowsl/code_submission/code_submission_bundle": {"model.py": _WEAK},
-    f"{_GROUP}/autowsl/dataset_submission/dataset_submission_bundle": {"info.json": "{}"},
     f"{_GROUP}/example_GPU/Example-GPU-Competition": {"anything.txt": "nothing is read"},
     "fnachalearn/style-trans-fair": {"model.py": _STYLES},
     "ihsaan-ullah/fair-universe/Competition_Bundles/HEP_Scores_Stability": {"model.py": _INTERVALS},
