@@ -24,6 +24,7 @@ from bench.bundles_cost import empty_job
 from bench.bundles_data import DRAWN
 from bench.bundles_known import LACKS, OLD, PROGRAMS, SAMPLES
 from bench.bundles_models import SUBMISSIONS
+from bench.bundles_reference import compared, sentence
 from bench.bundles_table import Tried, document
 from codabench_rehearsal.challenge.bundle import Bundle, Task, read_bundle
 from codabench_rehearsal.challenge.checks.subject import BundleFinding, check_bundle
@@ -56,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.write:
         with tempfile.TemporaryDirectory(prefix="bundle-") as place:
             start = empty_job(Path(place), options.python)
-        PAGE.write_text(document(kept, start), encoding="utf-8")
+        same = sentence(list(compared(options.bundles, options.python)))
+        PAGE.write_text(document(kept, start, same), encoding="utf-8")
     return 0
 
 

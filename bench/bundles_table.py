@@ -23,6 +23,7 @@ links alone. Made by `python -m bench.bundles --bundles FOLDER --out FOLDER --wr
 - **{reached} of {able}** whose programs are Python and whose data are there or can be drawn reach a
   status for the right reason: {finished} Finished, {failed} fail as they would on the platform (the
   table says why). {lacking} lack something that no laptop has, by name.
+- {same}
 - **Cost**: {jobs} jobs took {median:.2f} s (median) and {most:.2f} s (most) beyond their programs
   as the sandbox ran them; its own start and end are {start:.2f} s more (a job that does nothing,
   beside the bare Python). Two cores, busy with other work.
@@ -66,8 +67,8 @@ class Tried:
         return self.verdict == "Finished" or self.name in EXPLAINED
 
 
-def document(tried: Sequence[Tried], start: float) -> str:
-    """The whole page. start: seconds that the sandbox adds to a program of its own."""
+def document(tried: Sequence[Tried], start: float, same: str) -> str:
+    """The whole page. start: seconds that the sandbox adds. same: of the references."""
     able = [one for one in tried if not one.lacks]
     costs = [seconds for one in able for seconds in one.overheads]
     wrong = [one for one in tried if one.errors]
@@ -83,6 +84,7 @@ def document(tried: Sequence[Tried], start: float) -> str:
         median=statistics.median(costs) if costs else 0,
         most=max(costs, default=0),
         start=start,
+        same=same,
         errors=len(wrong),
         files=len(wrong) - len(rules),
         rules=len(rules),

@@ -13,6 +13,7 @@ import yaml
 from bench import bundles
 from bench.bundles_known import EXPLAINED, LACKS
 from bench.bundles_models import SUBMISSIONS
+from bench.bundles_reference import REFERENCES, sentence
 from bench.bundles_table import Tried, document
 from tests.challenge.worker_bundles import PREDICT, SCORE, UPPER, program, written
 from tests.sandbox.children import linux_only
@@ -99,7 +100,7 @@ def test_a_failure_counts_where_it_is_explained() -> None:
         Tried("c/d", "Good", "Finished", scores={"x": 0.25}, overheads=[0.1, 0.3]),
         Tried("e/f", "Gone", lacks="R"),
     ]
-    text = document(rows, 0.1)
+    text = document(rows, 0.1, sentence([]))
     assert "**2 of 3**" in text
     assert "“the words”; scoring: KeyError" in text
     assert "2 jobs took 0.20 s (median) and 0.30 s (most)" in text
@@ -108,3 +109,11 @@ def test_a_failure_counts_where_it_is_explained() -> None:
 def test_nothing_is_said_of_a_bundle_twice() -> None:
     """Else one that cannot run is given a submission, or explained as if it had run."""
     assert not set(LACKS) & {*SUBMISSIONS, *EXPLAINED}
+
+
+def test_a_score_that_differs_is_not_counted_as_the_same() -> None:
+    """Else a worker that drifts from the platform's goes on being praised."""
+    one, other = REFERENCES[:2]
+    found = [(one, one.value), (other, other.value + 1e-9), (other, None)]
+    assert sentence(found).startswith("1 of 3 scores")
+    assert "not compared" in sentence([])
