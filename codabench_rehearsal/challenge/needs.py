@@ -18,7 +18,7 @@ from codabench_rehearsal.challenge.interface import (
     Called,
     Interface,
     arguments_of,
-    read_interface_of,
+    read_interface,
 )
 from codabench_rehearsal.challenge.program_imports import installs, needed
 from codabench_rehearsal.challenge.runs import Runs
@@ -78,11 +78,14 @@ class Needs:
     installs: bool = False
 
 
-def needs_of(program: Path) -> Needs:
-    """What the ingestion program in a folder surely needs. Raises `SubmissionError`, `OSError`."""
+def needs_of(program: Path, data: Path | None = None) -> Needs:
+    """What the ingestion program in a folder surely needs. Raises `SubmissionError`, `OSError`.
+
+    data: the input data, see `read_interface`.
+    """
     with opened_tree(program) as tree:
         read = Program("ingestion", program.name, tree)
-        interface = read_interface_of(read.modules)
+        interface = read_interface(program, data)
         trees = {name: code for name in read.used if (code := read.modules[name]) is not None}
         packages, installing = frozenset(needed(read)), bool(installs(read))
     reader = _Reader(trees, interface)

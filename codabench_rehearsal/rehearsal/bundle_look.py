@@ -51,11 +51,11 @@ def look(
     each. Raises `SubmissionError` for programs of the bundle that cannot be read, `OSError`.
     """
     tasks = [task for task in bundle.tasks if task.index in phase.tasks]
-    ingestions = dict.fromkeys(task.ingestion for task in tasks if task.ingestion)
+    ingestions = {task.ingestion: task.input_data for task in tasks if task.ingestion}
     asks_for_code = any(task.ingestion or "ingestion_program" in task.missing for task in tasks)
     several: list[Finding] = []
-    for program in ingestions:
-        needs = needs_of(program)
+    for program, data in ingestions.items():
+        needs = needs_of(program, data)
         challenge = challenge_of(bundle, phase, needs.interface, worker)
         several += _of_code(archive, challenge, _Around(bundle, tasks, needs, archive.names))
     if not ingestions:
