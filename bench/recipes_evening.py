@@ -132,7 +132,7 @@ def _zip(bench: Bench, name: str, best: str) -> tuple[Training | None, Path]:
 
 def _rate(path: Path, bench: Bench) -> float:
     """Images a second in `predict`, in the child that local-eval runs."""
-    how: dict[str, Any] = {"corrupt": "fog:1", "images": _TIMED, "store": "none", "device": "cpu"}
+    how: dict[str, Any] = {"corrupt": "fog:1", "count": _TIMED, "store": "none", "device": "cpu"}
     report = codabench_rehearsal.local_eval(path, bench.data, estimate=False, **how)
     return 1000 / report.timing.seconds_per_thousand
 
