@@ -35,7 +35,7 @@ Nothing here yet ({place}). To begin:
 WIDE = 1000  # columns in a pipe: no line is to be broken there
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Show what was predicted against what the leaderboard showed."
     made = Parser("local-eval history", what, EXAMPLES)

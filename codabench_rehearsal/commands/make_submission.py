@@ -62,10 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command("make-submission", argv, _read_and_run)
 
 
-def new_parser() -> argparse.ArgumentParser:
+def new_parser() -> Parser:
     """The command's options."""
     what = "Build the zip that the platform wants, and find what it would punish."
-    parser, usual = Parser("make-submission", what, EXAMPLES), "submission.zip"
+    parser, usual = Parser("make-submission", what, EXAMPLES, "errors were found"), "submission.zip"
+    parser.first(
+        *("--data", "--scale", "--preprocess", "--model", "--out"),
+        *("--check-only", "--server", "--challenge"),
+    )
     parser.add_argument(
         "--out", type=ARCHIVE, default=usual, metavar="ZIP", help=f"default {usual}"
     )
@@ -75,7 +79,7 @@ def new_parser() -> argparse.ArgumentParser:
 
 
 def _read_and_run(words: list[str]) -> int:
-    options = new_parser().parse_intermixed_args(words)  # weights may stand between options
+    options = new_parser().read(words)  # weights may stand between options
     if options.list_checks:
         print_lines(table_of_checks())
         return Exit.FINE

@@ -18,6 +18,7 @@ from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
 from codabench_rehearsal.console.guard import add_force, guard
 from codabench_rehearsal.console.roles import DATA, PRESET, TRAINED, Writes
+from codabench_rehearsal.console.slips import refuse_slip
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder
@@ -56,13 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _read_and_run(words: list[str]) -> int:
     named = bool(words) and words[0] in COMMANDS
     command = COMMANDS[words[0]] if named else TRAIN
-    options = command.parser().parse_intermixed_args(words[1:] if named else words)
+    parser = command.parser()
+    if not named:
+        parser.lists(SUMMARIES)
+        refuse_slip(parser, words, COMMANDS, system_names())
+    options = parser.read(words[1:] if named else words)
     options.words = words  # an interrupted training says how to go on
     guard(options)
     return command.run(options)
 
 
-def _list_parser() -> argparse.ArgumentParser:
+def _list_parser() -> Parser:
     what = "List the recipes with their reported scores."
     return Parser("train-recipe list", what, LIST_EXAMPLES)
 
@@ -82,7 +87,7 @@ def _list(_options: argparse.Namespace) -> int:
     return Exit.FINE
 
 
-def _show_parser() -> argparse.ArgumentParser:
+def _show_parser() -> Parser:
     what = "Show a recipe, its network and its cost."
     made = Parser("train-recipe show", what, SHOW_EXAMPLES)
     add_recipe(made, "a recipe (train-recipe list)")
@@ -151,7 +156,7 @@ def _choices(system: System, asked: str | None) -> Iterator[str]:
         yield f"  --{name}{' (shown)' if name == asked else ''}: {version.relation}"
 
 
-def _picture_parser() -> argparse.ArgumentParser:
+def _picture_parser() -> Parser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
     made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
     add, usual = made.add_argument, "picture.png"
@@ -184,7 +189,7 @@ def _picture(options: argparse.Namespace) -> int:
 class Command(NamedTuple):
     """What a word stands for."""
 
-    parser: Callable[[], argparse.ArgumentParser]
+    parser: Callable[[], Parser]
     run: Callable[[argparse.Namespace], int]
 
 
@@ -194,6 +199,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "list": Command(_list_parser, _list),
         "show": Command(_show_parser, _show),
         "picture": Command(_picture_parser, _picture),
+    }
+)
+
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "list": "the recipes with their reported scores",
+        "show": "a recipe, its network and its cost",
+        "picture": "which parts of an image speak for the answer",
     }
 )
 

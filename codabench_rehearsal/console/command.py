@@ -7,7 +7,6 @@ Ctrl-C, with everything put away.
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import errno
 import io
@@ -20,11 +19,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from enum import IntEnum
 from types import FrameType, MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
 from codabench_rehearsal.console.errors import STANDARD_OUTPUT, UserError, of_the_machine
+from codabench_rehearsal.console.parser import ONLY_TELL
+from codabench_rehearsal.console.parser import Exit as Exit  # the commands have both from here
+from codabench_rehearsal.console.parser import Parser as Parser
+from codabench_rehearsal.console.slips import near_file
 from codabench_rehearsal.console.temporary import PREFIX, remove_leftovers
 from codabench_rehearsal.console.words import cleaned, one_line, ours
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 5.0  # that a first signal has for putting things away; a later one ends again
 _CLOSED = "standard output is closed: nothing is shown"
-_ONLY_TELL = {"-h", "--help", "--version"}  # words with which a command does nothing
 _ERRORS = "plain-signs"  # our handler of signs that an encoding lacks
 _SIGNS = {"†": "(!)", "±": "+-", "…": "...", "→": "->", "←": "<-"}
 _SIGNS |= {"\N{MULTIPLICATION SIGN}": "x", "\N{EN DASH}": "-", "\N{EM DASH}": "-"}
@@ -44,16 +45,6 @@ _USUAL: Mapping[signal.Signals, Any] = MappingProxyType(
         signal.SIGHUP: signal.SIG_DFL,
     }
 )
-
-
-class Exit(IntEnum):
-    """Exit codes of all commands."""
-
-    FINE = 0
-    FINDINGS = 1
-    USAGE = 2
-    OUR_FAULT = 3
-    INTERRUPTED = 130
 
 
 def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]], int]) -> int:
@@ -75,32 +66,6 @@ def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]
                 print(file=sys.stderr)  # behind the ^C that the terminal shows
             tell(name, "interrupted")
             return Exit.INTERRUPTED
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser with --version, whose examples keep their lines."""
-
-    def __init__(self, prog: str, description: str, epilog: str = "") -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=epilog or None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        self.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and what is wrong, in one line whatever was typed; end with code 2."""
-        self.print_usage(sys.stderr)
-        self.exit(Exit.USAGE, f"{self.prog}: error: {one_line(message)}\n")
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version  # slow: not for every command
-
-        print(f"codabench-rehearsal {version('codabench-rehearsal')}")
-        parser.exit()
 
 
 def console(**options: Any) -> Console:
@@ -203,12 +168,13 @@ class Signals:
 def _run(name: str, words: list[str], body: Callable[[list[str]], int]) -> int:
     try:
         _refuse_no_text(words)
-        if not _ONLY_TELL.intersection(words):
+        if not ONLY_TELL.intersection(words):
             remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault
     except UserError as error:
-        tell(name, str(error) if error.keeps_lines else one_line(error))
+        hint = near_file(words, str(error))
+        tell(name, f"{error if error.keeps_lines else one_line(error)}{hint}")
         return Exit.USAGE
     except BrokenPipeError:
         _drop_output()  # the reader left; so do we
