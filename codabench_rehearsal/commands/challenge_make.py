@@ -40,6 +40,7 @@ def parser() -> Parser:
     """The command's options."""
     what = "Make a challenge like the one this tool grew from: train on clean images, judge damage."
     made = Parser(NAME, what, EXAMPLES)
+    made.keeps("--part", "--images", "--seed", "--docker", "--corrupt")
     made.first(
         *("--data", "--corrupt", "--profile", "--title", "--licence"),
         *("--hidden", "--start", "--out"),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from codabench_rehearsal.console.command import Exit, Parser, run_command
 from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.settings import read_options
 
 NAME = "codabench-challenge"
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -54,7 +55,7 @@ def _read_and_run(words: list[str]) -> int:
         made.read(words)
         made.error("expected a command, such as: check BUNDLE")
     command = importlib.import_module(f"codabench_rehearsal.commands.{COMMANDS[words[0]]}")
-    options = command.parser().read(words[1:])
+    options = read_options(command.parser(), words[1:])
     guard(options)
     return Exit(command.run(options, words))
 

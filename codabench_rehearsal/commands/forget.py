@@ -30,6 +30,7 @@ def parser() -> Parser:
     """The command's options."""
     what = "Take a submission out of the store, or one of its scores, or its answers. Files stay."
     made = Parser("local-eval forget", what, EXAMPLES, "nothing was forgotten, for want of --yes")
+    made.keeps("--phase")
     what = "the zip, or how the store knows it"
     made.add_argument("submission", type=ZIP, metavar="submission.zip", help=what)
     part = made.add_mutually_exclusive_group()

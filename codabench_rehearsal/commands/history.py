@@ -39,6 +39,7 @@ def parser() -> Parser:
     """The command's options."""
     what = "Show what was predicted against what the leaderboard showed."
     made = Parser("local-eval history", what, EXAMPLES)
+    made.keeps("--phase")
     add = made.add_argument
     add("--phase", help="only this phase, such as dev")
     add("--csv", type=TABLE, metavar="FILE", help="also as CSV (- for standard output)")

@@ -25,6 +25,7 @@ def parser() -> Parser:
     """The command's options."""
     what = "Count the classes; find stray labels, duplicates, label conflicts and blended outliers."
     made = Parser("local-eval inspect", what, EXAMPLES, "something is to be cleaned away")
+    made.keeps("--part")
     add = made.add_argument
     add("data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
     add_part(made, "train")

@@ -14,6 +14,7 @@ from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.parser import Parser
 from codabench_rehearsal.console.roles import DATA, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.settings import in_full, read_options
 from codabench_rehearsal.console.slips import refuse_slip
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -61,10 +62,10 @@ def _read_and_run(words: list[str]) -> int:
     if not named:
         parser.lists(SUMMARIES)
         refuse_slip(parser, words, COMMANDS)
-    options = parser.read(words[1:] if named else words)
+    options = read_options(parser, words[1:] if named else words)
     _guard(options)
     try:
-        return int(command.run(options, words))
+        return int(command.run(options, in_full(options, words, parser)))
     except KeyboardInterrupt:
         if module in _ASKING and _is_kept(options):
             say("what was answered so far is kept: the same command goes on from there")

@@ -30,6 +30,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.roles import ARCHIVE
+from codabench_rehearsal.console.settings import read_options
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive
@@ -79,7 +80,7 @@ def new_parser() -> Parser:
 
 
 def _read_and_run(words: list[str]) -> int:
-    options = new_parser().read(words)  # weights may stand between options
+    options = read_options(new_parser(), words)  # weights may stand between options
     if options.list_checks:
         print_lines(table_of_checks())
         return Exit.FINE

@@ -98,6 +98,7 @@ def named_system(options: argparse.Namespace) -> System:
 def parser() -> Parser:
     """The command's options."""
     made = Parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
+    made.keeps("--part", "--seed")
     made.first(
         *("--data", "--out", "--fast", "--evening", "--set", "--weights"),
         *("--epochs", "--resume"),

@@ -26,6 +26,7 @@ examples:
 def parser() -> Parser:
     """The command's options."""
     made = Parser("local-eval show", "Draw a contact sheet of what a preset does.", EXAMPLES)
+    made.keeps("--images", "--seed", "--part")
     add = made.add_argument
     add_preset(made)
     add("--data", type=DATA, metavar="FILE", help="default: drawn cells")

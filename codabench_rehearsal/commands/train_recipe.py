@@ -18,6 +18,7 @@ from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
 from codabench_rehearsal.console.guard import add_force, guard
 from codabench_rehearsal.console.roles import DATA, PRESET, TRAINED, Writes
+from codabench_rehearsal.console.settings import read_options
 from codabench_rehearsal.console.slips import refuse_slip
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
@@ -61,7 +62,7 @@ def _read_and_run(words: list[str]) -> int:
     if not named:
         parser.lists(SUMMARIES)
         refuse_slip(parser, words, COMMANDS, system_names())
-    options = parser.read(words[1:] if named else words)
+    options = read_options(parser, words[1:] if named else words)
     options.words = words  # an interrupted training says how to go on
     guard(options)
     return command.run(options)
@@ -90,6 +91,7 @@ def _list(_options: argparse.Namespace) -> int:
 def _show_parser() -> Parser:
     what = "Show a recipe, its network and its cost."
     made = Parser("train-recipe show", what, SHOW_EXAMPLES)
+    made.keeps("--images")
     add_recipe(made, "a recipe (train-recipe list)")
     made.add_argument("--layers", action="store_true", help="every layer of the network too")
     measure = "time a few steps here too, and reckon the whole"
@@ -159,6 +161,7 @@ def _choices(system: System, asked: str | None) -> Iterator[str]:
 def _picture_parser() -> Parser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
     made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
+    made.keeps("--part", "--seed", "--images", "--corrupt")
     add, usual = made.add_argument, "picture.png"
     add("folder", type=TRAINED, metavar="DIR", help="a training folder")
     add("--data", type=DATA, metavar="FILE", required=True, help="images and labels")

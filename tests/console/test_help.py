@@ -20,9 +20,7 @@ GENERAL = {"--help", "--help-all", "--version"}
 
 def made(command: str) -> Parser:
     """The parser of a command."""
-    parser = PARSERS[tuple(command.split())]()
-    assert isinstance(parser, Parser)
-    return parser
+    return PARSERS[tuple(command.split())]()
 
 
 def listed(text: str) -> set[str]:
