@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`codabench-challenge`: what organisers need; check, show or make a bundle."""
 
 from __future__ import annotations

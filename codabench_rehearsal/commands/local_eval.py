@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`local-eval`: run a zip as the platform would, on corrupted images; and what goes with it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`make-submission`: build the zip from saved weights, or check one that exists."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`train-recipe`: train a system and leave a training folder behind; list, show, look into them."""
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _read_and_run(words: list[str]) -> int:
     command = COMMANDS[words[0]] if named else TRAIN
     parser = command.parser()
     if not named:
-        parser.lists(SUMMARIES)
+        parser.lists(SUMMARIES, system_names())
         refuse_slip(parser, words, COMMANDS, system_names())
     options = read_options(parser, words[1:] if named else words)
     options.words = words  # an interrupted training says how to go on

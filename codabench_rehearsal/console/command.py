@@ -22,6 +22,7 @@ from contextlib import suppress
 from types import FrameType, MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
+from codabench_rehearsal.console import completion
 from codabench_rehearsal.console.errors import STANDARD_OUTPUT, UserError, of_the_machine
 from codabench_rehearsal.console.parser import ONLY_TELL
 from codabench_rehearsal.console.parser import Exit as Exit  # the commands have both from here
@@ -55,6 +56,8 @@ def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]
     """
     steady_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and completion.is_asked():
+        words = completion.typed_before()
     with Signals(last=argv is None):
         try:
             return _run(name, words, body)
@@ -168,7 +171,7 @@ class Signals:
 def _run(name: str, words: list[str], body: Callable[[list[str]], int]) -> int:
     try:
         _refuse_no_text(words)
-        if not ONLY_TELL.intersection(words):
+        if not (ONLY_TELL.intersection(words) or completion.is_asked()):
             remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault

@@ -16,6 +16,7 @@ from itertools import chain, groupby
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from codabench_rehearsal.console import completion
 from codabench_rehearsal.console.slips import of_choices, unknown_option
 from codabench_rehearsal.console.words import one_line
 
@@ -75,6 +76,7 @@ class Parser(argparse.ArgumentParser):
         self._found = found
         self._first: tuple[str, ...] = ()
         self._commands: Mapping[str, str] = {}
+        self._words: tuple[str, ...] = ()
         none: dict[str, Any] = {"nargs": 0, "default": argparse.SUPPRESS}
         self.add_argument("--help-all", action=_HelpAll, **none, help="show all options and end")
         self.add_argument("--version", action=_Version, **none, help="show the version and end")
@@ -89,12 +91,18 @@ class Parser(argparse.ArgumentParser):
         """Name options that mean something of their own here: rehearsal.toml does not set them."""
         self.own = frozenset(flags)
 
-    def lists(self, commands: Mapping[str, str]) -> None:
-        """Show these words with what each does."""
+    def lists(self, commands: Mapping[str, str], others: Iterable[str] = ()) -> None:
+        """Show these words with what each does. others: words that may stand there too."""
         self._commands = commands
+        self._words = (*commands, *others)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """The options of these words, which may stand between files. Ends with code 2 if wrong."""
+        """The options of these words, which may stand between files. Ends with code 2 if wrong.
+
+        Where a shell asks what may stand next, it is told so, and nothing is read.
+        """
+        if completion.is_asked():
+            completion.answer(self, self._words)
         if said := unknown_option(words, self._option_string_actions):
             self.error(said)
         return self.parse_intermixed_args(words)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.console import NO_STORE
+from codabench_rehearsal.console import NO_STORE, completion
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.fields import Fields, one_of, told
@@ -65,7 +65,8 @@ def read_options(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     The namespace has one more name, `settled`: option -> default of the file. Raises
     `SettingsError`; ends with code 2 for words that are wrong.
     """
-    found = None if _is_left_alone(words) else find_settings()
+    alone = completion.is_asked() or _is_left_alone(words)
+    found = None if alone else find_settings()
     settled = _settle(parser, found) if found else {}
     options = parser.read(words)
     options.settled = settled
