@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,6 @@ Nothing here yet ({place}). To begin:
   local-eval submission.zip --data training_set.npz    rehearse, and see what score to expect
   local-eval record submission.zip --score 0.89        after the upload: what the leaderboard showed
   local-eval import history.csv                        scores that you kept in a spreadsheet"""
-WIDE = 1000  # columns in a pipe: no line is to be broken there
 
 
 def parser() -> Parser:
@@ -105,7 +103,7 @@ def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: P
         return
     from rich.text import Text
 
-    page = console(width=None if sys.stdout.isatty() else WIDE)
+    page = console()
     legend = [LEGEND] if any(row.prediction for row in rows) else []
     with page.capture() as drawn:
         page.print(table(rows))

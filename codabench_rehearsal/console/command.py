@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PATIENCE_SECONDS = 5.0  # that a first signal has for putting things away; a later one ends again
+UNBROKEN = 1000  # columns of what is no terminal
 _CLOSED = "standard output is closed: nothing is shown"
 _ERRORS = "plain-signs"  # our handler of signs that an encoding lacks
 _SIGNS = {"†": "(!)", "±": "+-", "…": "...", "→": "->", "←": "<-"}
@@ -74,7 +75,8 @@ def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]
 def console(**options: Any) -> Console:
     """A terminal that shows foreign text as it is: "[/red]" and ":smile:" are no orders to it.
 
-    Nor are escape sequences: what is to be shown is cleaned once more as it is drawn.
+    Nor are escape sequences: what is to be shown is cleaned once more as it is drawn. In a pipe no
+    line is broken: whoever reads there searches it, or breaks it himself.
     """
     from rich.console import Console
     from rich.segment import Segment
@@ -85,6 +87,8 @@ def console(**options: Any) -> Console:
                 text, style, control = segment
                 yield segment if control else Segment(cleaned(text, keep="\n"), style)
 
+    if not options and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        options = {"width": UNBROKEN}
     return Plain(markup=False, emoji=False, highlight=False, **options)
 
 
