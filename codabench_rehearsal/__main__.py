@@ -31,10 +31,10 @@ def main() -> int:
         module = f"codabench_rehearsal.commands.{name.replace('-', '_')}"
         sys.argv = [name, *words]
         return int(importlib.import_module(module).main())
-    listed = "\n".join(f"  {command:20} {what}" for command, what in COMMANDS.items())
-    parser = Parser(_NAME, "Run one of the commands.", f"commands:\n{listed}")
-    parser.add_argument("command", nargs="?", choices=COMMANDS)
-    parser.parse_args()
+    parser = Parser(_NAME, "Run one of the commands.")
+    parser.lists(COMMANDS)
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND")
+    parser.read(sys.argv[1:])
     parser.print_help()
     return Exit.FINE
 

@@ -16,6 +16,7 @@ from codabench_rehearsal.console.arguments import add_python, memory, seconds
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.roles import LOGS, TASK_DATA
+from codabench_rehearsal.console.settings import is_settled
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def add_bundle(
 
 def require_bundle(options: argparse.Namespace) -> None:
     """Raise `SubmissionError` for options of a bundle's rehearsal where no bundle is named."""
-    if given := [name for name in _OF_BUNDLES if getattr(options, name, None)]:
+    given = [name for name in _OF_BUNDLES if getattr(options, name, None)]
+    if given := [name for name in given if not is_settled(options, name)]:
         flag = f"--{given[0].replace('_', '-')}"
         raise SubmissionError(f"{flag} goes with --challenge BUNDLE: name the bundle.")
 

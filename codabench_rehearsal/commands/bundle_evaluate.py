@@ -13,6 +13,7 @@ from codabench_rehearsal.console.command import Exit, console
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT, write_or_print, write_text
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.settings import is_settled
 
 # What a bundle decides, or what is asked in another way there.
 _OTHERS = (
@@ -60,7 +61,8 @@ def run(options: argparse.Namespace, words: Sequence[str], parser: argparse.Argu
 def _refuse_others(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Raise `SubmissionError` for options that say nothing with a bundle."""
     for name in _OTHERS:
-        if getattr(options, name) != parser.get_default(name):
+        typed = not is_settled(options, name)  # a project's defaults are of other challenges too
+        if typed and getattr(options, name) != parser.get_default(name):
             flag = f"--{name.replace('_', '-')}"
             raise SubmissionError(
                 f"{flag} does not go with --challenge BUNDLE: the bundle has the data and decides "

@@ -34,15 +34,19 @@ examples:
   codabench-challenge check bundle.zip --run --phase 0     the bundle's own sample submission too
   codabench-challenge check --list-checks
 
-Exit code 1: the site would refuse it, or fail every submission. Without --run nothing in it is
-executed, and what lies in zips of data is not unpacked.
+Without --run nothing in it is executed, and what lies in zips of data is not unpacked.
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Find what the site would refuse in a bundle, and what participants will run into."
-    made = Parser("codabench-challenge check", what, EXAMPLES)
+    found = "the site would refuse it, or fail every submission"
+    made = Parser("codabench-challenge check", what, EXAMPLES, found)
+    made.first(
+        *("--run", "--submission", "--phase", "--python", "--server"),
+        *("--docker", "--list-checks", "--json"),
+    )
     add = made.add_argument
     add("bundle", nargs="?", type=BUNDLE, metavar="BUNDLE", help="a zip, or its folder")
     add("--list-checks", action="store_true", help="print every check with its advice, and end")

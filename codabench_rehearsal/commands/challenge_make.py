@@ -36,10 +36,15 @@ _SECRET_BITS = 64
 _LONGEST, _LONGEST_IMAGE = 256, 128  # characters that the site takes: of a title, of an image
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Make a challenge like the one this tool grew from: train on clean images, judge damage."
     made = Parser(NAME, what, EXAMPLES)
+    made.keeps("--part", "--images", "--seed", "--docker", "--corrupt")
+    made.first(
+        *("--data", "--corrupt", "--profile", "--title", "--licence"),
+        *("--hidden", "--start", "--out"),
+    )
     add = made.add_argument
     add("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
     add_part(made, "train")

@@ -33,7 +33,7 @@ _MOST_ENDINGS = 3
 _MOST_METHODS = 6
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Show what a challenge's bundle asks for: a submission's form, phases, limits, columns."
     made = Parser("codabench-challenge show", what, EXAMPLES)

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`codabench-challenge`: what organisers need; check, show or make a bundle."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from types import MappingProxyType
 
 from codabench_rehearsal.console.command import Exit, Parser, run_command
 from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.settings import read_options
 
 NAME = "codabench-challenge"
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -18,11 +20,18 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "make": "challenge_make",
     }
 )
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "check": "what the site would refuse, and what participants will run into",
+        "show": "what a submission must be, phases, limits, columns",
+        "make": "a challenge of your own images",
+    }
+)
 EXAMPLES = """\
 examples:
-  codabench-challenge check bundle.zip     what the site would refuse, what participants will meet
-  codabench-challenge show bundle.zip      what a submission must be, phases, limits, columns
-  codabench-challenge make --data cells.npz --corrupt heavy    a challenge of your own images
+  codabench-challenge check bundle.zip
+  codabench-challenge show bundle.zip
+  codabench-challenge make --data cells.npz --corrupt heavy
 
 BUNDLE is the zip, or the folder that holds competition.yaml. Nothing in it is executed.
 """
@@ -36,17 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def new_parser() -> Parser:
     """The options of the command without a word."""
     made = Parser(NAME, "Check a challenge's bundle, show what it asks for, or make one.", EXAMPLES)
-    made.add_argument("command", choices=tuple(COMMANDS), help="what to do")
+    made.add_argument("command", choices=tuple(COMMANDS), metavar="COMMAND")
+    made.lists(SUMMARIES)
     return made
 
 
 def _read_and_run(words: list[str]) -> int:
     if not words or words[0] not in COMMANDS:
         made = new_parser()
-        made.parse_args(words)
+        made.read(words)
         made.error("expected a command, such as: check BUNDLE")
     command = importlib.import_module(f"codabench_rehearsal.commands.{COMMANDS[words[0]]}")
-    options = command.parser().parse_intermixed_args(words[1:])
+    options = read_options(command.parser(), words[1:])
     guard(options)
     return Exit(command.run(options, words))
 

@@ -63,10 +63,14 @@ def compare(
         return _compared(inputs, said, waits, several)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Hold submissions against the first one, on the same images."
     made = Parser("local-eval compare", what, EXAMPLES)
+    made.first(
+        *("--data", "--corrupt", "--images", "--held-out", "--trained-on"),
+        *("--workers", "--plot", "--json"),
+    )
     add_inputs(made, asks=True)
     add_workers(made)
     what = "a forest plot: .png or .svg"

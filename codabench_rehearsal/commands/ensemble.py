@@ -26,10 +26,14 @@ Only stored answers count, nothing is run: run local-eval on each zip first, wit
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Find the submissions that vote best together; runs nothing."
     made = Parser("local-eval ensemble", what, EXAMPLES)
+    made.first(
+        *("--data", "--corrupt", "--seed", "--part", "--held-out"),
+        *("--members", "--store", "--json"),
+    )
     add_inputs(made, asks=False)
     made.add_argument("--members", type=positive, metavar="N", help="at most so many (default 7)")
     return made

@@ -35,26 +35,23 @@ examples:
   local-eval submission.zip --data cells.npz --part test --held-out    images it never learnt
   local-eval submission.zip --html report.html     the page to look at and to pass on
   local-eval submission.zip --challenge bundle.zip     in any Codabench challenge
-  local-eval record submission.zip --score 0.89    what the leaderboard said: sharpens the estimate
-  local-eval rank a.zip b.zip c.zip                which one to submit next
-  local-eval compare a.zip b.zip                   better, worse, or not resolved
-  local-eval ensemble *.zip                        the best vote of what is answered already
-  local-eval history                               predicted against actual; forget, import FILE
-  local-eval explain ingestion.log                 what the platform's message and logs mean
-  local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
-  local-eval show --corrupt heavy --out sheet.png        see what a preset does
 
 presets: light, medium, heavy, an2dl-2024; or a corruption (fog:3), a chain (fog:3+shot_noise:2),
 or a TOML file of your own (docs/presets.md)
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Run a submission as the platform would, on clean and on corrupted images."
-    made = Parser("local-eval", what, EXAMPLES)
+    made = Parser("local-eval", what, EXAMPLES, "the zip fails, or errors were found")
+    made.first(
+        *("--data", "--corrupt", "--images", "--held-out", "--challenge"),
+        *("--python", "--html", "--json"),
+    )
     add = made.add_argument
-    add("submission", nargs="?", type=ZIP, metavar="submission.zip")
+    what = "the zip (default: submission.zip in this folder)"
+    add("submission", nargs="?", type=ZIP, metavar="submission.zip", help=what)
     add_evaluation(made, bundles=True)
     what = "also write the report as a page (report.html)"
     add("--html", type=PAGE, metavar="FILE", help=what)

@@ -57,7 +57,8 @@ class Inputs:
 
 def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
     """Add the zips and the options of their evaluation; asks: whether any of them may be run."""
-    parser.add_argument("zips", nargs="+", type=ZIP, metavar="submission.zip")
+    what = "the zips, each as it would be uploaded"
+    parser.add_argument("zips", nargs="+", type=ZIP, metavar="submission.zip", help=what)
     add_evaluation(parser, asks=asks)
 
 

@@ -34,10 +34,10 @@ _MOST = 200  # files of a folder or zip of logs
 _TRACE = "    | "
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Say what the platform's message and logs mean, and what to do."
-    made = Parser("local-eval explain", what, EXAMPLES)
+    made = Parser("local-eval explain", what, EXAMPLES, "nothing in it is known")
     files = "logs, a folder or zip of logs, - for standard input; a submission's zip"
     made.add_argument("files", nargs="+", type=LOG, metavar="LOG|ZIP", help=files)
     add_json(made, "also as JSON")

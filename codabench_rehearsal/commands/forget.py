@@ -23,15 +23,14 @@ examples:
   local-eval forget submission.zip --score 0.98       a score that was mistyped
   local-eval forget submission.zip --answers          ask it anew; its scores stay
   local-eval forget a1b2c3d4                          all of one, by the start of its SHA-256
-
-exit codes: 0 forgotten, 1 nothing was, for want of --yes, 2 something is to be mended
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Take a submission out of the store, or one of its scores, or its answers. Files stay."
-    made = Parser("local-eval forget", what, EXAMPLES)
+    made = Parser("local-eval forget", what, EXAMPLES, "nothing was forgotten, for want of --yes")
+    made.keeps("--phase")
     what = "the zip, or how the store knows it"
     made.add_argument("submission", type=ZIP, metavar="submission.zip", help=what)
     part = made.add_mutually_exclusive_group()

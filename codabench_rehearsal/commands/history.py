@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +31,13 @@ Nothing here yet ({place}). To begin:
   local-eval submission.zip --data training_set.npz    rehearse, and see what score to expect
   local-eval record submission.zip --score 0.89        after the upload: what the leaderboard showed
   local-eval import history.csv                        scores that you kept in a spreadsheet"""
-WIDE = 1000  # columns in a pipe: no line is to be broken there
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     what = "Show what was predicted against what the leaderboard showed."
     made = Parser("local-eval history", what, EXAMPLES)
+    made.keeps("--phase")
     add = made.add_argument
     add("--phase", help="only this phase, such as dev")
     add("--csv", type=TABLE, metavar="FILE", help="also as CSV (- for standard output)")
@@ -104,7 +103,7 @@ def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: P
         return
     from rich.text import Text
 
-    page = console(width=None if sys.stdout.isatty() else WIDE)
+    page = console()
     legend = [LEGEND] if any(row.prediction for row in rows) else []
     with page.capture() as drawn:
         page.print(table(rows))

@@ -32,16 +32,16 @@ examples:
 
 The file is CSV with a header, such as submission,score,phase,date. Commas, semicolons or tabs;
 0.89, 0,89 or 89 %. Zips beside the file, or in this folder, are found by name. docs/history.md
-
-exit codes: 0 all rows taken or known, 1 some rows left out, 2 no such table
 """
+FOUND = "some rows were left out"
 _SHOWN = 20  # lines of each list
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
-    made = Parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES)
-    made.add_argument("history", type=HISTORY, metavar="history.csv")
+    made = Parser("local-eval import", "Record the scores of a spreadsheet.", EXAMPLES, FOUND)
+    what = "a table of submissions and scores"
+    made.add_argument("history", type=HISTORY, metavar="history.csv", help=what)
     what = f"of rows that name none (default {PHASE})"
     made.add_argument("--phase", default=PHASE, help=what)
     made.add_argument("--dry-run", action="store_true", help="say it only; keep nothing")

@@ -14,13 +14,20 @@ from codabench_rehearsal.console.guard import add_force
 from codabench_rehearsal.console.roles import ARRAYS, DATA, PROFILE
 from codabench_rehearsal.console.words import as_json
 
+EXAMPLES = """\
+examples:
+  local-eval inspect training_set.npz                    counts, duplicates, conflicts, outliers
+  local-eval inspect training_set.npz --out clean.npz    and the data without them
+"""
 
-def parser() -> argparse.ArgumentParser:
+
+def parser() -> Parser:
     """The command's options."""
     what = "Count the classes; find stray labels, duplicates, label conflicts and blended outliers."
-    made = Parser("local-eval inspect", what)
+    made = Parser("local-eval inspect", what, EXAMPLES, "something is to be cleaned away")
+    made.keeps("--part")
     add = made.add_argument
-    add("data", type=DATA, metavar="FILE")
+    add("data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
     add_part(made, "train")
     what = "whose classes these are (default: unknown)"
     add("--challenge", type=PROFILE, metavar="NAME|FILE.toml", help=what)

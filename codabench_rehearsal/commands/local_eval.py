@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`local-eval`: run a zip as the platform would, on corrupted images; and what goes with it."""
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFA
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
+from codabench_rehearsal.console.parser import Parser
 from codabench_rehearsal.console.roles import DATA, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.settings import in_full, read_options
+from codabench_rehearsal.console.slips import refuse_slip
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands
@@ -28,6 +32,20 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "show": "show",
     }
 )
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "record": "keep what the leaderboard showed: it sharpens the estimate",
+        "rank": "which submission to upload next",
+        "compare": "is one better than another, on the same images",
+        "ensemble": "which submissions vote best together",
+        "history": "what was predicted against what the leaderboard showed",
+        "explain": "what the platform's message and logs mean",
+        "inspect": "duplicates, wrong labels and outliers of a data file",
+        "show": "a picture of what a preset does",
+        "import": "scores that were kept in a spreadsheet",
+        "forget": "take a score, or a submission, out of the store",
+    }
+)
 _ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
 _OF_SQLITE = ("wal", "shm", "journal")
 
@@ -41,10 +59,14 @@ def _read_and_run(words: list[str]) -> int:
     named = bool(words) and words[0] in COMMANDS
     module = COMMANDS[words[0]] if named else "evaluate"
     command = importlib.import_module(f"codabench_rehearsal.commands.{module}")
-    options = command.parser().parse_intermixed_args(words[1:] if named else words)
+    parser: Parser = command.parser()
+    if not named:
+        parser.lists(SUMMARIES)
+        refuse_slip(parser, words, COMMANDS)
+    options = read_options(parser, words[1:] if named else words)
     _guard(options)
     try:
-        return int(command.run(options, words))
+        return int(command.run(options, in_full(options, words, parser)))
     except KeyboardInterrupt:
         if module in _ASKING and _is_kept(options):
             say("what was answered so far is kept: the same command goes on from there")

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`make-submission`: build the zip from saved weights, or check one that exists."""
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.roles import ARCHIVE
+from codabench_rehearsal.console.settings import read_options
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
 from submission.archive import Archive
@@ -62,10 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command("make-submission", argv, _read_and_run)
 
 
-def new_parser() -> argparse.ArgumentParser:
+def new_parser() -> Parser:
     """The command's options."""
     what = "Build the zip that the platform wants, and find what it would punish."
-    parser, usual = Parser("make-submission", what, EXAMPLES), "submission.zip"
+    parser, usual = Parser("make-submission", what, EXAMPLES, "errors were found"), "submission.zip"
+    parser.first(
+        *("--data", "--scale", "--preprocess", "--model", "--out"),
+        *("--check-only", "--server", "--challenge"),
+    )
     parser.add_argument(
         "--out", type=ARCHIVE, default=usual, metavar="ZIP", help=f"default {usual}"
     )
@@ -75,7 +81,7 @@ def new_parser() -> argparse.ArgumentParser:
 
 
 def _read_and_run(words: list[str]) -> int:
-    options = new_parser().parse_intermixed_args(words)  # weights may stand between options
+    options = read_options(new_parser(), words)  # weights may stand between options
     if options.list_checks:
         print_lines(table_of_checks())
         return Exit.FINE

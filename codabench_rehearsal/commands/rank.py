@@ -72,9 +72,15 @@ def rank(
     return _ranking(inputs, given, waits, warnings.warn)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
-    made = Parser("local-eval rank", "Say which submission to upload next.", EXAMPLES)
+    made = Parser(
+        "local-eval rank", "Say which submission to upload next.", EXAMPLES, "a zip was left out"
+    )
+    made.first(
+        *("--data", "--corrupt", "--images", "--held-out", "--phase"),
+        *("--uploads-per-day", "--workers", "--json"),
+    )
     add_inputs(made, asks=True)
     add_phase(made)
     what = "what the platform allows"

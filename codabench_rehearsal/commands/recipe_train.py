@@ -95,10 +95,15 @@ def named_system(options: argparse.Namespace) -> System:
     return chosen(load_system(options.name), choices, options.version)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     made = Parser("train-recipe", "Train a system; leaves a training folder.", EXAMPLES)
-    add_recipe(made, f"list, show, picture, or one of: {', '.join(system_names())}")
+    made.keeps("--part", "--seed")
+    made.first(
+        *("--data", "--out", "--fast", "--evening", "--set", "--weights"),
+        *("--epochs", "--resume"),
+    )
+    add_recipe(made, f"one of: {', '.join(system_names())}")
     images = "images and labels: .npz, .npy or a folder"
     made.add_argument("--data", type=DATA, metavar="FILE", help=images)
     add_part(made, "train")

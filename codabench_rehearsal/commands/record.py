@@ -100,7 +100,7 @@ def record(
     return _record(options)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     made = Parser("local-eval record", "Keep what the leaderboard showed.", EXAMPLES)
     add = made.add_argument

@@ -16,10 +16,17 @@ from codabench_rehearsal.console.roles import DATA, Writes
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
 _PICTURE = Writes("a picture", tuple(_FORMATS), only=True)
 
+EXAMPLES = """\
+examples:
+  local-eval show --corrupt heavy                        on drawn cells, into sheet.png
+  local-eval show --corrupt fog:3 --data cells.npz --out fog.png
+"""
 
-def parser() -> argparse.ArgumentParser:
+
+def parser() -> Parser:
     """The command's options."""
-    made = Parser("local-eval show", "Draw a contact sheet of what a preset does.")
+    made = Parser("local-eval show", "Draw a contact sheet of what a preset does.", EXAMPLES)
+    made.keeps("--images", "--seed", "--part")
     add = made.add_argument
     add_preset(made)
     add("--data", type=DATA, metavar="FILE", help="default: drawn cells")

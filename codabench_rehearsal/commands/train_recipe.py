@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`train-recipe`: train a system and leave a training folder behind; list, show, look into them."""
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, Parser, console, run_command
 from codabench_rehearsal.console.guard import add_force, guard
 from codabench_rehearsal.console.roles import DATA, PRESET, TRAINED, Writes
+from codabench_rehearsal.console.settings import read_options
+from codabench_rehearsal.console.slips import refuse_slip
 from codabench_rehearsal.recipes.loading import BACKENDS, loading_keras
 from codabench_rehearsal.recipes.system import Phase, System, load_system, system_names
 from submission.training_folder import read_training_folder
@@ -56,13 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _read_and_run(words: list[str]) -> int:
     named = bool(words) and words[0] in COMMANDS
     command = COMMANDS[words[0]] if named else TRAIN
-    options = command.parser().parse_intermixed_args(words[1:] if named else words)
+    parser = command.parser()
+    if not named:
+        parser.lists(SUMMARIES, system_names())
+        refuse_slip(parser, words, COMMANDS, system_names())
+    options = read_options(parser, words[1:] if named else words)
     options.words = words  # an interrupted training says how to go on
     guard(options)
     return command.run(options)
 
 
-def _list_parser() -> argparse.ArgumentParser:
+def _list_parser() -> Parser:
     what = "List the recipes with their reported scores."
     return Parser("train-recipe list", what, LIST_EXAMPLES)
 
@@ -82,9 +89,10 @@ def _list(_options: argparse.Namespace) -> int:
     return Exit.FINE
 
 
-def _show_parser() -> argparse.ArgumentParser:
+def _show_parser() -> Parser:
     what = "Show a recipe, its network and its cost."
     made = Parser("train-recipe show", what, SHOW_EXAMPLES)
+    made.keeps("--images")
     add_recipe(made, "a recipe (train-recipe list)")
     made.add_argument("--layers", action="store_true", help="every layer of the network too")
     measure = "time a few steps here too, and reckon the whole"
@@ -151,9 +159,10 @@ def _choices(system: System, asked: str | None) -> Iterator[str]:
         yield f"  --{name}{' (shown)' if name == asked else ''}: {version.relation}"
 
 
-def _picture_parser() -> argparse.ArgumentParser:
+def _picture_parser() -> Parser:
     what = "Draw class activation maps: which parts of an image speak for the answer."
     made = Parser("train-recipe picture", what, PICTURE_EXAMPLES)
+    made.keeps("--part", "--seed", "--images", "--corrupt")
     add, usual = made.add_argument, "picture.png"
     add("folder", type=TRAINED, metavar="DIR", help="a training folder")
     add("--data", type=DATA, metavar="FILE", required=True, help="images and labels")
@@ -184,7 +193,7 @@ def _picture(options: argparse.Namespace) -> int:
 class Command(NamedTuple):
     """What a word stands for."""
 
-    parser: Callable[[], argparse.ArgumentParser]
+    parser: Callable[[], Parser]
     run: Callable[[argparse.Namespace], int]
 
 
@@ -194,6 +203,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "list": Command(_list_parser, _list),
         "show": Command(_show_parser, _show),
         "picture": Command(_picture_parser, _picture),
+    }
+)
+
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "list": "the recipes with their reported scores",
+        "show": "a recipe, its network and its cost",
+        "picture": "which parts of an image speak for the answer",
     }
 )
 

@@ -7,7 +7,6 @@ Ctrl-C, with everything put away.
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import errno
 import io
@@ -20,11 +19,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from enum import IntEnum
 from types import FrameType, MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
+from codabench_rehearsal.console import completion
 from codabench_rehearsal.console.errors import STANDARD_OUTPUT, UserError, of_the_machine
+from codabench_rehearsal.console.parser import ONLY_TELL
+from codabench_rehearsal.console.parser import Exit as Exit  # the commands have both from here
+from codabench_rehearsal.console.parser import Parser as Parser
+from codabench_rehearsal.console.slips import near_file
 from codabench_rehearsal.console.temporary import PREFIX, remove_leftovers
 from codabench_rehearsal.console.words import cleaned, one_line, ours
 
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PATIENCE_SECONDS = 5.0  # that a first signal has for putting things away; a later one ends again
+UNBROKEN = 1000  # columns of what is no terminal
 _CLOSED = "standard output is closed: nothing is shown"
-_ONLY_TELL = {"-h", "--help", "--version"}  # words with which a command does nothing
 _ERRORS = "plain-signs"  # our handler of signs that an encoding lacks
 _SIGNS = {"†": "(!)", "±": "+-", "…": "...", "→": "->", "←": "<-"}
 _SIGNS |= {"\N{MULTIPLICATION SIGN}": "x", "\N{EN DASH}": "-", "\N{EM DASH}": "-"}
@@ -46,16 +49,6 @@ _USUAL: Mapping[signal.Signals, Any] = MappingProxyType(
 )
 
 
-class Exit(IntEnum):
-    """Exit codes of all commands."""
-
-    FINE = 0
-    FINDINGS = 1
-    USAGE = 2
-    OUR_FAULT = 3
-    INTERRUPTED = 130
-
-
 def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]], int]) -> int:
     """Run a command's body on its words (None: the process's own); returns the exit code.
 
@@ -64,6 +57,8 @@ def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]
     """
     steady_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and completion.is_asked():
+        words = completion.typed_before()
     with Signals(last=argv is None):
         try:
             return _run(name, words, body)
@@ -77,36 +72,11 @@ def run_command(name: str, argv: Sequence[str] | None, body: Callable[[list[str]
             return Exit.INTERRUPTED
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser with --version, whose examples keep their lines."""
-
-    def __init__(self, prog: str, description: str, epilog: str = "") -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=epilog or None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        self.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and what is wrong, in one line whatever was typed; end with code 2."""
-        self.print_usage(sys.stderr)
-        self.exit(Exit.USAGE, f"{self.prog}: error: {one_line(message)}\n")
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version  # slow: not for every command
-
-        print(f"codabench-rehearsal {version('codabench-rehearsal')}")
-        parser.exit()
-
-
 def console(**options: Any) -> Console:
     """A terminal that shows foreign text as it is: "[/red]" and ":smile:" are no orders to it.
 
-    Nor are escape sequences: what is to be shown is cleaned once more as it is drawn.
+    Nor are escape sequences: what is to be shown is cleaned once more as it is drawn. In a pipe no
+    line is broken: whoever reads there searches it, or breaks it himself.
     """
     from rich.console import Console
     from rich.segment import Segment
@@ -117,6 +87,8 @@ def console(**options: Any) -> Console:
                 text, style, control = segment
                 yield segment if control else Segment(cleaned(text, keep="\n"), style)
 
+    if not options and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        options = {"width": UNBROKEN}
     return Plain(markup=False, emoji=False, highlight=False, **options)
 
 
@@ -203,12 +175,13 @@ class Signals:
 def _run(name: str, words: list[str], body: Callable[[list[str]], int]) -> int:
     try:
         _refuse_no_text(words)
-        if not _ONLY_TELL.intersection(words):
+        if not (ONLY_TELL.intersection(words) or completion.is_asked()):
             remove_leftovers()
         code = body(words)
         _flush()  # here, where a reader that has left is no fault
     except UserError as error:
-        tell(name, str(error) if error.keeps_lines else one_line(error))
+        hint = near_file(words, str(error))
+        tell(name, f"{error if error.keeps_lines else one_line(error)}{hint}")
         return Exit.USAGE
     except BrokenPipeError:
         _drop_output()  # the reader left; so do we

@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.console.command import UNBROKEN
 from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.metrics import Score, Scores
 from evaluator.report.evaluation import UNSEEN, Evaluation
 from evaluator.report.expected import explained, headline
 
 if TYPE_CHECKING:
-    from rich.console import Console, OverflowMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
     from rich.text import Text
 
 
@@ -85,9 +86,22 @@ def text_table(
     return table
 
 
+class _Boxed:
+    """Lines in a box on a terminal; in a pipe, where no line is broken, between two empty lines."""
+
+    def __init__(self, title: str, lines: RenderableType) -> None:
+        self._title, self._lines = title, lines
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.console import Group
+        from rich.panel import Panel
+
+        piped = options.max_width >= UNBROKEN
+        yield Group("", self._lines) if piped else Panel(self._lines, title=self._title)
+
+
 def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     from rich.console import Group
-    from rich.panel import Panel
     from rich.text import Text
 
     made, mark = report.estimate, report.mark
@@ -95,7 +109,7 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
         phase, more = report.source.phase, not report.full
         below = "\n".join([*explained(made, more=more, phase=phase), *made.assumed])
         lines = Group(Text(headline(made, scores), "bold"), Text(below, "dim"))
-        yield Panel(lines, title="estimate")
+        yield _Boxed("estimate", lines)
     yield Text("")
     yield _overall(report, scores)
     yield Text(_explain(scores, report.source.label_names) + mark, "bold")

@@ -18,6 +18,7 @@ from codabench_rehearsal.commands.make_submission import new_parser
 from codabench_rehearsal.commands.train_recipe import COMMANDS as OF_TRAIN_RECIPE
 from codabench_rehearsal.commands.train_recipe import main as train_recipe
 from codabench_rehearsal.console import roles
+from codabench_rehearsal.console.command import Parser
 from codabench_rehearsal.console.roles import Reads, Writes
 
 MAIN = {
@@ -71,7 +72,7 @@ MODULES: dict[tuple[str, ...], str] = {
         for word, name in OF_CHALLENGE.items()
     },
 }
-PARSERS: dict[tuple[str, ...], Callable[[], argparse.ArgumentParser]] = {
+PARSERS: dict[tuple[str, ...], Callable[[], Parser]] = {
     ("make-submission",): new_parser,
     **{words: importlib.import_module(module).parser for words, module in MODULES.items()},
     **{("train-recipe", word): command.parser for word, command in OF_TRAIN_RECIPE.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import zipfile
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import codabench_rehearsal.commands.recipe_train
 import codabench_rehearsal.commands.show
 import codabench_rehearsal.commands.train_recipe
 from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.console.command import Parser
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.images import DataError, Dataset, split, synthetic
 from codabench_rehearsal.images.splitting import Split
@@ -54,7 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-PARSERS: dict[str, tuple[Callable[[], argparse.ArgumentParser], bool]] = {
+PARSERS: dict[str, tuple[Callable[[], Parser], bool]] = {
     "local-eval": (codabench_rehearsal.commands.evaluate.parser, True),
     "compare": (codabench_rehearsal.commands.compare.parser, True),
     "ensemble": (codabench_rehearsal.commands.ensemble.parser, True),
@@ -69,10 +69,10 @@ PARSERS: dict[str, tuple[Callable[[], argparse.ArgumentParser], bool]] = {
 
 @pytest.mark.parametrize(("parser", "rehearses"), PARSERS.values(), ids=PARSERS)
 def test_every_command_that_takes_data_takes_a_part(
-    parser: Callable[[], argparse.ArgumentParser], *, rehearses: bool
+    parser: Callable[[], Parser], *, rehearses: bool
 ) -> None:
     """A file in parts can be used with some commands only."""
-    text = " ".join(parser().format_help().split())
+    text = " ".join(parser().format_all().split())
     assert "--part {train,val,test}" in text
     assert ("--held-out" in text) is rehearses
     assert text.isascii()  # printed where the terminal knows nothing else
