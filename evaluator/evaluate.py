@@ -16,7 +16,7 @@ from codabench_rehearsal.images import Dataset, from_arrays, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
-from corruptions.presets import resolve
+from corruptions.named import parse
 from evaluator.ask import Runner, open_store
 from evaluator.expectation import Expectation, Series, as_prediction, figures_of
 from evaluator.options import Options, believing, chosen
@@ -78,7 +78,7 @@ def evaluate(
     series: of this data and these options, where several are evaluated one after the other.
     """
     started = time.monotonic()
-    resolve(options.corrupt)  # a wrong name is told before anything is started
+    parse(options.corrupt)  # a wrong name is told before anything is started
     with Archive(zip_path) as archive, ExitStack() as stack:
         if examine(archive, challenge, only=FATAL):
             plan = make_plan(archive.path, data, options)

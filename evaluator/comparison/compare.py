@@ -20,7 +20,7 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
-from corruptions.presets import resolve
+from corruptions.named import named
 from evaluator.answers import UNKNOWN, Answers
 from evaluator.ask import Runner, environment, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
@@ -230,7 +230,7 @@ def stored_answers(zips: Sequence[Path], data: Dataset, options: Options) -> lis
 
 def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
     """Questions on images that none of the zips has been trained on, as far as is known."""
-    resolve(options.corrupt)
+    named(options.corrupt)
     splits = [find_split(path, options.split) for path in zips]
     new = np.ones(len(data), bool)
     if options.split != "none":
