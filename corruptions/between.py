@@ -14,6 +14,7 @@ import re
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from codabench_rehearsal.console.errors import CorruptionError
@@ -96,3 +97,16 @@ def _between(low: Any, high: Any, share: float, *, whole: bool) -> Any:
         raise CorruptionError(f"Nothing lies between {low!r} and {high!r}: take a whole severity.")
     value = low + (high - low) * share
     return math.floor(value + 1 / 2) if whole else round(value, DECIMALS)
+
+
+def said_of(rows: Sequence[Any], apply: Callable[..., Any], apart: Apart) -> str:
+    """Where nothing, or little, lies between two rows, for people; "" where all is on a line."""
+    gaps = [at for at, pair in enumerate(pairwise(rows), LOWEST) if apart(*pair)]
+    found = [f"nothing lies between {at} and {at + 1}, where it does something else" for at in gaps]
+    columns = zip(*rows, strict=True) if isinstance(rows[0], tuple) else [rows]
+    changing = [
+        whole
+        for column, whole in zip(columns, whole_numbers(apply, tuple(rows)), strict=True)
+        if any(one != column[0] for one in column)
+    ]
+    return "; ".join([*found, *(["it grows in whole steps"] if all(changing) else [])])

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from corruptions.between import Apart, parameters_between, plain, same_kind
+from corruptions.between import Apart, parameters_between, plain, said_of, same_kind
 from corruptions.streams import Streams
 from corruptions.validation import Images
 
@@ -59,3 +59,12 @@ class Corruption:
         if isinstance(severity, int):
             return self.severities[severity - 1]
         return self.read(parameters_between(self.rows, severity, self.apply, self.apart))
+
+    def said_between(self) -> str:
+        """Where nothing lies between two severities, or little, for people."""
+        return said_of(self.rows, self.apply, self.apart)
+
+    def is_gap(self, low: float, high: float) -> bool:
+        """Whether two neighbouring whole severities do different things."""
+        apart = self.apart(self.rows[int(low) - 1], self.rows[int(high) - 1])
+        return high - low == 1 and float(low).is_integer() and apart

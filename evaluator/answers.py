@@ -112,6 +112,17 @@ class Row:
         return min(self.by_severity.items(), key=lambda item: item[1].value)
 
 
+def asked_the_same(one: Answers, two: Answers) -> bool:
+    """Whether both answer the same questions: images, conditions, seed."""
+    mine, other = one.benchmark, two.benchmark
+    return (
+        (mine.seed, mine.conditions) == (other.seed, other.conditions)
+        and np.array_equal(one.questions.rows, two.questions.rows)
+        and np.array_equal(one.questions.conditions, two.questions.conditions)
+        and (mine.data is other.data or mine.data.fingerprint() == other.data.fingerprint())
+    )
+
+
 def clean_weights(given: Answers) -> Floats:
     """Each clean answer weighs the same, the others nothing."""
     return np.asarray(given.questions.conditions == CLEAN_PLACE, np.float64)

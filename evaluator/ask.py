@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,16 @@ class Runner:
         for text, condition in zip(plan.texts, plan.conditions, strict=True):
             if revision := _pictures_revision(text):
                 self._pictures[revision] = condition.pictures
+
+    @contextmanager
+    def aside(self, plan: Plan) -> Iterator[None]:
+        """Follow another plan for a while; then the one before, with its answers."""
+        mine = self.plan, self.labels, self.secret
+        self.follow(plan)
+        try:
+            yield
+        finally:
+            self.plan, self.labels, self.secret = mine
 
     @property
     def is_stored(self) -> bool:
