@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.chain import table_names
 from corruptions.presets import Condition, Preset, Step
 from corruptions.registry import get
 from evaluator.answers import CLEAN_PLACE
 from evaluator.ask import Runner
 from evaluator.metrics import resamples, wilson
+from evaluator.options import Untrained
 from evaluator.plan import CLEAN, SWEEP_TABLE, Plan, Round, Subset
+from evaluator.relative import Relative, relative
+from evaluator.remarks import ended_by, failure
 from evaluator.severity import MOST_IMAGES, Curve, Search, in_order
 from evaluator.store.rows import condition_text
+from submission.archive import Archive
+from submission.checks.subject import examine
+from submission.findings import STOPS
 
 _NAME = "severities"
 
@@ -47,6 +55,34 @@ def search(runner: Runner, part: Round, accuracy: float) -> Search | None:
         for (one, severity), right in zip(wanted.items(), found.T, strict=True):
             curves[one].right[severity] = right
     return Search(accuracy, count, clean, in_order([one.found() for one in curves.values()]))
+
+
+def held_against(runner: Runner, part: Round, path: Path) -> Relative:
+    """Ask a reference zip what the shown preset and the sweep asked, and compare the errors.
+
+    Images that the reference was trained on, as the split beside it tells, do not count. Raises
+    `EvaluationError` where it does not answer, `SubmissionError` for what is no zip.
+    """
+    plan, options, challenge = runner.plan, runner.options, runner.challenge
+    name = "sweep" if "sweep" in plan.subsets else "shown"
+    plan = replace(plan, subsets={name: plan.subsets[name]})
+    options = replace(options, order_seed=runner.secret)
+    known = options.split != "none"
+    new = Untrained(plan.data).of(path) if known else np.ones(len(plan.data), bool)
+    with Archive(path) as archive:
+        found = examine(archive, challenge, only=tuple(sorted(STOPS)))
+        with Runner(
+            archive, challenge, options, runner.data, runner.store, runner.display
+        ) as other:
+            other.follow(plan)
+            if not found and not other.ask(part):
+                found = failure(other.finish(), challenge, options.python, ended_by(other))
+            for finding in found:
+                raise EvaluationError(
+                    f"{path.name}, the reference, does not answer: {finding.message}. "
+                    f"{finding.advice}"
+                )
+            return relative(runner.answers(name, part), other.answers(name, part), new)
 
 
 def _single(preset: Preset) -> list[Condition]:

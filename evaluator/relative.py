@@ -145,7 +145,10 @@ def _mean(found: Sequence[tuple[Ratio, Floats]]) -> Ratio | None:
         float(np.mean([getattr(one, field) for one, _ in found]))
         for field in ("error", "reference", "value")
     )
-    return Ratio("mean", error, reference, value, *_ends(np.nanmean([d for _, d in found], axis=0)))
+    drawn = np.stack([one for _, one in found])
+    counts = np.maximum((~np.isnan(drawn)).sum(axis=0), 1)
+    means = np.where(np.isnan(drawn).all(axis=0), np.nan, np.nansum(drawn, axis=0) / counts)
+    return Ratio("mean", error, reference, value, *_ends(means))
 
 
 def _ends(drawn: Floats) -> tuple[float, float]:
