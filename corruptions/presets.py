@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -212,6 +213,13 @@ def is_function(text: str) -> bool:
     """Whether it is written as `package.module:function`, which the user names with --corrupt."""
     module, _, word = text.partition(":")
     return word.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def modules_in(spec: str) -> list[str]:
+    """The modules whose functions a `--corrupt` names, as written; they need not be there."""
+    parts = [part.strip() for part in re.split(r"[+,]", spec)]
+    named = [*parts, *(part.rpartition(":")[0] for part in parts)]
+    return [name.partition(":")[0] for name in named if is_function(name)]
 
 
 def _step(part: str, text: str, where: str) -> Step:

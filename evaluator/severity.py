@@ -25,7 +25,7 @@ Right = NDArray[np.bool_]
 Where = Literal["within", "below", "above"]
 
 MOST_EVALUATIONS = 8
-PRECISION = 0.05  # of the severity itself: no wider is the bracket in the end
+PRECISION = 0.04  # of the severity itself: no wider is the bracket in the end
 MOST_IMAGES = 500  # that a curve is asked on
 _MIDDLE = (LOWEST + HIGHEST) // 2
 

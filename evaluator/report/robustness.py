@@ -62,7 +62,9 @@ def of_search(found: Search, mark: str = "") -> Listing:
         (one.name, severity_text(one), _range(one), str(len(one.points)), one.note)
         for one in found.found
     )
-    return Listing(title, note, ("corruption", "severity", "95 %", "asked", ""), rows)
+    columns = ("corruption", "severity", "95 %", "asked", "")
+    shorter = None if any(one.note for one in found.found) else -1
+    return Listing(title, note, columns[:shorter], tuple(row[:shorter] for row in rows))
 
 
 def severity_text(one: Threshold) -> str:
