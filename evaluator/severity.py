@@ -27,6 +27,7 @@ Where = Literal["within", "below", "above"]
 MOST_EVALUATIONS = 8
 PRECISION = 0.04  # of the severity itself: no wider is the bracket in the end
 MOST_IMAGES = 500  # that a curve is asked on
+_TINY = 1e-9  # a fit's sums miss a share that is reached by less
 _MIDDLE = (LOWEST + HIGHEST) // 2
 
 
@@ -182,7 +183,7 @@ def crossings(severities: Floats, values: Floats, accuracy: float) -> Floats:
     below from there on, or never does.
     """
     fitted = antitonic(values)
-    fallen = fitted < accuracy
+    fallen = fitted < accuracy - _TINY
     after = np.where(fallen.any(axis=1), fallen.argmax(axis=1), len(severities) - 1)
     before = np.maximum(after - 1, 0)
     rows = np.arange(len(fitted))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from codabench_rehearsal.console.words import counted, shown
+from codabench_rehearsal.console.words import counted, few, shown
 from evaluator.metrics import Score
 from evaluator.relative import Ratio, Relative
 from evaluator.report.evaluation import Evaluation
@@ -122,8 +122,7 @@ def of_relative(found: Relative, mark: str = "") -> Listing:
         "No published mCE: reference, images and severities are yours."
     )
     if found.left_out:
-        left = ", ".join(found.left_out)
-        note += f" Left out, for it errs too rarely to divide by: {left}."
+        note += f" Left out, for it errs too rarely to divide by: {few(found.left_out)}."
     if found.mean is None:
         return Listing(title, note)
     clean = (("clean images", found.clean),) if found.clean else ()

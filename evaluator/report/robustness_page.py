@@ -10,8 +10,8 @@ from evaluator.report.markup import Node, Tag, paragraph, section, table, tag
 from evaluator.report.robustness import Listing, listings, of_search, severity_text
 from evaluator.severity import Search, Threshold
 
-_WIDTH, _LEFT_MOST, _RIGHT, _ROW = 560, 190, 440, 22
-_NAME_LINES = 2
+_WIDTH, _LEFT_MOST, _RIGHT, _ROW = 420, 150, 354, 22
+_NAME_LINES = 3
 
 
 def robustness(report: Evaluation) -> list[Tag]:
