@@ -8,7 +8,7 @@ correction goes over all slices, clean and damaged. It costs no question: the an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -16,19 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
+from corruptions.kernels import cv2
 from evaluator.answers import Answers, clean_weights, clustered
 from evaluator.comparison.paired import ALPHA, holm
 from evaluator.dealing import Stream
 from evaluator.estimate.gaussians import Floats
 from evaluator.metrics import AT_ONCE, Score, answer_weights
 
-Images = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 QUANTILES = 4
 FEWEST_IMAGES = 80  # in all: twenty in a slice
 SHUFFLES = 3999
 _PORTION = 512  # images measured at a time
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_RGB = 3  # channels
 _TINY = 1e-9  # sums of the same terms in another order
 
 
@@ -98,48 +99,51 @@ def slices(given: Answers) -> tuple[Slice, ...]:
 
 def measured(data: Dataset, rows: NDArray[np.signedinteger]) -> dict[str, Floats]:
     """Every measure of some rows' clean images, float64 `(len(rows),)` each."""
-    parts = []
+    found = []
     for first in range(0, len(rows), _PORTION):
-        luma = luma_of(data.pictures(rows[first : first + _PORTION]))
-        parts.append({name: measure(luma) for name, measure in MEASURES.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
+        for image in data.pictures(rows[first : first + _PORTION]):
+            luma = luma_of(image)
+            found.append([measure(luma) for measure in MEASURES.values()])
+    return dict(zip(MEASURES, np.array(found, np.float64).T, strict=True))
 
 
-def luma_of(images: Images) -> Floats:
-    """Luma 0..255, `(n, h, w)`; of other than three channels, their mean."""
-    weights = _LUMA if images.shape[3] == 3 else np.full(images.shape[3], 1 / images.shape[3])
-    return np.asarray(images @ weights, np.float64)
+def luma_of(image: Image) -> Image:
+    """Luma 0..255 of an image `(h, w, c)`, rounded, `(h, w)`; not of three channels, their mean."""
+    if image.shape[2] != _RGB:
+        return np.asarray(image.mean(axis=2).round(), np.uint8)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def brightness(luma: Floats) -> Floats:
+def brightness(luma: Image) -> float:
     """Mean luma."""
-    return np.asarray(luma.mean(axis=(1, 2)))
+    return float(luma.mean())
 
 
-def contrast(luma: Floats) -> Floats:
+def contrast(luma: Image) -> float:
     """Standard deviation of the luma."""
-    return np.asarray(luma.std(axis=(1, 2)))
+    return float(cv2.meanStdDev(luma)[1][0, 0])
 
 
-def sharpness(luma: Floats) -> Floats:
+def sharpness(luma: Image) -> float:
     """Variance of the Laplacian: an inner pixel's four neighbours less four times itself."""
-    beside = luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1] + luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
-    if beside.size == 0:
-        return np.zeros(len(luma))
-    return np.asarray((beside - 4 * luma[:, 1:-1, 1:-1]).var(axis=(1, 2)))
+    inner = np.asarray(cv2.Laplacian(luma, cv2.CV_16S))[1:-1, 1:-1]
+    return float(cv2.meanStdDev(inner)[1][0, 0] ** 2) if inner.size else 0.0
 
 
-def cell_size(luma: Floats) -> Floats:
+def cell_size(luma: Image) -> float:
     """Share of the image that Otsu's threshold on the luma parts from what its border shows most.
 
     The threshold cuts levels in two so that the parts' means lie farthest apart; the background is
     the part that holds most of the outermost pixels, the cell's region all of the other.
     """
-    levels = np.clip(luma, 0, 255).astype(np.uint8)
-    return np.array([_region(one) for one in levels])
+    level, _ = cv2.threshold(luma, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    high = luma > level
+    border = np.concatenate([high[0], high[-1], high[1:-1, 0], high[1:-1, -1]])
+    share = float(high.mean())
+    return 1 - share if border.mean() > 1 / 2 else share
 
 
-MEASURES: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
+MEASURES: Mapping[str, Callable[[Image], float]] = MappingProxyType(
     {
         "brightness": brightness,
         "contrast": contrast,
@@ -147,18 +151,6 @@ MEASURES: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
         "cell size": cell_size,
     }
 )
-
-
-def _region(levels: NDArray[np.uint8]) -> float:
-    counts = np.bincount(levels.ravel(), minlength=256).astype(np.float64)
-    below = np.cumsum(counts)
-    sums = np.cumsum(counts * np.arange(256))
-    above = below[-1] - below
-    between = (sums[-1] * below - sums * below[-1]) ** 2 / np.maximum(below * above, 1)
-    high = levels > between.argmax()
-    border = np.concatenate([high[0], high[-1], high[1:-1, 0], high[1:-1, -1]])
-    region = ~high if border.mean() > 1 / 2 else high
-    return float(region.mean())
 
 
 def _quarters(values: Floats) -> tuple[NDArray[np.int64], int]:
@@ -189,7 +181,7 @@ def _against_rest(
     place = np.searchsorted(rows, given.questions.rows)
     asked = np.bincount(place, weights, len(rows))
     right = np.bincount(place, weights * given.right, len(rows))
-    accuracy = right.sum() / asked.sum() if asked.sum() else np.nan
+    accuracy = right.sum() / max(asked.sum(), _TINY)
     chances = _shuffled(right - accuracy * asked, inside, given.benchmark.seed)
     held = []
     for own, p in zip(inside.T, chances, strict=True):
@@ -200,14 +192,28 @@ def _against_rest(
     return held
 
 
-def _shuffled(shares: Floats, inside: NDArray[np.bool_], seed: int) -> Sequence[float]:
-    """Two-sided p-values of the slices' sums, `(slices,)`: images are shuffled among them."""
-    members = inside.astype(np.float64)
-    observed = np.abs(shares @ members) - _TINY
-    rng = np.random.default_rng((seed, Stream.SLICE))
-    beyond = np.zeros(inside.shape[1])
-    for first in range(0, SHUFFLES, AT_ONCE):
-        several = np.tile(shares, (min(AT_ONCE, SHUFFLES - first), 1))
-        rng.permuted(several, axis=1, out=several)
-        beyond += (np.abs(several @ members) >= observed).sum(axis=0)
-    return [float(p) for p in (1 + beyond) / (1 + SHUFFLES)]
+def _shuffled(shares: Floats, inside: NDArray[np.bool_], seed: int) -> Floats:
+    """Two-sided p-values of the slices' sums, `(slices,)`: held against those of random images.
+
+    Slices of one size have the same chances; one shuffle deals as many of them as there is room.
+    """
+    observed = np.abs(shares @ inside.astype(np.float64)) - _TINY
+    sizes = inside.sum(axis=0)
+    found = np.ones(len(sizes))
+    for size in np.unique(sizes):
+        drawn = np.abs(_dealt(shares, int(size), np.random.default_rng((seed, Stream.SLICE, size))))
+        own = sizes == size
+        beyond = (drawn[:, None] >= observed[own]).sum(axis=0)
+        found[own] = (1 + beyond) / (1 + len(drawn))
+    return found
+
+
+def _dealt(shares: Floats, size: int, rng: np.random.Generator) -> Floats:
+    """Sums of so many random images, `(SHUFFLES or a few more,)`."""
+    several = len(shares) // size
+    sums: list[Floats] = []
+    for first in range(0, SHUFFLES, AT_ONCE * several):
+        count = min(AT_ONCE, -(-(SHUFFLES - first) // several))
+        shuffled = rng.permuted(np.tile(shares, (count, 1)), axis=1)[:, : several * size]
+        sums.append(shuffled.reshape(-1, size).sum(axis=1))
+    return np.concatenate(sums)
