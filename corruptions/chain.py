@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codabench_rehearsal.console.errors import CorruptionError
+from corruptions.between import plain
 from corruptions.presets import BLENDS, Condition, Preset
-from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, corrupt, get, names
+from corruptions.registry import DEFAULT_TABLE, OWN_TABLE, Corruption, corrupt, get, names
 from corruptions.streams import streams
 from corruptions.validation import Ids, Images, check_ids, check_images, prepared, restored
 
@@ -52,13 +53,20 @@ def condition_revision(condition: Condition) -> str:
     """The operators with parameters and revisions, as text: part of a stored answer's key."""
     operators = [(get(step.corruption, condition.table), step.severity) for step in condition.steps]
     revision = "+".join(
-        f"{op.table}/{op.name}:{op.severities[s - 1]}@{op.revision}" for op, s in operators
+        f"{op.table}/{op.name}:{_parameters(op, severity)}@{op.revision}"
+        for op, severity in operators
     )
     if not any(step.corruption in BLENDS for step in condition.steps) or not condition.pictures:
         return revision
     from corruptions.pictures import pictures_revision
 
     return f"{revision}|pictures@{pictures_revision(condition.pictures)}"
+
+
+def _parameters(operator: Corruption, severity: float) -> str:
+    """As text; between whole severities with the severity, by which they are found again."""
+    found = f"{operator.at(severity)}"
+    return found if isinstance(plain(severity), int) else f"{plain(severity):g}={found}"
 
 
 def validate(preset: Preset) -> None:

@@ -21,7 +21,12 @@ def brightness(images: Images, amount: float, _draws: Draws) -> Images:
     return out
 
 
-@corruption("digital", tables=(DEFAULT_TABLE,))
+def fades_and_strengthens(low: tuple[float, float], high: tuple[float, float]) -> bool:
+    """Whether one of two rows takes colour away and the other adds some: between is the image."""
+    return (low[0] < 1) != (high[0] < 1)
+
+
+@corruption("digital", tables=(DEFAULT_TABLE,), apart=fades_and_strengthens)
 def saturate(images: Images, params: tuple[float, float], _draws: Draws) -> Images:
     """Fade or strengthen colours: HSV saturation * factor + term, clipped. params: (factor, term).
 

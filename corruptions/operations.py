@@ -139,7 +139,12 @@ def autocontrast(images: Images, values: Values) -> Images:
     return look_up(images, np.where(high > low, (_LEVELS - low) * scale, _LEVELS))
 
 
-@steered("color", (0.2, 0.35, 0.65, 0.8, 1.0), draw=_constant, source="own")
+def _around_grey(low: float, high: float) -> bool:
+    """Whether flat grey lies between two shares of the negative: no image at all."""
+    return low < 1 / 2 < high
+
+
+@steered("color", (0.2, 0.35, 0.65, 0.8, 1.0), draw=_constant, source="own", apart=_around_grey)
 def invert(images: Images, values: Values) -> Images:
     """Blend towards the negative. values: `(n,)`, 1 is the negative, 1/2 flat grey."""
     return look_up(images, _towards(255 - _LEVELS[None, None], values))

@@ -42,7 +42,7 @@ def blend_from(
     folder: str,
     images: Images,
     name: str,
-    severity: int,
+    severity: float,
     seed: int,
     ids: Ids,
     step: int,
@@ -57,7 +57,7 @@ def blend_from(
         return {"picture": pick_pictures(random, size, folder)}
 
     operator = replace(get(name), draw=draw)
-    return run(operator, operator.severities[severity - 1], images, seed, ids, step)
+    return run(operator, operator.at(severity), images, seed, ids, step)
 
 
 def _draw_strip(random: Streams, size: tuple[int, int], share: Params) -> Draws:

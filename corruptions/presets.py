@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from codabench_rehearsal.console.fields import (
     told,
 )
 from codabench_rehearsal.console.reading import LARGEST_SETTINGS, parse_toml, read_limited
+from corruptions.between import read_severity
 
 DEFAULT_TABLE = "imagecorruptions"
 DEFAULT_DRAWS = 4
@@ -33,6 +35,7 @@ _FAMILY_KEYS = ("name", "weight", "conditions")
 _CONDITIONS_ONCE = "cells"  # what "conditions" was called; read for one more version
 _CONDITION_KEYS = ("chain", "name", "weight", "table", "pictures")
 
+_TYPED = "--corrupt"  # what the user types, not what a file says
 _TEXT = ("text", is_text)
 _SOME_TEXT = ("text", lambda value: is_text(value) and value != "")
 _WEIGHT = ("a number above 0", is_above_zero)
@@ -41,10 +44,10 @@ _ENTRIES = ("a list with at least one entry", is_list)
 
 @dataclass(frozen=True)
 class Step:
-    """One operator of a chain at one severity (1..5)."""
+    """One operator of a chain at one severity, 1..5: `int` where it is whole."""
 
     corruption: str
-    severity: int
+    severity: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Condition:
     pictures: str = ""
 
     @property
-    def severity(self) -> int:
+    def severity(self) -> float:
         """The strongest step's severity; 0 for the clean condition."""
         return max((step.severity for step in self.steps), default=0)
 
@@ -86,8 +89,9 @@ class Preset:
 def resolve(spec: str) -> Preset:
     """The preset that a user names on a command line.
 
-    spec: one of `NAMES`, a corruption with its severity (`fog:3`), a chain of them
-    (`fog:3+jpeg_compression:2`), `clean`, or the path of a TOML file (see docs/presets.md).
+    spec: one of `NAMES`, a corruption with its severity (`fog:3`, `fog:2.5`), a chain of them
+    (`fog:3+jpeg_compression:2`), `clean`, or the path of a TOML file (see docs/presets.md). For
+    what a user types `named.named` is the door: it knows bare corruptions, and functions.
     The names of corruptions are not checked here, but by `chain.validate`, which loads numpy.
     Raises `CorruptionError`.
     """
@@ -101,7 +105,7 @@ def resolve(spec: str) -> Preset:
             "(fog:3), a chain (fog:3+jpeg_compression:2) or a TOML file."
             f"{_did_you_mean(spec, NAMES)}"
         )
-    steps = _chain(spec, "--corrupt")
+    steps = _chain(spec, _TYPED)
     family = "composite" if len(steps) > 1 else "single"
     return Preset(spec, (Condition(spec, family, steps, 1.0),), 1, f"Every image through {spec}.")
 
@@ -205,14 +209,34 @@ def _chain(text: str, where: str) -> tuple[Step, ...]:
     return tuple(_step(part, text, where) for part in parts)
 
 
+def is_function(text: str) -> bool:
+    """Whether it is written as `package.module:function`, which the user names with --corrupt."""
+    module, _, word = text.partition(":")
+    return word.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def modules_in(spec: str) -> list[str]:
+    """The modules whose functions a `--corrupt` names, as written; they need not be there."""
+    parts = [part.strip() for part in re.split(r"[+,]", spec)]
+    named = [*parts, *(part.rpartition(":")[0] for part in parts)]
+    return [name.partition(":")[0] for name in named if is_function(name)]
+
+
 def _step(part: str, text: str, where: str) -> Step:
-    name, _, severity = (piece.strip() for piece in part.partition(":"))
-    if not name or severity not in ("1", "2", "3", "4", "5"):
+    name, _, number = (piece.strip() for piece in part.rpartition(":"))
+    severity = read_severity(number)
+    function = is_function(name)
+    if not name or severity is None or (":" in name and not function):
         raise CorruptionError(
-            f"{where}: expected name:severity with a severity from 1 to 5, such as fog:3 or "
-            f"fog:3+jpeg_compression:2, received {part.strip()!r} in {text!r}."
+            f"{where}: expected name:severity with a severity from 1 to 5, such as fog:3, fog:2.5 "
+            f"or fog:3+jpeg_compression:2, received {part.strip()!r} in {text!r}."
         )
-    return Step(name, int(severity))
+    if function and where != _TYPED:
+        raise CorruptionError(
+            f"{where}: {name!r} is a function: a file may not name code that runs. Name it in "
+            f"--corrupt {text}."
+        )
+    return Step(name, severity)
 
 
 def _check_unique(names: Iterable[str], path: Path) -> None:

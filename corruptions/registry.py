@@ -11,7 +11,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,15 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
 from codabench_rehearsal.console.reading import parse_toml
+from corruptions.between import Apart, same_kind
+from corruptions.operator import Apply as Apply
+from corruptions.operator import Corruption as Corruption
+from corruptions.operator import Draw as Draw
+from corruptions.operator import Draws as Draws
+from corruptions.operator import Operation as Operation
+from corruptions.operator import Params as Params
+from corruptions.operator import Values as Values
+from corruptions.operator import as_written, no_draws
 from corruptions.presets import DEFAULT_TABLE as DEFAULT_TABLE  # re-exported, as Images below
 from corruptions.streams import Streams, streams
 from corruptions.validation import (
@@ -35,13 +44,6 @@ from corruptions.validation import (
     restored,
 )
 from corruptions.validation import Images as Images  # for those who import operators from here
-
-Draws = Mapping[str, NDArray[Any]]
-Params = Any  # one severity's parameters: a number or a tuple, as the operator documents
-Draw = Callable[[Streams, tuple[int, int], Params], Draws]
-Apply = Callable[[Images, Params, Draws], Images]
-Values = NDArray[Any]  # one value an image, or a row of them
-Operation = Callable[[Images, Values], Images]
 
 OWN_TABLE = "own"  # operators of this project: valid under every table
 ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -60,31 +62,8 @@ _MODULES = (
 )
 
 
-@dataclass(frozen=True)
-class Corruption:
-    """One operator of one severity table.
-
-    `draw(streams, (h, w), params)` returns named arrays with the image axis first;
-    `apply(images, params, draws)` takes and returns uint8 `(n, h, w, 3)`, its input left alone.
-    """
-
-    name: str
-    family: str
-    table: str
-    severities: tuple[Params, Params, Params, Params, Params]
-    draw: Draw
-    apply: Apply
-    source: str
-    revision: int
-    chunk_pixels: int
-
-
 _registry: dict[tuple[str, str], Corruption] = {}
-
-
-def no_draws(_streams: Streams, _size: tuple[int, int], _params: Params) -> Draws:
-    """For operators without randomness."""
-    return {}
+_functions: dict[str, Corruption] = {}  # the user's own, once `functions.load` has imported them
 
 
 def corruption(
@@ -97,25 +76,28 @@ def corruption(
     revision: int = 1,
     name: str | None = None,
     chunk_pixels: int = CHUNK_PIXELS,
-    read: Callable[[Params], Params] = lambda row: row,
+    read: Callable[[Params], Params] = as_written,
+    apart: Apart = same_kind,
 ) -> Callable[[Apply], Apply]:
     """Register the decorated `apply` function under its own name (or `name`).
 
     `severities` holds five parameters, mild to strong. An operator of published `tables` has them
-    in `severities.toml`, each turned by `read`; `source` then adds to the table's own. Raise
-    `revision` whenever the operator's bytes change: answers stored under the old one then no
-    longer count.
+    in `severities.toml`, each turned by `read`; `source` then adds to the table's own. `apart`: see
+    `Corruption`. Raise `revision` whenever the operator's bytes change: answers stored under the
+    old one then no longer count.
     """
 
     def register(apply: Apply) -> Apply:
         for table in tables:
             key = (table, name or apply.__name__)
-            levels: Any = tuple(map(read, severities or _published()[table][key[1]]))
+            rows = tuple(severities or _published()[table][key[1]])
+            levels: Any = tuple(map(read, rows))
             if key in _registry or len(levels) != 5 or family not in FAMILIES:
                 raise ValueError(f"{key}: registered twice, not five severities, or no such family")
             whole_source = _published()["sources"].get(table, "") + source
             _registry[key] = Corruption(
-                key[1], family, table, levels, draw, apply, whole_source, revision, chunk_pixels
+                *(key[1], family, table, levels, draw, apply, whole_source, revision, chunk_pixels),
+                *(rows, read, apart),
             )
         return apply
 
@@ -123,7 +105,13 @@ def corruption(
 
 
 def steered(
-    family: str, severities: Sequence[Params], *, source: str, draw: Draw, revision: int = 1
+    family: str,
+    severities: Sequence[Params],
+    *,
+    source: str,
+    draw: Draw,
+    revision: int = 1,
+    apart: Apart = same_kind,
 ) -> Callable[[Operation], Operation]:
     """Register an operation `(images, values)` whose `draw` returns one "value" an image.
 
@@ -135,7 +123,8 @@ def steered(
         def apply(images: Images, _params: Params, draws: Draws) -> Images:
             return operation(images, draws["value"])
 
-        corruption(family, severities, source=source, draw=draw, revision=revision)(apply)
+        more: Any = {"source": source, "draw": draw, "revision": revision, "apart": apart}
+        corruption(family, severities, **more)(apply)
         return operation
 
     return register
@@ -157,6 +146,11 @@ def names(table: str = DEFAULT_TABLE) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: FAMILIES.index(found[name].family)))
 
 
+def is_known(name: str, table: str = DEFAULT_TABLE) -> bool:
+    """Whether `get` finds it. Raises `CorruptionError` for an unknown table."""
+    return name in _functions or name in names(table)
+
+
 def all_operators() -> tuple[Corruption, ...]:
     """Everything registered, of every table, by table and name."""
     return tuple(operator for _, operator in sorted(_loaded().items()))
@@ -165,18 +159,26 @@ def all_operators() -> tuple[Corruption, ...]:
 def get(name: str, table: str = DEFAULT_TABLE) -> Corruption:
     """The corruption of that name: the table's own, or one that is valid under every table.
 
-    Raises `CorruptionError` with the nearest names, or with the tables that have it.
+    Or the user's function, once `functions.load` has imported it. Raises `CorruptionError` with the
+    nearest names, or with the tables that have it.
     """
+    if name in _functions:
+        return _functions[name]
     for home in _homes(table):
         if (home, name) in _loaded():
             return _loaded()[home, name]
     raise CorruptionError(_unknown(name, table))
 
 
+def add_function(operator: Corruption) -> None:
+    """Make a function of the user's known under its name, `package.module:function`."""
+    _functions[operator.name] = operator
+
+
 def corrupt(
     images: Images,
     name: str,
-    severity: int,
+    severity: float,
     seed: int = 0,
     ids: Ids = None,
     *,
@@ -189,16 +191,17 @@ def corrupt(
     images: uint8 `(n, h, w, 3)`, or grey `(n, h, w, 1)` or `(n, h, w)`, which is corrupted as RGB
     with equal channels and turned back by its luma: a change of hue does nothing there, added
     saturation darkens. Sides below 32 get mirrored borders up to 32, cut off afterwards.
-    severity: 1..5. ids: one integer an image, 0..n-1 when left out; a slice of a data set needs
-    its own ids to give the same bytes. table: one of `tables()`. engine: "own", or "reference" for
-    the package `imagecorruptions` itself (slow, other draws, its own table only). step: the
-    operator's place in a chain. Returns a new uint8 array of the same shape. Raises
-    `CorruptionError` for a wrong name, table, severity, seed, shape, dtype or number of ids.
+    severity: 1..5, also between whole ones. ids: one integer an image, 0..n-1 when left out; a
+    slice of a data set needs its own ids to give the same bytes. table: one of `tables()`. engine:
+    "own", or "reference" for the package `imagecorruptions` itself (slow, other draws, whole
+    severities of its own table only). step: the operator's place in a chain. Returns a new uint8
+    array of the same shape. Raises `CorruptionError` for a wrong name, table, severity, seed,
+    shape, dtype or number of ids.
     """
     operator = get(name, table)
     severity = check_severity(severity)
     if engine == "own":
-        return run(operator, operator.severities[severity - 1], images, seed, ids, step)
+        return run(operator, operator.at(severity), images, seed, ids, step)
     if engine != "reference":
         raise CorruptionError(f'engine must be "own" or "reference", not {engine!r}.')
     if operator.table not in (DEFAULT_TABLE, OWN_TABLE):
@@ -206,6 +209,8 @@ def corrupt(
             f'engine="reference" runs the package {DEFAULT_TABLE}, which has its own table only: '
             f"leave out the engine, or table={operator.table!r}."
         )
+    if not isinstance(severity, int):
+        raise CorruptionError(f'engine="reference" knows whole severities only, not {severity}.')
     from corruptions import reference
 
     keys = _keys(name, images, seed, ids, step)
@@ -272,6 +277,7 @@ def _loaded() -> Mapping[tuple[str, str], Corruption]:
             _registry[DEFAULT_TABLE, name],
             table=table,
             severities=levels,
+            rows=levels,
             source=_published()["sources"][table],
         )
         for table, rows in _published().items()
@@ -299,6 +305,8 @@ def _unknown(name: str, table: str) -> str:
             f"The severity table {table!r} has no {name!r}. Tables that have it: "
             f"{', '.join(having)}."
         )
+    if ":" in name:
+        return f"{name!r}, a function of your own, runs only where --corrupt names it."
     known = names(table)
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     if near:

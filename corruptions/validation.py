@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codabench_rehearsal.console.errors import CorruptionError
+from corruptions.between import HIGHEST, LOWEST, plain
 
 SMALLEST_SIDE = 32
 
@@ -43,13 +44,14 @@ def check_images(images: Images) -> Images:
     return images
 
 
-def check_severity(severity: int) -> int:
-    """The severity as a plain integer, 1..5."""
-    if isinstance(severity, bool) or not isinstance(severity, int | np.integer):
-        raise CorruptionError(f"Severity must be an integer from 1 to 5, not {severity!r}.")
-    if not 1 <= severity <= 5:
+def check_severity(severity: float) -> float:
+    """The severity as a plain number, 1..5: an integer where it is whole."""
+    number = isinstance(severity, int | float | np.integer | np.floating)
+    if isinstance(severity, bool) or not number:
+        raise CorruptionError(f"Severity must be a number from 1 to 5, not {severity!r}.")
+    if not LOWEST <= severity <= HIGHEST:
         raise CorruptionError(f"Severity must be from 1 (mild) to 5 (strong), not {severity}.")
-    return int(severity)
+    return plain(severity)
 
 
 def check_seed(seed: int) -> None:

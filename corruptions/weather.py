@@ -122,7 +122,12 @@ def draw_liquid(streams: Streams, size: tuple[int, int], _params: Spatter) -> Dr
     return {"liquid": streams.normal32(*size)}
 
 
-@corruption("weather", tables=(DEFAULT_TABLE,), draw=draw_liquid)
+def water_and_mud(low: Spatter, high: Spatter) -> bool:
+    """Whether one of two rows is of another kind: their other numbers mean different things."""
+    return low[5] != high[5]
+
+
+@corruption("weather", tables=(DEFAULT_TABLE,), draw=draw_liquid, apart=water_and_mud)
 def spatter(images: Images, params: Spatter, draws: Draws) -> Images:
     """Splashes of water (kind 0) or mud (kind 1) on the lens.
 

@@ -104,12 +104,23 @@ class Row:
 
     name: str
     family: str
-    by_severity: Mapping[int, Score]
+    by_severity: Mapping[float, Score]
 
     @property
-    def lowest(self) -> tuple[int, Score]:
+    def lowest(self) -> tuple[float, Score]:
         """The severity with the lowest accuracy, and the accuracy."""
         return min(self.by_severity.items(), key=lambda item: item[1].value)
+
+
+def asked_the_same(one: Answers, two: Answers) -> bool:
+    """Whether both answer the same questions: images, conditions, seed."""
+    mine, other = one.benchmark, two.benchmark
+    return (
+        (mine.seed, mine.conditions) == (other.seed, other.conditions)
+        and np.array_equal(one.questions.rows, two.questions.rows)
+        and np.array_equal(one.questions.conditions, two.questions.conditions)
+        and (mine.data is other.data or mine.data.fingerprint() == other.data.fingerprint())
+    )
 
 
 def clean_weights(given: Answers) -> Floats:
@@ -208,7 +219,7 @@ def grid(asked: Iterable[Answers | None]) -> tuple[Row, ...]:
     asked: answers to library, shown preset and sweep. Where several asked the same, it is from the
     one with the most images, for their images may be the same ones.
     """
-    found: dict[tuple[str, str], dict[int, Score]] = {}
+    found: dict[tuple[str, str], dict[float, Score]] = {}
     families: dict[tuple[str, str], str] = {}
     for given in asked:
         if given is None:

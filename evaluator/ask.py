@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Runner:
         )
         self.asked = self.fed = self.calls = self.contradicted = 0
         self._known = 0  # answers of the run, in the plan or not, that this process has seen
-        self._data, self._store = data, store
+        self.data, self.store = data, store
         self._pictures: dict[str, str] = {}  # revision -> folder, of the plan's blends
         self._executor: Executor | None = None
         self._stack = ExitStack()
@@ -101,36 +101,46 @@ class Runner:
     def _here(self, guard: Guard) -> Here:
         folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
         self.archive.extract(folder)
-        make = partial(make_images, data=self._data, pictures=self._pictures)
+        make = partial(make_images, data=self.data, pictures=self._pictures)
         return Here(self._request(folder, guard), make)
 
     def _elsewhere(self) -> AbstractContextManager[Executor]:
         request = self._request(Path(), guard(self.bounds))
         place = elsewhere(self.options.cluster or "")
-        return place.executor(self.archive, self._data, request, self.bounds)
+        return place.executor(self.archive, self.data, request, self.bounds)
 
     def follow(self, plan: Plan) -> None:
         """Take up a plan, and what the store knows of it."""
-        archive, options, store = self.archive, self.options, self._store
+        archive, options, store = self.archive, self.options, self.store
         self.plan = plan
         if store is not None and self.is_stored:
             store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
         where = environment_of(options)
-        self.run = Run(archive.sha256, where, self._data.fingerprint(), options.seed)
+        self.run = Run(archive.sha256, where, self.data.fingerprint(), options.seed)
         if store is None:
             self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
         else:
             labels, self._known = StoredAnswers(plan, store).labels(self.run)
             self.labels = labels.astype(np.int32)
-        self.secret = order_secret(options, store, self._data)
+        self.secret = order_secret(options, store, self.data)
         for text, condition in zip(plan.texts, plan.conditions, strict=True):
             if revision := _pictures_revision(text):
                 self._pictures[revision] = condition.pictures
 
+    @contextmanager
+    def aside(self, plan: Plan) -> Iterator[None]:
+        """Follow another plan for a while; then the one before, with its answers."""
+        mine = self.plan, self.labels, self.secret
+        self.follow(plan)
+        try:
+            yield
+        finally:
+            self.plan, self.labels, self.secret = mine
+
     @property
     def is_stored(self) -> bool:
         """Whether answers outlive this run."""
-        return self._store is not None and self._store.writable
+        return self.store is not None and self.store.writable
 
     def ask(self, part: Round) -> bool:
         """Ask what is not answered yet up to a round; False when the submission failed.
@@ -154,8 +164,8 @@ class Runner:
         name: of one of `rehearsal.scale.feeds`. ids: int64 `(m,)`. Returns labels `(m,)`.
         """
         text, found = f"{_FED}{name}, {FEEDS}", list[Labels]()
-        if self._store is not None:
-            known, there = self._store.run_answers(self.run, [text]).of(text).find(ids)
+        if self.store is not None:
+            known, there = self.store.run_answers(self.run, [text]).of(text).find(ids)
             if there.all():
                 return known
         executor, order = self.begin(), secret_order(len(ids), self.secret, name.encode())
@@ -167,8 +177,8 @@ class Runner:
         self.fed += len(ids)
         labels = np.empty_like(found[0])
         labels[order] = found[0]
-        if self._store is not None and self.is_stored:
-            self._store.put_block(self.run, [(text, ids, labels)])
+        if self.store is not None and self.is_stored:
+            self.store.put_block(self.run, [(text, ids, labels)])
         return labels
 
     def is_complete(self, part: Round) -> bool:
@@ -228,7 +238,7 @@ class Runner:
         chosen: NDArray[Any],
         dtype: str = "uint8",
     ) -> Work:
-        run, shape = self.run, self._data.image_shape
+        run, shape = self.run, self.data.image_shape
         limits = (self.guard or guard(self.bounds)).limits
         chosen = chosen.astype(np.int32, copy=False)
         return Work(run.submission, run.data, texts, ids, chosen, run.seed, shape, dtype, limits)
@@ -237,13 +247,13 @@ class Runner:
         """Stored before this returns."""
         self.labels[rows_of(self.plan.data.ids, work.ids), work.chosen] = labels
         self.asked += len(labels)
-        if self._store is None or not self.is_stored:
+        if self.store is None or not self.is_stored:
             return
         block = []
         for condition in np.unique(work.chosen):
             own = work.chosen == condition
             block.append((work.conditions[condition], work.ids[own], labels[own]))
-        self.contradicted += self._store.put_block(self.run, block, self._known)
+        self.contradicted += self.store.put_block(self.run, block, self._known)
         self._known += len(labels)
 
     def _request(self, folder: Path, guard: Guard) -> Request:

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.images import Dataset, from_arrays, prefix_order
 from corruptions.chain import validate
-from corruptions.presets import Preset, resolve
+from corruptions.named import named
+from corruptions.presets import Preset
 from evaluator.metrics import Score, answer_weights, wilson
 from evaluator.plan import Benchmark, Questions, draw_benchmark, fill_block
 
@@ -64,7 +65,7 @@ class BenchmarkCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Kera
         _check_scale(np.asarray(images), preprocess)
         data = from_arrays(images, labels)
         self._data = data.subset(prefix_order(data, seed))
-        self._preset = resolve(corrupt) if isinstance(corrupt, str) else corrupt
+        self._preset = named(corrupt) if isinstance(corrupt, str) else corrupt
         validate(self._preset)
         self._every, self._count, self._seed = every, count, seed
         self._preprocess = preprocess

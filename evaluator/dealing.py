@@ -22,6 +22,7 @@ class Stream(IntEnum):
     ASK = 5
     FLIP = 6
     HALVE = 7
+    SLICE = 8
 
 
 def deal(count: int, weights: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.int64]:

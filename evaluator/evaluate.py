@@ -16,9 +16,10 @@ from codabench_rehearsal.images import Dataset, from_arrays, load
 from codabench_rehearsal.images.keys import TO_REHEARSE
 from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
-from corruptions.presets import resolve
+from corruptions.named import parse
 from evaluator.ask import Runner, open_store
 from evaluator.expectation import Expectation, Series, as_prediction, figures_of
+from evaluator.further import held_against, search
 from evaluator.options import Options, believing, chosen
 from evaluator.plan import Round, make_plan
 from evaluator.progress import Shown, silent, waits
@@ -34,6 +35,8 @@ from evaluator.remarks import (
 )
 from evaluator.report.evaluation import Timing
 from evaluator.report.report import Report
+from evaluator.severity import Search
+from evaluator.slices import slices
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store
 from submission.archive import Archive
@@ -83,7 +86,9 @@ def evaluate(
     series: of this data and these options, where several are evaluated one after the other.
     """
     started = time.monotonic()
-    resolve(options.corrupt)  # a wrong name is told before anything is started
+    parse(options.corrupt)  # a wrong name is told before anything is started
+    if options.reference and not Path(options.reference).exists():
+        raise EvaluationError(f"--reference {options.reference}: no such file")
     with Archive(zip_path) as archive, ExitStack() as stack:
         if examine(archive, challenge, only=FATAL):
             plan = make_plan(archive.path, data, options)
@@ -112,6 +117,8 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
     part = _ask(runner, expected)
     complete = runner.is_complete(part)
     meaning = meaningless(runner, part) if complete and not series.several else []
+    searched = _searched(runner, part) if complete and not series.several else None
+    complete = complete and (searched is None) == (options.until is None or series.several)
     outcome = runner.finish()
     failed = [] if complete else failure(outcome, challenge, options.python, ended_by(runner))
     scores = None if failed else runner.scores(part)
@@ -136,7 +143,9 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
         runner.asked,
         options.full,
     )
-    return report if failed else _with_answers(report, runner, part, expected, series)
+    if failed:
+        return report
+    return _with_answers(replace(report, search=searched), runner, part, expected, series)
 
 
 def _with_answers(
@@ -147,14 +156,22 @@ def _with_answers(
     if series.several:
         return report
     given = {name: runner.answers(name, part) for name in runner.plan.subsets}
+    reference = runner.options.reference
     return replace(
         report,
         sheet=given["shown"],
+        slices=slices(given["shown"]),
+        relative=held_against(runner, part, Path(reference)) if reference else None,
         library=given.get("library"),
         sweep=given.get("sweep"),
         past=expected.past.lines if expected else (),
         history=series.store.history() if series.store else (),
     )
+
+
+def _searched(runner: Runner, part: Round) -> Search | None:
+    until = runner.options.until
+    return None if until is None else search(runner, part, until)
 
 
 def _timing(outcome: Outcome | None, seconds: float, answers: int) -> Timing:

@@ -41,7 +41,7 @@ class ConditionScore:
 
     name: str
     family: str
-    severity: int
+    severity: float
     weight: float
     accuracy: Score
 
@@ -51,7 +51,7 @@ class GroupScore:
     """Accuracy over the conditions of one family at one severity."""
 
     family: str
-    severity: int
+    severity: float
     accuracy: Score
 
 

@@ -39,6 +39,10 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
             lambda v: v is None or (isinstance(v, int | float) and 0 < v < float("inf")),
             "a number above 0",
         ),
+        "until": (
+            lambda v: v is None or (isinstance(v, int | float) and 0 < v < 1),
+            "an accuracy above 0 and below 1",
+        ),
         "device": (lambda v: v in (None, "cpu", "gpu"), "cpu or gpu"),
         "trained_on": (lambda v: not isinstance(v, str), "a tuple"),
         "phase": (lambda v: isinstance(v, str), "a name"),
@@ -65,6 +69,8 @@ class Options:
     trained on. python: what runs the submission, a program or an environment's folder; None for our
     own. order_seed: of the order in which the submission is asked, from 0; None for a secret one,
     kept in the store. It changes no figure, but of submissions whose answers depend on the order.
+    until: an accuracy; of each corruption the severity is searched at which it is not reached.
+    reference: a zip that is asked the same, and relative to whose errors this one's are told.
     believe: what the hidden set is taken for, as "an2dl-2024:0.6" (a preset or file, and how
     probable that is), several of them, or "nothing"; None for what the challenge's profile says.
     cluster: the address of a Dask scheduler that `evaluator.cluster.connected` has opened, on whose
@@ -94,13 +100,15 @@ class Options:
     python: str | None = None
     order_seed: int | None = None
     believe: tuple[Believed, ...] | None = None
+    until: float | None = None
+    reference: str | None = None
     cluster: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""
         for name, least in _LEAST.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
-        for name in ("corrupt", "split", "store", "python"):  # a Path is as good
+        for name in ("corrupt", "split", "store", "python", "reference"):  # a Path is as good
             if isinstance(value := getattr(self, name), PathLike):
                 object.__setattr__(self, name, str(value))
         for name, (good, expected) in _CHECKS.items():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codabench_rehearsal.images import Dataset
 from corruptions.chain import corrupt_condition, table_names, validate
+from corruptions.named import named, parse
 from corruptions.presets import Condition, Preset, Step, resolve
 from corruptions.registry import get
 from evaluator.beliefs import asked_library, belief_weights
@@ -167,7 +168,7 @@ class Plan:
 
 def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
     """Choose images and deal conditions. Raises what a wrong preset, split or data set raises."""
-    validate(resolve(options.corrupt))
+    named(options.corrupt)
     for one in options.believe or ():
         validate(resolve(one.preset))
     count = None if options.full else options.images
@@ -179,7 +180,7 @@ def make_plan(submission: Path, data: Dataset, options: Options) -> Plan:
 def plan_on(choice: Choice, options: Options) -> Plan:
     """Deal the conditions to images that are chosen already."""
     count, seed = len(choice.data), options.seed
-    shown = draw_benchmark(choice.data, resolve(options.corrupt), seed)
+    shown = draw_benchmark(choice.data, parse(options.corrupt), seed)
     every = np.arange(1, len(shown.conditions), dtype=np.int64)
     drawn = {"shown": (shown.preset, np.tile(every, (count, 1)) if options.full else shown.dealt)}
     if options.estimate:

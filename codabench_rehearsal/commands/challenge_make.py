@@ -78,9 +78,9 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Load, draw, write, tell."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from codabench_rehearsal.console.bar import progress
-    from corruptions.presets import resolve
+    from corruptions.named import named
 
-    challenge, preset = load_challenge(options.profile), resolve(options.corrupt)
+    challenge, preset = load_challenge(options.profile), named(options.corrupt)
     start = options.start or _tomorrow()
     end = options.end or start + dt.timedelta(days=_DAYS)
     seed = secrets.randbits(_SECRET_BITS) if options.seed is None else options.seed

@@ -116,10 +116,10 @@ def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown, workers: 
 
 def _shared(inputs: Inputs, given: Sequence[str]) -> Iterator[str]:
     """A warning for each submission whose training shares damage with the benchmark."""
-    from corruptions.presets import resolve
+    from corruptions.named import parse
     from evaluator.report.training import read_given, shared_training, warning
 
-    preset = resolve(inputs.options.corrupt)
+    preset = parse(inputs.options.corrupt)
     said = read_given(given, inputs.zips)
     for path in dict.fromkeys(inputs.zips):
         if names := shared_training(path, preset, said.get(path)):

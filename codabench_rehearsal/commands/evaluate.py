@@ -18,8 +18,8 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     placed,
     read_inputs,
 )
-from codabench_rehearsal.commands.given import next_command
-from codabench_rehearsal.console.arguments import positive, seconds, share
+from codabench_rehearsal.commands.given import next_command, require_zip
+from codabench_rehearsal.console.arguments import positive, seconds, share, within
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text
 from codabench_rehearsal.console.roles import PAGE, ZIP
@@ -33,11 +33,13 @@ examples:
   local-eval submission.zip --data training_set.npz --corrupt heavy
   local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
   local-eval submission.zip --data cells.npz --part test --held-out    images it never learnt
+  local-eval submission.zip --until 0.9 --corrupt fog,contrast   how much of each it takes
   local-eval submission.zip --html report.html     the page to look at and to pass on
   local-eval submission.zip --challenge bundle.zip     in any Codabench challenge
 
-presets: light, medium, heavy, an2dl-2024; or a corruption (fog:3), a chain (fog:3+shot_noise:2),
-or a TOML file of your own (docs/presets.md)
+presets: light, medium, heavy, an2dl-2024; or a corruption (fog:3, fog:2.5; fog: all severities), a
+chain (fog:3+shot_noise:2), a TOML file of your own, a function of your own (module:function:3);
+docs/presets.md
 """
 
 
@@ -65,6 +67,10 @@ def parser() -> Parser:
     add("--sweep", action="store_true", help=what)
     what = "damages that the training used, as fog,rand_augment (default: NAME.recipe.json)"
     add("--trained-on", metavar="NAMES", help=what)
+    what = "search, for each corruption, the severity at which accuracy falls below this, as 0.9"
+    add("--until", type=within, metavar="ACCURACY", help=what)
+    what = "tell errors relative to this zip's, asked the same"
+    add("--reference", type=ZIP, metavar="baseline.zip", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
     add_cluster(made)
     group = add_bundle(made, phase=False)
@@ -99,8 +105,12 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
         phase=options.phase,
         hidden_images=options.hidden_images,
         believe=options.believe,
+        until=options.until,
+        reference=options.reference,
         trained_on=tuple(options.trained_on.split(",")) if options.trained_on else None,
     )
+    if options.reference:
+        require_zip(Path(options.reference))
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")
     inputs = read_inputs(options, words, chosen, [given])
     data, challenge, how = inputs.data, inputs.challenge, inputs.options

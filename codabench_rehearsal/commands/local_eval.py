@@ -14,7 +14,7 @@ from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.parser import Parser
-from codabench_rehearsal.console.roles import DATA, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.roles import DATA, FUNCTION, STORE, ZIP, Input, Output
 from codabench_rehearsal.console.settings import in_full, read_options
 from codabench_rehearsal.console.slips import refuse_slip
 
@@ -79,6 +79,7 @@ def _guard(options: argparse.Namespace) -> None:
     inputs = [
         Input(name, role) for option, name, role in usual if getattr(options, option, name) is None
     ]
+    inputs += [Input(name, FUNCTION) for name in _modules(getattr(options, "corrupt", None))]
     outputs = {}
     if getattr(options, "store", NO_STORE) != NO_STORE:
         from evaluator.store.file import find_store
@@ -88,6 +89,14 @@ def _guard(options: argparse.Namespace) -> None:
             f"the store's {name}": Output(f"{store}-{name}", STORE) for name in _OF_SQLITE
         }
     guard(options, inputs=inputs, outputs=outputs, unused=("store",))
+
+
+def _modules(spec: str | None) -> list[str]:
+    """The files in this folder that hold functions which --corrupt names."""
+    from corruptions.presets import modules_in
+
+    names = [name.replace(".", "/") for name in modules_in(spec or "")]
+    return [f"{name}{end}" for name in names for end in (".py", "/__init__.py")]
 
 
 def _is_kept(options: argparse.Namespace) -> bool:

@@ -42,14 +42,13 @@ def parser() -> Parser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Draw the sheet."""
     from codabench_rehearsal.images import load, prefix_order, synthetic
-    from corruptions.chain import contact_sheet, validate
+    from corruptions.chain import contact_sheet
     from corruptions.kernels import announce_compiling
-    from corruptions.presets import resolve
+    from corruptions.named import named
     from corruptions.validation import prepared
 
     announce_compiling(say)
-    preset = resolve(options.corrupt)
-    validate(preset)
+    preset = named(options.corrupt)
     if options.data:
         data = load(options.data, part=options.part)
         for note in data.notes:

@@ -78,6 +78,11 @@ def share(text: str) -> float:
     return float(_read(text, float, lambda value: 0 <= value <= 1, "a share from 0 to 1"))
 
 
+def within(text: str) -> float:
+    """An argument type: a number above 0 and below 1."""
+    return float(_read(text, float, lambda value: 0 < value < 1, "a number between 0 and 1"))
+
+
 def size(text: str) -> int:
     """An argument type: a size such as 500MB, in bytes."""
     return int(_read(text, parse_bytes, lambda _: True, "a size such as 500MB or 2GiB"))

@@ -23,8 +23,8 @@ from codabench_rehearsal.console.bar import Bar, progress
 from codabench_rehearsal.console.errors import CorruptionError, EvaluationError, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import few, shown
-from corruptions.chain import validate
-from corruptions.presets import CLEAN, Preset, resolve
+from corruptions.named import named
+from corruptions.presets import CLEAN, Preset
 from evaluator.bundles.choice import Budget, Choice, budget_of, choices
 from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
 from evaluator.bundles.figures import Asked, judged
@@ -78,8 +78,7 @@ def evaluate_in_bundle(
     `CorruptionError`, and what `run_submission` raises.
     """
     wanted, machine = wanted or Wanted(), machine or Machine()
-    preset = resolve(wanted.corrupt)
-    validate(preset)
+    preset = named(wanted.corrupt)
     column = chosen_column(bundle, wanted.column)
     folders = [task.input_data for task in tasks_of(bundle, phase) if task.input_data]
     seen = look_into(dict.fromkeys(folders), wanted.perturb)

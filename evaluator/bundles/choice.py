@@ -26,7 +26,7 @@ class Choice:
 
     name: str
     family: str
-    severity: int
+    severity: float
     conditions: tuple[Condition, ...]
 
     @property

@@ -39,7 +39,7 @@ class BundleCondition:
 
     name: str
     family: str
-    severity: int
+    severity: float
     status: str
     message: str
     cause: str

@@ -20,8 +20,8 @@ from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
-from corruptions.presets import resolve
-from evaluator.answers import UNKNOWN, Answers
+from corruptions.named import named
+from evaluator.answers import UNKNOWN, Answers, asked_the_same
 from evaluator.ask import Runner, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.comparison.standings import Comparison, Pair, Standing
@@ -80,7 +80,7 @@ def check_same(sheets: Sequence[Answers]) -> Answers:
         raise EvaluationError("Nothing to compare: give at least one submission.")
     first = sheets[0]
     for sheet in sheets[1:]:
-        if not _same(first, sheet):
+        if not asked_the_same(first, sheet):
             raise EvaluationError(
                 f"{sheet.name} has not answered the questions that {first.name} has: compare them "
                 "on the same images, preset and seed."
@@ -132,16 +132,6 @@ def _by_image(sheet: Answers, place: NDArray[np.intp], images: int) -> _ByImage:
         side(weights),
         side(np.where(conditions == 0, 1.0, 0.0)),
         {name: side for name, side in families.items() if side.asked.any()},
-    )
-
-
-def _same(one: Answers, two: Answers) -> bool:
-    mine, other = one.benchmark, two.benchmark
-    return (
-        (mine.seed, mine.conditions) == (other.seed, other.conditions)
-        and np.array_equal(one.questions.rows, two.questions.rows)
-        and np.array_equal(one.questions.conditions, two.questions.conditions)
-        and (mine.data is other.data or mine.data.fingerprint() == other.data.fingerprint())
     )
 
 
@@ -246,7 +236,7 @@ def stored_answers(zips: Sequence[Path], data: Dataset, options: Options) -> lis
 
 def common_plan(zips: Sequence[Path], data: Dataset, options: Options) -> Plan:
     """Questions on images that none of the zips has been trained on, as far as is known."""
-    resolve(options.corrupt)
+    named(options.corrupt)
     splits = [find_split(path, options.split) for path in zips]
     new = np.ones(len(data), bool)
     if options.split != "none":

@@ -27,7 +27,7 @@ class LibraryCondition:
 
     name: str
     family: str
-    severity: int
+    severity: float
     composite: bool = False
     clean: bool = False
 
@@ -205,7 +205,7 @@ class Prior:
     levels: tuple[Level, ...]
 
 
-def prior_of(families: Sequence[str], severities: Sequence[int]) -> Prior:
+def prior_of(families: Sequence[str], severities: Sequence[float]) -> Prior:
     """Families weigh the same, and so do the conditions of a family."""
     family = np.unique(np.asarray(families), return_inverse=True)[1]
     severity = np.unique(np.asarray(severities), return_inverse=True)[1]

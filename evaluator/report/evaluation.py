@@ -13,6 +13,9 @@ from evaluator.estimate.inputs import Figures
 from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score, Scores
 from evaluator.options import SplitKind
+from evaluator.relative import Relative
+from evaluator.severity import Search
+from evaluator.slices import Slice
 from evaluator.store.rows import HistoryRow, Prediction
 from submission.findings import Finding
 
@@ -100,7 +103,9 @@ class Evaluation:
     others were in the store. full: whether every image was asked under every condition. sheet,
     library, sweep: the answers to the shown preset, to the estimator's conditions, and to the 19
     corruptions at all severities. past: earlier submissions with scores that the estimate uses.
-    history: everything recorded.
+    history: everything recorded. slices: accuracy by what the images look like, the worst first.
+    search: the severities at which accuracy falls below a figure. relative: errors over those of a
+    reference zip.
     """
 
     source: Source
@@ -120,6 +125,9 @@ class Evaluation:
     on_library: Figures | None = None
     past: tuple[PastLine, ...] = ()
     history: tuple[HistoryRow, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    search: Search | None = None
+    relative: Relative | None = None
 
     def __post_init__(self) -> None:
         """Clean what the child said of itself, on its way in."""

@@ -23,6 +23,7 @@ from evaluator.report.markup import (
     tag,
 )
 from evaluator.report.past_scores import history, scatter
+from evaluator.report.robustness_page import robustness
 from evaluator.report.svg import notebook_style, page_style
 from evaluator.report.terminal import FIRST_LINES
 from submission.findings import Finding
@@ -59,6 +60,7 @@ def _body(report: Evaluation) -> list[Node]:
             *_basis(report),
             heat_map(report),
             curve_section(report),
+            *robustness(report),
             *classes(report),
             gallery(report),
             training(report),

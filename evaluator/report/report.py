@@ -18,6 +18,7 @@ from evaluator.report.classes import confusions
 from evaluator.report.evaluation import Evaluation, PastLine
 from evaluator.report.figures import Figure, known, report_figure
 from evaluator.report.page import to_html, to_page
+from evaluator.report.robustness import documents
 from evaluator.report.terminal import report_parts, to_text
 
 SCHEMA = 2
@@ -165,6 +166,7 @@ def _document(report: Evaluation) -> dict[str, Any]:
     for name, sheet in (("library", report.library), ("sweep", report.sweep)):
         if sheet is not None:
             document[name] = _by_condition(sheet)
+    document |= documents(report)
     if report.sheet is not None:
         document["confusion"] = _confusions(report.sheet, names)
     return document

@@ -12,6 +12,7 @@ from codabench_rehearsal.console.words import human_bytes, shown
 from evaluator.metrics import Score, Scores
 from evaluator.report.evaluation import UNSEEN, Evaluation
 from evaluator.report.expected import explained, headline
+from evaluator.report.robustness import Listing, listings
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
@@ -117,6 +118,20 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     yield _classes(report, scores)
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
     yield Text(f"Worst conditions{mark}: {worst}\n")
+    for one in listings(report):
+        yield _listed(one)
+        yield Text(f"{one.note}\n", "dim")
+
+
+def _listed(one: Listing) -> RenderableType:
+    from rich.text import Text
+
+    if not one.rows:
+        return Text(one.title)
+    left = len(one.rows) - one.shown
+    caption = f"and {left} more rows: --html FILE or --json FILE" if left > 0 else None
+    columns, rows = one.columns, one.rows[: one.shown]
+    return text_table(one.title, columns, rows, left=(columns[0], ""), caption=caption)
 
 
 def _overall(report: Evaluation, scores: Scores) -> RenderableType:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from corruptions.presets import Condition
+    from corruptions.registry import Corruption
 
-_STEP = re.compile(r"([^/+]+)/(\w+):(.*?)@(\d+)(?:\+|(?=\|)|$)")
+_STEP = re.compile(r"([^/+]+)/((?:[\w.]+:)?\w+):(.*?)@(\d+)(?:\+|(?=\|)|$)")
 
 
 @dataclass(frozen=True)
@@ -218,19 +219,27 @@ def read_condition(text: str, pictures: str = "") -> Condition | None:
 
     if text == "clean":
         return Condition(text, "", (), 0.0)
-    from corruptions.registry import get, names, tables
+    from corruptions.registry import get, is_known, tables
 
     told = _STEP.findall(text)
     for table in tables():
-        if not all(name in names(table) for _, name, _, _ in told):
+        if not all(is_known(name, table) for _, name, _, _ in told):
             continue
-        levels = [[str(one) for one in get(name, table).severities] for _, name, _, _ in told]
-        if all(params in own for (_, _, params, _), own in zip(told, levels, strict=True)):
-            steps = tuple(
-                Step(name, 1 + own.index(params))
-                for (_, name, params, _), own in zip(told, levels, strict=True)
-            )
+        levels = [_severity(get(name, table), params) for _, name, params, _ in told]
+        if all(levels):
+            pairs = zip(told, levels, strict=True)
+            steps = tuple(Step(name, level) for (_, name, _, _), level in pairs)
             found = Condition(text, "", steps, 0.0, table, pictures)
             if condition_text(found) == text:
                 return found
     return None
+
+
+def _severity(operator: Corruption, params: str) -> float:
+    """The severity that has these parameters; 0 for none. Between whole ones it is written."""
+    whole = [str(one) for one in operator.severities]
+    if params in whole:
+        return 1 + whole.index(params)
+    from corruptions.between import read_severity
+
+    return read_severity(params.partition("=")[0]) or 0

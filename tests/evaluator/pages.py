@@ -22,10 +22,13 @@ from evaluator.answers import Answers
 from evaluator.estimate.estimate import estimate
 from evaluator.estimate.inputs import Figures, PastScore
 from evaluator.estimate.result import Estimate
-from evaluator.metrics import score
+from evaluator.metrics import Score, score
 from evaluator.plan import Benchmark, Questions, described, draw_benchmark
+from evaluator.relative import relative
 from evaluator.report.evaluation import PastLine, Source, Timing
 from evaluator.report.report import Report
+from evaluator.severity import Search, Threshold, Where
+from evaluator.slices import slices
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 from submission.findings import Finding
 from tests.evaluator.sheets import questions_of
@@ -159,7 +162,31 @@ def build(
         estimate=made,
         past=lines,
         history=_history(lines, name, made),
+        slices=slices(sheets[0]),
+        search=SEARCH,
+        relative=relative(sheets[0], sheets[1]) if past else None,
     )
+
+
+def _fallen(name: str, where: Where, severity: float, half: float, note: str = "") -> Threshold:
+    """Where a search ended."""
+    ends = max(1.0, severity - half), min(5.0, severity + half)
+    points = {1.0: Score(0.95, 0.9, 0.98, 60), 3.0: Score(0.8, 0.7, 0.88, 60)}
+    return Threshold(name, "cells-96", "any", where, severity, *ends, points, note)
+
+
+SEARCH = Search(
+    0.9,
+    60,
+    Score(0.97, 0.9, 0.99, 60),
+    (
+        _fallen("contrast", "below", 1, 0.2),
+        _fallen("gaussian_noise", "within", 1.44, 0.6),
+        _fallen("my.module:a_function_with_a_name_of_its_own", "within", 3.21, 0.3),
+        _fallen("spatter", "within", 3.5, 1.0, "nothing lies between 3 and 4"),
+        _fallen("elastic_transform", "above", 5, 0.4),
+    ),
+)
 
 
 FINDINGS = (
