@@ -108,6 +108,8 @@ class Runner:
         self.plan = plan
         if store is not None and self.is_stored:
             store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
+            data = self._data
+            store.put_truth(data.fingerprint(), shown(data.source), data.ids, data.labels)
         where = environment(options.device, options.python)
         self.run = Run(archive.sha256, where, self._data.fingerprint(), options.seed)
         if store is None:
