@@ -16,6 +16,7 @@ from codabench_rehearsal.console.roles import DATA, STORE, ZIP, Input, Output
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands
+        "board": "board",
         "compare": "compare",
         "ensemble": "ensemble",
         "explain": "explain",
@@ -28,7 +29,12 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "show": "show",
     }
 )
-_ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
+_ASKING = (
+    "evaluate",
+    "rank",
+    "compare",
+    "board",
+)  # these ask submissions, and keep what they answer
 _OF_SQLITE = ("wal", "shm", "journal")
 
 

@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.words import counted, shown
+from codabench_rehearsal.console.words import shown
 from corruptions.presets import resolve
 from evaluator.board.compared import ASK, SHORT, Compared, compared, unanswered
-from evaluator.board.names import Teams, letters
+from evaluator.board.names import ORDER_OF, Teams, letters
 from evaluator.board.result import Board, BoardSource, RecordedScore, Row
-from evaluator.report.evaluation import UNSEEN
 from evaluator.store.measured import FindingLine, Measured
 from evaluator.store.rows import HistoryRow, Prediction, Submission
 from evaluator.store.store import Store
-
-_ORDER = "letters of a board"  # in the place of a data set: the secret is for this alone
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def _order(row: Row) -> tuple[float, float, str]:
 
 def _hidden(made: Board, known: Sequence[Submission], order: Sequence[int], store: Store) -> Board:
     """Letters in the place of names; the secret behind them stays in the store."""
-    secret = store.order(_ORDER, 0)
+    secret = store.order(ORDER_OF, 0)
     keys = [known[at].sha256 or known[at].name for at in order]
     of_zip = letters(secret, keys)
     of_team = letters(secret, (f"team {row.team}" for row in made.rows if row.team))
@@ -176,14 +173,3 @@ def _hidden(made: Board, known: Sequence[Submission], order: Sequence[int], stor
         for row, key in zip(made.rows, keys, strict=True)
     )
     return replace(made, rows=rows, source=replace(made.source, command=""))
-
-
-def unseen_note(made: Board) -> str:
-    """A warning where some figures may flatter; "" where none does."""
-    marked = sum(row.is_unseen for row in made.ranked)
-    if not marked:
-        return ""
-    return (
-        f"{UNSEEN} {counted(marked, 'submission')}: trained on these images perhaps (no split is "
-        "known), so figures may flatter (local-eval --split FILE, or --held-out)."
-    )
