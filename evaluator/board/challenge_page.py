@@ -10,7 +10,7 @@ from evaluator.board.challenge_result import ChallengeBoard, DamageOfRanks, Entr
 from evaluator.board.page import SHOWN_PAIRS
 from evaluator.board.ranks import rank_text
 from evaluator.board.tables import Cell, folded, matrix, sortable, whole_page
-from evaluator.report.markup import Node, Tag, paragraph, section, tag
+from evaluator.report.markup import Node, Tag, paragraph, section, span, tag
 from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:
@@ -92,7 +92,12 @@ def _header(board: ChallengeBoard) -> Tag:
 
 def _standings(board: ChallengeBoard) -> Tag:
     better = "less" if board.sorting == "asc" else "more"
-    columns = ["zip", "rank", f"{board.column}, clean", *(["team"] if board.has_teams else [])]
+    columns = [
+        "zip",
+        "rank",
+        f"{board.column}, clean (95 %)",
+        *(["team"] if board.has_teams else []),
+    ]
     whole = board.conditions[1] if len(board.conditions) > 1 else None
     if whole:
         columns += [f"rank under {whole.name}", f"{board.column} there"]
@@ -104,7 +109,7 @@ def _standings(board: ChallengeBoard) -> Tag:
 
 def _row(board: ChallengeBoard, one: Entrant, *, has_whole: bool) -> list[Cell]:
     team: list[Cell] = [(one.team or _NONE, one.team.casefold())] if board.has_teams else []
-    ended = f"{one.status}: {one.message}" if one.message else one.status
+    ended = one.message or one.status
     kind = "soft why" if one.status == "Finished" else "error why"
     return [
         (one.name, one.name.casefold()),
@@ -116,8 +121,11 @@ def _row(board: ChallengeBoard, one: Entrant, *, has_whole: bool) -> list[Cell]:
 
 
 def _rank_and_value(place: Place) -> list[Cell]:
-    value: Cell = (_NONE, "") if place.value is None else (f"{place.value:.4f}", place.value)
-    return [(tag("b", _rank(place)), place.at or ""), value]
+    rank: Cell = (tag("b", _rank(place)), place.at or "")
+    if place.value is None:
+        return [rank, (_NONE, "")]
+    ends = f" ({span(*place.interval)})" if place.interval else ""
+    return [rank, (f"{place.value:.4f}{ends}", place.value)]
 
 
 def _rank(place: Place) -> str:
@@ -142,7 +150,7 @@ def _moves(board: ChallengeBoard) -> Tag:
         "Each field: the possible ranks under that damage. Green with an arrow: surely a better "
         "rank than clean; red: surely a worse one; plain: not surely another."
     )
-    moved = tag("div", inner, class_="scroll wide", tabindex=0, role="region", aria_label=title)
+    moved = tag("div", inner, class_="scroll heats", tabindex=0, role="region", aria_label=title)
     return section("How damage moves the ranks", moved, lead=said)
 
 
@@ -197,5 +205,5 @@ def _table(board: ChallengeBoard) -> RenderableType:
 def _texts(one: Entrant, conditions: int) -> Sequence[str]:
     value = "" if one.clean.value is None else f"{one.clean.value:.4f}"
     ranks = [_rank(place) for place in one.places[1:conditions]]
-    ended = one.status if not one.message else f"{one.status}: {few([one.message])}"
+    ended = few([one.message]) if one.message else one.status
     return [one.name, one.team, _rank(one.clean), value, *ranks, ended]

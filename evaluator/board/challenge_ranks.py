@@ -19,6 +19,7 @@ from evaluator.bundles.result import BundleCondition
 from evaluator.bundles.running import Runner
 from evaluator.estimate.gaussians import Floats
 
+_FEWEST_DRAWS = 100  # resamples in which everybody has a figure
 _BASES = 3  # submissions that the others are tried to line up with
 
 
@@ -27,7 +28,7 @@ class RanksUnder:
     """All zips under one condition. position: of those with resamples, in `ranks` and `drawn`."""
 
     choice: Choice | None
-    values: Sequence[float | None]
+    conditions: Sequence[BundleCondition | None]
     standing: Mapping[int, int]  # by the figure alone
     position: Mapping[int, int]
     ranks: Ranks | None
@@ -38,9 +39,11 @@ class RanksUnder:
         """A zip's."""
         rank = None
         if self.ranks is not None and at in self.position:
-            own = self.position[at]
-            rank = int(self.ranks.low[own]), int(self.ranks.high[own])
-        return Place(self.values[at], rank, self.standing.get(at))
+            row = self.position[at]
+            rank = int(self.ranks.low[row]), int(self.ranks.high[row])
+        own = self.conditions[at]
+        ends = (own.interval.low, own.interval.high) if own and own.interval else None
+        return Place(own.value if own else None, ends, rank, self.standing.get(at))
 
     def pairs(self, kept: Sequence[int]) -> Pairs | None:
         """Of some zips."""
@@ -82,15 +85,16 @@ def ranks_under(
     runner = next((one for one in runners if one), None)
     if len(runs) < 2 or runner is None:
         said = "Without ranges: fewer than two submissions have a score."
-        return RanksUnder(choice, values, standing, {}, None, None, said)
+        return RanksUnder(choice, conditions, standing, {}, None, None, said)
     made, samples = _aligned({at: Asked(choice, run) for at, run in runs.items()}, column, runner)
-    if len(made) < 2:
-        return RanksUnder(choice, values, standing, {}, None, None, samples.said)
-    drawn = sign * np.nan_to_num(np.stack(list(made.values()))).astype(np.float32)
+    drawn = sign * np.stack(list(made.values())).astype(np.float32) if made else None
+    whole = None if drawn is None else drawn[:, np.isfinite(drawn).all(axis=0)]
+    if whole is None or len(made) < 2 or whole.shape[1] < _FEWEST_DRAWS:
+        return RanksUnder(choice, conditions, standing, {}, None, None, samples.said)
     figures = sign * np.array([values[at] for at in made], np.float64)
-    ranks = ranked(figures, drawn, samples.rows or 1)
+    ranks = ranked(figures, whole, samples.rows or 1)
     position = {at: place for place, at in enumerate(made)}
-    return RanksUnder(choice, values, standing, position, ranks, drawn, samples.said)
+    return RanksUnder(choice, conditions, standing, position, ranks, whole, samples.said)
 
 
 def _aligned(

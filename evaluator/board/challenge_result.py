@@ -17,10 +17,12 @@ SCHEMA = 1
 class Place:
     """A submission under one condition. value: the column's figure; None where it failed.
 
-    rank: the best and the worst possible one; None without intervals. at: by the figure alone.
+    interval: of it, 95 %. rank: the best and the worst possible one; None without intervals. at:
+    by the figure alone.
     """
 
     value: float | None
+    interval: tuple[float, float] | None
     rank: tuple[int, int] | None
     at: int | None
 

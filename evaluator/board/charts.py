@@ -55,7 +55,8 @@ def clean_against_benchmark(rows: Sequence[Row]) -> list[Node]:
 
 def progress(board: Board) -> list[Node]:
     """Leaderboard scores by their dates, the best so far, and the benchmark beside them."""
-    dated = [(when, row) for row in board.rows if (when := _when(row)) is not None]
+    found = [(when, row) for row in board.rows if (when := _when(row)) is not None]
+    dated = [(when, row) for when, row in found if row.benchmark or row.score]
     dated.sort(key=lambda one: one[0])
     if len({when for when, _ in dated}) < _FEWEST_DATES:
         return [paragraph("Too few dates yet: progress needs submissions of three days or more.")]

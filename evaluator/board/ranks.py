@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from evaluator.metrics import LEVEL, Z, wilson
 
 Drawn = NDArray[np.float32]
-_TINY = 1e-7  # sums of the same terms in another order, in single precision
+_TINY = 1e-6  # of the figures: sums of the same terms in another order, in single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +46,22 @@ def ranked(values: NDArray[np.float64], drawn: Drawn, images: int) -> Ranks:
     """
     centred = drawn - drawn.mean(axis=1, keepdims=True)
     count = len(values)
+    scale = max(float(np.abs(values).max(initial=0.0)), 1e-30)
     largest = np.zeros(drawn.shape[1], np.float32)
     errors = np.zeros((count, count), np.float32)
     for place in range(count - 1):  # a row at a time: all at once would be gigabytes
         apart = centred[place] - centred[place + 1 :]
         own = np.sqrt(np.einsum("ij,ij->i", apart, apart) / drawn.shape[1])
         errors[place, place + 1 :] = own
-        there = own > _TINY
+        there = own > _TINY * scale
         if there.any():
             np.abs(apart, out=apart)
             np.maximum(largest, (apart[there] / own[there, None]).max(axis=0), out=largest)
     errors += errors.T
     critical = max(Z, float(np.percentile(largest, 100 * LEVEL))) if count > 1 else Z
     apart_by = values[:, None] - values[None, :]
-    floor = wilson(0, images).high / Z
-    needed = critical * np.where(errors > _TINY, errors, floor)
+    floor = scale * wilson(0, images).high / Z
+    needed = critical * np.where(errors > _TINY * scale, errors, floor)
     verdicts = np.where(np.abs(apart_by) > needed, np.sign(apart_by), 0).astype(np.int8)
     better, worse = (verdicts < 0).sum(axis=1), (verdicts > 0).sum(axis=1)
     return Ranks(1 + better, count - worse, verdicts, critical)

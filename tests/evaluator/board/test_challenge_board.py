@@ -63,7 +63,9 @@ def test_everybody(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert wrong["places"]["clean"]["rank"] == [3, 3]
     assert good["team"] == "ann"
     assert constant["places"]["fog:5"]["value"] == constant["places"]["clean"]["value"]
-    assert broken["places"]["clean"] == {"value": None, "rank": None, "at": None}
+    assert broken["places"]["clean"] == {
+        "value": None, "interval": None, "rank": None, "at": None,
+    }  # fmt: skip
     assert "ZeroDivisionError" in broken["message"]
     page = Path("b.html").read_text()
     assert "How damage moves the ranks" in page
