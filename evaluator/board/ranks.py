@@ -60,7 +60,7 @@ def ranked(values: NDArray[np.float64], drawn: Drawn, images: int) -> Ranks:
     errors += errors.T
     critical = max(Z, float(np.percentile(largest, 100 * LEVEL))) if count > 1 else Z
     apart_by = values[:, None] - values[None, :]
-    floor = scale * wilson(0, images).high / Z
+    floor = 2 * scale * wilson(0, images).high / Z  # a difference is twice as wide as a share
     needed = critical * np.where(errors > _TINY * scale, errors, floor)
     verdicts = np.where(np.abs(apart_by) > needed, np.sign(apart_by), 0).astype(np.int8)
     better, worse = (verdicts < 0).sum(axis=1), (verdicts > 0).sum(axis=1)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from codabench_rehearsal.console.words import counted, human_bytes, listed
+from codabench_rehearsal.console.words import counted, few, listed
 from evaluator.board.result import SEVERITIES, Board, Row
-from evaluator.metrics import Score
 from evaluator.report.evaluation import UNSEEN
-from evaluator.report.terminal import text_table
-from evaluator.store.rows import Prediction
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MOST_ROWS = 60  # that a terminal shows
 _TIES = "Ranks that overlap are ties as far as is known; --html shows who beats whom."
-_LEFT = ("submission", "team", "findings", "why not ranked")
+_LEFT = ("submission", "team")  # these may be broken into lines
 
 
 def board_parts(board: Board) -> Iterator[RenderableType]:
@@ -32,6 +29,7 @@ def board_parts(board: Board) -> Iterator[RenderableType]:
     yield _table(board.rows[:MOST_ROWS])
     if (more := len(board.rows) - MOST_ROWS) > 0:
         yield Text(f"and {counted(more, 'more submission')}: --html board.html, or --json -")
+    yield from (Text(line, "dim") for line in _not_ranked(board))
     if board.pairs is not None:
         yield Text(_TIES, "dim")
 
@@ -71,40 +69,45 @@ def unseen_note(made: Board) -> str:
     )
 
 
+def _not_ranked(board: Board) -> list[str]:
+    """Each reason with the names that it holds for."""
+    names: dict[str, list[str]] = {}
+    for row in board.rows:
+        if row.why:
+            names.setdefault(row.why, []).append(row.name)
+    return [f"Not ranked, {why}: {few(own)}." for why, own in names.items()]
+
+
 def _table(rows: Sequence[Row]) -> RenderableType:
+    """Narrow enough for 80 columns; what is wider stands on the page. Empty columns are left out."""
+    from rich.table import Table
+    from rich.text import Text
+
     columns = {name: texts for name, texts in _columns(rows).items() if any(texts)}
-    cells = list(zip(*columns.values(), strict=True))
-    return text_table("", tuple(columns), cells, left=_LEFT, overflow="fold")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in columns:
+        side: Literal["left", "right"] = "left" if name in _LEFT else "right"
+        table.add_column(name, justify=side, overflow="fold", no_wrap=name not in _LEFT)
+    for texts in zip(*columns.values(), strict=True):
+        table.add_row(*map(Text, texts))
+    return table
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Texts by column; a column without any is left out."""
-    measured = [row.measured for row in rows]
+    """Texts by column."""
+    spans = [row.benchmark for row in rows]
+    expected = [row.expected for row in rows]
     return {
         "submission": [row.name + f" {UNSEEN}" * bool(row.rank and row.is_unseen) for row in rows],
         "team": [row.team for row in rows],
         "rank": [row.rank_text for row in rows],
-        "benchmark": [_three(row.benchmark) for row in rows],
+        "benchmark": [f"{one.value:.3f}" if one else "" for one in spans],
+        "95 %": [f"{one.low:.3f}-{one.high:.3f}" if one else "" for one in spans],
         "clean": [f"{row.clean.value:.3f}" if row.clean else "" for row in rows],
-        "expected": [_expected(row.expected) for row in rows],
+        "expected": [f"{one.low:.2f}-{one.high:.2f}" if one else "" for one in expected],
         "score": [row.score.text if row.score else "" for row in rows],
-        "size": [human_bytes(one.bytes) if one else "" for one in measured],
-        "s/1,000": [_seconds(one.thousand_seconds if one else None) for one in measured],
         "findings": [_findings(row) for row in rows],
-        "why not ranked": [row.why for row in rows],
     }
-
-
-def _three(score: Score | None) -> str:
-    return "" if score is None else f"{score.value:.3f}\n{score.low:.3f}-{score.high:.3f}"
-
-
-def _expected(one: Prediction | None) -> str:
-    return f"{one.value:.2f}\n{one.low:.2f}-{one.high:.2f}" if one else ""
-
-
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.2f}"
 
 
 def _findings(row: Row) -> str:
