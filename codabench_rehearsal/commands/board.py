@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_running, require_bundle
 from codabench_rehearsal.commands.evaluation_arguments import add_json, add_preset, add_store, say
-from codabench_rehearsal.commands.known import contents, named, opened, unknown
 from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.arguments import seconds, seed
 from codabench_rehearsal.console.command import Exit, Parser, console
@@ -58,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
     add("--challenge", type=BUNDLE, metavar="BUNDLE", help=what)
     what = "where everybody's zips are"
     add("--submissions", type=SUBMISSIONS, metavar="FOLDER", help=what)
-    group = add_bundle(made)
+    what = "whose scores to show (default dev); of a bundle: its number or name"
+    add("--phase", default=PHASE, help=what)
+    group = add_bundle(made, phase=False, logs=False)
     what = "for the damaged runs of each zip (default: as long as ten clean ones)"
     group.add_argument("--budget", type=seconds, metavar="SECONDS", help=what)
     group.add_argument("--column", metavar="KEY", help="the leaderboard's column")
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def _of_store(options: argparse.Namespace, words: Sequence[str]) -> int:
+    from codabench_rehearsal.commands.known import opened  # it starts numpy, as those below
     from evaluator.board.names import read_teams
     from evaluator.board.page import to_page
     from evaluator.board.terminal import board_parts
@@ -120,7 +122,7 @@ def _gathered(
         store,
         BoardOptions(
             preset=options.corrupt,
-            phase=read_phase(options.phase or PHASE),
+            phase=read_phase(options.phase),
             only=_only(store, options.zips),
             data=options.fingerprint or "",
             seed=options.seed,
@@ -134,6 +136,8 @@ def _gathered(
 
 def _only(store: Store, words: Sequence[str]) -> set[str] | None:
     """SHA-256 of the zips that are named; None where none is. Unknown ones are told."""
+    from codabench_rehearsal.commands.known import contents, named, unknown
+
     if not words:
         return None
     found = set()

@@ -69,7 +69,7 @@ def _refuse_others(options: argparse.Namespace) -> None:
         raise EvaluationError(
             "expected everybody's zips: --submissions FOLDER, or name them before --challenge"
         )
-    for name in ("reports", "fingerprint", "logs"):
+    for name in ("reports", "fingerprint"):
         if getattr(options, name):
             raise EvaluationError(f"--{name} does not go with a bundle's board: leave it out")
     if options.store == NO_STORE:

@@ -79,7 +79,7 @@ def _not_ranked(board: Board) -> list[str]:
 
 
 def _table(rows: Sequence[Row]) -> RenderableType:
-    """Narrow enough for 80 columns; what is wider stands on the page. Empty columns are left out."""
+    """Narrow enough for 80 columns; the page has the rest. Empty columns are left out."""
     from rich.table import Table
     from rich.text import Text
 
