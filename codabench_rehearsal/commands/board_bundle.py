@@ -21,17 +21,13 @@ def run_bundle(options: argparse.Namespace, words: Sequence[str]) -> int:
     _refuse_others(options)
     # They start numpy and the sandbox: not for --help.
     from codabench_rehearsal.challenge.worker_job import Machine
-    from evaluator.board.challenge_board import Course, challenge_board, zips_in
+    from evaluator.board.challenge_board import Course, challenge_board
     from evaluator.board.challenge_page import challenge_parts, to_page
     from evaluator.board.names import read_teams
     from evaluator.bundles.benchmark import Wanted
 
     teams = read_teams(Path(options.teams)) if options.teams else None
-    zips = [Path(one) for one in options.zips]
-    zips += zips_in(Path(options.submissions)) if options.submissions else []
-    for path in zips:
-        if not path.is_file():
-            raise EvaluationError(f"{shown(path)}: no such file. Give a zip that was handed in")
+    zips = _zips(options)
     wanted = Wanted(
         corrupt=options.corrupt,
         seed=options.seed or 0,
@@ -51,7 +47,7 @@ def run_bundle(options: argparse.Namespace, words: Sequence[str]) -> int:
             anonymous=options.anonymous,
             told=say,
         )
-        made = challenge_board(list(dict.fromkeys(zips)), course)
+        made = challenge_board(zips, course)
     if options.html:
         write_or_print(options.html, to_page(made))
     if options.json:
@@ -61,6 +57,18 @@ def run_bundle(options: argparse.Namespace, words: Sequence[str]) -> int:
         for part in challenge_parts(made):
             page.print(part)
     return Exit.FINDINGS if made.failed else Exit.FINE
+
+
+def _zips(options: argparse.Namespace) -> list[Path]:
+    """Those that are named, and those of the folder. Raises `EvaluationError`."""
+    from evaluator.board.challenge_board import zips_in
+
+    zips = [Path(one) for one in options.zips]
+    zips += zips_in(Path(options.submissions)) if options.submissions else []
+    for path in zips:
+        if not path.is_file():
+            raise EvaluationError(f"{shown(path)}: no such file. Give a zip that was handed in")
+    return list(dict.fromkeys(zips))
 
 
 def _refuse_others(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from evaluator.board.figures import BoardFigures, board_figures
 from evaluator.board.ranks import Ranks, ahead, ranked
 from evaluator.board.result import MOST_PAIRS, BoardSource, Pairs
 from evaluator.plan import CLEAN
+from evaluator.store.measured import Truth
 from evaluator.store.rows import Run, Submission, condition_text
 from evaluator.store.store import Store
 
@@ -73,21 +74,33 @@ def compared(
             f"judged: {ASK} once more on one of the submissions; what is stored is not asked again."
         )
         return Compared(source, why, (nothing,))
+    number = {run.submission: of_sha[run.submission].id for run, _ in group.runs}
+    found = _judged(store, preset, group, truth, replace(source, data=truth.source), number)
+    return replace(found, why={**why, **found.why})
+
+
+def _judged(
+    store: Store,
+    preset: Preset,
+    group: _Group,
+    truth: Truth,
+    source: BoardSource,
+    number: Mapping[str, int],
+) -> Compared:
+    """number: of each submission, by its SHA-256."""
     conditions = (CLEAN, *preset.conditions)
     reader = RunReader(store, truth, [condition_text(one) for one in conditions])
     runs = _best_runs(group.runs)
-    common, source = in_common(reader, runs), replace(source, data=truth.source)
-    asked = f"{ASK} --corrupt {source.preset}"
+    common, asked = in_common(reader, runs), f"{ASK} --corrupt {source.preset}"
     if common is None:
         nothing = f"Nobody has answered preset {source.preset!r} on these images: {asked}, or "
-        return Compared(source, why, (f"{nothing} name another (--corrupt).", *group.notes))
+        return Compared(source, {}, (f"{nothing}name another (--corrupt).", *group.notes))
     figures = board_figures(reader, runs, common, conditions, group.seed)
-    why |= {of_sha[r.submission].id: f"other or fewer questions answered: {asked}" for r in runs}
     return Compared(
         replace(source, images=len(common.images), answers=int(common.asked.sum())),
-        why,
+        {number[run.submission]: f"other or fewer questions answered: {asked}" for run in runs},
         (*_environments(runs, common), *group.notes),
-        {of_sha[runs[at].submission].id: place for place, at in enumerate(common.runs)},
+        {number[runs[at].submission]: place for place, at in enumerate(common.runs)},
         figures,
         ranked(figures.values, figures.drawn, len(common.images)),
     )

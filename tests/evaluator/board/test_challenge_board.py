@@ -36,8 +36,11 @@ def npy(values: NDArray[np.float64]) -> bytes:
 
 
 # The newer worker lays a predictions file in the zip over what ingestion left.
-OWN_FILE = {"model.py": CONSTANT, "predictions.npy": npy(np.r_[np.ones(50), np.zeros(10)])}
-HANDED_IN = {
+OWN_FILE: dict[str, str | bytes] = {
+    "model.py": CONSTANT,
+    "predictions.npy": npy(np.r_[np.ones(50), np.zeros(10)]),
+}
+HANDED_IN: dict[str, str | dict[str, str | bytes]] = {
     "anna/good.zip": MODEL,
     "ben/constant.zip": CONSTANT,
     "carl/wrong.zip": UPSIDE_DOWN,
@@ -54,7 +57,8 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         path = tmp_path / "handed_in" / name
         path.parent.mkdir(parents=True)
         with zipfile.ZipFile(path, "w") as archive:
-            for member, content in ({"model.py": text} if isinstance(text, str) else text).items():
+            members = {"model.py": text} if isinstance(text, str) else text
+            for member, content in members.items():
                 archive.writestr(member, content)
     Path("teams.csv").write_text(
         "zip,team\n" + "".join(f"{Path(n).name},{n[:3]}\n" for n in HANDED_IN)

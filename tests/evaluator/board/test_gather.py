@@ -27,7 +27,7 @@ LIGHT = BoardOptions(preset="light")
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Five submissions, from bad to good."""
-    return filled(tmp_path / "store.sqlite", np.linspace(0.55, 0.95, 5))
+    return filled(tmp_path / "store.sqlite", np.linspace(0.55, 0.95, 5).tolist())
 
 
 def by_name(made: Board) -> dict[str, Row]:

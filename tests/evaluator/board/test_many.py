@@ -29,7 +29,7 @@ def measured(folder: Path, submissions: int) -> dict[str, float]:
 def test_memory_hardly_grows(
     tmp_path: Path, submissions: int, more_mb: float, seconds: float
 ) -> None:
-    """Else a course's board needs the memory of all answers: 80 bytes of each would be 400 MB."""
+    """Else a course's board needs the memory of everybody's answers at once."""
     few, many = measured(tmp_path, 10), measured(tmp_path, submissions)
     assert many["peak_mb"] - few["peak_mb"] < more_mb
     assert many["seconds"] + many["page_seconds"] < seconds

@@ -32,7 +32,7 @@ NAMES = "[...document.querySelector('table.sortable').tBodies[0].rows].filter(r 
 def made(tmp_path_factory: pytest.TempPathFactory) -> Board:
     """Thirty submissions, one of them hostile, one never run."""
     folder = tmp_path_factory.mktemp("board")
-    with filled(folder / "store.sqlite", np.linspace(0.5, 0.95, 30), images=150) as store:
+    with filled(folder / "store.sqlite", np.linspace(0.5, 0.95, 30).tolist(), images=150) as store:
         store.add_submission(sha_of("s003.zip"), HOSTILE)
         store.add_submission(
             "c" * 64, "a name as long as nobody would type, but a program would.zip"
