@@ -7,6 +7,7 @@ the leaderboard's figures, on the same resampled rows of the reference data.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,14 +157,15 @@ def _notes(
 def _names(told: Sequence[_Told], course: Course, store: Store) -> list[tuple[str, str]]:
     """Name and team of each zip; letters where nobody is to know."""
     hashes = [sha256_of(one.path) for one in told]
-    known = [Submission(0, h, o.path.name, "", "", "") for o, h in zip(told, hashes, strict=True)]
+    paths = [one.path.absolute() for one in told]
+    known = [Submission(0, h, p.name, str(p), "", "") for p, h in zip(paths, hashes, strict=True)]
     teams = [course.teams.of(one) if course.teams else "" for one in known]
     if course.teams and not course.anonymous:
         for note in course.teams.notes(known):
             course.told(note)
     if not course.anonymous:
-        count = Counter(one.path.name for one in told)
-        names = [o.path.name if count[o.path.name] == 1 else str(o.path) for o in told]
+        count, root = Counter(path.name for path in paths), os.path.commonpath(paths)
+        names = [p.name if count[p.name] == 1 else os.path.relpath(p, root) for p in paths]
         return [(shown(name), shown(team)) for name, team in zip(names, teams, strict=True)]
     secret = store.order(ORDER_OF, 0)
     of_zip = letters(secret, hashes)

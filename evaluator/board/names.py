@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 
 from codabench_rehearsal.console.errors import EvaluationError
@@ -25,32 +27,47 @@ _ADVICE = "Give two columns with a header, zip,team, a row for each zip"
 
 @dataclass(frozen=True)
 class Teams:
-    """Team by what the table calls the zip: its file name, with .zip or without, or its SHA-256."""
+    """Team by what the table calls the zip.
+
+    That is its file name, with .zip or without, the end of its path where many are called
+    submission.zip, or the start of its SHA-256.
+    """
 
     source: str
     by_zip: Mapping[str, str]
 
     def of(self, one: Submission) -> str:
         """A submission's team; "" where the table has none."""
-        return next((self.by_zip[key] for key in self._keys(one) if key in self.by_zip), "")
+        return self.by_zip.get(self._called(one), "")
 
     def notes(self, known: Sequence[Submission]) -> list[str]:
         """What of the table no submission is, and which submissions have no team."""
-        used = {key for one in known for key in self._keys(one)}
+        used = {self._called(one) for one in known}
         strange = [name for name in self.by_zip if name not in used]
         without = [one.name for one in known if not self.of(one)]
         said = []
         if strange:
             many = counted(len(strange), "zip")
-            said.append(f"{self.source} names {many} that is not on the board: {few(strange)}.")
+            said.append(f"{self.source} names {many} not on the board: {few(strange)}.")
         if without:
             said.append(f"{counted(len(without), 'submission')} without a team: {few(without)}.")
         return said
 
-    def _keys(self, one: Submission) -> list[str]:
+    def _called(self, one: Submission) -> str:
+        """The table's word for a submission, the longest first; "" where there is none."""
+        parts = PurePath(one.path or one.name).parts
+        ends = ["/".join(parts[at:]).removeprefix("//") for at in range(len(parts))]
         plain = one.name.removesuffix(".zip")
         starts = [one.sha256[:size] for size in range(SHORTEST_SHA, len(one.sha256) + 1)]
-        return [one.name, plain, f"{plain}.zip", *reversed(starts)]
+        words = (*ends, *reversed(starts), one.name, plain, f"{plain}.zip")
+        found = next((word for word in words if word in self.by_zip), "")
+        return found or self._by_last_part.get(one.name, "")
+
+    @cached_property
+    def _by_last_part(self) -> dict[str, str]:
+        """The table's path by its last part, where that is of one zip alone."""
+        names = Counter(PurePath(word).name for word in self.by_zip)
+        return {name: word for word in self.by_zip if names[name := PurePath(word).name] == 1}
 
 
 def read_teams(path: Path) -> Teams:
@@ -69,7 +86,7 @@ def read_teams(path: Path) -> Teams:
     found: dict[str, str] = {}
     for number, row in enumerate(rows[1:], 2):
         name, team = (row[place] if place < len(row) else "" for place in at)
-        name = PurePath(name).name
+        name = name.replace("\\", "/").removeprefix("./")
         if not name or not team:
             continue
         if found.setdefault(name, team) != team:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from codabench_rehearsal.console.words import counted, human_bytes
@@ -41,7 +41,7 @@ def to_page(board: Board, folder: Path | None = None) -> str:
 def _header(board: Board) -> Tag:
     source = board.source
     about = f"{counted(len(board.rows), 'submission')}, phase {source.phase}"
-    where = f"Board on {source.data}" if source.data else "Board"
+    where = f"Board on {PurePath(source.data).name}" if source.data else "Board"
     return tag(
         "header",
         paragraph("Dress rehearsal", "kicker"),

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.board.names import letters, read_teams
+from evaluator.board.names import Teams, letters, read_teams
+from evaluator.store.rows import Submission
 
 SAME = {"a.zip": "Red", "b": "Blue, the 2nd"}
 TABLES = {
     "plain": 'zip,team\na.zip,Red\nb,"Blue, the 2nd"\n',
     "semicolons": "zip;team\na.zip;Red\nb;Blue, the 2nd\n",
-    "tabs, other names and order": "Group\tSubmission\nRed\tin/a.zip\nBlue, the 2nd\tb\n",
+    "tabs, other names and order": "Group\tSubmission\nRed\t.\\a.zip\nBlue, the 2nd\tb\n",
     "BOM, CRLF, an empty line": '\ufeffzip,team\r\na.zip,Red\r\n\r\n"b","Blue, the 2nd"\r\n',
     "more columns": 'no,zip,mail,team\n1,a.zip,x@y,Red\n2,b,,"Blue, the 2nd"\n3,c,,\n',
     "the same twice": 'zip,team\na.zip,Red\na.zip,Red\nb,"Blue, the 2nd"\n',
@@ -56,3 +57,24 @@ def test_letters_tell_nothing_and_stay() -> None:
     assert letters(7, keys[:10]) == {key: found[key] for key in keys[:10]}
     assert letters(8, keys) != found
     assert list(found.values()) != sorted(found.values()), "nor do they keep an order"
+
+
+def test_many_are_called_submission_zip() -> None:
+    """Learning platforms give each student a folder, and every zip the same name."""
+    teams = Teams(
+        "t.csv", {"anna/submission.zip": "Red", "ben/submission.zip": "Blue", "c": "Green"}
+    )
+    zips = [
+        Submission(0, "", "submission.zip", f"/course/{who}/submission.zip", "", "")
+        for who in ("ben", "anna", "carl")
+    ]
+    assert [teams.of(one) for one in zips] == ["Blue", "Red", ""]
+    assert teams.notes(zips) == [
+        "t.csv names 1 zip not on the board: c.",
+        "1 submission without a team: submission.zip.",
+    ]
+    elsewhere = Submission(0, "", "a.zip", "/moved/a.zip", "", "")
+    assert Teams("t.csv", {"old/place/a.zip": "Red"}).of(elsewhere) == "Red"
+    by_hash = Submission(0, "ab" * 32, "b.zip", "", "", "")
+    assert Teams("t.csv", {"abababab": "Red"}).of(by_hash) == "Red"
+    assert Teams("t.csv", {"ababab": "Red"}).of(by_hash) == "", "too short to be sure"
