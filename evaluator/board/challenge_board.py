@@ -17,7 +17,7 @@ from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase
 from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker_job import Machine
 from codabench_rehearsal.console.errors import EvaluationError, SubmissionError
-from codabench_rehearsal.console.words import counted, one_line, shown
+from codabench_rehearsal.console.words import counted, few, one_line, shown
 from corruptions.presets import Preset, resolve
 from evaluator.board.challenge_ranks import ranks_under
 from evaluator.board.challenge_result import ChallengeBoard, Entrant, Place
@@ -78,13 +78,17 @@ def challenge_board(zips: Sequence[Path], course: Course) -> ChallengeBoard:
 
 @dataclass(frozen=True)
 class _Told:
-    """A zip, and how its runs ended, by condition. machine: None where nothing could run."""
+    """A zip, and how its runs ended, by condition.
+
+    machine: None where nothing could run. scatter: by how much its two clean figures differ.
+    """
 
     path: Path
     clean: BundleCondition | None
     conditions: Mapping[str, BundleCondition]
     machine: Machine | None = None
     wrong: str = ""
+    scatter: float = 0.0
 
 
 def _ran(path: Path, course: Course) -> _Told:
@@ -96,7 +100,8 @@ def _ran(path: Path, course: Course) -> _Told:
         )
     except SubmissionError as error:
         return _Told(path, None, {}, wrong=str(error))
-    return _Told(path, report.clean, {one.name: one for one in report.conditions}, machine)
+    found = {one.name: one for one in report.conditions}
+    return _Told(path, report.clean, found, machine, scatter=report.scatter or 0.0)
 
 
 def _compared(
@@ -105,14 +110,16 @@ def _compared(
     scored = [one for one in told if one.clean and one.clean.value is not None]
     asked = [c for c in choices(preset) if scored and all(c.name in o.conditions for o in scored)]
     runners = _runners(told, course, store)
-    found = [ranks_under(None, [one.clean for one in told], runners, column)]
+    scatter = [one.scatter for one in told]
+    found = [ranks_under(None, [one.clean for one in told], runners, scatter, column)]
     for choice in asked:
         under = [one.conditions.get(choice.name) for one in told]
-        found.append(ranks_under(choice, under, runners, column))
+        found.append(ranks_under(choice, under, runners, scatter, column))
     clean = found[0]
     order = sorted(range(len(told)), key=lambda at: (clean.standing.get(at, len(told) + 1), at))
     names = _names(told, course, store)
     kept = [at for at in order if at in clean.position][:MOST_PAIRS]
+    entrants = [_entrant(told[at], names[at], course, [u.place(at) for u in found]) for at in order]
     return ChallengeBoard(
         shown(course.bundle.title or course.bundle.source),
         shown(course.phase.name),
@@ -122,9 +129,9 @@ def _compared(
         course.wanted.seed,
         course.worker,
         tuple(one.summary(clean) for one in found),
-        tuple(_entrant(told[at], names[at], course, [u.place(at) for u in found]) for at in order),
+        tuple(entrants),
         clean.pairs(kept),
-        tuple(_notes(told, scored, asked, preset)),
+        tuple(_notes(told, entrants, asked, preset)),
         course.teams is not None,
         "" if course.anonymous else course.wanted.command,
     )
@@ -142,11 +149,23 @@ def _entrant(
 
 
 def _notes(
-    told: Sequence[_Told], scored: Sequence[_Told], asked: Sequence[Choice], preset: Preset
+    told: Sequence[_Told], entrants: Sequence[Entrant], asked: Sequence[Choice], preset: Preset
 ) -> Iterator[str]:
-    every = len(choices(preset))
-    if len(scored) < len(told):
-        yield f"{len(told) - len(scored)} of {counted(len(told), 'zip')} without a clean score."
+    every, failed = len(choices(preset)), sum(one.clean.value is None for one in entrants)
+    if failed:
+        yield f"{failed} of {counted(len(entrants), 'zip')} without a clean score."
+    ranked = any(one.clean.rank for one in entrants)
+    apart = [one.name for one in entrants if one.clean.at and not one.clean.rank]
+    if ranked and apart:
+        yield (
+            f"By the figure alone (?), and not among the ranges: {few(apart)}. What ingestion left "
+            "of them does not give their score."
+        )
+    if noisy := sum(one.scatter > 0 for one in told):
+        yield (
+            f"{counted(noisy, 'zip')} gave another figure when run again, clean: their ranges "
+            "hold that noise, as far as two runs tell."
+        )
     if len(asked) < every:
         yield (
             f"{len(asked)} of {counted(every, 'condition')} of {preset.name} asked of all: more "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.console.words import counted, few, listed
+from codabench_rehearsal.console.words import counted, listed
 from evaluator.board.challenge_result import ChallengeBoard, DamageOfRanks, Entrant, Place
 from evaluator.board.page import SHOWN_PAIRS
 from evaluator.board.ranks import rank_text
@@ -36,7 +36,12 @@ def challenge_parts(board: ChallengeBoard) -> Iterator[RenderableType]:
     yield Text(headline(board), "bold")
     for line in lines(board):
         yield Text(line)
+    ranked = _ranked(board)
+    for one in board.conditions[1:_MOST_CONDITIONS] if ranked else ():
+        yield Text(damage_line(one, ranked))
     yield _table(board)
+    for entrant in [one for one in board.entrants if one.message][:_MOST_ROWS]:
+        yield Text(f"{entrant.name}: {entrant.message}", "red")
     if (more := len(board.entrants) - _MOST_ROWS) > 0:
         yield Text(f"and {counted(more, 'more zip')}: --html board.html, or --json -")
 
@@ -56,24 +61,26 @@ def headline(board: ChallengeBoard) -> str:
 
 
 def lines(board: ChallengeBoard) -> list[str]:
-    """What each condition does to the ranks, in sentences."""
-    clean, *damaged = board.conditions
-    ranked = sum(one.clean.rank is not None for one in board.entrants)
+    """What qualifies the ranks, and how many are resolved, in sentences."""
+    clean, ranked = board.conditions[0], _ranked(board)
     said = [*board.notes]
     if ranked:
         said.append(
             f"Clean: {counted(clean.resolved, 'rank')} of {ranked} resolved. All ranges of a "
             "condition hold at once with 95 %."
         )
-    if clean.said:
-        said.append(clean.said)
-    said += [f"{_as_whole(one)}: {_damage(one, ranked)}" for one in damaged]
-    return said
+    return [*said, clean.said] if clean.said else said
 
 
-def _damage(one: DamageOfRanks, ranked: int) -> str:
+def damage_line(one: DamageOfRanks, ranked: int) -> str:
+    """What a condition does to the ranks."""
     swapped = counted(one.swapped, "pair surely changes places", "pairs surely change places")
-    return f"{counted(one.resolved, 'rank')} of {ranked} resolved, {swapped}."
+    ranks = counted(one.resolved, "rank")
+    return f"{_as_whole(one)}: {ranks} of {ranked} resolved, {swapped}."
+
+
+def _ranked(board: ChallengeBoard) -> int:
+    return sum(one.clean.rank is not None for one in board.entrants)
 
 
 def _as_whole(one: DamageOfRanks) -> str:
@@ -150,8 +157,23 @@ def _moves(board: ChallengeBoard) -> Tag:
         "Each field: the possible ranks under that damage. Green with an arrow: surely a better "
         "rank than clean; red: surely a worse one; plain: not surely another."
     )
-    moved = tag("div", inner, class_="scroll heats", tabindex=0, role="region", aria_label=title)
-    return section("How damage moves the ranks", moved, lead=said)
+    moved = tag("div", inner, class_="scroll moves", tabindex=0, role="region", aria_label=title)
+    return section("How damage moves the ranks", moved, _conditions(board), lead=said)
+
+
+def _conditions(board: ChallengeBoard) -> Tag:
+    rows: list[list[Cell]] = [
+        [
+            (_as_whole(one), one.name.casefold()),
+            (one.family, one.family),
+            (str(one.resolved), one.resolved),
+            (str(one.swapped), one.swapped),
+        ]
+        for one in board.conditions
+    ]
+    columns = ("condition", "family", "ranks resolved", "pairs that surely change places")
+    title = f"What each condition does to the ranks of {_ranked(board)} zips"
+    return sortable(title, columns, rows, "moves")
 
 
 def _move(here: Place, clean: Place) -> Tag:
@@ -205,5 +227,4 @@ def _table(board: ChallengeBoard) -> RenderableType:
 def _texts(one: Entrant, conditions: int) -> Sequence[str]:
     value = "" if one.clean.value is None else f"{one.clean.value:.4f}"
     ranks = [_rank(place) for place in one.places[1:conditions]]
-    ended = few([one.message]) if one.message else one.status
-    return [one.name, one.team, _rank(one.clean), value, *ranks, ended]
+    return [one.name, one.team, _rank(one.clean), value, *ranks, one.status]

@@ -11,7 +11,7 @@ from codabench_rehearsal.challenge.bundle import Column
 from codabench_rehearsal.console.words import shown
 from corruptions.presets import CLEAN
 from evaluator.board.challenge_result import DamageOfRanks, Place
-from evaluator.board.ranks import Drawn, Ranks, ahead, places, ranked
+from evaluator.board.ranks import Drawn, Ranks, ahead, places, ranked, scattered
 from evaluator.board.result import Pairs
 from evaluator.bundles.choice import Choice
 from evaluator.bundles.figures import Asked, Samples, samples_of
@@ -37,13 +37,13 @@ class RanksUnder:
 
     def place(self, at: int) -> Place:
         """A zip's."""
-        rank = None
-        if self.ranks is not None and at in self.position:
-            row = self.position[at]
-            rank = int(self.ranks.low[row]), int(self.ranks.high[row])
-        own = self.conditions[at]
+        own, row = self.conditions[at], self.position.get(at)
+        value = own.value if own else None
+        if self.ranks is None or row is None:  # what it left is no ground for an interval either
+            return Place(value, None, None, self.standing.get(at))
         ends = (own.interval.low, own.interval.high) if own and own.interval else None
-        return Place(own.value if own else None, ends, rank, self.standing.get(at))
+        rank = int(self.ranks.low[row]), int(self.ranks.high[row])
+        return Place(value, ends, rank, self.standing.get(at))
 
     def pairs(self, kept: Sequence[int]) -> Pairs | None:
         """Of some zips."""
@@ -70,11 +70,13 @@ def ranks_under(
     choice: Choice | None,
     conditions: Sequence[BundleCondition | None],
     runners: Sequence[Runner | None],
+    scatter: Sequence[float],
     column: Column,
 ) -> RanksUnder:
     """Under one condition: its runs are read out of the store, and let go again.
 
     choice: None for nothing damaged. conditions, runners: of every zip, None where it never ran.
+    scatter: by how much two clean runs of each differ.
     """
     text, sign = choice.text() if choice else CLEAN, -1.0 if column.sorting == "asc" else 1.0
     values = [one.value if one else None for one in conditions]
@@ -92,6 +94,7 @@ def ranks_under(
     if whole is None or len(made) < 2 or whole.shape[1] < _FEWEST_DRAWS:
         return RanksUnder(choice, conditions, standing, {}, None, None, samples.said)
     figures = sign * np.array([values[at] for at in made], np.float64)
+    whole = scattered(whole, [scatter[at] for at in made], runner.seed)
     ranks = ranked(figures, whole, samples.rows or 1)
     position = {at: place for place, at in enumerate(made)}
     return RanksUnder(choice, conditions, standing, position, ranks, whole, samples.said)

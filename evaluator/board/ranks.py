@@ -9,11 +9,13 @@ are, and a rank lies between one more than those surely better and all less thos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.dealing import Stream
 from evaluator.metrics import LEVEL, Z, wilson
 
 Drawn = NDArray[np.float32]
@@ -65,6 +67,16 @@ def ranked(values: NDArray[np.float64], drawn: Drawn, images: int) -> Ranks:
     verdicts = np.where(np.abs(apart_by) > needed, np.sign(apart_by), 0).astype(np.int8)
     better, worse = (verdicts < 0).sum(axis=1), (verdicts > 0).sum(axis=1)
     return Ranks(1 + better, count - worse, verdicts, critical)
+
+
+def scattered(drawn: Drawn, scatter: Sequence[float], seed: int) -> Drawn:
+    """With the noise of programs that give another figure each time, `(s, b)`.
+
+    scatter: by how much two equal runs of each differed, `(s,)`; 0 for those that are the same.
+    """
+    rng = np.random.default_rng((seed, Stream.RESAMPLE))
+    spread = np.asarray(scatter, np.float64)[:, None] / np.sqrt(2)  # of one run, from two
+    return np.asarray(drawn + spread * rng.standard_normal(drawn.shape), np.float32)
 
 
 def ahead(drawn: Drawn) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluator.board.ranks import Ranks, ahead, places, rank_text, ranked
+from evaluator.board.ranks import Ranks, ahead, places, rank_text, ranked, scattered
 from evaluator.metrics import resamples
 
 
@@ -81,6 +81,19 @@ def test_one_alone_and_units() -> None:
     small, large = (ranked(values * u, drawn * np.float32(u), 50) for u in (1e-6, 1e3))
     assert small.verdicts.tolist() == large.verdicts.tolist()
     assert small.verdicts[0].tolist() == [0, -1, -1]
+
+
+def test_noise_of_training_widens_ranges() -> None:
+    """Else a lucky run of a program that trains on the server is called the surely better one."""
+    right = np.array([np.arange(400) < 360, np.arange(400) < 320, np.arange(400) < 200], float)
+    drawn, values = drawn_of(right), right.mean(axis=1)
+    still = scattered(drawn, [0.0, 0.0, 0.0], 0)
+    assert (still == drawn).all()
+    noisy = scattered(drawn, [0.1, 0.0, 0.0], 0)
+    assert (noisy[1:] == drawn[1:]).all()
+    assert noisy[0].std() == pytest.approx(0.1 / np.sqrt(2), rel=0.2)
+    assert ranked(values, still, 400).high.tolist() == [1, 2, 3]
+    assert ranked(values, noisy, 400).high.tolist() == [2, 2, 3]
 
 
 def test_words() -> None:
