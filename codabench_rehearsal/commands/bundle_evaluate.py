@@ -17,7 +17,7 @@ from codabench_rehearsal.console.reading import require_file
 # What a bundle decides, or what is asked in another way there.
 _OTHERS = (
     *("data", "images", "part", "held_out", "split", "order_seed", "hidden_images", "believe"),
-    *("no_estimate", "tolerance", "full", "sweep", "trained_on", "block", "device"),
+    *("no_estimate", "tolerance", "full", "sweep", "trained_on", "block", "device", "cluster"),
 )
 
 

@@ -11,9 +11,11 @@ from codabench_rehearsal.challenge.setting import is_bundle
 from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_versions, require_bundle
 from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
+    add_cluster,
     add_evaluation,
     add_phase,
     expected,
+    placed,
     read_inputs,
 )
 from codabench_rehearsal.commands.given import next_command
@@ -67,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     what = "damages that the training used, as fog,rand_augment (default: NAME.recipe.json)"
     add("--trained-on", metavar="NAMES", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
+    add_cluster(made)
     group = add_bundle(made, phase=False)
     add_versions(group)
     add = group.add_argument
@@ -103,7 +106,9 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     )
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")
     inputs = read_inputs(options, words, chosen, [given])
-    report = evaluate(inputs.zips[0], inputs.data, inputs.challenge, inputs.options, on_terminal)
+    data, challenge, how = inputs.data, inputs.challenge, inputs.options
+    with placed(options, how):
+        report = evaluate(inputs.zips[0], data, challenge, how, on_terminal)
     _tell(report, options)
     failed = report.scores is None or has_errors(report.findings)
     return Exit.FINDINGS if failed else Exit.FINE

@@ -18,7 +18,7 @@ import numpy as np
 from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase
 from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker_job import Machine, Now
-from codabench_rehearsal.console import NO_STORE
+from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.bar import Bar, progress
 from codabench_rehearsal.console.errors import CorruptionError, EvaluationError, room_for
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -28,7 +28,7 @@ from corruptions.presets import CLEAN, Preset, resolve
 from evaluator.bundles.choice import Budget, Choice, budget_of, choices
 from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
 from evaluator.bundles.figures import Asked, judged
-from evaluator.bundles.image_sets import ImageSet, Seen, look
+from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.result import BundleSource, Example
 from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of, tasks_of
@@ -46,8 +46,9 @@ class Wanted:
     corrupt: a preset, a chain such as "fog:3", or a TOML file. budget: seconds for the damaged
     runs, None for ten clean ones. column: the key of a leaderboard column, "" for the first that is
     shown. perturb: globs, relative to the input data, of what is damaged; none: names decide.
-    store: a file or folder, None for the project's, "none" to keep nothing. logs: a folder for what
-    the programs printed and left, clean.
+    store: a file or folder, None for the project's, "none" to keep nothing. score_phase: the phase
+    under which scores were recorded (`local-eval record --phase`) that sharpen the estimate. logs:
+    a folder that gets what the programs printed and left, clean.
     """
 
     corrupt: str = "heavy"
@@ -56,6 +57,7 @@ class Wanted:
     column: str = ""
     perturb: tuple[str, ...] = ()
     store: str | None = None
+    score_phase: str = PHASE
     command: str = ""
     logs: Path | None = None
 
@@ -79,11 +81,8 @@ def evaluate_in_bundle(
     preset = resolve(wanted.corrupt)
     validate(preset)
     column = chosen_column(bundle, wanted.column)
-    seen = {
-        task.input_data: look(task.input_data, wanted.perturb)
-        for task in tasks_of(bundle, phase)
-        if task.input_data
-    }
+    folders = [task.input_data for task in tasks_of(bundle, phase) if task.input_data]
+    seen = look_into(dict.fromkeys(folders), wanted.perturb)
     chosen = {folder: one.chosen for folder, one in seen.items() if one.chosen}
     with ExitStack() as stack:
         place = stack.enter_context(TemporaryFolder("bundle-"))
@@ -95,6 +94,7 @@ def evaluate_in_bundle(
             fingerprint_of(bundle, phase, chosen),
             place,
             environment_of(machine, worker),
+            wanted.score_phase,
             wanted.logs,
         )
         bar = stack.enter_context(progress(f"{zip_path.name}: clean", counts=True))
@@ -176,41 +176,36 @@ class _Benchmark:
         """The runs that fit, and the names of what is left."""
         every = choices(self.preset)
         planned = every[: budget.runs]
-        known = {one.name: self.runner.known(one.text()) for one in planned}
-        known_count = sum(run is not None for run in known.values())
-        if not planned:
+        known = {one: self.runner.known(one.text()) for one in planned}
+        missing = [one for one, run in known.items() if run is None]
+        if planned:
+            self.told(budget.line(len(planned), len(planned) - len(missing)))
+            self._say_of_images()
+        elif every:
             self.notes.append(
                 f"No condition fits into {budget.seconds:.1f} s: one clean run takes "
                 f"{budget.clean_seconds:.1f} s. Give more: --budget SECONDS."
             )
-        else:
-            self.told(budget.line(len(planned), known_count))
-        self._say_of_images()
-        asked: list[Asked] = []
-        if known_count < len(planned):
-            with TemporaryFolder("input-", within=self.runner.place) as place:
-                copies = self._copies(place)
-                asked += self._in_turn(planned, known, copies, budget)
-        else:
-            asked += [Asked(one, run) for one in planned if (run := known[one.name])]
-        names = {one.choice.name for one in asked if one.choice}
-        return asked, tuple(one.name for one in every if one.name not in names)
+        with TemporaryFolder("input-", within=self.runner.place) as place:
+            copies = self._copies(place) if missing else {}
+            asked = list(self._in_turn(known, copies, budget))
+        done = {one.choice for one in asked}
+        return asked, tuple(one.name for one in every if one not in done)
 
     def _in_turn(
         self,
-        planned: Sequence[Choice],
-        known: Mapping[str, Run | None],
+        planned: Mapping[Choice, Run | None],
         copies: Mapping[Path, InputCopy],
         budget: Budget,
     ) -> Iterator[Asked]:
         spent = 0.0
-        for number, choice in enumerate(planned):
+        for number, (choice, known) in enumerate(planned.items()):
             if spent > PATIENCE * budget.seconds:
                 self.notes.append("Damaged runs take longer than clean ones: the time was up.")
                 return
             what = f"{shown(choice.name)} ({number + 1} of {len(planned)})"
             self.bar.update(what, number, len(planned))
-            run = known[choice.name] or self._run(choice, copies, what)
+            run = known or self._run(choice, copies, what)
             if run is not None:
                 spent += run.seconds
                 yield Asked(choice, run)

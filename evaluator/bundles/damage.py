@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Images = NDArray[np.uint8]
-PORTION = 64 << 20  # bytes of pixels damaged at a time
+PORTION = 8 << 20  # bytes of pixels damaged at a time
 MODES = ("L", "RGB", "RGBA")  # of pictures; others would have to become something else
+_FORMATS = ("PNG", "JPEG")
 MOST_PIXELS = 89_000_000  # of one picture; Pillow warns of bombs beyond
 
 
@@ -130,13 +132,14 @@ def read_picture(path: Path) -> Image | None:
     """A picture that can be damaged and written again; None for others, which stay as they are."""
     from PIL import Image
 
+    bomb = Image.DecompressionBombWarning
     try:
-        with path.open("rb") as file:
-            picture = Image.open(file)
+        with path.open("rb") as file, warnings.catch_warnings(action="error", category=bomb):
+            picture = Image.open(file, formats=_FORMATS)
             if not _is_plain(picture):
                 return None
             picture.load()
-    except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (*DAMAGE, Image.DecompressionBombError, bomb):
         return None
     return picture
 
@@ -144,7 +147,7 @@ def read_picture(path: Path) -> Image | None:
 def _is_plain(picture: Image) -> bool:
     is_small = picture.width * picture.height <= MOST_PIXELS
     is_single = getattr(picture, "n_frames", 1) == 1
-    return picture.mode in MODES and picture.format in ("PNG", "JPEG") and is_small and is_single
+    return picture.mode in MODES and picture.format in _FORMATS and is_small and is_single
 
 
 def left_pictures(folder: Path, images: ImageSet) -> str:

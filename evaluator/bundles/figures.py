@@ -7,7 +7,7 @@ what two equal clean runs differ by.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,16 +15,12 @@ from codabench_rehearsal.challenge.bundle import Column
 from codabench_rehearsal.console.words import counted, few, shown
 from corruptions.presets import CLEAN
 from evaluator.bundles.choice import Choice
+from evaluator.bundles.expecting import Measured, Past, expected_of
 from evaluator.bundles.result import BundleCondition, Expected, Interval
 from evaluator.bundles.rows import Aligned, align, interval, left_files
 from evaluator.bundles.running import Run, Runner, tasks_of
-from evaluator.estimate.estimate import estimate
 from evaluator.estimate.gaussians import Floats
-from evaluator.estimate.inputs import Figures, Target
-from evaluator.plan import CLEAN as UNHARMED
-from evaluator.plan import described
 
-FEWEST_CONDITIONS, FEWEST_FAMILIES = 8, 3  # of which mixtures say anything of a hidden set
 _COMPUTED = ("avg", "sum", "min", "max")
 
 
@@ -78,7 +74,7 @@ def judged(asked: Sequence[Asked], again: Run | None, column: Column, runner: Ru
         tuple(rows[1:]),
         samples.said,
         tuple(_notes(asked[0].run, again, column, scatter)),
-        expected_of(asked, column, samples.rows),
+        _expected(asked, column, samples.rows, runner),
     )
 
 
@@ -194,44 +190,29 @@ def _means(by_task: Sequence[Sequence[Floats | None]]) -> list[Floats | None]:
     return means
 
 
-def expected_of(asked: Sequence[Asked], column: Column, rows: int | None) -> Expected:
-    """What the hidden score may be, as far as that can be said honestly.
-
-    asked: the clean run first. rows: of the reference data, None where nobody knows.
-    """
-    damaged = [(one.choice, _value(one.run, column)) for one in asked if one.choice]
-    known = [(choice, value) for choice, value in damaged if value is not None]
-    if not known:
-        return Expected("none")
-    values = [value for _, value in known]
-    clean = _value(asked[0].run, column)
-    if column.sorting == "asc" or clean is None or not all(0 <= v <= 1 for v in (clean, *values)):
-        said = "No hidden score is expected: only of columns of 0 to 1 where more is better."
-        return Expected("none", why=(said,))
-    failed = [choice.name for choice, value in damaged if value is None]
-    under = f"It fails under {few(failed)}: such images would cost the whole score."
-    more = [under] if failed else []
-    single = [(choice, value) for choice, value in known if not choice.is_mixed]
-    families = {choice.family for choice, _ in single}
-    if len(single) >= FEWEST_CONDITIONS and len(families) >= FEWEST_FAMILIES:
-        return _estimated(single, clean, rows, more)
-    said = (
-        f"The range is that of the {counted(len(known), 'condition')} asked, no more: an estimate "
-        f"needs {FEWEST_CONDITIONS} single ones of {FEWEST_FAMILIES} families."
+def _expected(asked: Sequence[Asked], column: Column, rows: int | None, runner: Runner) -> Expected:
+    measured = Measured(
+        _value(asked[0].run, column),
+        tuple((one.choice, _value(one.run, column)) for one in asked if one.choice),
+        rows,
     )
-    return Expected("range", min(values), float(np.median(values)), max(values), (said, *more))
+    return expected_of(measured, column, lambda choices: past_scores(choices, column, runner))
 
 
-def _estimated(
-    single: Sequence[tuple[Choice, float]], clean: float, rows: int | None, more: Sequence[str]
-) -> Expected:
-    """By the estimator of hidden scores, on the conditions that were asked."""
-    conditions = (UNHARMED, *(choice.conditions[0] for choice, _ in single))
-    values = (clean, *(value for _, value in single))
-    images = None if rows is None else (rows,) * len(values)
-    made = estimate(described(conditions), Figures("", values, images), target=Target(hidden=rows))
-    said = (
-        f"It takes the hidden set for some mixture of clean images and the "
-        f"{counted(len(single), 'condition')} asked; how wide it is was tried on more of them."
-    )
-    return Expected("estimate", made.low, made.median, made.high, (said, *made.assumed, *more))
+def past_scores(choices: Sequence[Choice], column: Column, runner: Runner) -> list[Past]:
+    """Other submissions with a score, whose figures under these conditions are known."""
+    if runner.store is None:
+        return []
+    texts = [CLEAN, *(one.text() for one in choices)]
+    found = []
+    for score in runner.store.scores(runner.score_phase):
+        sha256 = score.submission.sha256
+        if not sha256 or sha256 == runner.sha256:
+            continue
+        other = replace(runner, sha256=sha256)
+        runs = [other.known(text) for text in texts]
+        values = [None if run is None else _value(run, column) for run in runs]
+        known = tuple(value for value in values if value is not None)
+        if len(known) == len(texts) and all(0 <= value <= 1 for value in known):
+            found.append(Past(score, known))
+    return found

@@ -77,17 +77,39 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found in one folder of input data. chosen: to be damaged. remarks: sentences."""
+    """What was found in one folder of input data.
+
+    chosen: to be damaged. remarks: sentences. unmet: patterns that name no images there. every:
+    names of all sets, where patterns decide.
+    """
 
     chosen: tuple[ImageSet, ...] = ()
     remarks: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
+
+
+def look_into(folders: Iterable[Path], patterns: Sequence[str] = ()) -> dict[Path, Seen]:
+    """Find the images that are predicted on in the input data of some tasks; see `look`.
+
+    Raises `EvaluationError` for a pattern that names no images in any of them.
+    """
+    seen = {folder: look(folder, patterns) for folder in folders}
+    for pattern in patterns:
+        if all(pattern in one.unmet for one in seen.values()):
+            has = few(list(dict.fromkeys(name for one in seen.values() for name in one.every)))
+            raise EvaluationError(
+                f"--perturb {pattern}: expected a pattern of images in the input data, which "
+                f"has {has or 'none'}"
+            )
+    return seen
 
 
 def look(folder: Path, patterns: Sequence[str] = ()) -> Seen:
     """Find the images that are predicted on.
 
     patterns: globs relative to the folder, of files, folders, or `file.npz/member`; they alone
-    decide where there are some. Raises `EvaluationError` for one that names no images.
+    decide where there are some.
     """
     names = sorted(
         str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()
@@ -131,17 +153,13 @@ def read_array(folder: Path, images: ImageSet) -> Array:
 def _named(folder: Path, names: Sequence[str], patterns: Sequence[str]) -> Seen:
     found = _found(folder, names, said=True)
     chosen: list[ImageSet] = []
+    unmet = []
     for pattern in patterns:
         meant = [one for whole in found if (one := _meant(whole, pattern)) is not None]
-        if not meant:
-            has = few([one.name for one in found]) or "no images"
-            raise EvaluationError(
-                f"--perturb {pattern}: expected a pattern of images in the input data, which "
-                f"has {has}"
-            )
         chosen += [one for one in meant if one not in chosen]
+        unmet += [] if meant else [pattern]
     fit, refused = _fitting(folder, chosen)
-    return Seen(tuple(fit), tuple(refused))
+    return Seen(tuple(fit), tuple(refused), tuple(unmet), tuple(one.name for one in found))
 
 
 def _meant(images: ImageSet, pattern: str) -> ImageSet | None:

@@ -86,11 +86,13 @@ def left_files(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         return found
     for path in sorted(folder.rglob("*")):
+        if len(found) == MOST_FILES:
+            break
         kind = path.suffix.lower()
         if kind not in (*_TEXTS, ".npy", ".npz") or path.name in ("metadata", "metadata.yaml"):
             continue
         content = read_left(path, LARGEST_FILE)
-        if content is not None and len(found) < MOST_FILES:
+        if content is not None:
             found[path.relative_to(folder).as_posix()] = content
     return found
 

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine, Now
 from codabench_rehearsal.challenge.worker_outcome import Ran, RanTask
+from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.presets import CLEAN
-from evaluator.ask import environment
 from evaluator.bundles.image_sets import ImageSet
 from evaluator.bundles.rows import left_files
+from evaluator.elsewhere import environment
 from evaluator.store.bundle_runs import BundleKey, BundleRun
 from evaluator.store.store import Store
 
@@ -69,8 +70,9 @@ class Run:
 class Runner:
     """Runs one zip in one phase of a bundle.
 
-    store: None for none. fingerprint: of all that the bundle is and what of it is damaged. logs: a
-    folder that gets what the programs of the first clean run printed and left.
+    store: None for none. fingerprint: of all that the bundle is and what of it is damaged.
+    score_phase: under which leaderboard scores are recorded in the store. logs: a folder that gets
+    what the programs of the first clean run printed and left, None for none.
     """
 
     zip_path: Path
@@ -83,7 +85,8 @@ class Runner:
     store: Store | None
     fingerprint: str
     place: Path
-    environment: str = field(default="")
+    environment: str = ""
+    score_phase: str = PHASE
     logs: Path | None = None
 
     def known(self, condition: str, repeat: int = 0) -> Run | None:
@@ -140,8 +143,9 @@ def environment_of(machine: Machine, worker: Worker) -> str:
         text = environment(machine.device, machine.python)
     except SandboxError:  # a Python without numpy will do for a bundle that needs none
         text = f"python {machine.python}"
-    image = f", image {machine.image}" if machine.image else ""
-    return f"{text}, packages {_packages(machine.python)}, worker {worker}{image}"
+    more = [f"image {machine.image}"] if machine.image else []
+    more += ["network"] if machine.limits.network else []
+    return ", ".join([text, f"packages {_packages(machine.python)}", f"worker {worker}", *more])
 
 
 def fingerprint_of(

@@ -20,10 +20,16 @@ import pytest
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.bundle import Bundle
+from codabench_rehearsal.challenge.worker_job import Machine
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.chain import corrupt_condition
 from corruptions.presets import resolve
+from evaluator.bundles.choice import choices
+from evaluator.bundles.figures import past_scores
+from evaluator.bundles.image_sets import look
 from evaluator.bundles.report import BundleReport
+from evaluator.bundles.running import Runner, fingerprint_of
+from evaluator.store.store import Store
 from tests.challenge.worker_bundles import PREDICT, program, written
 from tests.challenge.worker_bundles import bundle as text_bundle
 from tests.evaluator.bundles.made import (
@@ -140,6 +146,30 @@ def test_a_second_time_nothing_is_run_and_the_figures_are_the_same(
     assert "1 of them known already" in told[-1]
 
 
+def test_other_submissions_with_scores_are_found(ran: tuple[Path, Bundle, BundleReport]) -> None:
+    """Else recorded scores never reach the estimate, or those of another bundle do."""
+    place, bundle, first = ran
+    with Store.open(place / "s.sqlite") as store:
+        (own,) = store.submissions()
+        store.record_score(own, 0.6, 2)
+        runner = Runner(
+            *(place / "other.zip", "c" * 64, bundle, bundle.phases[0], "2026-10", Machine(), 0),
+            *(store, fingerprint(bundle), place, first.source.environment),
+        )
+        (found,) = past_scores(choices(resolve("fog:3")), ACCURACY, runner)
+        assert found.values == (first.clean.value, first.conditions[0].value)
+        assert past_scores(choices(resolve("fog:4")), ACCURACY, runner) == []
+        assert past_scores([], ACCURACY, replace(runner, fingerprint="another")) == []
+        assert past_scores([], ACCURACY, replace(runner, sha256=own.sha256)) == []
+
+
+def fingerprint(bundle: Bundle) -> str:
+    """As the benchmark has it."""
+    folder = bundle.tasks[0].input_data
+    assert folder is not None
+    return fingerprint_of(bundle, bundle.phases[0], {folder: look(folder).chosen})
+
+
 def test_a_column_where_less_is_better_is_only_compared(
     ran: tuple[Path, Bundle, BundleReport],
 ) -> None:
@@ -203,9 +233,12 @@ FORMATS: dict[str, tuple[int, Callable[[Path, Drawn], Path], str]] = {
 }
 
 
+SLOW = ("npz", "grey", "grey JPEG")  # as test_damage.py has them
+
+
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in ("npz", "grey") else ()) for n in FORMATS],
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in FORMATS],
 )
 def test_every_format_gives_the_same_figures(tmp_path: Path, name: str) -> None:
     """Else the benchmark is another one for a bundle that keeps its images another way."""
@@ -314,6 +347,24 @@ def test_what_is_asked_for_must_be_there(tmp_path: Path) -> None:
         evaluated(tmp_path, bundle, column="f1")
     with pytest.raises(EvaluationError, match=r"--perturb tests: .*X_test\.npy"):
         evaluated(tmp_path, bundle, perturb=("tests",))
+
+
+@pytest.mark.slow
+def test_a_preset_called_like_its_condition_and_one_of_nothing(tmp_path: Path) -> None:
+    """Else one of both is shown with the other's figure, or clean images cost a budget."""
+    preset = tmp_path / "fog.toml"
+    preset.write_text(
+        '[[family]]\nname = "a"\nconditions = [{chain = "fog:5", name = "fog"}, "fog:1"]\n'
+    )
+    bundle = image_bundle(tmp_path / "b")
+    report = evaluated(tmp_path, bundle, corrupt=str(preset))
+    rows = [(one.name, one.is_mixed, one.value) for one in report.conditions]
+    assert [(name, mixed) for name, mixed, _ in rows] == [
+        *(("fog", True), ("fog", False), ("fog:1", False)),
+    ]
+    assert len({value for _, _, value in rows}) > 1
+    nothing = evaluated(tmp_path, bundle, corrupt="clean")
+    assert (nothing.conditions, nothing.not_asked, nothing.notes) == ((), (), ())
 
 
 RUN = """

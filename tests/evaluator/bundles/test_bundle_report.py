@@ -13,7 +13,7 @@ import pytest
 from codabench_rehearsal.challenge.bundle import Column
 from corruptions.presets import resolve
 from evaluator.bundles.choice import choices
-from evaluator.bundles.figures import Asked, expected_of
+from evaluator.bundles.expecting import Measured, Past, expected_of
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.result import (
     BundleCondition,
@@ -22,7 +22,7 @@ from evaluator.bundles.result import (
     Expected,
     Interval,
 )
-from evaluator.bundles.running import Run
+from evaluator.store.rows import LeaderboardScore, Submission
 
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
 PICTURE = np.full((9, 9, 1), 100, np.uint8)
@@ -161,51 +161,55 @@ def test_only_a_failure_is_a_finding() -> None:
     assert report(clean=condition("clean", None), conditions=()).failed
 
 
-def asked(values: list[float | None], preset: str = "heavy") -> list[Asked]:
-    """Runs with these figures, the first clean, the second the preset as a whole."""
-    rows = [None, *choices(resolve(preset))]
-    return [
-        Asked(
-            choice,
-            Run(
-                "Finished" if value is not None else "Failed",
-                "",
-                "",
-                {} if value is None else {"accuracy": value},
-                (),
-                (),
-                1.0,
-            ),
-        )
-        for choice, value in zip(rows, values, strict=False)
-    ]
+def measured(values: list[float | None], rows: int | None = None) -> Measured:
+    """Figures, the clean one first, then heavy as a whole and its single conditions."""
+    damaged = zip(choices(resolve("heavy")), values[1:], strict=False)
+    return Measured(values[0], tuple(damaged), rows)
 
 
 ACCURACY = Column(0, "accuracy", "Accuracy")
+MANY: list[float | None] = [0.9, 0.6, *[0.7, 0.5] * 5]
 
 
 def test_an_estimate_needs_conditions_of_several_families() -> None:
     """Else a range of three figures passes for what to expect."""
-    few = expected_of(asked([0.9, 0.6, 0.7, 0.5]), ACCURACY, 100)
+    few = expected_of(measured([0.9, 0.6, 0.7, 0.5]), ACCURACY)
     assert (few.kind, few.low, few.high) == ("range", 0.5, 0.7)
     assert "an estimate needs 8 single ones of 3 families" in few.why[0]
-    many = expected_of(asked([0.9, 0.6, *[0.7, 0.5] * 5]), ACCURACY, 100)
+    many = expected_of(measured(MANY, 100), ACCURACY)
     assert many.kind == "estimate"
     assert many.low is not None
     assert many.median is not None
     assert many.high is not None
     assert many.low < 0.5 < many.median < 0.7 < many.high
-    assert "mixture of clean images and the 10 conditions asked" in many.why[0]
+    assert "mixture of clean images and the 10 conditions asked, of 100 rows" in many.why[0]
+
+
+def test_past_scores_sharpen_it() -> None:
+    """Else what the leaderboard said of other submissions is of no use for a bundle."""
+    values = (0.8, *[0.6, 0.4] * 5)
+    owner = Submission(1, "b" * 64, "b.zip", "", "", "")
+    scores = [
+        Past(LeaderboardScore(n, owner, "dev", 0.5 + n / 100, 2, "", None, "", ""), values)
+        for n in range(3)
+    ]
+    plain = expected_of(measured(MANY, 100), ACCURACY)
+    found = expected_of(measured(MANY, 100), ACCURACY, lambda _: scores)
+    for one in (plain, found):
+        assert one.low is not None
+        assert one.high is not None
+    assert (found.high or 0) - (found.low or 0) < 0.7 * ((plain.high or 0) - (plain.low or 0))
+    assert "It rests on 3 past scores." in found.why
 
 
 @pytest.mark.parametrize("values", [[0.9, 0.6, -0.1], [12.0, 9.0, 8.0], [0.9, None, None]])
 def test_no_other_column_is_estimated(values: list[float | None]) -> None:
     """Else a loss, or a percentage, gets a probability that means nothing."""
-    assert expected_of(asked(values), ACCURACY, 100).kind == "none"
+    assert expected_of(measured(values), ACCURACY).kind == "none"
 
 
 def test_a_failure_under_damage_stands_beside_what_to_expect() -> None:
     """Else the expected score hides that the platform may give none."""
-    found = expected_of(asked([0.9, 0.6, None, 0.5]), ACCURACY, None)
+    found = expected_of(measured([0.9, 0.6, None, 0.5]), ACCURACY)
     assert found.kind == "range"
     assert found.why[-1].startswith("It fails under ")

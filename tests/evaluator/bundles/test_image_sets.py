@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from codabench_rehearsal.console.errors import EvaluationError
-from evaluator.bundles.image_sets import look, role_of
+from evaluator.bundles.image_sets import look, look_into, role_of
 from evaluator.bundles.pixels import layout_of
 
 RNG = np.random.default_rng(0)
@@ -151,8 +151,21 @@ def test_patterns_decide_alone(tmp_path: Path, pattern: str, found: list[str]) -
 
 def test_a_pattern_for_nothing_is_told(tmp_path: Path) -> None:
     """Else a slip of the pen leaves the benchmark out in silence."""
-    with pytest.raises(EvaluationError, match=r"--perturb tset.*test\.npy"):
-        look(put(tmp_path, test=GREY), ["tset"])
+    one, other = put(tmp_path / "one", test=GREY), put(tmp_path / "other", b=GREY)
+    with pytest.raises(EvaluationError, match=r"--perturb tset.*test\.npy, b\.npy"):
+        look_into([one, other], ["test.npy", "tset"])
+    with pytest.raises(EvaluationError, match=r"--perturb a: .* which has none"):
+        look_into([], ["a"])
+
+
+def test_tasks_with_other_files_may_need_other_patterns(tmp_path: Path) -> None:
+    """Else a bundle with several tasks cannot be told what is damaged."""
+    one, other = put(tmp_path / "one", a=GREY, x=GREY), put(tmp_path / "other", b=GREY, x=GREY)
+    seen = look_into([one, other], ["a.npy", "b.npy"])
+    assert [[each.name for each in found.chosen] for found in seen.values()] == [
+        ["a.npy"],
+        ["b.npy"],
+    ]
 
 
 def test_pictures_are_grouped_by_the_folder_that_says_what_they_are(tmp_path: Path) -> None:
