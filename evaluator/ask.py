@@ -115,6 +115,8 @@ class Runner:
         self.plan = plan
         if store is not None and self.is_stored:
             store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
+            data = self.data
+            store.put_truth(data.fingerprint(), shown(data.source), data.ids, data.labels)
         where = environment_of(options)
         self.run = Run(archive.sha256, where, self.data.fingerprint(), options.seed)
         if store is None:

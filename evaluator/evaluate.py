@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from evaluator.report.evaluation import Timing
 from evaluator.report.report import Report
 from evaluator.severity import Search
 from evaluator.slices import slices
+from evaluator.store.measured import FindingLine, Measured
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store
 from submission.archive import Archive
@@ -143,9 +144,25 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
         runner.asked,
         options.full,
     )
+    if store is not None and store.writable:
+        with suppress(StoreError):  # a full disk has been told where answers are kept
+            store.put_measured(archive.sha256, measured_of(report))
     if failed:
         return report
     return _with_answers(replace(report, search=searched), runner, part, expected, series)
+
+
+def measured_of(report: Report) -> Measured:
+    """What the store keeps of a report beside answers: size, time, memory, findings."""
+    ran, timing = report.timing.answers > 0, report.timing
+    return Measured(
+        report.source.bytes,
+        timing.start_seconds if ran else None,
+        timing.seconds_per_thousand if ran else None,
+        report.peak_memory_bytes if ran else None,
+        report.source.split,
+        tuple(FindingLine(one.code, one.severity, one.message) for one in report.findings),
+    )
 
 
 def _with_answers(

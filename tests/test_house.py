@@ -151,6 +151,7 @@ LIGHT_CALLS = [
     "from codabench_rehearsal.commands.make_submission import main; main(['--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['inspect', '--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['board', '--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['--help'])",
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['check', '--help'])",
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['make', '--help'])",

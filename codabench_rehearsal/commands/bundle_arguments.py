@@ -29,11 +29,15 @@ _OF_BUNDLES = (
 
 
 def add_bundle(
-    parser: argparse.ArgumentParser, title: str = "with --challenge BUNDLE", *, phase: bool = True
+    parser: argparse.ArgumentParser,
+    title: str = "with --challenge BUNDLE",
+    *,
+    phase: bool = True,
+    logs: bool = True,
 ) -> argparse._ArgumentGroup:
     """Add the options of a bundle's rehearsal, and return their group.
 
-    phase: whether --phase is not there yet.
+    phase: whether --phase is not there yet. logs: whether they can be kept.
     """
     group = parser.add_argument_group(title)
     add = group.add_argument
@@ -50,7 +54,9 @@ def add_bundle(
     what = "the generation of Codabench's worker (default: the newest; the other one too if quick)"
     add("--worker", choices=WORKERS, help=what)
     add("--network", action="store_true", help="let the programs reach the network, as there")
-    add("--logs", type=LOGS, metavar="FOLDER", help="keep what each program printed and left")
+    parser.set_defaults(logs=None)
+    if logs:
+        add("--logs", type=LOGS, metavar="FOLDER", help="keep what each program printed and left")
     return group
 
 

@@ -20,6 +20,7 @@ from codabench_rehearsal.console.slips import refuse_slip
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands
+        "board": "board",
         "compare": "compare",
         "ensemble": "ensemble",
         "explain": "explain",
@@ -36,6 +37,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "record": "keep what the leaderboard showed: it sharpens the estimate",
         "rank": "which submission to upload next",
+        "board": "all submissions side by side, as a page",
         "compare": "is one better than another, on the same images",
         "ensemble": "which submissions vote best together",
         "history": "what was predicted against what the leaderboard showed",
@@ -46,7 +48,12 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "forget": "take a score, or a submission, out of the store",
     }
 )
-_ASKING = ("evaluate", "rank", "compare")  # these ask submissions, and keep what they answer
+_ASKING = (
+    "evaluate",
+    "rank",
+    "compare",
+    "board",
+)  # these ask submissions, and keep what they answer
 _OF_SQLITE = ("wal", "shm", "journal")
 
 

@@ -46,8 +46,11 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class _Samples:
-    """Scores on resampled rows by run, None without. said: what they rest on. rows: how many."""
+class Samples:
+    """Scores on the same resampled rows by run, `(b,)` each, None without.
+
+    said: what they rest on. rows: how many.
+    """
 
     by_run: Sequence[Floats | None]
     said: str
@@ -59,7 +62,7 @@ def judged(asked: Sequence[Asked], again: Run | None, column: Column, runner: Ru
     clean = _value(asked[0].run, column)
     second = _value(again, column) if again is not None else None
     scatter = None if clean is None or second is None else abs(clean - second)
-    samples = _samples(asked, column, runner)
+    samples = samples_of(asked, column, runner)
     worse = 1.0 if column.sorting == "asc" else -1.0
     rows = []
     for one, drawn in zip(asked, samples.by_run, strict=True):
@@ -137,25 +140,28 @@ def _notes(clean: Run, again: Run | None, column: Column, scatter: float | None)
     return said
 
 
-def _samples(asked: Sequence[Asked], column: Column, runner: Runner) -> _Samples:
-    """Of runs that have a score; tasks are resampled apart, and their mean is the figure."""
+def samples_of(asked: Sequence[Asked], column: Column, runner: Runner) -> Samples:
+    """Of runs that have a score, whosesoever; tasks are resampled apart, their mean is the figure.
+
+    runner: of any of them; bundle, phase and seed are the same.
+    """
     nothing = [None] * len(asked)
     scored = [at for at, one in enumerate(asked) if _value(one.run, column) is not None]
     if len(scored) < 2:  # nothing was damaged
-        return _Samples(nothing, "")
+        return Samples(nothing, "")
     tasks = tasks_of(runner.bundle, runner.phase)
     if len(tasks) > 1 and column.computation in _COMPUTED:
         said = f"Without intervals: the site computes {shown(column.key)} out of other columns."
-        return _Samples(nothing, said)
+        return Samples(nothing, said)
     found: list[Aligned] = []
     for place, task in enumerate(tasks):
         references = left_files(task.reference_data) if task.reference_data else {}
         runs = [(asked[at].run.files[place], asked[at].run.tasks[place]) for at in scored]
         if not all(column.key in scores for _, scores in runs):
-            return _Samples(nothing, f"Without intervals: a task has no {shown(column.key)}.")
+            return Samples(nothing, f"Without intervals: a task has no {shown(column.key)}.")
         made = align([(files, scores[column.key]) for files, scores in runs], references)
         if made is None:
-            return _Samples(nothing, _unaligned(column))
+            return Samples(nothing, _unaligned(column))
         found.append(made)
     by_task = [made.spread(runner.seed + place) for place, made in enumerate(found)]
     means = dict(zip(scored, _means(by_task), strict=True))
@@ -163,7 +169,7 @@ def _samples(asked: Sequence[Asked], column: Column, runner: Runner) -> _Samples
     said = (
         f"Intervals: 95 % of resamples of {counted(rows, 'row')}; the score is the {found[0].line}."
     )
-    return _Samples([means.get(at) for at in range(len(asked))], said, rows)
+    return Samples([means.get(at) for at in range(len(asked))], said, rows)
 
 
 def _unaligned(column: Column) -> str:

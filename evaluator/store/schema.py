@@ -20,7 +20,7 @@ _NEVER = 1000  # no version of ours will be this high: such a number is damage
 _FIRST_TABLES = ("submissions", "runs", "answers", "scores", "predictions")
 TABLES = (  # parents first
     *(*_FIRST_TABLES, "orders", "blocks", "score_columns", "class_scores"),
-    "bundle_runs",
+    *("bundle_runs", "truths", "measured"),
 )
 _FIRST = (
     """
@@ -136,9 +136,30 @@ CREATE TABLE bundle_runs (
     UNIQUE (submission, environment, bundle, seed, condition, repeat))
 """,
 )
+_MEASURED = (
+    """
+CREATE TABLE truths (
+    id INTEGER PRIMARY KEY,
+    data TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    labels BLOB NOT NULL CHECK (typeof(labels) = 'blob'))  -- packed as answers are
+""",
+    """
+CREATE TABLE measured (
+    id INTEGER PRIMARY KEY,
+    submission INTEGER NOT NULL UNIQUE REFERENCES submissions ON DELETE CASCADE,
+    bytes INTEGER NOT NULL,
+    start_seconds REAL,  -- NULL, and the two below: never run
+    thousand_seconds REAL,
+    peak_bytes INTEGER,
+    split TEXT NOT NULL,
+    findings TEXT NOT NULL,  -- JSON
+    made TEXT NOT NULL)
+""",
+)
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_FIRST, _ORDERS, _BLOCKS, _MINE, _LEADERBOARD),
-    _BUNDLES,
+    *(_BUNDLES, _MEASURED),
 )
 BUSY_SECONDS = 30.0
 _FULL_BYTES = 65_536  # a disk with less free is full

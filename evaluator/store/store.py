@@ -8,18 +8,19 @@ it meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
 from codabench_rehearsal.console.reading import require_file
-from evaluator.store import answer_rows, bundle_runs
+from evaluator.store import answer_rows, bundle_runs, measured
 from evaluator.store import scores as store_scores
 from evaluator.store.bundle_runs import BundleKey, BundleRun
 from evaluator.store.columns import Columns, keep
 from evaluator.store.file import OpenedStore, find_store, open_file
+from evaluator.store.measured import Measured, Truth
 from evaluator.store.mending import mend
 from evaluator.store.rows import (
     ClassScores,
@@ -120,6 +121,35 @@ class Store:
         """The runs in which a submission has answered, the first ones first."""
         with self._speaking():
             return answer_rows.runs(self._db, sha256)
+
+    def every_run(self) -> tuple[tuple[Run, int], ...]:
+        """All runs of all submissions, the first ones first, each with its number of answers."""
+        with self._speaking():
+            return tuple(measured.read_runs(self._db))
+
+    def put_truth(self, data: str, source: str, ids: ArrayLike, labels: ArrayLike) -> None:
+        """Keep the right labels of a data file, by its fingerprint, unless they are known."""
+        with self._speaking():
+            if measured.knows_truth(self._db, data):
+                return
+        with self._writing():
+            truth = Truth(source, answer_rows.as_answers(ids, labels))
+            measured.put_truth(self._db, data, truth)
+
+    def truth(self, data: str) -> Truth | None:
+        """The right labels of the data file of that fingerprint; None where they are not known."""
+        with self._speaking():
+            return measured.read_truth(self._db, data)
+
+    def put_measured(self, sha256: str, one: Measured) -> None:
+        """Keep what was measured of a submission, which must have been added."""
+        with self._writing():
+            measured.put(self._db, sha256, one)
+
+    def measured(self) -> Mapping[int, Measured]:
+        """What was measured of submissions, by their numbers."""
+        with self._speaking():
+            return measured.read_all(self._db)
 
     def bundle_run(self, key: BundleKey) -> BundleRun | None:
         """What came of a submission in a bundle under a condition; None where it is not known."""

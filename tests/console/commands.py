@@ -42,23 +42,17 @@ FILES = {  # a role -> a file that plays it
     roles.INCLUDED: "layers.py",
     roles.HISTORY: "history.csv",
     roles.CLASS_SCORES: "classes.csv",
+    roles.TEAMS: "teams.csv",
+    roles.SUBMISSIONS: "handed_in.zip",
+    roles.REPORTS: "report.html",
     roles.PYTHON: "python",
     roles.LOG: "scoring.log",
     roles.TRAINED: "trained/recipe.json",
 }
 NO_FILE = {  # options of free text that never name a file
     *("output", "packages", "docker", "ignore", "trained_on", "phase", "score", "date"),
-    *(
-        "hidden_images",
-        "note",
-        "name",
-        "choices",
-        "column",
-        "perturb",
-        "title",
-        "licence",
-        "cluster",
-    ),
+    *("hidden_images", "note", "name", "choices", "column", "perturb", "title", "licence"),
+    *("cluster", "fingerprint"),
 }
 MODULES: dict[tuple[str, ...], str] = {
     ("local-eval",): "codabench_rehearsal.commands.evaluate",

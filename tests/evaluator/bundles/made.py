@@ -17,6 +17,7 @@ from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase, Task
 from codabench_rehearsal.challenge.worker_job import Machine
 from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
 from evaluator.bundles.report import BundleReport
+from tests.challenge.bundles import Draft
 from tests.challenge.worker_bundles import Files, program, written
 
 Images = NDArray[np.uint8]
@@ -169,6 +170,26 @@ def image_bundle(
     tasks = tuple(replace(task, index=at, name=f"task {at}") for at in range(copies))
     phase = Phase(0, "development", tuple(range(copies)), seconds=60)
     return Bundle("hand-made", place, "Left and right", "", (phase,), tasks, columns)
+
+
+def bundle_zip(place: Path) -> str:
+    """The same as a bundle's zip, as organisers upload it, in a folder."""
+    task, draft = image_bundle(place / "made").tasks[0], Draft()
+    for name in [n for n in draft.files if n.startswith(("ingestion", "scoring", "input", "ref"))]:
+        del draft.files[name]
+    folders = {
+        "ingestion_program": task.ingestion,
+        "scoring_program": task.scoring,
+        "input_data": task.input_data,
+        "reference_data/dev": task.reference_data,
+        "reference_data/final": task.reference_data,
+    }
+    for name, folder in folders.items():
+        assert folder
+        for path in folder.rglob("*"):
+            if path.is_file():
+                draft.add(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    return str(draft.as_zip(place / "bundle.zip"))
 
 
 def submitted(place: Path, files: Files) -> Path:

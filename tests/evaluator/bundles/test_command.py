@@ -9,9 +9,8 @@ import pytest
 
 import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands.local_eval import main
-from tests.challenge.bundles import Draft
 from tests.challenge.worker_bundles import zipped
-from tests.evaluator.bundles.made import MODEL, image_bundle
+from tests.evaluator.bundles.made import MODEL, bundle_zip
 from tests.sandbox.children import linux_only
 
 pytestmark = linux_only
@@ -21,24 +20,8 @@ pytestmark = linux_only
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A bundle's zip with images, in the working folder; a submission beside it."""
     monkeypatch.chdir(tmp_path)
-    made = image_bundle(tmp_path / "made")
-    task, draft = made.tasks[0], Draft()
-    for name in [n for n in draft.files if n.startswith(("ingestion", "scoring", "input", "ref"))]:
-        del draft.files[name]
-    folders = {
-        "ingestion_program": task.ingestion,
-        "scoring_program": task.scoring,
-        "input_data": task.input_data,
-        "reference_data/dev": task.reference_data,
-        "reference_data/final": task.reference_data,
-    }
-    for name, folder in folders.items():
-        assert folder
-        for path in folder.rglob("*"):
-            if path.is_file():
-                draft.add(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
     zipped(tmp_path, {"model.py": MODEL})
-    return str(draft.as_zip(tmp_path / "bundle.zip"))
+    return bundle_zip(tmp_path)
 
 
 def test_the_command(source: str, capsys: pytest.CaptureFixture[str]) -> None:

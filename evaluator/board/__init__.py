@@ -1,0 +1,1 @@
+"""All submissions of a store, or of a course, side by side."""
