@@ -1,4 +1,4 @@
-"""`codabench-challenge`: what organisers need; check a bundle, show what it asks for."""
+"""`codabench-challenge`: a challenge as a bundle or on a site: check, show, log in, ask after."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from codabench_rehearsal.console.guard import guard
 
 NAME = "codabench-challenge"
 COMMANDS: Mapping[str, str] = MappingProxyType(
-    {"check": "challenge_check", "show": "challenge_show"}  # word: module of this folder
+    {  # word: module of this folder
+        "check": "challenge_check",
+        "show": "challenge_show",
+        "login": "challenge_login",
+        "logout": "challenge_login",
+        "status": "challenge_status",
+    }
 )
 EXAMPLES = """\
 examples:
   codabench-challenge check bundle.zip     what the site would refuse, what participants will meet
   codabench-challenge show bundle.zip      what a submission must be, phases, limits, columns
+  codabench-challenge show 1234            the same of a challenge on codabench.org, without a login
+  codabench-challenge login                the token for make-submission ... --upload 1234
+  codabench-challenge status               what became of your uploads
 
 BUNDLE is the zip, or the folder that holds competition.yaml. Nothing in it is executed.
 """
@@ -30,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def new_parser() -> Parser:
     """The options of the command without a word."""
-    made = Parser(NAME, "Check a challenge's bundle, or show what it asks for.", EXAMPLES)
+    made = Parser(
+        NAME, "A challenge: check its bundle, show what it asks for, ask after uploads.", EXAMPLES
+    )
     made.add_argument("command", choices=tuple(COMMANDS), help="what to do")
     return made
 
