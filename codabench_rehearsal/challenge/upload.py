@@ -59,8 +59,7 @@ class Allowance:
         yield f"   submissions: {today}, {in_all} (failed ones do not count, cancelled ones do)"
         if self.free is not None:
             yield f"   your quota: {human_bytes(self.free)} free (results and logs count too)"
-        end = f"ends {phase.end:%Y-%m-%d %H:%M} UTC, {_until(phase.end, self.now)}"
-        yield f"   the phase {end if phase.end else 'has no end'}".replace("ends None", "")
+        yield f"   the phase {_ends(phase.end, self.now)}"
 
 
 def allowance(
@@ -121,9 +120,12 @@ def _free(site: Site) -> int | None:
     return None
 
 
-def _until(end: dt.datetime | None, now: dt.datetime) -> str:
-    hours = (end - now).total_seconds() / 3600 if end else 0.0
-    return f"in {hours / 24:.0f} days" if hours > 48 else f"in {hours:.1f} hours"
+def _ends(end: dt.datetime | None, now: dt.datetime) -> str:
+    if end is None:
+        return "has no end"
+    hours = (end - now).total_seconds() / 3600
+    ago = f"in {hours / 24:.0f} days" if hours > 48 else f"in {hours:.1f} hours"
+    return f"ends {end:%Y-%m-%d %H:%M} UTC, {ago}" if hours > 0 else f"ended {end:%Y-%m-%d %H:%M}"
 
 
 def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) -> Upload:
@@ -133,10 +135,16 @@ def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) 
     submission's number. Raises `SiteError`, `FileError`.
     """
     done = known_of(plan) or plan
+    if done.stage == "ended" and done.status != "Finished":
+        done = replace(plan, key=done.key)  # the site still has its bytes
     if done.submission:
         return done
-    if done.stage == "sent" and (number := _arrived(site, done, waits=LOOKS[:1])):
-        return replace(done, submission=number, stage="submitted").keep()
+    if done.stage == "sent":
+        number = _arrived(site, done, waits=LOOKS[:1])
+        if number is None:
+            raise SiteError(_doubtful(done, "The last run was cut off."), in_doubt=True)
+        if number:
+            return replace(done, submission=number, stage="submitted").keep()
     if not done.key:
         done = replace(plan, key=_stored(site, plan, told)).keep()
     return _submitted(site, done)
@@ -200,25 +208,26 @@ def _submitted(site: Site, plan: Upload) -> Upload:
             key = "" if error.status in (400, 404) else plan.key  # the dataset may be gone
             replace(plan, key=key).keep()
             raise
-        number = _arrived(site, sent, waits=LOOKS)
+        number = _arrived(site, sent, waits=LOOKS) or 0
         if not number:
-            raise SiteError(_doubtful(sent, error), in_doubt=True) from None
+            raise SiteError(_doubtful(sent, str(error)), in_doubt=True) from None
     return replace(sent, submission=number, stage="submitted").keep()
 
 
-def _doubtful(plan: Upload, error: SiteError) -> str:
+def _doubtful(plan: Upload, why: str) -> str:
     return (
-        f"{error} Whether the submission arrived is not known, so it is not sent again: look for "
+        f"{why} Whether the submission arrived is not known, so it is not sent again: look for "
         f"{shown(plan.name)} under My Submissions at {plan.address.page}. The same command looks "
         "first, and sends it only if it is not there."
     )
 
 
-def _arrived(site: Site, plan: Upload, waits: tuple[float, ...]) -> int:
-    """The number of the submission that we sent, 0 where it is not there.
+def _arrived(site: Site, plan: Upload, waits: tuple[float, ...]) -> int | None:
+    """The number of the submission that we sent, 0 where it is not there; None: nobody could look.
 
     Raises `SiteError` where several may be it.
     """
+    seen = None
     for wait in waits:
         site.clock.sleep(wait)
         try:
@@ -235,7 +244,8 @@ def _arrived(site: Site, plan: Upload, waits: tuple[float, ...]) -> int:
             )
         if found:
             return found[0]
-    return 0
+        seen = 0
+    return seen
 
 
 def _own(site: Site, plan: Upload) -> list[tuple[int, str]]:
