@@ -80,6 +80,8 @@ def log_in(site: Site, *, paste: bool = False) -> Path:
         token = _asked_of(site, name, password)
     token = _checked(token, "the token")
     site.token = token
+    if site.transcript is not None:
+        site.transcript.hide(token)
     site.get("/api/my_profile/")  # refused here, not at the first upload
     return keep_token(site.base, token)
 

@@ -202,6 +202,8 @@ class Site:
         said = self._said(reply)
         why = f", {said!r}" if said else ""
         what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says is to be mended."))
+        if reply.status == 401 and not self.token:
+            what = "wants a login"
         if reply.status >= 500:
             what, advice = "has a fault of its own", "try again later."
         if reply.status == 429:

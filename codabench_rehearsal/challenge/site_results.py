@@ -13,7 +13,7 @@ from codabench_rehearsal.challenge.bundle import tables, whole
 from codabench_rehearsal.challenge.site import Site
 from codabench_rehearsal.challenge.site_profile import moment
 from codabench_rehearsal.challenge.site_wire import SiteError
-from codabench_rehearsal.console.files import replacing
+from codabench_rehearsal.console.files import replacing, written
 from codabench_rehearsal.console.words import as_json, shown
 
 ENDED = ("Finished", "Failed", "Cancelled")
@@ -108,7 +108,8 @@ def fetch_results(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
 
     folder: made where it is missing. Raises `FileError`; what the site does not give is said.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "submission.json") as file:
         file.write(as_json(_document(outcome)).encode())
     try:

@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.words import as_json
-
-if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site_wire import Reply
 
 MOST_CALLS, MOST_ENTRIES = 500, 20  # of a list the first entries
 _KEPT = (
@@ -30,6 +27,7 @@ _NAMING = (
     *("owner", "created_by", "username", "display_name", "owner_display_name", "email"),
     *("contact_email", "filename", "request_sassy_file_name", "slug_url"),
 )
+_SECRET = ("password", "token", "secret", "secret_key")
 _HEADERS = ("content-type", "content-length", "date", "retry-after", "server")
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}", re.I)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[\d:.Z+-]*")
@@ -53,23 +51,26 @@ class Transcript:
         method: str,
         url: str,
         document: Mapping[str, Any] | None,
-        reply: Reply | None,
+        answer: tuple[int, Mapping[str, str], bytes] | None,
         *,
         is_storage: bool = False,
     ) -> None:
-        """Keep a call. reply: None where the connection broke. is_storage: not on the site."""
+        """Keep a call. answer: status, headers, bytes; None where the connection broke.
+
+        is_storage: not on the site.
+        """
         if len(self._calls) >= MOST_CALLS:
             return
         path = "<storage>" if is_storage else _KEY.sub("<key>", urlsplit(url).path)
         call: dict[str, Any] = {"method": method, "path": path}
         if document is not None:
             call["sent"] = self._scrubbed("", document)
-        if reply is None:
+        if answer is None:
             call["answer"] = "none: the connection broke"
         else:
-            call["status"] = reply.status
-            call["headers"] = {k: v for k, v in reply.headers.items() if k in _HEADERS}
-            call["answer"] = "<file>" if is_storage else self._body(reply.content)
+            call["status"], headers, content = answer
+            call["headers"] = {k: v for k, v in headers.items() if k in _HEADERS}
+            call["answer"] = "<file>" if is_storage else self._body(content)
         self._calls.append(call)
 
     def write(self, target: str) -> None:
@@ -101,6 +102,8 @@ class Transcript:
         return value
 
     def _text(self, field: str, text: str) -> str:
+        if field in _SECRET:
+            return "<hidden>"
         if field in _NAMING:
             self.hide(text)
         if _DATE.fullmatch(text) or _FIGURE.fullmatch(text):

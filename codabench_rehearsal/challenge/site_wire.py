@@ -11,19 +11,21 @@ import datetime as dt
 import ipaddress
 import logging
 import os
-import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codabench_rehearsal.challenge.site_transcript import Transcript
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.words import human_bytes
+from codabench_rehearsal.console.words import human_bytes, shown
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 LARGEST_REPLY = 16 << 20  # bytes of JSON; all submissions of a year take about 2 MB
@@ -31,7 +33,8 @@ REPLY_SECONDS = 120.0  # for a whole JSON answer
 SILENT_SECONDS = 60.0  # without a byte
 CONNECT_SECONDS = 15.0
 CHUNK = 1 << 16
-_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # httpx itself reads SSL_CERT_FILE
+# Where people say what to trust; the first one counts. Some name a folder.
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
 class SiteError(SubmissionError):
@@ -135,8 +138,9 @@ class Wire:
         finally:
             self._opened().cookies.clear()  # the site would take one for a session, and ask CSRF
             if self.transcript is not None:
+                heard = (reply.status, reply.headers, reply.content) if reply else None
                 self.transcript.add(
-                    request.method, request.url, request.document, reply, is_storage=not own
+                    request.method, request.url, request.document, heard, is_storage=not own
                 )
         return reply
 
@@ -162,17 +166,21 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _certificates() -> ssl.SSLContext | bool:
-    """What to trust: a file that users of requests or curl name, else what httpx takes."""
-    named = next((os.environ[name] for name in _CERTIFICATES if os.environ.get(name)), "")
-    if not named or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+    """What to trust: what a variable names, else what httpx takes."""
+    variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "")
+    if not variable:
         return True
+    import ssl  # slow to start: not for --help
+
+    named = os.environ[variable]
     try:
+        if Path(named).is_dir():
+            return ssl.create_default_context(capath=named)
         return ssl.create_default_context(cafile=named)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = error.strerror or "no certificates"
         raise SiteError(
-            f"{named}, which {' or '.join(_CERTIFICATES)} names, cannot be read as certificates "
-            f"({why}): mend the variable."
+            f"{shown(named)} cannot be read as certificates ({why}): mend {variable}."
         ) from None
 
 

@@ -26,7 +26,7 @@ from codabench_rehearsal.commands.packing_arguments import (
     table_of_checks,
     with_limits,
 )
-from codabench_rehearsal.commands.site_upload import Ready, add_upload, target, upload
+from codabench_rehearsal.commands.site_upload import Ready, add_upload, require_site, target, upload
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
@@ -103,6 +103,7 @@ def _checked(options: argparse.Namespace) -> Checked | BundleChecked:
         from codabench_rehearsal.commands.bundle_check import run
 
         guard(options, unused=("out",))
+        require_site(options)
         return run(options)
     return _check(options) if options.check_only else _make(options)
 
@@ -110,6 +111,7 @@ def _checked(options: argparse.Namespace) -> Checked | BundleChecked:
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
     require_bundle(options)
+    require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
@@ -135,6 +137,7 @@ def _make(options: argparse.Namespace) -> Checked:
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
     require_bundle(options)
+    require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes

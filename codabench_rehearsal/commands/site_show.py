@@ -73,7 +73,7 @@ def _phase_document(phase: SitePhase) -> dict[str, Any]:
 
 def lines(found: SiteChallenge, now: dt.datetime) -> Iterator[str]:
     """The same for people."""
-    yield f"{one_line(found.title)} ({found.address.page})"
+    yield f"{shown(found.title)} ({found.address.page})"
     yield f"{'image':12}{shown(found.image)}"
     yield f"{'queue':12}{shown(found.queue or 'the default one')}"
     for at, phase in enumerate(found.phases):

@@ -69,6 +69,13 @@ def add_upload(parser: argparse.ArgumentParser) -> None:
     add_record_http(parser)
 
 
+def require_site(options: argparse.Namespace) -> None:
+    """Raise `SubmissionError` for options of a site's challenge where none is named."""
+    if (options.bundle or options.refresh) and not is_address(options.challenge):
+        flag = "--bundle" if options.bundle else "--refresh"
+        raise SubmissionError(f"{flag} goes with --challenge 1234, a challenge on a site.")
+
+
 def target(options: argparse.Namespace) -> Target | None:
     """Where to upload, None for nowhere; asked before anything long begins.
 
@@ -77,9 +84,6 @@ def target(options: argparse.Namespace) -> Target | None:
     if not options.upload:
         if given := [name for name in _WITH_UPLOAD if getattr(options, name)]:
             raise SubmissionError(f"--{given[0]} goes with --upload 1234: name the challenge.")
-        if (options.bundle or options.refresh) and not is_address(options.challenge):
-            flag = "--bundle" if options.bundle else "--refresh"
-            raise SubmissionError(f"{flag} goes with --challenge 1234, a challenge on a site.")
         return None
     address = read_address(options.upload)
     if not options.yes and not can_ask():
@@ -98,6 +102,8 @@ def upload(where: Target, ready: Ready, options: argparse.Namespace) -> int:
     if not ready.fine and not options.anyway:
         say([f"Not uploaded: mend what was found in {shown(ready.path.name)}, or say --anyway."])
         return Exit.FINDINGS
+    if not ready.path.is_file():
+        raise SubmissionError(f"{shown(ready.path)} was not written, so it is not uploaded.")
     with opened_site(options, where.address.base, where.token) as site:
         allowed = _allowance(site, where.address, ready, options)
         plan = _plan(allowed, ready)

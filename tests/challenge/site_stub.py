@@ -101,7 +101,8 @@ class SiteStub:
     """The site. Use as a context manager; `base` is its address, `page` its challenge's.
 
     puts: bodies that storage kept, by path. calls: "METHOD path" of everything, in turn. leaked:
-    the Authorization headers that storage was shown. quota: bytes. offset: of its clock.
+    the Authorization headers that storage was shown. tokened: calls with a token. quota: bytes.
+    offset: of its clock.
     """
 
     page_number: int = 1234
@@ -118,6 +119,7 @@ class SiteStub:
     tries: dict[str, int] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
+    tokened: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     submissions: list[Submission] = field(default_factory=list)
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -141,6 +143,12 @@ class SiteStub:
     def fail(self, call: str, how: str, times: int = 1, value: Any = None) -> None:
         """Let the next `times` calls that match the pattern "METHOD path" go wrong."""
         self.faults.append(Fault(call, how, times, value))
+
+    def open_now(self) -> None:
+        """Today is today, for commands in processes of their own."""
+        self.offset = dt.datetime.now(dt.UTC) - TODAY
+        first, second = self.challenge["phases"]
+        first["end"], second["start"] = None, "2999-01-01T00:00:00Z"
 
     def now(self) -> dt.datetime:
         """The site's time."""
@@ -236,6 +244,8 @@ class Api(Handler):
                 return False
             return user
         told = self.headers.get("Authorization", "")
+        if told:
+            self.stub.tokened.append(f"{self.command} {self.parts.path}")
         if told and told != f"Token {TOKEN}":
             self.reply(401, {"detail": "Invalid token."})
             return False
