@@ -319,6 +319,7 @@ def _keep(given: Mapping[str, Any], found: SiteChallenge) -> None:
 def _kept(address: Address) -> SiteChallenge | None:
     with suppress(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError):
         given = read_json(_place(address))
-        if (fetched := moment(given["fetched"])) and isinstance(given["challenge"], dict):
-            return _read(given["challenge"], address, fetched)
+        challenge, fetched = given["challenge"], moment(given["fetched"])
+        if fetched and tables(challenge["phases"]):
+            return _read(challenge, address, fetched)
     return None

@@ -67,7 +67,5 @@ def _setting(options: argparse.Namespace) -> Iterator[Setting]:
             yield setting
         return
     options.no_run = True
-    tell(
-        "make-submission", "a site shows no programs, so nothing is run: with --bundle BUNDLE it is"
-    )
+    tell("make-submission", "a site shows no programs, so nothing is run (--bundle BUNDLE: it is)")
     yield site_setting(found, None if options.phase == PHASE else options.phase)
