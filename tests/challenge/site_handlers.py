@@ -33,6 +33,7 @@ class Handler(BaseHTTPRequestHandler):
 
     stub: SiteStub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
     timeout = 20
 
     def log_message(self, *_: object) -> None:
@@ -72,7 +73,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         if fault and fault.how == "wait":
             time.sleep(fault.value)
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        size = int(self.headers.get("Content-Length", 0))
+        self.body = self.rfile.read(size)
+        if len(self.body) < size:  # the other side left: nothing is kept of it
+            self.stub.calls.append(f"{call} (left)")
+            self.drop()
+            return
         self.stub.calls.append(call)
         if fault and fault.how not in ("lost", "wait"):
             self.broken(fault)
