@@ -111,7 +111,7 @@ class Site:
         headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
 
         def request() -> Request:
-            return Request("PUT", url, parts=parts(), headers=headers, seconds=None)
+            return Request("PUT", url, parts=parts(), headers=headers)
 
         reply = self._patient(request, _PASSING)
         if reply.status not in (200, 201, 204):
@@ -123,7 +123,7 @@ class Site:
 
         def request() -> Request:
             _emptied(file)
-            return Request("GET", url, into=file, limit=limit, seconds=None)
+            return Request("GET", url, into=file, limit=limit)
 
         reply = self._patient(request, _PASSING)
         if reply.status != 200:
@@ -200,7 +200,7 @@ class Site:
 
     def _refused(self, reply: Reply, path: str, *, in_doubt: bool = False) -> SiteError:
         said = self._said(reply)
-        why = f", {said!r}" if said else ""
+        why = f", '{said}'" if said else ""
         what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says is to be mended."))
         if reply.status == 401 and not self.token:
             what = "wants a login"

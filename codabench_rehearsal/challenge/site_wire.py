@@ -32,7 +32,6 @@ LARGEST_REPLY = 16 << 20  # bytes of JSON; all submissions of a year take about 
 REPLY_SECONDS = 120.0  # for a whole JSON answer
 SILENT_SECONDS = 60.0  # without a byte
 CONNECT_SECONDS = 15.0
-CHUNK = 1 << 16
 # Where people say what to trust; the first one counts. Some name a folder.
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
@@ -84,8 +83,8 @@ class Clock:
 class Request:
     """What is asked.
 
-    document: sent as JSON. parts: bytes to send. into: a file for the bytes of a success. limit:
-    bytes of the answer. seconds: for the whole of it, None for files.
+    document: sent as JSON. parts: bytes to send, which may take long. into: a file for the bytes
+    of a success, at most `limit` of them.
     """
 
     method: str
@@ -95,8 +94,7 @@ class Request:
     parts: Iterable[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     into: IO[bytes] | None = None
-    limit: int = LARGEST_REPLY
-    seconds: float | None = REPLY_SECONDS
+    limit: int = 0
 
 
 def is_loopback(host: str) -> bool:
@@ -188,17 +186,17 @@ def _read(answer: httpx.Response, request: Request) -> Reply:
     """The answer's bytes: into the file where it is a success, else in memory."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     into = request.into if answer.status_code == 200 else None
-    limit = request.limit if request.into is None or into else LARGEST_REPLY
-    end = None if request.seconds is None else time.monotonic() + request.seconds
+    limit = LARGEST_REPLY if into is None else request.limit
+    end = time.monotonic() + REPLY_SECONDS
     held, count = bytearray(), 0
-    for chunk in answer.iter_bytes(CHUNK):
+    for chunk in answer.iter_bytes():  # as they come, or a drop now and then is never seen
         count += len(chunk)
         if count > limit:
             raise SiteError(
                 f"{urlsplit(request.url).netloc} answers with more than {human_bytes(limit)}: "
                 "nothing of it is kept. Is it the right address?"
             )
-        if end is not None and time.monotonic() > end:
+        if into is None and time.monotonic() > end:
             raise BrokenError("its answer does not end", sent=True)
         if into is None:
             held += chunk

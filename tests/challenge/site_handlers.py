@@ -130,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
             "redirect": lambda where: self.raw(302, b"", "text/html", Location=where),
             "cut": lambda _: self._cut(),
             "huge": lambda _: self._huge(),
+            "drip": lambda _: self._drip(),
             "echo": lambda _: self.reply(500, {"detail": f"cannot: {dict(self.headers)}"}),
         }
         how[fault.how](fault.value)
@@ -147,6 +148,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b'{"id": 1')
         self.wfile.flush()
         self.drop()
+
+    def _drip(self) -> None:
+        """A little now and then, for ever."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(0.05)
+        self.close_connection = True
 
     def _huge(self) -> None:
         """As much as the other side takes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -187,9 +188,16 @@ class SiteStub:
         ]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, address: Any) -> None:
+        """A client that leaves early is no error; all else is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, address)
+
+
 def _server(stub: SiteStub, kind: type[Handler]) -> tuple[ThreadingHTTPServer, threading.Thread]:
     bound = type(kind.__name__, (kind,), {"stub": stub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
+    server = _Server(("127.0.0.1", 0), bound)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
