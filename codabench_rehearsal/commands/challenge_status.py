@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.site_arguments import add_record_http, opened_site
 from codabench_rehearsal.commands.site_outcome import concluded, to_stdout, waited
-from codabench_rehearsal.console.command import Exit, Parser, print_lines
+from codabench_rehearsal.console.command import Exit, Parser, print_lines, tell
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.guard import add_force
 from codabench_rehearsal.console.words import shown
 
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     codes = [int(Exit.FINE)]
     for base, uploads in running.items():
         with opened_site(options, base, require_token(base)) as site:
-            codes += [_asked(site, one, wait=options.wait) for one in uploads]
+            codes += [_asked_if_there(site, one, wait=options.wait) for one in uploads]
     return max(codes)
 
 
@@ -72,6 +73,15 @@ def _unsent(every: Sequence[Upload]) -> Iterator[str]:
                 f"{shown(one.name)} was broken off on {one.began[:10]}{doubt}: the command that "
                 f"uploaded it goes on from there ({one.address.page})"
             )
+
+
+def _asked_if_there(site: Site, one: Upload, *, wait: bool) -> int:
+    """As `_asked`; what the site refuses of one upload keeps no other from being told."""
+    try:
+        return _asked(site, one, wait=wait)
+    except UserError as error:
+        tell("codabench-challenge status", f"{shown(one.name)}: {error}")
+        return Exit.USAGE
 
 
 def _asked(site: Site, one: Upload, *, wait: bool) -> int:

@@ -26,7 +26,14 @@ from codabench_rehearsal.commands.packing_arguments import (
     table_of_checks,
     with_limits,
 )
-from codabench_rehearsal.commands.site_upload import Ready, add_upload, require_site, target, upload
+from codabench_rehearsal.commands.site_upload import (
+    Ready,
+    add_upload,
+    is_fine,
+    require_site,
+    send,
+    target,
+)
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
@@ -89,12 +96,12 @@ def _read_and_run(words: list[str]) -> int:
     where = target(options)
     checked = _checked(options)
     strict = options.strict and any(f.severity == "warning" for f in checked.findings)
-    fine = not strict and not has_errors(checked.findings) and getattr(checked, "is_fine", True)
+    fine = not strict and is_fine(checked)
     code = Exit.FINE if fine else Exit.FINDINGS
     if where is None:
         return code
     path = Path(options.check_only or options.out)
-    return upload(where, Ready(path, checked.sha256, checked.size, fine), options)
+    return send(where, Ready(path, checked.sha256, checked.size, fine), options).code
 
 
 def _checked(options: argparse.Namespace) -> Checked | BundleChecked:

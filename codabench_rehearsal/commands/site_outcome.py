@@ -23,18 +23,18 @@ Say = Callable[[list[str]], None]
 BACK = "codabench-challenge status"
 
 
-def waited(site: Site, done: Upload) -> Outcome:
+def waited(site: Site, done: Upload, queue: str = "") -> Outcome:
     """Follow a submission to its end, on one line; Ctrl-C leaves it running."""
     from codabench_rehearsal.challenge.site_results import follow
 
-    begun = time.monotonic()
+    begun, waits = time.monotonic(), f", queue {shown(queue)}" if queue else ""
     try:
         with progress(f"submission {done.submission}") as bar:
             last = ["?"]
 
             def heard(found: Outcome | None) -> None:
                 last[0] = shown(found.status) if found else f"{last[0]} (no answer now)"
-                bar.update(f"submission {done.submission} on {site.host}: {last[0]}")
+                bar.update(f"submission {done.submission} on {site.host}: {last[0]}{waits}")
 
             return follow(site, done.submission, heard)
     except KeyboardInterrupt:
@@ -50,20 +50,22 @@ def concluded(
 ) -> int:
     """Fetch what there is, record the score, tell; returns the exit code."""
     from codabench_rehearsal.challenge import site_results
-
-    folder = site_results.results_folder(Path(done.zip), done.submission)
-    notes = list(site_results.fetch_results(site, outcome, folder))
-    say([site_results.told(outcome, site), f"   logs and results: {folder}"])
-    say([f"   {note}" for note in notes])
-    if outcome.status != "Finished":
-        say(marked(site_results.last_words(folder)) if site_results.last_words(folder) else [])
-        replace(done, stage="ended", status=outcome.status).keep()
-        return Exit.FINDINGS
     from codabench_rehearsal.commands.site_scores import keep_score
 
-    say(list(keep_score(done, outcome, challenge)))
+    say([site_results.told(outcome, site)])
+    is_finished = outcome.status == "Finished"
+    if is_finished:
+        say(list(keep_score(done, outcome, challenge)))
+    folder = site_results.results_folder(Path(done.zip), done.submission)
+    try:
+        notes = list(site_results.fetch_results(site, outcome, folder))
+    except UserError as error:  # a full disk, a folder that may only be read: the score is kept
+        notes = [str(error)]
+    say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
+    if not is_finished and (last := site_results.last_words(folder)):
+        say(marked(last))
     replace(done, stage="ended", status=outcome.status).keep()
-    return Exit.FINE
+    return Exit.FINE if is_finished else Exit.FINDINGS
 
 
 def to_stdout(lines: list[str]) -> None:

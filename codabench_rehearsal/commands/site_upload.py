@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from codabench_rehearsal.challenge.site import Site
     from codabench_rehearsal.challenge.upload import Allowance
     from codabench_rehearsal.challenge.uploads import Upload
+    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.rehearsal.check import Checked
 
 _WITH_UPLOAD = ("yes", "wait", "anyway")
 
@@ -52,6 +54,14 @@ class Ready:
     sha256: str
     size: int
     fine: bool
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came of it. code: for the shell. upload: None where nothing was sent."""
+
+    code: int
+    upload: Upload | None = None
 
 
 def add_upload(parser: argparse.ArgumentParser) -> None:
@@ -87,21 +97,64 @@ def target(options: argparse.Namespace) -> Target | None:
         return None
     address = read_address(options.upload)
     if not options.yes and not can_ask():
-        raise SubmissionError("--upload: nobody can be asked here (no terminal): say --yes.")
+        raise SubmissionError(
+            "--upload: nobody can be asked here (no terminal): say --yes (in Python: yes=True)."
+        )
     from codabench_rehearsal.challenge.credentials import require_token
 
     return Target(address, require_token(address.base))
 
 
-def upload(where: Target, ready: Ready, options: argparse.Namespace) -> int:
-    """Show what counts, ask, upload, and wait if that is wanted; returns the exit code.
+def upload(
+    checked: Checked | BundleChecked,
+    challenge: str | int,
+    *,
+    phase: str | None = None,
+    yes: bool = False,
+    wait: bool = False,
+    anyway: bool = False,
+) -> Upload:
+    """Upload a zip that was checked: `upload(check("submission.zip"), 1234, yes=True)`.
+
+    challenge: its number or address. phase: by name or number; the one that is open where left out.
+    yes: without it the question is asked at a terminal, and a notebook is refused. wait: for the
+    score, which is recorded. anyway: although errors were found. Raises `UserError`.
+    """
+    options = argparse.Namespace(
+        upload=str(challenge),
+        phase=PHASE if phase is None else str(phase),
+        yes=yes,
+        wait=wait,
+        anyway=anyway,
+        json=None,
+        record_http=None,
+    )
+    where = target(options)
+    path, fine = Path(checked.zip_name), is_fine(checked)
+    if where is None or not (fine or anyway):
+        raise SubmissionError(f"{shown(path.name)} has errors: mend them, or say anyway=True.")
+    sent = send(where, Ready(path, checked.sha256, checked.size, fine), options)
+    if sent.upload is None:
+        raise SubmissionError(f"{shown(path.name)} was not uploaded: the answer was no.")
+    return sent.upload
+
+
+def is_fine(checked: Checked | BundleChecked) -> bool:
+    """Whether nothing speaks against the upload, as far as was looked."""
+    from submission.findings import has_errors
+
+    return bool(getattr(checked, "is_fine", True)) and not has_errors(checked.findings)
+
+
+def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
+    """Show what counts, ask, upload, and wait if that is wanted.
 
     Raises `UserError` for what the site refuses.
     """
     say = to_stderr if options.json == STDOUT else to_stdout
     if not ready.fine and not options.anyway:
         say([f"Not uploaded: mend what was found in {shown(ready.path.name)}, or say --anyway."])
-        return Exit.FINDINGS
+        return Sent(Exit.FINDINGS)
     if not ready.path.is_file():
         raise SubmissionError(f"{shown(ready.path)} was not written, so it is not uploaded.")
     with opened_site(options, where.address.base, where.token) as site:
@@ -113,12 +166,13 @@ def upload(where: Target, ready: Ready, options: argparse.Namespace) -> int:
             done = _carried_out(site, allowed, plan, options)
             if done is None:
                 say(["Not uploaded."])
-                return Exit.FINE
+                return Sent(Exit.FINE)
             say([f"submission {done.submission}: {done.address.page}"])
         if not options.wait:
             say([f"what becomes of it: {BACK}"])
-            return Exit.FINE
-        return concluded(site, done, waited(site, done), allowed.challenge, say)
+            return Sent(Exit.FINE, done)
+        outcome = waited(site, done, allowed.challenge.queue)
+        return Sent(concluded(site, done, outcome, allowed.challenge, say), done)
 
 
 def _allowance(

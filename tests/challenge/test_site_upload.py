@@ -483,3 +483,57 @@ def test_a_damaged_note_sends_nothing(site: SiteStub, capsys: pytest.CaptureFixt
     assert len(site.submissions) == 1
     with TemporaryFolder("unused-"):
         assert challenge(["status"]) == Exit.FINE
+
+
+def test_in_python_it_wants_a_yes(
+    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a cell that is run again in a notebook uploads without being asked."""
+    import codabench_rehearsal as rehearsal
+
+    checked = rehearsal.check(here / "submission.zip", run=False)
+    with pytest.raises(rehearsal.UserError, match="yes=True"):
+        rehearsal.upload(checked, 1234)
+    assert site.calls == []
+    done = rehearsal.upload(checked, 1234, phase="Development", yes=True, wait=True)
+    assert (done.submission, len(site.submissions)) == (500, 1)
+    assert "recorded, phase dev" in capsys.readouterr().out
+    write_zip(here / "bad.zip", "class Model:\n    pass\n")
+    with pytest.raises(rehearsal.UserError, match="anyway=True"):
+        rehearsal.upload(rehearsal.check(here / "bad.zip", run=False), 1234, yes=True)
+    assert len(site.submissions) == 1
+
+
+def test_what_was_just_built_is_uploaded(site: SiteStub, here: Path) -> None:
+    """Else building and uploading take two commands, and the second one another zip."""
+    (here / "mine.py").write_text(MODEL)
+    words = ["--model", "mine.py", "--out", "built.zip", "--no-run", "--upload", site.page, "--yes"]
+    assert main(words) == Exit.FINE
+    assert list(site.puts.values()) == [(here / "built.zip").read_bytes()]
+
+
+def test_a_score_is_kept_where_logs_cannot_be(
+    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a full disk, or a folder that may only be read, loses the score."""
+    (here / "submission.submission-500").write_text("something of the user's")
+    assert main([*YES, "--wait"]) == Exit.FINE
+    said = capsys.readouterr().out
+    assert "recorded, phase dev" in said
+    assert "submission.submission-500 cannot be written" in said
+    assert (here / "submission.submission-500").read_text() == "something of the user's"
+    assert site.submissions
+
+
+def test_one_lost_upload_hides_no_other(
+    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else one submission that was removed on the site keeps the others' scores away."""
+    assert main(YES) == Exit.FINE
+    write_zip(here / "submission.zip", f"{MODEL}\n# another\n")
+    assert main(YES) == Exit.FINE
+    del site.submissions[0]
+    assert challenge(["status", "--wait"]) == Exit.USAGE
+    said = capsys.readouterr()
+    assert "submission.zip: 127.0.0.1" in said.err
+    assert "recorded, phase dev" in said.out
