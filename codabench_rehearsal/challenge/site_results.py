@@ -106,10 +106,11 @@ def results_folder(zip_path: Path, number: int) -> Path:
 def fetch_results(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
     """Write scores, logs, detailed results and scoring's output; what there is to say of it.
 
-    folder: made where it is missing. Raises `FileError`; what the site does not give is said.
+    folder: made where it is missing, not those above it. Raises `FileError`; what the site does not
+    give is said.
     """
     with written(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
     with replacing(folder / "submission.json") as file:
         file.write(as_json(_document(outcome)).encode())
     try:

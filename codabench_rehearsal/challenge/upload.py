@@ -22,7 +22,7 @@ from codabench_rehearsal.challenge.site import Site
 from codabench_rehearsal.challenge.site_address import Address
 from codabench_rehearsal.challenge.site_profile import SiteChallenge, SitePhase, fetch
 from codabench_rehearsal.challenge.site_wire import SiteError
-from codabench_rehearsal.challenge.uploads import Upload, known_of
+from codabench_rehearsal.challenge.uploads import Upload, alone, known_of
 from codabench_rehearsal.console.words import human_bytes, shown
 
 LONGEST_NAME = 64  # characters of a zip's name that the site takes
@@ -98,6 +98,12 @@ def _refusals(
         yield f"the site says: {site.plain(allowed.get('reason') or 'no')}"
     elif 0 in (found.left_today, found.left):
         yield "no submission is left"
+    yield from _refusals_of_zip(found, name, size)
+
+
+def _refusals_of_zip(found: Allowance, name: str, size: int) -> Iterator[str]:
+    if not name.isprintable():
+        yield "the zip's name holds signs that are no text: rename it"
     if len(name) > LONGEST_NAME:
         length = f"{len(name)} characters, the site takes {LONGEST_NAME}"
         yield f"the zip's name has {length}: rename it"
@@ -134,6 +140,16 @@ def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) 
     plan: what is to be uploaded, without a key. told: hears of the bytes. Returns it with its
     submission's number. Raises `SiteError`, `FileError`.
     """
+    with alone(plan) as is_alone:
+        if not is_alone:
+            raise SiteError(
+                f"another command is uploading to {site.host}: wait until it is done, then run "
+                "this one again."
+            )
+        return _carried_out(site, plan, told)
+
+
+def _carried_out(site: Site, plan: Upload, told: Told) -> Upload:
     done = known_of(plan) or plan
     if done.stage == "ended" and done.status != "Finished":
         done = replace(plan, key=done.key)  # the site still has its bytes

@@ -7,7 +7,7 @@ that costs something. It holds no token and no signed address.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,7 +18,7 @@ from codabench_rehearsal.challenge.site_address import Address, site_of
 from codabench_rehearsal.challenge.site_wire import SiteError
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.fields import Expected, Fields, is_text, one_of
-from codabench_rehearsal.console.files import write_text, written
+from codabench_rehearsal.console.files import alone_in, write_text, written
 from codabench_rehearsal.console.reading import LARGEST_SETTINGS, read_json
 from codabench_rehearsal.console.words import as_json
 
@@ -72,10 +72,18 @@ class Upload:
 
     def keep(self) -> Upload:
         """Write it down, and return it. Raises `FileError`."""
-        with written(self.place):
-            self.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_text(self.place, as_json({"schema": 1, **asdict(self)}))
         return self
+
+
+@contextmanager
+def alone(upload: Upload) -> Iterator[bool]:
+    """Hold other commands of this user off the site; yields whether none is at it already."""
+    folder = upload.place.parent
+    with written(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with alone_in(folder, wait=False) as is_alone:
+        yield is_alone
 
 
 def known_of(upload: Upload) -> Upload | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.challenge import site_wire
-from tests.challenge.site_stub import TODAY, TOKEN, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TODAY, TOKEN
 
 MODEL = "class Model:\n    def predict(self, X):\n        return [0] * len(X)\n"
 

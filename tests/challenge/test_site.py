@@ -11,10 +11,11 @@ import pytest
 
 from codabench_rehearsal.challenge.site import Site
 from codabench_rehearsal.challenge.site_address import is_address, read_address
-from codabench_rehearsal.challenge.site_wire import SiteError
+from codabench_rehearsal.challenge.site_wire import Reply, SiteError
 from codabench_rehearsal.commands.codabench_challenge import main
 from codabench_rehearsal.console.command import Exit
-from tests.challenge.site_stub import TOKEN, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TOKEN
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")  # made for these tests, of no other use
 REMOTE = "https://codabench.example.org"
@@ -273,3 +274,28 @@ def test_a_download_is_whole_or_nothing(site: SiteStub, waits: list[float]) -> N
         with pytest.raises(SiteError, match="answers with more than 4 bytes"):
             asked.download(f"{site.storage}/bucket/log?X-Signature=get-/bucket/log", file, 4)
     assert site.leaked == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://codabench.example.org/api/",
+        "//evil.example/api/",
+        "https://codabench.example.org@evil.example/",
+        "https://codabench.example.org.evil.example/",
+        "https://codabench.example.org:8443/",
+        "javascript:alert(1)",
+        "ftp://codabench.example.org/",
+    ],
+)
+def test_no_redirect_leaves_the_site(where: str) -> None:
+    """Else a token goes in the clear, or to a host that looks like the site's."""
+    with pytest.raises(SiteError, match="which is not followed"):
+        Site(REMOTE, TOKEN)._within(f"{REMOTE}/api/x/", Reply(302, {"location": where}))
+
+
+@pytest.mark.parametrize("where", ["/api/y/", "../y/", f"{REMOTE}/api/y/", "?a=1"])
+def test_a_redirect_within_the_site_is_followed(where: str) -> None:
+    """Else a path that moved, or lacks its last slash, ends every command."""
+    target = Site(REMOTE)._within(f"{REMOTE}/api/x/", Reply(302, {"location": where}))
+    assert target.startswith(f"{REMOTE}/api/")

@@ -13,7 +13,8 @@ from codabench_rehearsal.challenge import site_results, site_wire
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
 from codabench_rehearsal.commands.make_submission import main as make
 from codabench_rehearsal.console.command import Exit
-from tests.challenge.site_stub import TOKEN, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TOKEN
 
 SHOW = "show"
 UPLOAD = "upload"

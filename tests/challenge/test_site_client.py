@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.challenge.site_stub import PASSWORD, USER, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import PASSWORD, USER
 
 pytestmark = pytest.mark.slow
 codabench: Any = pytest.importorskip(

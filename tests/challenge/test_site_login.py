@@ -16,7 +16,8 @@ from codabench_rehearsal.challenge.credentials import find_token, keep_token, to
 from codabench_rehearsal.challenge.site_wire import SiteError
 from codabench_rehearsal.commands.codabench_challenge import main
 from codabench_rehearsal.console.command import Exit
-from tests.challenge.site_stub import PASSWORD, TOKEN, USER, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import PASSWORD, TOKEN, USER
 
 OTHER = "https://codabench.example.org"
 

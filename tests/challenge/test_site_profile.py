@@ -18,7 +18,8 @@ from codabench_rehearsal.challenge.site_wire import SiteError
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
 from tests.challenge.bundles import Draft
-from tests.challenge.site_stub import TODAY, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TODAY
 
 
 def fetched(site: SiteStub) -> SiteChallenge:

@@ -14,7 +14,8 @@ from codabench_rehearsal.console.command import Exit
 from evaluator.store.scores import submissions
 from evaluator.store.store import Store
 from tests.challenge.conftest import write_zip
-from tests.challenge.site_stub import TODAY, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TODAY
 
 SYNC = ["history", "--sync", "1234"]
 

@@ -24,7 +24,8 @@ from evaluator.store.rows import Prediction
 from evaluator.store.store import Store
 from submission.archive import sha256_of
 from tests.challenge.conftest import MODEL, write_zip
-from tests.challenge.site_stub import TOKEN, SiteStub
+from tests.challenge.site_stub import SiteStub
+from tests.challenge.site_world import TOKEN
 from tests.challenge.test_site_login import at_terminal
 
 UPLOAD = ["--check-only", "submission.zip", "--no-run", "--upload", "1234"]
@@ -537,3 +538,39 @@ def test_one_lost_upload_hides_no_other(
     said = capsys.readouterr()
     assert "submission.zip: 127.0.0.1" in said.err
     assert "recorded, phase dev" in said.out
+
+
+def test_two_commands_at_once_spend_one(site: SiteStub, here: Path) -> None:
+    """Else a second terminal, or an impatient second Enter, spends a second upload."""
+    site.open_now()
+    site.fail("PUT storage", "wait", value=4.0)
+    code = "import sys; from codabench_rehearsal.commands.make_submission import main; sys.exit(main())"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen([sys.executable, "-c", code, *YES], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    end = time.monotonic() + 30
+    while site.count("POST /api/datasets/") < 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    second = subprocess.run([sys.executable, "-c", code, *YES], env=env, capture_output=True, text=True, check=False)  # fmt: skip
+    out, err = first.communicate(timeout=30)
+    assert first.returncode == Exit.FINE, out + err
+    assert "another command is uploading" in second.stderr or "is not sent again" in second.stdout
+    assert len(site.submissions) == site.count("POST /api/datasets/") == 1
+    assert here.exists()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.zip", b"new\nline.zip", "turned\u202e.zip".encode()])
+def test_a_name_that_is_no_text(
+    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str], name: bytes
+) -> None:
+    """Else a name out of an old archive ends in a fault of ours, or the site shows another."""
+    path = os.fsdecode(name)
+    try:
+        write_zip(here / path)
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    assert (
+        main(["--check-only", path, "--no-run", "--upload", "1234", "--yes", "--anyway"])
+        == Exit.USAGE
+    )
+    assert "signs that are no text: rename it" in capsys.readouterr().err
+    assert site.submissions == []
