@@ -100,6 +100,9 @@ class Handler(BaseHTTPRequestHandler):
             self.drop()
             return
         content = b"" if document is None else json.dumps(document).encode()
+        if self.stub.gives_sessions and self.headers.get("Authorization"):
+            self.stub.sessions["s1"] = "alice.surname"
+            headers["Set_Cookie"] = "sessionid=s1; Path=/"
         self.raw(status, content, "application/json", **headers)
 
     def raw(self, status: int, content: bytes, kind: str, **headers: str) -> None:

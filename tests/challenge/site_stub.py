@@ -26,7 +26,7 @@ class SiteStub:
 
     puts: bodies that storage kept, by path. calls: "METHOD path" of everything, in turn. leaked:
     the Authorization headers that storage was shown. tokened: calls with a token. quota: bytes.
-    offset: of its clock.
+    offset: of its clock. gives_sessions: it answers each token with the cookie of a session.
     """
 
     page_number: int = 1234
@@ -34,6 +34,7 @@ class SiteStub:
     used_space: float = 1e9
     participant: str = "approved"
     hide_output: bool = False
+    gives_sessions: bool = False
     ends: str = "Finished"
     details: str = ""
     score: float = 0.87313432835

@@ -158,6 +158,7 @@ def test_a_transcript_holds_no_token_no_cookie_and_no_name(
     from codabench_rehearsal.commands.make_submission import main as make
 
     words = ["--check-only", "submission.zip", "--no-run", "--upload", "1234", "--yes", "--wait"]
+    site.fail("GET /api/user_quota", "status", value=(403, {"detail": "ask bob@example.org"}, {}))
     assert make([*words, "--record-http", "calls.json"]) == Exit.FINE
     capsys.readouterr()
     text = (here / "calls.json").read_text(encoding="utf-8")

@@ -68,6 +68,7 @@ def test_login_keeps_the_token_and_nothing_else(
     assert place.read_text().strip() == TOKEN
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
+    assert (here / "calls.json").read_text().count('"<hidden>"') == 2  # what was sent, and received
     written = [path.read_text() for path in here.rglob("*.json")]
     for secret in (PASSWORD, TOKEN):
         assert secret not in shown

@@ -287,10 +287,39 @@ def test_where_nobody_can_look_nothing_is_sent(
     """Else a site that answers half of the time gets two."""
     site.fail("POST /api/submissions/", "lost")
     site.fail(r"GET /api/submissions/$", "json", times=1, value=[])
-    site.fail(r"GET /api/submissions/$", "status", times=99, value=403)
+    site.fail(r"GET /api/submissions/$", "status", times=4, value=403)  # three looks, and the next
     assert main(YES) == main(YES) == Exit.USAGE
+    assert main(YES) == Exit.FINE
     assert len(site.submissions) == site.count("POST /api/submissions/") == 1
     capsys.readouterr()
+
+
+def test_an_older_one_of_that_name_is_not_ours(site: SiteStub) -> None:
+    """Else yesterday's score of submission.zip is taken for today's, which never arrived."""
+    site.add("submission.zip")
+    site.fail("POST /api/submissions/", "status", value=502)
+    assert main(YES) == Exit.USAGE
+    assert all_uploads()[0].submission == 0
+
+
+def test_a_session_is_never_used(site: SiteStub) -> None:
+    """Else the site takes our calls for a browser's, and refuses them for want of a CSRF token."""
+    site.gives_sessions = True
+    assert main(YES) == Exit.FINE
+    assert site.sessions
+
+
+def test_a_log_with_a_hostile_name(site: SiteStub, here: Path) -> None:
+    """Else a site writes where it likes on the user's disk."""
+    path = "/bucket/log"
+    site.puts[path] = b"mine now"
+    log = {"name": "../../../over", "data_file": f"{site.storage}{path}?X-Signature=get-{path}"}
+    site.fail("GET /api/submissions/.*details", "json", value={"logs": [log]})
+    assert main([*YES, "--wait"]) == Exit.FINE
+    found = [
+        one for one in here.parent.rglob("*") if one.is_file() and one.read_bytes() == b"mine now"
+    ]
+    assert found == [here / "submission.submission-500" / "log-0.txt"]
 
 
 def test_two_of_one_name_are_not_told_apart(
@@ -313,6 +342,7 @@ def test_two_of_one_name_are_not_told_apart(
 def test_another_s_submissions_are_not_ours(site: SiteStub) -> None:
     """Else an organiser, who sees everybody's, is given a participant's score."""
     site.fail("POST /api/submissions/", "status", value=503)
+    site.fail(r"GET /api/submissions/$", "json", value=[])
     others = [{"id": 900, "owner": "mallory", "filename": "submission.zip", "parent": None}]
     site.fail(r"GET /api/submissions/$", "json", times=9, value=others)
     assert main(YES) == Exit.USAGE
