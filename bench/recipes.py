@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.evening:
         from bench import recipes_evening
 
-        return recipes_evening.run(bench, options.json, options.write)
+        names = options.rows or recipes_evening.NAMES
+        return recipes_evening.run(bench, options.json, options.write, names)
     names = [name for name in system_names() if name not in OURS]
     trainings = [bench.train(name, name, "--fast") for name in names]
     challenge = load_challenge()
@@ -80,6 +81,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
     evening = "the versions with real pretrained weights: hours (bench/recipes_evening.py)"
     parser.add_argument("--evening", action="store_true", help=evening)
+    rows = "of an evening: make these, and no others that are missing"
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help=rows)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="docs/recipes.md")
     return parser.parse_args(argv)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked, check
     from corruptions.registry import corrupt
+    from evaluator.bundles.notebook import local_eval_in_bundle
+    from evaluator.bundles.report import BundleReport
     from evaluator.callback import BenchmarkCallback
     from evaluator.comparison.ranking import Ranking
     from evaluator.comparison.standings import Comparison
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchmarkCallback",
     "BundleChecked",
+    "BundleReport",
     "Checked",
     "Comparison",
     "Ranking",
@@ -49,6 +52,7 @@ __all__ = [
     "compare",
     "corrupt",
     "local_eval",
+    "local_eval_in_bundle",
     "rank",
     "record",
     "upload",
@@ -57,6 +61,7 @@ __all__ = [
 _HOMES = {
     "BenchmarkCallback": "evaluator.callback",  # imports Keras
     "BundleChecked": "codabench_rehearsal.rehearsal.bundle_verdict",
+    "BundleReport": "evaluator.bundles.report",
     "Checked": "codabench_rehearsal.rehearsal.check",
     "Comparison": "evaluator.comparison.standings",
     "Ranking": "evaluator.comparison.ranking",
@@ -68,6 +73,7 @@ _HOMES = {
     "compare": "codabench_rehearsal.commands.compare",
     "corrupt": "corruptions.registry",
     "local_eval": "evaluator.evaluate",
+    "local_eval_in_bundle": "evaluator.bundles.notebook",
     "rank": "codabench_rehearsal.commands.rank",
     "record": "codabench_rehearsal.commands.record",
     "upload": "codabench_rehearsal.commands.site_upload",

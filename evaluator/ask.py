@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,16 @@ from codabench_rehearsal.rehearsal.forecast import Bounds, Guard, guard
 from codabench_rehearsal.rehearsal.scale import feeds
 from codabench_rehearsal.sandbox.executor import Executor, Here, Work
 from codabench_rehearsal.sandbox.ingest import Outcome, Request
-from codabench_rehearsal.sandbox.places import PACKAGES, own_python, python_at
 from corruptions.presets import Condition, Preset
 from evaluator.answers import UNKNOWN, Answers, Labels
 from evaluator.dealing import secret_order
+from evaluator.elsewhere import chosen_device, elsewhere, environment_of
 from evaluator.metrics import Scores, Z, score
-from evaluator.options import NO_STORE, Device, Options
+from evaluator.options import NO_STORE, Options
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block
 from evaluator.progress import Display
 from evaluator.store.answer_rows import drawn_order
-from evaluator.store.rows import Run, environment_text, read_condition
+from evaluator.store.rows import Run, read_condition
 from evaluator.store.schema import StoreError
 from evaluator.store.store import Store, find_store
 from evaluator.stored_answers import StoredAnswers, rows_of
@@ -44,7 +44,6 @@ FEWEST_QUESTIONS = 256  # in a block: calls are not free
 FEEDS = "1"  # revision of the other ways to feed images: stored answers are of these
 _FED = "clean, fed "
 _NONE_DEALT = np.zeros((0, 0), np.int64)
-_GPU = Path("/dev/nvidia0")
 
 
 class Runner:
@@ -94,13 +93,21 @@ class Runner:
     def begin(self) -> Executor:
         """Start the child if it has not been started."""
         if self._executor is None:
-            folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
-            self.archive.extract(folder)
             self.guard = guard(self.bounds)
-            make = partial(make_images, data=self._data, pictures=self._pictures)
-            here = Here(self._request(folder, self.guard), make)
-            self._executor = self._stack.enter_context(here)
+            opened = self._elsewhere() if self.options.cluster else self._here(self.guard)
+            self._executor = self._stack.enter_context(opened)
         return self._executor
+
+    def _here(self, guard: Guard) -> Here:
+        folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"
+        self.archive.extract(folder)
+        make = partial(make_images, data=self._data, pictures=self._pictures)
+        return Here(self._request(folder, guard), make)
+
+    def _elsewhere(self) -> AbstractContextManager[Executor]:
+        request = self._request(Path(), guard(self.bounds))
+        place = elsewhere(self.options.cluster or "")
+        return place.executor(self.archive, self._data, request, self.bounds)
 
     def follow(self, plan: Plan) -> None:
         """Take up a plan, and what the store knows of it."""
@@ -108,7 +115,7 @@ class Runner:
         self.plan = plan
         if store is not None and self.is_stored:
             store.add_submission(archive.sha256, archive.path.name, archive.path.absolute())
-        where = environment(options.device, options.python)
+        where = environment_of(options)
         self.run = Run(archive.sha256, where, self._data.fingerprint(), options.seed)
         if store is None:
             self.labels = np.full((len(plan.data), len(plan.texts)), UNKNOWN, np.int32)
@@ -290,26 +297,3 @@ def order_secret(options: Options, store: Store | None, data: Dataset) -> int:
     if options.order_seed is not None:
         return options.order_seed
     return store.order(data.fingerprint(), options.seed) if store else drawn_order()
-
-
-def chosen_device(device: Device | None) -> Device:
-    """The device to ask for: the GPU, except in a notebook, whose own model may hold it."""
-    return device or ("cpu" if "ipykernel" in sys.modules else "gpu")
-
-
-def environment(device: Device | None, python: str | None = None) -> str:
-    """The versions that a submission meets here, and the device, as a text for the store.
-
-    python: what runs the submission, None for our own; ours makes the images all the same.
-    """
-    own = own_python()
-    versions = {"python": own.version, **_known(own.versions)}
-    if python is not None and not (asked := python_at(python)).is_own:
-        theirs = {"python": asked.version, **_known(asked.versions)}
-        versions |= {"asked": asked.path, **{f"asked-{name}": it for name, it in theirs.items()}}
-    there = _GPU.exists() and chosen_device(device) == "gpu"
-    return environment_text({**versions, "device": "gpu" if there else "cpu"})
-
-
-def _known(versions: Mapping[str, str]) -> dict[str, str]:
-    return {name: versions[name] for name in PACKAGES if name in versions}

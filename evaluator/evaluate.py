@@ -62,7 +62,12 @@ def local_eval(
     challenge = load_challenge(named.challenge)
     named = believing(named, challenge)
     data = as_dataset(images, labels, challenge, named.part)
-    return evaluate(Path(submission), data, challenge, named, waits)
+    if not named.cluster:
+        return evaluate(Path(submission), data, challenge, named, waits)
+    from evaluator.cluster import placed
+
+    with placed(named):
+        return evaluate(Path(submission), data, challenge, named, waits)
 
 
 def evaluate(

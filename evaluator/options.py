@@ -67,6 +67,8 @@ class Options:
     kept in the store. It changes no figure, but of submissions whose answers depend on the order.
     believe: what the hidden set is taken for, as "an2dl-2024:0.6" (a preset or file, and how
     probable that is), several of them, or "nothing"; None for what the challenge's profile says.
+    cluster: the address of a Dask scheduler that `evaluator.cluster.connected` has opened, on whose
+    workers submissions are asked; None for this machine.
     """
 
     corrupt: str = "heavy"
@@ -92,6 +94,7 @@ class Options:
     python: str | None = None
     order_seed: int | None = None
     believe: tuple[Believed, ...] | None = None
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""

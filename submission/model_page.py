@@ -77,7 +77,15 @@ def model_page(settings: Mapping[str, object]) -> str:
 
     Names as in the template, `WEIGHTS` for one; raises SubmissionError for a name it does not have.
     """
-    page = TEMPLATE.read_text(encoding="utf-8")
+    return filled(TEMPLATE.read_text(encoding="utf-8"), settings)
+
+
+def filled(page: str, settings: Mapping[str, object]) -> str:
+    """Return a Python page with these settings, others as they stand there.
+
+    Settings are lines such as `SCALE = 1  # what it is`. Raises SubmissionError for a name that the
+    page does not have.
+    """
     known = {match["name"] for match in ONE_SETTING.finditer(page)}
     if unknown := sorted(set(settings) - known):
         raise SubmissionError(

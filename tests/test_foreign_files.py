@@ -77,6 +77,9 @@ OPTIONS = (
     ("local-eval record ok.zip --score 0.8 --store s.sqlite", "s.sqlite-wal"),
     ("codabench-challenge check X.bundle", "X.bundle"),
     ("codabench-challenge show X.bundle", "X.bundle"),
+    ("codabench-challenge make --corrupt fog:3 --data X.npz", "X.npz"),
+    ("codabench-challenge make --data d.npz --corrupt X.toml", "X.toml"),
+    ("codabench-challenge make --data d.npz --corrupt fog:3 --profile X.toml", "X.toml"),
 )
 FOLDERS_PASS = (
     ".npz",

@@ -156,6 +156,7 @@ LIGHT_CALLS = [
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['show', '--help'])",
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['login', '--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['history', '--help'])",
+    "from codabench_rehearsal.commands.codabench_challenge import main; main(['make', '--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['list'])",
 ]
 

@@ -51,6 +51,10 @@ def use(environment: Path, folder: Path) -> None:
     run(commands / "train-recipe", "list", cwd=folder)
     draw = "from codabench_rehearsal.images import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
     run(commands / "python", "-c", draw, cwd=folder)
+    more = draw.replace("24, seed=1", "48, seed=1, balanced=True").replace("training_set", "48")
+    run(commands / "python", "-c", more, cwd=folder)
+    making = ("make", "--data", "48.npz", "--corrupt", "light", "--hidden", "16")
+    run(commands / "codabench-challenge", *making, cwd=folder)
     with zipfile.ZipFile(folder / "submission.zip", "w") as file:
         file.writestr("model.py", ORACLE)
     assert "validation (clean)" in run(commands / "local-eval", "--corrupt", "light", cwd=folder)

@@ -6,26 +6,15 @@ the first program that ended badly. Of a log the last traceback counts, as Pytho
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
+from codabench_rehearsal.challenge.tracebacks import plain_lines, raised_in
 from codabench_rehearsal.challenge.worker_job import JobName, Step
 from codabench_rehearsal.challenge.worker_metadata import Kind
 from codabench_rehearsal.challenge.worker_outcome import RanTask
-from codabench_rehearsal.console.words import cleaned, one_line, uncoloured
+from codabench_rehearsal.console.words import one_line
 
-_FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in .+)?$')
-_RAISED = re.compile(
-    r"^(?P<kind>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (?P<message>.*))?$",
-)
-_BEGIN = "Traceback (most recent call last):"
-_SUBMISSION = (
-    "/app/ingested_program/",
-    "/submission/",
-    "/input/res/",
-)  # the last two without mounts
 _KILLED = 137
 _LONGEST, _MOST_LINES = 300, 60
 
@@ -84,54 +73,17 @@ def _causes(ran: RanTask) -> Iterator[Cause]:
 
 
 def _of_step(job: JobName, step: Step) -> Cause:
-    lines = [cleaned(line, "\t").rstrip() for line in uncoloured(step.log).splitlines()]
+    lines = plain_lines(step.log)
     trace = "\n".join(lines[-_MOST_LINES:])
     if step.ended == "time":
         return Cause(job, step.kind, "", "the time limit", trace=trace)
-    kind, message, start = _raised(lines)
-    if not kind:
-        last = next((line for line in reversed(lines) if line.strip()), "")
-        said = f"exit code {step.exit_code}" + (f" ({one_line(last, _LONGEST)})" if last else "")
-        if step.exit_code == _KILLED:
-            said = "exit code 137: it was killed, most often for memory"
-        return Cause(job, step.kind, "", said, trace=trace)
-    file, line, own = _place(lines[start:])
-    shown = "\n".join(lines[max(start, len(lines) - _MOST_LINES) :])
-    return Cause(job, step.kind, kind, message, file, line, own, shown)
-
-
-def _raised(lines: list[str]) -> tuple[str, str, int]:
-    """Type and message of the last exception, and where its traceback begins; "" for none."""
-    begins = [at for at, line in enumerate(lines) if line.strip() == _BEGIN]
-    frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
-    start = begins[-1] if begins else (frames[-1] if frames else None)
-    if start is None:
-        return "", "", 0
-    for at in range(start + 1, len(lines)):
-        line = lines[at]
-        if line[:1] in ("", " ", "\t") or not (found := _RAISED.match(line)):
-            continue
-        more = [part.strip() for part in lines[at + 1 : at + 3] if part.strip()]
-        message = found["message"] or ""
-        return (
-            found["kind"].rpartition(".")[2],
-            message or " ".join(more if ":" in line else []),
-            start,
-        )
-    return "", "", 0
-
-
-def _place(lines: list[str]) -> tuple[str, int, bool]:
-    """The innermost place in the submission, else the innermost in no library."""
-    found = [(match["file"], int(match["line"])) for line in lines if (match := _FRAME.match(line))]
-    own = [one for one in found if any(part in one[0] for part in _SUBMISSION)]
-    others = [one for one in found if "site-packages" not in one[0] and not _is_pythons(one[0])]
-    for places, is_own in ((own, True), (others, False)):
-        if places:
-            file, line = places[-1]
-            return PurePosixPath(file).name, line, is_own
-    return "", 0, False
-
-
-def _is_pythons(file: str) -> bool:
-    return file.startswith("<") or bool(re.search(r"/lib/python\d", file))
+    found = raised_in(lines)
+    if found:
+        one = found[-1]
+        place = one.file, one.line, one.in_submission
+        return Cause(job, step.kind, one.kind, one.message, *place, one.text)
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    said = f"exit code {step.exit_code}" + (f" ({one_line(last, _LONGEST)})" if last else "")
+    if step.exit_code == _KILLED:
+        said = "exit code 137: it was killed, most often for memory"
+    return Cause(job, step.kind, "", said, trace=trace)

@@ -55,8 +55,12 @@ class Interface:
         return tuple(dict.fromkeys(taken))
 
 
-def read_interface(program: Path) -> Interface:
-    """What the ingestion program in a folder imports of a submission. Raises `OSError`."""
+def read_interface(program: Path, data: Path | None = None) -> Interface:
+    """What the ingestion program in a folder imports of a submission. Raises `OSError`.
+
+    data: the input data, whose own modules are none of the submission's: where data are sent in,
+    the model lies there.
+    """
     found: dict[str, ast.Module | None] = {}
     for path in sorted(program.rglob("*.py")):
         try:
@@ -66,7 +70,8 @@ def read_interface(program: Path) -> Interface:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         found[path.relative_to(program).as_posix()] = tree
-    return read_interface_of(found)
+    beside = {path.name: ast.Module([], []) for path in data.glob("*.py")} if data else {}
+    return read_interface_of({**found, **{n: t for n, t in beside.items() if n not in found}})
 
 
 def read_interface_of(modules: Mapping[str, ast.Module | None]) -> Interface:
@@ -196,6 +201,9 @@ def _is_maker(name: str) -> bool:
 
 def arguments_of(call: ast.Call) -> tuple[str, ...]:
     """What a call is given, as source; long ones are cut."""
-    given = [ast.unparse(one) for one in call.args]
-    given += [f"{word.arg or '**'}={ast.unparse(word.value)}" for word in call.keywords]
+    try:
+        given = [ast.unparse(one) for one in call.args]
+        given += [f"{word.arg or '**'}={ast.unparse(word.value)}" for word in call.keywords]
+    except RecursionError:  # a sum of a thousand terms
+        return ("...",)
     return tuple(one if len(one) <= _LONGEST else f"{one[:_LONGEST]}..." for one in given)

@@ -7,11 +7,9 @@ what is tried, asked for first, under a condition, or in a function that nobody 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree
@@ -20,14 +18,15 @@ from codabench_rehearsal.challenge.interface import (
     Called,
     Interface,
     arguments_of,
-    read_interface_of,
+    read_interface,
 )
 from codabench_rehearsal.challenge.program_imports import installs, needed
+from codabench_rehearsal.challenge.runs import Runs
 from codabench_rehearsal.challenge.submission_imports import Imported, is_usual, last_of, text_of
 
-_SEARCHES = re.compile(r"\b(walk|r?glob|listdir|iterdir|scandir|unpack_archive|extractall)\b")
-_KEYWORD = re.compile(r"([A-Za-z_]\w*)=(?!=)")
-_ENDS = ("exit", "_exit", "abort", "quit")
+_SEARCHES = ("walk", "glob", "rglob", "iglob", "listdir", "iterdir", "scandir")
+_MOVES = ("copytree", "copy2", "copyfile", "unpack_archive", "extractall")
+_ROUNDS = 3  # hands that a found folder goes through
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Needs:
     """made: calls of what is imported. methods: of what those give. own: modules of the program.
 
     packages: what the program itself imports. words: parts of the texts in it, such as names of
-    folders. searches: whether it looks through folders. installs: packages, as it runs.
+    folders. searches: whether it looks for the submission's folder. installs: packages, as it runs.
     """
 
     interface: Interface
@@ -79,15 +78,17 @@ class Needs:
     installs: bool = False
 
 
-def needs_of(program: Path) -> Needs:
-    """What the ingestion program in a folder surely needs. Raises `SubmissionError`, `OSError`."""
+def needs_of(program: Path, data: Path | None = None) -> Needs:
+    """What the ingestion program in a folder surely needs. Raises `SubmissionError`, `OSError`.
+
+    data: the input data, see `read_interface`.
+    """
     with opened_tree(program) as tree:
         read = Program("ingestion", program.name, tree)
-        interface = read_interface_of(read.modules)
+        interface = read_interface(program, data)
         trees = {name: code for name in read.used if (code := read.modules[name]) is not None}
-        source = "\n".join(read.texts.get(name, "") for name in trees)
         packages, installing = frozenset(needed(read)), bool(installs(read))
-    reader = Reader(trees, interface)
+    reader = _Reader(trees, interface)
     every = (name.removesuffix(".py").split("/") for name in read.modules)
     return Needs(
         interface,
@@ -97,60 +98,17 @@ def needs_of(program: Path) -> Needs:
         frozenset(part for parts in every for part in parts),
         packages,
         frozenset(reader.words()),
-        bool(_SEARCHES.search(source)),
+        reader.looks_for_modules(),
         installing,
     )
 
 
-class Reader:
-    """Reads a program's trees, by their files' names, for what surely runs."""
+class _Reader(Runs):
+    """Reads a program's trees for what it surely needs."""
 
-    def __init__(self, trees: dict[str, ast.Module], interface: Interface | None = None) -> None:
-        self.trees, self.interface = trees, interface or Interface()
-        self.nodes = [(file, node) for file, tree in trees.items() for node in ast.walk(tree)]
-        self._parents = {c: node for _, node in self.nodes for c in ast.iter_child_nodes(node)}
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        """Every name that is used anywhere."""
-        return frozenset(
-            last_of(node)
-            for _, node in self.nodes
-            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
-        )
-
-    @cached_property
-    def _functions(self) -> frozenset[str]:
-        return frozenset(
-            node.name
-            for _, node in self.nodes
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        )
-
-    def above(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What a node lies in, from the inside outwards."""
-        while node in self._parents:
-            node = self._parents[node]
-            yield node
-
-    def is_sure(self, node: ast.AST) -> bool:
-        """Whether a node runs in every run that comes to its end."""
-        ways = pairwise((node, *self.above(node)))
-        return not any(self._is_doubtful(inner, outer) for inner, outer in ways)
-
-    def _is_doubtful(self, inner: ast.AST, outer: ast.AST) -> bool:
-        if isinstance(outer, ast.If | ast.IfExp):
-            return inner is not outer.test and not _is_main(outer.test)
-        if isinstance(outer, ast.Try):
-            return inner in outer.body and not all(map(_ends, outer.handlers))
-        if isinstance(outer, ast.BoolOp):
-            return inner is not outer.values[0]
-        if isinstance(outer, ast.With):
-            return "suppress" in ast.dump(outer.items[0].context_expr)
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
-            dunder = outer.name.startswith("__")
-            return inner in outer.body and not dunder and outer.name not in self._named
-        return isinstance(outer, ast.ExceptHandler | ast.Match | ast.Lambda)
+    def __init__(self, trees: Mapping[str, ast.Module], interface: Interface) -> None:
+        super().__init__(trees)
+        self.interface = interface
 
     def imports(self) -> Iterator[Need]:
         """The imports of the submission that surely run, and names taken of its modules."""
@@ -167,20 +125,27 @@ class Reader:
     def _is_sure_import(self, one: Imported) -> bool:
         file, _, line = one.place.rpartition(":")
         found = [node for name, node in self.nodes if name == file and _is_import(node, int(line))]
-        return bool(found) and all(map(self.is_sure, found))
+        if not found or not all(map(self.is_sure, found)):
+            return False
+        plain = any(isinstance(node, ast.Import | ast.ImportFrom) for node in found)
+        return plain or not one.name or self._is_taken(one.name)
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether a name is surely taken from a module that a call has loaded."""
+        uses = [n for _, n in self.nodes if isinstance(n, ast.Attribute) and n.attr == name]
+        return not self.is_asked_for(name) and any(map(self.is_sure, uses))
 
     def uses(self, called: tuple[Called, ...], *, is_method: bool = False) -> Iterator[Use]:
         """Those of some calls that are surely made as they stand there."""
         for one in called:
             node = self._node_of(one)
-            if node is None or not self.is_sure(node) or self._is_asked_for(one.name):
+            if node is None or not self.is_sure(node) or self.is_asked_for(one.name):
                 continue
             if is_method and not self._is_the_submissions(node):
                 continue
-            keywords = [found[1] for text in one.arguments if (found := _KEYWORD.match(text))]
-            count = len(one.arguments) - len(keywords)
-            used = not isinstance(self._parents.get(node), ast.Expr)
-            yield Use(one.name, count, tuple(keywords), str(one), one.place, used)
+            keywords = tuple(word.arg for word in node.keywords if word.arg)
+            used = not isinstance(self.parents.get(node), ast.Expr)
+            yield Use(one.name, len(node.args), keywords, str(one), one.place, used)
 
     def _node_of(self, one: Called) -> ast.Call | None:
         """The call itself; None where it hands on arguments that nobody can count."""
@@ -191,16 +156,6 @@ class Reader:
                 starred = any(isinstance(arg, ast.Starred) for arg in node.args)
                 return None if starred or any(k.arg is None for k in node.keywords) else node
         return None
-
-    def _is_asked_for(self, name: str) -> bool:
-        """Whether the program asks whether there is such a name: `hasattr(model, "fit")`."""
-        for _, node in self.nodes:
-            if isinstance(node, ast.Call) and last_of(node.func) in ("hasattr", "getattr", "dir"):
-                if any(text_of(arg) == name for arg in node.args):
-                    return True
-            elif isinstance(node, ast.Compare) and text_of(node.left) == name:
-                return True
-        return False
 
     def _is_the_submissions(self, call: ast.Call) -> bool:
         """Whether nothing but what the submission gave has the name of a call's object."""
@@ -223,7 +178,7 @@ class Reader:
             return value.value is None
         if isinstance(value, ast.Call):
             names = {one.name for one in self.interface.imports} | {"fit"}
-            names |= {one.name for one in self.interface.made} | self._functions | self._aliases
+            names |= {one.name for one in self.interface.made} | self.functions | self._aliases
             return last_of(value.func) in names
         return isinstance(value, ast.Name | ast.Attribute)
 
@@ -238,10 +193,57 @@ class Reader:
             if alias.asname and (node.module, alias.name) in wanted
         )
 
+    def looks_for_modules(self) -> bool:
+        """Whether modules may be loaded from folders that are found, or files put elsewhere."""
+        if any(isinstance(n, ast.Call) and last_of(n.func) in _MOVES for _, n in self.nodes):
+            return True
+        found: set[str] = set()
+        for _ in range(_ROUNDS):
+            for _, node in self.nodes:
+                found |= _bound_to_found(node, found)
+        return any(
+            _is_found(argument, found)
+            for _, node in self.nodes
+            if isinstance(node, ast.Call) and _loads(node)
+            for argument in node.args
+        )
+
     def words(self) -> Iterator[str]:
         """The parts of all texts, as of paths."""
         for _, node in self.nodes:
             yield from (part for part in text_of(node).split("/") if part)
+
+
+def _is_found(value: ast.AST, found: set[str]) -> bool:
+    """Whether an expression holds what a search through folders gave."""
+    return any(
+        last_of(node) in found
+        if isinstance(node, ast.Name | ast.Attribute)
+        else isinstance(node, ast.Call) and last_of(node.func) in _SEARCHES
+        for node in ast.walk(value)
+    )
+
+
+def _bound_to_found(node: ast.AST, found: set[str]) -> set[str]:
+    """Names that a node binds to what a search gave; a function that returns it is one, too."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.For | ast.comprehension) and _is_found(node.iter, found):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign) and _is_found(node.value, found):
+        targets = node.targets
+    elif isinstance(node, ast.FunctionDef):
+        gives = (n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value)
+        return {node.name} if any(_is_found(value, found) for value in gives) else set()
+    inner = (n for target in targets for n in ast.walk(target))
+    return {last_of(n) for n in inner if isinstance(n, ast.Name | ast.Attribute)} - {"self"}
+
+
+def _loads(call: ast.Call) -> bool:
+    """Whether a call loads a module from a path, or lets Python look for some there."""
+    if last_of(call.func) == "spec_from_file_location":
+        return True
+    held = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return last_of(call.func) in ("insert", "append") and last_of(held) == "path"
 
 
 def _loose_targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -260,17 +262,3 @@ def _loose_targets(node: ast.AST) -> Iterator[ast.expr]:
 def _is_import(node: ast.AST, line: int) -> bool:
     kinds = (ast.Import, ast.ImportFrom, ast.Call)
     return isinstance(node, kinds) and node.lineno == line
-
-
-def _is_main(test: ast.expr) -> bool:
-    """Whether a condition is `__name__ == "__main__"`."""
-    sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
-    return any(last_of(side) == "__name__" for side in sides)
-
-
-def _ends(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler ends the program, so that what it catches fails it all the same."""
-    last = handler.body[-1]
-    value = last.value if isinstance(last, ast.Expr) else None
-    stops = isinstance(value, ast.Call) and last_of(value.func) in _ENDS
-    return isinstance(last, ast.Raise) or stops

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Protocol
 
-from codabench_rehearsal.challenge.submission_imports import perhaps_the_submissions
+from codabench_rehearsal.challenge.submission_imports import ODD, candidates, moves_the_path
 from codabench_rehearsal.console.reading import parse_toml
 
 # What pip calls a package that is imported by another name.
@@ -46,7 +46,7 @@ def needed(program: Sources, others: Collection[str] = ()) -> dict[str, str]:
     it has depends on the Python. others: further modules that it finds beside itself.
     """
     own = {part.removesuffix(".py") for name in program.modules for part in name.split("/")}
-    asked = perhaps_the_submissions(program.modules)
+    asked = _perhaps_the_submissions(program.modules)
     loading = _Loading()
     for name in program.used:
         loading.file(name, program.modules[name])
@@ -65,6 +65,17 @@ def installs(program: Sources) -> str:
     trees = (tree for tree in program.modules.values() if tree is not None)
     lines += [words for tree in trees for node in ast.walk(tree) for words in _started(node)]
     return next((found.group() for line in lines if (found := _INSTALLS.search(line))), "")
+
+
+def _perhaps_the_submissions(modules: Mapping[str, ast.Module | None]) -> frozenset[str]:
+    """Every top-level name that a program may import of a submission, or of what lies by it.
+
+    Where it looks into no folder but its own, a name must be a usual one.
+    """
+    trees = {name: tree for name, tree in modules.items() if tree is not None}
+    moves = any(moves_the_path(node) for tree in trees.values() for node in ast.walk(tree))
+    found = candidates(trees).items()
+    return frozenset(one.module.split(".")[0] for one, unsure in found if moves or unsure < ODD)
 
 
 def _started(node: ast.AST) -> list[str]:

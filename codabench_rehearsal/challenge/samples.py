@@ -60,8 +60,8 @@ def samples(setting: Setting, folder: Path) -> tuple[Sample, ...]:
 
 def _modules(setting: Setting) -> frozenset[str]:
     """The files that a submission must have, "" where no ingestion program tells."""
-    programs = {task.ingestion for task in setting.tasks if task.ingestion}
-    names = (read_interface(program).module for program in sorted(programs))
+    programs = {task.ingestion: task.input_data for task in setting.tasks if task.ingestion}
+    names = (read_interface(program, data).module for program, data in programs.items())
     return frozenset(name.replace(".", "/") + ".py" for name in names if name)
 
 

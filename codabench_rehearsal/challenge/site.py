@@ -13,7 +13,6 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -251,19 +250,17 @@ class Site:
         return target
 
     def _hear_time(self, reply: Reply) -> None:
-        with suppress(TypeError, ValueError):
-            told = parsedate_to_datetime(reply.headers.get("date", ""))
-            if told.tzinfo is not None:
-                self._ahead = told - self.clock.now()
+        told = _moment(reply.headers.get("date", ""))
+        if told is not None:
+            self._ahead = told - self.clock.now()
 
     def _asked_to_wait(self, reply: Reply) -> float:
         """Seconds, by Retry-After; 0 where it says nothing."""
         text = reply.headers.get("retry-after", "").strip()
         if text.isdecimal() and len(text) < 9:
             return float(text)
-        with suppress(TypeError, ValueError):
-            return max(0.0, (parsedate_to_datetime(text) - self.now()).total_seconds())
-        return 0.0
+        until = _moment(text)
+        return max(0.0, (until - self.now()).total_seconds()) if until else 0.0
 
     def _when(self, reply: Reply) -> str:
         seconds = self._asked_to_wait(reply)
@@ -278,6 +275,16 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
     413: ("takes nothing so large", "make the zip smaller (--shrink, --float16)."),
     429: ("asks to wait", ""),
 }
+
+
+def _moment(text: str) -> dt.datetime | None:
+    """A date of HTTP, None for what is none."""
+    from email.utils import parsedate_to_datetime  # slow to start: not for --help
+
+    with suppress(TypeError, ValueError):
+        found = parsedate_to_datetime(text)
+        return found if found.tzinfo is not None else None
+    return None
 
 
 def _emptied(file: IO[bytes]) -> None:

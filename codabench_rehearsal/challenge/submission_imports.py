@@ -27,7 +27,7 @@ _PACKAGES = (
     "humanize benchopt dotenv google pydantic huggingface_hub "
 )
 _LOADERS = ("import_module", "__import__", "module_from_spec", "load_module", "load_source")
-_ODD = 2  # how unsure a name is that nobody usually gives to a submission
+ODD = 2  # how unsure a name is that nobody usually gives to a submission
 
 
 @dataclass(frozen=True)
@@ -39,32 +39,21 @@ class Imported:
     place: str
 
 
-def perhaps_the_submissions(modules: Mapping[str, ast.Module | None]) -> frozenset[str]:
-    """Every top-level name that a program may import of a submission, or of what lies by it.
-
-    Where it looks into no folder but its own, a name must be a usual one.
-    """
-    trees = {name: tree for name, tree in modules.items() if tree is not None}
-    moves = any(_moves_the_path(node) for tree in trees.values() for node in ast.walk(tree))
-    found = _candidates(trees).items()
-    return frozenset(one.module.split(".")[0] for one, unsure in found if moves or unsure < _ODD)
-
-
 def imports_of(trees: Mapping[str, ast.Module]) -> list[Imported]:
     """What is imported of the submission, what is most surely so first."""
-    found = _candidates(trees)
+    found = candidates(trees)
     ranked = sorted(found, key=lambda one: found[one])
     best = [one for one in ranked if found[one] == found[ranked[0]]]
     return [one for one in ranked if one in best or one.module == best[0].module]
 
 
-def _candidates(trees: Mapping[str, ast.Module]) -> dict[Imported, int]:
+def candidates(trees: Mapping[str, ast.Module]) -> dict[Imported, int]:
     """What may be imported of the submission -> how unsure that is."""
     known = {part for name in trees for part in name.removesuffix(".py").split("/")}
     known |= {*_PACKAGES.split(), *sys.stdlib_module_names}
     found: dict[Imported, int] = {}
     for file, tree in trees.items():
-        paths = [node.lineno for node in ast.walk(tree) if _moves_the_path(node)]
+        paths = [node.lineno for node in ast.walk(tree) if moves_the_path(node)]
         top = {id(node) for node in tree.body if node.lineno < min(paths, default=1 << 30)}
         for node in ast.walk(tree):
             for module, name in _taken(node, tree):
@@ -74,7 +63,7 @@ def _candidates(trees: Mapping[str, ast.Module]) -> dict[Imported, int]:
                 usual = is_usual(module)
                 if usual or id(node) not in top:
                     one = Imported(module, name, f"{file}:{getattr(node, 'lineno', 1)}")
-                    found.setdefault(one, 0 if usual and name else 1 if usual else _ODD)
+                    found.setdefault(one, 0 if usual and name else 1 if usual else ODD)
     return found
 
 
@@ -83,7 +72,7 @@ def is_usual(module: str) -> bool:
     return any(word in module.lower() for word in _USUAL)
 
 
-def _moves_the_path(node: ast.AST) -> TypeGuard[ast.Call]:
+def moves_the_path(node: ast.AST) -> TypeGuard[ast.Call]:
     """Whether a node lets Python look for modules in further folders: `sys.path.insert(0, ...)`."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False

@@ -23,14 +23,20 @@ if TYPE_CHECKING:
     from codabench_rehearsal.challenge.worker_job import Machine
     from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
 
-_OF_BUNDLES = ("input_data", "reference_data", "worker", "logs", "network")
+_OF_BUNDLES = (
+    *("input_data", "reference_data", "worker", "logs", "network", "budget", "column", "perturb"),
+)
 
 
 def add_bundle(
     parser: argparse.ArgumentParser, title: str = "with --challenge BUNDLE", *, phase: bool = True
-) -> None:
-    """Add the options of a bundle's rehearsal; phase: whether --phase is not there yet."""
-    add = parser.add_argument_group(title).add_argument
+) -> argparse._ArgumentGroup:
+    """Add the options of a bundle's rehearsal, and return their group.
+
+    phase: whether --phase is not there yet.
+    """
+    group = parser.add_argument_group(title)
+    add = group.add_argument
     if phase:
         what = "its number or name (default: the one open today, else the first)"
         add("--phase", default=PHASE, help=what)
@@ -45,11 +51,12 @@ def add_bundle(
     add("--worker", choices=WORKERS, help=what)
     add("--network", action="store_true", help="let the programs reach the network, as there")
     add("--logs", type=LOGS, metavar="FOLDER", help="keep what each program printed and left")
+    return group
 
 
 def require_bundle(options: argparse.Namespace) -> None:
     """Raise `SubmissionError` for options of a bundle's rehearsal where no bundle is named."""
-    if given := [name for name in _OF_BUNDLES if getattr(options, name)]:
+    if given := [name for name in _OF_BUNDLES if getattr(options, name, None)]:
         flag = f"--{given[0].replace('_', '-')}"
         raise SubmissionError(f"{flag} goes with --challenge BUNDLE: name the bundle.")
 
@@ -83,12 +90,18 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--time-limit", type=seconds, metavar="S", help="seconds for a job (default: the phase's)")
     add("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
+    add_versions(parser)
+    add_python(parser)
+
+
+def add_versions(parser: argparse._ActionsContainer) -> None:
+    """Add what the programs run with, beside --python."""
+    add = parser.add_argument
     what = "run with the versions of the bundle's image, built once"
     add("--server", action=argparse.BooleanOptionalAction, help=what)
     package = "a package that the image has too, as scipy==1.13 (may be repeated)"
     add("--with", dest="packages", action="append", default=[], metavar="PACKAGE", help=package)
     add("--docker", metavar="IMAGE", help='run in this docker image; "bundle" for its own')
-    add_python(parser)
 
 
 def read_running(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import shown
-from submission.archive import Archive
 
 if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
@@ -36,11 +36,12 @@ def run(options: argparse.Namespace) -> BundleChecked:
     # They start numpy and the sandbox: not for --help.
     from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
     from codabench_rehearsal.rehearsal.check import ignored_codes
+    from codabench_rehearsal.rehearsal.predictions import opened_submission
 
     ignored = ignored_codes(options.ignore)
-    with _setting(options) as setting, Archive(path) as archive:
+    with _setting(options) as setting, opened_submission(path, setting) as archive:
         how = read_running(options, setting, path, ignored)
-        checked = check_open_in_bundle(archive, setting, how)
+        checked = replace(check_open_in_bundle(archive, setting, how), zip_name=str(path))
     if options.json != STDOUT:
         print_lines(checked.lines())
     if options.json:

@@ -74,8 +74,8 @@ def interfaces(bundle: Bundle) -> dict[Path, Interface]:
     """What each ingestion program takes from a submission, by the program's folder."""
     from codabench_rehearsal.challenge.interface import read_interface
 
-    programs = {task.ingestion for task in bundle.tasks if task.ingestion}
-    return {program: read_interface(program) for program in sorted(programs)}
+    data = {task.ingestion: task.input_data for task in bundle.tasks if task.ingestion}
+    return {program: read_interface(program, data[program]) for program in sorted(data)}
 
 
 def document(bundle: Bundle, found: dict[Path, Interface]) -> dict[str, Any]:

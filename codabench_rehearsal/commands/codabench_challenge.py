@@ -1,4 +1,4 @@
-"""`codabench-challenge`: a challenge as a bundle or on a site: check, show, log in, ask after."""
+"""`codabench-challenge`: a challenge as a bundle or on a site: check, show, make, log in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module of this folder
         "check": "challenge_check",
         "show": "challenge_show",
+        "make": "challenge_make",
         "login": "challenge_login",
         "logout": "challenge_login",
         "status": "challenge_status",
@@ -24,6 +25,7 @@ EXAMPLES = """\
 examples:
   codabench-challenge check bundle.zip     what the site would refuse, what participants will meet
   codabench-challenge show bundle.zip      what a submission must be, phases, limits, columns
+  codabench-challenge make --data cells.npz --corrupt heavy    a challenge of your own images
   codabench-challenge show 1234            the same of a challenge on codabench.org, without a login
   codabench-challenge login                the token for make-submission ... --upload 1234
   codabench-challenge status               what became of your uploads
@@ -39,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def new_parser() -> Parser:
     """The options of the command without a word."""
-    made = Parser(
-        NAME, "A challenge: check its bundle, show what it asks for, ask after uploads.", EXAMPLES
-    )
+    what = "A challenge: check, show or make its bundle; on its site, look and ask after uploads."
+    made = Parser(NAME, what, EXAMPLES)
     made.add_argument("command", choices=tuple(COMMANDS), help="what to do")
     return made
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from codabench_rehearsal.commands.evaluation_arguments import (
     Inputs,
     add_inputs,
+    add_workers,
     given_inputs,
+    placed,
     read_several,
     seen_in_training,
     tell_result,
@@ -37,20 +39,28 @@ _PLOT = Writes("a plot", (".png", ".svg"), only=True)
 
 
 def compare(
-    zips: Sequence[str | Path], images: Any = None, labels: Any = None, **options: Any
+    zips: Sequence[str | Path],
+    images: Any = None,
+    labels: Any = None,
+    *,
+    workers: int = 1,
+    **options: Any,
 ) -> Comparison:
     """Hold submissions against the first one: `compare(["old.zip", "new.zip"], images, labels)`.
 
     images, labels, options: as of `local_eval`; `trained_on` here maps a zip's name to names, or is
-    a tuple of names for all. What comes back prints as text and shows as a table. Raises
-    `EvaluationError`, `DataError`, `CorruptionError` or `SubmissionError` for what cannot be used.
+    a tuple of names for all. workers: submissions at a time. What comes back prints as text and
+    shows as a table. Raises `EvaluationError`, `DataError`, `CorruptionError` or `SubmissionError`
+    for what cannot be used.
     """
     from evaluator.progress import waits
 
     used = options.pop("trained_on", None) or ()
     given = used.items() if isinstance(used, dict) else [("", used)] if used else []
     said = [f"{name}={','.join(names)}".removeprefix("=") for name, names in given]
-    return _compared(given_inputs(zips, images, labels, options | {"estimate": False}), said, waits)
+    inputs = given_inputs(zips, images, labels, options | {"estimate": False})
+    with placed(argparse.Namespace(workers=workers), inputs.options) as several:
+        return _compared(inputs, said, waits, several)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     what = "Hold submissions against the first one, on the same images."
     made = Parser("local-eval compare", what, EXAMPLES)
     add_inputs(made, asks=True)
+    add_workers(made)
     what = "a forest plot: .png or .svg"
     made.add_argument("--plot", type=_PLOT, metavar="FILE", help=what)
     what = (
@@ -77,19 +88,22 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if options.plot:  # before anything is asked, which may take minutes
         check_plot(Path(options.plot), len(options.zips))
     inputs = read_several(options, words, Options(estimate=False))
-    comparison = _compared(inputs, options.trained_on, on_terminal)
+    with placed(options, inputs.options) as workers:
+        comparison = _compared(inputs, options.trained_on, on_terminal, workers)
     tell_result(options, partial(show, comparison), comparison.to_json)
     if options.plot:
         save_plot(comparison, Path(options.plot))
     return Exit.FINE
 
 
-def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown) -> Comparison:
+def _compared(inputs: Inputs, trained_on: Sequence[str], shown: Shown, workers: int) -> Comparison:
     from evaluator.comparison.compare import answered, compare
     from evaluator.comparison.hidden import above_first
+    from evaluator.together import answered_together
 
     notes = [*seen_in_training(inputs), *_shared(inputs, trained_on)]
-    sheets = answered(inputs.zips, inputs.data, inputs.challenge, inputs.options, shown)
+    given = inputs.zips, inputs.data, inputs.challenge, inputs.options, shown
+    sheets = answered(*given) if workers == 1 else answered_together(*given, workers)
     found = compare(sheets, notes)
     hidden = above_first(inputs.zips, inputs.data, inputs.challenge, inputs.options)
     pairs = zip(found.pairs, hidden, strict=True)

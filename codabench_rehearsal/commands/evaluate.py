@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.setting import is_bundle
+from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_versions, require_bundle
 from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
+    add_cluster,
     add_evaluation,
     add_phase,
     expected,
+    placed,
     read_inputs,
 )
 from codabench_rehearsal.commands.given import next_command
-from codabench_rehearsal.console.arguments import positive, share
+from codabench_rehearsal.console.arguments import positive, seconds, share
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text
 from codabench_rehearsal.console.roles import PAGE, ZIP
@@ -29,11 +34,13 @@ examples:
   local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
   local-eval submission.zip --data cells.npz --part test --held-out    images it never learnt
   local-eval submission.zip --html report.html     the page to look at and to pass on
+  local-eval submission.zip --challenge bundle.zip     in any Codabench challenge
   local-eval record submission.zip --score 0.89    what the leaderboard said: sharpens the estimate
   local-eval rank a.zip b.zip c.zip                which one to submit next
   local-eval compare a.zip b.zip                   better, worse, or not resolved
   local-eval ensemble *.zip                        the best vote of what is answered already
   local-eval history                               predicted against actual; forget, import FILE
+  local-eval explain ingestion.log                 what the platform's message and logs mean
   local-eval inspect training_set.npz --out clean.npz    find duplicates, conflicts, outliers
   local-eval show --corrupt heavy --out sheet.png        see what a preset does
 
@@ -48,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser("local-eval", what, EXAMPLES)
     add = made.add_argument
     add("submission", nargs="?", type=ZIP, metavar="submission.zip")
-    add_evaluation(made)
+    add_evaluation(made, bundles=True)
     what = "also write the report as a page (report.html)"
     add("--html", type=PAGE, metavar="FILE", help=what)
     what = "expect no hidden score: ask only the preset's conditions"
@@ -62,11 +69,25 @@ def parser() -> argparse.ArgumentParser:
     what = "damages that the training used, as fog,rand_augment (default: NAME.recipe.json)"
     add("--trained-on", metavar="NAMES", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
+    add_cluster(made)
+    group = add_bundle(made, phase=False)
+    add_versions(group)
+    add = group.add_argument
+    what = "seconds for all damaged runs (default: ten clean ones)"
+    add("--budget", type=seconds, metavar="S", help=what)
+    add("--column", metavar="KEY", help="the leaderboard's column (default: the first shown)")
+    what = "what is damaged of the input data, as 'test/*.png' (may be repeated)"
+    add("--perturb", action="append", default=[], metavar="PATTERN", help=what)
     return made
 
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
+    if is_bundle(Path(options.challenge)):
+        from codabench_rehearsal.commands.bundle_evaluate import run as run_in_bundle
+
+        return run_in_bundle(options, words, parser())
+    require_bundle(options)
     from evaluator.evaluate import evaluate
     from evaluator.options import Options
     from evaluator.progress import on_terminal
@@ -85,7 +106,9 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     )
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")
     inputs = read_inputs(options, words, chosen, [given])
-    report = evaluate(inputs.zips[0], inputs.data, inputs.challenge, inputs.options, on_terminal)
+    data, challenge, how = inputs.data, inputs.challenge, inputs.options
+    with placed(options, how):
+        report = evaluate(inputs.zips[0], data, challenge, how, on_terminal)
     _tell(report, options)
     failed = report.scores is None or has_errors(report.findings)
     return Exit.FINDINGS if failed else Exit.FINE

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,13 @@ def add_inputs(parser: argparse.ArgumentParser, *, asks: bool) -> None:
     add_evaluation(parser, asks=asks)
 
 
-def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> None:
-    """Add the options of evaluating zips; asks: whether any of them may be run."""
+def add_evaluation(
+    parser: argparse.ArgumentParser, *, asks: bool = True, bundles: bool = False
+) -> None:
+    """Add the options of evaluating zips; asks: whether any of them may be run.
+
+    bundles: whether the challenge may be a bundle.
+    """
     add = parser.add_argument
     add("--data", type=DATA, metavar="FILE", help="images and labels: .npz, .npy or a folder")
     add_preset(parser)
@@ -85,7 +90,7 @@ def add_evaluation(parser: argparse.ArgumentParser, *, asks: bool = True) -> Non
     add("--device", choices=("cpu", "gpu"), help="default: the GPU where there is one")
     add_store(parser)
     add_python(parser)
-    add_challenge(parser)
+    add_challenge(parser, bundles=bundles)
 
 
 def add_phase(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +105,37 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--believe", type=BELIEVED, action="append", metavar=meta, help=f"{what}; {default}"
     )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add --workers and --cluster."""
+    what = "submissions at a time on this machine (default 1); figures stay the same"
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help=what)
+    add_cluster(parser)
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add --cluster."""
+    what = "ask on the workers of this Dask scheduler, as tcp://10.0.0.1:8786 (docs/cluster.md)"
+    parser.add_argument("--cluster", metavar="ADDRESS", help=what)
+
+
+@contextmanager
+def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
+    """How many submissions are asked at a time, here or on the cluster that the options name.
+
+    chosen: the options of the evaluation. Raises `EvaluationError` where the cluster cannot be had.
+    """
+    if not chosen.cluster:
+        yield options.workers if hasattr(options, "workers") else 1
+        return
+    from evaluator.cluster import connected
+    from evaluator.elsewhere import chosen_device
+
+    with connected(chosen.cluster, chosen_device(chosen.device), chosen.python) as cluster:
+        for note in cluster.notes:
+            say(note)
+        yield len(cluster.workers)
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +201,7 @@ def read_inputs(
             part=options.part,
             held_out=options.held_out,
             command=shlex.join(["local-eval", *words]),
+            cluster=getattr(options, "cluster", None),
         ),
     )
 

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {  # word: module in codabench_rehearsal.commands
         "compare": "compare",
         "ensemble": "ensemble",
+        "explain": "explain",
         "forget": "forget",
         "history": "history",
         "import": "import_history",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     Inputs,
     add_inputs,
     add_phase,
+    add_workers,
     given_inputs,
+    placed,
     read_several,
     say,
     tell_result,
@@ -40,8 +43,9 @@ EXAMPLES = """\
 examples:
   local-eval rank *.zip --data training_set.npz
   local-eval rank *.zip --phase final --uploads-per-day 3
+  local-eval rank *.zip --workers 2            two at a time: one loads while the other answers
 
-The zips are evaluated one after the other; what is stored is not asked again. Record what the
+What is stored is not asked again. Record what the
 leaderboard shows (local-eval record ZIP --score 0.89): that is what the chances rest on.
 """
 
@@ -52,6 +56,7 @@ def rank(
     labels: Any = None,
     *,
     uploads_per_day: int | None = None,
+    workers: int = 1,
     **options: Any,
 ) -> Ranking:
     """Say which submission to upload next: `rank(["a.zip", "b.zip"], images, labels)`.
@@ -63,7 +68,8 @@ def rank(
     from evaluator.progress import waits
 
     inputs = given_inputs(zips, images, labels, options)
-    return _ranking(inputs, uploads_per_day, argparse.Namespace(), waits, warnings.warn)
+    given = argparse.Namespace(uploads_per_day=uploads_per_day, workers=workers)
+    return _ranking(inputs, given, waits, warnings.warn)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     add_phase(made)
     what = "what the platform allows"
     made.add_argument("--uploads-per-day", type=positive, metavar="N", help=what)
+    add_workers(made)
     return made
 
 
@@ -87,14 +94,42 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     )
     inputs = read_several(options, words, chosen)
     tell_unseen(inputs, options)
-    ranking = _ranking(inputs, options.uploads_per_day, options, on_terminal, say)
+    ranking = _ranking(inputs, options, on_terminal, say)
     tell_result(options, partial(show, ranking), partial(to_json, ranking))
     return Exit.FINE if len(ranking.entries) == len(inputs.zips) else Exit.FINDINGS
 
 
 def _ranking(
+    inputs: Inputs, options: argparse.Namespace, display: Shown, left_out: LeftOut
+) -> Ranking:
+    from evaluator.together import kept_for_now
+
+    with placed(options, inputs.options) as workers:
+        if workers == 1:
+            return _ranked(inputs, {}, options, display, left_out)
+        with kept_for_now(inputs.options) as kept:
+            inputs = replace(inputs, options=kept)
+            found = _asked_first(inputs, workers, display)
+            return _ranked(inputs, found, options, display, left_out)
+
+
+def _asked_first(inputs: Inputs, workers: int, display: Shown) -> dict[Path, Report]:
+    """Ask all of them, several at a time; the reports of those that failed, which are kept."""
+    from evaluator.together import evaluated_together
+
+    with display() as beside:
+        given = inputs.zips, inputs.data, inputs.challenge, inputs.options, workers, beside
+        found = evaluated_together(*given)
+    return {
+        path: one
+        for path, one in found.items()
+        if not isinstance(one, Exception) and one.scores is None
+    }
+
+
+def _ranked(
     inputs: Inputs,
-    uploads_per_day: int | None,
+    failed: Mapping[Path, Report],
     options: argparse.Namespace,
     display: Shown,
     left_out: LeftOut,
@@ -106,14 +141,14 @@ def _ranking(
     known = {score.submission.sha256: str(score) for score in scores}  # the latest of several
     entries = []
     with _series(inputs) as series:
-        for path, report in _reports(inputs, series, display, left_out):
+        for path, report in _reports(inputs, failed, series, display, left_out):
             if entry := _entry(path, report, known):
                 entries.append(entry)
             else:
                 left_out(f"{shown(path.name)} is left out: {_why(report, options)}")
     if not entries:
         raise EvaluationError("None of the submissions could be evaluated: nothing to rank.")
-    uploads = Uploads(uploads_per_day, *used_today(scores, phase))
+    uploads = Uploads(options.uploads_per_day, *used_today(scores, phase))
     return rank(entries, phase, uploads, series.ahead)
 
 
@@ -138,15 +173,22 @@ def _series(inputs: Inputs) -> Iterator[Series]:
 
 
 def _reports(
-    inputs: Inputs, series: Series, display: Shown, left_out: LeftOut
+    inputs: Inputs,
+    failed: Mapping[Path, Report],
+    series: Series,
+    display: Shown,
+    left_out: LeftOut,
 ) -> Iterator[tuple[Path, Report]]:
-    """One a zip; what is wrong with one, or with the split beside it, is told."""
+    """One a zip; what is wrong with one, or with the split beside it, is told.
+
+    failed: of zips that have been tried.
+    """
     from evaluator.evaluate import evaluate
 
     given = inputs.data, inputs.challenge, inputs.options, display, series
     for path in inputs.zips:
         try:
-            report = evaluate(path, *given)
+            report = failed.get(path) or evaluate(path, *given)
         except (SubmissionError, DataError) as error:
             left_out(f"{path.name} is left out: {error}")
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, print_lines, tell
 from codabench_rehearsal.console.errors import SubmissionError, UserError
-from codabench_rehearsal.console.words import marked, shown
+from codabench_rehearsal.console.words import marked, quoted, shown
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.site import Site
@@ -63,7 +63,7 @@ def concluded(
         notes = [str(error)]
     say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
     if not is_finished and (last := site_results.last_words(folder)):
-        say(marked(last))
+        say([*marked(last), f"what it means: local-eval explain {quoted(folder)}"])
     replace(done, stage="ended", status=outcome.status).keep()
     return Exit.FINE if is_finished else Exit.FINDINGS
 

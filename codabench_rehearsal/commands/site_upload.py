@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,6 +158,8 @@ def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
         return Sent(Exit.FINDINGS)
     if not ready.path.is_file():
         raise SubmissionError(f"{shown(ready.path)} was not written, so it is not uploaded.")
+    if not zipfile.is_zipfile(ready.path):
+        raise SubmissionError(f"{shown(ready.path)}: the site takes a zip: zip the file, as it is.")
     with opened_site(options, where.address.base, where.token) as site:
         allowed = _allowance(site, where.address, ready, options)
         plan = _plan(allowed, ready)

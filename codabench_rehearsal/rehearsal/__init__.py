@@ -1,1 +1,1 @@
-"""Run one zip as the platform would, and judge it."""
+"""Run one zip as the platform would, and judge it; make a challenge."""

@@ -39,6 +39,7 @@ DOUBTFUL = words("S301 S305")
 _SAYS_WHAT = words("S101 S102")  # their advice speaks of packing weights
 _STANDARD = frozenset(sys.stdlib_module_names) | {"__future__"}
 _MOST_NAMES = 4
+_OF_INGESTION = ("metadata", "metadata.json")  # what scoring also reads, and nobody submits
 
 
 def look(
@@ -50,11 +51,11 @@ def look(
     each. Raises `SubmissionError` for programs of the bundle that cannot be read, `OSError`.
     """
     tasks = [task for task in bundle.tasks if task.index in phase.tasks]
-    ingestions = dict.fromkeys(task.ingestion for task in tasks if task.ingestion)
+    ingestions = {task.ingestion: task.input_data for task in tasks if task.ingestion}
     asks_for_code = any(task.ingestion or "ingestion_program" in task.missing for task in tasks)
     several: list[Finding] = []
-    for program in ingestions:
-        needs = needs_of(program)
+    for program, data in ingestions.items():
+        needs = needs_of(program, data)
         challenge = challenge_of(bundle, phase, needs.interface, worker)
         several += _of_code(archive, challenge, _Around(bundle, tasks, needs, archive.names))
     if not ingestions:
@@ -113,11 +114,11 @@ class _Around:
 
     def scores(self, names: Iterable[str]) -> bool | None:
         """Whether scoring opens one of these files; None where its source does not tell."""
-        files = [one for reads in self.reads for one in reads.files]
+        every = (one for reads in self.reads for one in reads.files)
+        files = [one for one in every if one.name not in _OF_INGESTION]
         if any(one.is_in([name]) for one in files for name in names):
             return True
-        told = files and not any(reads.searches for reads in self.reads)
-        return False if told else None
+        return False if files else None
 
 
 def _of_code(archive: Archive, challenge: Challenge, around: _Around) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree
 from codabench_rehearsal.challenge.checks.program import Program
-from codabench_rehearsal.challenge.needs import Reader
+from codabench_rehearsal.challenge.runs import Runs
+from codabench_rehearsal.challenge.submission_imports import last_of, text_of
 
 GAP = "*"
 _DEEPEST = 10
@@ -68,8 +69,8 @@ def reads_of(scoring: Path) -> Reads:
     with opened_tree(scoring) as tree:
         program = Program("scoring", scoring.name, tree)
         trees = {name: code for name in program.used if (code := program.modules[name])}
-    reader = Reader(trees)
-    searches = any(_last(node) in _SEARCHES for _, node in reader.nodes)
+    reader = Runs(trees)
+    searches = any(last_of(node) in _SEARCHES for _, node in reader.nodes)
     found: dict[str, Read] = {}
     for file, code in trees.items():
         for name, node in _Texts(code).files():
@@ -84,17 +85,17 @@ def reads_of(scoring: Path) -> Reads:
     return Reads(tuple(found.values()), searches)
 
 
-def _is_asked_for(reader: Reader, node: ast.AST) -> bool:
+def _is_asked_for(reader: Runs, node: ast.AST) -> bool:
     """Whether a path is only asked for, here or where its variable is used."""
     names = set()
     for outer in reader.above(node):
-        if isinstance(outer, ast.Call) and _last(outer.func) in _ASKS:
+        if isinstance(outer, ast.Call) and last_of(outer.func) in _ASKS:
             return True
         if isinstance(outer, ast.Assign):
-            names |= {_last(one) for one in outer.targets}
+            names |= {last_of(one) for one in outer.targets}
     for _, other in reader.nodes:
-        if isinstance(other, ast.Call) and _last(other.func) in _ASKS:
-            inner = {_last(n) for n in ast.walk(other)}
+        if isinstance(other, ast.Call) and last_of(other.func) in _ASKS:
+            inner = {last_of(n) for n in ast.walk(other)}
             if names & inner:
                 return True
     return False
@@ -114,10 +115,10 @@ class _Texts:
     def _options(self) -> Iterator[tuple[str, str]]:
         """Options of the command line -> their defaults: `add_argument("--pred-dir", default=)`."""
         for node in self.nodes:
-            if isinstance(node, ast.Call) and _last(node.func) == "add_argument":
+            if isinstance(node, ast.Call) and last_of(node.func) == "add_argument":
                 default = next((k.value for k in node.keywords if k.arg == "default"), None)
-                names = [_text(arg).lstrip("-").replace("-", "_") for arg in node.args]
-                if default is not None and (text := _text(default)):
+                names = [text_of(arg).lstrip("-").replace("-", "_") for arg in node.args]
+                if default is not None and (text := text_of(default)):
                     yield from ((name, text) for name in names if name)
 
     def files(self) -> Iterator[tuple[str, ast.AST]]:
@@ -156,7 +157,7 @@ class _Texts:
         return self._called(node, depth) if isinstance(node, ast.Call) else GAP
 
     def _named(self, node: ast.Name | ast.Attribute, depth: int) -> str:
-        name = _last(node)
+        name = last_of(node)
         told = self._values.get(name)
         text = self.of(told, depth) if told is not None else GAP
         if isinstance(node, ast.Attribute) and text == GAP:
@@ -164,7 +165,7 @@ class _Texts:
         return f"<{name}>" if text == GAP else text
 
     def _called(self, node: ast.Call, depth: int) -> str:
-        name = _last(node.func)
+        name = last_of(node.func)
         held = [node.func.value] if isinstance(node.func, ast.Attribute) else []
         if name in _JOINS:
             start = held if name == "joinpath" else []
@@ -209,7 +210,7 @@ def _within(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _joins(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _last(node.func) in _JOINS
+    return isinstance(node, ast.Call) and last_of(node.func) in _JOINS
 
 
 def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -219,19 +220,10 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             whole = isinstance(target, ast.Name | ast.Attribute)
             for inner in [target] if whole else ast.walk(target):
                 if isinstance(inner, ast.Name | ast.Attribute):
-                    yield _last(inner), node.value if whole else None
+                    yield last_of(inner), node.value if whole else None
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
-        yield _last(node.target), node.value
+        yield last_of(node.target), node.value
     elif isinstance(node, ast.For | ast.comprehension):
-        yield from ((_last(n), None) for n in ast.walk(node.target) if isinstance(n, ast.Name))
+        yield from ((last_of(n), None) for n in ast.walk(node.target) if isinstance(n, ast.Name))
     elif isinstance(node, ast.arg):
         yield node.arg, None
-
-
-def _last(node: ast.AST | None) -> str:
-    return str(getattr(node, "attr", getattr(node, "id", "")))
-
-
-def _text(node: ast.AST) -> str:
-    value = node.value if isinstance(node, ast.Constant) else ""
-    return value if isinstance(value, str) else ""

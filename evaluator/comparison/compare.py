@@ -22,17 +22,18 @@ from codabench_rehearsal.console.words import shown as shown_name
 from codabench_rehearsal.images import Dataset
 from corruptions.presets import resolve
 from evaluator.answers import UNKNOWN, Answers
-from evaluator.ask import Runner, environment, open_store, order_secret
+from evaluator.ask import Runner, open_store, order_secret
 from evaluator.comparison.paired import Contrast, Side, judged_together, measure, side_scores
 from evaluator.comparison.standings import Comparison, Pair, Standing
+from evaluator.elsewhere import environment_of
 from evaluator.estimate.gaussians import Floats, one_thread
 from evaluator.evaluate import FATAL
 from evaluator.metrics import answer_weights, resamples
 from evaluator.options import Options, SplitKind, Untrained, choose, find_split
 from evaluator.plan import Plan, Questions, plan_on
-from evaluator.progress import Shown, silent
+from evaluator.progress import Display, Shown, silent
 from evaluator.remarks import ended_by, failure
-from evaluator.store.store import Run
+from evaluator.store.store import Run, Store
 from evaluator.stored_answers import StoredAnswers
 from submission.archive import Archive, sha256_of
 from submission.checks.subject import examine
@@ -178,17 +179,32 @@ def answered(
     The images are those that none of them has been trained on, as far as splits beside the zips
     tell. Raises `EvaluationError` that names a zip which cannot be asked.
     """
-    plan, found = common_plan(zips, data, options), []
+    plan = common_plan(zips, data, options)
     with ExitStack() as stack:
         display = stack.enter_context(shown())
         store = stack.enter_context(opened) if (opened := open_store(options)) else None
         options = replace(options, order_seed=order_secret(options, store, data))
-        for path in zips:
-            with Archive(path) as archive:
-                _refuse(path, examine(archive, challenge, only=FATAL))
-                with Runner(archive, challenge, options, data, store, display) as runner:
-                    found.append(_asked(runner, plan))
-    return found
+        given = plan, data, challenge, options, store, display
+        return [answers_of(path, *given) for path in zips]
+
+
+def answers_of(
+    path: Path,
+    plan: Plan,
+    data: Dataset,
+    challenge: Challenge,
+    options: Options,
+    store: Store | None,
+    display: Display,
+) -> Answers:
+    """One zip's answers to a plan's questions on some of `data`.
+
+    options: with the secret of the order. Raises `EvaluationError` where it cannot be asked.
+    """
+    with Archive(path) as archive:
+        _refuse(path, examine(archive, challenge, only=FATAL))
+        with Runner(archive, challenge, options, data, store, display) as runner:
+            return _asked(runner, plan)
 
 
 def stored_answers(zips: Sequence[Path], data: Dataset, options: Options) -> list[Answers]:
@@ -201,7 +217,7 @@ def stored_answers(zips: Sequence[Path], data: Dataset, options: Options) -> lis
         raise EvaluationError("expected a store with answers, received --store none")
     with store:
         plan = common_plan(zips, data, replace(options, images=None))
-        where, whole = environment(options.device, options.python), data.fingerprint()
+        where, whole = environment_of(options), data.fingerprint()
         runs = [Run(sha256_of(path), where, whole, options.seed) for path in zips]
         reader = StoredAnswers(plan, store)
         labels = [reader.labels(run)[0] for run in runs]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.profile import Challenge
 from codabench_rehearsal.images import Dataset
-from evaluator.ask import environment, open_store
+from evaluator.ask import open_store
 from evaluator.beliefs import as_beliefs
+from evaluator.elsewhere import environment_of
 from evaluator.estimate.estimate import Estimator
 from evaluator.options import Choice, Options
 from evaluator.past import PastReader, target_of
@@ -37,7 +38,7 @@ def _above(
     zips: Sequence[Path], data: Dataset, challenge: Challenge, options: Options, store: Store
 ) -> list[float | None]:
     hashes = [sha256_of(path) for path in zips]
-    where = environment(options.device, options.python)
+    where = environment_of(options)
     run = Run(hashes[0], where, data.fingerprint(), options.seed)
     reader = PastReader(store, run, data, options, challenge.label_names)
     found = [

@@ -18,7 +18,10 @@ from codabench_rehearsal.console.words import shown
 APPLICATION = 0x4C45564C  # "LEVL" in the file's header: this file is ours
 _NEVER = 1000  # no version of ours will be this high: such a number is damage
 _FIRST_TABLES = ("submissions", "runs", "answers", "scores", "predictions")
-TABLES = (*_FIRST_TABLES, "orders", "blocks", "score_columns", "class_scores")  # parents first
+TABLES = (  # parents first
+    *(*_FIRST_TABLES, "orders", "blocks", "score_columns", "class_scores"),
+    "bundle_runs",
+)
 _FIRST = (
     """
 CREATE TABLE submissions (
@@ -118,7 +121,25 @@ CREATE TABLE class_scores (
     UNIQUE (score, name))
 """,
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ORDERS, _BLOCKS, _MINE, _LEADERBOARD)
+_BUNDLES = (
+    """
+CREATE TABLE bundle_runs (
+    id INTEGER PRIMARY KEY,
+    submission INTEGER NOT NULL REFERENCES submissions ON DELETE CASCADE,
+    environment TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    seed TEXT NOT NULL,
+    condition TEXT NOT NULL,
+    repeat INTEGER NOT NULL CHECK (repeat IN (0, 1)),
+    outcome TEXT NOT NULL,  -- JSON
+    seconds REAL NOT NULL,
+    UNIQUE (submission, environment, bundle, seed, condition, repeat))
+""",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    *(_FIRST, _ORDERS, _BLOCKS, _MINE, _LEADERBOARD),
+    _BUNDLES,
+)
 BUSY_SECONDS = 30.0
 _FULL_BYTES = 65_536  # a disk with less free is full
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

@@ -15,8 +15,9 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from codabench_rehearsal.console.reading import require_file
-from evaluator.store import answer_rows
+from evaluator.store import answer_rows, bundle_runs
 from evaluator.store import scores as store_scores
+from evaluator.store.bundle_runs import BundleKey, BundleRun
 from evaluator.store.columns import Columns, keep
 from evaluator.store.file import OpenedStore, find_store, open_file
 from evaluator.store.mending import mend
@@ -120,6 +121,16 @@ class Store:
         with self._speaking():
             return answer_rows.runs(self._db, sha256)
 
+    def bundle_run(self, key: BundleKey) -> BundleRun | None:
+        """What came of a submission in a bundle under a condition; None where it is not known."""
+        with self._speaking():
+            return bundle_runs.read(self._db, key)
+
+    def put_bundle_run(self, key: BundleKey, run: BundleRun) -> None:
+        """Keep that. The submission must have been added."""
+        with self._writing():
+            bundle_runs.put(self._db, key, run)
+
     def order(self, data: str, seed: int) -> int:
         """The secret that shuffles the questions on a data set under a seed, 0..2**53-1.
 
@@ -185,7 +196,9 @@ class Store:
 
     def forget_answers(self, submission: Submission) -> bool:
         """Remove a submission's answers, so that it is asked anew; its scores stay."""
-        return self._removed("runs", "submission", submission.id)
+        with self._writing():
+            gone = bundle_runs.forget(self._db, submission.id)
+        return self._removed("runs", "submission", submission.id) or gone
 
     def _removed(self, table: str, column: str, number: int) -> bool:
         with self._writing():

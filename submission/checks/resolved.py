@@ -17,7 +17,6 @@ from submission.checks.modules import (
     Module,
     bound_names,
     called,
-    last_name,
     own_nodes,
     words,
 )
@@ -25,8 +24,18 @@ from submission.checks.predict import Returned
 from submission.checks.program import Program
 from submission.checks.subject import Subject
 
-MADE_UP = words("globals vars locals exec setattr eval modules __dict__")
+MADE_UP = words("globals vars locals exec setattr eval")
 PLAIN_BASES = words("object abc.ABC")  # they give no method that anybody asks for
+# Bases outside the zip, by what they surely do not give.
+_NO_MODEL = words("fit predict predict_proba decision_function partial_fit solve act")
+_PLAIN_MADE = _NO_MODEL | {"__init__", "__new__", "__call__"}
+KNOWN_BASES = {
+    "sklearn.base.BaseEstimator": _PLAIN_MADE | {"transform"},
+    "sklearn.base.RegressorMixin": _PLAIN_MADE | {"transform"},
+    "sklearn.base.ClassifierMixin": _PLAIN_MADE | {"transform"},
+    "sklearn.base.TransformerMixin": _PLAIN_MADE,
+    "torch.nn.Module": _NO_MODEL | {"__new__"},
+}
 PLAIN_METACLASSES = words("abc.ABCMeta")
 DEEPEST = 8
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -79,10 +88,20 @@ def _may_come_otherwise(program: Program, module: Module, name: str) -> bool:
         return True
     if any(isinstance(node, ast.Global) and name in node.names for node in module.nodes):
         return True
-    if any(last_name(node) in MADE_UP for node in module.nodes):
+    if _makes_names(module):
         return True
     folder = f"{module.name.replace('.', '/')}/{name}"
     return any(file.startswith((f"{folder}/", f"{folder}.")) for file in program.names)
+
+
+def _makes_names(module: Module) -> bool:
+    """Whether code may bind names that do not stand in it. Not so `net.eval()`."""
+    return any(
+        (isinstance(node, ast.Name) and node.id in MADE_UP)
+        or (isinstance(node, ast.Attribute) and node.attr == "__dict__")
+        or module.full_name(node) == "sys.modules"
+        for node in module.nodes
+    )
 
 
 def _of_binding(program: Program, module: Module, node: ast.AST, name: str, depth: int) -> Told:
@@ -119,7 +138,8 @@ def method_of(program: Program, found: Found, name: str, depth: int = 0) -> Told
 
 
 def _of_base(program: Program, module: Module, base: ast.expr, name: str, depth: int) -> Told:
-    if module.full_name(base) in PLAIN_BASES:
+    full = module.full_name(base)
+    if full in PLAIN_BASES or name in KNOWN_BASES.get(full, ()):
         return "absent"
     told = resolve(program, module, base.id) if isinstance(base, ast.Name) else "unknown"
     return method_of(program, told, name, depth + 1) if isinstance(told, Found) else "unknown"
@@ -140,7 +160,7 @@ def _makes_attributes(program: Program, module: Module, cls: ast.ClassDef) -> bo
     asks = {"__getattr__", "__getattribute__"} & {getattr(node, "name", "") for node in cls.body}
     metaclasses = [module.full_name(one.value) for one in cls.keywords if one.arg == "metaclass"]
     strange = len(metaclasses) < len(cls.keywords) or not PLAIN_METACLASSES.issuperset(metaclasses)
-    sets = any(last_name(n) in MADE_UP for one in program.modules for n in one.nodes)
+    sets = any(map(_makes_names, program.modules))
     return bool(asks or cls.decorator_list or strange or sets)
 
 

@@ -135,6 +135,57 @@ def test_the_command(
     assert "whether it runs (--no-run)" in capsys.readouterr().out
 
 
+SCORE_TABLE = """\
+import csv, json
+truth = [row["label"] for row in csv.DictReader(open("/app/input/ref/truth.csv"))]
+found = [row["label"] for row in csv.DictReader(open("/app/input/res/predictions.csv"))]
+right = sum(a == b for a, b in zip(found, truth, strict=True)) / len(truth)
+json.dump({"accuracy": right}, open("/app/output/scores.json", "w"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "says"),
+    [
+        ("id,label\n1,a\n2,b\n3,a\n4,b\n", 0, "Finished, accuracy 0.75"),
+        ("id,label\n1,a\n2,b\n3,a\n", 1, "zip() argument 2 is longer"),
+        ("id;label\n1;a\n2;b\n3;a\n4;b\n", 1, "separated by semicolons"),
+        ("id,class\n1,a\n2,b\n3,a\n4,b\n", 1, "KeyError"),
+        ("id,label\n1,a\n2,b\n3,z\n4,b\n", 0, "Finished, accuracy 0.5"),
+    ],
+)
+def test_predictions_in_a_table(
+    table: str, code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CSV is packed as scoring reads it, checked beside the sample, and scored."""
+    draft = Draft()
+    for name in [n for n in draft.files if n.startswith(("ingestion", "input_data", "reference"))]:
+        del draft.files[name]
+    for task in draft.yaml["tasks"]:
+        del task["ingestion_program"], task["input_data"]
+    truth = "id,label\n1,a\n2,b\n3,a\n4,a\n"
+    draft.add("scoring_program/scoring.py", SCORE_TABLE)
+    draft.add("reference_data/dev/truth.csv", truth)
+    draft.add("reference_data/final/truth.csv", truth)
+    del draft.files["kit/model.py"]
+    draft.add("kit/sample_submission.csv", truth.replace("b", "a"))
+    mine = tmp_path / "mine.csv"
+    mine.write_text(table)
+    source = str(draft.as_zip(tmp_path / "bundle.zip"))
+    assert main(["--check-only", str(mine), "--challenge", source, "--phase", "0"]) == code
+    assert says in capsys.readouterr().out
+
+
+def test_predictions_where_code_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CSV in the place of code is told so, not packed into a zip that can only fail."""
+    (tmp_path / "mine.csv").write_text("a\n1\n")
+    words = ["--check-only", str(tmp_path / "mine.csv"), "--challenge", str(_bundle_file(tmp_path))]
+    assert main(words) == 2
+    assert "expected a zip with code" in capsys.readouterr().err
+
+
 def test_in_a_notebook(tmp_path: Path) -> None:
     """The same in a line of Python, for those who never leave the notebook."""
     import codabench_rehearsal as rehearsal

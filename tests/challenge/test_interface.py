@@ -113,3 +113,21 @@ def test_nothing_is_imported(tmp_path: Path) -> None:
     (tmp_path / "ingestion.py").write_text(code, encoding="utf-8")
     assert read_interface(tmp_path).module == "model"
     assert not (tmp_path / "ran").exists()
+
+
+def test_arguments_that_nobody_could_print(tmp_path: Path) -> None:
+    """Else a sum of a thousand terms in somebody's program ends `show` with a traceback."""
+    code = ONE.replace("predict(X)", f"predict({'+'.join(['X'] * 800)})")
+    (tmp_path / "ingestion.py").write_text(code, encoding="utf-8")
+    assert [one.name for one in read_interface(tmp_path).methods] == ["fit", "predict"]
+
+
+def test_a_model_among_the_data_is_no_submission(tmp_path: Path) -> None:
+    """Else who may send in data is told to write the model that they are tried with."""
+    program, data = tmp_path / "program", tmp_path / "data"
+    for folder, name, text in ((program, "ingestion.py", PATH + ONE), (data, "model.py", "")):
+        folder.mkdir()
+        (folder / name).write_text(text + "from data import Data\n", encoding="utf-8")
+    assert read_interface(program).module == "model"
+    found = read_interface(program, data)
+    assert (found.module, found.names) == ("data", ("Data",))

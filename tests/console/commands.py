@@ -42,11 +42,25 @@ FILES = {  # a role -> a file that plays it
     roles.HISTORY: "history.csv",
     roles.CLASS_SCORES: "classes.csv",
     roles.PYTHON: "python",
+    roles.LOG: "scoring.log",
     roles.TRAINED: "trained/recipe.json",
 }
 NO_FILE = {  # options of free text that never name a file
     *("output", "packages", "docker", "ignore", "trained_on", "phase", "score", "date"),
-    *("hidden_images", "note", "name", "choices", "upload", "sync", "site"),
+    *(
+        "hidden_images",
+        "note",
+        "name",
+        "choices",
+        "column",
+        "perturb",
+        "title",
+        "licence",
+        "cluster",
+        "upload",
+        "sync",
+        "site",
+    ),
 }
 MODULES: dict[tuple[str, ...], str] = {
     ("local-eval",): "codabench_rehearsal.commands.evaluate",

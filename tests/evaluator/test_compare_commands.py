@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,7 +177,7 @@ def test_help_shows_examples_and_loads_nothing(command: object) -> None:
 def test_comparing_and_ranking_in_python(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Else a notebook has to start the commands and read their JSON."""
     submission("broken.zip", BROKEN)
-    how = {"corrupt": "light", "held_out": True}
+    how: dict[str, Any] = {"corrupt": "light", "held_out": True}
     found = rehearsal.compare(["a.zip", here / "b.zip"], trained_on={"b.zip": ("fog",)}, **how)
     assert [pair.name for pair in found.pairs] == ["b.zip"]
     assert any("b.zip was trained with fog" in note for note in found.notes)

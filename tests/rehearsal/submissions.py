@@ -71,6 +71,36 @@ sys.path.insert(0, os.path.join("/app/ingested_program", "code"))
 from model import Model
 text = Model().predict(x)
 {TAIL}"""
+OPTIONAL = f"""{HEAD}
+import importlib
+module = importlib.import_module("agent")
+if hasattr(module, "prepare"):
+    module.prepare(x)
+if not hasattr(module, "act"):
+    raise SystemExit("agent.py has to define act")
+text = module.act(x)
+{TAIL}"""
+SETTING = f"""
+debug = 0
+def main():
+    {HEAD.strip().replace(chr(10), chr(10) + "    ")}
+    from model import Model
+    m = Model()
+    if not hasattr(m, "predict"):
+        raise SystemExit("no predict")
+    text = m.predict(x)
+    {TAIL.strip().replace(chr(10), chr(10) + "    ")}
+if __name__ == "__main__" and debug < 4:
+    main()
+"""
+LISTING = f"""{HEAD}
+import os
+names = [name for name in os.listdir("/app/input_data") if name != "y"]
+copy = dict(enumerate(names)).copy()
+print(os.listdir("/app/ingested_program"), copy)
+from model import Model
+text = Model().predict(x)
+{TAIL}"""
 UPPER = "    def predict(self, X):\n        return X.upper()\n"
 FIT = "    def fit(self, X, y):\n        return self\n"
 SOUND = f"class Model:\n{FIT}{UPPER}"
@@ -171,11 +201,14 @@ SOUND_CASES = (
          "    if False:\n        return Other()\n    return Plain()\n"},
     ),
     Case("by its name", BY_NAME, {"agent.py": "class Agent:\n    def __init__(self, n):\n        pass\n    def act(self, X):\n        return X.upper()\n"}),
+    Case("without what may be left out", OPTIONAL, {"agent.py": "def act(X):\n    return X.upper()\n"}),
+    _model("as a setting has it", SETTING, SOUND),
     Case("in a package", DOTTED, {"solution/__init__.py": "", "solution/submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}),
     Case("in a folder without __init__", DOTTED, {"solution/submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}),
     Case("a package for the module", CLASS, {"model/__init__.py": "from .net import Model\n", "model/net.py": SOUND}),
     _model("asked for before", TRIED, f"class Net:\n{UPPER}"),
     Case("searched for", SEARCHING, {"mine/model.py": SOUND}, "S102?"),
+    _model("listed for the log", LISTING, SOUND),
     Case("in the folder that is named", IN_A_FOLDER, {"code/model.py": SOUND}),
     _model("under a condition", CLASS, f"import sys\nif sys.version_info > (3, 2):\n    class Model:\n{FIT.replace('    ', '        ', 1).replace('        return', '            return')}        def predict(self, X):\n            return X.upper()\n"),
     _model("an abstract base", CLASS, f"from abc import ABC, abstractmethod\nclass Base(ABC):\n    @abstractmethod\n    def predict(self, X): ...\nclass Model(Base):\n{FIT}{UPPER}"),
@@ -185,6 +218,8 @@ WRONG_CASES = (
     _wrong("no module", CLASS, {"net.py": SOUND}, "S102"),
     _wrong("nothing of Python", CLASS, {"README.md": "hello"}, "S102"),
     _wrong("in a folder", CLASS, {"mine/model.py": SOUND}, "S102"),
+    _wrong("in a folder that is only listed", LISTING, {"mine/model.py": SOUND}, "S102"),
+    _wrong("evaluates a network", CLASS, f"class Model:\n{FIT}    def ask(self):\n        self.net.eval()\n", "S204"),
     _wrong("with a capital letter", CLASS, {"Model.py": SOUND}, "S102"),
     _wrong("another class", CLASS, SOUND.replace("Model", "Net"), "S202"),
     _wrong("another function", FUNCTION, "def predictions(X):\n    return X.upper()\n", "S202"),
@@ -211,6 +246,8 @@ WRONG_CASES = (
     _wrong("more arguments", BY_NAME, {"agent.py": "class Agent:\n    def __init__(self, n, m):\n        pass\n    def act(self, X):\n        return X.upper()\n"}, "S203"),
     _wrong("no such name by its name", BY_NAME, {"agent.py": "class Player:\n    pass\n"}, "S202"),
     _wrong("not in the package", DOTTED, {"submission.py": f"{PLAIN}def get_model():\n    return Plain()\n"}, "S102"),
+    _wrong("what is insisted on", OPTIONAL, {"agent.py": "def prepare(X):\n    pass\n"}, "S202"),
+    _wrong("insisted on in a class", SETTING, f"class Model:\n{FIT}", "S204"),
     _wrong("no Python", CLASS, f"{SOUND}def f(:\n", "S201"),
     _wrong("of a notebook", CLASS, f"!pip install x\n{SOUND}", "S205"),
     _wrong("a name that is nowhere", CLASS, f"class Model:\n{FIT}    def predict(self, X):\n        return upper(X)\n", "S208"),

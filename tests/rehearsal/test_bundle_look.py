@@ -263,3 +263,25 @@ def test_nothing_of_a_submission_is_executed(tmp_path: Path) -> None:
     code = f"open({str(tmp_path / 'ran')!r}, 'w')\n{UPPER}"
     looked_at(tmp_path, Case("", FUNCTION, {"model.py": code}))
     assert not (tmp_path / "ran").exists()
+
+
+SKLEARN = "from sklearn.base import BaseEstimator, ClassifierMixin\n"
+TORCH_NN = "import torch.nn as nn\n"
+FITS = "    def fit(self, X, y):\n        return self\n"
+PREDICTS = "    def predict(self, X):\n        return X\n"
+BASES = (
+    (f"{SKLEARN}class Model(BaseEstimator, ClassifierMixin):\n{FITS}{PREDICTS}", ""),
+    (f"{SKLEARN}class Model(BaseEstimator, ClassifierMixin):\n{FITS}", "S204"),
+    (f"{SKLEARN}class Model(BaseEstimator):\n    def __init__(self, n):\n        self.n = n\n{FITS}{PREDICTS}", "S203"),
+    (f"{TORCH_NN}class Model(nn.Module):\n{FITS}{PREDICTS}", ""),
+    (f"{TORCH_NN}class Model(nn.Module):\n{FITS}", "S204"),
+    ("from sklearn.svm import SVC\nclass Model(SVC):\n    pass\n", ""),
+    ("from sklearn.svm import SVC as Model\n", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "codes"), BASES)
+def test_bases_of_known_packages(tmp_path: Path, code: str, codes: str) -> None:
+    """Else most submissions, which derive from BaseEstimator, are looked at in vain."""
+    found = looked_at(tmp_path, Case("", CLASS, {"model.py": code}))
+    assert [one.code for one in found] == codes.split(), found

@@ -17,7 +17,7 @@ from codabench_rehearsal.rehearsal.questions import silent
 from codabench_rehearsal.rehearsal.rehearse import RunOptions, server_pins
 from codabench_rehearsal.sandbox.job import SandboxError
 from codabench_rehearsal.sandbox.outcome import Problem
-from evaluator.ask import environment as stored_under
+from evaluator.elsewhere import environment as stored_under
 from evaluator.evaluate import local_eval
 from submission.archive import Archive
 from tests.sandbox.pythons import environment

@@ -1,0 +1,127 @@
+"""`python -m bench.together --out FOLDER`: many submissions on one machine, three ways.
+
+Eight zips of small Keras networks are ranked without stored answers: one after the other, with
+--workers 2, and on a Dask cluster of two workers on loopback. Each way runs several times, in
+turns; medians count. Figures of all ways have to be the same. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.crew import ROOT
+from bench.demonstration_report import table
+from bench.goals import Verdict, at_most
+from bench.report import console, machine, write_json
+from codabench_rehearsal.images import save, split, synthetic
+from submission.packager import Packed
+from submission.training_folder import Packing
+
+ZIPS, IMAGES, REPEATS = 8, 240, 3
+WAYS = ("one after the other", "--workers 2", "--cluster")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make zips, rank them each way, print; returns 0, or 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.together", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args(argv)
+    out = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    zips = _zips(out)
+    spent: dict[str, list[float]] = {way: [] for way in WAYS}
+    found: dict[str, Any] = {}
+    with _scheduler() as address:
+        words = {WAYS[0]: [], WAYS[1]: ["--workers", "2"], WAYS[2]: ["--cluster", address]}
+        for _ in range(REPEATS):
+            for way in WAYS:
+                seconds, document = _ranked(out, zips, words[way])
+                spent[way].append(seconds)
+                if found.setdefault("ranking", document) != document:
+                    raise SystemExit(f"{way} gives other figures")
+    middle = {way: statistics.median(several) for way, several in spent.items()}
+    bars = _bars(middle)
+    rows = [(way, f"{middle[way]:.1f}", ", ".join(f"{s:.1f}" for s in spent[way])) for way in WAYS]
+    checked = [
+        (bar.what, f"{bar.sense} {bar.goal:g}", f"{bar.value:.3g}", str(bar.met)) for bar in bars
+    ]
+    console().print(table(("way", "median, s", "all"), rows), markup=False)
+    console().print(table(("asked for", "bar", "found", "met"), checked), markup=False)
+    if options.json:
+        document = {"machine": machine(), "seconds": spent, "bars": [bar.plain() for bar in bars]}
+        write_json(options.json, document)
+    return 0 if all(bar.met for bar in bars) else 1
+
+
+def _bars(middle: dict[str, float]) -> list[Verdict]:
+    first, workers, cluster = (middle[way] for way in WAYS)
+    return [
+        at_most("time of --workers 2, of one after the other", workers / first, 0.62),
+        at_most("time of --cluster, of --workers 2", cluster / workers, 1.08),
+    ]
+
+
+def _zips(out: Path) -> list[Path]:
+    """Small networks with drawn weights, packed as a user's; and the images to ask about."""
+    import keras
+
+    data = synthetic(IMAGES, seed=1)
+    save(data, out / "training_set.npz")
+    split(data, 0.5, seed=0).save(out / "split.json")
+    from codabench_rehearsal.challenge.profile import load_challenge
+
+    made = []
+    for number in range(ZIPS):
+        keras.utils.set_random_seed(number)
+        layers = [keras.Input((96, 96, 3)), keras.layers.Rescaling(1 / 255)]
+        for width in (16, 32, 64):
+            layers += [keras.layers.Conv2D(width, 3, strides=2, activation="relu")]
+        layers += [
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(8, activation="softmax"),
+        ]
+        weights, path = out / f"net{number}.keras", out / f"net{number}.zip"
+        keras.Sequential(layers).save(weights)
+        with Packed(Packing(weights=(weights,)), load_challenge(), path) as packed:
+            packed.publish()
+        made.append(path)
+    return made
+
+
+def _ranked(out: Path, zips: list[Path], words: list[str]) -> tuple[float, Any]:
+    """Rank them once, with no answer stored; the wall time, and the ranking."""
+    target = out / "ranking.json"
+    command = [sys.executable, "-m", "codabench_rehearsal.commands.local_eval", "rank"]
+    given = ["--data", str(out / "training_set.npz"), "--store", "none", "--json", str(target)]
+    begun = time.monotonic()
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*command, *map(str, zips), *given, *words], cwd=ROOT, capture_output=True, check=False
+    )
+    seconds = time.monotonic() - begun
+    if done.returncode:
+        raise SystemExit(done.stderr.decode())
+    return seconds, json.loads(target.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _scheduler() -> Iterator[str]:
+    from distributed import LocalCluster
+
+    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(host="127.0.0.1", **given) as cluster:  # type: ignore[no-untyped-call]  # Dask's own
+        yield str(cluster.scheduler_address)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

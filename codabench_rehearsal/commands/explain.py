@@ -1,0 +1,128 @@
+"""`local-eval explain`: from the platform's message and logs to the cause and the mend."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codabench_rehearsal.commands.evaluation_arguments import add_json
+from codabench_rehearsal.console.arguments import add_challenge
+from codabench_rehearsal.console.command import Exit, Parser, print_lines
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.files import STDOUT, write_or_print
+from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.reading import read_limited, require_file
+from codabench_rehearsal.console.roles import LOG
+from codabench_rehearsal.console.words import as_json, marked, quoted, shown
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.rehearsal.explained import Explained
+
+EXAMPLES = """\
+examples:
+  local-eval explain ingestion.log scoring.log        what was downloaded from the site
+  local-eval explain logs/                            a folder of them (--logs of a rehearsal)
+  pbpaste | local-eval explain -                      the message, out of the clipboard
+  local-eval explain error.txt submission.zip         and how to see it happen here
+"""
+_TEXTS = (".log", ".txt", ".out", ".err", ".json", ".html", "")
+_MOST = 200  # files of a folder or zip of logs
+_TRACE = "    | "
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    what = "Say what the platform's message and logs mean, and what to do."
+    made = Parser("local-eval explain", what, EXAMPLES)
+    files = "logs, a folder or zip of logs, - for standard input; a submission's zip"
+    made.add_argument("files", nargs="+", type=LOG, metavar="LOG|ZIP", help=files)
+    add_json(made, "also as JSON")
+    add_force(made)
+    add_challenge(made, bundles=True)
+    return made
+
+
+def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
+    """Read, and tell; exit code 1 where nothing in it is known."""
+    from codabench_rehearsal.rehearsal.explained import explain_text
+
+    zips = [name for name in options.files if _is_submission(Path(name))]
+    texts = [_text(name) for name in options.files if name not in zips]
+    found = explain_text("\n".join(texts)) if texts else ()
+    further = [_again(name, options.challenge) for name in zips]
+    if options.json:
+        document = {"causes": [one.document() for one in found], "next": further}
+        write_or_print(options.json, as_json({"schema": 1, **document}))
+    if options.json != STDOUT:
+        print_lines(_lines(found, further, asked=bool(texts)))
+    return Exit.FINE if found or not texts else Exit.FINDINGS
+
+
+def _is_submission(path: Path) -> bool:
+    """Whether it is a zip with code, and not one of logs."""
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as file:
+        return any(name.endswith(".py") for name in file.namelist())
+
+
+def _text(name: str) -> str:
+    """The text of a log, of a folder or zip of them, or of standard input."""
+    from codabench_rehearsal.rehearsal.explained import LARGEST
+
+    if name == STDOUT:
+        return sys.stdin.read(LARGEST)
+    path = Path(name)
+    require_file(path, EvaluationError, or_folder=True)
+    if not path.exists():
+        raise EvaluationError(f"{shown(name)}: no such file. Expected a log, or a zip.")
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file() and _is_text(one.name))
+        return "\n".join(
+            _decoded(read_limited(one, LARGEST, EvaluationError)) for one in files[:_MOST]
+        )
+    if zipfile.is_zipfile(path):
+        return "\n".join(_of_zip(path, LARGEST))
+    return _decoded(read_limited(path, LARGEST, EvaluationError))
+
+
+def _of_zip(path: Path, most: int) -> Iterator[str]:
+    try:
+        with zipfile.ZipFile(path) as file:
+            for info in [one for one in file.infolist() if _is_text(one.filename)][:_MOST]:
+                with file.open(info) as member:
+                    yield _decoded(member.read(most))
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError) as error:
+        raise EvaluationError(f"{shown(path)}: cannot be read: {error}.") from None
+
+
+def _is_text(name: str) -> bool:
+    return Path(name).suffix.lower() in _TEXTS
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _again(name: str, challenge: str) -> str:
+    """The command that shows it happen here."""
+    return f"make-submission --check-only {quoted(name)} --challenge {quoted(challenge)}"
+
+
+def _lines(found: Sequence[Explained], further: Sequence[str], *, asked: bool) -> Iterator[str]:
+    for number, one in enumerate(found):
+        start = "" if number == 0 else "also: "
+        yield f"{start}{one.cause}{'' if one.sure else ' (it may follow from something else)'}"
+        yield f"    {one.advice}"
+        yield f"    because of: {one.evidence}"
+        if one.detail:
+            yield from marked(one.detail, _TRACE)
+    if asked and not found:
+        yield "Nothing in it is known to this tool."
+        yield "    Give all its logs (ingestion and scoring, stdout and stderr), and its zip."
+    for command in further:
+        yield f"here: {command}"

@@ -1,0 +1,107 @@
+"""From the platform's message and its logs to the cause and the mend.
+
+Words that name a cause come first, then exceptions in the submission's own code, then others; what
+only follows from something else ("Child task failed") counts where nothing better is there.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Any, Literal
+
+from codabench_rehearsal.challenge.tracebacks import Raised, plain_lines, raised_in
+from codabench_rehearsal.console.reading import parse_toml
+from codabench_rehearsal.console.words import one_line
+from codabench_rehearsal.rehearsal.failures import advice_for
+from codabench_rehearsal.sandbox.outcome import Problem
+
+LARGEST = 20 << 20  # bytes of a log that are read
+_LONGEST = 300
+_ORDER = ("platform", "log", "raised", "after")
+_ENDS = ("KeyboardInterrupt", "SystemExit")
+Place = Literal["platform", "log", "raised", "after"]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A cause. evidence: the line that it rests on. sure: False where it may be another's result.
+
+    detail: the traceback, "" for none.
+    """
+
+    cause: str
+    advice: str
+    evidence: str
+    sure: bool = True
+    detail: str = ""
+    place: Place = "log"
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for machines."""
+        return asdict(self)
+
+
+def explain_text(text: str) -> tuple[Explained, ...]:
+    """What a message or a log says, likeliest cause first; () where nothing in it is known.
+
+    Foreign text may stand in what comes back: its lines are cleaned.
+    """
+    lines = plain_lines(text)
+    found = [*_meanings(lines), *_exceptions(lines)]
+    told: dict[str, Explained] = {}
+    for one in sorted(found, key=lambda one: _ORDER.index(one.place)):
+        told.setdefault(one.cause, one)
+    causes = list(told.values())
+    if any(one.place != "after" for one in causes):
+        causes = [one for one in causes if one.place != "after"]
+    return tuple(causes)
+
+
+@functools.cache
+def _table() -> tuple[dict[str, Any], ...]:
+    text = resources.files("codabench_rehearsal.rehearsal") / "explanations.toml"
+    rows = parse_toml(text.read_text(encoding="utf-8"))["meanings"]
+    return tuple({**row, "said": re.compile(row["said"], re.IGNORECASE)} for row in rows)
+
+
+def _meanings(lines: list[str]) -> Iterator[Explained]:
+    for row in _table():
+        for line in lines:
+            found = row["said"].search(line[:2000])
+            if found:
+                words = {key: one_line(value, 80) for key, value in found.groupdict().items()}
+                sure = row.get("sure", True)
+                cause, advice = (row[key].format(**words) for key in ("cause", "advice"))
+                yield Explained(cause, advice, one_line(line, _LONGEST), sure, place=row["place"])
+                break
+
+
+def _exceptions(lines: list[str]) -> Iterator[Explained]:
+    """Exceptions that no meaning speaks of: the submission's own first."""
+    found = [one for one in raised_in(lines) if one.kind not in _ENDS]
+    found.sort(key=lambda one: not one.in_submission)
+    known = [row["said"] for row in _table()]
+    for one in found:
+        said = f"{one.kind}: {one.message}"
+        if not any(pattern.search(said) for pattern in known):
+            yield _of_exception(one, said)
+            return
+
+
+def _of_exception(one: Raised, said: str) -> Explained:
+    where = f" ({one.file}, line {one.line})" if one.file else ""
+    whose = "the submission's own code" if one.in_submission else "a program of the challenge"
+    advice = advice_for(Problem("predict", one.kind, one.message), {})
+    usual = "Run it here with the same worker: make-submission --check-only ZIP --challenge BUNDLE."
+    return Explained(
+        f"{whose} ended with {one_line(said, _LONGEST)}{where}",
+        advice or usual,
+        one_line(said, _LONGEST),
+        sure=one.in_submission or one.kind in ("ModuleNotFoundError", "ImportError"),
+        detail=one.text,
+        place="raised",
+    )

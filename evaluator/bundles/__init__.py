@@ -1,0 +1,1 @@
+"""The benchmark on a challenge's bundle: its programs run again on damaged input data."""

@@ -1,0 +1,89 @@
+"""`local-eval ZIP --challenge BUNDLE` as it is typed, and the same in a notebook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import codabench_rehearsal as rehearsal
+from codabench_rehearsal.commands.local_eval import main
+from tests.challenge.bundles import Draft
+from tests.challenge.worker_bundles import zipped
+from tests.evaluator.bundles.made import MODEL, image_bundle
+from tests.sandbox.children import linux_only
+
+pytestmark = linux_only
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bundle's zip with images, in the working folder; a submission beside it."""
+    monkeypatch.chdir(tmp_path)
+    made = image_bundle(tmp_path / "made")
+    task, draft = made.tasks[0], Draft()
+    for name in [n for n in draft.files if n.startswith(("ingestion", "scoring", "input", "ref"))]:
+        del draft.files[name]
+    folders = {
+        "ingestion_program": task.ingestion,
+        "scoring_program": task.scoring,
+        "input_data": task.input_data,
+        "reference_data/dev": task.reference_data,
+        "reference_data/final": task.reference_data,
+    }
+    for name, folder in folders.items():
+        assert folder
+        for path in folder.rglob("*"):
+            if path.is_file():
+                draft.add(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    zipped(tmp_path, {"model.py": MODEL})
+    return str(draft.as_zip(tmp_path / "bundle.zip"))
+
+
+def test_the_command(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three words: the clean score, then how far it falls; page and JSON hold the same."""
+    words = ["--phase", "0", "--corrupt", "fog:5", "--html", "r.html", "--json", "r.json"]
+    assert main(["submission.zip", "--challenge", source, *words, "--logs", "kept"]) == 0
+    out = capsys.readouterr().out
+    assert "submission.zip: Finished, accuracy" in out
+    assert "fog:5" in out
+    found = json.loads(Path("r.json").read_text())
+    assert found["conditions"][0]["status"] == "Finished"
+    assert "fog:5" in Path("r.html").read_text()
+    assert list(Path("kept").rglob("ingestion.log"))
+
+
+def test_a_failure_ends_with_one(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts read the exit code: what the platform would fail is no success here."""
+    zipped(Path(), {"model.py": "1/0\n"}).rename("bad.zip")
+    assert main(["bad.zip", "--challenge", source, "--phase", "0", "--store", "none"]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--data", "cells.npz"], "--data does not go with --challenge BUNDLE"),
+        (["--images", "10"], "--images does not go with --challenge BUNDLE"),
+        (["--column", "auc"], "--column auc: expected one of"),
+        (["--phase", "9"], "expected a phase of"),
+    ],
+)
+def test_options_of_the_other_kind(
+    words: list[str], says: str, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option that would be passed over in silence is refused, with the reason."""
+    assert main(["submission.zip", "--challenge", source, *words]) == 2
+    assert says in capsys.readouterr().err
+    assert main(["submission.zip", "--budget", "5"]) == 2
+    assert "--budget goes with --challenge BUNDLE" in capsys.readouterr().err
+
+
+def test_in_a_notebook(source: str) -> None:
+    """The same in a line of Python."""
+    report = rehearsal.local_eval_in_bundle("submission.zip", source, "0", corrupt="fog:5")
+    assert report.clean.status == "Finished"
+    assert [one.name for one in report.conditions] == ["fog:5"]
+    with pytest.raises(rehearsal.UserError, match="unknown option"):
+        rehearsal.local_eval_in_bundle("submission.zip", source, nonsense=1)

@@ -1,0 +1,100 @@
+"""--workers: several submissions at a time give the figures of one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.images import save, split, synthetic
+from tests.evaluator.test_compare_commands import BROKEN, SOURCE, submission
+from tests.sandbox.children import linux_only
+
+pytestmark = linux_only
+NAMES = ("a", "b", "c", "d", "e")
+SLOW = """
+import time
+class Model:
+    def predict(self, X):
+        time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with images, a split and five zips."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
+    data = synthetic(64, seed=1)
+    save(data, tmp_path / "training_set.npz")
+    split(data, 0.5, seed=0).save(tmp_path / "split.json")
+    for number, name in enumerate(NAMES):
+        submission(f"{name}.zip", SOURCE.format(shift=9 * number, width=20))
+    return tmp_path
+
+
+def _json(words: list[str], workers: int, store: str) -> dict[str, Any]:
+    target = Path(f"found-{words[0]}-{workers}.json")
+    zips = [f"{name}.zip" for name in NAMES]
+    given = ["--corrupt", "light", "--workers", str(workers), "--store", store]
+    assert main([*words, *zips, *given, "--json", str(target)]) == 0
+    found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("command", ["rank", "compare"])
+def test_figures_are_those_of_one_after_the_other(command: str) -> None:
+    """A course's ranks must not hang on how many cores its server has."""
+    one = _json([command], 1, "one.sqlite")
+    for workers, store in ((2, "two.sqlite"), (4, "none")):
+        assert _json([command], workers, store) == one
+    assert not list(Path().glob("**/store-*")), "the store for now is left behind"
+
+
+def test_a_broken_one_is_left_out_and_not_tried_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The other zips are ranked all the same, and the broken one is told with its reason."""
+    submission("broken.zip", BROKEN)
+    (Path() / "no.zip").write_bytes(b"no zip at all")
+    words = ["rank", "a.zip", "broken.zip", "b.zip", "--corrupt", "light", "--workers", "2"]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert "broken.zip is left out: S" in said.err
+    assert "a.zip" in said.out
+
+
+def test_compare_ends_with_the_broken_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """A comparison with a hole is none: it ends as without --workers."""
+    submission("broken.zip", BROKEN)
+    words = ["compare", "a.zip", "broken.zip", "--corrupt", "light", "--workers", "2"]
+    assert main(words) == 2
+    assert "broken.zip cannot be compared" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_all_of_them(how: int, here: Path) -> None:
+    """No child may be left that still eats the machine, and what is answered is kept."""
+    for name in NAMES[:3]:
+        submission(f"slow-{name}.zip", SLOW + f"# {name}\n")
+    words = ["compare", "slow-a.zip", "slow-b.zip", "slow-c.zip", "--corrupt", "light"]
+    command = [sys.executable, "-m", "codabench_rehearsal.commands.local_eval", *words]
+    with subprocess.Popen([*command, "--workers", "3"], cwd=here, stderr=subprocess.PIPE) as done:
+        deadline, own = time.monotonic() + 60, psutil.Process(done.pid)
+        while len(own.children(recursive=True)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        children = own.children(recursive=True)
+        os.kill(done.pid, how)
+        assert done.wait(30) in (130, 143)
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert len(children) >= 3
+    assert not alive, (gone, alive)
