@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codabench_rehearsal.commands.compare import compare
     from codabench_rehearsal.commands.rank import rank
     from codabench_rehearsal.commands.record import Recorded, record
+    from codabench_rehearsal.commands.site_upload import upload
     from codabench_rehearsal.console.errors import UserError
     from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
     from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
@@ -54,6 +55,7 @@ __all__ = [
     "local_eval_in_bundle",
     "rank",
     "record",
+    "upload",
 ]
 
 _HOMES = {
@@ -74,6 +76,7 @@ _HOMES = {
     "local_eval_in_bundle": "evaluator.bundles.notebook",
     "rank": "codabench_rehearsal.commands.rank",
     "record": "codabench_rehearsal.commands.record",
+    "upload": "codabench_rehearsal.commands.site_upload",
 }
 _find = door(__name__, _HOMES)
 

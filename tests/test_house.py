@@ -146,7 +146,7 @@ def test_submission_core_needs_the_standard_library_only() -> None:
     assert wrong == []
 
 
-HEAVY = ("tensorflow", "keras", "numba", "cv2", "sklearn", "scipy")
+HEAVY = ("tensorflow", "keras", "numba", "cv2", "sklearn", "scipy", "httpx", "yaml")
 LIGHT_CALLS = [
     "from codabench_rehearsal.commands.make_submission import main; main(['--help'])",
     "from codabench_rehearsal.commands.local_eval import main; main(['--help'])",
@@ -154,6 +154,9 @@ LIGHT_CALLS = [
     "from codabench_rehearsal.commands.local_eval import main; main(['board', '--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['--help'])",
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['check', '--help'])",
+    "from codabench_rehearsal.commands.codabench_challenge import main; main(['show', '--help'])",
+    "from codabench_rehearsal.commands.codabench_challenge import main; main(['login', '--help'])",
+    "from codabench_rehearsal.commands.local_eval import main; main(['history', '--help'])",
     "from codabench_rehearsal.commands.codabench_challenge import main; main(['make', '--help'])",
     "from codabench_rehearsal.commands.train_recipe import main; main(['list'])",
 ]

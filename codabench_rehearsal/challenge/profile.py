@@ -156,6 +156,11 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
             f"--challenge {spec}: expected a profile here, a name or a TOML file. A bundle goes "
             "with make-submission --check-only and local-eval."
         )
+    if spec.isdecimal() or spec.startswith(("http:", "https:")):
+        raise SubmissionError(
+            f"--challenge {spec}: expected a profile here, a name or a TOML file. A challenge on a "
+            "site goes with make-submission --check-only; codabench-challenge show tells of it."
+        )
     require_file(path, SubmissionError)
     if not path.is_file():
         known = ", ".join(built_in())

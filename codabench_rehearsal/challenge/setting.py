@@ -13,6 +13,7 @@ from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task, read_bundl
 from codabench_rehearsal.challenge.bundle_files import opened_tree, place
 from codabench_rehearsal.challenge.dates import site_date
 from codabench_rehearsal.challenge.profile import WORKERS, Worker
+from codabench_rehearsal.challenge.site_profile import SiteChallenge, as_bundle, filled
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import few, quoted, shown
@@ -60,21 +61,32 @@ def opened_setting(
     input_data: Sequence[str] = (),
     reference_data: Sequence[str] = (),
     worker: Worker = NEWEST,
+    site: SiteChallenge | None = None,
 ) -> Iterator[Setting]:
     """Read a bundle, choose a phase, and give its tasks the data that lies elsewhere.
 
     phase: its index or name; by default the one that is open today, else the first. input_data,
-    reference_data: a zip or folder for every task, or "INDEX=PATH" for one. What is unpacked is
-    there as long as the context is. Raises `SubmissionError` for what cannot be used.
+    reference_data: a zip or folder for every task, or "INDEX=PATH" for one. site: what the
+    challenge's site says, where the bundle does not. What is unpacked is there as long as the
+    context is. Raises `SubmissionError` for what cannot be used.
     """
     given: dict[Data, Sequence[str]] = {"input_data": input_data, "reference_data": reference_data}
     with TemporaryFolder("bundle-") as folder:
         bundle = read_bundle(source, folder / "bundle")
+        if site is not None:
+            bundle = filled(bundle, source, site)
         for key, several in given.items():
             for number, text in enumerate(several):
                 bundle = _with_data(bundle, key, text, folder / f"{key}-{number}")
         chosen, why = _chosen(bundle, phase)
         yield Setting(bundle, chosen, worker, why)
+
+
+def site_setting(site: SiteChallenge, phase: str | None = None, worker: Worker = NEWEST) -> Setting:
+    """What the site alone tells, without a program. Raises `SubmissionError` for no such phase."""
+    bundle = as_bundle(site)
+    chosen, why = _chosen(bundle, phase)
+    return Setting(bundle, chosen, worker, why)
 
 
 def phase_of(bundle: Bundle, name: str) -> Phase:

@@ -20,6 +20,7 @@ from codabench_rehearsal.console.settings import is_settled
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
+    from codabench_rehearsal.challenge.site_profile import SiteChallenge
     from codabench_rehearsal.challenge.worker_job import Machine
     from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
 
@@ -69,8 +70,13 @@ def require_bundle(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def opened(options: argparse.Namespace, source: Path) -> Iterator[Setting]:
-    """A bundle, the phase that the options name, with the data and limits that they give."""
+def opened(
+    options: argparse.Namespace, source: Path, site: SiteChallenge | None = None
+) -> Iterator[Setting]:
+    """A bundle, the phase that the options name, with the data and limits that they give.
+
+    site: what the challenge's site says, where the bundle does not.
+    """
     phase = None if options.phase == PHASE else options.phase
     with opened_setting(
         source,
@@ -78,6 +84,7 @@ def opened(options: argparse.Namespace, source: Path) -> Iterator[Setting]:
         input_data=options.input_data,
         reference_data=options.reference_data,
         worker=options.worker or WORKERS[-1],
+        site=site,
     ) as setting:
         if options.time_limit:
             limited = replace(setting.phase, seconds=max(1, round(options.time_limit)))

@@ -1,26 +1,35 @@
-"""`make-submission --check-only ZIP --challenge BUNDLE`: the verdict, before the upload."""
+"""`make-submission --check-only ZIP --challenge BUNDLE|1234`: the verdict, before the upload."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.setting import Setting, site_setting
+from codabench_rehearsal.challenge.site_address import is_address, read_address
 from codabench_rehearsal.commands.bundle_arguments import opened, read_running
-from codabench_rehearsal.console.command import Exit, print_lines
+from codabench_rehearsal.commands.site_arguments import opened_site
+from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console.command import print_lines, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
-from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.words import shown
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> BundleChecked:
     """Look into the zip, run it, and tell."""
-    guard(options, unused=("out",))
     if not options.check_only or options.weights:
         raise SubmissionError(
-            "--challenge BUNDLE: expected --check-only ZIP. A bundle says what a zip must hold, "
-            "not how weights are packed: build the zip first."
+            f"--challenge {shown(options.challenge)}: expected --check-only ZIP. A bundle, "
+            "or a site, says what a zip must hold, not how weights are packed: build the zip first."
         )
     path = Path(options.check_only)
     require_file(path, SubmissionError)
@@ -30,15 +39,34 @@ def run(options: argparse.Namespace) -> int:
     from codabench_rehearsal.rehearsal.predictions import opened_submission
 
     ignored = ignored_codes(options.ignore)
-    with (
-        opened(options, Path(options.challenge)) as setting,
-        opened_submission(path, setting) as archive,
-    ):
+    with _setting(options) as setting, opened_submission(path, setting) as archive:
         how = read_running(options, setting, path, ignored)
         checked = replace(check_open_in_bundle(archive, setting, how), zip_name=str(path))
     if options.json != STDOUT:
         print_lines(checked.lines())
     if options.json:
         write_or_print(options.json, checked.to_json())
-    strict = options.strict and any(one.severity == "warning" for one in checked.findings)
-    return Exit.FINE if checked.is_fine and not strict else Exit.FINDINGS
+    return checked
+
+
+@contextmanager
+def _setting(options: argparse.Namespace) -> Iterator[Setting]:
+    """The bundle; or what a site says, and beside it the bundle that --bundle names."""
+    if not is_address(options.challenge):
+        with opened(options, Path(options.challenge)) as setting:
+            yield setting
+        return
+    from codabench_rehearsal.challenge.site_profile import known
+
+    address = read_address(options.challenge)
+    with opened_site(options, address.base) as site:
+        found, note = known(site, address, refresh=options.refresh)
+    if note:
+        tell("make-submission", note)
+    if options.bundle:
+        with opened(options, Path(options.bundle), found) as setting:
+            yield setting
+        return
+    options.no_run = True
+    tell("make-submission", "a site shows no programs, so nothing is run (--bundle BUNDLE: it is)")
+    yield site_setting(found, None if options.phase == PHASE else options.phase)

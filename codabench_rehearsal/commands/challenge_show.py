@@ -1,4 +1,7 @@
-"""`codabench-challenge show`: what a submission must be, phases, limits, columns, contents."""
+"""`codabench-challenge show`: what a submission must be, phases, limits, columns, contents.
+
+Of a bundle; of a challenge on a site, see `site_show`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codabench_rehearsal.challenge.site_address import is_address
 from codabench_rehearsal.commands.evaluation_arguments import add_json
+from codabench_rehearsal.commands.site_arguments import add_record_http
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import add_force
@@ -25,6 +30,8 @@ EXAMPLES = """\
 examples:
   codabench-challenge show bundle.zip
   codabench-challenge show my_challenge/ --json -
+  codabench-challenge show 1234                                  what codabench.org tells anybody
+  codabench-challenge show https://www.codabench.org/competitions/1234/
 
 What a submission must be is read from the source of the ingestion program, which is not run: a name
 that it computes is not found.
@@ -35,16 +42,22 @@ _MOST_METHODS = 6
 
 def parser() -> Parser:
     """The command's options."""
-    what = "Show what a challenge's bundle asks for: a submission's form, phases, limits, columns."
+    what = "Show what a challenge asks for: a submission's form, phases, limits, columns."
     made = Parser("codabench-challenge show", what, EXAMPLES)
-    made.add_argument("bundle", type=BUNDLE, metavar="BUNDLE", help="a zip, or its folder")
+    what = "a bundle's zip or folder; or a challenge's number or address on the web"
+    made.add_argument("bundle", type=BUNDLE, metavar="BUNDLE|1234|ADDRESS", help=what)
     add_json(made, "also write it as JSON")
+    add_record_http(made)
     add_force(made)
     return made
 
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, and show."""
+    if is_address(options.bundle):
+        from codabench_rehearsal.commands import site_show
+
+        return site_show.run(options, options.bundle)
     from codabench_rehearsal.challenge.bundle import read_bundle
 
     with TemporaryFolder("bundle-") as folder:

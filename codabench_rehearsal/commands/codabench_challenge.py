@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""`codabench-challenge`: what organisers need; check, show or make a bundle."""
+"""`codabench-challenge`: a challenge as a bundle or on a site: check, show, make, log in."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "challenge_check",
         "show": "challenge_show",
         "make": "challenge_make",
+        "login": "challenge_login",
+        "logout": "challenge_login",
+        "status": "challenge_status",
     }
 )
 SUMMARIES: Mapping[str, str] = MappingProxyType(
@@ -25,12 +28,16 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "check": "what the site would refuse, and what participants will run into",
         "show": "what a submission must be, phases, limits, columns",
         "make": "a challenge of your own images",
+        "login": "keep the token for make-submission ... --upload 1234",
+        "logout": "forget it",
+        "status": "what became of your uploads",
     }
 )
 EXAMPLES = """\
 examples:
   codabench-challenge check bundle.zip
   codabench-challenge show bundle.zip
+  codabench-challenge show 1234                  a challenge on codabench.org, without a login
   codabench-challenge make --data cells.npz --corrupt heavy
 
 BUNDLE is the zip, or the folder that holds competition.yaml. Nothing in it is executed.
@@ -44,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def new_parser() -> Parser:
     """The options of the command without a word."""
-    made = Parser(NAME, "Check a challenge's bundle, show what it asks for, or make one.", EXAMPLES)
+    what = "A challenge: check, show or make its bundle; on its site, look and ask after uploads."
+    made = Parser(NAME, what, EXAMPLES)
     made.add_argument("command", choices=tuple(COMMANDS), metavar="COMMAND")
     made.lists(SUMMARIES)
     return made

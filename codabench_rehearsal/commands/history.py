@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.evaluation_arguments import add_json, add_store, say
 from codabench_rehearsal.commands.known import opened
+from codabench_rehearsal.commands.site_arguments import add_record_http
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
@@ -25,6 +26,7 @@ examples:
   local-eval history
   local-eval history --phase dev --csv history.csv
   local-eval history --json - | jq .summary
+  local-eval history --sync 1234       first the scores of your submissions to codabench.org's 1234
 """
 BEGIN = """\
 Nothing here yet ({place}). To begin:
@@ -43,6 +45,9 @@ def parser() -> Parser:
     add("--csv", type=TABLE, metavar="FILE", help="also as CSV (- for standard output)")
     what = "also as a spreadsheet (needs openpyxl)"
     add("--xlsx", type=SPREADSHEET, metavar="FILE", help=what)
+    what = "first fetch the scores of your own submissions to this challenge from its site"
+    add("--sync", metavar="1234|ADDRESS", help=what)
+    add_record_http(made)
     add_json(made, "also as JSON")
     add_force(made)
     add_store(made)
@@ -55,11 +60,9 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     from evaluator.store.scores import read_phase
     from evaluator.store.store import find_store
 
-    targets = (options.csv, options.xlsx, options.json)
-    if targets.count(STDOUT) > 1 or options.xlsx == STDOUT:
-        raise EvaluationError(
-            "standard output (-) takes one of --csv and --json; give the others a file's name"
-        )
+    targets = _targets(options)
+    if options.sync:
+        _synced(options, targets)
     phase = None if options.phase is None else read_phase(options.phase)
     place = find_store(options.store)
     everything = _read(place)
@@ -76,6 +79,28 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     if STDOUT not in targets:
         _show(rows, everything, place)
     return Exit.FINE
+
+
+def _targets(options: argparse.Namespace) -> tuple[str | None, ...]:
+    """Where it is written. Raises `EvaluationError` for two outputs on standard output."""
+    targets = (options.csv, options.xlsx, options.json)
+    if targets.count(STDOUT) > 1 or options.xlsx == STDOUT:
+        raise EvaluationError(
+            "standard output (-) takes one of --csv and --json; give the others a file's name"
+        )
+    return targets
+
+
+def _synced(options: argparse.Namespace, targets: Sequence[str | None]) -> None:
+    """Fetch the site's scores first, and tell what was taken."""
+    from codabench_rehearsal.commands.site_sync import run as sync
+
+    told = sync(options)
+    if STDOUT not in targets:
+        print_lines(told)
+        return
+    for line in told:
+        say(line)
 
 
 def _read(place: Path) -> tuple[HistoryRow, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.challenge.setting import is_bundle
+from codabench_rehearsal.challenge.site_address import is_address
 from codabench_rehearsal.commands.bundle_arguments import require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
@@ -26,6 +27,14 @@ from codabench_rehearsal.commands.packing_arguments import (
     table_of_checks,
     with_limits,
 )
+from codabench_rehearsal.commands.site_upload import (
+    Ready,
+    add_upload,
+    is_fine,
+    require_site,
+    send,
+    target,
+)
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
@@ -39,6 +48,7 @@ from submission.findings import has_errors
 from submission.training_folder import Packing
 
 if TYPE_CHECKING:
+    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked
     from codabench_rehearsal.rehearsal.rehearse import RunOptions
     from codabench_rehearsal.sandbox.places import Python
@@ -52,6 +62,7 @@ examples:
   make-submission weights.keras --model my_model.py --include layers.py
   make-submission --check-only submission.zip --zip-limit 100MB --time-limit 600
   make-submission --check-only submission.zip --challenge bundle.zip     in any challenge
+  make-submission --check-only submission.zip --upload 1234 --wait       then to codabench.org
 
 The weights are rewritten for the server's Keras where it is older than yours. The zip is looked
 into, and then run in a child process on a few images (--no-run: not); with --server under the
@@ -77,6 +88,7 @@ def new_parser() -> Parser:
     )
     add_packing(parser)
     add_checking(parser)
+    add_upload(parser)
     return parser
 
 
@@ -87,18 +99,32 @@ def _read_and_run(words: list[str]) -> int:
         return Exit.FINE
     if options.data:
         require_images(options.data)
-    if is_bundle(Path(options.challenge)):
+    where = target(options)
+    checked = _checked(options)
+    strict = options.strict and any(f.severity == "warning" for f in checked.findings)
+    fine = not strict and is_fine(checked)
+    code = Exit.FINE if fine else Exit.FINDINGS
+    if where is None:
+        return code
+    path = Path(options.check_only or options.out)
+    return send(where, Ready(path, checked.sha256, checked.size, fine), options).code
+
+
+def _checked(options: argparse.Namespace) -> Checked | BundleChecked:
+    """Check or make the zip, and tell."""
+    if is_bundle(Path(options.challenge)) or is_address(options.challenge):
         from codabench_rehearsal.commands.bundle_check import run
 
+        guard(options, unused=("out",))
+        require_site(options)
         return run(options)
-    checked = _check(options) if options.check_only else _make(options)
-    strict = options.strict and any(f.severity == "warning" for f in checked.findings)
-    return Exit.FINDINGS if strict or has_errors(checked.findings) else Exit.FINE
+    return _check(options) if options.check_only else _make(options)
 
 
 def _check(options: argparse.Namespace) -> Checked:
     guard(options, unused=("out",))
     require_bundle(options)
+    require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     if options.weights:
         raise SubmissionError("--check-only takes no weights: it checks the zip as it is.")
@@ -124,6 +150,7 @@ def _make(options: argparse.Namespace) -> Checked:
     wanted, out = packing(options), Path(options.out)
     guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
     require_bundle(options)
+    require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
     python = _python(options)
     from codabench_rehearsal.rehearsal.check import check_open, ignored_codes

@@ -71,6 +71,7 @@ def record(
     class_scores: str | Path | Mapping[str, str | float] | None = None,
     challenge: str = DEFAULT_CHALLENGE,
     store: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Recorded:
     """Keep what the leaderboard showed: `record("submission.zip", "0.8900")`.
 
@@ -96,6 +97,7 @@ def record(
         class_scores=class_scores,
         challenge=challenge,
         store=store if store is None else str(store),
+        columns=columns,
     )
     return _record(options)
 
@@ -177,6 +179,10 @@ def _record(options: argparse.Namespace) -> Recorded:
 def _shown(options: argparse.Namespace) -> tuple[str, Columns, ClassScores | None]:
     """The score's text, the leaderboard's other columns, and recall by class."""
     texts = options.score
+    if columns := getattr(options, "columns", None):
+        from evaluator.store.leaderboard import checked_columns
+
+        return texts[0], checked_columns(columns), None
     if len(texts) == 1 and "=" not in texts[0] and options.class_scores is None:
         return texts[0], (), None  # of any challenge
     from codabench_rehearsal.challenge.profile import load_challenge

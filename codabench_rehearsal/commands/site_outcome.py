@@ -1,0 +1,80 @@
+"""What became of an upload: followed to its end, fetched, recorded, told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codabench_rehearsal.console.bar import progress
+from codabench_rehearsal.console.command import Exit, print_lines, tell
+from codabench_rehearsal.console.errors import SubmissionError, UserError
+from codabench_rehearsal.console.words import marked, quoted, shown
+
+if TYPE_CHECKING:
+    from codabench_rehearsal.challenge.site import Site
+    from codabench_rehearsal.challenge.site_profile import SiteChallenge
+    from codabench_rehearsal.challenge.site_results import Outcome
+    from codabench_rehearsal.challenge.uploads import Upload
+
+Say = Callable[[list[str]], None]
+BACK = "codabench-challenge status"
+
+
+def waited(site: Site, done: Upload, queue: str = "") -> Outcome:
+    """Follow a submission to its end, on one line; Ctrl-C leaves it running."""
+    from codabench_rehearsal.challenge.site_results import follow
+
+    begun, waits = time.monotonic(), f", queue {shown(queue)}" if queue else ""
+    try:
+        with progress(f"submission {done.submission}") as bar:
+            last = ["?"]
+
+            def heard(found: Outcome | None) -> None:
+                last[0] = shown(found.status) if found else f"{last[0]} (no answer now)"
+                bar.update(f"submission {done.submission} on {site.host}: {last[0]}{waits}")
+
+            return follow(site, done.submission, heard)
+    except KeyboardInterrupt:
+        minutes = f"{(time.monotonic() - begun) / 60:.0f} min"
+        tell("upload", f"submission {done.submission} goes on there (waited {minutes}): {BACK}")
+        raise
+    except UserError as error:
+        raise SubmissionError(f"{error} Submission {done.submission} is there: {BACK}") from None
+
+
+def concluded(
+    site: Site, done: Upload, outcome: Outcome, challenge: SiteChallenge, say: Say
+) -> int:
+    """Fetch what there is, record the score, tell; returns the exit code."""
+    from codabench_rehearsal.challenge import site_results
+    from codabench_rehearsal.commands.site_scores import keep_score
+
+    say([site_results.told(outcome, site)])
+    is_finished = outcome.status == "Finished"
+    if is_finished:
+        say(list(keep_score(done, outcome, challenge)))
+    folder = site_results.results_folder(Path(done.zip), done.submission)
+    try:
+        notes = list(site_results.fetch_results(site, outcome, folder))
+    except UserError as error:  # a full disk, a folder that may only be read: the score is kept
+        notes = [str(error)]
+    say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
+    if not is_finished and (last := site_results.last_words(folder)):
+        say([*marked(last), f"what it means: local-eval explain {quoted(folder)}"])
+    replace(done, stage="ended", status=outcome.status).keep()
+    return Exit.FINE if is_finished else Exit.FINDINGS
+
+
+def to_stdout(lines: list[str]) -> None:
+    """Results, where the command's own go."""
+    if lines:
+        print_lines(lines)
+
+
+def to_stderr(lines: list[str]) -> None:
+    """Results, where standard output is taken by JSON."""
+    for line in lines:
+        tell("upload", line)
