@@ -87,7 +87,8 @@ def console(**options: Any) -> Console:
                 text, style, control = segment
                 yield segment if control else Segment(cleaned(text, keep="\n"), style)
 
-    if not options and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    # Not what COLUMNS says: readline sets it for every child of a Python that has loaded it.
+    if not options and not sys.stdout.isatty():
         options = {"width": UNBROKEN}
     return Plain(markup=False, emoji=False, highlight=False, **options)
 
