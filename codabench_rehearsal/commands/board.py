@@ -34,9 +34,13 @@ Nothing is run without --challenge: figures come out of the store (local-eval ZI
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
     made = Parser("local-eval board", "Show all submissions side by side.", EXAMPLES)
+    made.first(
+        *("--html", "--json", "--corrupt", "--teams", "--anonymous", "--phase"),
+        *("--challenge", "--submissions"),
+    )
     add = made.add_argument
     add("zips", nargs="*", type=ZIP, metavar="submission.zip", help="only these (default: all)")
     add("--html", type=PAGE, metavar="FILE", help="also as a page")

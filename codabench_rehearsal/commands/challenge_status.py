@@ -25,13 +25,17 @@ examples:
   codabench-challenge status --all      those that have ended too, as they were told last
 
 Ended ones: the score goes into the history, logs and results beside the zip.
-exit codes: 0 fine or still running, 1 one of them failed
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = Parser("codabench-challenge status", "Ask what became of your uploads.", EXAMPLES)
+    made = Parser(
+        "codabench-challenge status",
+        "Ask what became of your uploads.",
+        EXAMPLES,
+        "one of them failed",
+    )
     made.add_argument("--wait", action="store_true", help="until all have ended")
     made.add_argument("--all", action="store_true", help="show ended ones too")
     add_record_http(made)

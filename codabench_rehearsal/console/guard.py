@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
+from codabench_rehearsal.console.reading import special_kind
 from codabench_rehearsal.console.roles import STORE, Input, Output, Writes
 
 MOST_FILES = 200_000  # of a folder of images that are held against an output
@@ -79,6 +80,8 @@ def guard(
     for out in writes.values():
         if out.role is not STORE and not out.role.folder:
             check_place(out, streams=out.role.streams, makes_folder=out.role.makes_folder)
+        elif out.role.folder and (kind := special_kind(Path(out))) not in ("", "a folder"):
+            raise FileError(f"{out}: expected a folder, received {kind}.")
 
 
 def refuse_same(outputs: Mapping[str, Output], inputs: Iterable[Input]) -> None:
