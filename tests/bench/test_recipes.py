@@ -12,11 +12,15 @@ import pytest
 
 from bench import recipes, recipes_claims, recipes_evening
 from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training
+from bench.recipes_answers import Asking, Kept, read, write
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import Dataset, save, synthetic
 from codabench_rehearsal.recipes.system import Phase, load_system
+from evaluator.comparison.compare import answered
 from evaluator.comparison.paired import Difference
 from evaluator.comparison.standings import Comparison, Pair, Standing
 from evaluator.metrics import Score
+from tests.evaluator.corner import submission
 
 # Accuracy on clean images, and what each preset takes from it.
 ACCURACIES = {"madapenguins": (0.98, 0.4), "hidden_players": (0.975, 0.06), "else": (0.97, 0.1)}
@@ -76,12 +80,35 @@ class Pretended(Bench):
         return Comparison(preset, "x", 0, len(data), 5, tuple(found), tuple(pairs))
 
 
+class Noted:
+    """Asks nobody: a zip's answers are its name."""
+
+    data = range(40)
+
+    def ask(self, path: Path, _preset: str) -> str:
+        """Whose they are."""
+        return path.stem
+
+    def answers(self, kept: Kept, preset: str) -> tuple[str, str]:
+        """The name again."""
+        return kept.labels[preset], preset
+
+
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     """Its data are drawn cells; every zip answers 500 images a second."""
     save(synthetic(40, seed=1), tmp_path / "cells.npz")
+    made = Pretended(tmp_path / "cells.npz", tmp_path)
+
+    def compared(sheets: Sequence[tuple[str, str]]) -> Comparison:
+        zips = [Path(f"{name}.zip") for name, _ in sheets]
+        return made.compare(zips, synthetic(40, seed=1), sheets[0][1])
+
     monkeypatch.setattr(recipes_evening, "_rate", lambda *_: 500.0)
-    return Pretended(tmp_path / "cells.npz", tmp_path)
+    monkeypatch.setattr(recipes_evening, "asking", lambda *_: Noted())
+    monkeypatch.setattr(recipes_evening, "compare", compared)
+    monkeypatch.setattr(recipes_evening, "FILE", tmp_path / "answers.json")
+    return made
 
 
 def test_the_best_robust_one_is_tried_further(bench: Pretended, tmp_path: Path) -> None:
@@ -104,6 +131,36 @@ def test_the_best_robust_one_is_tried_further(bench: Pretended, tmp_path: Path) 
     found = json.loads(document.read_text())
     assert found["best"] == "hidden_players"
     assert found["rows"]["ensemble"]["training"]["name"] == "hidden_players-starts"
+
+
+def test_what_is_kept_is_not_trained_again(bench: Pretended, tmp_path: Path) -> None:
+    """Else hours of training are lost with the machine they ran on."""
+    some = ("madapenguins", "hidden_players")
+    assert recipes_evening.run(bench, None, None, some) == 1  # others are missing
+    assert set(bench.trained) == set(some)
+    again = Pretended(bench.data, bench.out)
+    page = tmp_path / "page.md"
+    page.write_text("<!-- written by bench.recipes --evening -->\n<!-- to here -->\n")
+    recipes_evening.run(again, None, page, ("hidden_players", "strips"))
+    assert set(again.trained) == {"hidden_players-strips"}
+    text = page.read_text()
+    assert "| `madapenguins` | validation" in text
+    assert "Not measured yet: `reluctant_learners`, `overfitting_gods`" in text
+
+
+@pytest.mark.slow
+def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
+    """Else a kept row stands beside others with somebody else's figures."""
+    data = synthetic(40, seed=1)
+    asked = Asking(data, tmp_path / "store.sqlite")
+    path = submission(tmp_path)
+    labels = {HIDDEN: asked.ask(path, HIDDEN)}
+    kept = Kept("row", Training("row", 1, 1.0, 0.0, 1.0), 9, 5.0, 2, labels)
+    write(tmp_path / "kept.json", {"row": kept}, 40)
+    again = asked.answers(read(tmp_path / "kept.json")["row"], HIDDEN)
+    (before,) = answered([path], data, load_challenge(), asked.options(HIDDEN))
+    assert (again.labels == before.labels).all()
+    assert (again.questions.rows == before.questions.rows).all()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ OFFERED = [  # what is typed, and what the Tab key offers
     ("local-eval rank a.zip --device ", {"cpu", "gpu"}),
     ("local-eval sub", {"submission.zip"}),
     ("local-eval compare a.zip --data ce", {"cells.npz"}),
-    ("codabench-challenge s", {"show"}),
+    ("codabench-challenge s", {"show", "status"}),
     ("codabench-challenge check --li", {"--list-checks"}),
     ("train-recipe over", {"overfitting_gods"}),
     ("train-recipe pi", {"picture"}),
