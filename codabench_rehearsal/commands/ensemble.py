@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Read the answers, choose, and show it."""
     from evaluator.comparison.compare import stored_answers
-    from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show, to_json
+    from evaluator.comparison.vote import MOST_MEMBERS, greedy_vote, show
     from evaluator.options import Options
 
     if len(options.zips) < 2:
@@ -47,5 +47,5 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     sheets = stored_answers(inputs.zips, inputs.data, inputs.options)
     vote = greedy_vote(sheets, options.members or MOST_MEMBERS)
     tell_unseen(inputs, options)
-    tell_result(options, partial(show, vote), partial(to_json, vote))
+    tell_result(options, partial(show, vote), vote.to_json)
     return Exit.FINE

@@ -117,7 +117,8 @@ def console(**options: Any) -> Console:
                 text, style, control = segment
                 yield segment if control else Segment(cleaned(text, keep="\n"), style)
 
-    return Plain(markup=False, emoji=False, highlight=False, **options)
+    # In a notebook rich would show by itself what it is to write into a file, and so all twice.
+    return Plain(markup=False, emoji=False, highlight=False, force_jupyter=False, **options)
 
 
 def tell(name: str, line: str) -> None:

@@ -225,6 +225,9 @@ class Checked:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
     def _repr_html_(self) -> str:
         """One self-contained `<div>`; all foreign text is escaped."""
         parts = [f"<p>{_escaped(line)}</p>" for line in self._lines_of_runs()]
