@@ -209,7 +209,7 @@ def test_the_history_in_python(capsys: Heard) -> None:
     capsys.readouterr()
     found = rehearsal.history()
     run("history", "--json", "-")
-    assert found.to_json() == capsys.readouterr().out.rstrip("\n")
+    assert json.loads(found.to_json()) == json.loads(capsys.readouterr().out)
     assert [str(row.score) for row in found.rows] == ["0.8123"]
     assert all(word in repr(found) for word in ("a.zip", "0.8123", "predicted"))
     assert "It knows: dev." in str(rehearsal.history("final"))
