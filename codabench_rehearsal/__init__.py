@@ -5,7 +5,12 @@ In a notebook:
     rehearsal.check("submission.zip", images, labels)
     rehearsal.check_in_bundle("submission.zip", "bundle.zip")
     rehearsal.local_eval("submission.zip", images, labels, corrupt="heavy")
+    rehearsal.compare(["old.zip", "new.zip"], images, labels)
     rehearsal.record("submission.zip", "0.8900")
+    rehearsal.rank(["a.zip", "b.zip"], images, labels)
+    rehearsal.ensemble(["a.zip", "b.zip", "c.zip"], images, labels)
+    rehearsal.history()
+    rehearsal.explain("ingestion.log", "scoring.log")
 
 Importing this is free; numpy and the rest are loaded by the first name that needs them.
 """
@@ -18,6 +23,9 @@ from codabench_rehearsal.console.doors import door, hidden, stand_beside
 
 if TYPE_CHECKING:
     from codabench_rehearsal.commands.compare import compare
+    from codabench_rehearsal.commands.ensemble import ensemble
+    from codabench_rehearsal.commands.explain import Explanation, explain
+    from codabench_rehearsal.commands.history import History, history
     from codabench_rehearsal.commands.rank import rank
     from codabench_rehearsal.commands.record import Recorded, record
     from codabench_rehearsal.commands.site_upload import upload
@@ -25,12 +33,14 @@ if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
     from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked, check
+    from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.registry import corrupt
     from evaluator.bundles.notebook import local_eval_in_bundle
     from evaluator.bundles.report import BundleReport
     from evaluator.callback import BenchmarkCallback
     from evaluator.comparison.ranking import Ranking
     from evaluator.comparison.standings import Comparison
+    from evaluator.comparison.vote import Vote
     from evaluator.evaluate import local_eval
     from evaluator.report.report import Report
 
@@ -42,15 +52,23 @@ __all__ = [
     "BundleReport",
     "Checked",
     "Comparison",
+    "Explanation",
+    "History",
     "Ranking",
     "Recorded",
     "Report",
     "UserError",
+    "Vote",
     "__version__",
     "check",
     "check_in_bundle",
     "compare",
     "corrupt",
+    "corrupt_tf",
+    "ensemble",
+    "explain",
+    "history",
+    "keras_batches",
     "local_eval",
     "local_eval_in_bundle",
     "rank",
@@ -64,14 +82,22 @@ _HOMES = {
     "BundleReport": "evaluator.bundles.report",
     "Checked": "codabench_rehearsal.rehearsal.check",
     "Comparison": "evaluator.comparison.standings",
+    "Explanation": "codabench_rehearsal.commands.explain",
+    "History": "codabench_rehearsal.commands.history",
     "Ranking": "evaluator.comparison.ranking",
     "Recorded": "codabench_rehearsal.commands.record",
     "Report": "evaluator.report.report",
     "UserError": "codabench_rehearsal.console.errors",
+    "Vote": "evaluator.comparison.vote",
     "check": "codabench_rehearsal.rehearsal.check",
     "check_in_bundle": "codabench_rehearsal.rehearsal.bundle_check",
     "compare": "codabench_rehearsal.commands.compare",
     "corrupt": "corruptions.registry",
+    "corrupt_tf": "corruptions.pipeline",
+    "ensemble": "codabench_rehearsal.commands.ensemble",
+    "explain": "codabench_rehearsal.commands.explain",
+    "history": "codabench_rehearsal.commands.history",
+    "keras_batches": "corruptions.pipeline",
     "local_eval": "evaluator.evaluate",
     "local_eval_in_bundle": "evaluator.bundles.notebook",
     "rank": "codabench_rehearsal.commands.rank",

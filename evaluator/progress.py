@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from codabench_rehearsal.console.bar import Bar, Waiting, progress
+from codabench_rehearsal.console.notebook import running_shell
 from codabench_rehearsal.rehearsal.questions import LOADING
 from codabench_rehearsal.sandbox.ingest import PredictProgress
 
@@ -83,12 +84,16 @@ def silent() -> Iterator[Display]:
 
 @contextmanager
 def waits() -> Iterator[Display]:
-    """Show nothing but that a submission does not answer, on standard error."""
-    yield _Told(Bar())
+    """For calls in Python: a bar in a notebook; else only that a submission does not answer."""
+    if running_shell() is None:
+        yield _Told(Bar())
+        return
+    with on_terminal() as shown:
+        yield shown
 
 
 @contextmanager
 def on_terminal() -> Iterator[Display]:
-    """A bar over the answered images, with the child's stage and the time; on standard error."""
+    """A bar over the answered images, with the child's stage and the time."""
     with progress("starting Python", counts=True) as bar:
         yield _Told(bar)

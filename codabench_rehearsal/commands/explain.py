@@ -6,10 +6,12 @@ import argparse
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.commands.evaluation_arguments import add_json
+from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.arguments import add_challenge
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
@@ -34,6 +36,46 @@ _MOST = 200  # files of a folder or zip of logs
 _TRACE = "    | "
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What logs say: the causes, likeliest first. next: commands that show it happen here.
+
+    asked: whether any log was given.
+    """
+
+    causes: tuple[Explained, ...]
+    next: tuple[str, ...]
+    asked: bool
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self.causes, self.next, asked=self.asked))
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
+    def to_json(self) -> str:
+        """As JSON, schema 1."""
+        causes = [one.document() for one in self.causes]
+        return as_json({"schema": 1, "causes": causes, "next": list(self.next)})
+
+
+def explain(
+    *files: str | Path, message: str = "", challenge: str = DEFAULT_CHALLENGE
+) -> Explanation:
+    """Say what the platform's message and logs mean: `explain("ingestion.log", "scoring.log")`.
+
+    files: logs, folders or zips of logs; a submission's zip. message: what the site shows, as text.
+    Raises `EvaluationError` for what cannot be read.
+    """
+    from codabench_rehearsal.rehearsal.explained import explain_text
+
+    names = [str(file) for file in files]
+    zips = [name for name in names if _is_submission(Path(name))]
+    texts = [*map(_text, (n for n in names if n not in zips)), *([message] if message else ())]
+    found = explain_text("\n".join(texts)) if texts else ()
+    return Explanation(found, tuple(_again(one, challenge) for one in zips), bool(texts))
+
+
 def parser() -> Parser:
     """The command's options."""
     what = "Say what the platform's message and logs mean, and what to do."
@@ -48,18 +90,12 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, and tell; exit code 1 where nothing in it is known."""
-    from codabench_rehearsal.rehearsal.explained import explain_text
-
-    zips = [name for name in options.files if _is_submission(Path(name))]
-    texts = [_text(name) for name in options.files if name not in zips]
-    found = explain_text("\n".join(texts)) if texts else ()
-    further = [_again(name, options.challenge) for name in zips]
+    found = explain(*options.files, challenge=options.challenge)
     if options.json:
-        document = {"causes": [one.document() for one in found], "next": further}
-        write_or_print(options.json, as_json({"schema": 1, **document}))
+        write_or_print(options.json, found.to_json())
     if options.json != STDOUT:
-        print_lines(_lines(found, further, asked=bool(texts)))
-    return Exit.FINE if found or not texts else Exit.FINDINGS
+        print_lines(_lines(found.causes, found.next, asked=found.asked))
+    return Exit.FINE if found.causes or not found.asked else Exit.FINDINGS
 
 
 def _is_submission(path: Path) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from codabench_rehearsal.console.words import shown
 from evaluator.report.history import LEGEND, beside, lines, progress, table, to_json
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from evaluator.store.store import HistoryRow
 
 EXAMPLES = """\
@@ -33,6 +36,66 @@ Nothing here yet ({place}). To begin:
   local-eval submission.zip --data training_set.npz    rehearse, and see what score to expect
   local-eval record submission.zip --score 0.89        after the upload: what the leaderboard showed
   local-eval import history.csv                        scores that you kept in a spreadsheet"""
+
+
+@dataclass(frozen=True)
+class History:
+    """What was predicted against what the leaderboard showed.
+
+    rows: one a score or prediction, of the phase that was asked for. known: rows of the store, of
+    whatever phase. phases: that it knows. place: of the store.
+    """
+
+    rows: tuple[HistoryRow, ...]
+    known: int
+    phases: tuple[str, ...]
+    place: Path
+
+    def __str__(self) -> str:
+        from evaluator.report.terminal import to_text
+
+        return to_text(self.parts()) if self.rows else "\n".join(self.nothing())
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
+    def to_json(self) -> str:
+        """The history as JSON (docs/history.md)."""
+        return to_json(self.rows)
+
+    def parts(self) -> Iterator[RenderableType]:
+        """What a terminal shows, in order."""
+        from rich.text import Text
+
+        rows = self.rows
+        yield table(rows)
+        legend = [LEGEND] if any(row.prediction for row in rows) else []
+        for line in (*legend, *beside(rows), *lines(rows), *progress(rows)):
+            yield Text(line)
+
+    def nothing(self) -> list[str]:
+        """What to say in the place of rows."""
+        if not self.known:
+            return BEGIN.format(place=shown(self.place)).splitlines()
+        phases = ", ".join(self.phases) or "no phase yet"
+        return [f"Nothing of that phase in {shown(self.place)}. It knows: {phases}."]
+
+
+def history(phase: str | None = None, *, store: str | Path | None = None) -> History:
+    """What was predicted against what the leaderboard showed: `history()`, `history("final")`.
+
+    phase: only this one. store: a file or folder, None for the project's. What comes back prints as
+    a table. Raises `EvaluationError` for no phase's name and for a store that cannot be read.
+    """
+    from evaluator.store.scores import read_phase
+    from evaluator.store.store import find_store
+
+    wanted = None if phase is None else read_phase(phase)
+    place = find_store(store if store is None else str(store))
+    everything = _read(place)
+    rows = tuple(row for row in everything if wanted in (None, _phase(row)))
+    phases = sorted({shown(phase) for row in everything if (phase := _phase(row))})
+    return History(rows, len(everything), tuple(phases), place)
 
 
 def parser() -> Parser:
@@ -57,27 +120,22 @@ def parser() -> Parser:
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Read, write what was asked for, and show."""
     from evaluator.report.spreadsheet import csv_text, export_xlsx
-    from evaluator.store.scores import read_phase
-    from evaluator.store.store import find_store
 
     targets = _targets(options)
     if options.sync:
         _synced(options, targets)
-    phase = None if options.phase is None else read_phase(options.phase)
-    place = find_store(options.store)
-    everything = _read(place)
-    rows = [row for row in everything if phase in (None, _phase(row))]
+    found = history(options.phase, store=options.store)
     if options.csv:
-        write_or_print(options.csv, csv_text(rows))
+        write_or_print(options.csv, csv_text(found.rows))
     if options.json:
-        write_or_print(options.json, to_json(rows))
+        write_or_print(options.json, found.to_json())
     if options.xlsx:
-        export_xlsx(rows, options.xlsx)
+        export_xlsx(found.rows, options.xlsx)
     for path in targets:
         if path not in (None, STDOUT):
-            say(f"{path} written, rows: {len(rows)}")
+            say(f"{path} written, rows: {len(found.rows)}")
     if STDOUT not in targets:
-        _show(rows, everything, place)
+        _show(found)
     return Exit.FINE
 
 
@@ -117,21 +175,12 @@ def _phase(row: HistoryRow) -> str | None:
     return known.phase if known else None
 
 
-def _show(rows: Sequence[HistoryRow], everything: Sequence[HistoryRow], place: Path) -> None:
-    if not everything:
-        print_lines(BEGIN.format(place=shown(place)).splitlines())
+def _show(found: History) -> None:
+    if not found.rows:
+        print_lines(found.nothing())
         return
-    if not rows:
-        phases = sorted({shown(phase) for row in everything if (phase := _phase(row))})
-        known = ", ".join(phases) or "no phase yet"
-        print_lines([f"Nothing of that phase in {place}. It knows: {known}."])
-        return
-    from rich.text import Text
-
     page = console()
-    legend = [LEGEND] if any(row.prediction for row in rows) else []
     with page.capture() as drawn:
-        page.print(table(rows))
-        for line in (*legend, *beside(rows), *lines(rows), *progress(rows)):
-            page.print(Text(line))
+        for part in found.parts():
+            page.print(part)
     print(drawn.get(), end="", flush=True)  # rich itself would end a closed pipe with an error

@@ -91,7 +91,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Evaluate each zip, rank, and show it."""
-    from evaluator.comparison.ranking import show, to_json
+    from evaluator.comparison.ranking import show
     from evaluator.options import Options
     from evaluator.progress import on_terminal
 
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     inputs = read_several(options, words, chosen)
     tell_unseen(inputs, options)
     ranking = _ranking(inputs, options, on_terminal, say)
-    tell_result(options, partial(show, ranking), partial(to_json, ranking))
+    tell_result(options, partial(show, ranking), ranking.to_json)
     return Exit.FINE if len(ranking.entries) == len(inputs.zips) else Exit.FINDINGS
 
 

@@ -57,6 +57,9 @@ class Recorded:
     def __str__(self) -> str:
         return "\n".join((*self.lines, *self.doubts))
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
 
 def record(
     submission: str | Path,

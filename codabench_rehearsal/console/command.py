@@ -90,7 +90,8 @@ def console(**options: Any) -> Console:
     # Not what COLUMNS says: readline sets it for every child of a Python that has loaded it.
     if not options and not sys.stdout.isatty():
         options = {"width": UNBROKEN}
-    return Plain(markup=False, emoji=False, highlight=False, **options)
+    # In a notebook rich would show by itself what it is to write into a file, and so all twice.
+    return Plain(markup=False, emoji=False, highlight=False, force_jupyter=False, **options)
 
 
 def tell(name: str, line: str) -> None:

@@ -121,6 +121,9 @@ class BundleChecked:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
     def _repr_html_(self) -> str:
         """One `<pre>`; all foreign text is escaped."""
         return f"<pre>{html.escape(several_lines(str(self)))}</pre>"

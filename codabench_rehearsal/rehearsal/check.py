@@ -17,6 +17,7 @@ from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.notebook import running_shell
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
@@ -77,7 +78,8 @@ def check(
 
     with Archive(zip_path) as archive:
         how = wanted if run else None
-        return check_open(archive, profile, how, ignored=ignored, say=say, shown=silent)
+        shown = silent if running_shell() is None else on_terminal
+        return check_open(archive, profile, how, ignored=ignored, say=say, shown=shown)
 
 
 def ignored_codes(given: Iterable[str]) -> frozenset[str]:
@@ -224,6 +226,9 @@ class Checked:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
 
     def _repr_html_(self) -> str:
         """One self-contained `<div>`; all foreign text is escaped."""

@@ -10,7 +10,8 @@ from evaluator.bundles.terminal import ends, expectation, figure, headline, outc
 from evaluator.report import svg
 from evaluator.report.gallery import data_uri
 from evaluator.report.markup import Node, Tag, paragraph, section, table, tag
-from evaluator.report.svg import notebook_style, page_style
+from evaluator.report.notebook import notebook_form
+from evaluator.report.svg import page_style
 
 _WIDTH, _HEIGHT = 190, 26  # of a row's drawing, as the page's tables hold them
 _COLUMNS = (
@@ -41,7 +42,7 @@ def to_page(report: BundleEvaluation) -> str:
 
 def to_html(report: BundleEvaluation) -> str:
     """One self-contained `<div>` with its style; all foreign text is escaped."""
-    return str(tag("div", notebook_style(), *_body(report), class_="rehearsal notebook"))
+    return notebook_form(*_body(report))
 
 
 def _body(report: BundleEvaluation) -> Iterator[Node]:

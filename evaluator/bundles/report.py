@@ -24,6 +24,9 @@ class BundleReport(BundleEvaluation):
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
     def _repr_html_(self) -> str:
         return to_html(self)
 

@@ -13,6 +13,7 @@ from evaluator.estimate.inputs import Figures
 from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score
 from evaluator.report.expected import between, chance, condition, is_open, likeliest
+from evaluator.report.terminal import to_text
 from evaluator.store.rows import LeaderboardScore
 
 if TYPE_CHECKING:
@@ -75,6 +76,26 @@ class Ranking:
     why: str
     uploads: Uploads
 
+    def __str__(self) -> str:
+        return to_text(_parts(self))
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
+    def to_json(self) -> str:
+        """The ranking as JSON (docs/comparing.md)."""
+        uploads = self.uploads
+        document = {
+            "schema": SCHEMA,
+            "phase": self.phase,
+            "next": self.next.name if self.next else None,
+            "close": [one.name for one in self.close],
+            "why": self.why,
+            "uploads": {"allowed": uploads.allowed, "used": uploads.used, "left": uploads.left},
+            "submissions": [_document(one) for one in self.entries],
+        }
+        return as_json(document)
+
 
 def rank(
     entries: Iterable[Entry], phase: str, uploads: Uploads, ahead: Ahead | None = None
@@ -117,21 +138,6 @@ def show(ranking: Ranking, console: Console) -> None:
     """Print the ranking."""
     for part in _parts(ranking):
         console.print(part)
-
-
-def to_json(ranking: Ranking) -> str:
-    """The ranking as JSON, as docs/comparing.md describes it."""
-    uploads = ranking.uploads
-    document = {
-        "schema": SCHEMA,
-        "phase": ranking.phase,
-        "next": ranking.next.name if ranking.next else None,
-        "close": [one.name for one in ranking.close],
-        "why": ranking.why,
-        "uploads": {"allowed": uploads.allowed, "used": uploads.used, "left": uploads.left},
-        "submissions": [_document(one) for one in ranking.entries],
-    }
-    return as_json(document)
 
 
 def uploads_text(uploads: Uploads, phase: str) -> str:

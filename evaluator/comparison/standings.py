@@ -73,6 +73,9 @@ class Comparison:
     def __str__(self) -> str:
         return to_text(_parts(self))
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
     def _repr_html_(self) -> str:
         return _html(self)
 

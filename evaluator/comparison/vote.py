@@ -26,7 +26,7 @@ from evaluator.metrics import Score, answer_weights
 from evaluator.plan import Questions
 from evaluator.report.markup import with_range
 from evaluator.report.report import score_document
-from evaluator.report.terminal import text_table
+from evaluator.report.terminal import text_table, to_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,6 +67,36 @@ class Vote:
     scored_on: int
     members: tuple[Voter, ...]
     gain: Pair
+
+    def __str__(self) -> str:
+        return to_text(_shown_parts(self))
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
+    def to_json(self) -> str:
+        """The vote as JSON (docs/comparing.md)."""
+        document = {
+            "schema": SCHEMA,
+            "preset": self.preset,
+            "covered": self.covered,
+            "candidates": self.candidates,
+            "images": {"chosen_on": self.chosen_on, "scored_on": self.scored_on},
+            "members": [
+                {
+                    "name": one.name,
+                    "sha256": one.sha256,
+                    "alone": score_document(one.alone),
+                    "vote": score_document(one.vote),
+                }
+                for one in self.members
+            ],
+            "gain": {
+                "benchmark": difference_document(self.gain.benchmark),
+                "clean": difference_document(self.gain.clean),
+            },
+        }
+        return as_json(document)
 
 
 @one_thread()
@@ -124,31 +154,6 @@ def show(vote: Vote, console: Console) -> None:
     """Print the vote."""
     for part in _shown_parts(vote):
         console.print(part)
-
-
-def to_json(vote: Vote) -> str:
-    """The vote as JSON, as docs/comparing.md describes it."""
-    document = {
-        "schema": SCHEMA,
-        "preset": vote.preset,
-        "covered": vote.covered,
-        "candidates": vote.candidates,
-        "images": {"chosen_on": vote.chosen_on, "scored_on": vote.scored_on},
-        "members": [
-            {
-                "name": one.name,
-                "sha256": one.sha256,
-                "alone": score_document(one.alone),
-                "vote": score_document(one.vote),
-            }
-            for one in vote.members
-        ],
-        "gain": {
-            "benchmark": difference_document(vote.gain.benchmark),
-            "clean": difference_document(vote.gain.clean),
-        },
-    }
-    return as_json(document)
 
 
 def next_step(vote: Vote) -> str:

@@ -41,8 +41,15 @@ class Figure:
     height: int
     svg: str
 
+    def __repr__(self) -> str:
+        return f"Figure of {self.width} x {self.height}: .save('figure.svg') writes it"
+
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks that nobody has trusted, which show no SVG; None without a renderer."""
+        return self.to_png() if find_spec("resvg_py") else None
 
     def save(self, path: str | Path, *, zoom: float = _ZOOM) -> None:
         """Write it whole or not at all: as text for `.svg`, in `zoom` pixels a unit for `.png`.

@@ -42,8 +42,8 @@ def heat_map(report: Evaluation) -> Tag:
     worst = sorted(rows, key=lambda row: row.lowest[1].value)[:3]
     maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
     lead = (
-        f"Lowest: {listed([_lowest(row) for row in worst])}. Point at a field for its 95 % "
-        "interval; empty fields were not asked."
+        f"Lowest: {listed([_lowest(row) for row in worst])}. Empty fields were not asked; "
+        "in the page's own file (--html) a field says its 95 % interval where you point at it."
     )
     return section(title, _steps(), tag("div", *maps, class_="many"), lead=lead)
 

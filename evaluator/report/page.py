@@ -22,9 +22,10 @@ from evaluator.report.markup import (
     section,
     tag,
 )
+from evaluator.report.notebook import notebook_form
 from evaluator.report.past_scores import history, scatter
 from evaluator.report.robustness_page import robustness
-from evaluator.report.svg import notebook_style, page_style
+from evaluator.report.svg import page_style
 from evaluator.report.terminal import FIRST_LINES
 from submission.findings import Finding
 
@@ -48,7 +49,7 @@ def to_page(report: Evaluation) -> str:
 
 def to_html(report: Evaluation) -> str:
     """One self-contained `<div>` with its style; all foreign text is escaped."""
-    return str(tag("div", notebook_style(), *_body(report), class_="rehearsal notebook"))
+    return notebook_form(*_body(report))
 
 
 def _body(report: Evaluation) -> list[Node]:

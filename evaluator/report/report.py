@@ -32,6 +32,9 @@ class Report(Evaluation):
     def __str__(self) -> str:
         return to_text(report_parts(self))
 
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook keeps as plain text, and an interpreter shows
+
     def _repr_html_(self) -> str:
         return to_html(self)
 

@@ -29,14 +29,6 @@ EDGE = 0.004  # shares are drawn no nearer to 0 and 1 than this: their logit has
 _TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 _EVEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _APART = 28  # units between two written ticks: "0.85" in a wide font, and a gap
-# What notebooks set around an output in a dark theme: JupyterLab and nbconvert, VS Code, Colab.
-_DARK_NOTEBOOKS = (
-    '[data-jp-theme-light="false"]',
-    "body.vscode-dark",
-    "body.vscode-high-contrast",
-    'html[theme="dark"]',
-    '[data-theme="dark"]',
-)
 
 
 def heat_step(accuracy: float) -> int:
@@ -51,28 +43,25 @@ def error_step(share: float) -> int:
 
 def page_style() -> Tag:
     """For a page of its own: the reader's system chooses the scheme; paper is light."""
-    dark = f"@media screen and (prefers-color-scheme: dark){{.rehearsal{{{_DARK}}}}}"
+    light, dark = (
+        f".rehearsal{{{';'.join(map(':'.join, variables(scheme).items()))}}}"
+        for scheme in ("light", "dark")
+    )
+    dark = f"@media screen and (prefers-color-scheme: dark){{{dark}}}"
     own = ":root{color-scheme:light dark}body{margin:0}.rehearsal{min-height:100vh}"
-    return _style(own, f".rehearsal{{{_LIGHT}}}", dark, _rules())
-
-
-def notebook_style() -> Tag:
-    """For an output: the notebook's theme chooses, which need not be the system's."""
-    themes = ",".join(f"{name} .rehearsal" for name in _DARK_NOTEBOOKS)
-    dark = f"@media screen{{{themes}{{{_DARK}}}}}"
-    return _style(f".rehearsal{{{_LIGHT}}}", dark, _rules())
+    return _style(own, light, dark, rules())
 
 
 def figure_style() -> Tag:
     """For drawings inside `.rehearsal-figure`: the page's rules for them, in the light colours."""
-    colours = dict(said.split(":") for said in _LIGHT.split(";"))
-    rules = (
+    colours = variables("light")
+    drawn = (
         rule.replace(".rehearsal ", ".rehearsal-figure ")
-        for rule in _rules().splitlines()
+        for rule in rules().splitlines()
         if rule.startswith((".rehearsal svg ", ".rehearsal .heat"))
     )
     return _style(
-        *(re.sub(r"var\(([\w-]+)\)", lambda var: colours[var[1]], rule) for rule in rules)
+        *(re.sub(r"var\(([\w-]+)\)", lambda var: colours[var[1]], rule) for rule in drawn)
     )
 
 
@@ -80,18 +69,16 @@ def _style(*rules: str) -> Tag:
     return tag("style", RawMarkup("\n".join(rules)))
 
 
-def _variables(scheme: str) -> str:
+def variables(scheme: str) -> dict[str, str]:
+    """The style sheet's colours, `--name` to a colour. scheme: "light" or "dark"."""
     colors = _COLORS[scheme]
-    said = [f"--{name}:{value}" for name, value in colors["palette"].items()]
+    named = {f"--{name}": value for name, value in colors["palette"].items()}
     for step, (fill, ink) in enumerate(colors["heat"]):
-        said += [f"--heat{step}:{fill}", f"--on{step}:{ink}"]
-    return ";".join(said)
+        named |= {f"--heat{step}": fill, f"--on{step}": ink}
+    return named
 
 
-_LIGHT, _DARK = _variables("light"), _variables("dark")
-
-
-def _rules() -> str:
+def rules() -> str:
     """The style sheet, and the heat maps' steps."""
     heat = (
         f".rehearsal .heat{step}{{fill:var(--heat{step});background:var(--heat{step})}}"

@@ -189,3 +189,26 @@ def test_comparing_and_ranking_in_python(here: Path, capfd: pytest.CaptureFixtur
     assert capfd.readouterr().out == ""
     with pytest.raises(rehearsal.UserError, match="unknown option: "):
         rehearsal.compare(["a.zip"], corupt="light")
+
+
+def test_an_ensemble_in_python(capfd: pytest.CaptureFixture[str]) -> None:
+    """Else a notebook has to start the command; nothing is run, as with the command."""
+    how: dict[str, Any] = {"corrupt": "light", "held_out": True}
+    with pytest.raises(rehearsal.UserError, match="at least two zips"):
+        rehearsal.ensemble(["a.zip"], **how)
+    rehearsal.compare(["a.zip", "b.zip", "c.zip"], **how)
+    capfd.readouterr()
+    vote = rehearsal.ensemble(["a.zip", "b.zip", "c.zip"], members=1, **how)
+    assert isinstance(vote, rehearsal.Vote)
+    assert [len(vote.members), vote.candidates] == [1, 3]
+    assert "3 submissions under 'light'" in repr(vote)
+    assert json.loads(vote.to_json())["candidates"] == 3
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_ensemble_of_unknown_splits_is_told() -> None:
+    """Else its figures would flatter, as the command says."""
+    Path("split.json").unlink()
+    rehearsal.compare(["a.zip", "b.zip"], corrupt="light")
+    with pytest.warns(UserWarning, match="No split is known of a.zip, b.zip"):
+        rehearsal.ensemble(["a.zip", "b.zip"], corrupt="light")

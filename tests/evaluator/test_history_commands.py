@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import codabench_rehearsal as rehearsal
 from codabench_rehearsal.console.words import shown as plain
 from tests.evaluator.history_typed import (
     EXPECTED,
@@ -198,3 +199,18 @@ def test_nothing_slow_is_loaded(words: tuple[str, ...]) -> None:
         check=True,
     )
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_the_history_in_python(capsys: Heard) -> None:
+    """Else a notebook has to start the command and read its table."""
+    assert "To begin:" in repr(rehearsal.history())
+    rehearsed("a.zip")
+    run("record", "a.zip", "--score", "0.8123")
+    capsys.readouterr()
+    found = rehearsal.history()
+    run("history", "--json", "-")
+    assert json.loads(found.to_json()) == json.loads(capsys.readouterr().out)
+    assert [str(row.score) for row in found.rows] == ["0.8123"]
+    assert all(word in repr(found) for word in ("a.zip", "0.8123", "predicted"))
+    assert "It knows: dev." in str(rehearsal.history("final"))
+    assert capsys.readouterr().out == ""

@@ -14,7 +14,6 @@ from evaluator.comparison.ranking import (
     Uploads,
     rank,
     show,
-    to_json,
     uploads_text,
     used_today,
 )
@@ -145,7 +144,7 @@ def test_the_table_fits_and_the_json_holds_it(capsys: pytest.CaptureFixture[str]
     assert f"Submit this next: {long}" in shown
     for figure in ("0.700-0.900", "0.780-0.820", "50 %", "0.71"):
         assert figure in shown
-    document = json.loads(to_json(found))
+    document = json.loads(found.to_json())
     assert document["next"] == long
     assert document["uploads"] == {"allowed": 3, "used": 1, "left": 2}
     assert [one["score"] for one in document["submissions"]] == [None, "0.71"]

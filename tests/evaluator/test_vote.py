@@ -21,7 +21,6 @@ from evaluator.comparison.vote import (
     greedy_vote,
     halves,
     next_step,
-    to_json,
 )
 from evaluator.estimate.gaussians import one_thread
 from evaluator.plan import Benchmark, Questions
@@ -159,7 +158,7 @@ def test_the_json_and_the_command_name_the_members() -> None:
     """Else the user could not pack what was found."""
     sheets = [careless(name, ASKED, 0.3, i, off=1 + i) for i, name in enumerate("abc")]
     found = greedy_vote(sheets)
-    document = json.loads(to_json(found))
+    document = json.loads(found.to_json())
     assert {one["name"] for one in document["members"]} == {"a.zip", "b.zip", "c.zip"}
     assert document["gain"]["benchmark"]["change"] == found.gain.benchmark.change.value
     command = next_step(found)

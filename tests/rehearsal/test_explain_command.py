@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands.local_eval import main
 from tests.challenge.bundles import zipped
 
@@ -58,3 +59,14 @@ def test_json_and_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Nothing in it is known" in capsys.readouterr().out
     assert main(["explain", "nowhere.log"]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+def test_logs_are_explained_in_python(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a notebook has to start the command."""
+    found = rehearsal.explain("logs", Path("submission.zip"), challenge="bundle.zip")
+    assert main(["explain", "logs", "submission.zip", "--challenge", "bundle.zip"]) == 0
+    assert capsys.readouterr().out == f"{found}\n"
+    assert repr(found) == str(found)
+    assert "could not open the zip" in str(rehearsal.explain(message="Bad or empty zip file"))
+    with pytest.raises(rehearsal.UserError, match="no such file"):
+        rehearsal.explain("nowhere.log")
