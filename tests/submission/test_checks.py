@@ -143,7 +143,7 @@ def test_ignored_findings_are_counted() -> None:
 def test_what_servers_have_is_said_once() -> None:
     """Else a name stands in the table of servers' packages twice, or where nobody reads it."""
     assert set(KNOWN) == {"packages", "python", "network"}
-    assert set(KNOWN["packages"]) == {"tensorflow", "keras", "ours", "own_files", "pip"}
+    assert set(KNOWN["packages"]) == {"tensorflow", "keras", "ours", "own_files"}
     assert set(KNOWN["network"]) == {"calls", "commands", "tools"}
     kinds = [{*changes} for changes in KNOWN["python"].values()]
     assert set().union(*kinds) == {"modules", "gone", "names", "keywords"}
