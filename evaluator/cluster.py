@@ -26,6 +26,8 @@ from codabench_rehearsal.sandbox.executor import Work
 from codabench_rehearsal.sandbox.ingest import Outcome, PredictProgress, Request
 from codabench_rehearsal.sandbox.job import JobResult
 from codabench_rehearsal.sandbox.outcome import Problem
+from corruptions.named import parse
+from corruptions.presets import is_function
 from evaluator.cluster_worker import (
     Answered,
     Asked,
@@ -250,12 +252,26 @@ def _look(future: Any) -> Answered | Exception | None:
     return found if isinstance(found, Answered | Exception) else RuntimeError(f"{found}")
 
 
+def require_portable(corrupt: str) -> None:
+    """Raise `EvaluationError` for a preset that needs files which only this machine has."""
+    preset = parse(corrupt)
+    for one in preset.conditions:
+        own = next((step.corruption for step in one.steps if is_function(step.corruption)), "")
+        if one.pictures or own:
+            what = f"the function {own}" if own else f"the pictures of {shown(one.name)}"
+            raise EvaluationError(
+                f"--cluster: {what}: only this machine has that; leave out --cluster, or take "
+                "another preset"
+            )
+
+
 @contextmanager
 def placed(options: Options) -> Iterator[None]:
     """The cluster that the options name, if they name one, opened."""
     if not options.cluster:
         yield
         return
+    require_portable(options.corrupt)
     with connected(options.cluster, chosen_device(options.device), options.python):
         yield
 

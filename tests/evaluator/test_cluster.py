@@ -124,6 +124,16 @@ def test_no_scheduler(
     assert says in capsys.readouterr().err
 
 
+def test_what_lies_here_alone_does_not_travel(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function of the user's own is on no other machine: said before anything is asked."""
+    (here / "mine.py").write_text("def blob(images, severity, rng):\n    return images\n")
+    words = ["a.zip", "--corrupt", "mine:blob", "--cluster", "tcp://127.0.0.1:9"]
+    assert main(words) == 2
+    assert "the function mine:blob this machine alone" in capsys.readouterr().err
+
+
 def test_what_arrives_is_checked() -> None:
     """A zip or an image that changed on its way must not be answered about."""
     data = synthetic(8, seed=1)
