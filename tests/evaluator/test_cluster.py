@@ -131,7 +131,7 @@ def test_what_lies_here_alone_does_not_travel(
     (here / "mine.py").write_text("def blob(images, severity, rng):\n    return images\n")
     words = ["a.zip", "--corrupt", "mine:blob", "--cluster", "tcp://127.0.0.1:9"]
     assert main(words) == 2
-    assert "the function mine:blob this machine alone" in capsys.readouterr().err
+    assert "the function mine:blob: only this machine has that" in capsys.readouterr().err
 
 
 def test_what_arrives_is_checked() -> None:
