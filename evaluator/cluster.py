@@ -266,14 +266,12 @@ def require_portable(corrupt: str) -> None:
 
 
 @contextmanager
-def placed(options: Options) -> Iterator[None]:
-    """The cluster that the options name, if they name one, opened."""
-    if not options.cluster:
-        yield
-        return
+def opened(options: Options) -> Iterator[Cluster]:
+    """The cluster that the options name. Raises as `require_portable` and `connected` do."""
     require_portable(options.corrupt)
-    with connected(options.cluster, chosen_device(options.device), options.python):
-        yield
+    address = options.cluster or ""
+    with connected(address, chosen_device(options.device), options.python) as cluster:
+        yield cluster
 
 
 def _sent(data: Dataset) -> Sent:

@@ -68,9 +68,9 @@ def local_eval(
     data = as_dataset(images, labels, challenge, named.part)
     if not named.cluster:
         return evaluate(Path(submission), data, challenge, named, waits)
-    from evaluator.cluster import placed
+    from evaluator.cluster import opened
 
-    with placed(named):
+    with opened(named):
         return evaluate(Path(submission), data, challenge, named, waits)
 
 

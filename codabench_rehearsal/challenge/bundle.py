@@ -83,6 +83,10 @@ class Bundle:
     columns: tuple[Column, ...]
     detailed_results: bool = False
 
+    def tasks_of(self, phase: Phase) -> tuple[Task, ...]:
+        """A phase's tasks, in its order."""
+        return tuple(task for index in phase.tasks for task in self.tasks if task.index == index)
+
 
 def read_bundle(source: Path, folder: Path) -> Bundle:
     """Read a bundle's zip or folder; zips, and folders of a zip, are unpacked below `folder`.

@@ -37,15 +37,7 @@ class Setting:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The phase's tasks, in its order."""
-        return tuple(
-            task for at in self.phase.tasks for task in self.bundle.tasks if task.index == at
-        )
-
-    @property
-    def programs(self) -> tuple[Path, ...]:
-        """The folders of the phase's programs, each once."""
-        found = (path for task in self.tasks for path in (task.ingestion, task.scoring) if path)
-        return tuple(dict.fromkeys(found))
+        return self.bundle.tasks_of(self.phase)
 
 
 def is_bundle(source: Path) -> bool:

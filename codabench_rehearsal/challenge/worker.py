@@ -81,7 +81,7 @@ def run_submission(
     """
     begun = time.monotonic()
     machine = machine or Machine()
-    tasks = [task for index in phase.tasks for task in bundle.tasks if task.index == index]
+    tasks = bundle.tasks_of(phase)
     if not tasks:
         raise SubmissionError(
             f"{shown(bundle.source)}: expected a task of phase {shown(phase.name)}, received none; "

@@ -130,11 +130,9 @@ def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
     if not chosen.cluster:
         yield options.workers if hasattr(options, "workers") else 1
         return
-    from evaluator.cluster import connected, require_portable
-    from evaluator.elsewhere import chosen_device
+    from evaluator.cluster import opened
 
-    require_portable(chosen.corrupt)
-    with connected(chosen.cluster, chosen_device(chosen.device), chosen.python) as cluster:
+    with opened(chosen) as cluster:
         for note in cluster.notes:
             say(note)
         yield len(cluster.workers)

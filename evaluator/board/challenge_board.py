@@ -27,7 +27,7 @@ from evaluator.bundles.benchmark import Wanted, chosen_column, evaluate_in_bundl
 from evaluator.bundles.choice import Choice, choices
 from evaluator.bundles.image_sets import look
 from evaluator.bundles.result import BundleCondition
-from evaluator.bundles.running import Runner, environment_of, fingerprint_of, tasks_of
+from evaluator.bundles.running import Runner, environment_of, fingerprint_of
 from evaluator.store.rows import Submission
 from evaluator.store.store import Store, find_store
 from submission.archive import sha256_of
@@ -196,7 +196,7 @@ def _names(told: Sequence[_Told], course: Course, store: Store) -> list[tuple[st
 def _runners(told: Sequence[_Told], course: Course, store: Store) -> list[Runner | None]:
     """For what the store has of each zip; nothing is run by them."""
     wanted, bundle, phase = course.wanted, course.bundle, course.phase
-    folders = [task.input_data for task in tasks_of(bundle, phase) if task.input_data]
+    folders = [task.input_data for task in bundle.tasks_of(phase) if task.input_data]
     sets = {folder: look(folder, wanted.perturb).chosen for folder in folders}
     fingerprint = fingerprint_of(bundle, phase, {k: one for k, one in sets.items() if one})
     environments: dict[Machine, str] = {}

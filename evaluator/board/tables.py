@@ -7,8 +7,9 @@ from importlib.resources import files
 from itertools import pairwise
 
 from evaluator.board.result import Pairs
-from evaluator.report.markup import Node, RawMarkup, Tag, short_share, tag
-from evaluator.report.svg import STEPS, heat_step, page_style
+from evaluator.report.markup import Node, Tag, short_share, tag
+from evaluator.report.notebook import page_form
+from evaluator.report.svg import STEPS, heat_step
 
 Cell = tuple[Node, float | str]  # what is shown, and what it is sorted by; "" comes last
 _WORDS = {1: "better", -1: "worse", 0: "open"}  # classes of a verdict
@@ -18,19 +19,7 @@ def whole_page(title: str, body: Sequence[Node]) -> str:
     """An HTML file's text with the report's look, and the script that sorts tables."""
     own = files("evaluator.board")
     style, script = ((own / name).read_text(encoding="utf-8") for name in ("board.css", "board.js"))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{title}: dress rehearsal"),
-        tag("link", rel="icon", href="data:,"),
-        page_style(),
-        tag("style", RawMarkup(style)),
-    )
-    main = tag("main", *body, class_="rehearsal board")
-    parts = tag("body", main, tag("script", RawMarkup(script)))
-    return "<!DOCTYPE html>\n" + str(tag("html", head, parts, lang="en")) + "\n"
+    return page_form(title, *body, style=style, script=script, kind="board")
 
 
 def sortable(

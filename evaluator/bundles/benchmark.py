@@ -31,7 +31,7 @@ from evaluator.bundles.figures import Asked, judged
 from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.result import BundleSource, Example
-from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of, tasks_of
+from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of
 from evaluator.store.store import Store, find_store
 from submission.archive import sha256_of
 
@@ -80,7 +80,7 @@ def evaluate_in_bundle(
     wanted, machine = wanted or Wanted(), machine or Machine()
     preset = named(wanted.corrupt)
     column = chosen_column(bundle, wanted.column)
-    folders = [task.input_data for task in tasks_of(bundle, phase) if task.input_data]
+    folders = [task.input_data for task in bundle.tasks_of(phase) if task.input_data]
     seen = look_into(dict.fromkeys(folders), wanted.perturb)
     chosen = {folder: one.chosen for folder, one in seen.items() if one.chosen}
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ from evaluator.bundles.choice import Choice
 from evaluator.bundles.expecting import Measured, Past, expected_of
 from evaluator.bundles.result import BundleCondition, Expected, Interval
 from evaluator.bundles.rows import Aligned, align, interval, left_files
-from evaluator.bundles.running import Run, Runner, tasks_of
+from evaluator.bundles.running import Run, Runner
 from evaluator.estimate.gaussians import Floats
 
 _COMPUTED = ("avg", "sum", "min", "max")
@@ -149,7 +149,7 @@ def samples_of(asked: Sequence[Asked], column: Column, runner: Runner) -> Sample
     scored = [at for at, one in enumerate(asked) if _value(one.run, column) is not None]
     if len(scored) < 2:  # nothing was damaged
         return Samples(nothing, "")
-    tasks = tasks_of(runner.bundle, runner.phase)
+    tasks = runner.bundle.tasks_of(runner.phase)
     if len(tasks) > 1 and column.computation in _COMPUTED:
         said = f"Without intervals: the site computes {shown(column.key)} out of other columns."
         return Samples(nothing, said)

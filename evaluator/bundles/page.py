@@ -10,8 +10,7 @@ from evaluator.bundles.terminal import ends, expectation, figure, headline, outc
 from evaluator.report import svg
 from evaluator.report.gallery import data_uri
 from evaluator.report.markup import Node, Tag, paragraph, section, table, tag
-from evaluator.report.notebook import notebook_form
-from evaluator.report.svg import page_style
+from evaluator.report.notebook import notebook_form, page_form
 
 _WIDTH, _HEIGHT = 190, 26  # of a row's drawing, as the page's tables hold them
 _COLUMNS = (
@@ -27,17 +26,7 @@ _COLUMNS = (
 
 def to_page(report: BundleEvaluation) -> str:
     """The report as an HTML file's text."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{report.source.name}: dress rehearsal"),
-        tag("link", rel="icon", href="data:,"),
-        page_style(),
-    )
-    main = tag("main", *_body(report), class_="rehearsal")
-    return "<!DOCTYPE html>\n" + str(tag("html", head, tag("body", main), lang="en")) + "\n"
+    return page_form(report.source.name, *_body(report))
 
 
 def to_html(report: BundleEvaluation) -> str:

@@ -153,18 +153,13 @@ def fingerprint_of(
 ) -> str:
     """Of the programs and data of a phase, its limit, the columns, and the images to be damaged."""
     whole = hashlib.sha256(repr((phase.seconds, phase.tasks, bundle.columns)).encode())
-    for task in tasks_of(bundle, phase):
+    for task in bundle.tasks_of(phase):
         whole.update(repr((task.index, task.only_during_scoring)).encode())
         for name in _DATA:
             _add_folder(whole, getattr(task, name))
         sets = chosen.get(task.input_data, ()) if task.input_data else ()
         whole.update(repr([(one.name, one.files, one.member) for one in sets]).encode())
     return whole.hexdigest()
-
-
-def tasks_of(bundle: Bundle, phase: Phase) -> tuple[Task, ...]:
-    """The tasks of a phase, in its order."""
-    return tuple(task for index in phase.tasks for task in bundle.tasks if task.index == index)
 
 
 def as_run(ran: Ran, keep: Path, seconds: float) -> Run:

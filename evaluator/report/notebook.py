@@ -1,4 +1,6 @@
-"""A report in a notebook's output: one `<div>` that keeps its looks there, and reads without them.
+"""The two forms of a report: a page of its own, and one `<div>` of a notebook's output.
+
+The `<div>` keeps its looks there, and reads without them.
 
 Drawings are pictures here. A notebook that its reader has not trusted loses `<style>` and `<svg>`,
 and what an `<svg>` said would run through the page as loose words; a picture stays whole.
@@ -33,6 +35,26 @@ def notebook_form(*body: Node) -> str:
     A theme that says nothing of itself is taken for light, whatever the reader's system prefers.
     """
     return str(tag("div", notebook_style(), *map(pictured, body), class_="rehearsal notebook"))
+
+
+def page_form(title: str, *body: Node, style: str = "", script: str = "", kind: str = "") -> str:
+    """One self-contained HTML file: the same parts as a page of its own.
+
+    style, script: of a page's own. kind: a further class of it.
+    """
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{title}: dress rehearsal"),
+        tag("link", rel="icon", href="data:,"),
+        svg.page_style(),
+        *([tag("style", RawMarkup(style))] if style else ()),
+    )
+    main = tag("main", *body, class_=f"rehearsal {kind}".strip())
+    parts = tag("body", main, *([tag("script", RawMarkup(script))] if script else ()))
+    return "<!DOCTYPE html>\n" + str(tag("html", head, parts, lang="en")) + "\n"
 
 
 def notebook_style() -> Tag:

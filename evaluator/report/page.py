@@ -22,10 +22,9 @@ from evaluator.report.markup import (
     section,
     tag,
 )
-from evaluator.report.notebook import notebook_form
+from evaluator.report.notebook import notebook_form, page_form
 from evaluator.report.past_scores import history, scatter
 from evaluator.report.robustness_page import robustness
-from evaluator.report.svg import page_style
 from evaluator.report.terminal import FIRST_LINES
 from submission.findings import Finding
 
@@ -34,17 +33,7 @@ _SEVERITIES = ("error", "warning", "note")
 
 def to_page(report: Evaluation) -> str:
     """The report as an HTML file's text. Parts without data say what is missing."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{report.name}: dress rehearsal"),
-        tag("link", rel="icon", href="data:,"),
-        page_style(),
-    )
-    main = tag("main", *_body(report), class_="rehearsal")
-    return "<!DOCTYPE html>\n" + str(tag("html", head, tag("body", main), lang="en")) + "\n"
+    return page_form(report.name, *_body(report))
 
 
 def to_html(report: Evaluation) -> str:

@@ -14,7 +14,7 @@ from codabench_rehearsal.rehearsal.bundle_check import BundleOptions, check_open
 from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
 from submission.archive import Archive
 from tests.challenge.bundles import Draft
-from tests.challenge.worker_bundles import PREDICT, SCORE, UPPER, bundle, program, zipped
+from tests.challenge.worker_bundles import PREDICT, UPPER, bundle, of_letters, program, zipped
 
 
 def _checked(place: Path, files: dict[str, str], **more: object) -> BundleChecked:
@@ -102,15 +102,7 @@ def test_one_generation_can_be_named(tmp_path: Path) -> None:
 
 
 def _bundle_file(place: Path) -> Path:
-    draft = Draft()
-    for name in [n for n in draft.files if n.endswith(".npy")]:
-        del draft.files[name]
-    draft.add("input_data/x", "abCD")
-    draft.add("reference_data/dev/y", "ABcd")
-    draft.add("reference_data/final/y", "ABCD")
-    draft.add("ingestion_program/ingestion.py", PREDICT)
-    draft.add("scoring_program/scoring.py", SCORE)
-    return draft.as_zip(place / "bundle.zip")
+    return of_letters().as_zip(place / "bundle.zip")
 
 
 def test_the_command(

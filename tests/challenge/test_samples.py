@@ -12,18 +12,11 @@ from codabench_rehearsal.challenge.samples import samples
 from codabench_rehearsal.challenge.setting import opened_setting
 from codabench_rehearsal.commands.codabench_challenge import main
 from tests.challenge.bundles import Draft, zipped
-from tests.challenge.worker_bundles import PREDICT, SCORE, UPPER
+from tests.challenge.worker_bundles import UPPER, of_letters
 
 
 def _draft() -> Draft:
-    draft = Draft()
-    for name in [n for n in draft.files if n.endswith(".npy")]:
-        del draft.files[name]
-    draft.add("input_data/x", "abCD")
-    draft.add("reference_data/dev/y", "ABcd")
-    draft.add("reference_data/final/y", "ABCD")
-    draft.add("ingestion_program/ingestion.py", PREDICT)
-    draft.add("scoring_program/scoring.py", SCORE)
+    draft = of_letters()
     del draft.files["kit/model.py"]
     return draft
 

@@ -14,6 +14,7 @@ from codabench_rehearsal.challenge.profile import Worker
 from codabench_rehearsal.challenge.worker import run_submission
 from codabench_rehearsal.challenge.worker_job import Machine
 from codabench_rehearsal.challenge.worker_outcome import Ran
+from tests.challenge.bundles import Draft
 
 BOTH: tuple[Worker, ...] = ("2026-03", "2026-10")
 Files = Mapping[str, str]  # name -> text
@@ -33,6 +34,19 @@ json.dump({"accuracy": right}, open("/app/output/scores.json", "w"))
 UPPER = "def predict(text):\n    return text.upper()\n"  # two of four letters right
 ACCURACY = (Column(0, "accuracy", "Accuracy"),)
 FAILED, FINISHED = "Failed", "Finished"
+
+
+def of_letters() -> Draft:
+    """The whole bundle of `bundles.py` about letters, which a submission turns into capitals."""
+    draft = Draft()
+    for name in [n for n in draft.files if n.endswith(".npy")]:
+        del draft.files[name]
+    draft.add("input_data/x", "abCD")
+    draft.add("reference_data/dev/y", "ABcd")
+    draft.add("reference_data/final/y", "ABCD")
+    draft.add("ingestion_program/ingestion.py", PREDICT)
+    draft.add("scoring_program/scoring.py", SCORE)
+    return draft
 
 
 def program(code: str, command: str = "python main.py", name: str = "metadata.yaml") -> Files:
