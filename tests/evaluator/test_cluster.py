@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from codabench_rehearsal.commands.local_eval import main
-from codabench_rehearsal.images import save, split, synthetic
+from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.forecast import Bounds
 from codabench_rehearsal.sandbox.executor import Work
 from evaluator.cluster_worker import Asked, Sent, answer, digest_of
-from tests.evaluator.test_compare_commands import BROKEN, SOURCE, submission
+from tests.evaluator.test_compare_commands import BROKEN, several, submission
 from tests.sandbox.children import linux_only
 
 distributed = pytest.importorskip("distributed")
@@ -44,14 +44,7 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with images, a split and four zips."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
-    data = synthetic(64, seed=1)
-    save(data, tmp_path / "training_set.npz")
-    split(data, 0.5, seed=0).save(tmp_path / "split.json")
-    for number, name in enumerate(NAMES):
-        submission(f"{name}.zip", SOURCE.format(shift=9 * number, width=20))
-    return tmp_path
+    return several(tmp_path, monkeypatch, NAMES)
 
 
 def _json(name: str, *words: str) -> dict[str, Any]:

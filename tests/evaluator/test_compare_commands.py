@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,18 @@ def submission(name: str, source: str) -> Path:
         file.writestr("model.py", source)
         file.writestr("w.npy", "x")
     return path
+
+
+def several(place: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str]) -> Path:
+    """Work in a folder with images, a split and so many zips, each another one."""
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
+    data = synthetic(64, seed=1)
+    save(data, place / "training_set.npz")
+    split(data, 0.5, seed=0).save(place / "split.json")
+    for number, name in enumerate(names):
+        submission(f"{name}.zip", SOURCE.format(shift=9 * number, width=20))
+    return place
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from codabench_rehearsal.commands.local_eval import main
-from codabench_rehearsal.images import save, split, synthetic
-from tests.evaluator.test_compare_commands import BROKEN, SOURCE, submission
+from tests.evaluator.test_compare_commands import BROKEN, several, submission
 from tests.sandbox.children import linux_only
 
 pytestmark = linux_only
@@ -32,14 +31,7 @@ class Model:
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with images, a split and five zips."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
-    data = synthetic(64, seed=1)
-    save(data, tmp_path / "training_set.npz")
-    split(data, 0.5, seed=0).save(tmp_path / "split.json")
-    for number, name in enumerate(NAMES):
-        submission(f"{name}.zip", SOURCE.format(shift=9 * number, width=20))
-    return tmp_path
+    return several(tmp_path, monkeypatch, NAMES)
 
 
 def _json(words: list[str], workers: int, store: str) -> dict[str, Any]:
