@@ -28,10 +28,10 @@ from bench.bundles_reference import compared, sentence
 from bench.bundles_table import Tried, document
 from codabench_rehearsal.challenge.bundle import Bundle, Task, read_bundle
 from codabench_rehearsal.challenge.checks.subject import BundleFinding, check_bundle
-from codabench_rehearsal.challenge.interface import read_interface
-from codabench_rehearsal.challenge.worker import run_submission
-from codabench_rehearsal.challenge.worker_environment import Wanted, machine_for
-from codabench_rehearsal.challenge.worker_outcome import Ran
+from codabench_rehearsal.challenge.program_source.interface import read_interface
+from codabench_rehearsal.challenge.worker.environment import Wanted, machine_for
+from codabench_rehearsal.challenge.worker.outcome import Ran
+from codabench_rehearsal.challenge.worker.submission import run_submission
 from codabench_rehearsal.console.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task
-from codabench_rehearsal.challenge.worker import run_submission
-from codabench_rehearsal.challenge.worker_job import Machine
+from codabench_rehearsal.challenge.worker.job import Machine
+from codabench_rehearsal.challenge.worker.submission import run_submission
 
 ROUNDS = 9
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from codabench_rehearsal.challenge.bundle import read_bundle
-from codabench_rehearsal.challenge.worker import run_submission
-from codabench_rehearsal.challenge.worker_job import Machine
+from codabench_rehearsal.challenge.worker.job import Machine
+from codabench_rehearsal.challenge.worker.submission import run_submission
 
 
 class Reference(NamedTuple):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from codabench_rehearsal.commands.record import Recorded, record
     from codabench_rehearsal.commands.site_upload import upload
     from codabench_rehearsal.console.errors import UserError
-    from codabench_rehearsal.rehearsal.bundle_check import check_in_bundle
-    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.rehearsal.bundle.check import check_in_bundle
+    from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked, check
     from corruptions.pipeline import corrupt_tf, keras_batches
     from corruptions.registry import corrupt
@@ -78,7 +78,7 @@ __all__ = [
 
 _HOMES = {
     "BenchmarkCallback": "evaluator.callback",  # imports Keras
-    "BundleChecked": "codabench_rehearsal.rehearsal.bundle_verdict",
+    "BundleChecked": "codabench_rehearsal.rehearsal.bundle.verdict",
     "BundleReport": "evaluator.bundles.report",
     "Checked": "codabench_rehearsal.rehearsal.check",
     "Comparison": "evaluator.comparison.standings",
@@ -90,7 +90,7 @@ _HOMES = {
     "UserError": "codabench_rehearsal.console.errors",
     "Vote": "evaluator.comparison.vote",
     "check": "codabench_rehearsal.rehearsal.check",
-    "check_in_bundle": "codabench_rehearsal.rehearsal.bundle_check",
+    "check_in_bundle": "codabench_rehearsal.rehearsal.bundle.check",
     "compare": "codabench_rehearsal.commands.compare",
     "corrupt": "corruptions.registry",
     "corrupt_tf": "corruptions.pipeline",

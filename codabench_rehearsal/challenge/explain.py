@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from codabench_rehearsal.challenge.tracebacks import plain_lines, raised_in
-from codabench_rehearsal.challenge.worker_job import JobName, Step
-from codabench_rehearsal.challenge.worker_metadata import Kind
-from codabench_rehearsal.challenge.worker_outcome import RanTask
+from codabench_rehearsal.challenge.worker.job import JobName, Step
+from codabench_rehearsal.challenge.worker.metadata import Kind
+from codabench_rehearsal.challenge.worker.outcome import RanTask
 from codabench_rehearsal.console.words import one_line
 
 _KILLED = 137

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle import in_order, tables
 from codabench_rehearsal.challenge.bundle_files import Tree, opened_tree, plain_name
-from codabench_rehearsal.challenge.interface import read_interface
 from codabench_rehearsal.challenge.manifest import read_manifest
+from codabench_rehearsal.challenge.program_source.interface import read_interface
 from codabench_rehearsal.challenge.setting import Setting
 from codabench_rehearsal.console.errors import SubmissionError, room_for
 from codabench_rehearsal.console.words import shown

@@ -20,7 +20,7 @@ def run_bundle(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Run what the store lacks, compare, and show it. Exit code 1 where a zip has no score."""
     _refuse_others(options)
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.challenge.worker_job import Machine
+    from codabench_rehearsal.challenge.worker.job import Machine
     from evaluator.board.challenge_board import Course, challenge_board
     from evaluator.board.challenge_page import challenge_parts, to_page
     from evaluator.board.names import read_teams

@@ -20,9 +20,9 @@ from codabench_rehearsal.console.settings import is_settled
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site_profile import SiteChallenge
-    from codabench_rehearsal.challenge.worker_job import Machine
-    from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
+    from codabench_rehearsal.challenge.site.profile import SiteChallenge
+    from codabench_rehearsal.challenge.worker.job import Machine
+    from codabench_rehearsal.rehearsal.bundle.check import BundleOptions
 
 _OF_BUNDLES = (
     *("input_data", "reference_data", "worker", "logs", "network", "budget", "column", "perturb"),
@@ -123,9 +123,9 @@ def read_running(
     Raises as `machine_for` does.
     """
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.challenge.worker_environment import Wanted, machine_for
-    from codabench_rehearsal.challenge.worker_job import WORKER_LIMITS
-    from codabench_rehearsal.rehearsal.bundle_check import BundleOptions
+    from codabench_rehearsal.challenge.worker.environment import Wanted, machine_for
+    from codabench_rehearsal.challenge.worker.job import WORKER_LIMITS
+    from codabench_rehearsal.rehearsal.bundle.check import BundleOptions
 
     runs = not getattr(options, "no_run", False)
     how = Wanted(

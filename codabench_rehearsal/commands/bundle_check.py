@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.setting import Setting, site_setting
-from codabench_rehearsal.challenge.site_address import is_address, read_address
+from codabench_rehearsal.challenge.site.address import is_address, read_address
 from codabench_rehearsal.commands.bundle_arguments import opened, read_running
 from codabench_rehearsal.commands.site_arguments import opened_site
 from codabench_rehearsal.console import PHASE
@@ -21,7 +21,7 @@ from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
 
 
 def run(options: argparse.Namespace) -> BundleChecked:
@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> BundleChecked:
     path = Path(options.check_only)
     require_file(path, SubmissionError)
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
+    from codabench_rehearsal.rehearsal.bundle.check import check_open_in_bundle
     from codabench_rehearsal.rehearsal.check import ignored_codes
-    from codabench_rehearsal.rehearsal.predictions import opened_submission
+    from codabench_rehearsal.rehearsal.predictions.packed import opened_submission
 
     ignored = ignored_codes(options.ignore)
     with _setting(options) as setting, opened_submission(path, setting) as archive:
@@ -56,7 +56,7 @@ def _setting(options: argparse.Namespace) -> Iterator[Setting]:
         with opened(options, Path(options.challenge)) as setting:
             yield setting
         return
-    from codabench_rehearsal.challenge.site_profile import known
+    from codabench_rehearsal.challenge.site.profile import known
 
     address = read_address(options.challenge)
     with opened_site(options, address.base) as site:

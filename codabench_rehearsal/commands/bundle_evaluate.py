@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, words: Sequence[str], parser: argparse.Argu
     path = Path(options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP"))
     require_file(path, SubmissionError)
     # They start numpy and the sandbox: not for --help.
-    from codabench_rehearsal.rehearsal.predictions import opened_submission
+    from codabench_rehearsal.rehearsal.predictions.packed import opened_submission
     from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
 
     wanted = Wanted(

@@ -25,7 +25,7 @@ from codabench_rehearsal.console.words import as_json, counted, shown
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.checks.subject import BundleFinding
-    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
 
 EXAMPLES = """\
 examples:
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 def _sample(options: argparse.Namespace) -> BundleChecked:
     """Run the given submission, or the bundle's own; raises `SubmissionError` where it has none."""
     from codabench_rehearsal.challenge.samples import samples
-    from codabench_rehearsal.rehearsal.bundle_check import check_open_in_bundle
+    from codabench_rehearsal.rehearsal.bundle.check import check_open_in_bundle
     from submission.archive import Archive
 
     with opened(options, options.bundle.path) as setting, TemporaryFolder("sample-") as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from codabench_rehearsal.challenge.site_address import site_of, usual_site
+from codabench_rehearsal.challenge.site.address import site_of, usual_site
 from codabench_rehearsal.commands.site_arguments import add_record_http, opened_site
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.guard import add_force
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Ask, and keep; or remove."""
-    from codabench_rehearsal.challenge.credentials import forget_token, log_in, token_file
+    from codabench_rehearsal.challenge.site.credentials import forget_token, log_in, token_file
 
     base = site_of(options.site) if options.site else usual_site()
     if words[0] == "logout":

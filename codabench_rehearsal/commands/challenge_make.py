@@ -18,7 +18,7 @@ from codabench_rehearsal.console.roles import ARCHIVE, DATA, PRESET, PROFILE
 from codabench_rehearsal.console.words import cleaned, counted, human_bytes, quoted, shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.make_bundle import Made
+    from codabench_rehearsal.rehearsal.making.bundle import Made
 
 NAME = "codabench-challenge make"
 EXAMPLES = """\
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     end = options.end or start + dt.timedelta(days=_DAYS)
     seed = secrets.randbits(_SECRET_BITS) if options.seed is None else options.seed
     from codabench_rehearsal.images.dataset import load
-    from codabench_rehearsal.rehearsal.make_bundle import Wanted, make_bundle
+    from codabench_rehearsal.rehearsal.making.bundle import Wanted, make_bundle
 
     wanted = Wanted(
         seed=seed,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.challenge.site_address import is_address
+from codabench_rehearsal.challenge.site.address import is_address
 from codabench_rehearsal.commands.evaluation_arguments import add_json
 from codabench_rehearsal.commands.site_arguments import add_record_http
 from codabench_rehearsal.console.command import Exit, Parser, print_lines
@@ -24,7 +24,7 @@ from codabench_rehearsal.console.words import as_json, counted, few, human_bytes
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase, Task
-    from codabench_rehearsal.challenge.interface import Interface
+    from codabench_rehearsal.challenge.program_source.interface import Interface
 
 EXAMPLES = """\
 examples:
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
 
 def interfaces(bundle: Bundle) -> dict[Path, Interface]:
     """What each ingestion program takes from a submission, by the program's folder."""
-    from codabench_rehearsal.challenge.interface import read_interface
+    from codabench_rehearsal.challenge.program_source.interface import read_interface
 
     data = {task.ingestion: task.input_data for task in bundle.tasks if task.ingestion}
     return {program: read_interface(program, data[program]) for program in sorted(data)}

@@ -15,8 +15,8 @@ from codabench_rehearsal.console.guard import add_force
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site import Site
-    from codabench_rehearsal.challenge.uploads import Upload
+    from codabench_rehearsal.challenge.site.client import Site
+    from codabench_rehearsal.challenge.site.uploads import Upload
 
 EXAMPLES = """\
 examples:
@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     """Ask each site after its uploads."""
-    from codabench_rehearsal.challenge.credentials import require_token
-    from codabench_rehearsal.challenge.uploads import all_uploads
+    from codabench_rehearsal.challenge.site.credentials import require_token
+    from codabench_rehearsal.challenge.site.uploads import all_uploads
 
     every = all_uploads()
     if options.all:
@@ -89,8 +89,8 @@ def _asked_if_there(site: Site, one: Upload, *, wait: bool) -> int:
 
 
 def _asked(site: Site, one: Upload, *, wait: bool) -> int:
-    from codabench_rehearsal.challenge.site_profile import fetch
-    from codabench_rehearsal.challenge.site_results import ask_outcome, told
+    from codabench_rehearsal.challenge.site.profile import fetch
+    from codabench_rehearsal.challenge.site.results import ask_outcome, told
 
     outcome = waited(site, one) if wait else ask_outcome(site, one.submission)
     if not outcome.has_ended:

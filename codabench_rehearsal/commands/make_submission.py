@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
 from codabench_rehearsal.challenge.setting import is_bundle
-from codabench_rehearsal.challenge.site_address import is_address
+from codabench_rehearsal.challenge.site.address import is_address
 from codabench_rehearsal.commands.bundle_arguments import require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
@@ -48,7 +48,7 @@ from submission.findings import has_errors
 from submission.training_folder import Packing
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked
     from codabench_rehearsal.rehearsal.rehearse import RunOptions
     from codabench_rehearsal.sandbox.places import Python

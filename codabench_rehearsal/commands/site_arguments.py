@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from codabench_rehearsal.challenge.site import OFF_SECONDS, Site
-from codabench_rehearsal.challenge.site_transcript import Transcript
+from codabench_rehearsal.challenge.site.client import OFF_SECONDS, Site
+from codabench_rehearsal.challenge.site.transcript import Transcript
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.roles import JSON
 

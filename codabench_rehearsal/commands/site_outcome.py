@@ -14,10 +14,10 @@ from codabench_rehearsal.console.errors import SubmissionError, UserError
 from codabench_rehearsal.console.words import marked, quoted, shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site import Site
-    from codabench_rehearsal.challenge.site_profile import SiteChallenge
-    from codabench_rehearsal.challenge.site_results import Outcome
-    from codabench_rehearsal.challenge.uploads import Upload
+    from codabench_rehearsal.challenge.site.client import Site
+    from codabench_rehearsal.challenge.site.profile import SiteChallenge
+    from codabench_rehearsal.challenge.site.results import Outcome
+    from codabench_rehearsal.challenge.site.uploads import Upload
 
 Say = Callable[[list[str]], None]
 BACK = "codabench-challenge status"
@@ -25,7 +25,7 @@ BACK = "codabench-challenge status"
 
 def waited(site: Site, done: Upload, queue: str = "") -> Outcome:
     """Follow a submission to its end, on one line; Ctrl-C leaves it running."""
-    from codabench_rehearsal.challenge.site_results import follow
+    from codabench_rehearsal.challenge.site.results import follow
 
     begun, waits = time.monotonic(), f", queue {shown(queue)}" if queue else ""
     try:
@@ -49,7 +49,7 @@ def concluded(
     site: Site, done: Upload, outcome: Outcome, challenge: SiteChallenge, say: Say
 ) -> int:
     """Fetch what there is, record the score, tell; returns the exit code."""
-    from codabench_rehearsal.challenge import site_results
+    from codabench_rehearsal.challenge.site import results as site_results
     from codabench_rehearsal.commands.site_scores import keep_score
 
     say([site_results.told(outcome, site)])

@@ -9,15 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.site_results import Outcome
-from codabench_rehearsal.challenge.upload import site_name
+from codabench_rehearsal.challenge.site.results import Outcome
+from codabench_rehearsal.challenge.site.upload import site_name
 from codabench_rehearsal.commands.known import contents, opened
 from codabench_rehearsal.console.words import counted, quoted, shown
 from evaluator.report.history import SHORT, compared, label
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site_profile import SiteChallenge
-    from codabench_rehearsal.challenge.uploads import Upload
+    from codabench_rehearsal.challenge.site.profile import SiteChallenge
+    from codabench_rehearsal.challenge.site.uploads import Upload
     from evaluator.store.store import LeaderboardScore, Store, Submission
 
 _MOST_COLUMNS = 50

@@ -9,21 +9,21 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from codabench_rehearsal.challenge.site_address import read_address
+from codabench_rehearsal.challenge.site.address import read_address
 from codabench_rehearsal.commands.site_arguments import opened_site
 from codabench_rehearsal.console.command import Exit, print_lines, tell
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.words import as_json, counted, one_line, shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site_profile import SiteChallenge, SitePhase
+    from codabench_rehearsal.challenge.site.profile import SiteChallenge, SitePhase
 
 _MOST_OF_TERMS = 300  # characters
 
 
 def run(options: argparse.Namespace, challenge: str) -> int:
     """Ask the site, without a login; or take what is kept, and say how old it is."""
-    from codabench_rehearsal.challenge.site_profile import known
+    from codabench_rehearsal.challenge.site.profile import known
 
     address = read_address(challenge)
     with opened_site(options, address.base) as site:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.site_address import read_address
+from codabench_rehearsal.challenge.site.address import read_address
 from codabench_rehearsal.commands.evaluation_arguments import say
 from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.commands.site_arguments import opened_site
@@ -14,15 +14,15 @@ from codabench_rehearsal.commands.site_scores import Scored, lines, scored, sync
 from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site import Site
-    from codabench_rehearsal.challenge.site_profile import SiteChallenge
+    from codabench_rehearsal.challenge.site.client import Site
+    from codabench_rehearsal.challenge.site.profile import SiteChallenge
 
 
 def run(options: argparse.Namespace) -> list[str]:
     """Ask the site, keep what is certain; what there is to say. Raises `UserError`."""
-    from codabench_rehearsal.challenge.credentials import require_token
-    from codabench_rehearsal.challenge.site_profile import fetch
-    from codabench_rehearsal.challenge.uploads import all_uploads
+    from codabench_rehearsal.challenge.site.credentials import require_token
+    from codabench_rehearsal.challenge.site.profile import fetch
+    from codabench_rehearsal.challenge.site.uploads import all_uploads
     from evaluator.store.store import find_store
 
     address = read_address(options.sync)
@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> list[str]:
 
 def _scored(site: Site, challenge: SiteChallenge, options: argparse.Namespace) -> Iterator[Scored]:
     """The account's submissions that have a score which the store can hold; others are told."""
-    from codabench_rehearsal.challenge.site_results import read_outcome
-    from codabench_rehearsal.challenge.upload import own_name, own_submissions
+    from codabench_rehearsal.challenge.site.results import read_outcome
+    from codabench_rehearsal.challenge.site.upload import own_name, own_submissions
     from evaluator.store.scores import read_phase
 
     name = own_name(site)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.site_address import Address, is_address, read_address
+from codabench_rehearsal.challenge.site.address import Address, is_address, read_address
 from codabench_rehearsal.commands.site_arguments import add_record_http, add_refresh, opened_site
 from codabench_rehearsal.commands.site_outcome import (
     BACK,
@@ -27,10 +27,10 @@ from codabench_rehearsal.console.roles import BUNDLE
 from codabench_rehearsal.console.words import human_bytes, percent, shown
 
 if TYPE_CHECKING:
-    from codabench_rehearsal.challenge.site import Site
-    from codabench_rehearsal.challenge.upload import Allowance
-    from codabench_rehearsal.challenge.uploads import Upload
-    from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+    from codabench_rehearsal.challenge.site.client import Site
+    from codabench_rehearsal.challenge.site.upload import Allowance
+    from codabench_rehearsal.challenge.site.uploads import Upload
+    from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked
 
 _WITH_UPLOAD = ("yes", "wait", "anyway")
@@ -101,7 +101,7 @@ def target(options: argparse.Namespace) -> Target | None:
         raise SubmissionError(
             "--upload: nobody can be asked here (no terminal): say --yes (in Python: yes=True)."
         )
-    from codabench_rehearsal.challenge.credentials import require_token
+    from codabench_rehearsal.challenge.site.credentials import require_token
 
     return Target(address, require_token(address.base))
 
@@ -181,14 +181,14 @@ def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
 def _allowance(
     site: Site, address: Address, ready: Ready, options: argparse.Namespace
 ) -> Allowance:
-    from codabench_rehearsal.challenge.upload import allowance
+    from codabench_rehearsal.challenge.site.upload import allowance
 
     phase = None if options.phase == PHASE else options.phase
     return allowance(site, address, phase, ready.path.name, ready.size)
 
 
 def _plan(allowed: Allowance, ready: Ready) -> Upload:
-    from codabench_rehearsal.challenge.uploads import Upload
+    from codabench_rehearsal.challenge.site.uploads import Upload
     from evaluator.store.file import find_store
 
     return Upload(
@@ -206,7 +206,7 @@ def _plan(allowed: Allowance, ready: Ready) -> Upload:
 
 def _done_before(plan: Upload) -> Upload | None:
     """The same zip's earlier submission to the same phase, unless it came to nothing."""
-    from codabench_rehearsal.challenge.uploads import known_of
+    from codabench_rehearsal.challenge.site.uploads import known_of
 
     known = known_of(plan)
     if known is None or not known.submission:
@@ -225,7 +225,7 @@ def _carried_out(
     site: Site, allowed: Allowance, plan: Upload, options: argparse.Namespace
 ) -> Upload | None:
     """Ask, and upload; None for a no. Raises `SubmissionError` for what is of no use."""
-    from codabench_rehearsal.challenge.upload import carry_out
+    from codabench_rehearsal.challenge.site.upload import carry_out
 
     say = to_stderr if options.json == STDOUT else to_stdout
     say([f"upload {shown(plan.name)}, {human_bytes(plan.size)}", *allowed.lines()])

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from codabench_rehearsal.challenge.profile import Challenge
-from codabench_rehearsal.challenge.program_imports import PIP_NAMES
+from codabench_rehearsal.challenge.program_source.packages import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import cleaned, uncoloured
 from codabench_rehearsal.sandbox.outcome import Problem

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase
 from codabench_rehearsal.challenge.profile import Worker
-from codabench_rehearsal.challenge.worker_job import Machine
+from codabench_rehearsal.challenge.worker.job import Machine
 from codabench_rehearsal.console.errors import EvaluationError, SubmissionError
 from codabench_rehearsal.console.words import counted, few, one_line, shown
 from corruptions.presets import Preset, resolve

@@ -17,7 +17,7 @@ import numpy as np
 
 from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase
 from codabench_rehearsal.challenge.profile import Worker
-from codabench_rehearsal.challenge.worker_job import Machine, Now
+from codabench_rehearsal.challenge.worker.job import Machine, Now
 from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.bar import Bar, progress
 from codabench_rehearsal.console.errors import CorruptionError, EvaluationError, room_for

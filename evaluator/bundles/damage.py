@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codabench_rehearsal.challenge.worker_files import carry
+from codabench_rehearsal.challenge.worker.files import carry
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import counted, shown
 from corruptions.chain import corrupt_condition

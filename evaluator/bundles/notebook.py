@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.challenge.setting import opened_setting
-from codabench_rehearsal.challenge.worker_environment import Wanted as Environment
-from codabench_rehearsal.challenge.worker_environment import machine_for
+from codabench_rehearsal.challenge.worker.environment import Wanted as Environment
+from codabench_rehearsal.challenge.worker.environment import machine_for
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.rehearsal.predictions import opened_submission
+from codabench_rehearsal.rehearsal.predictions.packed import opened_submission
 from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
 from evaluator.bundles.report import BundleReport
 

@@ -21,9 +21,9 @@ from typing import Any
 from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task
 from codabench_rehearsal.challenge.explain import cause_of
 from codabench_rehearsal.challenge.profile import Worker
-from codabench_rehearsal.challenge.worker import run_submission
-from codabench_rehearsal.challenge.worker_job import Machine, Now
-from codabench_rehearsal.challenge.worker_outcome import Ran, RanTask
+from codabench_rehearsal.challenge.worker.job import Machine, Now
+from codabench_rehearsal.challenge.worker.outcome import Ran, RanTask
+from codabench_rehearsal.challenge.worker.submission import run_submission
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.temporary import TemporaryFolder

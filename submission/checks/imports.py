@@ -10,7 +10,7 @@ from importlib import resources
 from itertools import pairwise
 
 from codabench_rehearsal.challenge.profile import Challenge
-from codabench_rehearsal.challenge.program_imports import PIP_NAMES
+from codabench_rehearsal.challenge.program_source.packages import PIP_NAMES
 from codabench_rehearsal.console.reading import parse_toml
 from submission.checks.modules import Module, argument, called, constant, words
 from submission.checks.subject import Subject, check

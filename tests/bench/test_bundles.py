@@ -15,7 +15,7 @@ from bench.bundles_known import EXPLAINED, LACKS
 from bench.bundles_models import SUBMISSIONS
 from bench.bundles_reference import REFERENCES, sentence
 from bench.bundles_table import Tried, document
-from tests.challenge.worker_bundles import PREDICT, SCORE, UPPER, program, written
+from tests.challenge.worker.bundles import PREDICT, SCORE, UPPER, program, written
 from tests.sandbox.children import linux_only
 
 COLUMNS = ("repo", "competition_yaml", "title", "ingestion")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.challenge import site_wire
-from tests.challenge.site_stub import SiteStub
-from tests.challenge.site_world import TODAY, TOKEN
+from codabench_rehearsal.challenge.site import wire as site_wire
+from tests.challenge.site.stub import SiteStub
+from tests.challenge.site.world import TODAY, TOKEN
 
 MODEL = "class Model:\n    def predict(self, X):\n        return [0] * len(X)\n"
 

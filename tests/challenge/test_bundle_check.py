@@ -10,11 +10,11 @@ import pytest
 
 from codabench_rehearsal.challenge.setting import Setting
 from codabench_rehearsal.commands.make_submission import main
-from codabench_rehearsal.rehearsal.bundle_check import BundleOptions, check_open_in_bundle
-from codabench_rehearsal.rehearsal.bundle_verdict import BundleChecked
+from codabench_rehearsal.rehearsal.bundle.check import BundleOptions, check_open_in_bundle
+from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
 from submission.archive import Archive
 from tests.challenge.bundles import Draft
-from tests.challenge.worker_bundles import PREDICT, UPPER, bundle, of_letters, program, zipped
+from tests.challenge.worker.bundles import PREDICT, UPPER, bundle, of_letters, program, zipped
 
 
 def _checked(place: Path, files: dict[str, str], **more: object) -> BundleChecked:

@@ -9,8 +9,8 @@ import pytest
 
 from codabench_rehearsal.challenge.bundle import Task
 from codabench_rehearsal.challenge.explain import cause_of
-from codabench_rehearsal.challenge.worker_job import Step
-from codabench_rehearsal.challenge.worker_outcome import RanJob, RanTask
+from codabench_rehearsal.challenge.worker.job import Step
+from codabench_rehearsal.challenge.worker.outcome import RanJob, RanTask
 
 TASK = Task(0, "task", Path())
 OWN = """Traceback (most recent call last):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codabench_rehearsal.challenge.interface import read_interface
+from codabench_rehearsal.challenge.program_source.interface import read_interface
 
 PATH = "import sys\nsys.path.append(sys.argv[1])\n"
 ONE = "from model import Model\nm = Model()\nm.fit(X, y)\nm.predict(X)\n"

@@ -14,16 +14,16 @@ import pytest
 
 from codabench_rehearsal.challenge.bundle import Bundle
 from codabench_rehearsal.challenge.profile import Worker, load_challenge
-from codabench_rehearsal.challenge.worker import NOT_ZERO, run_submission
-from codabench_rehearsal.challenge.worker_job import Machine
-from codabench_rehearsal.challenge.worker_outcome import Ran
+from codabench_rehearsal.challenge.worker.job import Machine
+from codabench_rehearsal.challenge.worker.outcome import Ran
+from codabench_rehearsal.challenge.worker.submission import NOT_ZERO, run_submission
 from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.console.command import Exit
 from evaluator.evaluate import local_eval as rehearse
 from evaluator.metrics import Tally
 from tests.challenge.made_challenges import NAMES, USUAL, WORDS, contents, make, opened, profile
 from tests.challenge.test_make import VARIANTS
-from tests.challenge.worker_bundles import BOTH, FAILED, FINISHED, figures, log, reason, zipped
+from tests.challenge.worker.bundles import BOTH, FAILED, FINISHED, figures, log, reason, zipped
 from tests.sandbox.children import at_level, linux_only
 
 pytestmark = linux_only

@@ -23,7 +23,7 @@ from codabench_rehearsal.commands.codabench_challenge import main
 from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.images import from_arrays, load, save, synthetic
 from codabench_rehearsal.images.cleaning import NEAR, near_pairs
-from codabench_rehearsal.rehearsal.bundle_pages import MOST_RECALLS
+from codabench_rehearsal.rehearsal.making.pages import MOST_RECALLS
 from tests.challenge.made_challenges import (
     NAMES,
     SEED,

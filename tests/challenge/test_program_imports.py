@@ -8,13 +8,13 @@ import pytest
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree
 from codabench_rehearsal.challenge.checks.program import Program
-from codabench_rehearsal.challenge.program_imports import (
+from codabench_rehearsal.challenge.program_source.packages import (
     distribution,
     installs,
     needed,
     reaches_out,
 )
-from tests.challenge.worker_bundles import Files, written
+from tests.challenge.worker.bundles import Files, written
 
 
 def read(place: Path, files: Files, command: str = "python main.py") -> Program:

@@ -12,7 +12,7 @@ from codabench_rehearsal.challenge.samples import samples
 from codabench_rehearsal.challenge.setting import opened_setting
 from codabench_rehearsal.commands.codabench_challenge import main
 from tests.challenge.bundles import Draft, zipped
-from tests.challenge.worker_bundles import UPPER, of_letters
+from tests.challenge.worker.bundles import UPPER, of_letters
 
 
 def _draft() -> Draft:

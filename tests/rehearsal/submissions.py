@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.challenge.worker_bundles import Files
+from tests.challenge.worker.bundles import Files
 
 HEAD = """
 import sys

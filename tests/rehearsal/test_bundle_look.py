@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.challenge.profile import Worker
-from codabench_rehearsal.challenge.worker_fallback import why_no_places
+from codabench_rehearsal.challenge.worker.fallback import why_no_places
 from codabench_rehearsal.commands.challenge_show import interfaces
-from codabench_rehearsal.rehearsal.bundle_look import look
-from codabench_rehearsal.rehearsal.scoring_reads import reads_of
+from codabench_rehearsal.rehearsal.bundle.look import look
+from codabench_rehearsal.rehearsal.bundle.scoring_reads import reads_of
 from submission.archive import Archive
 from submission.findings import Finding
-from tests.challenge.worker_bundles import (
+from tests.challenge.worker.bundles import (
     BOTH,
     UPPER,
     bundle,

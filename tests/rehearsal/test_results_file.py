@@ -15,10 +15,10 @@ import pytest
 
 from codabench_rehearsal.challenge.bundle import Bundle
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.rehearsal.results_file import check_results, packed_results
-from codabench_rehearsal.rehearsal.results_sample import Expected, expected_from, find_expected
+from codabench_rehearsal.rehearsal.predictions.file import check_results, packed_results
+from codabench_rehearsal.rehearsal.predictions.sample import Expected, expected_from, find_expected
 from submission.findings import Finding
-from tests.challenge.worker_bundles import bundle, figures, program, ran
+from tests.challenge.worker.bundles import bundle, figures, program, ran
 from tests.sandbox.children import linux_only
 
 Rows = list[list[str]]

@@ -12,7 +12,7 @@ from typing import Any
 from codabench_rehearsal.challenge.bundle import LEGACY_IMAGE
 from codabench_rehearsal.challenge.checks.program import LEGACY, METADATA, Program, parsed
 from codabench_rehearsal.challenge.checks.subject import Said, Subject, check
-from codabench_rehearsal.challenge.program_imports import installs, needed
+from codabench_rehearsal.challenge.program_source.packages import installs, needed
 from codabench_rehearsal.console.fields import nearest
 from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import few, shown

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from codabench_rehearsal.challenge.bundle import Bundle, Column, Phase, Task
-from codabench_rehearsal.challenge.worker_job import Machine
+from codabench_rehearsal.challenge.worker.job import Machine
 from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
 from evaluator.bundles.report import BundleReport
 from tests.challenge.bundles import Draft
-from tests.challenge.worker_bundles import Files, program, written
+from tests.challenge.worker.bundles import Files, program, written
 
 Images = NDArray[np.uint8]
 TRAINED, ASKED, SIDE = 40, 60, 12

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.bundle import Bundle
-from codabench_rehearsal.challenge.worker_job import Machine
+from codabench_rehearsal.challenge.worker.job import Machine
 from codabench_rehearsal.console.errors import EvaluationError
 from corruptions.chain import corrupt_condition
 from corruptions.presets import resolve
@@ -30,8 +30,8 @@ from evaluator.bundles.image_sets import look
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.running import Runner, fingerprint_of
 from evaluator.store.store import Store
-from tests.challenge.worker_bundles import PREDICT, program, written
-from tests.challenge.worker_bundles import bundle as text_bundle
+from tests.challenge.worker.bundles import PREDICT, program, written
+from tests.challenge.worker.bundles import bundle as text_bundle
 from tests.evaluator.bundles.made import (
     ACCURACY,
     BREAKS,

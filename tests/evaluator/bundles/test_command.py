@@ -9,7 +9,7 @@ import pytest
 
 import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands.local_eval import main
-from tests.challenge.worker_bundles import zipped
+from tests.challenge.worker.bundles import zipped
 from tests.evaluator.bundles.made import MODEL, bundle_zip
 from tests.sandbox.children import linux_only
 

@@ -1,0 +1,165 @@
+"""What became of a submission on the site: its status, its scores, its logs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codabench_rehearsal.challenge.bundle import tables, whole
+from codabench_rehearsal.challenge.site.client import Site
+from codabench_rehearsal.challenge.site.profile import moment
+from codabench_rehearsal.challenge.site.wire import SiteError
+from codabench_rehearsal.console.files import replacing, written
+from codabench_rehearsal.console.words import as_json, shown
+
+ENDED = ("Finished", "Failed", "Cancelled")
+POLLS = (3.0, 5.0, 10.0, 20.0)  # seconds between questions, the last one ever after
+MOST_SILENT = 30  # questions in a row without an answer, each with its own tries
+LARGEST_LOG, LARGEST_RESULT = 64 << 20, 512 << 20  # bytes
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_FIGURE = re.compile(r"-?\d{1,12}(\.\d{1,20})?")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A submission as the site tells it.
+
+    scores: column and figure, as text with all its decimals. said: the platform's message.
+    """
+
+    number: int
+    status: str
+    said: str
+    scores: tuple[tuple[str, str], ...]
+    created: dt.datetime | None
+    filename: str
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ENDED
+
+    def score(self, column: str) -> str:
+        """The figure of a column, the only one where there is but one; "" for none."""
+        known = dict(self.scores)
+        return known.get(column) or (self.scores[0][1] if len(self.scores) == 1 else "")
+
+
+Heard = Callable[[Outcome | None], None]  # None: no answer this time
+
+
+def read_outcome(row: Mapping[str, Any]) -> Outcome:
+    """A submission out of the site's JSON; figures that are none are left out."""
+    scores = [
+        (str(one.get("column_key")), str(one.get("score"))) for one in tables(row.get("scores"))
+    ]
+    return Outcome(
+        number=whole(row.get("id"), 0),
+        status=str(row.get("status") or "unknown"),
+        said=str(row.get("status_details") or ""),
+        scores=tuple((key, figure) for key, figure in scores if _FIGURE.fullmatch(figure)),
+        created=moment(row.get("created_when")),
+        filename=str(row.get("filename") or ""),
+    )
+
+
+def ask_outcome(site: Site, number: int) -> Outcome:
+    """What the site says of a submission now. Raises `SiteError`."""
+    given = site.get(f"/api/submissions/{number}/")
+    if not isinstance(given, dict) or whole(given.get("id"), 0) != number:
+        raise SiteError(f"{site.host}: expected submission {number}, received something else.")
+    return read_outcome(given)
+
+
+def follow(site: Site, number: int, heard: Heard) -> Outcome:
+    """Ask until it has ended. heard: hears of each answer.
+
+    Raises `SiteError` for a submission that is not there, and where nobody answers for long.
+    """
+    asked, silent = 0, 0
+    while True:
+        try:
+            found = ask_outcome(site, number)
+        except SiteError as error:
+            silent += 1
+            if 400 <= error.status < 500 or silent >= MOST_SILENT:
+                raise
+            heard(None)
+        else:
+            silent = 0
+            heard(found)
+            if found.has_ended:
+                return found
+        site.clock.sleep(POLLS[min(asked, len(POLLS) - 1)])
+        asked += 1
+
+
+def results_folder(zip_path: Path, number: int) -> Path:
+    """Where the results of a submission are put: beside its zip."""
+    return zip_path.parent / f"{zip_path.stem}.submission-{number}"
+
+
+def fetch_results(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
+    """Write scores, logs, detailed results and scoring's output; what there is to say of it.
+
+    folder: made where it is missing, not those above it. Raises `FileError`; what the site does not
+    give is said.
+    """
+    with written(folder):
+        folder.mkdir(exist_ok=True)
+    with replacing(folder / "submission.json") as file:
+        file.write(as_json(_document(outcome)).encode())
+    try:
+        given = site.get(f"/api/submissions/{outcome.number}/get_details/")
+    except SiteError as error:
+        why = "the phase hides logs and results" if error.status == 403 else str(error)
+        yield f"no logs: {why}"
+        return
+    for name, url, limit in _offered(given if isinstance(given, dict) else {}):
+        try:
+            with replacing(folder / name) as file:
+                site.download(url, file, limit)
+        except SiteError as error:
+            yield f"{name} is not fetched: {error}"
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    created = outcome.created.isoformat() if outcome.created else None
+    return {"schema": 1, **vars(outcome), "scores": dict(outcome.scores), "created": created}
+
+
+def _offered(given: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Names of ours, addresses of theirs, and how large each may be."""
+    for at, log in enumerate(tables(given.get("logs"))[:20]):
+        name, url = str(log.get("name")), log.get("data_file")
+        if isinstance(url, str):
+            plain = name if _PLAIN.fullmatch(name) else f"log-{at}"
+            yield f"{plain}.txt", url, LARGEST_LOG
+    for key, name in (
+        ("detailed_result", "detailed_results.html"),
+        ("scoring_result", "scoring_output.zip"),
+    ):
+        if isinstance(url := given.get(key), str):
+            yield name, url, LARGEST_RESULT
+
+
+def last_words(folder: Path) -> str:
+    """The end of the log that tells most of a failure, as the programs wrote it; "" for none."""
+    logs = sorted(folder.glob("*stderr*.txt"), key=_rank)
+    texts = (path.read_bytes()[-4000:].decode("utf-8", "replace").strip() for path in logs)
+    return next(("\n".join(text.splitlines()[-12:]) for text in texts if text), "")
+
+
+def _rank(path: Path) -> int:
+    """Ingestion's log before scoring's, which fails for want of what ingestion left."""
+    return 0 if "ingestion" in path.name else 1 if "prediction" in path.name else 2
+
+
+def told(outcome: Outcome, site: Site) -> str:
+    """Status and message in words."""
+    said = f": {site.plain(outcome.said)}" if outcome.said else ""
+    return f"submission {outcome.number} {shown(outcome.status)}{said}"

@@ -1,0 +1,302 @@
+"""An upload: what counts before it, and each of its steps, so that none is spent twice.
+
+Three steps put the bytes into the site's storage, and cost nothing: they are repeated as often as
+a connection breaks. The last one makes a submission of them, and is counted: it is sent once. Where
+its answer is lost, the site's own list of submissions says whether it arrived; where that does not
+say, we stop. Calls and answers: docs/site.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from codabench_rehearsal.challenge.bundle import tables, whole
+from codabench_rehearsal.challenge.site.address import Address
+from codabench_rehearsal.challenge.site.client import Site
+from codabench_rehearsal.challenge.site.profile import SiteChallenge, SitePhase, fetch
+from codabench_rehearsal.challenge.site.uploads import Upload, alone, known_of
+from codabench_rehearsal.challenge.site.wire import SiteError
+from codabench_rehearsal.console.words import human_bytes, shown
+
+LONGEST_NAME = 64  # characters of a zip's name that the site takes
+LOOKS = (2.0, 5.0, 10.0)  # seconds before each look for a submission whose answer was lost
+CHUNK = 1 << 18
+_KEPT_OF_NAME = 35  # characters of a name's stem that the site keeps
+_KEY = re.compile(r"[\w-]{8,64}")
+Told = Callable[[int, int], None]  # bytes sent, of how many
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What the site lets this account do in a phase, by the site's own word and clock.
+
+    left_today, left: submissions, None without a limit. free: bytes of the quota, None where it is
+    not told. refusals: why it is of no use to upload, in words.
+    """
+
+    challenge: SiteChallenge
+    phase: SitePhase
+    now: dt.datetime
+    left_today: int | None
+    left: int | None
+    free: int | None
+    refusals: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """What counts, before anybody says yes."""
+        phase = self.phase
+        yield f"to {shown(self.challenge.title)}, phase {shown(phase.name)}"
+        yield f"   {self.challenge.address.page}"
+        today = "no limit a day" if self.left_today is None else f"{self.left_today} left today"
+        in_all = "no limit in all" if self.left is None else f"{self.left} left in all"
+        yield f"   submissions: {today}, {in_all} (failed ones do not count, cancelled ones do)"
+        if self.free is not None:
+            yield f"   your quota: {human_bytes(self.free)} free (results and logs count too)"
+        yield f"   the phase {_ends(phase.end, self.now)}"
+
+
+def allowance(
+    site: Site, address: Address, phase_name: str | None, name: str, size: int
+) -> Allowance:
+    """Ask what counts for a zip of that name and bytes. Raises `SiteError`."""
+    challenge = fetch(site, address)
+    now = site.now()
+    phase = challenge.phase(phase_name, now)
+    allowed = _table(site.get(f"/api/can_make_submission/{phase.number}/"))
+    found = Allowance(
+        challenge,
+        phase,
+        now,
+        _left(phase.per_day, phase.used_today),
+        _left(phase.in_all, phase.used),
+        _free(site),
+        (),
+    )
+    return replace(found, refusals=tuple(_refusals(found, site, allowed, name, size)))
+
+
+def _refusals(
+    found: Allowance, site: Site, allowed: Mapping[str, Any], name: str, size: int
+) -> Iterator[str]:
+    phase, now = found.phase, found.now
+    if phase.end is not None and phase.has_ended(now):
+        ended = f"the phase {shown(phase.name)} ended {phase.end:%Y-%m-%d %H:%M} UTC"
+        yield f"{ended}: the site would take the zip all the same, and it would not count"
+    if phase.start is not None and phase.start > now:
+        yield f"the phase {shown(phase.name)} begins {phase.start:%Y-%m-%d %H:%M} UTC"
+    if found.challenge.participant not in ("", "approved"):
+        status = site.plain(found.challenge.participant)
+        yield f"this account is not accepted in the challenge ({status}): register on its page"
+    elif allowed.get("can") is not True:
+        yield f"the site says: {site.plain(allowed.get('reason') or 'no')}"
+    elif 0 in (found.left_today, found.left):
+        yield "no submission is left"
+    yield from _refusals_of_zip(found, name, size)
+
+
+def _refusals_of_zip(found: Allowance, name: str, size: int) -> Iterator[str]:
+    if not name.isprintable():
+        yield "the zip's name holds signs that are no text: rename it"
+    if len(name) > LONGEST_NAME:
+        length = f"{len(name)} characters, the site takes {LONGEST_NAME}"
+        yield f"the zip's name has {length}: rename it"
+    if found.free is not None and size > found.free:
+        yield (
+            f"the zip has {human_bytes(size)}, and {human_bytes(max(found.free, 0))} of your quota "
+            "are free: remove old files on the site (Resources)"
+        )
+
+
+def _left(limit: int | None, used: int | None) -> int | None:
+    return None if limit is None or used is None else max(limit - used, 0)
+
+
+def _free(site: Site) -> int | None:
+    """Bytes of the quota that are free; None where the site does not tell."""
+    with suppress(SiteError, TypeError, ValueError, OverflowError):
+        given = _table(site.get("/api/user_quota/"))
+        return int(float(given["quota"]) * 1e9 - float(given["storage_used"]))
+    return None
+
+
+def _ends(end: dt.datetime | None, now: dt.datetime) -> str:
+    if end is None:
+        return "has no end"
+    hours = (end - now).total_seconds() / 3600
+    ago = f"in {hours / 24:.0f} days" if hours > 48 else f"in {hours:.1f} hours"
+    return f"ends {end:%Y-%m-%d %H:%M} UTC, {ago}" if hours > 0 else f"ended {end:%Y-%m-%d %H:%M}"
+
+
+def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) -> Upload:
+    """Upload a zip and make a submission of it; what an earlier run did is not done again.
+
+    plan: what is to be uploaded, without a key. told: hears of the bytes. Returns it with its
+    submission's number. Raises `SiteError`, `FileError`.
+    """
+    with alone(plan) as is_alone:
+        if not is_alone:
+            raise SiteError(
+                f"another command is uploading to {site.host}: wait until it is done, then run "
+                "this one again."
+            )
+        return _carried_out(site, plan, told)
+
+
+def _carried_out(site: Site, plan: Upload, told: Told) -> Upload:
+    done = known_of(plan) or plan
+    if done.stage == "ended" and done.status != "Finished":
+        done = replace(plan, key=done.key)  # the site still has its bytes
+    if done.submission:
+        return done
+    if done.stage == "sent":
+        number = _arrived(site, done, waits=LOOKS[:1])
+        if number is None:
+            raise SiteError(_doubtful(done, "The last run was cut off."), in_doubt=True)
+        if number:
+            return replace(done, submission=number, stage="submitted").keep()
+    if not done.key:
+        done = replace(plan, key=_stored(site, plan, told)).keep()
+    return _submitted(site, done)
+
+
+def _stored(site: Site, plan: Upload, told: Told) -> str:
+    """Put the bytes into the site's storage; the key of their dataset."""
+    asked = {
+        "type": "submission",
+        "request_sassy_file_name": plan.name,
+        "file_size": plan.size,
+    }
+    # Done twice, it leaves an empty entry among one's own files: no submission, and no bytes.
+    given = _table(site.send("POST", "/api/datasets/", asked, safe=True))
+    key, url = given.get("key"), given.get("sassy_url")
+    if not isinstance(key, str) or not _KEY.fullmatch(key) or not isinstance(url, str):
+        raise SiteError(f"{site.host}: expected a key and an address for the zip, received others.")
+    site.put_file(url, lambda: _parts(plan, told), plan.size)
+    site.send("PUT", f"/api/datasets/completed/{key}/", {}, safe=True)
+    return key
+
+
+def _parts(plan: Upload, told: Told) -> Iterator[bytes]:
+    """The zip's bytes. Raises `SiteError` where they are not those that were checked."""
+    seen, count = hashlib.sha256(), 0
+    try:
+        with Path(plan.zip).open("rb") as file:
+            while part := file.read(min(CHUNK, plan.size - count + 1)):
+                seen.update(part)
+                count += len(part)
+                if count > plan.size or (count == plan.size and seen.hexdigest() != plan.sha256):
+                    raise _changed(plan)  # before its last bytes are sent
+                told(count, plan.size)
+                yield part
+    except OSError as error:
+        raise SiteError(f"{shown(plan.zip)}: {error.strerror}. Nothing was submitted.") from None
+    if count != plan.size:
+        raise _changed(plan)
+
+
+def _changed(plan: Upload) -> SiteError:
+    return SiteError(
+        f"{shown(plan.name)} is not the file that was checked: it changed meanwhile. Nothing was "
+        "submitted: run the command again."
+    )
+
+
+def _submitted(site: Site, plan: Upload) -> Upload:
+    """Make a submission of what is stored: sent once, and looked for where its answer is lost."""
+    before = max((number for number, _ in _own(site, plan)), default=0)
+    sent = replace(plan, stage="sent", before=before).keep()
+    asked = {"phase": plan.phase, "data": plan.key, "tasks": list[int]()}
+    try:
+        given = _table(site.send("POST", "/api/submissions/", asked, safe=False))
+        number = whole(given.get("id"), 0)
+        if not number:
+            said = f"{site.host}: expected a submission's number, received none."
+            raise SiteError(said, in_doubt=True)  # noqa: TRY301  as one whose answer broke
+    except SiteError as error:
+        if not error.in_doubt:
+            key = "" if error.status in (400, 404) else plan.key  # the dataset may be gone
+            replace(plan, key=key).keep()
+            raise
+        number = _arrived(site, sent, waits=LOOKS) or 0
+        if not number:
+            raise SiteError(_doubtful(sent, str(error)), in_doubt=True) from None
+    return replace(sent, submission=number, stage="submitted").keep()
+
+
+def _doubtful(plan: Upload, why: str) -> str:
+    return (
+        f"{why} Whether the submission arrived is not known, so it is not sent again: look for "
+        f"{shown(plan.name)} under My Submissions at {plan.address.page}. The same command looks "
+        "first, and sends it only if it is not there."
+    )
+
+
+def _arrived(site: Site, plan: Upload, waits: tuple[float, ...]) -> int | None:
+    """The number of the submission that we sent, 0 where it is not there; None: nobody could look.
+
+    Raises `SiteError` where several may be it.
+    """
+    seen = None
+    for wait in waits:
+        site.clock.sleep(wait)
+        try:
+            own = _own(site, plan)
+        except SiteError:
+            continue
+        found = [n for n, name in own if n > plan.before and name == site_name(plan.name)]
+        if len(found) > 1:
+            raise SiteError(
+                f"submissions {', '.join(map(str, sorted(found)))} are all called "
+                f"{shown(plan.name)}, and one may be this one. Nothing more is sent: look at "
+                f"{plan.address.page}.",
+                in_doubt=True,
+            )
+        if found:
+            return found[0]
+        seen = 0
+    return seen
+
+
+def _own(site: Site, plan: Upload) -> list[tuple[int, str]]:
+    """Number and file name of the account's submissions to the phase."""
+    name = own_name(site)
+    rows = own_submissions(site, plan.phase, name)
+    return [(whole(row.get("id"), 0), site_name(str(row.get("filename")))) for row in rows]
+
+
+def own_name(site: Site) -> str:
+    """The account's name on the site; organisers see the submissions of others too."""
+    name = _table(site.get("/api/my_profile/")).get("username")
+    if not isinstance(name, str) or not name:
+        raise SiteError(f"{site.host}: expected the account's name, received none.")
+    if site.transcript is not None:
+        site.transcript.hide(name)
+    return name
+
+
+def own_submissions(site: Site, phase: int, owner: str) -> list[Mapping[str, Any]]:
+    """The account's submissions to a phase as the site tells them, without parts of others."""
+    given = site.get("/api/submissions/", phase=phase)
+    rows = given.get("results") if isinstance(given, dict) else given
+    if not isinstance(rows, list):
+        raise SiteError(f"{site.host}: expected a list of submissions, received something else.")
+    return [row for row in tables(rows) if row.get("owner") == owner and not row.get("parent")]
+
+
+def site_name(name: str) -> str:
+    """A file's name as the site keeps it, as far as it keeps names apart."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot:
+        stem, ending = name, ""
+    return re.sub(r"[^\w.-]", "", f"{stem[:_KEPT_OF_NAME]}{dot}{ending}".replace(" ", "_"))
+
+
+def _table(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, dict) else {}

@@ -1,0 +1,243 @@
+"""One request to a site and its whole answer, bounded in size and time; no more is known here.
+
+httpx does the work, so proxies (HTTPS_PROXY, NO_PROXY) and a company's certificates (SSL_CERT_FILE,
+REQUESTS_CA_BUNDLE) are taken from where its users put them. It follows no redirect and keeps no
+cookie. What went wrong is told in our words: those of the libraries hold addresses with signatures.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from codabench_rehearsal.challenge.site.transcript import Transcript
+from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.words import human_bytes, shown
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+LARGEST_REPLY = 16 << 20  # bytes of JSON; all submissions of a year take about 2 MB
+REPLY_SECONDS = 120.0  # for a whole JSON answer
+SILENT_SECONDS = 60.0  # without a byte
+CONNECT_SECONDS = 15.0
+# Where people say what to trust; the first one counts. Some name a folder.
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+
+
+class SiteError(SubmissionError):
+    """What the site refused, or could not do; one line that says what to do.
+
+    status: of the reply, 0 without one. in_doubt: whether the site may have done what was asked.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, in_doubt: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.in_doubt = status, in_doubt
+
+
+class BrokenError(Exception):
+    """A connection that broke, and why. sent: whether the site may have read the request.
+
+    repeat: whether another try may end otherwise.
+    """
+
+    def __init__(self, why: str, *, sent: bool, repeat: bool = True) -> None:
+        super().__init__(why)
+        self.sent, self.repeat = sent, repeat
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. headers: names in small letters. content: b"" where it went into a file."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = b""
+
+
+class Clock:
+    """The time, and waiting: what tests replace."""
+
+    def now(self) -> dt.datetime:
+        """This moment in UTC, by this machine."""
+        return dt.datetime.now(dt.UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    document: sent as JSON. parts: bytes to send, which may take long. into: a file for the bytes
+    of a success, at most `limit` of them.
+    """
+
+    method: str
+    url: str
+    asked: Mapping[str, str | int] = field(default_factory=dict)
+    document: Mapping[str, Any] | None = None
+    parts: Iterable[bytes] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    into: IO[bytes] | None = None
+    limit: int = 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+@dataclass
+class Wire:
+    """The connections to one site, opened when they are needed. transcript: told of each answer."""
+
+    base: str
+    transcript: Transcript | None = None
+    _client: httpx.Client | None = field(default=None, repr=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def ask(self, request: Request, token: str = "") -> Reply:
+        """One request, and its whole answer. token: for the site's own host alone.
+
+        Raises `BrokenError` for a connection that broke, `SiteError` for too large an answer.
+        """
+        own = _origin(request.url) == _origin(self.base)
+        sent = {"Accept": "application/json", "Accept-Encoding": "identity", **request.headers}
+        if token and own:
+            sent["Authorization"] = f"Token {token}"
+        how: dict[str, Any] = {"headers": sent, "params": dict(request.asked) or None}
+        how |= {"json": request.document} if request.parts is None else {"content": request.parts}
+        reply = None
+        try:
+            with _told(), self._opened().stream(request.method, request.url, **how) as answer:
+                reply = _read(answer, request)
+        finally:
+            self._opened().cookies.clear()  # the site would take one for a session, and ask CSRF
+            if self.transcript is not None:
+                heard = (reply.status, reply.headers, reply.content) if reply else None
+                self.transcript.add(
+                    request.method, request.url, request.document, heard, is_storage=not own
+                )
+        return reply
+
+    def _opened(self) -> httpx.Client:
+        if self._client is None:
+            import httpx  # slow to start: not for --help
+
+            for name in ("httpx", "httpcore"):  # they log addresses with their signatures
+                logging.getLogger(name).setLevel(logging.WARNING)
+            local = is_loopback(urlsplit(self.base).hostname or "")
+            self._client = httpx.Client(
+                timeout=httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS),
+                follow_redirects=False,
+                trust_env=not local,  # a proxy would read what goes to this machine in the clear
+                verify=_certificates(),
+            )
+        return self._client
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()
+
+
+def _certificates() -> ssl.SSLContext | bool:
+    """What to trust: what a variable names, else what httpx takes."""
+    variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "")
+    if not variable:
+        return True
+    import ssl  # slow to start: not for --help
+
+    named = os.environ[variable]
+    try:
+        if Path(named).is_dir():
+            return ssl.create_default_context(capath=named)
+        return ssl.create_default_context(cafile=named)
+    except OSError as error:
+        why = error.strerror or "no certificates"
+        raise SiteError(
+            f"{shown(named)} cannot be read as certificates ({why}): mend {variable}."
+        ) from None
+
+
+def _read(answer: httpx.Response, request: Request) -> Reply:
+    """The answer's bytes: into the file where it is a success, else in memory."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    into = request.into if answer.status_code == 200 else None
+    limit = LARGEST_REPLY if into is None else request.limit
+    end = time.monotonic() + REPLY_SECONDS
+    held, count = bytearray(), 0
+    for chunk in answer.iter_bytes():  # as they come, or a drop now and then is never seen
+        count += len(chunk)
+        if count > limit:
+            raise SiteError(
+                f"{urlsplit(request.url).netloc} answers with more than {human_bytes(limit)}: "
+                "nothing of it is kept. Is it the right address?"
+            )
+        if into is None and time.monotonic() > end:
+            raise BrokenError("its answer does not end", sent=True)
+        if into is None:
+            held += chunk
+        else:
+            into.write(chunk)
+    return Reply(answer.status_code, headers, bytes(held))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what breaks inside as `BrokenError`, and whether the request may have been read."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.ConnectTimeout, httpx.PoolTimeout):
+        raise BrokenError("no connection in time", sent=False) from None
+    except httpx.ConnectError as error:
+        raise _unconnected(error) from None
+    except (httpx.ProxyError, httpx.UnsupportedProtocol):
+        raise BrokenError(
+            "the proxy refuses (see HTTPS_PROXY, NO_PROXY)", sent=False, repeat=False
+        ) from None
+    except httpx.TimeoutException:
+        raise BrokenError("no answer in time", sent=True) from None
+    except httpx.LocalProtocolError:
+        raise BrokenError("the file changed while it was sent", sent=True, repeat=False) from None
+    except (httpx.RequestError, httpx.StreamError):
+        raise BrokenError("the connection broke", sent=True) from None
+    except httpx.InvalidURL:
+        raise BrokenError("the address is none", sent=False, repeat=False) from None
+
+
+def _unconnected(error: Exception) -> BrokenError:
+    text = str(error)
+    if "CERTIFICATE" in text.upper():
+        return BrokenError(
+            "its certificate is not trusted here (a company's own: SSL_CERT_FILE=FILE; a wrong "
+            "clock makes good ones look bad)",
+            sent=False,
+            repeat=False,
+        )
+    why = "its name is not known" if "Name or service" in text or "Errno -" in text else ""
+    return BrokenError(f"it cannot be reached{f' ({why})' if why else ''}", sent=False)

@@ -1,0 +1,1 @@
+"""Codabench's worker: both jobs of every task, their folders and statuses, and the environment."""

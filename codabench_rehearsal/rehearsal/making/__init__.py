@@ -1,0 +1,1 @@
+"""A challenge made from a data set: a bundle with hidden sets, programs, pages and a kit."""
