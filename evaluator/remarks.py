@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -54,6 +55,7 @@ def source_of(
         command=options.command,
         python=options.python or sys.executable,
         phase=options.phase,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
     )
 
 

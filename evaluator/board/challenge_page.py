@@ -9,8 +9,9 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.board.challenge_result import ChallengeBoard, DamageOfRanks, Entrant, Place
 from evaluator.board.page import SHOWN_PAIRS
 from evaluator.board.ranks import rank_text
-from evaluator.board.tables import Cell, folded, matrix, sortable, whole_page
-from evaluator.report.markup import Node, Tag, paragraph, section, span, tag
+from evaluator.board.tables import matrix, whole_page
+from evaluator.report.markup import Node, Tag, folded, paragraph, section, span, tag
+from evaluator.report.tables import Cell, sortable
 from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:

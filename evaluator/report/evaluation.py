@@ -47,7 +47,7 @@ class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
     python: the program that ran the submission. order_seed: of the order in which it was asked,
-    None where it was not. phase: whose score is expected.
+    None where it was not. phase: whose score is expected. made: when, for people.
     """
 
     path: str
@@ -67,6 +67,7 @@ class Source:
     python: str = ""
     order_seed: int | None = None
     phase: str = PHASE
+    made: str = ""
 
     def __post_init__(self) -> None:
         """Clean what comes from files; the zip's path stays what it can be found by."""

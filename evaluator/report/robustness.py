@@ -101,8 +101,12 @@ def _slice_row(one: Slice) -> tuple[str, ...]:
     figures = (text for side in sides for text in (_short(side.accuracy), f"{side.rest:.2f}"))
     least = min(side.adjusted for side in sides)
     chance = "< 0.01" if least < 0.01 else f"{least:.2f}"
-    name = f"{one.measure} {_level(one.low)} to {_level(one.high)}"
-    return (name, f"{one.images:,}", *figures, chance + "*" * one.worse)
+    return (slice_name(one), f"{one.images:,}", *figures, chance + "*" * one.worse)
+
+
+def slice_name(one: Slice) -> str:
+    """For example: brightness 120 to 140."""
+    return f"{one.measure} {_level(one.low)} to {_level(one.high)}"
 
 
 def _short(score: Score) -> str:
@@ -125,10 +129,18 @@ def of_relative(found: Relative, mark: str = "") -> Listing:
         note += f" Left out, for it errs too rarely to divide by: {few(found.left_out)}."
     if found.mean is None:
         return Listing(title, note)
-    clean = (("clean images", found.clean),) if found.clean else ()
-    ratios = (("mean ratio", found.mean), *clean, *((one.name, one) for one in found.ratios))
     columns = ("corruption", "error", "reference", "ratio", "95 %")
-    return Listing(title, note, columns, tuple(_ratio_row(name, one) for name, one in ratios))
+    rows = tuple(_ratio_row(name, one) for name, one in named_ratios(found))
+    return Listing(title, note, columns, rows)
+
+
+def named_ratios(found: Relative) -> list[tuple[str, Ratio]]:
+    """The mean, clean images, then each corruption, as far as there are any."""
+    first = (("mean ratio", found.mean), ("clean images", found.clean))
+    return [
+        *((name, one) for name, one in first if one is not None),
+        *((one.name, one) for one in found.ratios),
+    ]
 
 
 def _ratio_row(name: str, one: Ratio) -> tuple[str, ...]:
