@@ -55,7 +55,7 @@ def parser() -> Parser:
     what = "the zip (default: submission.zip in this folder)"
     add("submission", nargs="?", type=ZIP, metavar="submission.zip", help=what)
     add_evaluation(made, bundles=True)
-    what = "also write the report as a page (report.html)"
+    what = "also write the report as a page; into a folder: under the zip's name"
     add("--html", type=PAGE, metavar="FILE", help=what)
     what = "expect no hidden score: ask only the preset's conditions"
     add("--no-estimate", action="store_true", help=what)

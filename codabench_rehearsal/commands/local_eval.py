@@ -7,6 +7,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFAULT_ZIP, say
@@ -14,7 +15,7 @@ from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.parser import Parser
-from codabench_rehearsal.console.roles import DATA, FUNCTION, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.roles import DATA, FUNCTION, PAGE, STORE, ZIP, Input, Output
 from codabench_rehearsal.console.settings import in_full, read_options
 from codabench_rehearsal.console.slips import refuse_slip
 
@@ -71,6 +72,7 @@ def _read_and_run(words: list[str]) -> int:
         parser.lists(SUMMARIES)
         refuse_slip(parser, words, COMMANDS)
     options = read_options(parser, words[1:] if named else words)
+    _name_page(options)
     _guard(options)
     try:
         return int(command.run(options, in_full(options, words, parser)))
@@ -78,6 +80,13 @@ def _read_and_run(words: list[str]) -> int:
         if module in _ASKING and _is_kept(options):
             say("what was answered so far is kept: the same command goes on from there")
         raise
+
+
+def _name_page(options: argparse.Namespace) -> None:
+    """A report that goes into a folder is called after its zip."""
+    page, submission = getattr(options, "html", None), getattr(options, "submission", "")
+    if page and submission != "" and Path(page).is_dir():
+        options.html = PAGE(str(Path(page) / f"{Path(submission or DEFAULT_ZIP).stem}.html"))
 
 
 def _guard(options: argparse.Namespace) -> None:
