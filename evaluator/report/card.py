@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
@@ -74,14 +75,16 @@ def verdict(report: Evaluation) -> str:
         return "No score: the submission did not answer. The findings say why."
     if report.estimate is None:
         return f"{collapse(report.scores)}."
-    return headline(report.estimate, report.scores)
+    plain = tuple(replace(part, reason="") for part in report.estimate.parts)  # it stands below
+    return headline(replace(report.estimate, parts=plain), report.scores)
 
 
 def _forecast(found: Estimate) -> list[Node]:
     decimals = decimals_for(found.low, found.high)
     name, kind = _REGIMES[found.regime]
     if not found.past:
-        name = f"believed: {likeliest(found).belief}"
+        belief = likeliest(found).belief
+        name = f"believed: {belief}" if belief else "not believed to be anything"
     between = f"90 % between {span(found.low, found.high, decimals, 'and')}"
     badge = tag("p", tag("span", name, class_=f"badge {kind}"))
     return [_large("Expected hidden score", f"{found.median:.{decimals}f}", between, "", badge)]
@@ -144,7 +147,7 @@ def _facts(report: Evaluation) -> dict[str, Node]:
     facts: dict[str, Node] = {}
     if scores is None:
         return facts
-    if found and not is_open(found):
+    if found and found.past:
         facts |= _forecast_facts(report, found)
     metric = report.source.metric
     if metric != "accuracy":
@@ -161,8 +164,7 @@ def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, Node]:
         missed = f"{100 * found.error:.1f} points, each past score predicted from the others"
         facts["Error so far"] = missed + widened
     if found.best is None or found.beats_best is None:
-        own = " of your own" if found.past else ""
-        return facts | {"Beats your best": f"no past score{own} to beat"}
+        return facts | {"Beats your best": "no past score of your own to beat"}
     shown = [past.decimals for past in report.past if past.mine and past.score == found.best]
     decimals = shown[0] if shown and shown[0] is not None else 3
     best = f"Beats your best ({found.best:.{decimals}f})"
