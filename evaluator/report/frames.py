@@ -100,7 +100,8 @@ def _past_row(past: PastLine) -> dict[str, Any]:
 
 
 def _threshold_row(one: Threshold) -> dict[str, Any]:
-    row = {name: getattr(one, name) for name in ("name", "table", "family", "where", "severity")}
+    row = {name: getattr(one, name) for name in ("name", "table", "family", "where")}
+    row["severity"] = one.severity if one.where == "within" else None
     ends = {"severity_low": one.low, "severity_high": one.high}
     return {**row, **ends, "evaluations": len(one.points), "note": one.note}
 

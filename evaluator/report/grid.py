@@ -72,7 +72,9 @@ def curve_section(report: Evaluation) -> Tag:
     parts: list[Node] = [tag("div", *charts[:_CURVES], class_="small")]
     if more := charts[_CURVES:]:
         inside = tag("div", *more, class_="small")
-        parts.append(folded(f"{counted(len(more), 'more curve')}, which fall less", inside))
+        parts.append(
+            folded(f"{counted(len(more), 'more curve')}, whose accuracy stays higher", inside)
+        )
     return section(title, *parts, lead=lead)
 
 
