@@ -37,8 +37,9 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
+from submission.findings import Severity
 
-ORDER = ("error", "warning", "note")  # of findings
+ORDER: tuple[Severity, ...] = ("error", "warning", "note")  # of findings
 _WIDTH = 400
 _REGIMES = {  # name, colour
     "uncalibrated": ("uncalibrated", "warning"),

@@ -71,7 +71,7 @@ def losses(report: Evaluation) -> Tag:
         return section(title, paragraph(nothing))
     found = family_losses(report.sheet)
     costly = [loss for loss in found if loss.points.value > 0][:3]
-    most = listed([f"{loss.family} ({100 * loss.share:.0f} %)" for loss in costly])
+    most = listed([f"{loss.family} ({100 * loss.share:.0f}\u00a0%)" for loss in costly])
     lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
     places = advice_places(report)
     links = [tag("a", one.family, href=places[one.family]) for one in found if one.family in places]

@@ -101,11 +101,11 @@ def _estimate() -> Estimate:
 def _past(clean: Score, hurt: Score) -> tuple[PastLine, ...]:
     lines = []
     for place, shown in enumerate((0.36, 0.43, 0.49)):
-        off = 0.06 * (2 - place)
-        local = (replace(one, value=one.value - off, low=one.low - off, high=one.high - off)
-                 for one in (clean, hurt))  # fmt: skip
+        name, off = f"try-{place + 1}.zip", 0.06 * (2 - place)
+        local = [replace(one, value=one.value - off, low=one.low - off, high=one.high - off)
+                 for one in (clean, hurt)]  # fmt: skip
         guess = Prediction("dev", shown + 0.02, shown - 0.05, shown + 0.08, 0.9, place, "test")
-        lines.append(PastLine(f"try-{place + 1}.zip", *local, shown, 2, "dev", guess))
+        lines.append(PastLine(name, local[0], local[1], shown, 2, "dev", guess))
     return tuple(lines)
 
 
