@@ -183,7 +183,7 @@ def _nothing(names: Sequence[str], fit: Sequence[ImageSet]) -> str:
         seen = f"its files are {few(names)}" if names else "it is empty"
         return (
             "No images were found in the input data (.npy, .npz, .png, .jpg), so nothing is "
-            f"damaged: {seen}. If some are images all the same, name them: --perturb PATTERN."
+            f"corrupted: {seen}. If some are images all the same, name them: --perturb PATTERN."
         )
     return (
         f"Nothing says on which images is predicted: {few([one.name for one in fit])}. "

@@ -235,7 +235,7 @@ def test_beliefs_are_worded_as_such() -> None:
     found = estimate(LIBRARY, EVERYONE[0], PAST).consistent_with
     noise = next(belief for belief in found if belief.name == "noise")
     assert noise.after > noise.before
-    assert noise.sentence().startswith("past scores are consistent with more noise")
+    assert noise.sentence().startswith("the past scores fit better with more noise")
     assert "other mixtures would explain them as well" in noise.sentence()
     assert estimate(LIBRARY, EVERYONE[0]).consistent_with == ()
 

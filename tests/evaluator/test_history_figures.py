@@ -25,8 +25,8 @@ PEOPLE = [Submission(n, sha * 64, f"{n}.zip", "", "", "") for n, sha in enumerat
     ("count", "said"),
     [
         (0, "No score"),
-        (1, "1 of 4 scores known in phase dev: the estimate leans on few"),
-        (4, "4 of 4 scores known in phase dev: from here on it is checked on them."),
+        (1, "1 past score in phase dev: few to rest an estimate on."),
+        (4, "4 past scores in phase dev: the estimate is tested on them."),
         (5, "5 scores known in phase dev: the estimate is checked on them."),
     ],
 )

@@ -47,7 +47,7 @@ SUGGESTED = [
     # a higher chance wins over a higher median
     ([entry("a", 0.80, 0.4), entry("b", 0.79, 0.6)], "b", "60 %"),
     # without past scores the median decides, and it is said so
-    ([entry("a", 0.7), entry("b", 0.8)], "b", "uncalibrated"),
+    ([entry("a", 0.7), entry("b", 0.8)], "b", "nothing known of the hidden set"),
     # one with a score is never suggested, however good
     ([entry("a", 0.9, 0.99, "0.88"), entry("b", 0.5, 0.01)], "b", "1 %"),
     # none is left

@@ -41,9 +41,9 @@ def test_a_score_is_kept_as_it_was_shown(
 
 
 OFF = [
-    ("0.89", "1.9 points too low; the interval held it."),
-    ("0.83", "4.1 points too high; the interval did not hold it."),
-    ("0.871", "right; the interval held it."),
+    ("0.89", "1.9 points too low, inside the range."),
+    ("0.83", "4.1 points too high, outside the range."),
+    ("0.871", "right, inside the range."),
 ]
 
 
@@ -53,7 +53,7 @@ def test_a_prediction_is_held_against_the_score(score: str, said: str, capsys: H
     rehearsed("a.zip")
     run("record", "a.zip", "--score", score)
     shown = capsys.readouterr().out
-    assert "Predicted: 0.871 (90% between 0.842 and 0.903, from 3 past scores)" in shown
+    assert "Predicted: 0.871, between 0.842 and 0.903 (90 % sure), from 3 past scores:" in shown
     assert said in shown
 
 
@@ -134,7 +134,7 @@ def test_slips_of_the_finger_are_pointed_out(capsys: Heard) -> None:
     run("record", "a.zip", "--score", "0.9")
     said = capsys.readouterr().err
     assert "2 scores in this phase: 0.98, 0.9." in said
-    assert "0.9 stands for anything within 5 points" in said
+    assert "0.9 may be rounded from anything within 5 points" in said
 
 
 def test_a_baseline_is_kept_as_not_yours(capsys: Heard) -> None:

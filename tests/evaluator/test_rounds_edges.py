@@ -277,6 +277,7 @@ def test_answers_to_the_former_library_are_said_to_be_of_it(tmp_path: Path) -> N
     old.unlink()
     notes = local_eval(submission(tmp_path, 8), DATA, corrupt="fog:3").source.notes
     said = (
-        "its answers are those to estimate-v1, not to estimate-v2, and its zip is not to be found"
+        "its answers are for the older conditions estimate-v1, not for estimate-v2, and its zip "
+        "cannot be found"
     )
     assert any(said in note for note in notes)

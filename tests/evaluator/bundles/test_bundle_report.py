@@ -100,7 +100,7 @@ def test_the_terminal_says_it_in_order() -> None:
     assert "damaged: test.npy (60 images)" in said
     assert not any(sign in said for sign in ("\x1b", "\u202e"))
     made = replace(report().expected, kind="estimate")
-    assert "Expected hidden accuracy: 0.650, 90 % between 0.600 and 0.700." in str(
+    assert "Expected hidden accuracy: 0.650, between 0.600 and 0.700 (90 % sure)." in str(
         report(expected=made)
     )
 
