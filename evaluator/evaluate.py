@@ -203,7 +203,7 @@ def _expectation(runner: Runner, series: Series) -> Expectation | None:
         return None
 
     def top_up(path: Path) -> str:
-        runner.display.say(f"{path.name}, a past submission, is asked first")
+        runner.display.say(f"{path.name}, a past submission, is run first")
         try:
             return _topped_up(path, runner, series)
         except (SubmissionError, EvaluationError, DataError, SandboxError) as error:

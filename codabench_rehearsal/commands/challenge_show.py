@@ -154,7 +154,7 @@ def _calls(interface: Interface) -> Iterator[str]:
     methods = list(dict.fromkeys(str(one) for one in interface.methods))
     if methods:
         more = f" and {len(methods) - _MOST_METHODS} more" * (len(methods) > _MOST_METHODS)
-        yield f"then asked: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
+        yield f"then called: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
 
 
 def _phase(phase: Phase) -> str:

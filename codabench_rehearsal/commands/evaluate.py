@@ -71,7 +71,7 @@ def parser() -> Parser:
     add("--trained-on", metavar="NAMES", help=what)
     what = "search, for each corruption, the severity at which accuracy falls below this, as 0.9"
     add("--until", type=within, metavar="ACCURACY", help=what)
-    what = "show errors relative to this zip's, asked the same"
+    what = "show errors relative to this zip's, on the same images"
     add("--reference", type=ZIP, metavar="baseline.zip", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
     add_cluster(made)

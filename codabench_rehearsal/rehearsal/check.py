@@ -309,7 +309,7 @@ def _line_of(run: DryRun) -> str:
     if cost:
         needs = f"about {max(cost.seconds.likely, 1.0):.0f} s"
         needs += f" and {human_bytes(cost.peak_bytes.likely)}"
-        parts.append(f"{needs} for {cost.images:,} images (run here: {cost.measured:,})")
+        parts.append(f"{needs} for {cost.images:,} images (measured on {cost.measured:,})")
     if run.accuracy is not None:
         parts.append(f"accuracy {run.accuracy:.3f} on these images")
     return ", ".join(parts)

@@ -107,7 +107,7 @@ def forecast(interview: Interview, outcome: Outcome, hidden: int) -> Forecast | 
 
 def judge_forecast(cost: Forecast, bounds: Bounds) -> Iterator[Finding]:
     """Whether the whole hidden set would stay within the limits that are known, or usual."""
-    for_all = f"for {cost.images:,} images (run at once here: {cost.measured:,})"
+    for_all = f"for {cost.images:,} images (measured on {cost.measured:,})"
     limit = bounds.seconds or PLATFORMS_SECONDS
     needs = f"it would need {_seconds(cost.seconds)} {for_all}"
     if cost.seconds.low > limit and bounds.seconds is not None:

@@ -46,9 +46,13 @@ class Moved:
     def sentence(self) -> str:
         """For the report."""
         change = "more" if self.after > self.before else "less"
+        what = f"{self.name} corruptions" if self.kind == "family" else self.name
+        after, before = percent(self.after), percent(self.before)
+        if after == before:
+            after, before = (f"{100 * share:.1f} %" for share in (self.after, self.before))
         return (
-            f"the past scores fit better with {change} {self.name} ({percent(self.after)} of the "
-            f"hidden images, not {percent(self.before)}); other mixes would fit them as well"
+            f"the past scores fit better with {change} {what} ({after} of the hidden images, not "
+            f"{before}); other mixes would fit them as well"
         )
 
 

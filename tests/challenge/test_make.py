@@ -68,7 +68,7 @@ def test_show_says_what_a_submission_must_be(
     for line in (
         "a zip with model.py that defines Model (ingestion.py:",
         "called as Model() (",
-        "then asked: predict(X)",
+        "then called: predict(X)",
         "0 Development: 2027-01-01 00:00:00 to 2027-01-24 23:59:00; 600 s a program, 5 submissions",
         "1 Final: 2027-01-25 00:00:00 to 2027-02-01 00:00:00",
         "macro_f1 (Macro-F1): largest first",

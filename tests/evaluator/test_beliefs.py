@@ -184,7 +184,7 @@ def test_a_wrong_belief_does_not_survive_three_scores() -> None:
     made = estimate(KNOWN, MODELS[4], chosen, Target(hidden=2000), (BELIEF,))
     without = estimate(KNOWN, MODELS[4], chosen, Target(hidden=2000))
     assert made.parts[0].after < 0.15
-    assert "speak against an2dl-2024" in " ".join(explained(made))
+    assert "speak against the belief an2dl-2024" in " ".join(explained(made))
     assert made.median == pytest.approx(without.median, abs=0.01)
 
 

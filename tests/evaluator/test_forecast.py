@@ -90,10 +90,10 @@ def test_the_card_says_what_it_rests_on() -> None:
     assert "--not-mine --phase final" in " ".join(explained(made(0), phase="final"))
     assert "baseline" not in " ".join(explained(made(1)))
     assert "from 1 past score;" in headline(made(1))
-    assert "a model of another kind" in " ".join(explained(made(1)))
+    assert "a model unlike those" in " ".join(explained(made(1)))
     assert "from 6 past scores;" in headline(made(6))
     assert "chance of beating your best" in headline(made(6))
-    assert "were missed by" in " ".join(explained(made(6)))
+    assert "missed by" in " ".join(explained(made(6)))
 
 
 def test_a_baseline_is_no_best_of_yours() -> None:

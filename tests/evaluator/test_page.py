@@ -36,7 +36,7 @@ HEADINGS = [
     "Accuracy by corruption and severity",
     "How accuracy falls with severity",
     "Severity at which accuracy falls below 0.9",
-    "Where it is weakest, by what images look like",
+    "Accuracy by what the images look like",
     "Errors relative to first-try.zip",
     "What explains the loss",
     "Recall by class",
@@ -115,7 +115,7 @@ def test_a_belief_is_shown_as_one() -> None:
     text = said(str(card(replace(report, estimate=made))))
     assert text.startswith("Expected hidden score0.55")
     assert "believed: an2dl-2024" in text
-    assert "If the hidden set is what an2dl-2024 describes (80 images)." in text
+    assert "If the hidden set is as an2dl-2024 describes it (80 images)." in text
     assert "If the hidden set is anything else: between 0.15 and 0.90 (90 % sure)." in text
     scored = replace(made, past=2, regime="few scores", parts=(replace(believed, after=0.9), other))
     text = said(str(card(replace(report, estimate=scored))))

@@ -75,7 +75,7 @@ def test_close_ones_are_named() -> None:
     entries = [entry("a", 0.8, 0.52), entry("b", 0.8, 0.50), entry("c", 0.7, 0.2)]
     found = rank(entries, "dev", UNKNOWN)
     assert [one.name for one in found.close] == ["b"]
-    assert "b: as good a choice" in found.why
+    assert "As good a choice: b." in found.why
 
 
 def test_nothing_to_rank_is_a_sentence() -> None:

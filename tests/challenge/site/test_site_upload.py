@@ -150,7 +150,7 @@ def test_a_zip_with_errors_stays_here(
     write_zip(here / "submission.zip", "class Model:\n    pass\n")
     assert main(YES) == Exit.FINDINGS
     assert (
-        "Not uploaded: mend what was found in submission.zip, or say --anyway."
+        "Not uploaded: fix what was found in submission.zip, or say --anyway."
         in capsys.readouterr().out
     )
     assert site.calls == []
