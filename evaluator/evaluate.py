@@ -257,7 +257,7 @@ def _remember(runner: Runner, expected: Expectation | None, store: Store | None)
         for owner in (s for s in store.submissions() if s.sha256 == runner.archive.sha256):
             store.record_prediction(owner, made)
     except StoreError as error:
-        return (f"What was expected is not kept: {error}",)
+        return (f"The expected score could not be kept: {error}",)
     return ()
 
 

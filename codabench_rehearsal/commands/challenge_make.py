@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     print_lines([*data.notes, *_lines(made)])
     print_lines(_secrets(seed, start, end))
     if not options.licence:
-        tell(NAME, "warning: the licence of the data is unsaid, and the pages say so: --licence")
+        tell(NAME, "warning: the licence of the data is not given, and the pages say so: --licence")
     return Exit.FINE
 
 

@@ -60,9 +60,7 @@ def parser() -> Parser:
     what = "expect no hidden score: run only the preset's conditions"
     add("--no-estimate", action="store_true", help=what)
     add_phase(made)
-    what = (
-        "stop when the number of images here makes up less of the estimate's variance (default 0.1)"
-    )
+    what = "stop when more images would take less than this share off the variance (default 0.1)"
     add("--tolerance", type=share, default=0.1, metavar="SHARE", help=what)
     add("--full", action="store_true", help="every image under every condition")
     what = "the 19 corruptions at all five severities too"

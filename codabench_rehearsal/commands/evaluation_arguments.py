@@ -100,9 +100,7 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", default=PHASE, help=what)
     what = "images in that phase's hidden set"
     parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
-    what = (
-        "the hidden set is like this preset, as sure as the number says: an2dl-2024:0.6; or nothing"
-    )
+    what = "how sure you are that the hidden set is like a preset, as an2dl-2024:0.6; or nothing"
     default = "default: what the challenge's profile says"
     meta = "PRESET[:CONFIDENCE]"
     parser.add_argument(

@@ -155,7 +155,7 @@ def judge_folder(moved: Outcome, outcome: Outcome, challenge: Challenge) -> Iter
     names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
     there, known = names[other_folder(challenge)], names[challenge.working_folder]
     if outcome.problem is not None and moved.problem is None:
-        message = f"it runs in {there} and fails in {known}, where this challenge's server stands"
+        message = f"it runs in {there} and fails in {known}, where this challenge's server runs it"
         yield found("S705", message, "error", kind="fails")
     if outcome.problem is None and moved.problem is not None:
         said = plain(f"{moved.problem.kind}: {moved.problem.message}", 200)

@@ -17,7 +17,7 @@ def test_check_of_a_sound_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[s
     source = Draft().as_zip(tmp_path / "bundle.zip")
     assert main(["check", str(source)]) == Exit.FINE
     said = capsys.readouterr().out
-    assert said == f"{source}: nothing found: nothing that the site is known to refuse\n"
+    assert said == f"{source}: nothing wrong found; the site would take it, as far as is known\n"
 
 
 def test_check_of_a_bundle_with_an_error(

@@ -230,7 +230,7 @@ def test_the_licence_is_said_or_its_absence(
         assert "CC BY 4.0 \N{EM DASH} A. Drawer".encode() in contents(bundle)[f"pages/{page}.md"]
     capsys.readouterr()
     files = contents(make(tmp_path, *USUAL[:2], *WORDS))
-    assert "warning: the licence of the data is unsaid" in capsys.readouterr().err
+    assert "warning: the licence of the data is not given" in capsys.readouterr().err
     assert b"The licence of the data is not said" in files["pages/data.md"]
 
 

@@ -172,7 +172,7 @@ def test_a_forecast_that_cannot_be_kept_is_said(
     monkeypatch.setattr(Store, "record_prediction", full)
     report = local_eval(submission(tmp_path), DATA, corrupt="fog:3")
     assert report.scores is not None
-    assert "What was expected is not kept: the disk is full" in report.source.notes
+    assert "The expected score could not be kept: the disk is full" in report.source.notes
 
 
 def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:

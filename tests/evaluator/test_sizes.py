@@ -80,7 +80,9 @@ def test_what_somebody_said_outranks_what_scores_say() -> None:
     told = Target(found=found)
     assert (told.size, replace(told, hidden=500).size, Target().size) == (2392, 500, 2000)
     assumed = " ".join(estimate(library, own, past, told).assumed)
-    assert "The hidden set has 2,392 images, or a multiple of that, by 3 unrounded scores" in assumed
+    assert (
+        "The hidden set has 2,392 images, or a multiple of that, by 3 unrounded scores" in assumed
+    )
     assert "nobody said" not in assumed
     assert "hidden set has" not in " ".join(
         estimate(library, own, past, replace(told, hidden=500)).assumed

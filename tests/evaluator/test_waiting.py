@@ -68,9 +68,7 @@ def test_what_was_answered_before_is_kept_and_so_it_is_said(tmp_path: Path) -> N
     message = said(submission(tmp_path, source=STOPS), block=50)
     assert "the answers so far are kept" in message
     message = said(submission(tmp_path, source=STOPS), block=50, seconds=0.9, store=NO_STORE)
-    assert (
-        "0.9 s for the whole hidden set, as given; --time-limit S sets another" in message
-    )
+    assert "0.9 s for the whole hidden set, as given; --time-limit S sets another" in message
     assert "kept" not in message
 
 
