@@ -89,7 +89,7 @@ def _estimated(
     made = estimate(library, own, scores, Target(phase, rows, decimals))
     size = "" if rows is None else f", of {counted(rows, 'row')} as the reference data here"
     said = (
-        "Assumed: the hidden set is a mix of clean images and the "
+        "It takes the hidden set for a mix of clean images and the "
         f"{counted(len(single), 'condition')} that were run{size}; its width was tuned "
         "with many more conditions."
     )

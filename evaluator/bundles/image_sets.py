@@ -123,7 +123,7 @@ def look(folder: Path, patterns: Sequence[str] = ()) -> Seen:
     if chosen:
         return Seen(tuple(chosen), tuple(refused))
     if len(open_sets) == 1:
-        said = f"{open_sets[0].name} is taken for what is predicted on: no other images are there"
+        said = f"{open_sets[0].name} is taken as the images to predict: there are no others"
         return Seen((open_sets[0],), (said, *refused))
     return Seen((), (*refused, _nothing(names, fit)))
 

@@ -77,7 +77,7 @@ def failures(report: BundleEvaluation) -> list[str]:
 
 def figure(value: float | None) -> str:
     """A column's figure."""
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"  # no minus before nothing
 
 
 def ends(found: Interval | None) -> str:

@@ -89,8 +89,8 @@ def text_table(
         table.add_column(name, justify="left" if name in left else "right", overflow=overflow)
     for row in rows:
         table.add_row(*map(Text, row), style=(styles or {}).get(row[-1], ""))
-    below = [Text(caption, "dim italic")] if caption else []
-    return Group(Text(title, "italic") if isinstance(title, str) else title, table, *below)
+    above = [Text(title, "italic") if isinstance(title, str) else title] if title else []
+    return Group(*above, table, *([Text(caption, "dim italic")] if caption else []))
 
 
 class _Boxed:
