@@ -18,14 +18,7 @@ from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.notebook import running_shell
-from codabench_rehearsal.console.words import (
-    as_json,
-    counted,
-    human_bytes,
-    marked,
-    several_lines,
-    shown,
-)
+from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
 from codabench_rehearsal.rehearsal.questions import Shown, on_terminal, silent
@@ -215,7 +208,7 @@ class Checked:
 
     def lines_of_zip(self) -> Iterator[str]:
         """Its size and its largest files."""
-        yield f"zip {human_bytes(self.size)}, {counted(len(self.files), 'file')}; the largest:"
+        yield f"zip {human_bytes(self.size)}, {len(self.files)} files; the largest:"
         for member, size in sorted(self.files.items(), key=lambda item: -item[1])[:LARGEST]:
             yield f"  {human_bytes(size):>10}  {shown(member)}"
 

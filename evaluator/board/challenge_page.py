@@ -221,7 +221,7 @@ def _table(board: ChallengeBoard) -> RenderableType:
         columns.remove("team")
         rows = [[name, *rest] for name, _, *rest in rows]
     left = ("zip", "team", "outcome")
-    return text_table("", columns, rows, left=left, overflow="fold")
+    return text_table("", columns, rows, left=left)
 
 
 def _texts(one: Entrant, conditions: int) -> Sequence[str]:

@@ -95,7 +95,7 @@ def _table(report: BundleEvaluation) -> RenderableType:
     better = "less" if source.sorting == "asc" else "more"
     title = f"{source.column} in phase {source.phase} ({better} is better)"
     columns = ("condition", source.column, "95 % interval", "worse by", "95 % interval")
-    return text_table(title, columns, rows, left=("condition",), styles=_STYLES, overflow="fold")
+    return text_table(title, columns, rows, left=("condition",), styles=_STYLES)
 
 
 def _row(one: BundleCondition) -> list[str]:

@@ -185,7 +185,7 @@ def _parts(found: Comparison) -> Iterator[RenderableType]:
     yield Text("")
     for title, columns, rows in _tables(found):
         left = ("", "verdict")
-        yield text_table(Text(title), columns, rows, left=left, styles=_STYLES, overflow="fold")
+        yield text_table(Text(title), columns, rows, left=left, styles=_STYLES)
     yield Text(_LEGEND, "dim")
 
 

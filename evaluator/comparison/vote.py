@@ -302,7 +302,6 @@ def _shown_parts(vote: Vote) -> Iterator[RenderableType]:
         ("member", "alone (95 % interval)", "vote with those above"),
         [[one.name, with_range(one.alone), with_range(one.vote)] for one in vote.members],
         left=("member",),
-        overflow="fold",
     )
     if len(vote.members) > 1:
         against = f"the vote against {vote.members[0].name} alone"

@@ -25,7 +25,7 @@ LEGEND = (
     "rested on; error: score minus prediction, in points (0.01); held: the score is in the range"
 )
 NO_PAST = "without past scores"
-_LEFT = ("submission", "phase", "date", "held", "whose")
+_LEFT = ("submission", "phase", "date", "held", "yours")
 NOT_MINE = "not yours"
 
 
@@ -100,17 +100,19 @@ def table(rows: Sequence[HistoryRow]) -> Table:
 
     levels = {row.prediction.level for row in rows if row.prediction is not None}
     interval = f"{percent(levels.pop())} range" if len(levels) == 1 else "range"
-    names = ("date", "submission", "phase", "score", "predicted", interval, "past", "error", "held")
+    predicted = f"predicted ({interval})"
+    names = ("date", "submission", "phase", "score", predicted, "past", "error", "held")
     # Names that stand for several submissions say too little.
     named = Counter(name for name, _ in {(r.submission.name, r.submission.id) for r in rows})
     twins = {name for name, count in named.items() if count > 1}
     texts = [_texts(row, levels=interval == "range", twins=twins) for row in rows]
-    columns = zip((*names, "whose", "answers"), zip(*texts, strict=True), strict=True)
+    columns = zip((*names, "yours", "answers"), zip(*texts, strict=True), strict=True)
     known = {name: values for name, values in columns if any(values)}
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in known:
         side: Literal["left", "right"] = "left" if name in _LEFT else "right"
-        made.add_column(name, justify=side, overflow="fold", no_wrap=name != "submission")
+        whole = name not in ("submission", predicted)  # these two are broken on a narrow terminal
+        made.add_column(name, justify=side, overflow="fold", no_wrap=whole)
     for values in zip(*known.values(), strict=True):
         made.add_row(*(Text(value) for value in values))
     return made
@@ -203,11 +205,11 @@ def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
     """One text a column; levels: say each interval's. twins: names that say too little."""
     own, score, expected = row.submission, row.score, row.prediction
     known, seen = score or expected, verdict(row)
-    prediction = ("", "", "")
+    prediction = ("", "")
     if expected is not None:
         interval = f"{expected.low:.3f}-{expected.high:.3f}"
-        interval += f" at {expected.level:.0%}" if levels else ""
-        prediction = (f"{expected.value:.3f}", interval, str(expected.known))
+        interval += f" at {percent(expected.level)}" if levels else ""
+        prediction = (f"{expected.value:.3f} ({interval})", str(expected.known))
     return (
         ((score.date or score.recorded) if score else own.first_seen)[:10],
         label(own) if own.name in twins else shown(own.name),
@@ -216,8 +218,8 @@ def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
         *prediction,
         f"{seen.points:+.1f}" if seen else "",
         ("yes" if seen.held else "no") if seen else "",
-        "" if score is None or score.mine else NOT_MINE,
-        f"{row.answers:,}" if own.sha256 else "no zip",
+        "" if score is None or score.mine else "no",
+        ("" if row.answers else "none") if own.sha256 else "no zip",
     )
 
 

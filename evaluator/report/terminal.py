@@ -15,7 +15,7 @@ from evaluator.report.expected import explained, headline
 from evaluator.report.robustness import Listing, listings
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
 
@@ -74,7 +74,6 @@ def text_table(
     left: Sequence[str] = ("",),
     styles: dict[str, str] | None = None,
     caption: str | None = None,
-    overflow: OverflowMethod = "ellipsis",
 ) -> RenderableType:
     """A table of texts. left: columns that are not figures; styles: of rows, by their last text.
 
@@ -86,7 +85,7 @@ def text_table(
 
     table = Table()
     for name in columns:
-        table.add_column(name, justify="left" if name in left else "right", overflow=overflow)
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row), style=(styles or {}).get(row[-1], ""))
     above = [Text(title, "italic") if isinstance(title, str) else title] if title else []
@@ -193,7 +192,7 @@ def _families(scores: Scores, mark: str) -> RenderableType:
         for family in dict.fromkeys(group.family for group in scores.groups)
     )
     columns = ("family", *(f"severity {level}" for level in levels))
-    title = f"Accuracy by family of corruptions and severity{mark} (± half a 95 % interval)"
+    title = f"Accuracy by family and severity{mark} (± half a 95 % interval)"
     return text_table(title, columns, rows, left=("family",))
 
 

@@ -109,7 +109,7 @@ def test_a_baseline_alone_is_no_best_to_beat() -> None:
     one = entry("a", 0.8, None)
     calibrated = replace(one, estimate=replace(one.estimate, past=1))
     assert "No score of your own of phase 'dev'" in (why := rank([calibrated], "dev", UNKNOWN).why)
-    assert "from 1 past score)" in why
+    assert "from 1 past score." in why
 
 
 UPLOADS = [
