@@ -1,7 +1,7 @@
 """The first thing that a reader of the page sees: a verdict, and the figures that it rests on.
 
 What score to expect leads where a belief or past scores say something of the hidden set; else what
-damage does leads, and how far hidden sets lie apart is a footnote.
+corruption does leads, and how far hidden sets differ is a footnote.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from evaluator.report.expected import (
     is_open,
     likeliest,
     otherwise,
+    sure,
 )
 from evaluator.report.lettering import QUIET, width_of
 from evaluator.report.markup import (
@@ -46,7 +47,7 @@ _REGIMES = {  # name, colour
     "few scores": ("few scores", "note"),
     "calibrated": ("calibrated", "good"),
 }
-_FIRST = "The first score narrows it most, after the upload: local-eval record ZIP --score 0.89."
+_FIRST = "Your first score on the leaderboard narrows it most: local-eval record ZIP --score 0.89."
 
 
 def card(report: Evaluation) -> Tag:
@@ -73,7 +74,7 @@ def _below(report: Evaluation, led: Estimate | None) -> Tag:
 def verdict(report: Evaluation) -> str:
     """The page in a sentence."""
     if report.scores is None:
-        return "No score: the submission did not answer. The findings say why."
+        return "No score: the submission gave no answers. The findings say why."
     if report.estimate is None:
         return f"{collapse(report.scores)}."
     plain = tuple(replace(part, reason="") for part in report.estimate.parts)  # it stands below
@@ -86,13 +87,12 @@ def _forecast(found: Estimate) -> list[Node]:
     if not found.past:
         belief = likeliest(found).belief
         name = f"believed: {belief}" if belief else "not believed to be anything"
-    between = f"90 % between {span(found.low, found.high, decimals, 'and')}"
     badge = tag("p", tag("span", name, class_=f"badge {kind}"))
-    return [_large("Expected hidden score", f"{found.median:.{decimals}f}", between, "", badge)]
+    return [_large("Expected hidden score", f"{found.median:.{decimals}f}", sure(found), "", badge)]
 
 
 def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
-    """Clean, damaged, and what was lost, each with its interval."""
+    """Clean, corrupted, and what was lost, each with its interval."""
     clean, hurt, gap, sign = scores.validation, scores.benchmark, scores.gap, report.mark
     low, lost, high = (_minus(f"{100 * end:.1f}") for end in (gap.low, gap.value, gap.high))
     return [
@@ -100,7 +100,7 @@ def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
             f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"
         ),
         _large(
-            f"Damaged, {report.source.preset}{sign}",
+            f"Corrupted, {report.source.preset}{sign}",
             f"{hurt.accuracy.value:.2f}",
             _ends(hurt.accuracy),
             "hurt",
@@ -131,11 +131,10 @@ def _why(report: Evaluation) -> list[str]:
     if found is None:
         return ["No estimate was made in this run: these are local figures, no forecast."]
     if is_open(found):
-        reach = f"The hidden score may lie between {span(found.low, found.high, 2, 'and')} (90 %)"
-        return [
-            f"{reach}: so far apart are hidden sets of such images. {_FIRST}",
-            baseline_first(phase),
-        ]
+        reach = (
+            f"The hidden score may be anywhere {sure(found)}: nothing is known of the hidden set"
+        )
+        return [f"{reach}. {_FIRST}", baseline_first(phase)]
     if found.past:
         more = "From 4 past scores on it is checked on them, each predicted from the others."
         return [*evidence(found), *([more] if found.regime == "few scores" else [])]

@@ -38,7 +38,7 @@ class Pick:
 
 def gallery(report: Evaluation) -> Tag:
     """The section."""
-    title = f"Where the damage did it{report.mark}"
+    title = f"Images that corruption made wrong{report.mark}"
     if report.sheet is None:
         return section(title, paragraph("No answers, so no images to show."))
     found = picks(report.sheet)

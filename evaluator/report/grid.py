@@ -44,7 +44,7 @@ def heat_map(report: Evaluation) -> Tag:
     worst = sorted(rows, key=_lowest_value)[:3]
     maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
     lead = (
-        f"What was asked, the worst first. Lowest: {listed([_lowest(row) for row in worst])}. "
+        f"The worst first. Lowest: {listed([_lowest(row) for row in worst])}. "
         "In the page's own file (--html) a field says its 95 % interval where you point at it."
     )
     return section(title, accuracy_key(), tag("div", *maps, class_="many"), lead=lead)

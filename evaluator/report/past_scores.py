@@ -78,7 +78,7 @@ def scatter(report: Evaluation) -> Tag:
         return section(title, paragraph(nothing))
     reading = (
         "On the dashed line a local figure is the score itself; to the right of it the figure "
-        "promises too much. Axes are in log odds, so that a point near 1 weighs what it should."
+        "promises too much. Both axes are stretched towards 0 and 1, where points are hard to gain."
     )
     words = [paragraph(said) for said in (bias(found), *_missing(report))]
     words += [paragraph(reading, "soft"), svg.legend(scatter_legend(found))]

@@ -24,7 +24,7 @@ from evaluator.slices import Held, Slice
 
 SLICE_LEGEND: svg.Legend = (
     (svg.disc(9, 7), "clean"),
-    (svg.square(9, 7), "damaged"),
+    (svg.square(9, 7), "corrupted"),
     (svg.line(9, 0, 9, 14, "axis"), "all other images"),
 )
 RATIO_LEGEND: svg.Legend = (
@@ -102,7 +102,7 @@ def _bar(one: Threshold, names: Names, scale: svg.Scale, y: float) -> Tag:
 
 
 def slice_marks(found: Sequence[Slice]) -> svg.Drawing:
-    """Accuracy of each slice, clean and damaged, with ticks where all other images lie."""
+    """Accuracy of each slice, clean and corrupted, with ticks where all other images lie."""
     names = fitted(map(slice_name, found), _SLICE_NAMES, _NAME_LINES)
     row = max(_ROW + 4, names.height + 6)
     ends = [end for one in found for side in (one.clean, one.benchmark) for end in _ends(side)]
@@ -123,7 +123,7 @@ def _slice(one: Slice, names: Names, scale: svg.Scale, y: float) -> Tag:
     clean, hurt, name = one.clean, one.benchmark, slice_name(one)
     return svg.titled(
         f"{name}, {one.images:,} images: clean {with_range(clean.accuracy)}, others "
-        f"{clean.rest:.3f}; damaged {with_range(hurt.accuracy)}, others {hurt.rest:.3f}",
+        f"{clean.rest:.3f}; corrupted {with_range(hurt.accuracy)}, others {hurt.rest:.3f}",
         names.draw(name, 0, y, "label"),
         *(
             svg.line(scale(side.rest), y - 8, scale(side.rest), y + 8, "axis")

@@ -30,7 +30,7 @@ def test_the_first_card_answers_in_ten_seconds() -> None:
     assert text.startswith(headline(report.estimate, report.scores))
     clean, damaged = (part.accuracy.value for part in parts(report))
     assert f"Clean images{clean:.2f}" in text
-    assert f"Damaged, heavy{damaged:.2f}" in text
+    assert f"Corrupted, heavy{damaged:.2f}" in text
     for fact in (source.made, source.sha256[:12], source.data, source.command, "80 images of"):
         assert fact in text
     assert "Findings: 1 error 1 warning 1 note" in text
