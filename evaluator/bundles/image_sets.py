@@ -125,6 +125,8 @@ def look(folder: Path, patterns: Sequence[str] = ()) -> Seen:
     if len(open_sets) == 1:
         said = f"{open_sets[0].name} is taken for what is predicted on: no other images are there"
         return Seen((open_sets[0],), (said, *refused))
+    if refused and not fit:
+        return Seen((), (*refused, "So nothing is damaged; --perturb PATTERN names other images."))
     return Seen((), (*refused, _nothing(names, fit)))
 
 

@@ -75,7 +75,7 @@ def failures(report: BundleEvaluation) -> list[str]:
 
 def figure(value: float | None) -> str:
     """A column's figure."""
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"  # no minus before nothing
 
 
 def ends(found: Interval | None) -> str:
@@ -84,7 +84,7 @@ def ends(found: Interval | None) -> str:
 
 
 def _three(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"  # no minus before nothing
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _table(report: BundleEvaluation) -> RenderableType:

@@ -23,6 +23,7 @@ from evaluator.report.lettering import QUIET, width_of
 from evaluator.report.markup import Node, Tag, decimals_for, paragraph, span, tag, with_range
 
 _WIDTH = 400
+_MOST_DECIMALS = 4  # of a score that a site gave whole
 _REGIMES = {  # name, colour
     "uncalibrated": ("uncalibrated", "warning"),
     "few scores": ("few scores", "note"),
@@ -118,7 +119,7 @@ def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, str]:
         own = " of your own" if found.past else ""
         return facts | {"Beats your best": f"no past score{own} to beat"}
     shown = [past.decimals for past in report.past if past.mine and past.score == found.best]
-    decimals = shown[0] if shown and shown[0] is not None else 3
+    decimals = min(shown[0], _MOST_DECIMALS) if shown and shown[0] is not None else 3
     best = f"Beats your best ({found.best:.{decimals}f})"
     return facts | {best: f"{chance(found.beats_best)} chance"}
 
