@@ -119,7 +119,7 @@ def test_the_verdict_says_why(row: Row, tmp_path: Path) -> None:
 
 
 OUR_OWN = {  # what only this machine refuses -> what is said
-    "writes elsewhere": ("open('/srv/log', 'w')", "it writes to /srv/log, which can only be read"),
+    "writes elsewhere": ("open('/usr/log', 'w')", "it writes to /usr/log, which can only be read"),
     "prints without an end": (
         "import sys\n    while True: sys.stdout.write('y' * 100000)",
         "was ended by a limit of this machine's (log)",
