@@ -110,10 +110,12 @@ def align(runs: Sequence[tuple[Files, float]], references: Files) -> Aligned | N
     """
     scores = [score for _, score in runs]
     fits = _fitting(runs, scores, references)
-    first = next(fits, None)
-    if first is None or first.is_perfect or not all(_is_near(one, scores[0]) for one in scores):
-        return first
-    return None if any(one.line.metric != first.line.metric for one in fits) else first
+    if not all(_is_near(score, scores[0]) for score in scores):
+        return next(fits, None)
+    every = list(fits)
+    perfect = next((one for one in every if one.is_perfect), None)
+    sure = len({one.line.metric for one in every}) == 1
+    return perfect or (every[0] if sure else None)
 
 
 def _fitting(
