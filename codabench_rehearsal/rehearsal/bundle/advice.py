@@ -29,7 +29,7 @@ _NOTHING_LEFT = (
 )
 _NO_SCORES = (
     "Scoring ended with exit code 0 and left no scores file: what it printed stands below. It may "
-    "give up so where it finds no answers; else its organisers have to mend it."
+    "give up so where it finds no answers; else its organisers have to fix it."
 )
 _NO_REFERENCE = "The reference data have no such file: look at what --reference-data names."
 _RESULT = re.compile(r"No such file or directory: '/app/input/res/")

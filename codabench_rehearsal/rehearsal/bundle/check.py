@@ -190,19 +190,19 @@ def _of_end(
 ) -> Iterator[Finding]:
     """How a task ended, where it did not end well."""
     cause = cause_of(task)
-    trace, mend = _trace(cause), advice(task, cause, wanted.machine, read)
+    trace, way_out = _trace(cause), advice(task, cause, wanted.machine, read)
     if task.refused:
         yield found("S623", f"{where}{task.refused}", advice=_NOT_KNOWN, detail=trace)
     elif task.status == "Finished":
         if cause:
             said = f"{where}it is Finished, and {cause}"
-            yield found("S622", said, advice=mend, detail=trace)
+            yield found("S622", said, advice=way_out, detail=trace)
     elif package := _lacking_here(cause, wanted):
         needs = f"the challenge's own program needs {package}, this Python lacks it"
-        yield found("S623", f"{where}{cause}: {needs}", advice=mend, detail=trace)
+        yield found("S623", f"{where}{cause}: {needs}", advice=way_out, detail=trace)
     elif not any(step.by_this_machine for job in task.jobs for step in job.steps):
         said, printed = where + failed(task.message, cause), trace or _printed(task)
-        yield found("S620", said, advice=mend, detail=printed)
+        yield found("S620", said, advice=way_out, detail=printed)
 
 
 def _blamed(task: RanTask) -> Cause | None:
@@ -280,7 +280,7 @@ def _trace(cause: Cause | None) -> str:
 def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Iterator[str]:
     """How far the verdict does not reach."""
     if not ran:
-        yield "whether it runs" + (" (mend the errors first)" if wanted.run else " (--no-run)")
+        yield "whether it runs" + (" (fix the errors first)" if wanted.run else " (--no-run)")
         return
     if wanted.machine.image is None:
         image = shown(setting.bundle.image)
