@@ -192,6 +192,7 @@ class PastReader:
             PastLine(
                 *(own.name, clean, found.shown, value),
                 *(decimals, phase, predicted.get(score.id), mine),
+                score.class_scores.by_name if score.class_scores else None,
             ),
             not own.path or find_split(Path(own.path), None) is None,
         )

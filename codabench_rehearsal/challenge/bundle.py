@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree, place, plain_name
+from codabench_rehearsal.challenge.dates import site_date
 from codabench_rehearsal.challenge.manifest import Manifest, read_manifest
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import shown
@@ -56,7 +57,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase: its tasks by their index, and its limits."""
+    """A phase: its tasks by their index, and its limits. start, end: as the site takes them."""
 
     index: int
     name: str
@@ -209,8 +210,8 @@ def _phase(
         index=index,
         name=_text(given.get("name")),
         tasks=tuple(task for task in tasks if task in known),
-        start=_text(given.get("start")),
-        end=_text(given.get("end")),
+        start=_date(given.get("start")),
+        end=_date(given.get("end")),
         seconds=whole(given.get("execution_time_limit"), 0) or SECONDS,
         per_day=_limit(given, "max_submissions_per_day", PER_DAY),
         in_all=_limit(given, "max_submissions", IN_ALL),
@@ -244,6 +245,12 @@ def _column(at: int, given: Mapping[str, Any]) -> Column:
         computation=_text(given.get("computation")),
         of=tuple(whole(one, -1) for one in of) if isinstance(of, list) else (),
     )
+
+
+def _date(value: object) -> str:
+    """A date as the site takes it; as it stands where we cannot tell."""
+    kept = site_date(value).value if value else None
+    return _text(kept or value)
 
 
 def _text(value: object) -> str:

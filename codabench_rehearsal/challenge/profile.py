@@ -165,7 +165,8 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     if not path.is_file():
         known = ", ".join(built_in())
         raise SubmissionError(
-            f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file."
+            f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file; "
+            "make-submission --check-only and local-eval take a bundle too, a zip or folder."
         )
     content = read_limited(path, LARGEST_SETTINGS, SubmissionError)
     try:

@@ -127,7 +127,7 @@ def _headed(head: str, told: Iterator[str]) -> Iterator[str]:
 
 def _submission(bundle: Bundle, found: dict[Path, Interface]) -> Iterator[str]:
     if not any(task.ingestion or "ingestion_program" in task.missing for task in bundle.tasks):
-        yield "predictions: no ingestion program, the scoring program reads the zip's files"
+        yield from _predictions(bundle)
         return
     if not found:
         yield "not known: the ingestion program is not in the bundle"
@@ -137,6 +137,18 @@ def _submission(bundle: Bundle, found: dict[Path, Interface]) -> Iterator[str]:
             continue
         yield from _modules(interface)
         yield from _calls(interface)
+
+
+def _predictions(bundle: Bundle) -> Iterator[str]:
+    """The files of a zip that scoring opens."""
+    from codabench_rehearsal.rehearsal.bundle.scoring_reads import GAP, reads_of
+
+    programs = dict.fromkeys(task.scoring for task in bundle.tasks if task.scoring)
+    every = [one for program in programs for one in reads_of(program).files]
+    named = dict.fromkeys(f"{one.name} ({one.place})" for one in every if GAP not in one.name)
+    yield "predictions: no ingestion program, the scoring program reads the zip's files"
+    if named:
+        yield f"it opens {few([shown(one) for one in named], 5)}"
 
 
 def _modules(interface: Interface) -> Iterator[str]:

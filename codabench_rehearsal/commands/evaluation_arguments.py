@@ -174,9 +174,9 @@ def read_inputs(
         if not path.exists():
             raise EvaluationError(f"{path}: no such file. Build one: make-submission WEIGHTS")
         require_zip(path)
+    challenge = load_challenge(options.challenge)
     file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(file)
-    challenge = load_challenge(options.challenge)
     chosen = believing(chosen, challenge)
     python = chosen_python(options.python)
     if hasattr(options, "images"):  # else nothing is run

@@ -61,6 +61,11 @@ def explain_text(text: str) -> tuple[Explained, ...]:
     return tuple(causes)
 
 
+def meaning_of(said: str) -> Explained | None:
+    """What one message means; None where nothing in it is known."""
+    return next(_meanings(plain_lines(said)), None)
+
+
 @functools.cache
 def _table() -> tuple[dict[str, Any], ...]:
     text = resources.files("codabench_rehearsal.rehearsal") / "explanations.toml"

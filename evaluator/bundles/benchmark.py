@@ -26,7 +26,7 @@ from codabench_rehearsal.console.words import few, shown
 from corruptions.named import named
 from corruptions.presets import CLEAN, Preset
 from evaluator.bundles.choice import Budget, Choice, budget_of, choices
-from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
+from evaluator.bundles.damage import Damage, InputCopy, able, first_images
 from evaluator.bundles.figures import Asked, judged
 from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
@@ -81,7 +81,8 @@ def evaluate_in_bundle(
     preset = named(wanted.corrupt)
     column = chosen_column(bundle, wanted.column)
     folders = [task.input_data for task in bundle.tasks_of(phase) if task.input_data]
-    seen = look_into(dict.fromkeys(folders), wanted.perturb)
+    found = look_into(dict.fromkeys(folders), wanted.perturb)
+    seen = {folder: able(folder, one) for folder, one in found.items()}
     chosen = {folder: one.chosen for folder, one in seen.items() if one.chosen}
     with ExitStack() as stack:
         place = stack.enter_context(TemporaryFolder("bundle-"))
@@ -245,7 +246,6 @@ class _Benchmark:
         for folder, sets in self.chosen.items():
             for one in sets:
                 if one.layout is None:
-                    self.notes += filter(None, [left_pictures(folder, one)])
                     grey |= any(shot.shape[2] == 1 for _, shot in first_images(folder, one, 1))
                 else:
                     grey |= one.layout.channels == 1

@@ -125,6 +125,10 @@ def look(folder: Path, patterns: Sequence[str] = ()) -> Seen:
     if len(open_sets) == 1:
         said = f"{open_sets[0].name} is taken as the images to predict: there are no others"
         return Seen((open_sets[0],), (said, *refused))
+    if refused and not fit:
+        return Seen(
+            (), (*refused, "So nothing is corrupted; --perturb PATTERN names other images.")
+        )
     return Seen((), (*refused, _nothing(names, fit)))
 
 

@@ -86,7 +86,7 @@ def ends(found: Interval | None) -> str:
 
 
 def _three(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"  # no minus before nothing
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _table(report: BundleEvaluation) -> RenderableType:

@@ -42,6 +42,7 @@ from submission.findings import Severity
 
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")  # of findings
 _WIDTH = 400
+_MOST_DECIMALS = 4  # of a score that a site gave whole
 _REGIMES = {  # name, colour
     "uncalibrated": ("uncalibrated", "warning"),
     "few scores": ("few scores", "note"),
@@ -166,7 +167,7 @@ def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, Node]:
     if found.best is None or found.beats_best is None:
         return facts | {"Beats your best": "no past score of your own to beat"}
     shown = [past.decimals for past in report.past if past.mine and past.score == found.best]
-    decimals = shown[0] if shown and shown[0] is not None else 3
+    decimals = min(shown[0], _MOST_DECIMALS) if shown and shown[0] is not None else 3
     best = f"Beats your best ({found.best:.{decimals}f})"
     return facts | {best: f"{chance(found.beats_best)} chance"}
 

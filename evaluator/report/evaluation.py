@@ -82,7 +82,7 @@ class PastLine:
     """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
 
     benchmark: None while it has not answered every condition of the shown preset. mine: False for
-    the organisers' baseline or a colleague's zip.
+    the organisers' baseline or a colleague's zip. class_scores: recall by class, None if unknown.
     """
 
     name: str
@@ -93,6 +93,7 @@ class PastLine:
     phase: str
     predicted: Prediction | None
     mine: bool = True
+    class_scores: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

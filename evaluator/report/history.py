@@ -249,7 +249,7 @@ def _document(row: HistoryRow) -> dict[str, Any]:
 def _score(score: LeaderboardScore) -> dict[str, Any]:
     fields = _without(asdict(score), "id", "submission")
     classes = score.class_scores
-    by_class = classes and dict(zip(classes.names, classes.values, strict=True))
+    by_class = classes and classes.by_name
     decimals = classes and classes.decimals
     beside = {"class_scores": by_class, "class_decimals": decimals}
     return fields | {"columns": dict(score.columns)} | beside

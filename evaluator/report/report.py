@@ -150,6 +150,7 @@ def _past(past: PastLine) -> dict[str, Any]:
         "score": past.score,
         "decimals": past.decimals,
         "mine": past.mine,
+        "class_scores": past.class_scores,
         "validation": score_document(past.validation),
         "benchmark": None if past.benchmark is None else score_document(past.benchmark),
         "predicted": None if past.predicted is None else vars(past.predicted),

@@ -165,6 +165,21 @@ def test_a_baseline_is_marked_wherever_it_stands() -> None:
     assert {past["mine"] for past in json.loads(theirs.to_json())["past"]} == {False}
 
 
+def test_a_score_of_all_digits_is_cut_on_the_card() -> None:
+    """Else a score that a site gave whole breaks the card: 0.8942307692307693."""
+    report = pages.small_report()
+    assert report.estimate is not None
+    best, recalls = 0.8942307692307693, {"a": 0.5}
+    past = [replace(line, score=best, decimals=16, class_scores=recalls) for line in report.past]
+    long = replace(
+        report,
+        estimate=replace(report.estimate, best=best, beats_best=0.5),
+        past=tuple(past),
+    )
+    assert "Beats your best (0.8942)" in said(to_page(long))
+    assert json.loads(long.to_json())["past"][0]["class_scores"] == recalls
+
+
 @pytest.mark.parametrize("split", ["validation", "all", "unknown"])
 def test_the_split_is_named_first(split: SplitKind) -> None:
     """Else figures on images that were trained on would be taken for real ones."""

@@ -97,7 +97,7 @@ def test_the_terminal_says_it_in_order() -> None:
     assert "Range over the conditions that were run: accuracy 0.600 to 0.700." in said
     assert "Failed under snow:4: Child task failed or non-zero return code (because" in said
     assert "Not run: frost:1." in said
-    assert "damaged: test.npy (60 images)" in said
+    assert "corrupted: test.npy (60 images)" in said
     assert not any(sign in said for sign in ("\x1b", "\u202e"))
     made = replace(report().expected, kind="estimate")
     assert "Expected hidden accuracy: 0.650, between 0.600 and 0.700 (90 % sure)." in str(
