@@ -22,6 +22,7 @@ from evaluator.plan import Plan, Round
 from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from submission.archive import Archive
+from submission.checks.frameworks import frameworks
 from submission.findings import STEPS, Finding, refuted
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried
@@ -54,6 +55,7 @@ def source_of(
         command=options.command,
         python=options.python or sys.executable,
         phase=options.phase,
+        frameworks=frameworks(archive, challenge),
     )
 
 

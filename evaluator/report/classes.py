@@ -34,7 +34,6 @@ from evaluator.report.markup import (
     with_range,
 )
 from evaluator.report.svg import error_step, heat_step
-from evaluator.report.training import AFTERWARDS, advise
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
@@ -75,19 +74,6 @@ def losses(report: Evaluation) -> Tag:
     most = listed([f"{loss.family} ({100 * loss.share:.0f} %)" for loss in costly])
     lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
     return section(title, _bars(found), lead=lead)
-
-
-def training(report: Evaluation) -> Tag:
-    """What to train on against the loss."""
-    title = "What to train on"
-    if report.sheet is None:
-        return section(title, paragraph("No answers, so nothing to advise from."))
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
-    if not found:
-        nothing = "No family costs a point of accuracy beyond chance: nothing to advise."
-        return section(title, paragraph(nothing))
-    items = (tag("li", tag("b", one.family), ": ", *_with_code(one.sentence)) for one in found)
-    return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
 
 
 def confusions(sheet: Answers, count: int) -> tuple[Confusion, Confusion]:
@@ -219,12 +205,6 @@ def _share(
     return svg.titled(
         f"{names[i]} answered as {names[j]}: {with_range(score)}, {score.n:,} images", *parts
     )
-
-
-def _with_code(said: str) -> list[Node]:
-    """A sentence whose backticks become code."""
-    parts = said.split("`")
-    return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:

@@ -17,6 +17,7 @@ from evaluator.relative import Relative
 from evaluator.severity import Search
 from evaluator.slices import Slice
 from evaluator.store.rows import HistoryRow, Prediction
+from submission.checks.frameworks import Framework
 from submission.findings import Finding
 
 UNSEEN = "†"  # marks every figure on images that the model may have learnt
@@ -47,7 +48,8 @@ class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
     python: the program that ran the submission. order_seed: of the order in which it was asked,
-    None where it was not. phase: whose score is expected.
+    None where it was not. phase: whose score is expected. frameworks: what it was made with, as far
+    as its code or files tell.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Source:
     python: str = ""
     order_seed: int | None = None
     phase: str = PHASE
+    frameworks: tuple[Framework, ...] = ()
 
     def __post_init__(self) -> None:
         """Clean what comes from files; the zip's path stays what it can be found by."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
+from evaluator.report.augmentation import training
 from evaluator.report.card import card
-from evaluator.report.classes import classes, training
+from evaluator.report.classes import classes
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map
