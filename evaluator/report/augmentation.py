@@ -18,7 +18,7 @@ from itertools import zip_longest
 import numpy as np
 
 from codabench_rehearsal.console.reading import parse_toml
-from codabench_rehearsal.console.words import listed
+from codabench_rehearsal.console.words import listed, percent
 from corruptions.presets import CLEAN, DEFAULT_TABLE, Condition, is_function
 from evaluator.answers import CLEAN_PLACE, Answers, FamilyLoss, family_losses
 from evaluator.report.evaluation import Evaluation
@@ -29,8 +29,8 @@ LEFT_CLEAN = 0.5  # of the training images
 MILDER = 1  # severities below what was asked
 MOST, MOST_OF_ONE = 16, 2  # damages to train on, and of each family: the costliest
 AFTERWARDS = (
-    "What a network was trained on flatters it afterwards. The code names some of the damages that "
-    "cost most and leaves others out: judge by those."
+    "A network looks too good on what it was trained on. The code names some of the corruptions "
+    "that cost most and leaves others out: judge by those."
 )
 _WIDTH = 92
 _CODE: Mapping[str, Mapping[str, str]] = parse_toml(
@@ -117,8 +117,8 @@ def training(report: Evaluation) -> Tag:
         nothing = "No family costs a point of accuracy beyond chance: nothing to train against."
         return section(title, paragraph(nothing))
     lead = (
-        f"Leave {_percent(LEFT_CLEAN)} of the training images as they are. Share out the others "
-        "among the families below by what they cost, each damage a severity milder than it was "
+        f"Leave {percent(LEFT_CLEAN)} of the training images as they are. Share out the others "
+        "among the families below by what they cost, each corruption a severity milder than it was "
         "asked here."
     )
     return section(title, tag("ul", *map(_line, mixed.parts)), *_programs(report, mixed), lead=lead)
@@ -129,8 +129,8 @@ def in_words(report: Evaluation) -> Iterator[str]:
     mixed = None if report.sheet is None else chosen(report.sheet)
     if mixed is None:
         return
-    parts = listed([f"{_percent(part.share)} {part.loss.family}" for part in mixed.parts])
-    yield f"What to train on: {_percent(LEFT_CLEAN)} of the images clean, {parts}."
+    parts = listed([f"{percent(part.share)} {part.loss.family}" for part in mixed.parts])
+    yield f"What to train on: {percent(LEFT_CLEAN)} of the images clean, {parts}."
     called = _CODE[pipelines(report.source.frameworks)[0]]["title"]
     yield f"The code for it ({called}): --html FILE writes it on the page."
 
@@ -162,13 +162,9 @@ def _program(name: str, code: str) -> list[Node]:
 
 
 def _line(part: Part) -> Tag:
-    share, chains = _percent(part.share), ", ".join(part.shares)
+    share, chains = percent(part.share), ", ".join(part.shares)
     said = f": {share} of the images ({chains}); it costs {points_with_range(part.loss.points)}"
     return tag("li", tag("b", part.loss.family), said)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _costs(given: Answers) -> dict[Condition, float]:
