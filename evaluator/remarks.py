@@ -23,6 +23,7 @@ from evaluator.plan import Plan, Round
 from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from submission.archive import Archive
+from submission.checks.frameworks import frameworks
 from submission.findings import STEPS, Finding, refuted
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried
@@ -56,6 +57,7 @@ def source_of(
         python=options.python or sys.executable,
         phase=options.phase,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        frameworks=frameworks(archive, challenge),
     )
 
 

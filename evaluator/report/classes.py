@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from codabench_rehearsal.console.words import listed
 from evaluator.answers import (
@@ -20,12 +20,12 @@ from evaluator.answers import (
 )
 from evaluator.metrics import answer_weights
 from evaluator.report import svg
+from evaluator.report.augmentation import advice_places
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import LEADING, QUIET, Names, fitted
 from evaluator.report.markup import (
     Node,
     Tag,
-    anchored,
     paragraph,
     points,
     points_with_range,
@@ -36,7 +36,6 @@ from evaluator.report.markup import (
 )
 from evaluator.report.svg import share_step
 from evaluator.report.tables import share_key
-from evaluator.report.training import AFTERWARDS, advise
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
@@ -78,32 +77,6 @@ def losses(report: Evaluation) -> Tag:
     between: list[Node] = [part for link in links for part in (", ", link)]
     advised = [tag("p", "What to train on against ", *between[1:], ".", class_="soft")]
     return section(title, _bars(found), *(advised if links else ()), lead=lead)
-
-
-def advice_places(report: Evaluation) -> Mapping[str, str]:
-    """Where `training` advises on a family, as a link on the page leads there."""
-    if report.sheet is None:
-        return {}
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
-    return {one.family: f"#advice-{place}" for place, one in enumerate(found, 1)}
-
-
-def training(report: Evaluation) -> Tag:
-    """What to train on against the loss."""
-    title = "What to train on"
-    if report.sheet is None:
-        return section(title, paragraph("No answers, so nothing to advise from."))
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
-    if not found:
-        nothing = "No family costs a point of accuracy beyond chance: nothing to advise."
-        return section(title, paragraph(nothing))
-    items = (
-        anchored(
-            f"advice-{place}", tag("li", tag("b", one.family), ": ", *_with_code(one.sentence))
-        )
-        for place, one in enumerate(found, 1)
-    )
-    return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
 
 
 def confusions(sheet: Answers, count: int) -> tuple[Confusion, Confusion]:
@@ -238,12 +211,6 @@ def _share(
     return svg.titled(
         f"{names[i]} answered as {names[j]}: {with_range(score)}, {score.n:,} images", *parts
     )
-
-
-def _with_code(said: str) -> list[Node]:
-    """A sentence whose backticks become code."""
-    parts = said.split("`")
-    return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:

@@ -17,6 +17,7 @@ from evaluator.relative import Relative
 from evaluator.severity import Search
 from evaluator.slices import Slice
 from evaluator.store.rows import HistoryRow, Prediction
+from submission.checks.frameworks import Framework
 from submission.findings import Finding
 
 UNSEEN = "†"  # marks every figure on images that the model may have learnt
@@ -47,7 +48,8 @@ class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
     python: the program that ran the submission. order_seed: of the order in which it was asked,
-    None where it was not. phase: whose score is expected. made: when, for people.
+    None where it was not. phase: whose score is expected. made: when, for people. frameworks: what
+    the submission was made with, as far as its code or files tell.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Source:
     order_seed: int | None = None
     phase: str = PHASE
     made: str = ""
+    frameworks: tuple[Framework, ...] = ()
 
     def __post_init__(self) -> None:
         """Clean what comes from files; the zip's path stays what it can be found by."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
+from evaluator.report.augmentation import training
 from evaluator.report.card import ORDER, card
-from evaluator.report.classes import classes, losses, training
+from evaluator.report.classes import classes, losses
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.console.command import UNBROKEN
 from codabench_rehearsal.console.words import counted, human_bytes, percent, shown
 from evaluator.metrics import Score, Scores
+from evaluator.report.augmentation import in_words
 from evaluator.report.evaluation import UNSEEN, Evaluation
 from evaluator.report.expected import explained, headline
 from evaluator.report.robustness import Listing, listings
@@ -124,6 +125,8 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     yield Text(_RECALL, "dim")
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
     yield Text(f"Worst conditions{mark}, with their accuracy: {worst}\n")
+    if to_train_on := "\n".join(in_words(report)):
+        yield Text(f"{to_train_on}\n")
     for one in listings(report):
         yield _listed(one)
         yield Text(f"{one.note}\n", "dim")

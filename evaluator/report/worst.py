@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from codabench_rehearsal.console.words import counted, listed
 from evaluator.metrics import ConditionScore, Score
-from evaluator.report.classes import advice_places
+from evaluator.report.augmentation import advice_places
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.markup import Node, Tag, broken, paragraph, section, tag, with_range
 from evaluator.report.tables import Cell, sortable

@@ -19,7 +19,6 @@ from evaluator.metrics import Part, score
 from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
 from evaluator.report.card import card, verdict
-from evaluator.report.classes import training
 from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
 from evaluator.report.page import to_html, to_page
@@ -387,17 +386,6 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     known = [p for p in places(report) if p.known]
     off = 100 * np.mean([p.local["validation"].value - p.score for p in known])
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
-
-
-def test_a_robust_submission_gets_no_advice() -> None:
-    """Else every report would send people to train anew."""
-    report = pages.small_report()
-    assert report.sheet is not None
-    sheet = report.sheet
-    truth = sheet.benchmark.data.labels[sheet.questions.rows]
-    perfect = replace(report, sheet=replace(sheet, labels=truth))
-    assert "nothing to advise" in said(str(training(perfect)))
-    assert "corruptions.corrupt_tf" in said(str(training(report)))
 
 
 def test_many_classes_still_make_a_page() -> None:

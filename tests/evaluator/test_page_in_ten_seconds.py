@@ -10,8 +10,9 @@ import pytest
 
 from evaluator.answers import Row, curves, grid
 from evaluator.metrics import Score
+from evaluator.report.augmentation import advice_places
 from evaluator.report.card import card
-from evaluator.report.classes import advice_places, classes
+from evaluator.report.classes import classes
 from evaluator.report.expected import headline
 from evaluator.report.grid import curve_section, heat_maps
 from evaluator.report.page import to_page
