@@ -22,6 +22,7 @@ from codabench_rehearsal.challenge.worker.outcome import Ran
 from codabench_rehearsal.challenge.worker.submission import run_submission
 from codabench_rehearsal.console.bar import progress, said_when_slow
 from codabench_rehearsal.console.command import tell
+from codabench_rehearsal.console.files import ONE_CASE, tells_case
 from codabench_rehearsal.console.words import few, shown
 from codabench_rehearsal.rehearsal.bundle.look import look
 from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked, ended, failed, first_cause
@@ -233,7 +234,8 @@ def _weighed(read: Sequence[Finding], ran: Sequence[Ran]) -> Iterator[Finding]:
             said = f"{finding.message}: read so, and it was scored all the same"
             yield replace(finding, severity="warning", message=said, kind="rules")
         else:
-            yield refuted(finding, "answer" if well else None, "here", is_server=False)
+            passed = "answer" if well else None
+            yield refuted(finding, passed, "here", is_server=False, tells_case=tells_case())
 
 
 def _trace(cause: Cause | None) -> str:
@@ -270,3 +272,5 @@ def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Ite
     asked = {one.worker for one in ran}
     if left := [worker for worker in WORKERS if worker not in asked]:
         yield f"the worker of {', '.join(left)} (--worker {left[0]})"
+    if not tells_case():
+        yield ONE_CASE
