@@ -64,7 +64,7 @@ def on_a_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (processes, family):
         monkeypatch.setattr(module, "PROC", tmp_path / "no" / "proc")
     monkeypatch.setattr(processes, "SHARED", tmp_path / "no" / "shm")
-    monkeypatch.setattr(isolation.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
 
 
 def job(place: Path, code: str, *more: str, **limits: Any) -> JobResult:

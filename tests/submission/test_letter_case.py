@@ -86,7 +86,7 @@ def test_what_such_a_disk_cannot_show_is_said(
     """Else a name in the wrong case opens on a Mac, is called fine, and fails on the platform."""
     if case == "of a Mac":
         request.getfixturevalue("disk")
-    files = {"model.py": MODEL, "weights.npy": weights(tmp_path)}
+    files: dict[str, str | bytes] = {"model.py": MODEL, "weights.npy": weights(tmp_path)}
     done = check(build_zip(tmp_path / "s.zip", files))
     hidden = [one for one in done.unchecked if "upper and lower case" in one]
     assert bool(hidden) == (case == "of a Mac")
@@ -95,7 +95,7 @@ def test_what_such_a_disk_cannot_show_is_said(
 
 def test_a_name_in_another_case_is_an_error(tmp_path: Path) -> None:
     """Else the commonest fault of a Mac's user is told as a file that is missing."""
-    files = {"model.py": MODEL, "Weights.NPY": weights(tmp_path)}
+    files: dict[str, str | bytes] = {"model.py": MODEL, "Weights.NPY": weights(tmp_path)}
     done = check(build_zip(tmp_path / "s.zip", files), run=False)
     told = {one.code: one.message for one in done.findings if one.severity == "error"}
     assert set(told) == {"S327"}

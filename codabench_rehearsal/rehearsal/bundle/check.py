@@ -32,7 +32,7 @@ from codabench_rehearsal.rehearsal.predictions.packed import of_predictions, ope
 from codabench_rehearsal.sandbox.outcome import Problem
 from codabench_rehearsal.sandbox.places import python_at
 from submission.archive import Archive
-from submission.findings import Finding, found, refuted, stops, without
+from submission.findings import Finding, Step, found, refuted, stops, without
 
 QUICK = 60.0  # seconds of a run that is worth a second one, by the other generation
 _IN_PROGRAM = (
@@ -234,7 +234,7 @@ def _weighed(read: Sequence[Finding], ran: Sequence[Ran]) -> Iterator[Finding]:
             said = f"{finding.message}: read so, and it was scored all the same"
             yield replace(finding, severity="warning", message=said, kind="rules")
         else:
-            passed = "answer" if well else None
+            passed: Step | None = "answer" if well else None
             yield refuted(finding, passed, "here", is_server=False, tells_case=tells_case())
 
 
