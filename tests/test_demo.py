@@ -50,7 +50,7 @@ say = "python -c " + chr(34) + "import sys, time; {body}" + chr(34)
 demo.STEPS = (
     demo.Step("Make one", 7, "python -c \\"open('demo/one', 'w')\\"", "demo/one"),
     demo.Step("Make two", 8, "python -c \\"open('demo/two', 'w')\\"", "demo/two", "demo/one"),
-    demo.Step("Look", 9, say),
+    demo.Step("Look", 9, say, of="demo/two", answers="demo/three"),
 )
 sys.exit(demo.main())
 """
@@ -93,8 +93,9 @@ def test_what_is_made_is_kept_and_said(tmp_path: Path) -> None:
     """Else the second time takes as long as the first, or shows what an older step made."""
     small(tmp_path, "pass")
     before = (tmp_path / "demo" / "two").stat().st_mtime_ns
+    (tmp_path / "demo" / "three").touch()
     _, again = small(tmp_path, "print('seen')")
-    assert again.splitlines()[0] == "1 of 3 steps to do, about 9 s on two cores:"
+    assert again.splitlines()[0] == "1 of 3 steps to do, about 5 s on two cores:"
     assert "kept from last time: demo/two" in again
     assert "seen" in again
     assert (tmp_path / "demo" / "two").stat().st_mtime_ns == before
@@ -128,6 +129,26 @@ def test_it_stops_where_a_step_fails(tmp_path: Path) -> None:
     assert code == 3
     assert "Stopped at step 3" in said
     assert "Done" not in said
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_training_that_was_cut_off_goes_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begun: bool,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Else make demo after a Ctrl-C ends with "holds a training that was cut off"."""
+    demo = loaded()
+    (tmp_path / "train-recipe").write_text('#!/bin/sh\necho "with $*"\n', encoding="utf-8")
+    (tmp_path / "train-recipe").chmod(0o755)
+    if begun:
+        (tmp_path / "demo" / "training" / "checkpoint").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "BIN", tmp_path)
+    assert demo.run("train-recipe baseline --out demo/training") == 0
+    said = capfd.readouterr().out
+    assert ("with baseline --out demo/training --resume" in said) == begun
 
 
 def test_its_commands_are_those_that_there_are() -> None:
