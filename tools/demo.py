@@ -80,14 +80,14 @@ STEPS = (
         "demo/training/weights.keras",
     ),
     Step(
-        "Draw what heavy damage looks like",
+        "Draw what heavy corruption looks like",
         5,
         "local-eval show --corrupt heavy --data demo/cells.npz --out demo/heavy.png",
         "demo/heavy.png",
         "demo/cells.npz",
     ),
     Step(
-        "Rehearse: clean images against damaged ones",
+        "Rehearse: clean images against corrupted ones",
         30,
         "local-eval demo/submission.zip --data demo/cells.npz --corrupt heavy --store demo/ "
         "--json demo/report.json --html demo/report.html",
