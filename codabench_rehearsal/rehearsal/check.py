@@ -268,7 +268,7 @@ def _weighed(read: Sequence[Finding], rehearsal: Rehearsal) -> list[Finding]:
     read = [found for found in read if found.code != "S501" or not rehearsal.scale_is_right]
     for run in rehearsal.runs:
         name, server = run.environment.name, run.is_servers(rehearsal.setup.challenge)
-        how = {"is_server": server, "anywhere": run.anywhere}
+        how = {"is_server": server, "anywhere": run.anywhere, "tells_case": run.tells_case}
         read = [refuted(found, run.passed, name, **how) for found in read]
     return [*read, *rehearsal.findings]
 

@@ -14,6 +14,7 @@ import psutil
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
+from codabench_rehearsal.console.files import ONE_CASE, tells_case
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.rehearsal.failures import HERE, Environment, unknown_package, with_packages
 from codabench_rehearsal.rehearsal.forecast import (
@@ -76,7 +77,8 @@ class DryRun:
     first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase.
     unchecked: what it could not tell; unknown_limits: those of the platform, with what would be
     needed. readings: by name, those that were tried. passed: the last step that it passed, None
-    where not even the import. anywhere: whether it answered in both working folders.
+    where not even the import. anywhere: whether it answered in both working folders. tells_case:
+    whether upper and lower case in file names make a difference where it ran.
     """
 
     environment: Environment
@@ -92,6 +94,7 @@ class DryRun:
     readings: Mapping[str, ReadingDifference] = field(default_factory=dict)
     passed: Step | None = None
     anywhere: bool = False
+    tells_case: bool = True
 
     @property
     def answered(self) -> bool:
@@ -176,6 +179,7 @@ def dry_run(setup: Setup, environment: Environment) -> DryRun:
         readings=readings,
         passed=_passed(interview, outcome),
         anywhere=bool(moved and not moved.problem and first),
+        tells_case=tells_case(),
     )
 
 
@@ -308,6 +312,7 @@ def _unchecked(interview: Interview, outcome: Outcome, environment: Environment)
         yield "scale and preprocessing in full: float images are not answered"
     yield unknown_package(outcome.problem, environment)
     yield other_paths(outcome.result.limits)
+    yield "" if tells_case() else ONE_CASE
 
 
 def _passed(interview: Interview, outcome: Outcome) -> Step | None:

@@ -23,6 +23,7 @@ from codabench_rehearsal.challenge.worker.scores_file import NO_SCORE
 from codabench_rehearsal.challenge.worker.submission import run_submission
 from codabench_rehearsal.console.bar import progress, said_when_slow
 from codabench_rehearsal.console.command import tell
+from codabench_rehearsal.console.files import ONE_CASE, tells_case
 from codabench_rehearsal.console.words import few, shown
 from codabench_rehearsal.rehearsal.bundle.advice import advice, told_once
 from codabench_rehearsal.rehearsal.bundle.look import look
@@ -32,7 +33,7 @@ from codabench_rehearsal.rehearsal.failures import missing_package
 from codabench_rehearsal.rehearsal.predictions.packed import of_predictions, opened_submission
 from codabench_rehearsal.sandbox.outcome import Problem
 from submission.archive import Archive
-from submission.findings import Finding, found, refuted, stops, without
+from submission.findings import Finding, Step, found, refuted, stops, without
 
 QUICK = 60.0  # seconds of a run that is worth a second one, by the other generation
 _NOT_KNOWN = "Whether it fails on the platform cannot be told from here."
@@ -270,7 +271,8 @@ def _weighed(read: Sequence[Finding], ran: Sequence[Ran]) -> Iterator[Finding]:
             said = f"{finding.message}: read so, and it was scored all the same"
             yield replace(finding, severity="warning", message=said, kind="rules")
         else:
-            yield refuted(finding, "answer" if well else None, "here", is_server=False)
+            passed: Step | None = "answer" if well else None
+            yield refuted(finding, passed, "here", is_server=False, tells_case=tells_case())
 
 
 def _trace(cause: Cause | None) -> str:
@@ -288,3 +290,5 @@ def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Ite
     asked = {one.worker for one in ran}
     if left := [worker for worker in WORKERS if worker not in asked]:
         yield f"the worker of {', '.join(left)} (--worker {left[0]})"
+    if not tells_case():
+        yield ONE_CASE
