@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.site.address import is_address
 from codabench_rehearsal.commands.evaluation_arguments import add_json
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.arguments import add_challenge
@@ -146,7 +147,8 @@ def _decoded(data: bytes) -> str:
 
 def _again(name: str, challenge: str) -> str:
     """The command that shows it happen here."""
-    return f"make-submission --check-only {quoted(name)} --challenge {quoted(challenge)}"
+    programs = " --bundle BUNDLE" if is_address(challenge) else ""
+    return f"make-submission --check-only {quoted(name)} --challenge {quoted(challenge)}{programs}"
 
 
 def _lines(found: Sequence[Explained], further: Sequence[str], *, asked: bool) -> Iterator[str]:

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
-from codabench_rehearsal.challenge.setting import is_bundle
-from codabench_rehearsal.challenge.site.address import is_address
-from codabench_rehearsal.commands.bundle_arguments import require_bundle
+from codabench_rehearsal.commands.bundle_arguments import is_of_programs, require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
     rehearsal_command,
@@ -27,14 +25,8 @@ from codabench_rehearsal.commands.packing_arguments import (
     table_of_checks,
     with_limits,
 )
-from codabench_rehearsal.commands.site_upload import (
-    Ready,
-    add_upload,
-    is_fine,
-    require_site,
-    send,
-    target,
-)
+from codabench_rehearsal.commands.site_arguments import require_site
+from codabench_rehearsal.commands.site_upload import Ready, add_upload, is_fine, send, target
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
@@ -112,7 +104,7 @@ def _read_and_run(words: list[str]) -> int:
 
 def _checked(options: argparse.Namespace) -> Checked | BundleChecked:
     """Check or make the zip, and tell."""
-    if is_bundle(Path(options.challenge)) or is_address(options.challenge):
+    if is_of_programs(options.challenge):
         from codabench_rehearsal.commands.bundle_check import run
 
         guard(options, unused=("out",))

@@ -26,7 +26,8 @@ from codabench_rehearsal.console.words import listed, shown
 FILE, OTHER, TABLE = "rehearsal.toml", "pyproject.toml", "codabench-rehearsal"
 # What belongs to a project. What belongs to one run (outputs, --force, --resume) is typed.
 KEYS = (
-    *("challenge", "data", "part", "split", "held_out", "images", "seed", "corrupt", "preset"),
+    *("challenge", "bundle", "data", "part", "split", "held_out", "images", "seed"),
+    *("corrupt", "preset"),
     *("store", "phase", "hidden_images", "believe", "tolerance", "uploads_per_day"),
     *("python", "device", "time_limit", "memory_limit", "block", "workers", "cluster"),
     *("server", "with", "docker", "worker", "network", "input_data", "reference_data"),

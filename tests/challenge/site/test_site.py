@@ -137,7 +137,7 @@ def test_offline_the_cache_says_how_old_it_is(
     said = capsys.readouterr()
     assert said.out == shown
     assert len(said.err.splitlines()) == 1
-    assert "as of 2026-03-10 12:00 UTC, 0 hours ago" in said.err
+    assert "as of 2026-03-10 12:00 UTC, 0 minutes ago" in said.err
 
 
 def test_a_challenge_that_is_gone_is_not_taken_from_the_cache(
