@@ -282,12 +282,16 @@ def own_name(site: Site) -> str:
 
 
 def own_submissions(site: Site, phase: int, owner: str) -> list[Mapping[str, Any]]:
-    """The account's submissions to a phase as the site tells them, without parts of others."""
+    """The account's submissions to a phase as the site tells them.
+
+    Without the tasks of others, and without the organisers' runs of one task anew.
+    """
     given = site.get("/api/submissions/", phase=phase)
     rows = given.get("results") if isinstance(given, dict) else given
     if not isinstance(rows, list):
         raise SiteError(f"{site.host}: expected a list of submissions, received something else.")
-    return [row for row in tables(rows) if row.get("owner") == owner and not row.get("parent")]
+    own = [row for row in tables(rows) if row.get("owner") == owner]
+    return [row for row in own if not (row.get("parent") or row.get("is_specific_task_re_run"))]
 
 
 def site_name(name: str) -> str:
