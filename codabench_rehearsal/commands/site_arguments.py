@@ -11,7 +11,7 @@ from codabench_rehearsal.challenge.site.address import is_address, read_address
 from codabench_rehearsal.challenge.site.client import OFF_SECONDS, Site
 from codabench_rehearsal.challenge.site.transcript import Transcript
 from codabench_rehearsal.console.command import tell
-from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.errors import SubmissionError, UserError
 from codabench_rehearsal.console.roles import BUNDLE, JSON
 from codabench_rehearsal.console.settings import is_settled
 
@@ -78,9 +78,15 @@ def opened_site(options: argparse.Namespace, base: str, token: str = "") -> Iter
     try:
         with Site(base, token, transcript) as site:
             yield site
-    finally:
+    except BaseException:
         if transcript is not None:
-            transcript.write(target)
+            try:
+                transcript.write(target)
+            except UserError as error:  # what became of an upload is told, not this
+                tell("site", f"--record-http: {error}")
+        raise
+    if transcript is not None:
+        transcript.write(target)
     if site.seconds_off > OFF_SECONDS:
         minutes = site.seconds_off / 60
         off = f"{minutes / 60:,.0f} hours" if minutes > 120 else f"{minutes:.0f} minutes"

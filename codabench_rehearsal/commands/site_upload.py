@@ -25,7 +25,7 @@ from codabench_rehearsal.commands.site_outcome import (
 from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.asking import agrees, can_ask
 from codabench_rehearsal.console.bar import progress
-from codabench_rehearsal.console.command import Exit
+from codabench_rehearsal.console.command import Exit, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT
 from codabench_rehearsal.console.words import human_bytes, percent, shown
@@ -227,7 +227,7 @@ def _carried_out(
     site: Site, allowed: Allowance, plan: Upload, options: argparse.Namespace
 ) -> Upload | None:
     """Ask, and upload; None for a no. Raises `SubmissionError` for what is of no use."""
-    from codabench_rehearsal.challenge.site.upload import carry_out
+    from codabench_rehearsal.challenge.site.upload import carry_out, in_doubt
 
     say = to_stderr if options.json == STDOUT else to_stdout
     say([f"upload {shown(plan.name)}, {human_bytes(plan.size)}", *allowed.lines()])
@@ -240,4 +240,9 @@ def _carried_out(
         def told(done: int, size: int) -> None:
             bar.update(f"uploading {shown(plan.name)} {percent(done / size)}", done, size)
 
-        return carry_out(site, plan, told)
+        try:
+            return carry_out(site, plan, told, allowed.phase.end)
+        except KeyboardInterrupt:
+            if doubt := in_doubt(plan):
+                tell("upload", doubt)
+            raise

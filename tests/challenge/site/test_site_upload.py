@@ -30,7 +30,7 @@ from tests.challenge.site.world import TOKEN
 
 UPLOAD = ["--check-only", "submission.zip", "--no-run", "--upload", "1234"]
 YES = [*UPLOAD, "--yes"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_whole_way(site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,7 +287,9 @@ def test_where_nobody_can_look_nothing_is_sent(
     """Else a site that answers half of the time gets two."""
     site.fail("POST /api/submissions/", "lost")
     site.fail(r"GET /api/submissions/$", "json", times=1, value=[])
-    site.fail(r"GET /api/submissions/$", "status", times=4, value=403)  # three looks, and the next
+    site.fail(
+        r"GET /api/submissions/$", "status", times=6, value=403
+    )  # three looks, and the next three
     assert main(YES) == main(YES) == Exit.USAGE
     assert main(YES) == Exit.FINE
     assert len(site.submissions) == site.count("POST /api/submissions/") == 1
