@@ -17,6 +17,7 @@ import pytest
 
 from codabench_rehearsal.challenge.site.uploads import all_uploads
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
+from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -220,10 +221,16 @@ def test_a_failed_one_may_be_sent_again(
     assert "    | MemoryError\\x1b[2J" in said
     with Store.open(here / "store.sqlite") as store:
         assert store.scores() == ()
+    assert local_eval(["explain", "500"]) == Exit.FINE
+    said = capsys.readouterr().out
+    assert said.startswith("a program ran into the time limit of 900 seconds")
+    assert "here: make-submission --check-only" in said
     site.ends = "Finished"
     assert main([*YES, "--wait"]) == Exit.FINE
     assert len(site.submissions) == 2
     assert site.count("PUT storage") == 1  # the site still has the bytes
+    assert local_eval(["explain", "7"]) == Exit.USAGE
+    assert "no submission of that number was uploaded from here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
