@@ -77,7 +77,8 @@ def _why(outcome: Outcome, folder: Path, tasks: Sequence[Outcome]) -> list[str]:
     each = list(zip(task_folders(folder, tasks), tasks, strict=True)) or [(folder, outcome)]
     failed = next(place for place, one in each if one.status != "Finished")
     last = last_words(failed)
-    return [*marked(last), f"what it means: local-eval explain {quoted(failed)}"]
+    shown_log = marked(last) if last else []
+    return [*shown_log, f"what it means: local-eval explain {quoted(failed)}"]
 
 
 def to_stdout(lines: list[str]) -> None:
