@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import runpy
 import shlex
 import subprocess
@@ -62,6 +63,9 @@ class Model:
 """
 
 
+_KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{3,}")
+
+
 @dataclass(frozen=True)
 class Walk:
     """A folder with all that a user has, and the site. environment: of the commands."""
@@ -70,8 +74,9 @@ class Walk:
     site: SiteStub
     environment: dict[str, str]
 
-    def typed(self, line: str) -> str:
-        """What a command says, as in a pipe; its exit code where it is not 0."""
+    def typed(self, line: str, most: int = MOST_LINES) -> str:
+        """What a command says, as in a pipe; its exit code where it is not 0. most: lines of it."""
+        self.site.open_now()  # the stub's clock stands still
         words = shlex.split(line)
         command = [str(Path(sys.executable).with_name(words[0])), *words[1:]]
         done = subprocess.run(  # noqa: S603 - our own commands
@@ -85,7 +90,7 @@ class Walk:
             check=False,
         )
         ended = f"(exit code {done.returncode})\n" if done.returncode else ""
-        return self.told(line, done.stdout + ended)
+        return self.told(line, done.stdout + ended, most)
 
     def at_terminal(self, line: str, answers: list[tuple[str, str]]) -> str:
         """The same at a terminal, with what is typed there."""
@@ -100,7 +105,7 @@ class Walk:
             os.environ.update(kept)
         return self.told(line, shown.replace("\r\n", "\n"))
 
-    def told(self, line: str, text: str) -> str:
+    def told(self, line: str, text: str, most: int = MOST_LINES) -> str:
         """A command with what it said, shortened, and without what differs from run to run."""
         host = self.site.base.removeprefix("http://")
         for found in (host, host.replace(":", "-")):  # as an address, and as a file's name
@@ -108,8 +113,8 @@ class Walk:
         bins = f"{Path(sys.executable).parent}/"
         text = text.replace(f"{self.folder}/", "").replace(bins, ".venv/bin/")
         lines = [f"    {one.rstrip()}"[:160] for one in text.strip("\n").split("\n")]
-        if len(lines) > MOST_LINES:
-            left = len(lines) - MOST_LINES + 1
+        if len(lines) > most:
+            left = len(lines) - most + 1
             lines = [*lines[: -LAST - left], f"    [{left} lines]", *lines[-LAST:]]
         return "\n".join([f"$ {line}", *lines, ""])
 
@@ -159,9 +164,9 @@ def _uploaded(walk: Walk, zip_name: str, more: str = "") -> str:
     """An upload, and what the site saw of it."""
     walk.site.calls.clear()
     line = f"make-submission --check-only {zip_name} --no-run --upload 1234 --yes --wait {more}"
-    said = walk.typed(line.strip())
+    said = walk.typed(line.strip(), most=60)
     changing = [one for one in walk.site.calls if not one.startswith("GET")]
-    shown = [f"#   {one.replace(walk.site.storage, '')[:90]}" for one in changing]
+    shown = [f"#   {_KEY.sub('KEY', one)}" for one in changing]
     made = sum(not one.parent for one in walk.site.submissions)
     return "\n".join([said + "# the site saw", *shown, f"# submissions in all: {made}", ""])
 

@@ -65,17 +65,17 @@ def concluded(
         notes = [str(error)]
     say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
     if not is_finished:
-        say(_why(outcome, folder, tasks))
+        say(_why(folder, tasks))
     replace(done, stage="ended", status=status).keep()
     return Exit.FINE if is_finished else Exit.FINDINGS
 
 
-def _why(outcome: Outcome, folder: Path, tasks: Sequence[Outcome]) -> list[str]:
+def _why(folder: Path, tasks: Sequence[Outcome]) -> list[str]:
     """The end of the log of what failed first, and the command that explains it."""
     from codabench_rehearsal.challenge.site.results import last_words, task_folders
 
-    each = list(zip(task_folders(folder, tasks), tasks, strict=True)) or [(folder, outcome)]
-    failed = next(place for place, one in each if one.status != "Finished")
+    each = zip(task_folders(folder, tasks), tasks, strict=True)
+    failed = next((place for place, one in each if one.status != "Finished"), folder)
     last = last_words(failed)
     shown_log = marked(last) if last else []
     return [*shown_log, f"what it means: local-eval explain {quoted(failed)}"]

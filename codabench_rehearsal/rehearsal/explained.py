@@ -90,7 +90,7 @@ def _of_row(row: dict[str, Any], found: re.Match[str], line: str, *, is_printed:
     words = {key: one_line(value, 80) for key, value in found.groupdict().items()}
     cause, advice = (row[key].format(**words) for key in ("cause", "advice"))
     sure = row.get("sure", True) and not is_printed
-    place = "also" if is_printed else row["place"]
+    place: Place = "also" if is_printed else row["place"]
     return Explained(cause, advice, one_line(line, _LONGEST), sure, place=place)
 
 

@@ -49,8 +49,8 @@ def talk(site: SiteStub, here: Path, python: str) -> Talk:
     env = {name: value for name, value in os.environ.items() if name not in PROXIES}
 
     def ran(scenario: str) -> dict[str, Any]:
-        words = (scenario, site.base, USER, PASSWORD, here / "submission.zip", here / "got")
-        command = [python, "-I", CALLS, *words]
+        files = (str(here / "submission.zip"), str(here / "got"))
+        command = [python, "-I", str(CALLS), scenario, site.base, USER, PASSWORD, *files]
         done = subprocess.run(
             command, capture_output=True, text=True, env=env, timeout=120, check=False
         )
