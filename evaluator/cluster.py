@@ -97,7 +97,7 @@ class Cluster:
         self._first = [where for where, text in known.items() if text == self.environment]
         others = len(found) - len(self._first)
         self.notes = (
-            (f"{others} of {len(found)} workers have other versions, and are not asked",)
+            (f"{others} of {len(found)} workers have other versions, and are not used",)
             if others
             else ()
         )

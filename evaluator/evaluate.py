@@ -203,7 +203,7 @@ def _expectation(runner: Runner, series: Series) -> Expectation | None:
         return None
 
     def top_up(path: Path) -> str:
-        runner.display.say(f"{path.name}, a past submission, is asked first")
+        runner.display.say(f"{path.name}, a past submission, is run first")
         try:
             return _topped_up(path, runner, series)
         except (SubmissionError, EvaluationError, DataError, SandboxError) as error:
@@ -257,7 +257,7 @@ def _remember(runner: Runner, expected: Expectation | None, store: Store | None)
         for owner in (s for s in store.submissions() if s.sha256 == runner.archive.sha256):
             store.record_prediction(owner, made)
     except StoreError as error:
-        return (f"What was expected is not kept: {error}",)
+        return (f"The expected score could not be kept: {error}",)
     return ()
 
 

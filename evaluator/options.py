@@ -246,8 +246,8 @@ def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, li
     if trained.any():
         raise EvaluationError(
             f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training "
-            f"side of {split}, none on its validation side: give images that the model has not "
-            "learnt."
+            f"side of {split}, none on its validation side: give images that the model was "
+            "not trained on."
         )
     return "all", data, [f"none of these images is in {split.name}: new to the model"]
 

@@ -68,7 +68,7 @@ def asked_together(
         for path, future in waiting.items():
             one = _result(future)
             found[path] = one
-            shown.say(f"{path.name}: asked ({len(found)} of {len(waiting)})")
+            shown.say(f"{path.name}: done ({len(found)} of {len(waiting)})")
     except BaseException:
         stop.set()
         raise

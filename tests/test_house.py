@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ LONGEST_FILE, THIN = 330, 60
 CEILINGS = {"longer than 330 lines": 0, "under 60 lines": 15}
 
 
+@cache  # read by the first test that asks: whoever only collects the tests waits for none of it
 def files() -> dict[str, str]:
     """The text of every Python file of the rooms, by its name."""
     found = {}
@@ -54,10 +56,17 @@ def files() -> dict[str, str]:
     return found
 
 
-FILES = files()
-TREES = {name: ast.parse(text) for name, text in FILES.items()}
-MODULES: dict[str, ast.Module] = HOUSE["modules"]()
-GRAPH: dict[str, set[str]] = HOUSE["graph"](MODULES, at_once=False)
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Each of them parsed."""
+    return {name: ast.parse(text) for name, text in files().items()}
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Which module imports which, at whatever time."""
+    found: dict[str, set[str]] = HOUSE["graph"](HOUSE["modules"](), at_once=False)
+    return found
 
 
 def room_of(module: str) -> str:
@@ -85,30 +94,30 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 def test_arrows() -> None:
     """Else a room drags in another, and nothing can be used or understood alone."""
     wrong = []
-    for module in GRAPH:
+    for module in graph():
         room = room_of(module)
         allowed = MAY_REACH[room] | {room, GROUND}
-        rooms = {room_of(one): one for one in HOUSE["reached"](GRAPH, module)}
+        rooms = {room_of(one): one for one in HOUSE["reached"](graph(), module)}
         wrong += [f"{module} -> {by}" for to, by in rooms.items() if to not in allowed]
     assert wrong == []
 
 
 def test_no_circles() -> None:
     """Else none of the files in it can be understood before the others."""
-    found = HOUSE["circles"](GRAPH)
+    found = HOUSE["circles"](graph())
     assert found == []
 
 
 def long_files() -> list[str]:
     """Files of more than one idea."""
-    sizes = {name: len(text.splitlines()) for name, text in FILES.items()}
+    sizes = {name: len(text.splitlines()) for name, text in files().items()}
     kept = {n: s for n, s in sizes.items() if "/programs/" not in n and "/template/" not in n}
     return [f"{name} {size}" for name, size in kept.items() if size > LONGEST_FILE]
 
 
 def thin_modules() -> list[str]:
     """Modules without an idea of their own."""
-    sizes = {m: len(FILES[f"{m.replace('.', '/')}.py"].splitlines()) for m in MODULES}
+    sizes = {m: len(files()[f"{m.replace('.', '/')}.py"].splitlines()) for m in graph()}
     return [m for m, size in sizes.items() if size < THIN and not m.endswith("__init__")]
 
 
@@ -128,7 +137,7 @@ def test_keras_stays_where_it_is_needed() -> None:
     """Else a command would start TensorFlow, seconds and hundreds of megabytes."""
     wrong = [
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         if not name.startswith(KERAS_ALLOWED) and imported(tree) & {"keras", "tensorflow"}
     ]
     assert wrong == []
@@ -137,7 +146,7 @@ def test_keras_stays_where_it_is_needed() -> None:
 def test_submission_core_needs_the_standard_library_only() -> None:
     """Else a zip could not be checked on a machine without the scientific stack."""
     standard, wrong = set(sys.stdlib_module_names) | {"submission", OWN, "__future__"}, []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if not name.startswith("submission/") or "/template/" in name:
             continue
         top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -192,7 +201,7 @@ def unfit_for_terminals(name: str, call: ast.Call) -> str:
 
 def test_terminals_show_foreign_text_as_it_is() -> None:
     """Else a class called [/red] ends a report with a fault of ours: rich reads it as an order."""
-    said = {f"{n}: {unfit_for_terminals(n, c)}" for n, tree in TREES.items() for c in calls(tree)}
+    said = {f"{n}: {unfit_for_terminals(n, c)}" for n, tree in trees().items() for c in calls(tree)}
     assert sorted(line for line in said if not line.endswith(": ")) == []
 
 
@@ -208,7 +217,7 @@ WRITES_H5 = ("submission/h5.py", "submission/backport.py", "submission/shrink.py
 def test_foreign_files_come_in_by_one_door() -> None:
     """Else one reader waits for ever for a pipe, or breaks on a hundred thousand brackets."""
     wrong, parsers = [], {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if name.startswith((f"{OWN}/sandbox/", f"{OWN}/console/")) or name in OWN_TEXTS:
             continue
         made = {ast.unparse(call.func) for call in calls(tree)}

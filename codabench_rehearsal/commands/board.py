@@ -72,10 +72,10 @@ def parser() -> Parser:
     what = "whose scores to show (default dev); of a bundle: its number or name"
     add("--phase", default=PHASE, help=what)
     group = add_bundle(made, phase=False, logs=False)
-    what = "for the damaged runs of each zip (default: as long as ten clean ones)"
+    what = "for the runs of each zip on corrupted images (default: as long as ten clean ones)"
     group.add_argument("--budget", type=seconds, metavar="SECONDS", help=what)
     group.add_argument("--column", metavar="KEY", help="the leaderboard's column")
-    what = "files of the input data to damage (may be repeated)"
+    what = "images of the input data to corrupt (may be repeated)"
     group.add_argument("--perturb", action="append", default=[], metavar="GLOB", help=what)
     add_running(made)
     add_site_challenge(group)

@@ -132,7 +132,7 @@ def _verdict(found: Sequence[BundleFinding]) -> str:
     said = [counted(counts[one], one) for one in ("error", "warning", "note") if counts[one]]
     if counts["error"]:
         return f"{', '.join(said)}: the site would refuse it, or fail every submission"
-    return f"{', '.join(said) or 'nothing found'}: nothing that the site is known to refuse"
+    return f"{', '.join(said) or 'nothing wrong found'}; the site would take it, as far as is known"
 
 
 def _table() -> Iterator[str]:

@@ -154,13 +154,13 @@ def _calls(interface: Interface) -> Iterator[str]:
     methods = list(dict.fromkeys(str(one) for one in interface.methods))
     if methods:
         more = f" and {len(methods) - _MOST_METHODS} more" * (len(methods) > _MOST_METHODS)
-        yield f"then asked: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
+        yield f"then called: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
 
 
 def _phase(phase: Phase) -> str:
     when = f"{phase.start or '?'} to {phase.end or 'no end'}"
     each = [f"{phase.seconds:,} s a program"]
-    each += [f"{phase.per_day:,} submissions a day"] if phase.per_day else []
+    each += [f"{counted(phase.per_day, 'submission')} a day"] if phase.per_day else []
     each += [f"{phase.in_all:,} in all"] if phase.in_all else []
     tasks = counted(len(phase.tasks), "task")
     return f"{phase.index} {shown(phase.name)}: {when}; {', '.join(each)}; {tasks}"

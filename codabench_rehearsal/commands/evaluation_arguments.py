@@ -79,9 +79,9 @@ def add_evaluation(
     what = "default: split.json beside the zip"
     add("--split", type=SPLIT, metavar="FILE|none", help=what)
     if asks:
-        what = "ask in this order (the report's order_seed); default: a secret one"
+        what = "run the images in this order (the report's order_seed); default: a secret one"
         add("--order-seed", type=count, metavar="N", help=what)
-        what = "seconds for one pass over the hidden set (default 600, Codabench's)"
+        what = "seconds for the whole hidden set (default 600, Codabench's)"
         add("--time-limit", type=seconds, metavar="S", help=what)
         what = "such as 8GB (default 80%% of what is free)"
         add("--memory-limit", type=memory, metavar="SIZE", help=what)
@@ -100,7 +100,7 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", default=PHASE, help=what)
     what = "images in that phase's hidden set"
     parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
-    what = "take the hidden set for a preset's, as an2dl-2024:0.6 (so sure of it); or for nothing's"
+    what = "how sure you are that the hidden set is like a preset, as an2dl-2024:0.6; or nothing"
     default = "default: what the challenge's profile says"
     meta = "PRESET[:CONFIDENCE]"
     parser.add_argument(
@@ -117,13 +117,13 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add --cluster."""
-    what = "ask on the workers of this Dask scheduler, as tcp://10.0.0.1:8786 (docs/cluster.md)"
+    what = "run on the workers of this Dask scheduler, as tcp://10.0.0.1:8786 (docs/cluster.md)"
     parser.add_argument("--cluster", metavar="ADDRESS", help=what)
 
 
 @contextmanager
 def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
-    """How many submissions are asked at a time, here or on the cluster that the options name.
+    """How many submissions are run at a time, here or on the cluster that the options name.
 
     chosen: the options of the evaluation. Raises `EvaluationError` where the cluster cannot be had.
     """
@@ -245,9 +245,9 @@ def seen_in_training(inputs: Inputs) -> list[str]:
     if unknown and not inputs.options.held_out:
         said.insert(
             0,
-            f"{UNSEEN} No split is known of {', '.join(unknown)}: trained on these images perhaps, "
-            "so figures may flatter. The mark goes with --held-out (none was) or --split FILE "
-            "(split.json beside the zip).",
+            f"{UNSEEN} No split is known of {', '.join(unknown)}: it may be trained on these "
+            "images, so figures may be too high. If it was not, say --held-out; or name the split: "
+            "--split FILE (split.json beside the zip).",
         )
     return said
 

@@ -184,7 +184,7 @@ def _lines(found: Sequence[Explained], further: Sequence[str], *, asked: bool) -
         if one.detail:
             yield from marked(one.detail, _TRACE)
     if asked and not found:
-        yield "Nothing in it is known to this tool."
+        yield "No cause found: this tool knows none of these messages."
         yield "    Give all its logs (ingestion and scoring, stdout and stderr), and its zip."
     for command in further:
         yield f"here: {command}"

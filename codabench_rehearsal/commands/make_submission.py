@@ -274,7 +274,7 @@ def packed_text(packed: Packed) -> Iterator[str]:
 def _end(packed: Packed, checked: Checked, options: argparse.Namespace) -> Iterator[str]:
     """What was written."""
     if packed.zip_path is None:
-        yield f"Nothing was written to {options.out}: mend the errors above."
+        yield f"Nothing was written to {options.out}: fix the errors above."
         if checked.rehearsal is not None:
             yield "To have the zip all the same: --no-run."
     elif packed.split:

@@ -135,7 +135,7 @@ def upload(
     where = target(options)
     path, fine = Path(checked.zip_name), is_fine(checked)
     if where is None or not (fine or anyway):
-        raise SubmissionError(f"{shown(path.name)} has errors: mend them, or say anyway=True.")
+        raise SubmissionError(f"{shown(path.name)} has errors: fix them, or say anyway=True.")
     sent = send(where, Ready(path, checked.sha256, checked.size, fine), options)
     if sent.upload is None:
         raise SubmissionError(f"{shown(path.name)} was not uploaded: the answer was no.")
@@ -156,7 +156,7 @@ def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
     """
     say = to_stderr if options.json == STDOUT else to_stdout
     if not ready.fine and not options.anyway:
-        say([f"Not uploaded: mend what was found in {shown(ready.path.name)}, or say --anyway."])
+        say([f"Not uploaded: fix what was found in {shown(ready.path.name)}, or say --anyway."])
         return Sent(Exit.FINDINGS)
     if not ready.path.is_file():
         raise SubmissionError(f"{shown(ready.path)} was not written, so it is not uploaded.")

@@ -301,7 +301,7 @@ def _is_worth_moving(outcome: Outcome, environment: Environment) -> bool:
 def _unchecked(interview: Interview, outcome: Outcome, environment: Environment) -> Iterator[str]:
     """What was left out, and what this machine or environment does not show; "" for nothing."""
     if interview.failed and interview.answers:
-        yield f"what follows the question {interview.failed!r}, which was not answered"
+        yield f"the tests after {interview.failed!r}, which got no answer"
     if interview.images.labels is None and environment == HERE:
         yield "scale and preprocessing (labelled images would show them: --data FILE)"
     elif interview.failed.startswith("scale "):

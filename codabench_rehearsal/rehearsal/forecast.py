@@ -107,7 +107,7 @@ def forecast(interview: Interview, outcome: Outcome, hidden: int) -> Forecast | 
 
 def judge_forecast(cost: Forecast, bounds: Bounds) -> Iterator[Finding]:
     """Whether the whole hidden set would stay within the limits that are known, or usual."""
-    for_all = f"for {cost.images:,} images (asked at once here: {cost.measured:,})"
+    for_all = f"for {cost.images:,} images (measured on {cost.measured:,})"
     limit = bounds.seconds or PLATFORMS_SECONDS
     needs = f"it would need {_seconds(cost.seconds)} {for_all}"
     if cost.seconds.low > limit and bounds.seconds is not None:
@@ -128,13 +128,13 @@ def unknown_limits(cost: Forecast | None, bounds: Bounds) -> Iterator[str]:
         usual = f"; {PLATFORMS_SECONDS} s is Codabench's default" if beyond else ""
         yield f"time limit{needs}{usual}{')' if cost else ''}"
     elif cost and cost.seconds.low <= bounds.seconds < cost.seconds.high:
-        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} foretold)"
+        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} forecast)"
     if bounds.memory_bytes is None:
         needs = f" (needs {_bytes(cost.peak_bytes)} here)" if cost else ""
         yield f"memory limit{needs}"
     elif cost and cost.peak_bytes.low <= bounds.memory_bytes < cost.peak_bytes.high:
         limit = human_bytes(bounds.memory_bytes)
-        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} foretold)"
+        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} forecast)"
 
 
 def _grown(counts: Sequence[int], values: Sequence[float], left: int) -> Range:

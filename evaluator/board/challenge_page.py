@@ -66,8 +66,8 @@ def lines(board: ChallengeBoard) -> list[str]:
     said = [*board.notes]
     if ranked:
         said.append(
-            f"Clean: {counted(clean.resolved, 'rank')} of {ranked} resolved. All ranges of a "
-            "condition hold at once with 95 %."
+            f"Clean: {counted(clean.resolved, 'rank')} of {ranked} certain. All ranges of a "
+            "condition together are right with 95 % probability."
         )
     return [*said, clean.said] if clean.said else said
 
@@ -76,7 +76,7 @@ def damage_line(one: DamageOfRanks, ranked: int) -> str:
     """What a condition does to the ranks."""
     swapped = counted(one.swapped, "pair surely changes places", "pairs surely change places")
     ranks = counted(one.resolved, "rank")
-    return f"{_as_whole(one)}: {ranks} of {ranked} resolved, {swapped}."
+    return f"{_as_whole(one)}: {ranks} of {ranked} certain, {swapped}."
 
 
 def _ranked(board: ChallengeBoard) -> int:
@@ -221,7 +221,7 @@ def _table(board: ChallengeBoard) -> RenderableType:
         columns.remove("team")
         rows = [[name, *rest] for name, _, *rest in rows]
     left = ("zip", "team", "outcome")
-    return text_table("", columns, rows, left=left, overflow="fold")
+    return text_table("", columns, rows, left=left)
 
 
 def _texts(one: Entrant, conditions: int) -> Sequence[str]:

@@ -136,7 +136,7 @@ class _Benchmark:
         """All of it, in order."""
         self.notes += dict.fromkeys(said for one in seen.values() for said in one.remarks)
         if not seen:
-            self.notes.append("The tasks have no input data, so there is nothing to damage.")
+            self.notes.append("The tasks have no input data, so there is nothing to corrupt.")
         clean = self._clean(0)
         again = self._clean(1) if self._has_score(clean) else None
         asked = [Asked(None, clean)]
@@ -200,7 +200,9 @@ class _Benchmark:
         spent = 0.0
         for number, (choice, known) in enumerate(planned.items()):
             if spent > PATIENCE * budget.seconds:
-                self.notes.append("Damaged runs take longer than clean ones: the time was up.")
+                self.notes.append(
+                    "Runs on corrupted images took longer than clean runs: time was up."
+                )
                 return
             what = f"{shown(choice.name)} ({number + 1} of {len(planned)})"
             self.bar.update(what, number, len(planned))
@@ -249,11 +251,9 @@ class _Benchmark:
                     grey |= one.layout.channels == 1
                     floats |= one.layout.dtype.kind == "f"
         if floats:
-            self.notes.append("Floats are rounded to 256 steps where they are damaged.")
+            self.notes.append("Floats are rounded to 256 steps where they are corrupted.")
         if grey:
-            self.notes.append(
-                "Grey images are damaged as colour ones with three equal channels, and turned back."
-            )
+            self.notes.append("Grey images are corrupted as colour ones with three equal channels.")
 
     def _examples(self, asked: Sequence[Choice]) -> Iterator[Example]:
         """An image of the first set under some conditions, each another one."""

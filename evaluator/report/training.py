@@ -17,13 +17,14 @@ from pathlib import Path
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.reading import first_file, parse_toml, read_json
+from codabench_rehearsal.console.words import percent
 from corruptions.presets import NAMES, Condition, Preset, resolve
 from evaluator.answers import FamilyLoss
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
 AFTERWARDS = (
-    "What a network trained on flatters it afterwards: keep some conditions out of training, and "
+    "A network looks too good on what it was trained on: keep some conditions out of training, and "
     "judge by those. Keep these layers in the input pipeline, outside of the saved network: Keras "
     "3.4.1 lacks those marked *."
 )
@@ -68,7 +69,7 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
         raise
     except (OSError, ValueError) as error:
         raise EvaluationError(
-            f"{path} cannot be read ({error}): mend it, or move it away from the zip."
+            f"{path} cannot be read ({error}): correct it, or move it away from the zip."
         ) from None
     names = recipe.get("augmentation", []) if isinstance(recipe, dict) else []
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
@@ -82,10 +83,10 @@ def shared_weight(names: Collection[str], preset: Preset) -> float:
 def warning(zip_name: str, names: Sequence[str], preset: Preset) -> str:
     """What to think of the figures of a submission that was trained on the benchmark's damages."""
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    share = f"{shared_weight(names, preset):.0%}"
+    share = percent(shared_weight(names, preset))
     return (
-        f"{zip_name} was trained with {', '.join(names[:6])}{more}: {share} of {preset.name!r} "
-        "does the same. Its accuracy there is better than under damage that it has not met."
+        f"{zip_name} was trained with {', '.join(names[:6])}{more}, and {share} of "
+        f"{preset.name!r} is the same: its accuracy under other corruptions may be lower."
     )
 
 

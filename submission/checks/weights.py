@@ -226,8 +226,8 @@ def _npy_problem(file: IO[bytes]) -> str:
 
 @check("S316", "warning")
 def version_bound(subject: Subject) -> Iterator[str]:
-    """Save plain arrays or a layer class: byte code and pickles are read by the very versions only
-    that wrote them.
+    """Save plain arrays or a layer class: byte code and pickles load only in the versions that
+    wrote them.
     """
     if found := subject.ending(PICKLES):
         yield f"{found[0]} is a pickle"

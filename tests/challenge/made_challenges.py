@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from codabench_rehearsal.challenge.bundle import Bundle, read_bundle
 from codabench_rehearsal.commands.codabench_challenge import main
 from codabench_rehearsal.console.command import Exit
-from codabench_rehearsal.images import save, synthetic
+from codabench_rehearsal.images import Dataset, save, synthetic
 
 SEED = 8_234_567_891_234_567
 NAMES = (
@@ -44,10 +45,16 @@ def profile(place: Path, interface: str = "", **sections: str) -> Path:
     return path
 
 
+@cache
+def drawn(count: int) -> Dataset:
+    """So many cells, as many of each class."""
+    return synthetic(count, seed=3, size=32, classes=len(NAMES), balanced=True)
+
+
 def cells(place: Path, count: int = 240) -> Path:
     """The data's file."""
     path = place / "cells.npz"
-    save(synthetic(count, seed=3, size=32, classes=len(NAMES), balanced=True), path)
+    save(drawn(count), path)
     return path
 
 

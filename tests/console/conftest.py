@@ -1,7 +1,9 @@
-"""What the tests of outputs work in."""
+"""What the tests of outputs work in, and of signals need."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,3 +32,11 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """SIGHUP ends a child, as it does everywhere but under nohup, whose tests' children ignore it."""
+    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, kept)

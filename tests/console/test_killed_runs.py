@@ -16,6 +16,7 @@ from codabench_rehearsal.commands import recipe_train as train
 from tests.console.stage import COMMANDS, Stage, stage
 from tests.sandbox.children import wait_until
 
+pytestmark = pytest.mark.usefixtures("hangups")
 HOWS = (*(signal.SIGKILL,) * 3, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 SWEEPER = "local-eval import scores.csv --dry-run"  # a short command of another kind
 

@@ -12,6 +12,8 @@ import pytest
 
 from codabench_rehearsal.console.command import EndedBySignal, Signals, run_command
 
+pytestmark = pytest.mark.usefixtures("hangups")
+
 # A command that works in a temporary folder, and takes a while to put it away.
 WORKS = """
 import sys, time

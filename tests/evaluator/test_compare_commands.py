@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands import compare, ensemble, rank
 from codabench_rehearsal.commands.local_eval import main
-from codabench_rehearsal.images import save, split, synthetic
+from codabench_rehearsal.images import Dataset, save, split, synthetic
 
 # Brightness decides, by thresholds that differ: some submissions are better than others.
 SOURCE = """
@@ -26,6 +27,12 @@ class Model:
         return ((level + {shift}) // {width}).astype("int64") % 8
 """
 BROKEN = "class Model:\n    def predict(self, X): raise ValueError('no')\n"
+
+
+@cache
+def cells(count: int) -> Dataset:
+    """So many drawn cells; drawing them takes longer than most of the tests here."""
+    return synthetic(count, seed=1)
 
 
 def submission(name: str, source: str) -> Path:
@@ -41,7 +48,7 @@ def several(place: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str]) 
     """Work in a folder with images, a split and so many zips, each another one."""
     monkeypatch.chdir(place)
     monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
-    data = synthetic(64, seed=1)
+    data = cells(64)
     save(data, place / "training_set.npz")
     split(data, 0.5, seed=0).save(place / "split.json")
     for number, name in enumerate(names):
@@ -54,7 +61,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder with training_set.npz, a split and three zips; the store is here too."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOCAL_EVAL_STORE", raising=False)
-    data = synthetic(96, seed=1)
+    data = cells(96)
     save(data, tmp_path / "training_set.npz")
     split(data, 0.5, seed=0).save(tmp_path / "split.json")
     for name, shift in (("a", 0), ("b", 9), ("c", 30)):

@@ -95,7 +95,7 @@ def test_the_history_holds_predictions_against_scores(capsys: Heard) -> None:
     assert lines[4].split()[1:3] == ["waiting.zip", "dev"]
     assert (
         "Predicted from past scores: 2 scores, mean absolute error 3.0 points (standard error 1.1); "
-        "1 of 2 intervals held the score, 1.8 should have."
+        "1 of 2 ranges held the score, 1.8 should have."
     ) in lines
     assert "Predicted without past scores: 1 score, mean absolute error 1.0 points;" in "".join(
         lines

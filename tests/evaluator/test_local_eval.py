@@ -70,7 +70,7 @@ def test_every_figure_carries_the_flag_when_no_split_is_known(
     submission(here, ORACLE)
     main(["--corrupt", "light"])
     shown = capsys.readouterr().out
-    for title in ("under 'light' †", "severity †", "by class †", "Worst conditions †"):
+    for title in ("benchmark 'light' †", "severity †", "by class †", "Worst conditions †"):
         assert title in shown
 
 

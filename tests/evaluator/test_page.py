@@ -36,7 +36,7 @@ HEADINGS = [
     "Accuracy by corruption and severity",
     "How accuracy falls with severity",
     "Severity at which accuracy falls below 0.9",
-    "Where it is weakest, by what images look like",
+    "Accuracy by what the images look like",
     "Errors relative to first-try.zip",
     "What explains the loss",
     "Recall by class",
@@ -77,7 +77,7 @@ def test_the_headline_is_the_estimate() -> None:
     text = said(str(card(report)))
     made = report.estimate
     assert f"{made.median:.2f}" in text
-    assert f"90 % between {made.low:.2f} and {made.high:.2f}" in text
+    assert f"between {made.low:.2f} and {made.high:.2f} (90 % sure)" in text
     assert "Past scores used" in text
     assert "calibrated" in text
     assert made.beats_best is not None
@@ -115,11 +115,11 @@ def test_a_belief_is_shown_as_one() -> None:
     text = said(str(card(replace(report, estimate=made))))
     assert text.startswith("Expected hidden score0.55")
     assert "believed: an2dl-2024" in text
-    assert "If the hidden set is what an2dl-2024 describes (80 images)." in text
-    assert "0.15 to 0.90 if it is anything else." in text
+    assert "If the hidden set is as an2dl-2024 describes it (80 images)." in text
+    assert "If the hidden set is anything else: between 0.15 and 0.90 (90 % sure)." in text
     scored = replace(made, past=2, regime="few scores", parts=(replace(believed, after=0.9), other))
     text = said(str(card(replace(report, estimate=scored))))
-    assert "The past scores speak for an2dl-2024: odds 9 to 1 for it." in text
+    assert "The past scores speak for the belief an2dl-2024: it is 90 % likely" in text
     assert "anything else" not in text
 
 
@@ -127,10 +127,10 @@ def test_uncalibrated_is_said_plainly() -> None:
     """Else a guess without any past score would look like a forecast."""
     text = said(str(card(uncalibrated())))
     clean, damaged = (part.accuracy.value for part in parts(uncalibrated()))
-    assert f"{clean:.2f} on clean images, {damaged:.2f} on damaged ones, worst under" in text
+    assert f"{clean:.2f} on clean images, {damaged:.2f} on corrupted ones; lowest for" in text
     assert text.startswith("On damaged images")
     assert "uncalibrated" in text
-    assert "The hidden score may lie between" in text
+    assert "The hidden score may be anywhere between" in text
     assert "no past score to beat" in text
     assert "local-eval record baseline.zip --score 0.61 --not-mine" in text
     assert "baseline.zip" not in said(str(card(pages.small_report())))

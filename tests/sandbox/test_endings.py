@@ -41,6 +41,7 @@ for _ in range(3):
     daemon(sys.argv[1])
 print("started", flush=True)
 """
+STARTING_SECONDS = 30.0  # Pythons start one another; what they start would last twice as long
 STUBBORN = """
 import os, signal, sys, time
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -74,7 +75,8 @@ def test_daemons_end_with_the_command(tmp_path: Path, level: str, mark: str) -> 
 def test_cancelling_ends_everything(tmp_path: Path, level: str, mark: str, code: str) -> None:
     """Else Ctrl-C would leave a model computing for hours."""
     with running(tmp_path, code, mark) as job:
-        assert wait_until(lambda: len(carrying(mark)) >= (4 if "daemon" in code else 1))
+        wanted = 4 if "daemon" in code else 1
+        assert wait_until(lambda: len(carrying(mark)) >= wanted, STARTING_SECONDS)
         time.sleep(0.1)
         result = job.cancel()
     assert result.ended == "cancelled"
@@ -126,7 +128,8 @@ def test_all_end_when_we_are_killed(
     parent = subprocess.Popen(words)
     try:
         # Parent, launcher, command and three daemons; the namespace has a first process too.
-        assert wait_until(lambda: len(carrying(mark)) >= 6 + (level == "namespaces"))
+        wanted = 6 + (level == "namespaces")
+        assert wait_until(lambda: len(carrying(mark)) >= wanted, STARTING_SECONDS)
         time.sleep(0.1)
     finally:
         parent.send_signal(number)

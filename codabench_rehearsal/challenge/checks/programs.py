@@ -81,7 +81,7 @@ def no_such_script(subject: Subject) -> Iterator[str]:
 
 @check("B145", "error")
 def code_that_does_not_parse(subject: Subject) -> Iterator[str]:
-    """Mend it: Python ends at once, with every submission."""
+    """Fix it: Python ends at once, with every submission."""
     for program in subject.programs:
         for name in program.used:
             if program.modules[name] is None and program.texts.get(name):

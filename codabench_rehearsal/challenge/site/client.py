@@ -202,7 +202,7 @@ class Site:
     def _refused(self, reply: Reply, path: str, *, in_doubt: bool = False) -> SiteError:
         said = self._said(reply)
         why = f", '{said}'" if said else ""
-        what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says is to be mended."))
+        what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says has to be fixed."))
         if reply.status == 401 and not self.token:
             what = "wants a login"
         if reply.status >= 500:

@@ -187,7 +187,7 @@ def _certificates() -> ssl.SSLContext | bool:
     except OSError as error:
         why = error.strerror or "no certificates"
         raise SiteError(
-            f"{shown(named)} cannot be read as certificates ({why}): mend {variable}."
+            f"{shown(named)} cannot be read as certificates ({why}): correct {variable}."
         ) from None
 
 

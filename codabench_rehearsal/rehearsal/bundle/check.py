@@ -262,7 +262,7 @@ def _advice(cause: Cause | None, wanted: BundleOptions) -> str:
 def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Iterator[str]:
     """How far the verdict does not reach."""
     if not ran:
-        yield "whether it runs" + (" (mend the errors first)" if wanted.run else " (--no-run)")
+        yield "whether it runs" + (" (fix the errors first)" if wanted.run else " (--no-run)")
         return
     if wanted.machine.image is None:
         image = shown(setting.bundle.image)

@@ -45,7 +45,7 @@ def test_the_whole_way(site: SiteStub, here: Path, capsys: pytest.CaptureFixture
     for words in (
         "to Tell cells apart, phase Development", "submissions: 5 left today, 100 left in all", "your quota: 14.00 GB free",
         "the phase ends 2026-03-20 00:00 UTC, in 10 days", "submission 500 Finished", "0.8731343284 recorded, phase dev",
-        "Predicted: 0.860", "1.3 points too low; the interval held it", "f1 0.4365671642",
+        "Predicted: 0.860", "1.3 points too low, inside the range", "f1 0.4365671642",
     ):  # fmt: skip
         assert words in said, words
     assert next(iter(site.puts.values())) == (here / "submission.zip").read_bytes()
@@ -151,7 +151,7 @@ def test_a_zip_with_errors_stays_here(
     write_zip(here / "submission.zip", "class Model:\n    pass\n")
     assert main(YES) == Exit.FINDINGS
     assert (
-        "Not uploaded: mend what was found in submission.zip, or say --anyway."
+        "Not uploaded: fix what was found in submission.zip, or say --anyway."
         in capsys.readouterr().out
     )
     assert site.calls == []

@@ -100,7 +100,7 @@ def test_everybody(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     # Everything is known by now, the failure too: nothing is run again.
     assert main([*words, "--anonymous", "--json", "-"]) == 1
     hidden = capsys.readouterr()
-    assert hidden.err.count("1 of them known already") == 4
+    assert hidden.err.count("1 of them kept from earlier") == 4
     for name in ("good", "constant", "wrong", "broken", "own_file", "ann", "dor"):
         assert name not in hidden.out, name
     again = json.loads(hidden.out)
