@@ -236,7 +236,7 @@ def test_certificates_that_cannot_be_read(site: SiteStub, monkeypatch: pytest.Mo
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     with (
         Site(site.base) as asked,
-        pytest.raises(SiteError, match=r"/nowhere\.pem.*mend REQUESTS_CA_BUNDLE"),
+        pytest.raises(SiteError, match=r"/nowhere\.pem.*correct REQUESTS_CA_BUNDLE"),
     ):
         asked.get("/api/competitions/1234/")
 
