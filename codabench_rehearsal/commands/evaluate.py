@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.setting import is_bundle
-from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_versions, require_bundle
+from codabench_rehearsal.commands.bundle_arguments import (
+    add_bundle,
+    add_versions,
+    is_of_programs,
+    require_bundle,
+)
 from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
     add_cluster,
@@ -19,6 +23,7 @@ from codabench_rehearsal.commands.evaluation_arguments import (
     read_inputs,
 )
 from codabench_rehearsal.commands.given import next_command, require_zip
+from codabench_rehearsal.commands.site_arguments import add_site_challenge, require_site
 from codabench_rehearsal.console.arguments import positive, seconds, share, within
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text
@@ -81,12 +86,14 @@ def parser() -> Parser:
     add("--column", metavar="KEY", help="the leaderboard's column (default: the first shown)")
     what = "which images of the input data to corrupt, as 'test/*.png' (may be repeated)"
     add("--perturb", action="append", default=[], metavar="PATTERN", help=what)
+    add_site_challenge(group)
     return made
 
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
-    if is_bundle(Path(options.challenge)):
+    require_site(options)
+    if is_of_programs(options.challenge):
         from codabench_rehearsal.commands.bundle_evaluate import run as run_in_bundle
 
         return run_in_bundle(options, words, parser())

@@ -152,7 +152,7 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", type=JSON, metavar="FILE", help=what)
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
+def add_store(parser: argparse._ActionsContainer) -> None:
     """Add --store."""
     what = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
     parser.add_argument("--store", type=STORE, metavar="FILE|FOLDER", help=what)
@@ -169,6 +169,7 @@ def read_inputs(
     from codabench_rehearsal.sandbox.places import chosen_python
     from evaluator.options import believing
 
+    challenge = load_challenge(options.challenge)  # before advice on files that it does not want
     paths = [Path(name) for name in zips]
     for path in paths:
         if not path.exists():

@@ -15,7 +15,7 @@ from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.parser import Parser
-from codabench_rehearsal.console.roles import DATA, FUNCTION, PAGE, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.roles import DATA, FUNCTION, PAGE, ZIP, Input
 from codabench_rehearsal.console.settings import in_full, read_options
 from codabench_rehearsal.console.slips import refuse_slip
 
@@ -55,7 +55,6 @@ _ASKING = (
     "compare",
     "board",
 )  # these ask submissions, and keep what they answer
-_OF_SQLITE = ("wal", "shm", "journal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,13 +96,10 @@ def _guard(options: argparse.Namespace) -> None:
     ]
     inputs += [Input(name, FUNCTION) for name in _modules(getattr(options, "corrupt", None))]
     outputs = {}
-    if getattr(options, "store", NO_STORE) != NO_STORE:
-        from evaluator.store.file import find_store
+    if hasattr(options, "store"):
+        from evaluator.store.file import as_outputs
 
-        store = find_store(options.store)
-        outputs = {"the store": Output(f"{store}", STORE)} | {
-            f"the store's {name}": Output(f"{store}-{name}", STORE) for name in _OF_SQLITE
-        }
+        outputs = as_outputs(options.store)
     guard(options, inputs=inputs, outputs=outputs, unused=("store",))
 
 
