@@ -164,6 +164,8 @@ class Spread:
             (work, expected), found = self._known, list[Labels]()
             if child.executor.run([work], lambda _, labels: found.append(labels), turn.tell):
                 child.same = np.array_equal(found[0], expected)
+            elif problem := child.executor.finish().problem:
+                self.note = f"Another child was not asked further: {problem.message}"
             child.broken = not found
             turn.wake()
         if turn.wait(lambda: all(one.broken or one.same is not None for one in turn.newcomers)):
@@ -173,8 +175,6 @@ class Spread:
         """End those that are of no use; no others are tried in their place."""
         differ = any(one.same is False for one in newcomers)
         for one in newcomers:
-            if one.broken and (problem := one.executor.finish().problem):
-                self.note = f"Another child was not asked further: {problem.message}"
             if differ or one.broken:
                 self._others.remove(one)
                 one.stack.close()
