@@ -109,7 +109,7 @@ def test_a_lost_scheduler_costs_no_answer(tmp_path: Path, monkeypatch: pytest.Mo
             process.kill()
 
         after(monkeypatch, 3, lose)
-        with pytest.raises(EvaluationError, match="is lost .* kept: the same command goes on"):
+        with pytest.raises(EvaluationError, match=r"is lost .* kept: the same command goes on"):
             asked(path, address, store=store)
     again, whole = asked(path, store=store), asked(path)
     assert 60 <= whole.asked - again.asked < whole.asked
