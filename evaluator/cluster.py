@@ -26,7 +26,8 @@ from evaluator.elsewhere import chosen_device, named
 from evaluator.options import Options
 from submission.archive import Archive
 
-PATIENCE_SECONDS = 30.0  # for a scheduler to answer, and for a worker to come back
+PATIENCE_SECONDS = 30.0  # for a scheduler to answer
+RETURN_SECONDS = 60.0  # for a worker to come back where none is left
 _LOOK_SECONDS = 0.5
 _GONE = ("lost", "cancelled", "error")
 # Dask's own functions are typed in part only: its objects are `Any` here.
@@ -64,6 +65,7 @@ class Cluster:
         self.address, self.client = address, client
         self._device, self._python = device, python
         self._lock, self._load = threading.Lock(), Counter[str]()
+        self._looking = threading.Lock()
         self._sent: dict[str, Any] = {}
         self._versions: dict[str, str | Exception] = {}  # by worker; or why they are not known
         self._names: dict[str, str] = {}
@@ -78,8 +80,12 @@ class Cluster:
     def workers(self) -> list[str]:
         """The workers of this environment that are there now, late ones among them."""
         there = list(self.client.nthreads())
-        if new := [where for where in there if where not in self._versions]:
-            self._look_at(new)
+        new = [where for where in there if where not in self._versions]
+        if new and self._looking.acquire(blocking=False):  # one of several threads is enough
+            try:
+                self._look_at(new)
+            finally:
+                self._looking.release()
         return [where for where in there if self._versions.get(where) == self.environment]
 
     def name(self, where: str) -> str:
@@ -97,7 +103,7 @@ class Cluster:
 
         waiting: called again and again meanwhile. Raises `EvaluationError` where none comes.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + RETURN_SECONDS
         while not (able := self.workers):
             if time.monotonic() > deadline:
                 raise EvaluationError(lost(self.address, "no worker is left"))
@@ -125,9 +131,9 @@ class Cluster:
     def _look_at(self, workers: Sequence[str] | None) -> None:
         """Ask workers, None for all, for their versions and names."""
         given = self._device, self._python
-        self._versions |= self.client.run(
-            environment_there, *given, workers=workers, on_error="return"
-        )
+        found = self.client.run(environment_there, *given, workers=workers, on_error="return")
+        # One that goes while it is asked, or does not answer yet, is asked again.
+        self._versions |= {k: one for k, one in found.items() if not isinstance(one, OSError)}
         known: Mapping[str, Any] = self.client.scheduler_info()["workers"]
         for where, one in known.items():
             self._names[where] = f"{shown(where)} (dask worker {shown(str(one.get('name')))})"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import fields
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +76,7 @@ class OnCluster:
         for done, work in enumerate(works):
             how_far = PredictProgress("predict", done + 1, done, len(works))
             try:
-                labels = self._labels(work, lambda now=how_far: progress(now))
+                labels = self._labels(work, partial(progress, how_far))
             except (OSError, TimeoutError, RuntimeError) as error:  # Dask's, of a closed client too
                 raise EvaluationError(lost(self._cluster.address, error)) from None
             if labels is None:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from evaluator.evaluate import local_eval
 from evaluator.report.report import Report
 from tests.console.disks import can_mount
 from tests.evaluator.corner import DATA, submission
-from tests.evaluator.machines import scheduler, worker
+from tests.evaluator.machines import scheduler, worker, worker_processes
 from tests.sandbox.children import linux_only
 
 distributed = pytest.importorskip("distributed")
@@ -42,7 +43,13 @@ def empty() -> Iterator[str]:
 
 def asked(path: Path, cluster: str | None = None, **more: Any) -> Report:
     """A report on 60 images; `block`: as few as give many blocks."""
-    given = {"corrupt": "light", "order_seed": 1, "block": 20, "count": 60, "store": "none"}
+    given: dict[str, Any] = {
+        "corrupt": "light",
+        "order_seed": 1,
+        "block": 20,
+        "count": 60,
+        "store": "none",
+    }
     return local_eval(path, DATA, estimate=False, cluster=cluster, **given | more)
 
 
@@ -122,7 +129,7 @@ def test_a_machine_that_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = submission(tmp_path)
     near = asked(path)
     with (
-        scheduler(tmp_path) as (_, address),
+        scheduler(tmp_path, "20 s") as (_, address),
         worker(address, tmp_path, "one"),
         worker(address, tmp_path, "two") as cut,
     ):
@@ -138,19 +145,22 @@ def test_every_tenth_task_is_killed(
     """A long night on machines that go and come back gives the figures of one process."""
     path, rng, kills = submission(tmp_path), random.Random(workers), list[int]()
     near = asked(path, block=6)
-    with distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as made:
+    with ExitStack() as stack:
+        _, address = stack.enter_context(scheduler(tmp_path))
+        made = [
+            stack.enter_context(worker(address, tmp_path, f"w{number}", comes_back=True))
+            for number in range(workers)
+        ]
 
         def kill() -> None:
-            pids = [one.pid for one in made.workers.values() if one.pid]
-            if pids:
-                kills.append(rng.choice(pids))
+            there = [one for nanny in made for one in worker_processes(nanny.pid)]
+            if there:
+                kills.append(rng.choice(there).pid)
                 os.kill(kills[-1], signal.SIGKILL)
 
         for number in range(5, near.blocks, 10):
             after(monkeypatch, number, lambda: threading.Timer(rng.random() / 5, kill).start())
-        far = asked(path, made.scheduler_address, block=6)
+        far = asked(path, address, block=6)
     assert len(kills) >= near.blocks // 10 >= 4
     assert far.findings == near.findings
     assert far.scores == near.scores

@@ -58,7 +58,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[Work]]:
 
 
 def _asked(path: Path, workers: int, **more: Any) -> Report:
-    given = {"corrupt": "light", "order_seed": 1, "block": 12, "count": 60, "store": "none"}
+    given: dict[str, Any] = {
+        "corrupt": "light",
+        "order_seed": 1,
+        "block": 12,
+        "count": 60,
+        "store": "none",
+    }
     return local_eval(path, DATA, estimate=False, workers=workers, **given | more)
 
 
