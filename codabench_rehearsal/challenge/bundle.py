@@ -1,4 +1,4 @@
-"""A challenge's bundle: `competition.yaml`, version 2, and what lies beside it, as plain data.
+"""A challenge's bundle: `competition.yaml` and what lies beside it, as plain data.
 
 Source: Codabench's bundle format (docs.codabench.org, "Competition bundle structure"), and its
 unpacker (March 2026) for what it takes where a bundle says nothing.
@@ -93,7 +93,7 @@ def read_bundle(source: Path, folder: Path) -> Bundle:
 
     What the bundle names and does not hold is no error: `Task.missing` names it; where a zip is
     named and a folder of that name lies there, as in repositories, it is taken. Nothing in it is
-    executed or imported. Raises `SubmissionError` for no bundle of version 2, for one that no task
+    executed or imported. Raises `SubmissionError` for no bundle of either format, one that no task
     or phase can be read of, and for zips that are damaged or too large; `NoRoomError`; `OSError`.
     """
     with opened_tree(source) as tree:
@@ -169,8 +169,9 @@ def _require_version(manifest: Manifest) -> None:
     version = str(manifest.values.get("version", "1"))
     if version.split(".")[0] != "2":
         raise SubmissionError(
-            f"{manifest.name}: expected version: 2, received {shown(version)}: that is CodaLab's "
-            "old format. Write it anew: docs.codabench.org, Yaml structure."
+            f"{manifest.name}: expected version: 2, or CodaLab's old format with html and "
+            f"leaderboard, received version {shown(version)}. "
+            "What is wrong with it: codabench-challenge check BUNDLE."
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codabench_rehearsal.challenge.bundle_files import LARGEST_TEXT, Tree
+from codabench_rehearsal.challenge.old_format import converted, is_old
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import one_line, shown
 
@@ -24,13 +25,15 @@ DEEPEST = 100
 class Manifest:
     """competition.yaml. values: its top keys. tree: the bundle's files, as names in it count.
 
-    name: where it was found. twice: keys that are written more than once, with their lines.
+    name: where it was found. twice: keys that are written more than once, with their lines. old:
+    what stands there, where that is CodaLab's old format; `values` are then its conversion.
     """
 
     values: Mapping[str, Any]
     tree: Tree
     name: str
     twice: Sequence[str] = ()
+    old: Mapping[str, Any] | None = None
 
 
 def read_manifest(tree: Tree) -> Manifest:
@@ -49,7 +52,9 @@ def read_manifest(tree: Tree) -> Manifest:
         kind = type(values).__name__
         raise SubmissionError(f"{name}: expected keys with values, received {kind}.")
     home = tree.below(name.rpartition("/")[0])
-    return Manifest({str(key): value for key, value in values.items()}, home, name, twice)
+    given = {str(key): value for key, value in values.items()}
+    old = is_old(given)
+    return Manifest(converted(given) if old else given, home, name, twice, given if old else None)
 
 
 def find_manifest(names: Iterable[str]) -> str:
