@@ -70,7 +70,8 @@ def local_eval(
         return evaluate(Path(submission), data, challenge, named, waits)
     from evaluator.cluster import opened
 
-    with opened(named):
+    with opened(named) as cluster:
+        named = replace(named, workers=len(cluster.workers))
         return evaluate(Path(submission), data, challenge, named, waits)
 
 
@@ -125,6 +126,7 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
     scores = None if failed else runner.scores(part)
     notes = (
         *contradicted(runner),
+        *runner.notes,
         *limits_untried(runner, part),
         *flattering,
         *(store.notes if store else ()),

@@ -19,7 +19,7 @@ from codabench_rehearsal.console.settings import is_settled
 _OTHERS = (
     *("data", "images", "part", "held_out", "split", "order_seed", "hidden_images", "believe"),
     *("no_estimate", "tolerance", "full", "sweep", "trained_on", "block", "device", "cluster"),
-    *("until", "reference"),
+    *("until", "reference", "workers"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from codabench_rehearsal.commands.bundle_arguments import (
 )
 from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
-    add_cluster,
     add_evaluation,
     add_phase,
+    add_workers,
     expected,
     placed,
     read_inputs,
@@ -77,7 +78,7 @@ def parser() -> Parser:
     what = "show errors relative to this zip's, on the same images"
     add("--reference", type=ZIP, metavar="baseline.zip", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
-    add_cluster(made)
+    add_workers(made, "blocks of images")
     group = add_bundle(made, phase=False)
     add_versions(group)
     add = group.add_argument
@@ -121,7 +122,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")
     inputs = read_inputs(options, words, chosen, [given])
     data, challenge, how = inputs.data, inputs.challenge, inputs.options
-    with placed(options, how):
+    with placed(options, how) as workers:
+        how = replace(how, workers=workers)
         report = evaluate(inputs.zips[0], data, challenge, how, on_terminal)
     _tell(report, options)
     failed = report.scores is None or has_errors(report.findings)

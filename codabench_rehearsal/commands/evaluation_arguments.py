@@ -108,9 +108,9 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add --workers and --cluster."""
-    what = "submissions at a time on this machine (default 1); figures stay the same"
+def add_workers(parser: argparse.ArgumentParser, what: str = "submissions") -> None:
+    """Add --workers and --cluster; what: is asked at a time."""
+    what = f"{what} at a time on this machine (default 1); figures stay the same"
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help=what)
     add_cluster(parser)
 
@@ -123,12 +123,12 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
-    """How many submissions are run at a time, here or on the cluster that the options name.
+    """How many children answer at a time, here or on the cluster that the options name.
 
     chosen: the options of the evaluation. Raises `EvaluationError` where the cluster cannot be had.
     """
     if not chosen.cluster:
-        yield options.workers if hasattr(options, "workers") else 1
+        yield options.workers
         return
     from evaluator.cluster import opened
 

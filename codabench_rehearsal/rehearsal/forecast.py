@@ -39,11 +39,16 @@ class Guard:
     instead: Mapping[str, str]
 
 
-def guard(bounds: Bounds) -> Guard:
-    """The limits where they are known; else Codabench's time, and most of the free memory."""
-    free = int(psutil.virtual_memory().available * MEMORY_SHARE)
+def guard(bounds: Bounds, children: int = 1) -> Guard:
+    """The limits where they are known; else Codabench's time, and most of the free memory.
+
+    children: that share this memory, one guard for each.
+    """
+    free = int(psutil.virtual_memory().available * MEMORY_SHARE / children)
     seconds, memory = bounds.seconds or PLATFORMS_SECONDS, min(bounds.memory_bytes or free, free)
     instead, free_here = {}, f"{MEMORY_SHARE:.0%} of what was free here"
+    if children > 1:
+        free_here += f", shared by {children}"
     if not bounds.seconds:
         instead["time"] = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
     if not bounds.memory_bytes:
