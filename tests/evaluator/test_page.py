@@ -36,7 +36,7 @@ HEADINGS = [
     "Accuracy by corruption and severity",
     "How accuracy falls with severity",
     "Severity at which accuracy falls below 0.9",
-    "Accuracy by what the images look like",
+    "Accuracy by what the images look like, the weakest first",
     "Errors relative to first-try.zip",
     "What explains the loss",
     "Recall by class",
@@ -130,7 +130,7 @@ def test_uncalibrated_is_said_plainly() -> None:
     assert f"{clean:.2f} on clean images, {damaged:.2f} on corrupted ones; lowest for" in text
     assert text.startswith("On damaged images")
     assert "uncalibrated" in text
-    assert "The hidden score may be anywhere between" in text
+    assert "The hidden score may lie between" in text
     assert "no past score to beat" in text
     assert "local-eval record baseline.zip --score 0.61 --not-mine" in text
     assert "baseline.zip" not in said(str(card(pages.small_report())))
