@@ -163,7 +163,7 @@ def test_a_check_says_which_images_it_took() -> None:
     """Else make-submission would judge by other images than the rehearsal, without a word."""
     found = check("a.zip", "cells.npz", server=False)
     assert "Only x_val of cells.npz, 32 images; --part train|test for others" in found.images
-    assert "--held-out if it has not" in found.images
+    assert "--held-out if it was not" in found.images
     told = check("a.zip", "cells.npz", server=False, part="test", held_out=True)
     assert "held out, as you say (Only x_test of cells.npz, 16 images)" in told.images
     with pytest.raises(SubmissionError, match="give it too"):

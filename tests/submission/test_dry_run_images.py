@@ -60,7 +60,7 @@ def test_images_that_are_said_to_be_held_out(tmp_path: Path) -> None:
     data = synthetic(60, seed=2, size=16)
     made = split(data, 0.3, seed=1)
     made.save(tmp_path / "split.json")
-    assert "--held-out if it has not" in given_images(data, (), 0).note
+    assert "--held-out if it was not" in given_images(data, (), 0).note
     told = given_images(data, (), 0, held_out=True)
     assert "held out, as you say" in told.note
     assert "may have been trained" not in told.note
