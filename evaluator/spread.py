@@ -169,7 +169,8 @@ class Spread:
             child.broken = not found
             turn.wake()
         if turn.wait(lambda: all(one.broken or one.same is not None for one in turn.newcomers)):
-            child.takes_part = all(one.broken or one.same for one in turn.newcomers)
+            same = all(one.broken or one.same for one in turn.newcomers)
+            child.takes_part = same and not child.broken
 
     def _look_at(self, newcomers: Sequence[_Child]) -> None:
         """End those that are of no use; no others are tried in their place."""

@@ -138,3 +138,21 @@ def test_ctrl_c_reaches_all_of_them(
     monkeypatch.setattr(evaluator.ask, "make_images", stopped)
     with pytest.raises(KeyboardInterrupt):
         _asked(submission(tmp_path), 2)
+
+
+def test_a_further_child_that_fails_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one child can answer must not become a failure by --workers."""
+    path, given, started = submission(tmp_path), Here.run, list[Here]()
+
+    def run(self: Here, *words: Any) -> bool:
+        if self not in started:
+            started.append(self)
+        return given(self, *words) and self is started[0]
+
+    one = _asked(path, 1)
+    monkeypatch.setattr(Here, "run", run)
+    many = _asked(path, 2)
+    assert len(started) == 2
+    assert many.scores == one.scores
