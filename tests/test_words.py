@@ -11,12 +11,12 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 # Words that must not stand in a printed sentence, and what to say instead. (A method in the store is
-# called "drawn mixtures 1".)
+# called "drawn mixtures 1", and a function `mixture`.)
 BANNED = {
     r"\bdamag(e|es|ing)\b": "corruption, corrupted (a file may be damaged)",
     r"\bdamaged (image|one|run|cop|accurac|less|against)|(on|and|than|against) damaged\b": "corrupted",
     r"\bbase images?\b": "image",
-    r"\bmixtures?\b(?! 1 on)": "mix",
+    r"\bmixtures?\b(?! 1 on|:)": "mix",
     r"\bdrawn images\b": "made-up images",
     r"\basked about\b|\bnot asked again\b|\basks more\b|\basked anew\b": "run on, run again",
     r"\bflatters?\b": "too high",

@@ -13,7 +13,7 @@ from PIL import Image
 
 PAGE = Path("demo/report.html")
 PICTURE = Path("docs/page.png")
-WIDTH, HEIGHT = 1120, 640  # what a reader sees of the page without scrolling
+WIDTH, HEIGHT = 1120, 605  # what a reader sees of the page without scrolling
 COLORS = 128  # a page has few: a third of the bytes
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
