@@ -5,14 +5,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     && echo "$$p" && break; done || true)
 RUN := .venv/bin
 
-.PHONY: help setup demo test slow lock clean
+.PHONY: help setup demo test slow docs docs-tools lock clean
 
 help:
 	@echo "make demo   the whole story on drawn cells: train, pack, rehearse, report (under demo/)"
 	@echo "make test   lint, types and tests"
 	@echo "make slow   the long tests"
-	@echo "make lock   resolve requirements.lock anew"
-	@echo "make clean  remove .venv and demo/"
+	@echo "make docs   this documentation as a site with a search (site/index.html)"
+	@echo "make lock   resolve requirements.lock and requirements-docs.lock anew"
+	@echo "make clean  remove .venv, demo/ and site/"
 
 setup:
 	@$(or $(PYTHON),python3) tools/setup_env.py
@@ -29,8 +30,16 @@ test: setup
 slow: setup
 	$(RUN)/python -m pytest -m slow
 
+docs-tools: setup
+	@$(RUN)/uv pip install -q --python $(RUN)/python --require-hashes -r requirements-docs.lock
+
+docs: docs-tools
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --strict
+	@echo "Look at site/index.html; it needs no server and no network."
+
 lock: setup
 	$(RUN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade -o requirements.lock
+	$(RUN)/uv pip compile --group pyproject.toml:docs -c requirements.lock --universal --generate-hashes --python-version 3.11 --upgrade -o requirements-docs.lock
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

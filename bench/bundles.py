@@ -26,6 +26,7 @@ from bench.bundles_known import LACKS, OLD, PROGRAMS, SAMPLES
 from bench.bundles_models import SUBMISSIONS
 from bench.bundles_reference import compared, sentence
 from bench.bundles_table import Tried, document
+from bench.demonstration_report import put_into
 from codabench_rehearsal.challenge.bundle import Bundle, Task, read_bundle
 from codabench_rehearsal.challenge.checks.subject import BundleFinding, check_bundle
 from codabench_rehearsal.challenge.program_source.interface import read_interface
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="bundle-") as place:
             start = empty_job(Path(place), options.python)
         same = sentence(list(compared(options.bundles, options.python)))
-        PAGE.write_text(document(kept, start, same), encoding="utf-8")
+        put_into(PAGE, document(kept, start, same).strip("\n"), "bench.bundles")
     return 0
 
 

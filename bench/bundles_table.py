@@ -1,4 +1,4 @@
-"""The page of docs/challenges_tried.md: what came of each public bundle, as plain Markdown."""
+"""The table of docs/challenges_tried.md: what came of each public bundle, as plain Markdown."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from bench.bundles_known import EXPLAINED
 
 MOST_SCORES = 3  # of a bundle's columns that are shown
 _HEAD = """\
-# Challenges tried
-
 Of the {listed} public Codabench bundles on this project's list that take code, each was read,
 checked, and run under the worker without Docker: first phase, newer worker (2026-10), with its
 own sample submission, or with a few lines that define no more than its ingestion program asks for.

@@ -106,6 +106,10 @@ def commands(place: Path) -> Mapping[str, Sequence[str]]:
             *full,
         ],
         **{f"rank {n}": ["rank", *names, *data, *full] for n, names in some.items()},
+        **{
+            f"rank {n}, two at a time": ["rank", *names, *data, *full, "--workers", "2"]
+            for n, names in some.items()
+        },
         **{f"compare {n}": ["compare", *names, *data, *full] for n, names in some.items()},
         **{f"ensemble {n}": ["ensemble", *names, *data, *full] for n, names in some.items()},
     }

@@ -57,12 +57,16 @@ class Bench:
             seconds = time.monotonic() - began
             write_json(self._took(name), {"seconds": seconds})
             console().print(f"{name}: trained in {seconds:.0f} s")
-        with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = self.history(name)
         spent = sum(float(row["seconds"]) for row in rows)
         waited = sum(float(row["waited_share"]) * float(row["seconds"]) for row in rows)
         whole = float(json.loads(self._took(name).read_text(encoding="utf-8"))["seconds"])
         return Training(name, len(rows), spent, waited / spent, whole)
+
+    def history(self, name: str) -> list[dict[str, str]]:
+        """What a training noted of each epoch."""
+        with (self.out / name / "history.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
 
     def _took(self, name: str) -> Path:
         return self.out / f"{name}.seconds.json"

@@ -1,8 +1,8 @@
-"""The evening's answers as a file: what each zip said of every image, whoever trains it again.
+"""Answers as a file: what each zip said of every image, whoever trains it again.
 
-Training five recipes and their variants takes longer than a session lasts, and weights stay where
-they were made. Labels are kept, so that rows of different days stand in pairs, and the page is made
-from the file alone. Who has no such file trains everything anew.
+Training five recipes, their variants and what their reports say takes longer than a session lasts,
+and weights stay where they were made. Labels are kept, so that rows of different days stand in
+pairs, and a page is made from the file alone. Who has no such file trains everything anew.
 """
 
 from __future__ import annotations
@@ -31,18 +31,24 @@ FILE = Path(__file__).with_name("recipes_answers.json")
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A row as it was measured. training: None where it shares another row's network.
-
-    cores: that it was trained and timed on. labels: preset -> what it answered, int8, packed.
-    """
+class Answered:
+    """What a zip answered: preset -> a label for each question, int8, packed."""
 
     name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Kept(Answered):
+    """A row of the evening. training: None where it shares another row's network.
+
+    cores: that it was trained and timed on.
+    """
+
     training: Training | None
     size: int
     rate: float
     cores: int
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +68,7 @@ class Asking:
         (found,) = answered([zip_path], self.data, load_challenge(), self.options(preset))
         return base64.b64encode(zlib.compress(found.labels.astype(np.int8).tobytes(), 9)).decode()
 
-    def answers(self, kept: Kept, preset: str) -> Answers:
+    def answers(self, kept: Answered, preset: str) -> Answers:
         """A row's answers, unpacked; the questions are what they were."""
         plan = common_plan([], self.data, self.options(preset))
         part = plan.rounds(self.options(preset))[-1]
@@ -88,19 +94,24 @@ def asking(bench: Bench, data: Dataset, names: tuple[str, ...]) -> Asking:
 
 
 def read(path: Path) -> dict[str, Kept]:
-    """The rows that are kept, by name."""
+    """The evening's rows that are kept, by name."""
+
+    def row(content: dict[str, Any]) -> Kept:
+        given = content["training"]
+        return Kept(**{**content, "training": Training(**given) if given else None})
+
+    return {name: row(one) for name, one in read_rows(path).items()}
+
+
+def read_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """What is kept there, by name; nothing where there is no such file."""
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {name: _kept(name, one) for name, one in content["rows"].items()}
+    rows: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
 
 
-def write(path: Path, rows: Mapping[str, Kept], images: int) -> None:
+def write(path: Path, rows: Mapping[str, Answered], images: int) -> None:
     """Whole, in place of what was there."""
     named = {name: asdict(one) for name, one in rows.items()}
     write_json(path, {"images": images, "rows": named})
-
-
-def _kept(name: str, content: Mapping[str, Any]) -> Kept:
-    given = content["training"]
-    return Kept(**{**content, "name": name, "training": Training(**given) if given else None})

@@ -2,15 +2,17 @@
 
 Each claim is tried on EfficientNetLite0 with ImageNet's weights: a recipe's evening version,
 shortened, and the same with one thing changed; the same images, as many steps (but for the
-rounding of epochs), one seed. What is done is not done again. --write docs/recipes.md puts the
-tables there.
+rounding of epochs), one seed. What a variant answers is kept in bench/recipes_claims_answers.json,
+and it is not trained again; --claims tries some of them. --write docs/recipes.md puts the tables
+there.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +20,17 @@ from typing import Any
 
 from bench.demonstration_report import put_into, table
 from bench.recipe_runs import HIDDEN, Bench, interval, points
-from bench.report import console, write_json
+from bench.recipes_answers import Answered, Asking, asking, read_rows, write
+from bench.recipes_evening import TEAMS
+from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.images import load
 from codabench_rehearsal.recipes.loading import loading_keras
 from codabench_rehearsal.recipes.system import Change, System, changed, chosen, load_system
+from evaluator.comparison.compare import compare
 from evaluator.comparison.standings import Comparison
 
+FILE = Path(__file__).with_name("recipes_claims_answers.json")
 HEAD, EPOCHS = 2, 6  # epochs of the head alone, and of everything
 _UNBALANCED = 1.56  # images of the filled-up classes for each image that there is
 
@@ -101,20 +107,28 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True)
+class Tried(Answered):
+    """A variant as it was measured. seconds: of its training, on so many cores."""
+
+    seconds: float
+    cores: int
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Train, pack, ask, print."""
+    """Train, pack and ask what is not kept; print; returns 0."""
     options = _arguments(argv)
     bench = Bench(options.data.resolve(), options.out.resolve())
     challenge = load_challenge()
     data = load(bench.data, shape=challenge.shape, classes=challenge.classes)
-    found = {}
-    for key, claim in CLAIMS.items():
-        names = [f"{key}-{number}" for number in range(len(claim.variants))]
-        for name, variant in zip(names, claim.variants.values(), strict=True):
-            _train(bench, name, _system(claim, variant))
-        zips = [bench.pack(name, "--tta", "none") for name in names]
-        found[key] = bench.compare(zips, data, HIDDEN)
-    text = "\n".join(_text(found))
+    asked = asking(bench, data, TEAMS)
+    kept = {name: Tried(**one) for name, one in read_rows(FILE).items()}
+    for name, claim, variant in _wanted(options.claims):
+        if name not in kept:
+            kept[name] = _tried(bench, asked, name, _system(claim, variant))
+            write(FILE, kept, len(asked.data))
+    found = _found(asked, kept)
+    text = "\n".join(_text(found, len(asked.data)))
     console().print(text, markup=False)
     if options.json:
         write_json(options.json, {key: _document(CLAIMS[key], one) for key, one in found.items()})
@@ -128,9 +142,42 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, required=True, help="training_set.npz")
     parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    tried = "try these, and no others that are missing"
+    parser.add_argument("--claims", nargs="*", choices=CLAIMS, default=list(CLAIMS), help=tried)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="docs/recipes.md")
     return parser.parse_args(argv)
+
+
+def _wanted(claims: Sequence[str]) -> list[tuple[str, Claim, Variant]]:
+    """Every variant of these claims, with the name that it is kept under."""
+    return [
+        (_name(key, variant), CLAIMS[key], CLAIMS[key].variants[variant])
+        for key in claims
+        for variant in CLAIMS[key].variants
+    ]
+
+
+def _name(claim: str, variant: str) -> str:
+    return f"{claim}: {variant}"
+
+
+def _tried(bench: Bench, asked: Asking, name: str, system: System) -> Tried:
+    folder = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    seconds = _train(bench, folder, system)
+    path = bench.pack(folder, "--tta", "none")
+    console().print(f"{name}: trained in {seconds:.0f} s")
+    return Tried(name, {HIDDEN: asked.ask(path, HIDDEN)}, seconds, machine()["cores"])
+
+
+def _found(asked: Asking, kept: Mapping[str, Tried]) -> dict[str, Comparison]:
+    """The claims whose variants are all there."""
+    found = {}
+    for key, claim in CLAIMS.items():
+        names = [_name(key, variant) for variant in claim.variants]
+        if all(name in kept for name in names):
+            found[key] = compare([asked.answers(kept[name], HIDDEN) for name in names])
+    return found
 
 
 def _system(claim: Claim, variant: Variant) -> System:
@@ -146,36 +193,36 @@ def _system(claim: Claim, variant: Variant) -> System:
     return system
 
 
-def _train(bench: Bench, name: str, system: System) -> None:
-    folder = bench.out / name
-    if (folder / "trained.json").is_file():
-        return
-    with loading_keras(None):
-        import keras
+def _train(bench: Bench, name: str, system: System) -> float:
+    """Seconds of its epochs."""
+    if not (bench.out / name / "trained.json").is_file():  # the last thing that a training writes
+        with loading_keras(None):
+            import keras
 
-        from codabench_rehearsal.recipes.train import TrainingRun, train
-    challenge = load_challenge()
-    data = load(bench.data, part="train", shape=challenge.shape, classes=challenge.label_names)
-    run = TrainingRun(weights="imagenet", resume=True)
-    done = train(system, data, folder, classes=challenge.classes, run=run)
-    console().print(f"{name}: {done.validation_accuracy:.4f} in {done.seconds:.0f} s")
-    keras.utils.clear_session()
+            from codabench_rehearsal.recipes.train import TrainingRun, train
+        challenge = load_challenge()
+        data = load(bench.data, part="train", shape=challenge.shape, classes=challenge.label_names)
+        run = TrainingRun(weights="imagenet", resume=True)
+        train(system, data, bench.out / name, classes=challenge.classes, run=run)
+        keras.utils.clear_session()
+    return sum(float(epoch["seconds"]) for epoch in bench.history(name))
 
 
-def _text(found: Mapping[str, Comparison]) -> list[str]:
-    lines = []
+def _text(found: Mapping[str, Comparison], images: int) -> list[str]:
+    lines = [f"On {images:,} images that none of them was trained on, with 95 % intervals.", ""]
     for key, comparison in found.items():
         claim = CLAIMS[key]
         theirs = "theirs (clean / own benchmark)"
         titles = (f"`{claim.recipe}`", theirs, "clean", f"`{HIDDEN}`", "against the first")
         against = ["-", *(points(pair.benchmark.change) for pair in comparison.pairs)]
+        measured = zip(claim.variants.items(), comparison.standings, against, strict=True)
         rows = [
-            (name, interval(one.clean), interval(one.benchmark), points_)
-            for name, one, points_ in zip(
-                claim.variants, comparison.standings, against, strict=True
-            )
+            (name, one.reported, interval(own.clean), interval(own.benchmark), change)
+            for (name, one), own, change in measured
         ]
         lines += [f"*{claim.said}:*", "", table(titles, rows), ""]
+    if left := [claim.said for key, claim in CLAIMS.items() if key not in found]:
+        lines += [f"Not tried yet: {'; '.join(left)}.", ""]
     return lines[:-1]
 
 

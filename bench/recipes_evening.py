@@ -110,7 +110,7 @@ def _row(bench: Bench, asked: Asking, name: str, best: str) -> Kept:
     training, path = _zip(bench, name, best)
     labels = {preset: asked.ask(path, preset) for preset in PRESETS}
     rate, cores = _rate(path, bench), machine()["cores"]
-    return Kept(name, training, path.stat().st_size, rate, cores, labels)
+    return Kept(name, labels, training, path.stat().st_size, rate, cores)
 
 
 def _zip(bench: Bench, name: str, best: str) -> tuple[Training | None, Path]:

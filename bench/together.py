@@ -35,16 +35,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.together", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True, help="outside of the repository")
+    parser.add_argument("--zips", type=int, default=ZIPS)
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(argv)
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    zips = _zips(out)
+    zips = made_zips(out, options.zips, options.images)
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     found: dict[str, Any] = {}
     with _scheduler() as address:
         words = {WAYS[0]: [], WAYS[1]: ["--workers", "2"], WAYS[2]: ["--cluster", address]}
-        for _ in range(REPEATS):
+        for _ in range(options.repeats):
             for way in WAYS:
                 seconds, document = _ranked(out, zips, words[way])
                 spent[way].append(seconds)
@@ -72,17 +75,17 @@ def _bars(middle: dict[str, float]) -> list[Verdict]:
     ]
 
 
-def _zips(out: Path) -> list[Path]:
+def made_zips(out: Path, zips: int, images: int) -> list[Path]:
     """Small networks with drawn weights, packed as a user's; and the images to ask about."""
     import keras
 
-    data = synthetic(IMAGES, seed=1)
+    data = synthetic(images, seed=1)
     save(data, out / "training_set.npz")
     split(data, 0.5, seed=0).save(out / "split.json")
     from codabench_rehearsal.challenge.profile import load_challenge
 
     made = []
-    for number in range(ZIPS):
+    for number in range(zips):
         keras.utils.set_random_seed(number)
         layers = [keras.Input((96, 96, 3)), keras.layers.Rescaling(1 / 255)]
         for width in (16, 32, 64):

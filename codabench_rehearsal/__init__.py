@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.bundle.check import check_in_bundle
     from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked
     from codabench_rehearsal.rehearsal.check import Checked, check
-    from corruptions.pipeline import corrupt_tf, keras_batches
+    from corruptions.chain import corrupt_mixed
+    from corruptions.named import mixture
+    from corruptions.pipeline import CorruptedDataset, corrupt_tf, keras_batches
     from corruptions.registry import corrupt
     from evaluator.bundles.notebook import local_eval_in_bundle
     from evaluator.bundles.report import BundleReport
@@ -52,6 +54,7 @@ __all__ = [
     "BundleReport",
     "Checked",
     "Comparison",
+    "CorruptedDataset",
     "Explanation",
     "History",
     "Ranking",
@@ -64,6 +67,7 @@ __all__ = [
     "check_in_bundle",
     "compare",
     "corrupt",
+    "corrupt_mixed",
     "corrupt_tf",
     "ensemble",
     "explain",
@@ -71,6 +75,7 @@ __all__ = [
     "keras_batches",
     "local_eval",
     "local_eval_in_bundle",
+    "mixture",
     "rank",
     "record",
     "upload",
@@ -82,6 +87,7 @@ _HOMES = {
     "BundleReport": "evaluator.bundles.report",
     "Checked": "codabench_rehearsal.rehearsal.check",
     "Comparison": "evaluator.comparison.standings",
+    "CorruptedDataset": "corruptions.pipeline",
     "Explanation": "codabench_rehearsal.commands.explain",
     "History": "codabench_rehearsal.commands.history",
     "Ranking": "evaluator.comparison.ranking",
@@ -93,6 +99,7 @@ _HOMES = {
     "check_in_bundle": "codabench_rehearsal.rehearsal.bundle.check",
     "compare": "codabench_rehearsal.commands.compare",
     "corrupt": "corruptions.registry",
+    "corrupt_mixed": "corruptions.chain",
     "corrupt_tf": "corruptions.pipeline",
     "ensemble": "codabench_rehearsal.commands.ensemble",
     "explain": "codabench_rehearsal.commands.explain",
@@ -100,6 +107,7 @@ _HOMES = {
     "keras_batches": "corruptions.pipeline",
     "local_eval": "evaluator.evaluate",
     "local_eval_in_bundle": "evaluator.bundles.notebook",
+    "mixture": "corruptions.named",
     "rank": "codabench_rehearsal.commands.rank",
     "record": "codabench_rehearsal.commands.record",
     "upload": "codabench_rehearsal.commands.site_upload",

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from corruptions import presets
     from corruptions.chain import corrupt_all, corrupt_condition, corrupt_mixed, corrupt_stream
     from corruptions.chain import corrupt_condition as corrupt_cell
-    from corruptions.pipeline import corrupt_tf, keras_batches
+    from corruptions.named import mixture
+    from corruptions.pipeline import CorruptedDataset, corrupt_tf, keras_batches
     from corruptions.policy import aug_mix, rand_augment
     from corruptions.registry import corrupt, names
 
 __all__ = [
+    "CorruptedDataset",
     "CorruptionError",
     "aug_mix",
     "corrupt",
@@ -31,6 +33,7 @@ __all__ = [
     "corrupt_stream",
     "corrupt_tf",
     "keras_batches",
+    "mixture",
     "names",
     "presets",
     "rand_augment",
@@ -40,6 +43,7 @@ __path__ = extend_path(__path__, __name__)  # beside a folder of that name of th
 _find = door(
     __name__,
     {
+        "CorruptedDataset": "corruptions.pipeline",
         "aug_mix": "corruptions.policy",
         "corrupt": "corruptions.registry",
         "corrupt_all": "corruptions.chain",
@@ -49,6 +53,7 @@ _find = door(
         "corrupt_stream": "corruptions.chain",
         "corrupt_tf": "corruptions.pipeline",
         "keras_batches": "corruptions.pipeline",
+        "mixture": "corruptions.named",
         "names": "corruptions.registry",
         "rand_augment": "corruptions.policy",
     },

@@ -1,12 +1,16 @@
 """What stands behind `--corrupt`: a preset, a chain, or bare corruptions at all five severities.
 
-What a preset file can hold is less: it names no functions, because files are passed on, and a
-function is code that runs.
+Also the mixture that a program writes down, to train on. What a preset file can hold is less: it
+names no functions, because files are passed on, and a function is code that runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from codabench_rehearsal.console.errors import CorruptionError
+from codabench_rehearsal.console.fields import is_above_zero
 from corruptions.chain import validate
 from corruptions.presets import (
     CLEAN,
@@ -29,7 +33,38 @@ def named(spec: str) -> Preset:
 
     Raises `CorruptionError` as `parse`, `functions.load` and `chain.validate` do.
     """
-    preset = parse(spec)
+    return _known(parse(spec))
+
+
+def mixture(shares: Mapping[str, float], table: str = DEFAULT_TABLE) -> Preset:
+    """A preset of chains and their shares, to train on: `mixture({"clean": 0.5, "fog:2": 0.5})`.
+
+    shares: each chain or preset as `resolve` reads it -> its share of the images, a number above 0,
+    relative to the others. table: the severity table of the chains. Raises `CorruptionError` for
+    another share, and for what is unknown.
+    """
+    if not isinstance(shares, Mapping) or not shares:
+        raise CorruptionError(
+            f'mixture: expected chains and shares, as {{"clean": 0.5, "fog:2": 0.5}}, received '
+            f"{shares!r}."
+        )
+    for chain, share in shares.items():
+        if not is_above_zero(share):
+            raise CorruptionError(
+                f"mixture: {chain}: expected a share above 0, received {share!r}."
+            )
+    whole = sum(shares.values())
+    conditions = tuple(
+        replace(one, weight=share / whole * one.weight, table=one.table if is_preset else table)
+        for chain, share in shares.items()
+        for is_preset in [chain in NAMES or chain.endswith(".toml")]
+        for one in resolve(chain).conditions
+    )
+    return _known(Preset("mixture", conditions, 1, "What a program mixes for a training."))
+
+
+def _known(preset: Preset) -> Preset:
+    """The same, once its functions are imported and everything in it is known."""
     wanted = (step.corruption for one in preset.conditions for step in one.steps)
     for name in dict.fromkeys(filter(is_function, wanted)):
         from corruptions.functions import load

@@ -30,6 +30,7 @@ from evaluator.metrics import Scores, Z, score
 from evaluator.options import NO_STORE, Options
 from evaluator.plan import Benchmark, Plan, Questions, Round, fill_block
 from evaluator.progress import Display
+from evaluator.spread import Spread
 from evaluator.store.answer_rows import drawn_order
 from evaluator.store.rows import Run, read_condition
 from evaluator.store.schema import StoreError
@@ -93,10 +94,23 @@ class Runner:
     def begin(self) -> Executor:
         """Start the child if it has not been started."""
         if self._executor is None:
-            self.guard = guard(self.bounds)
-            opened = self._elsewhere() if self.options.cluster else self._here(self.guard)
+            here = not self.options.cluster
+            self.guard = guard(self.bounds, self.children if here else 1)
+            opener = partial(self._here, self.guard) if here else self._elsewhere
+            opened = Spread(self.children, opener) if self.children > 1 else opener()
             self._executor = self._stack.enter_context(opened)
         return self._executor
+
+    @property
+    def children(self) -> int:
+        """How many may share the blocks: one where a time limit for one pass is to be kept."""
+        return 1 if self.bounds.seconds is not None else self.options.workers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how it was asked."""
+        spread = self._executor
+        return (spread.note,) if isinstance(spread, Spread) and spread.note else ()
 
     def _here(self, guard: Guard) -> Here:
         folder = self._stack.enter_context(TemporaryFolder("zip-")) / "zip"

@@ -1,51 +1,35 @@
 """Submissions on a cluster: a running Dask scheduler, whose workers have this tool installed.
 
-A submission is asked on one machine, its works in their order, so that its answers are those it
-gives here. Zip and images travel once to each machine. What a machine's end takes along is asked
-again on another one, three times at most. Labels come back; this process alone writes the store.
+A worker takes part if it has the versions that most have; those that come later, or come back, are
+looked at too. What is asked there, and what happens when one goes, is in `cluster_executor`.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.words import few, shown
+from codabench_rehearsal.console.words import few, one_line, shown
 from codabench_rehearsal.images import Dataset
 from codabench_rehearsal.rehearsal.forecast import Bounds
-from codabench_rehearsal.sandbox.executor import Answered as Told
-from codabench_rehearsal.sandbox.executor import Work
-from codabench_rehearsal.sandbox.ingest import Outcome, PredictProgress, Request
-from codabench_rehearsal.sandbox.job import JobResult
-from codabench_rehearsal.sandbox.outcome import Problem
+from codabench_rehearsal.sandbox.ingest import Request
 from corruptions.named import parse
 from corruptions.presets import is_function
-from evaluator.cluster_worker import (
-    Answered,
-    Asked,
-    Sent,
-    answer,
-    digest_of,
-    environment_there,
-    finish,
-)
+from evaluator.cluster_executor import OnCluster, lost
+from evaluator.cluster_worker import environment_there
 from evaluator.elsewhere import chosen_device, named
 from evaluator.options import Options
 from submission.archive import Archive
 
-ATTEMPTS = 3
 PATIENCE_SECONDS = 30.0  # for a scheduler to answer
+RETURN_SECONDS = 60.0  # for a worker to come back where none is left
 _LOOK_SECONDS = 0.5
-_NOT_SENT = ("submission", "limits")  # of a request: they are each machine's own
-_LOST = "the cluster"
+_GONE = ("lost", "cancelled", "error")
 # Dask's own functions are typed in part only: its objects are `Any` here.
 
 
@@ -79,34 +63,34 @@ class Cluster:
 
     def __init__(self, address: str, client: Any, device: str, python: str | None) -> None:
         self.address, self.client = address, client
+        self._device, self._python = device, python
         self._lock, self._load = threading.Lock(), Counter[str]()
+        self._looking = threading.Lock()
         self._sent: dict[str, Any] = {}
+        self._versions: dict[str, str | Exception] = {}  # by worker; or why they are not known
+        self._names: dict[str, str] = {}
         try:
-            found = client.run(environment_there, device, python, on_error="return")
+            self._look_at(None)
         except (OSError, TimeoutError) as error:
             raise EvaluationError(f"--cluster {shown(address)}: {error}") from None
-        known = {where: text for where, text in found.items() if isinstance(text, str)}
-        if not known:
-            said = next((f": {one}" for one in found.values()), "")
-            raise EvaluationError(
-                f"--cluster {shown(address)}: no worker that could run a submission{said}. Each "
-                "needs this tool installed: dask worker ADDRESS, in an environment with it."
-            )
-        counts = Counter(known.values())
-        self.environment = counts.most_common(1)[0][0]
-        self._first = [where for where, text in known.items() if text == self.environment]
-        others = len(found) - len(self._first)
-        self.notes = (
-            (f"{others} of {len(found)} workers have other versions, and are not asked",)
-            if others
-            else ()
-        )
+        self.environment = self._most_common()
+        self.notes = tuple(self._others())
 
     @property
     def workers(self) -> list[str]:
-        """The workers of this environment that are there now."""
-        there = self.client.nthreads()
-        return [where for where in self._first if where in there]
+        """The workers of this environment that are there now, late ones among them."""
+        there = list(self.client.nthreads())
+        new = [where for where in there if where not in self._versions]
+        if new and self._looking.acquire(blocking=False):  # one of several threads is enough
+            try:
+                self._look_at(new)
+            finally:
+                self._looking.release()
+        return [where for where in there if self._versions.get(where) == self.environment]
+
+    def name(self, where: str) -> str:
+        """A worker as its machine's people know it."""
+        return self._names.get(where, where)
 
     def executor(
         self, archive: Archive, data: Dataset, request: Request, bounds: Bounds
@@ -114,11 +98,17 @@ class Cluster:
         """See `Elsewhere.executor`."""
         return OnCluster(self, archive, data, request, bounds)
 
-    def choose(self, not_on: Sequence[str] = ()) -> str:
-        """The worker with the fewest submissions. Raises `EvaluationError` where none is left."""
-        able = self.workers
-        if not able:
-            raise EvaluationError(f"{_LOST} at {shown(self.address)} has no worker left")
+    def choose(self, not_on: Sequence[str], waiting: Callable[[], None]) -> str:
+        """The worker with the fewest children; waits for one to come back where none is left.
+
+        waiting: called again and again meanwhile. Raises `EvaluationError` where none comes.
+        """
+        deadline = time.monotonic() + RETURN_SECONDS
+        while not (able := self.workers):
+            if time.monotonic() > deadline:
+                raise EvaluationError(lost(self.address, "no worker is left"))
+            waiting()
+            time.sleep(_LOOK_SECONDS)
         with self._lock:
             fresh = [where for where in able if where not in not_on] or able
             chosen = min(fresh, key=lambda where: self._load[where])
@@ -126,7 +116,7 @@ class Cluster:
         return chosen
 
     def leave(self, where: str) -> None:
-        """A submission is no longer asked there."""
+        """A child is no longer asked there."""
         with self._lock:
             self._load[where] -= 1
 
@@ -134,122 +124,40 @@ class Cluster:
         """A value that travels once to each machine."""
         with self._lock:
             place = f"{key} {where}"
-            if place not in self._sent or self._sent[place].status in (
-                "lost",
-                "cancelled",
-                "error",
-            ):
+            if place not in self._sent or self._sent[place].status in _GONE:
                 self._sent[place] = self.client.scatter(value(), workers=[where], hash=False)
             return self._sent[place]
 
+    def _look_at(self, workers: Sequence[str] | None) -> None:
+        """Ask workers, None for all, for their versions and names."""
+        given = self._device, self._python
+        found = self.client.run(environment_there, *given, workers=workers, on_error="return")
+        # One that goes while it is asked, or does not answer yet, is asked again.
+        self._versions |= {k: one for k, one in found.items() if not isinstance(one, OSError)}
+        known: Mapping[str, Any] = self.client.scheduler_info()["workers"]
+        for where, one in known.items():
+            self._names[where] = f"{shown(where)} (dask worker {shown(str(one.get('name')))})"
 
-class OnCluster:
-    """One submission on a worker of a cluster; see `sandbox.executor.Executor`."""
-
-    def __init__(
-        self, cluster: Cluster, archive: Archive, data: Dataset, request: Request, bounds: Bounds
-    ) -> None:
-        self._cluster, self._archive, self._data = cluster, archive, data
-        plain = {one.name: getattr(request, one.name) for one in fields(Request)}
-        sent: Mapping[str, Any] = {k: v for k, v in plain.items() if k not in _NOT_SENT}
-        self._asked = Asked(archive.sha256, sent, bounds)
-        self._where = ""
-        self._tried: list[str] = []
-        self._failed: Outcome | None = None
-
-    def __enter__(self) -> OnCluster:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._where:
-            self._cluster.leave(self._where)
-            self._where = ""
-
-    def run(
-        self,
-        works: Sequence[Work],
-        answered: Told,
-        progress: Callable[[PredictProgress], None] = lambda _: None,
-    ) -> bool:
-        """See `Executor.run`. Raises `EvaluationError` where the cluster is lost."""
-        left = list(works)
-        while left:
-            try:
-                left = self._in_turn(left, len(works), answered, progress)
-            except (OSError, TimeoutError) as error:
-                raise EvaluationError(_lost(self._cluster.address, error)) from None
-            if self._failed is not None:
-                return False
-        return True
-
-    def finish(self) -> Outcome:
-        """See `Executor.finish`."""
-        if self._failed is not None:
-            return self._failed
-        given = {"workers": [self._where]} if self._where in self._cluster.workers else {}
-        found = self._cluster.client.run(finish, self._asked.sha256, **given)
-        every = [one for several in found.values() for one in several]
-        return every[0] if every else _nothing_known()
-
-    def _in_turn(
-        self,
-        works: list[Work],
-        total: int,
-        answered: Told,
-        progress: Callable[[PredictProgress], None],
-    ) -> list[Work]:
-        """Ask works on one machine; those that are left when it is gone."""
-        if not self._where:
-            self._where = self._cluster.choose(self._tried)
-        for number, work in enumerate(works):
-            future = self._submit(work)
-            done = total - len(works) + number
-            while (found := _look(future)) is None:
-                progress(PredictProgress("predict", done + 1, done, total))
-                if self._where not in self._cluster.workers:
-                    return self._elsewhere(works[number:], "its machine is gone")
-            if isinstance(found, Exception):
-                return self._elsewhere(works[number:], f"{type(found).__name__}: {found}")
-            if found.labels is None:
-                self._failed = found.outcome or _nothing_known()
-                return []
-            if found.environment != self._cluster.environment:
-                return self._elsewhere(works[number:], "its versions have changed")
-            answered(work, _checked(work, found.labels))
-        return []
-
-    def _submit(self, work: Work) -> Any:
-        cluster, where = self._cluster, self._where
-        zipped = cluster.put(f"zip {self._asked.sha256}", self._archive.path.read_bytes, where)
-        key = f"data {work.data}"
-        sent = cluster.put(key, lambda: _sent(self._data), where)
-        given = work.to_json(), zipped, sent, self._asked, where
-        return cluster.client.submit(
-            answer, *given, workers=[where], allow_other_workers=False, pure=False, retries=0
+    def _most_common(self) -> str:
+        able = Counter(text for text in self._versions.values() if isinstance(text, str))
+        if able:
+            return able.most_common(1)[0][0]
+        said = next((f": {one}" for one in self._versions.values()), "")
+        raise EvaluationError(
+            f"--cluster {shown(self.address)}: no worker that could run a submission{said}. Each "
+            "needs this tool installed: dask worker ADDRESS, in an environment with it."
         )
 
-    def _elsewhere(self, works: list[Work], why: str) -> list[Work]:
-        """Leave this machine; after the third one, the submission has failed."""
-        self._tried.append(self._where)
-        self._cluster.leave(self._where)
-        if len(self._tried) >= ATTEMPTS:
-            places = few(list(dict.fromkeys(self._tried)))
-            message = f"no answer on {len(self._tried)} machines ({places}); on the last: {why}"
-            self._failed = _nothing_known(Problem("start", "lost", message))
-        self._where = ""
-        return works
-
-
-def _look(future: Any) -> Answered | Exception | None:
-    """What came of a task, or why nothing did; None while it runs. Waits a moment."""
-    try:
-        error = future.exception(timeout=_LOOK_SECONDS)
-        found: Answered | Exception = future.result() if error is None else error
-    except TimeoutError:
-        return None
-    except CancelledError as lost:  # with its machine
-        return RuntimeError(f"{lost}")
-    return found if isinstance(found, Answered | Exception) else RuntimeError(f"{found}")
+    def _others(self) -> Iterator[str]:
+        """How many are not asked, and what sets the first of them apart."""
+        others = {k: text for k, text in self._versions.items() if text != self.environment}
+        for where, theirs in list(others.items())[:1]:
+            own, text = set(self.environment.split(", ")), str(theirs)
+            apart = few([one for one in text.split(", ") if one not in own]) or "fewer packages"
+            yield (
+                f"{len(others)} of {len(self._versions)} workers have other versions, and are not "
+                f"asked: {self.name(where)} has {one_line(apart)}"
+            )
 
 
 def require_portable(corrupt: str) -> None:
@@ -272,28 +180,3 @@ def opened(options: Options) -> Iterator[Cluster]:
     address = options.cluster or ""
     with connected(address, chosen_device(options.device), options.python) as cluster:
         yield cluster
-
-
-def _sent(data: Dataset) -> Sent:
-    images, ids = data.pictures(np.arange(len(data))), np.asarray(data.ids)
-    return Sent(digest_of(images, ids), images, ids)
-
-
-def _checked(work: Work, labels: Any) -> Any:
-    """Labels of another shape or kind are no answer: the machine's own look at them is repeated."""
-    found = np.asarray(labels)
-    if found.shape != (len(work),) or found.dtype.kind not in "iu":
-        raise EvaluationError(f"expected {len(work)} labels of {_LOST}, received {found.shape}")
-    return found.astype(np.int64)
-
-
-def _nothing_known(problem: Problem | None = None) -> Outcome:
-    result = JobResult("exit", 0, "", 0.0, 0, {})
-    return Outcome((), problem, result, {}, {}, 0.0, 0.0, 0.0)
-
-
-def _lost(address: str, error: Exception) -> str:
-    return (
-        f"{_LOST} at {shown(address)} is lost ({error}); what was answered so far is kept: the "
-        "same command goes on from there"
-    )

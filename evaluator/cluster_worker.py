@@ -85,15 +85,17 @@ def answer(text: str, zipped: bytes, sent: Sent, asked: Asked, machine: str) -> 
     work, key = Work.from_json(text), json.dumps([asked.sha256, sent.sha256, dict(asked.request)])
     mine = _Open.mine()
     with mine.lock:
-        mine.use(key, zipped, sent, asked)
-        assert mine.here is not None  # noqa: S101 - `use` has opened it
         found: list[Labels] = []
         device, python = str(asked.request["device"]), asked.request.get("python")
         where = environment_there(device, python)
-        if mine.here.run([work], lambda _, labels: found.append(labels)):
-            mine.used = time.monotonic()
-            return Answered(found[0], None, where, machine)
-        return Answered(None, mine.close(), where, machine)
+        try:
+            if mine.use(key, zipped, sent, asked).run([work], lambda _, one: found.append(one)):
+                mine.used = time.monotonic()
+                return Answered(found[0], None, where, machine)
+            return Answered(None, mine.close(), where, machine)
+        except BaseException:
+            mine.drop()  # in the middle of a work, as on a full disk: of no further use
+            raise
 
 
 def finish(sha256: str) -> list[Outcome]:
@@ -131,10 +133,10 @@ class _Open:
         one: _Open = cls.local.one
         return one
 
-    def use(self, key: str, zipped: bytes, sent: Sent, asked: Asked) -> None:
+    def use(self, key: str, zipped: bytes, sent: Sent, asked: Asked) -> Here:
         """Open the submission unless it is open."""
         if self.key == key and self.here is not None:
-            return
+            return self.here
         self.close()
         if hashlib.sha256(zipped).hexdigest() != asked.sha256:
             raise ValueError("the zip is not the one that was sent")
@@ -149,6 +151,7 @@ class _Open:
         make = partial(make_images, data=sent.dataset(), pictures={})
         self.here = self.stack.enter_context(Here(request, make))
         self.key, self.sha256, self.used = key, asked.sha256, time.monotonic()
+        return self.here
 
     def close(self) -> Outcome | None:
         """End the child, and say what came of it; None where there is none."""
@@ -157,8 +160,12 @@ class _Open:
         try:
             return _without_labels(self.here.finish())
         finally:
-            self.here, self.key, self.sha256 = None, "", ""
-            self.stack.close()
+            self.drop()
+
+    def drop(self) -> None:
+        """End the child, whatever it does."""
+        self.here, self.key, self.sha256 = None, "", ""
+        self.stack.close()
 
 
 def _plain(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def local_eval(
         return evaluate(Path(submission), data, challenge, named, waits)
     from evaluator.cluster import opened
 
-    with opened(named):
+    with opened(named) as cluster:
+        named = replace(named, workers=len(cluster.workers))
         return evaluate(Path(submission), data, challenge, named, waits)
 
 
@@ -125,6 +126,7 @@ def _evaluated(runner: Runner, series: Series, started: float) -> Report:
     scores = None if failed else runner.scores(part)
     notes = (
         *contradicted(runner),
+        *runner.notes,
         *limits_untried(runner, part),
         *flattering,
         *(store.notes if store else ()),
@@ -203,7 +205,7 @@ def _expectation(runner: Runner, series: Series) -> Expectation | None:
         return None
 
     def top_up(path: Path) -> str:
-        runner.display.say(f"{path.name}, a past submission, is asked first")
+        runner.display.say(f"{path.name}, a past submission, is run first")
         try:
             return _topped_up(path, runner, series)
         except (SubmissionError, EvaluationError, DataError, SandboxError) as error:
@@ -257,7 +259,7 @@ def _remember(runner: Runner, expected: Expectation | None, store: Store | None)
         for owner in (s for s in store.submissions() if s.sha256 == runner.archive.sha256):
             store.record_prediction(owner, made)
     except StoreError as error:
-        return (f"What was expected is not kept: {error}",)
+        return (f"The expected score could not be kept: {error}",)
     return ()
 
 

@@ -139,7 +139,7 @@ class Expectation:
             return ""
         return (
             f"after {images:,} images: expected hidden score {made.median:.2f}, "
-            f"90 % between {made.low:.2f} and {made.high:.2f}"
+            f"between {made.low:.2f} and {made.high:.2f} (90 % sure)"
         )
 
 

@@ -47,7 +47,7 @@ def search(runner: Runner, part: Round, accuracy: float) -> Search | None:
         for one in _single(runner.plan.subsets["shown"].preset)
     }
     while wanted := {one: at for one, curve in curves.items() if (at := curve.next()) is not None}:
-        runner.display.say(f"{len(wanted)} corruptions are asked at another severity")
+        runner.display.say(f"{len(wanted)} corruptions are run at another severity")
         conditions = [_at(one, severity) for one, severity in wanted.items()]
         found = _asked(runner, conditions, count)
         if found is None:

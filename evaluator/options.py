@@ -30,7 +30,15 @@ from evaluator.store.scores import read_phase
 Device = Literal["cpu", "gpu"]
 SplitKind = Literal["validation", "all", "held-out", "unknown"]
 _LEAST: Mapping[str, int] = MappingProxyType(
-    {"images": 1, "seed": 0, "block": 1, "memory_bytes": 1, "hidden_images": 1, "order_seed": 0}
+    {
+        "images": 1,
+        "seed": 0,
+        "block": 1,
+        "memory_bytes": 1,
+        "hidden_images": 1,
+        "order_seed": 0,
+        "workers": 1,
+    }
 )
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
     {
@@ -74,7 +82,8 @@ class Options:
     believe: what the hidden set is taken for, as "an2dl-2024:0.6" (a preset or file, and how
     probable that is), several of them, or "nothing"; None for what the challenge's profile says.
     cluster: the address of a Dask scheduler that `evaluator.cluster.connected` has opened, on whose
-    workers submissions are asked; None for this machine.
+    workers submissions are asked; None for this machine. workers: children that share a
+    submission's blocks, where it answers as one child does; it changes no figure.
     """
 
     corrupt: str = "heavy"
@@ -103,6 +112,7 @@ class Options:
     until: float | None = None
     reference: str | None = None
     cluster: str | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         """Raise `EvaluationError` for what cannot be meant; bring values to one spelling."""
@@ -246,8 +256,8 @@ def _by_split(data: Dataset, split: Path | None) -> tuple[SplitKind, Dataset, li
     if trained.any():
         raise EvaluationError(
             f"{trained.sum():,} of the {len(data):,} images in {data.source} are on the training "
-            f"side of {split}, none on its validation side: give images that the model has not "
-            "learnt."
+            f"side of {split}, none on its validation side: give images that the model was "
+            "not trained on."
         )
     return "all", data, [f"none of these images is in {split.name}: new to the model"]
 

@@ -105,7 +105,7 @@ class PastReader:
             if isinstance(entry, _Entry):
                 used.append(entry)
             else:
-                notes.append(f"{score.submission.name}, scored {score}, is left out: {entry}")
+                notes.append(f"{score.submission.name}, scored {score}, is not used: {entry}")
         if not self._options.held_out:
             notes += _without_split([one.line.name for one in used if one.unsplit])
         scores, lines = tuple(one.score for one in used), tuple(one.line for one in used)
@@ -135,9 +135,9 @@ class PastReader:
     def _asked(self, score: LeaderboardScore, top_up: TopUp) -> _Entry | str:
         path, known = Path(score.submission.path), "its answers are not in the store"
         if self._answered(score, FORMER):
-            known = f"its answers are those to {FORMER}, not to {LIBRARY}"
+            known = f"its answers are for the older conditions {FORMER}, not for {LIBRARY}"
         if not path.name or not path.is_file():
-            return f"{known}, and its zip is not to be found"
+            return f"{known}, and its zip cannot be found"
         if sha256_of(path) != score.submission.sha256:
             return f"{known}, and {path} is another zip now"
         if not self._store.writable:
@@ -192,6 +192,7 @@ class PastReader:
             PastLine(
                 *(own.name, clean, found.shown, value),
                 *(decimals, phase, predicted.get(score.id), mine),
+                score.class_scores.by_name if score.class_scores else None,
             ),
             not own.path or find_split(Path(own.path), None) is None,
         )
@@ -276,8 +277,8 @@ def _by_name_only(scores: Sequence[LeaderboardScore]) -> list[str]:
     names = ", ".join(dict.fromkeys(score.submission.name for score in scores))
     if not names:
         return []
-    left_out = f"The estimate leaves out {names}, known by name only"
-    return [f"{left_out}: record the zip itself (local-eval record ZIP --score ...)."]
+    unused = f"The estimate does not use {names}, known by name only"
+    return [f"{unused}: record the zip itself (local-eval record ZIP --score ...)."]
 
 
 def _without_split(names: Sequence[str]) -> list[str]:
@@ -285,7 +286,7 @@ def _without_split(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     said = (
-        f"No split is known of {', '.join(names)}, used by the estimate: figures on images that "
-        "they were trained on would promise too much (split.json beside the zip, or --held-out)."
+        f"No split is known of {', '.join(names)}, used by the estimate: it is too high if they "
+        "were trained on these images (split.json beside the zip, or --held-out)."
     )
     return [said]

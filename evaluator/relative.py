@@ -62,7 +62,7 @@ def relative(own: Answers, reference: Answers, new: NDArray[np.bool_] | None = N
     `EvaluationError` where the questions differ, and where no image counts.
     """
     if not asked_the_same(own, reference):
-        raise EvaluationError(f"{reference.name} has not answered what {own.name} has.")
+        raise EvaluationError(f"{reference.name} has not answered all that {own.name} has.")
     rows = np.unique(own.questions.rows)
     rows = rows if new is None else rows[new[rows]]
     if len(rows) == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +23,7 @@ from evaluator.plan import Plan, Round
 from evaluator.report.evaluation import Source
 from evaluator.report.training import shared_training, warning
 from submission.archive import Archive
+from submission.checks.frameworks import frameworks
 from submission.findings import STEPS, Finding, refuted
 
 SUSPECT = 0.8  # clean accuracy below which other ways to feed the images are tried
@@ -54,6 +56,8 @@ def source_of(
         command=options.command,
         python=options.python or sys.executable,
         phase=options.phase,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        frameworks=frameworks(archive, challenge),
     )
 
 
@@ -81,7 +85,7 @@ def ended_by(runner: Runner) -> dict[str, str]:
     bounds, options, challenge = runner.bounds, runner.options, runner.challenge
     own = f"the limit of {challenge.name}"
     said = {
-        "time": f"{bounds.seconds or 0:g} s for one pass over the hidden set, "
+        "time": f"{bounds.seconds or 0:g} s for the whole hidden set, "
         + ("as given" if options.seconds else own),
         "memory": f"{human_bytes(bounds.memory_bytes or 0)}, "
         + ("as given" if options.memory_bytes else own),
@@ -127,8 +131,8 @@ def contradicted(runner: Runner) -> tuple[str, ...]:
     if not count:
         return ()
     said = (
-        f"{count:,} answers differ from those that another run has stored meanwhile: are they "
-        "random, or do they depend on the order or the block (S701 to S703)?"
+        f"{count:,} answers differ from those that another run has kept meanwhile: are they "
+        "random, or do they depend on the order or number of the images (S701 to S703)?"
     )
     return (said,)
 
@@ -140,8 +144,8 @@ def limits_untried(runner: Runner, part: Round) -> tuple[str, ...]:
     if seconds is None or asked >= every or not runner.is_complete(part):
         return ()
     said = (
-        f"The time limit of {seconds:g} s was tried on {asked:,} of {every:,} answers; the others "
-        "are kept from earlier runs (--store none asks them all)."
+        f"The time limit of {seconds:g} s was tested on {asked:,} of {every:,} answers only; the "
+        "others were kept from earlier runs (--store none runs all of them)."
     )
     return (said,)
 

@@ -31,14 +31,11 @@ from evaluator.expectation import Series
 from evaluator.options import Options
 from evaluator.progress import Display, Shown
 from evaluator.report.report import Report
+from evaluator.spread import StoppedError
 from evaluator.store.store import Store
 
 Found = TypeVar("Found")
 _LOOK_SECONDS = 0.2  # between looks for Ctrl-C
-
-
-class StoppedError(Exception):
-    """Another submission's end, or Ctrl-C, ends this one."""
 
 
 @contextmanager
@@ -68,7 +65,7 @@ def asked_together(
         for path, future in waiting.items():
             one = _result(future)
             found[path] = one
-            shown.say(f"{path.name}: asked ({len(found)} of {len(waiting)})")
+            shown.say(f"{path.name}: done ({len(found)} of {len(waiting)})")
     except BaseException:
         stop.set()
         raise
@@ -100,7 +97,7 @@ def evaluated_together(
     shown: Display,
 ) -> dict[Path, Report | Exception]:
     """Evaluate zips, several at a time; their answers are then in the store that `options` name."""
-    given = shared_out(options, workers, data)
+    given = shared_out(options, workers, data, len(zips))
 
     def ask(path: Path, display: Display) -> Report:
         with opened(given) as store:  # a connection of this thread's own
@@ -121,7 +118,7 @@ def answered_together(
     """As `comparison.compare.answered`, several zips at a time."""
     plan = common_plan(zips, data, options)
     with kept_for_now(options) as kept:
-        given = shared_out(kept, workers, data)
+        given = shared_out(kept, workers, data, len(zips))
 
         def ask(path: Path, display: Display) -> Answers:
             with opened(given) as store:
@@ -135,15 +132,15 @@ def answered_together(
     return [one for path in zips if not isinstance(one := found[path], Exception)]
 
 
-def shared_out(options: Options, workers: int, data: Dataset) -> Options:
-    """The options of one among several: its share of the memory, and the secret order of all."""
+def shared_out(options: Options, workers: int, data: Dataset, zips: int) -> Options:
+    """The options of one among so many: its share of memory and workers, the order of all."""
     free = int(psutil.virtual_memory().available * MEMORY_SHARE / workers)
     with opened(options) as store:
         secret = order_secret(options, store, data)
+    options = replace(options, workers=max(workers // zips, 1), order_seed=secret)
     if options.cluster:  # each machine knows its own
-        return replace(options, order_seed=secret)
-    memory = min(options.memory_bytes or free, free)
-    return replace(options, memory_bytes=memory, order_seed=secret)
+        return options
+    return replace(options, memory_bytes=min(options.memory_bytes or free, free))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from codabench_rehearsal.console.errors import FULL, NoRoomError, SubmissionError, no_room
+from codabench_rehearsal.console.files import tells_case
 from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.zip_members import CHUNK, opened
 
@@ -128,6 +129,13 @@ class Archive:
         """The names of its files."""
         return frozenset(member.name for member in self.members)
 
+    @cached_property
+    def alike(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of its names that differ by upper and lower case alone."""
+        first: dict[str, str] = {}
+        pairs = ((first.setdefault(name.casefold(), name), name) for name in sorted(self.names))
+        return tuple((one, other) for one, other in pairs if one != other)
+
     def read(self, name: str, limit: int = LARGEST_TEXT) -> bytes:
         """One file's bytes. Raises `SubmissionError` if it is damaged or larger than `limit`."""
         try:
@@ -182,6 +190,12 @@ class Archive:
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if self.alike and not tells_case():
+                raise SubmissionError(
+                    f"{self.path.name} cannot be run on this disk, which takes "
+                    f"{' and '.join(self.alike[0])} for one file; the platform does not. Rename "
+                    "one of them, or run it on Linux."
+                )
             self._zip.extractall(folder)
         except OSError as error:
             if error.errno in FULL:

@@ -43,13 +43,14 @@ PREDICTS: dict[Step, frozenset[str]] = {
     "init": _codes("S203"),
     "predict": _codes(
         "S104 S204 S208 S210 S213 S226 S227 S228 S301 S302 S303 S305 S307 S308 S309 S310 S311 "
-        "S313 S314 S315 S319 S320 S322 S326"
+        "S313 S314 S315 S319 S320 S322 S326 S327"
     ),
     "answer": _codes("S222 S223 S224 S225 S312"),
 }
 # They speak of the server's versions: only a run under those refutes them.
 OF_THE_SERVER = _codes("S206 S207 S303 S309 S313 S320")
 OF_THE_FOLDER = _codes("S306")  # of the working folder: a run in both refutes them
+OF_CASE = _codes("S327")  # a disk that takes Model.py for model.py says nothing of them
 # Warnings of static checks by the kind of their verdict; those that are left out are advice.
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(_codes("S108 S222 S224"), "rules"),
@@ -167,12 +168,19 @@ def step_of(code: str) -> Step | None:
 
 
 def refuted(
-    finding: Finding, passed: Step | None, place: str, *, is_server: bool, anywhere: bool = False
+    finding: Finding,
+    passed: Step | None,
+    place: str,
+    *,
+    is_server: bool,
+    anywhere: bool = False,
+    tells_case: bool = True,
 ) -> Finding:
     """The finding as it stands once a run has passed all steps up to `passed` (None: not one).
 
     place: where it ran, for people. is_server: whether that was under the server's own versions.
-    anywhere: whether it ran in both working folders.
+    anywhere: whether it ran in both working folders. tells_case: whether upper and lower case in
+    file names make a difference there, as they do on the platform.
     """
     step = step_of(finding.code)
     passes = step is not None and passed is not None and STEPS.index(step) <= STEPS.index(passed)
@@ -180,6 +188,7 @@ def refuted(
         passes = passes and is_server
     if finding.code in OF_THE_FOLDER:
         passes = anywhere
+    passes = passes and (tells_case or finding.code not in OF_CASE)
     if not passes or finding.severity == "note":
         return finding
     said = f"{finding.message}: read so, but it ran {place}"

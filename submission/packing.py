@@ -136,5 +136,7 @@ def assumptions(packing: Packing, challenge: Challenge) -> Iterator[Finding]:
         yield found("S502", message, advice=advice)
     if packing.no_split:
         names = ", ".join(map(str, packing.no_split))
-        message = f"no split is put beside the zip: {names} has none, so any image may be learnt"
+        message = (
+            f"no split is put beside the zip: {names} has none, so it may be trained on any image"
+        )
         yield found("S503", message)

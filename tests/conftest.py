@@ -54,6 +54,7 @@ def known_order(monkeypatch: pytest.MonkeyPatch) -> None:
 # What a reason for skipping says -> which tests those are, and how to get them.
 KINDS = (
     (r"no Chromium", "browser test", "(no Chromium: apt install chromium)"),
+    (r"no mkdocs", "test", "of the site (make docs)"),
     (r"no font (.+) \(apt install (.+)\)", "browser test", r"in \1 (not here: apt install \2)"),
     (r"shared|training_set[.]npz", "test", "on ../shared data (not here)"),
     (

@@ -16,6 +16,7 @@ CONFTEST = TESTS / "conftest.py"
 REASONS = [
     ("no Chromium on PATH or in $CHROMIUM (apt install chromium)",
      "2 browser tests (no Chromium: apt install chromium)"),
+    ("no mkdocs (make docs)", "2 tests of the site (make docs)"),
     ("no font Noto Sans (apt install fonts-noto-core)",
      "2 browser tests in Noto Sans (not here: apt install fonts-noto-core)"),
     ("/work/shared/data/training_set.npz is not there", "2 tests on ../shared data (not here)"),
@@ -142,5 +143,6 @@ def test_ci_brings_its_browser(
     assert wanted == installed
     assert done.stdout.splitlines() == [
         *(f".ci/run: {line}" for line in said),
+        "made docs-tools with CI=true",
         "made test with CI=true",
     ]

@@ -64,7 +64,7 @@ def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
     )
     assert "rewritten for Keras 3.4.1" in call(tmp_path, "make-submission", "run")
     shown = call(tmp_path, "local-eval", "--corrupt", "medium", "--json", "report.json")
-    assert "the validation side of the split" in shown
+    assert "the validation images of its split" in shown
     found = figures(tmp_path)
     held_out = json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))[
         "validation"

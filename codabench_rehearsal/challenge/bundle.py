@@ -1,4 +1,4 @@
-"""A challenge's bundle: `competition.yaml`, version 2, and what lies beside it, as plain data.
+"""A challenge's bundle: `competition.yaml` and what lies beside it, as plain data.
 
 Source: Codabench's bundle format (docs.codabench.org, "Competition bundle structure"), and its
 unpacker (March 2026) for what it takes where a bundle says nothing.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codabench_rehearsal.challenge.bundle_files import opened_tree, place, plain_name
+from codabench_rehearsal.challenge.dates import site_date
 from codabench_rehearsal.challenge.manifest import Manifest, read_manifest
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import shown
@@ -56,7 +57,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase: its tasks by their index, and its limits."""
+    """A phase: its tasks by their index, and its limits. start, end: as the site takes them."""
 
     index: int
     name: str
@@ -93,7 +94,7 @@ def read_bundle(source: Path, folder: Path) -> Bundle:
 
     What the bundle names and does not hold is no error: `Task.missing` names it; where a zip is
     named and a folder of that name lies there, as in repositories, it is taken. Nothing in it is
-    executed or imported. Raises `SubmissionError` for no bundle of version 2, for one that no task
+    executed or imported. Raises `SubmissionError` for no bundle of either format, one that no task
     or phase can be read of, and for zips that are damaged or too large; `NoRoomError`; `OSError`.
     """
     with opened_tree(source) as tree:
@@ -169,8 +170,9 @@ def _require_version(manifest: Manifest) -> None:
     version = str(manifest.values.get("version", "1"))
     if version.split(".")[0] != "2":
         raise SubmissionError(
-            f"{manifest.name}: expected version: 2, received {shown(version)}: that is CodaLab's "
-            "old format. Write it anew: docs.codabench.org, Yaml structure."
+            f"{manifest.name}: expected version: 2, or CodaLab's old format with html and "
+            f"leaderboard, received version {shown(version)}. "
+            "What is wrong with it: codabench-challenge check BUNDLE."
         )
 
 
@@ -208,8 +210,8 @@ def _phase(
         index=index,
         name=_text(given.get("name")),
         tasks=tuple(task for task in tasks if task in known),
-        start=_text(given.get("start")),
-        end=_text(given.get("end")),
+        start=_date(given.get("start")),
+        end=_date(given.get("end")),
         seconds=whole(given.get("execution_time_limit"), 0) or SECONDS,
         per_day=_limit(given, "max_submissions_per_day", PER_DAY),
         in_all=_limit(given, "max_submissions", IN_ALL),
@@ -243,6 +245,12 @@ def _column(at: int, given: Mapping[str, Any]) -> Column:
         computation=_text(given.get("computation")),
         of=tuple(whole(one, -1) for one in of) if isinstance(of, list) else (),
     )
+
+
+def _date(value: object) -> str:
+    """A date as the site takes it; as it stands where we cannot tell."""
+    kept = site_date(value).value if value else None
+    return _text(kept or value)
 
 
 def _text(value: object) -> str:

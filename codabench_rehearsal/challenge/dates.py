@@ -42,7 +42,7 @@ def site_date(given: object) -> SiteDate:
     """What the site makes of a value of `start` or `end` that is not empty."""
     if isinstance(given, dt.datetime):
         day = dt.datetime.combine(given.date(), dt.time())
-        return SiteDate(day, lost_time=given.time() != dt.time(), lost_zone=bool(given.tzinfo))
+        return SiteDate(day, lost_time=given.time() != dt.time(), lost_zone=bool(given.utcoffset()))
     if isinstance(given, dt.date):
         return SiteDate(dt.datetime.combine(given, dt.time()))
     if not isinstance(given, str):

@@ -16,6 +16,8 @@ from codabench_rehearsal.challenge.worker.outcome import RanTask
 from codabench_rehearsal.console.words import one_line
 
 _KILLED = 137
+_CRASHES = {132: "an illegal instruction", 134: "it aborted", 136: "a division in native code"}
+_CRASHES |= {135: "a bus error", 139: "a segmentation fault"}
 _LONGEST, _MOST_LINES = 300, 60
 
 
@@ -77,6 +79,9 @@ def _of_step(job: JobName, step: Step) -> Cause:
     trace = "\n".join(lines[-_MOST_LINES:])
     if step.ended == "time":
         return Cause(job, step.kind, "", "the time limit", trace=trace)
+    if step.by_this_machine:
+        said = f"a limit of this machine's ({step.ended})"
+        return Cause(job, step.kind, "", said, trace=trace)
     found = raised_in(lines)
     if found:
         one = found[-1]
@@ -86,4 +91,6 @@ def _of_step(job: JobName, step: Step) -> Cause:
     said = f"exit code {step.exit_code}" + (f" ({one_line(last, _LONGEST)})" if last else "")
     if step.exit_code == _KILLED:
         said = "exit code 137: it was killed, most often for memory"
+    elif crash := _CRASHES.get(step.exit_code or 0):
+        said = f"exit code {step.exit_code}: native code crashed ({crash})"
     return Cause(job, step.kind, "", said, trace=trace)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codabench_rehearsal.challenge.bundle_files import LARGEST_TEXT, Tree
+from codabench_rehearsal.challenge.old_format import converted, is_old
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import one_line, shown
 
@@ -18,19 +19,26 @@ NAME = "competition.yaml"
 NAMES = (NAME, "competition.yml")
 MOST_NODES = 200_000  # of a YAML text, what its aliases stand for counted again each time
 DEEPEST = 100
+_WORDS = {  # of YAML's own errors
+    "'\\t' that cannot start": "a tab, where YAML takes blanks alone",
+    "mapping values are not allowed": "a colon in a text without quotes, or a wrong indent",
+    "could not find expected ':'": "a key without a colon, or a wrong indent",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """competition.yaml. values: its top keys. tree: the bundle's files, as names in it count.
 
-    name: where it was found. twice: keys that are written more than once, with their lines.
+    name: where it was found. twice: keys that are written more than once, with their lines. old:
+    what stands there, where that is CodaLab's old format; `values` are then its conversion.
     """
 
     values: Mapping[str, Any]
     tree: Tree
     name: str
     twice: Sequence[str] = ()
+    old: Mapping[str, Any] | None = None
 
 
 def read_manifest(tree: Tree) -> Manifest:
@@ -49,7 +57,9 @@ def read_manifest(tree: Tree) -> Manifest:
         kind = type(values).__name__
         raise SubmissionError(f"{name}: expected keys with values, received {kind}.")
     home = tree.below(name.rpartition("/")[0])
-    return Manifest({str(key): value for key, value in values.items()}, home, name, twice)
+    given = {str(key): value for key, value in values.items()}
+    old = is_old(given)
+    return Manifest(converted(given) if old else given, home, name, twice, given if old else None)
 
 
 def find_manifest(names: Iterable[str]) -> str:
@@ -87,8 +97,18 @@ def read_yaml(data: bytes, name: str) -> tuple[Any, Sequence[str]]:
     except UnicodeDecodeError as error:
         raise SubmissionError(f"{name}: not a text in UTF-8 ({error.reason}).") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        said = one_line(" ".join(str(error).split()), 300)
-        raise SubmissionError(f"{name}: not valid YAML: {said}.") from None
+        raise SubmissionError(f"{name}: not valid YAML: {_why(error, data)}.") from None
+
+
+def _why(error: Exception, data: bytes) -> str:
+    """What YAML says, and the line that it speaks of."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return one_line(" ".join(str(error).split()), 300)
+    lines = data.decode("utf-8-sig", "replace").splitlines()
+    line = shown(lines[mark.line].strip()) if mark.line < len(lines) else ""
+    words = next((ours for theirs, ours in _WORDS.items() if theirs in problem), problem)
+    return f"line {mark.line + 1}: {one_line(words, 200)}" + (f" ({line})" if line else "")
 
 
 def _check_size(yaml: Any, text: str) -> None:

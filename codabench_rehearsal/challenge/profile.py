@@ -34,6 +34,7 @@ WORKERS: tuple[Worker, ...] = get_args(Worker)
 MOST_CLASSES = 2000  # each table of answers holds the square of it
 ASSUMED_HIDDEN_IMAGES = 2000  # where a challenge does not say; the same for every command
 _PROFILES = files("codabench_rehearsal.challenge") / "profiles"
+_TAKE_BUNDLES = "make-submission --check-only ZIP, local-eval ZIP and local-eval board"
 _SECTIONS = (
     *("schema", "name", "title"),
     *("interface", "images", "labels", "scoring", "server", "limits", "hidden"),
@@ -154,18 +155,20 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     if path.is_dir() or path.suffix.lower() == ".zip":
         raise SubmissionError(
             f"--challenge {spec}: expected a profile here, a name or a TOML file. A bundle goes "
-            "with make-submission --check-only and local-eval."
+            f"with {_TAKE_BUNDLES}."
         )
     if spec.isdecimal() or spec.startswith(("http:", "https:")):
         raise SubmissionError(
             f"--challenge {spec}: expected a profile here, a name or a TOML file. A challenge on a "
-            "site goes with make-submission --check-only; codabench-challenge show tells of it."
+            f"site goes with codabench-challenge show, and beside its bundle (--bundle) with "
+            f"{_TAKE_BUNDLES}."
         )
     require_file(path, SubmissionError)
     if not path.is_file():
         known = ", ".join(built_in())
         raise SubmissionError(
-            f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file."
+            f"No challenge {spec!r}: expected one of {known}, or the path of a TOML file; "
+            "make-submission --check-only and local-eval take a bundle too, a zip or folder."
         )
     content = read_limited(path, LARGEST_SETTINGS, SubmissionError)
     try:

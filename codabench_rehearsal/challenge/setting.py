@@ -41,8 +41,8 @@ class Setting:
 
 
 def is_bundle(source: Path) -> bool:
-    """Whether a challenge's name is that of a bundle: a zip, or a folder."""
-    return source.is_dir() or (source.suffix.lower() == ".zip" and source.exists())
+    """Whether a challenge's name is that of a bundle: a zip, there or not, or a folder."""
+    return source.is_dir() or source.suffix.lower() == ".zip"
 
 
 @contextmanager

@@ -8,15 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_running, require_bundle
+from codabench_rehearsal.commands.bundle_arguments import (
+    add_bundle,
+    add_running,
+    is_of_programs,
+    require_bundle,
+)
 from codabench_rehearsal.commands.evaluation_arguments import add_json, add_preset, add_store, say
+from codabench_rehearsal.commands.site_arguments import add_site_challenge, require_site
 from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.arguments import seconds, seed
 from codabench_rehearsal.console.command import Exit, Parser, console
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import add_force
-from codabench_rehearsal.console.roles import BUNDLE, PAGE, REPORTS, SUBMISSIONS, TEAMS, ZIP
+from codabench_rehearsal.console.roles import PAGE, PROFILE, REPORTS, SUBMISSIONS, TEAMS, ZIP
+from codabench_rehearsal.console.settings import is_settled
+from codabench_rehearsal.console.words import shown
 
 if TYPE_CHECKING:
     from evaluator.board.names import Teams
@@ -58,18 +66,19 @@ def parser() -> Parser:
     add("--fingerprint", metavar="START", help=what)
     add_store(made)
     what = "run everybody's zip through this bundle"
-    add("--challenge", type=BUNDLE, metavar="BUNDLE", help=what)
+    add("--challenge", type=PROFILE, metavar="BUNDLE|1234", help=what)
     what = "where everybody's zips are"
     add("--submissions", type=SUBMISSIONS, metavar="FOLDER", help=what)
     what = "whose scores to show (default dev); of a bundle: its number or name"
     add("--phase", default=PHASE, help=what)
     group = add_bundle(made, phase=False, logs=False)
-    what = "for the damaged runs of each zip (default: as long as ten clean ones)"
+    what = "for the runs of each zip on corrupted images (default: as long as ten clean ones)"
     group.add_argument("--budget", type=seconds, metavar="SECONDS", help=what)
     group.add_argument("--column", metavar="KEY", help="the leaderboard's column")
-    what = "files of the input data to damage (may be repeated)"
+    what = "images of the input data to corrupt (may be repeated)"
     group.add_argument("--perturb", action="append", default=[], metavar="GLOB", help=what)
     add_running(made)
+    add_site_challenge(group)
     return made
 
 
@@ -77,16 +86,28 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Gather, write what was asked for, and show."""
     if options.html == STDOUT and options.json == STDOUT:
         raise EvaluationError("standard output (-) takes one of --html and --json: name a file")
-    if options.challenge:
+    require_site(options)
+    if options.challenge and is_of_programs(options.challenge):
         from codabench_rehearsal.commands.board_bundle import run_bundle
 
         return run_bundle(options, words)
+    _refuse_profile(options)
     require_bundle(options)
     if options.submissions:
         raise EvaluationError("--submissions FOLDER goes with --challenge BUNDLE: name the bundle")
     if options.store == NO_STORE:
         raise EvaluationError("expected a store with answers, received --store none")
     return _of_store(options, words)
+
+
+def _refuse_profile(options: argparse.Namespace) -> None:
+    """Raise `EvaluationError` for a --challenge that was typed and is no bundle."""
+    if options.challenge and not is_settled(options, "challenge"):
+        raise EvaluationError(
+            f"--challenge {shown(options.challenge)}: expected a bundle (a zip, or the folder of "
+            "competition.yaml), or a challenge on a site with --bundle. A profile's board comes "
+            "out of the store: leave --challenge out"
+        )
 
 
 def _of_store(options: argparse.Namespace, words: Sequence[str]) -> int:

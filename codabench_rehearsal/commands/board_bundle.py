@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from codabench_rehearsal.commands.bundle_arguments import opened, read_running
+from codabench_rehearsal.commands.bundle_arguments import opened_challenge, read_running
 from codabench_rehearsal.commands.evaluation_arguments import say
 from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import Exit, console
@@ -37,7 +37,7 @@ def run_bundle(options: argparse.Namespace, words: Sequence[str]) -> int:
         store=options.store,
         command=shlex.join(["local-eval", *words]),
     )
-    with opened(options, Path(options.challenge)) as setting:
+    with opened_challenge(options, "local-eval board") as setting:
 
         def machine_of(path: Path) -> Machine:
             return read_running(options, setting, path).machine

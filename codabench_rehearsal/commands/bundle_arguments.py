@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import WORKERS
-from codabench_rehearsal.challenge.setting import Setting, opened_setting
+from codabench_rehearsal.challenge.setting import Setting, is_bundle, opened_setting
+from codabench_rehearsal.challenge.site.address import is_address
+from codabench_rehearsal.commands.site_arguments import bundle_beside, known_challenge
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.arguments import add_python, memory, seconds
 from codabench_rehearsal.console.command import tell
@@ -67,6 +69,33 @@ def require_bundle(options: argparse.Namespace) -> None:
     if given := [name for name in given if not is_settled(options, name)]:
         flag = f"--{given[0].replace('_', '-')}"
         raise SubmissionError(f"{flag} goes with --challenge BUNDLE: name the bundle.")
+
+
+def is_of_programs(challenge: str) -> bool:
+    """Whether a challenge's programs decide, not a profile: a bundle, or a challenge on a site."""
+    return is_bundle(Path(challenge)) or is_address(challenge)
+
+
+@contextmanager
+def opened_challenge(options: argparse.Namespace, prog: str) -> Iterator[Setting]:
+    """What --challenge names, to be run: a bundle, or a site's challenge with --bundle beside it.
+
+    Raises `SubmissionError` for a site's challenge without a bundle, before the site is asked.
+    """
+    if not is_address(options.challenge):
+        with opened(options, Path(options.challenge)) as setting:
+            yield setting
+        return
+    bundle = bundle_beside(options)
+    if not bundle:
+        named = shown(options.challenge)
+        raise SubmissionError(
+            f"--challenge {named}: a site shows no programs, so nothing can be run: name the "
+            "challenge's bundle beside it (--bundle BUNDLE). Without one: make-submission "
+            f"--check-only ZIP --challenge {named}."
+        )
+    with opened(options, Path(bundle), known_challenge(options, prog)) as setting:
+        yield setting
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.setting import Setting, site_setting
-from codabench_rehearsal.challenge.site.address import is_address, read_address
-from codabench_rehearsal.commands.bundle_arguments import opened, read_running
-from codabench_rehearsal.commands.site_arguments import opened_site
+from codabench_rehearsal.challenge.site.address import is_address
+from codabench_rehearsal.commands.bundle_arguments import opened_challenge, read_running
+from codabench_rehearsal.commands.site_arguments import bundle_beside, known_challenge
 from codabench_rehearsal.console import PHASE
 from codabench_rehearsal.console.command import print_lines, tell
 from codabench_rehearsal.console.errors import SubmissionError
@@ -52,21 +52,11 @@ def run(options: argparse.Namespace) -> BundleChecked:
 @contextmanager
 def _setting(options: argparse.Namespace) -> Iterator[Setting]:
     """The bundle; or what a site says, and beside it the bundle that --bundle names."""
-    if not is_address(options.challenge):
-        with opened(options, Path(options.challenge)) as setting:
+    if bundle_beside(options) or not is_address(options.challenge):
+        with opened_challenge(options, "make-submission") as setting:
             yield setting
         return
-    from codabench_rehearsal.challenge.site.profile import known
-
-    address = read_address(options.challenge)
-    with opened_site(options, address.base) as site:
-        found, note = known(site, address, refresh=options.refresh)
-    if note:
-        tell("make-submission", note)
-    if options.bundle:
-        with opened(options, Path(options.bundle), found) as setting:
-            yield setting
-        return
+    found = known_challenge(options, "make-submission")
     options.no_run = True
     tell("make-submission", "a site shows no programs, so nothing is run (--bundle BUNDLE: it is)")
     yield site_setting(found, None if options.phase == PHASE else options.phase)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from codabench_rehearsal.commands.bundle_arguments import opened, read_running
+from codabench_rehearsal.commands.bundle_arguments import opened_challenge, read_running
 from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_ZIP, expected, say
 from codabench_rehearsal.console.command import Exit, console
 from codabench_rehearsal.console.errors import SubmissionError
@@ -19,7 +19,7 @@ from codabench_rehearsal.console.settings import is_settled
 _OTHERS = (
     *("data", "images", "part", "held_out", "split", "order_seed", "hidden_images", "believe"),
     *("no_estimate", "tolerance", "full", "sweep", "trained_on", "block", "device", "cluster"),
-    *("until", "reference"),
+    *("until", "reference", "workers"),
 )
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, words: Sequence[str], parser: argparse.Argu
         logs=Path(options.logs) if options.logs else None,
     )
     with (
-        opened(options, Path(options.challenge)) as setting,
+        opened_challenge(options, "local-eval") as setting,
         opened_submission(path, setting) as archive,
     ):
         how = read_running(options, setting, path)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.site.address import is_address
 from codabench_rehearsal.commands.bundle_arguments import (
     add_bundle,
     add_running,
@@ -70,6 +71,11 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
         return Exit.FINE
     if options.bundle is None:
         raise SubmissionError("Expected a bundle: codabench-challenge check BUNDLE.")
+    if is_address(options.bundle):
+        raise SubmissionError(
+            f"{shown(options.bundle)}: expected a bundle; a site shows no files to look into. What "
+            f"it tells: codabench-challenge show {shown(options.bundle)}."
+        )
     found = check_bundle(options.bundle.path)
     ran = _sample(options) if options.run or options.submission else None
     has_errors = any(one.severity == "error" for one in found) or bool(ran and not ran.ready)
@@ -126,7 +132,7 @@ def _verdict(found: Sequence[BundleFinding]) -> str:
     said = [counted(counts[one], one) for one in ("error", "warning", "note") if counts[one]]
     if counts["error"]:
         return f"{', '.join(said)}: the site would refuse it, or fail every submission"
-    return f"{', '.join(said) or 'nothing found'}: nothing that the site is known to refuse"
+    return f"{', '.join(said) or 'nothing wrong found'}; the site would take it, as far as is known"
 
 
 def _table() -> Iterator[str]:

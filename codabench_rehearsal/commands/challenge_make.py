@@ -27,8 +27,8 @@ examples:
   codabench-challenge make --data cells.npz --corrupt heavy --hidden 1000 --start 2027-02-01
   codabench-challenge make --data digits/ --corrupt fog:3 --profile digits.toml --out digits.zip
 
-Of each class some images are set aside for each of two phases and damaged; the others are public.
-Which ones, and how each is damaged, hangs on a seed that is told once: keep it secret.
+Of each class some images are set aside for each of two phases and corrupted; the others are public.
+Which ones, and how each is corrupted, depends on a seed that is shown once: keep it secret.
 """
 _USUAL_SHARE = 0.2
 _DAYS = 42  # from start to end
@@ -38,7 +38,7 @@ _LONGEST, _LONGEST_IMAGE = 256, 128  # characters that the site takes: of a titl
 
 def parser() -> Parser:
     """The command's options."""
-    what = "Make a challenge like the one this tool grew from: train on clean images, judge damage."
+    what = "Make a challenge: train on clean images, be judged on corrupted ones."
     made = Parser(NAME, what, EXAMPLES)
     made.keeps("--part", "--images", "--seed", "--docker", "--corrupt")
     made.first(
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     print_lines([*data.notes, *_lines(made)])
     print_lines(_secrets(seed, start, end))
     if not options.licence:
-        tell(NAME, "warning: the licence of the data is unsaid, and the pages say so: --licence")
+        tell(NAME, "warning: the licence of the data is not given, and the pages say so: --licence")
     return Exit.FINE
 
 

@@ -127,7 +127,7 @@ def _headed(head: str, told: Iterator[str]) -> Iterator[str]:
 
 def _submission(bundle: Bundle, found: dict[Path, Interface]) -> Iterator[str]:
     if not any(task.ingestion or "ingestion_program" in task.missing for task in bundle.tasks):
-        yield "predictions: no ingestion program, the scoring program reads the zip's files"
+        yield from _predictions(bundle)
         return
     if not found:
         yield "not known: the ingestion program is not in the bundle"
@@ -137,6 +137,18 @@ def _submission(bundle: Bundle, found: dict[Path, Interface]) -> Iterator[str]:
             continue
         yield from _modules(interface)
         yield from _calls(interface)
+
+
+def _predictions(bundle: Bundle) -> Iterator[str]:
+    """The files of a zip that scoring opens."""
+    from codabench_rehearsal.rehearsal.bundle.scoring_reads import GAP, reads_of
+
+    programs = dict.fromkeys(task.scoring for task in bundle.tasks if task.scoring)
+    every = [one for program in programs for one in reads_of(program).files]
+    named = dict.fromkeys(f"{one.name} ({one.place})" for one in every if GAP not in one.name)
+    yield "predictions: no ingestion program, the scoring program reads the zip's files"
+    if named:
+        yield f"it opens {few([shown(one) for one in named], 5)}"
 
 
 def _modules(interface: Interface) -> Iterator[str]:
@@ -154,13 +166,13 @@ def _calls(interface: Interface) -> Iterator[str]:
     methods = list(dict.fromkeys(str(one) for one in interface.methods))
     if methods:
         more = f" and {len(methods) - _MOST_METHODS} more" * (len(methods) > _MOST_METHODS)
-        yield f"then asked: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
+        yield f"then called: {', '.join(shown(one) for one in methods[:_MOST_METHODS])}{more}"
 
 
 def _phase(phase: Phase) -> str:
     when = f"{phase.start or '?'} to {phase.end or 'no end'}"
     each = [f"{phase.seconds:,} s a program"]
-    each += [f"{phase.per_day:,} submissions a day"] if phase.per_day else []
+    each += [f"{counted(phase.per_day, 'submission')} a day"] if phase.per_day else []
     each += [f"{phase.in_all:,} in all"] if phase.in_all else []
     tasks = counted(len(phase.tasks), "task")
     return f"{phase.index} {shown(phase.name)}: {when}; {', '.join(each)}; {tasks}"

@@ -58,8 +58,12 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     print_lines([*_unsent(every), *([] if running else ["no upload is under way"])])
     codes = [int(Exit.FINE)]
     for base, uploads in running.items():
-        with opened_site(options, base, require_token(base)) as site:
-            codes += [_asked_if_there(site, one, wait=options.wait) for one in uploads]
+        try:
+            with opened_site(options, base, require_token(base)) as site:
+                codes += [_asked_if_there(site, one, wait=options.wait) for one in uploads]
+        except UserError as error:  # of one site: others are told all the same
+            tell("codabench-challenge status", str(error))
+            codes.append(Exit.USAGE)
     return max(codes)
 
 

@@ -33,7 +33,7 @@ examples:
   local-eval compare submission.zip                                benchmark against clean images
   local-eval compare old.zip new.zip --trained-on new.zip=fog,rand_augment
 
-The first zip is the one that the others are held against. What is stored is not asked again.
+The others are compared with the first zip. Answers in the store are not run again.
 """
 _PLOT = Writes("a plot", (".png", ".svg"), only=True)
 
@@ -65,7 +65,7 @@ def compare(
 
 def parser() -> Parser:
     """The command's options."""
-    what = "Hold submissions against the first one, on the same images."
+    what = "Compare submissions with the first one, on the same images."
     made = Parser("local-eval compare", what, EXAMPLES)
     made.first(
         *("--data", "--corrupt", "--images", "--held-out", "--trained-on"),

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.setting import is_bundle
-from codabench_rehearsal.commands.bundle_arguments import add_bundle, add_versions, require_bundle
+from codabench_rehearsal.commands.bundle_arguments import (
+    add_bundle,
+    add_versions,
+    is_of_programs,
+    require_bundle,
+)
 from codabench_rehearsal.commands.evaluation_arguments import (
     DEFAULT_ZIP,
-    add_cluster,
     add_evaluation,
     add_phase,
+    add_workers,
     expected,
     placed,
     read_inputs,
 )
 from codabench_rehearsal.commands.given import next_command, require_zip
+from codabench_rehearsal.commands.site_arguments import add_site_challenge, require_site
 from codabench_rehearsal.console.arguments import positive, seconds, share, within
 from codabench_rehearsal.console.command import Exit, Parser, console, print_lines
 from codabench_rehearsal.console.files import write_or_print, write_text
@@ -32,8 +38,8 @@ examples:
   local-eval                                       submission.zip and training_set.npz, here
   local-eval submission.zip --data training_set.npz --corrupt heavy
   local-eval submission.zip --data cells.npz --corrupt fog:3 --images 200 --json report.json
-  local-eval submission.zip --data cells.npz --part test --held-out    images it never learnt
-  local-eval submission.zip --until 0.9 --corrupt fog,contrast   how much of each it takes
+  local-eval submission.zip --data cells.npz --part test --held-out    images it was not trained on
+  local-eval submission.zip --until 0.9 --corrupt fog,contrast   the severity that it still stands
   local-eval submission.zip --html report.html     the page to look at and to pass on
   local-eval submission.zip --challenge bundle.zip     in any Codabench challenge
 
@@ -55,38 +61,40 @@ def parser() -> Parser:
     what = "the zip (default: submission.zip in this folder)"
     add("submission", nargs="?", type=ZIP, metavar="submission.zip", help=what)
     add_evaluation(made, bundles=True)
-    what = "also write the report as a page (report.html)"
+    what = "also write the report as a page; into a folder: under the zip's name"
     add("--html", type=PAGE, metavar="FILE", help=what)
-    what = "expect no hidden score: ask only the preset's conditions"
+    what = "expect no hidden score: run only the preset's conditions"
     add("--no-estimate", action="store_true", help=what)
     add_phase(made)
-    what = "stop when finite local images make up less of the estimate's variance (default 0.1)"
+    what = "stop when more images would take less than this share off the variance (default 0.1)"
     add("--tolerance", type=share, default=0.1, metavar="SHARE", help=what)
     add("--full", action="store_true", help="every image under every condition")
     what = "the 19 corruptions at all five severities too"
     add("--sweep", action="store_true", help=what)
-    what = "damages that the training used, as fog,rand_augment (default: NAME.recipe.json)"
+    what = "corruptions that the training used, as fog,rand_augment (default: NAME.recipe.json)"
     add("--trained-on", metavar="NAMES", help=what)
     what = "search, for each corruption, the severity at which accuracy falls below this, as 0.9"
     add("--until", type=within, metavar="ACCURACY", help=what)
-    what = "tell errors relative to this zip's, asked the same"
+    what = "show errors relative to this zip's, on the same images"
     add("--reference", type=ZIP, metavar="baseline.zip", help=what)
     add("--block", type=positive, metavar="N", help="images in one predict call")
-    add_cluster(made)
+    add_workers(made, "blocks of images")
     group = add_bundle(made, phase=False)
     add_versions(group)
     add = group.add_argument
-    what = "seconds for all damaged runs (default: ten clean ones)"
+    what = "seconds for all runs on corrupted images (default: ten clean runs)"
     add("--budget", type=seconds, metavar="S", help=what)
     add("--column", metavar="KEY", help="the leaderboard's column (default: the first shown)")
-    what = "what is damaged of the input data, as 'test/*.png' (may be repeated)"
+    what = "which images of the input data to corrupt, as 'test/*.png' (may be repeated)"
     add("--perturb", action="append", default=[], metavar="PATTERN", help=what)
+    add_site_challenge(group)
     return made
 
 
 def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Rehearse and report."""
-    if is_bundle(Path(options.challenge)):
+    require_site(options)
+    if is_of_programs(options.challenge):
         from codabench_rehearsal.commands.bundle_evaluate import run as run_in_bundle
 
         return run_in_bundle(options, words, parser())
@@ -114,7 +122,8 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     given = options.submission or expected(DEFAULT_ZIP, "a zip: local-eval ZIP")
     inputs = read_inputs(options, words, chosen, [given])
     data, challenge, how = inputs.data, inputs.challenge, inputs.options
-    with placed(options, how):
+    with placed(options, how) as workers:
+        how = replace(how, workers=workers)
         report = evaluate(inputs.zips[0], data, challenge, how, on_terminal)
     _tell(report, options)
     failed = report.scores is None or has_errors(report.findings)

@@ -79,9 +79,9 @@ def add_evaluation(
     what = "default: split.json beside the zip"
     add("--split", type=SPLIT, metavar="FILE|none", help=what)
     if asks:
-        what = "ask in this order (the report's order_seed); default: a secret one"
+        what = "run the images in this order (the report's order_seed); default: a secret one"
         add("--order-seed", type=count, metavar="N", help=what)
-        what = "seconds for one pass over the hidden set (default 600, Codabench's)"
+        what = "seconds for the whole hidden set (default 600, Codabench's)"
         add("--time-limit", type=seconds, metavar="S", help=what)
         what = "such as 8GB (default 80%% of what is free)"
         add("--memory-limit", type=memory, metavar="SIZE", help=what)
@@ -100,7 +100,7 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", default=PHASE, help=what)
     what = "images in that phase's hidden set"
     parser.add_argument("--hidden-images", type=positive, metavar="N", help=what)
-    what = "take the hidden set for a preset's, as an2dl-2024:0.6 (so sure of it); or for nothing's"
+    what = "how sure you are that the hidden set is like a preset, as an2dl-2024:0.6; or nothing"
     default = "default: what the challenge's profile says"
     meta = "PRESET[:CONFIDENCE]"
     parser.add_argument(
@@ -108,27 +108,27 @@ def add_phase(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add --workers and --cluster."""
-    what = "submissions at a time on this machine (default 1); figures stay the same"
+def add_workers(parser: argparse.ArgumentParser, what: str = "submissions") -> None:
+    """Add --workers and --cluster; what: is asked at a time."""
+    what = f"{what} at a time on this machine (default 1); figures stay the same"
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help=what)
     add_cluster(parser)
 
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add --cluster."""
-    what = "ask on the workers of this Dask scheduler, as tcp://10.0.0.1:8786 (docs/cluster.md)"
+    what = "run on the workers of this Dask scheduler, as tcp://10.0.0.1:8786 (docs/cluster.md)"
     parser.add_argument("--cluster", metavar="ADDRESS", help=what)
 
 
 @contextmanager
 def placed(options: argparse.Namespace, chosen: Options) -> Iterator[int]:
-    """How many submissions are asked at a time, here or on the cluster that the options name.
+    """How many children answer at a time, here or on the cluster that the options name.
 
     chosen: the options of the evaluation. Raises `EvaluationError` where the cluster cannot be had.
     """
     if not chosen.cluster:
-        yield options.workers if hasattr(options, "workers") else 1
+        yield options.workers
         return
     from evaluator.cluster import opened
 
@@ -152,7 +152,7 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", type=JSON, metavar="FILE", help=what)
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
+def add_store(parser: argparse._ActionsContainer) -> None:
     """Add --store."""
     what = "where answers and scores are kept (default .local-eval/, or $LOCAL_EVAL_STORE)"
     parser.add_argument("--store", type=STORE, metavar="FILE|FOLDER", help=what)
@@ -169,14 +169,15 @@ def read_inputs(
     from codabench_rehearsal.sandbox.places import chosen_python
     from evaluator.options import believing
 
+    challenge = load_challenge(options.challenge)  # before advice on files that it does not want
     paths = [Path(name) for name in zips]
     for path in paths:
         if not path.exists():
             raise EvaluationError(f"{path}: no such file. Build one: make-submission WEIGHTS")
         require_zip(path)
+    challenge = load_challenge(options.challenge)
     file = options.data or expected(DEFAULT_DATA, "images: --data FILE")
     require_images(file)
-    challenge = load_challenge(options.challenge)
     chosen = believing(chosen, challenge)
     python = chosen_python(options.python)
     if hasattr(options, "images"):  # else nothing is run
@@ -245,9 +246,9 @@ def seen_in_training(inputs: Inputs) -> list[str]:
     if unknown and not inputs.options.held_out:
         said.insert(
             0,
-            f"{UNSEEN} No split is known of {', '.join(unknown)}: trained on these images perhaps, "
-            "so figures may flatter. The mark goes with --held-out (none was) or --split FILE "
-            "(split.json beside the zip).",
+            f"{UNSEEN} No split is known of {', '.join(unknown)}: it may be trained on these "
+            "images, so figures may be too high. If it was not, say --held-out; or name the split: "
+            "--split FILE (split.json beside the zip).",
         )
     return said
 

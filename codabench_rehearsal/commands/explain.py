@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.site.address import is_address
 from codabench_rehearsal.commands.evaluation_arguments import add_json
 from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.arguments import add_challenge
@@ -30,6 +31,7 @@ examples:
   local-eval explain logs/                            a folder of them (--logs of a rehearsal)
   pbpaste | local-eval explain -                      the message, out of the clipboard
   local-eval explain error.txt submission.zip         and how to see it happen here
+  local-eval explain 500                              a submission that was uploaded from here
 """
 _TEXTS = (".log", ".txt", ".out", ".err", ".json", ".html", "")
 _MOST = 200  # files of a folder or zip of logs
@@ -64,12 +66,13 @@ def explain(
 ) -> Explanation:
     """Say what the platform's message and logs mean: `explain("ingestion.log", "scoring.log")`.
 
-    files: logs, folders or zips of logs; a submission's zip. message: what the site shows, as text.
-    Raises `EvaluationError` for what cannot be read.
+    files: logs, folders or zips of logs; a submission's zip, or its number on the site where it was
+    uploaded from here. message: what the site shows, as text. Raises `EvaluationError` for what
+    cannot be read.
     """
     from codabench_rehearsal.rehearsal.explained import explain_text
 
-    names = [str(file) for file in files]
+    names = [name for file in files for name in _named(str(file))]
     zips = [name for name in names if _is_submission(Path(name))]
     texts = [*map(_text, (n for n in names if n not in zips)), *([message] if message else ())]
     found = explain_text("\n".join(texts)) if texts else ()
@@ -80,8 +83,8 @@ def parser() -> Parser:
     """The command's options."""
     what = "Say what the platform's message and logs mean, and what to do."
     made = Parser("local-eval explain", what, EXAMPLES, "nothing in it is known")
-    files = "logs, a folder or zip of logs, - for standard input; a submission's zip"
-    made.add_argument("files", nargs="+", type=LOG, metavar="LOG|ZIP", help=files)
+    files = "logs, a folder or zip of logs, - for standard input; a submission's zip, or its number"
+    made.add_argument("files", nargs="+", type=LOG, metavar="LOG|ZIP|ID", help=files)
     add_json(made, "also as JSON")
     add_force(made)
     add_challenge(made, bundles=True)
@@ -96,6 +99,28 @@ def run(options: argparse.Namespace, _words: Sequence[str]) -> int:
     if options.json != STDOUT:
         print_lines(_lines(found.causes, found.next, asked=found.asked))
     return Exit.FINE if found.causes or not found.asked else Exit.FINDINGS
+
+
+def _named(word: str) -> list[str]:
+    """The files that a word means: itself; of a submission's number its results and its zip."""
+    if not word.isdecimal() or Path(word).exists():
+        return [word]
+    from codabench_rehearsal.challenge.site.results import results_folder
+    from codabench_rehearsal.challenge.site.uploads import all_uploads
+
+    known = [one for one in all_uploads() if str(one.submission) == word]
+    if not known:
+        raise EvaluationError(
+            f"{word}: no such file, and no submission of that number was uploaded from here."
+        )
+    zip_ = Path(known[-1].zip)
+    folder = results_folder(zip_, known[-1].submission)
+    if not folder.is_dir():
+        raise EvaluationError(
+            f"submission {word}: its logs are not here yet: codabench-challenge status brings them "
+            "once it has ended."
+        )
+    return [str(folder), *([str(zip_)] if zip_.is_file() else [])]
 
 
 def _is_submission(path: Path) -> bool:
@@ -146,7 +171,8 @@ def _decoded(data: bytes) -> str:
 
 def _again(name: str, challenge: str) -> str:
     """The command that shows it happen here."""
-    return f"make-submission --check-only {quoted(name)} --challenge {quoted(challenge)}"
+    programs = " --bundle BUNDLE" if is_address(challenge) else ""
+    return f"make-submission --check-only {quoted(name)} --challenge {quoted(challenge)}{programs}"
 
 
 def _lines(found: Sequence[Explained], further: Sequence[str], *, asked: bool) -> Iterator[str]:
@@ -158,7 +184,7 @@ def _lines(found: Sequence[Explained], further: Sequence[str], *, asked: bool) -
         if one.detail:
             yield from marked(one.detail, _TRACE)
     if asked and not found:
-        yield "Nothing in it is known to this tool."
+        yield "No cause found: this tool knows none of these messages."
         yield "    Give all its logs (ingestion and scoring, stdout and stderr), and its zip."
     for command in further:
         yield f"here: {command}"

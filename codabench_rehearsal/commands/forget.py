@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   local-eval forget submission.zip --score 0.98       a score that was mistyped
-  local-eval forget submission.zip --answers          ask it anew; its scores stay
+  local-eval forget submission.zip --answers          it is run anew; its scores stay
   local-eval forget a1b2c3d4                          all of one, by the start of its SHA-256
 """
 

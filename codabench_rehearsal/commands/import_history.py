@@ -97,7 +97,7 @@ def _copy(place: Path) -> Iterator[Store]:
 
 
 def _said(done: Imported, taken: Sequence[LeaderboardScore], *, dry_run: bool) -> Iterator[str]:
-    begin = "Dry run, nothing is kept. " if dry_run else ""
+    begin = "Only tried (--dry-run): nothing is kept. " if dry_run else ""
     yield (
         f"{begin}Scores recorded: {done.added}; known already: {done.known}; rows without a score: "
         f"{done.unscored}; left out: {len(done.refused)}."

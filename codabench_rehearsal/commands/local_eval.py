@@ -7,6 +7,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from codabench_rehearsal.commands.evaluation_arguments import DEFAULT_DATA, DEFAULT_ZIP, say
@@ -14,7 +15,7 @@ from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.command import run_command
 from codabench_rehearsal.console.guard import guard
 from codabench_rehearsal.console.parser import Parser
-from codabench_rehearsal.console.roles import DATA, FUNCTION, STORE, ZIP, Input, Output
+from codabench_rehearsal.console.roles import DATA, FUNCTION, PAGE, ZIP, Input
 from codabench_rehearsal.console.settings import in_full, read_options
 from codabench_rehearsal.console.slips import refuse_slip
 
@@ -54,7 +55,6 @@ _ASKING = (
     "compare",
     "board",
 )  # these ask submissions, and keep what they answer
-_OF_SQLITE = ("wal", "shm", "journal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +71,7 @@ def _read_and_run(words: list[str]) -> int:
         parser.lists(SUMMARIES)
         refuse_slip(parser, words, COMMANDS)
     options = read_options(parser, words[1:] if named else words)
+    _name_page(options)
     _guard(options)
     try:
         return int(command.run(options, in_full(options, words, parser)))
@@ -78,6 +79,13 @@ def _read_and_run(words: list[str]) -> int:
         if module in _ASKING and _is_kept(options):
             say("what was answered so far is kept: the same command goes on from there")
         raise
+
+
+def _name_page(options: argparse.Namespace) -> None:
+    """A report that goes into a folder is called after its zip."""
+    page, submission = getattr(options, "html", None), getattr(options, "submission", "")
+    if page and submission != "" and Path(page).is_dir():
+        options.html = PAGE(str(Path(page) / f"{Path(submission or DEFAULT_ZIP).stem}.html"))
 
 
 def _guard(options: argparse.Namespace) -> None:
@@ -88,13 +96,10 @@ def _guard(options: argparse.Namespace) -> None:
     ]
     inputs += [Input(name, FUNCTION) for name in _modules(getattr(options, "corrupt", None))]
     outputs = {}
-    if getattr(options, "store", NO_STORE) != NO_STORE:
-        from evaluator.store.file import find_store
+    if hasattr(options, "store"):
+        from evaluator.store.file import as_outputs
 
-        store = find_store(options.store)
-        outputs = {"the store": Output(f"{store}", STORE)} | {
-            f"the store's {name}": Output(f"{store}-{name}", STORE) for name in _OF_SQLITE
-        }
+        outputs = as_outputs(options.store)
     guard(options, inputs=inputs, outputs=outputs, unused=("store",))
 
 

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.challenge.profile import Challenge, load_challenge
-from codabench_rehearsal.challenge.setting import is_bundle
-from codabench_rehearsal.challenge.site.address import is_address
-from codabench_rehearsal.commands.bundle_arguments import require_bundle
+from codabench_rehearsal.commands.bundle_arguments import is_of_programs, require_bundle
 from codabench_rehearsal.commands.given import (
     next_command,
     rehearsal_command,
@@ -27,19 +25,13 @@ from codabench_rehearsal.commands.packing_arguments import (
     table_of_checks,
     with_limits,
 )
-from codabench_rehearsal.commands.site_upload import (
-    Ready,
-    add_upload,
-    is_fine,
-    require_site,
-    send,
-    target,
-)
+from codabench_rehearsal.commands.site_arguments import require_site
+from codabench_rehearsal.commands.site_upload import Ready, add_upload, is_fine, send, target
 from codabench_rehearsal.console.command import Exit, Parser, print_lines, run_command, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import guard
-from codabench_rehearsal.console.roles import ARCHIVE
+from codabench_rehearsal.console.roles import ARCHIVE, Output
 from codabench_rehearsal.console.settings import read_options
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import as_json, human_bytes
@@ -112,17 +104,17 @@ def _read_and_run(words: list[str]) -> int:
 
 def _checked(options: argparse.Namespace) -> Checked | BundleChecked:
     """Check or make the zip, and tell."""
-    if is_bundle(Path(options.challenge)) or is_address(options.challenge):
+    if is_of_programs(options.challenge):
         from codabench_rehearsal.commands.bundle_check import run
 
-        guard(options, unused=("out",))
+        guard(options, outputs=_store(options), unused=("out", "store"))
         require_site(options)
         return run(options)
     return _check(options) if options.check_only else _make(options)
 
 
 def _check(options: argparse.Namespace) -> Checked:
-    guard(options, unused=("out",))
+    guard(options, outputs=_store(options), unused=("out", "store"))
     require_bundle(options)
     require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
@@ -148,7 +140,12 @@ def _make(options: argparse.Namespace) -> Checked:
     from submission.packager import Packed, beside, read_for
 
     wanted, out = packing(options), Path(options.out)
-    guard(options, inputs=read_for(wanted), outputs=beside(wanted, options.out))
+    guard(
+        options,
+        inputs=read_for(wanted),
+        outputs={**beside(wanted, options.out), **_store(options)},
+        unused=("store",),
+    )
     require_bundle(options)
     require_site(options)
     challenge = with_limits(load_challenge(options.challenge), options)
@@ -173,6 +170,13 @@ def _make(options: argparse.Namespace) -> Checked:
     head = [*_runs_with(python), *checked.lines_of_zip(), *packed_text(packed)]
     _tell(options, head, checked, tail, packed)
     return checked
+
+
+def _store(options: argparse.Namespace) -> dict[str, Output]:
+    """The store's files, which no zip and no list of findings may be: a score goes there."""
+    from evaluator.store.file import as_outputs  # it starts SQLite: not for --help
+
+    return as_outputs(options.store)
 
 
 def _python(options: argparse.Namespace) -> Python | None:
@@ -270,7 +274,7 @@ def packed_text(packed: Packed) -> Iterator[str]:
 def _end(packed: Packed, checked: Checked, options: argparse.Namespace) -> Iterator[str]:
     """What was written."""
     if packed.zip_path is None:
-        yield f"Nothing was written to {options.out}: mend the errors above."
+        yield f"Nothing was written to {options.out}: fix the errors above."
         if checked.rehearsal is not None:
             yield "To have the zip all the same: --no-run."
     elif packed.split:

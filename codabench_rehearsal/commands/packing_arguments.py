@@ -95,7 +95,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     add("--docker", metavar="IMAGE", help="dry run in this docker image too")
     hidden = "size of the hidden set (default: the challenge's, else 2000)"
     add("--hidden-images", type=positive, metavar="N", help=hidden)
-    add("--seed", type=seed, default=0, help="of the drawn images (default 0)")
+    add("--seed", type=seed, default=0, help="of the made-up images (default 0)")
     add("--list-checks", action="store_true", help="print all checks and end")
     codes, ignored = "CODE[,CODE]", "leave findings out"
     add("--ignore", action="append", default=[], metavar=codes, help=ignored)

@@ -43,9 +43,9 @@ EXAMPLES = """\
 examples:
   local-eval rank *.zip --data training_set.npz
   local-eval rank *.zip --phase final --uploads-per-day 3
-  local-eval rank *.zip --workers 2            two at a time: one loads while the other answers
+  local-eval rank *.zip --workers 2            two at a time: one loads while the other runs
 
-What is stored is not asked again. Record what the
+Answers in the store are not run again. Record what the
 leaderboard shows (local-eval record ZIP --score 0.89): that is what the chances rest on.
 """
 
@@ -216,5 +216,5 @@ def _entry(path: Path, report: Report, known: dict[str, str]) -> Entry | None:
 
 def _why(report: Report, options: argparse.Namespace) -> str:
     errors = [f"{one.code}: {one.message}" for one in report.findings if one.severity == "error"]
-    why = errors[0] if errors else "it did not answer"
+    why = errors[0] if errors else "it gave no answers"
     return f"{why} ({rehearsal_command(report.source.path, options)})"

@@ -224,7 +224,7 @@ def _rebuilt(store: Store, path: Path, sha256: str, options: argparse.Namespace)
         again = next_command("local-eval record", [known[-1].sha256[:SHORT]], options, *scores)
         yield (
             f"this {shown(path.name)} is new here; the store knows another of that name, "
-            f"{label(known[-1])}. If the score is that one's, mend it: {forget}, then {again}"
+            f"{label(known[-1])}. If the score belongs to that one: {forget}, then {again}"
         )
 
 
@@ -244,21 +244,21 @@ def _said(row: HistoryRow, score: LeaderboardScore, *, new: bool) -> Iterator[st
     whose = "" if score.mine else f", {NOT_MINE}"
     yield f"{label(own)}: {score} {done}, phase {shown(score.phase)}{whose}."
     if beside := shown_beside(score):
-        yield f"Beside it: {beside}."
+        yield f"Also on the leaderboard: {beside}."
     if row.prediction is not None:
         yield compared(row.prediction, row)
     elif own.sha256:
-        yield "No score had been predicted for it."
+        yield "No score was predicted for it before."
     if not own.sha256:
         yield "Without its zip the estimate cannot use the score; the history shows it."
     elif not row.answers:
-        yield f"No answers of it are stored{_source(own)}"
+        yield f"Its answers are not in the store{_source(own)}"
 
 
 def _source(own: Submission) -> str:
     """Where answers can come from, the end of a sentence."""
     if own.path and Path(own.path).is_file():
-        return f": the next estimate asks it first, so leave {shown(own.path)} there."
+        return f": the next estimate runs it first, so leave {shown(own.path)} there."
     return ", and its zip is gone: the estimate cannot use the score."
 
 
@@ -270,12 +270,12 @@ def _slips(
         words = ("--score", "FIGURE")
         forget = next_command("local-eval forget", [options.submission], options, *words)
         scores = f"{len(known)} scores in this phase: {', '.join(known)}"
-        yield f"it has {scores}. If one is a slip: {forget}"
+        yield f"it has {scores}. If one is a mistake: {forget}"
     if score.decimals < 2 and 0 < score.value < 1:
         points = f"{50 / 10**score.decimals:.0f} points"
         yield (
-            f"{score} stands for anything within {points} of it; if the platform showed more "
-            "decimals, forget this one and record them"
+            f"{score} may be rounded from anything within {points} of it; if the platform showed "
+            "more decimals, forget this one and record all of them"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,20 +52,33 @@ def concluded(
     from codabench_rehearsal.challenge.site import results as site_results
     from codabench_rehearsal.commands.site_scores import keep_score
 
-    say([site_results.told(outcome, site)])
-    is_finished = outcome.status == "Finished"
+    tasks = site_results.ask_tasks(site, outcome)
+    say([site_results.told(outcome, site), *site_results.told_tasks(tasks, site)])
+    status = site_results.status_of(outcome, tasks)
+    is_finished = status == "Finished"
     if is_finished:
         say(list(keep_score(done, outcome, challenge)))
     folder = site_results.results_folder(Path(done.zip), done.submission)
     try:
-        notes = list(site_results.fetch_results(site, outcome, folder))
+        notes = list(site_results.fetch_results(site, outcome, folder, tasks))
     except UserError as error:  # a full disk, a folder that may only be read: the score is kept
         notes = [str(error)]
     say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
-    if not is_finished and (last := site_results.last_words(folder)):
-        say([*marked(last), f"what it means: local-eval explain {quoted(folder)}"])
-    replace(done, stage="ended", status=outcome.status).keep()
+    if not is_finished:
+        say(_why(folder, tasks))
+    replace(done, stage="ended", status=status).keep()
     return Exit.FINE if is_finished else Exit.FINDINGS
+
+
+def _why(folder: Path, tasks: Sequence[Outcome]) -> list[str]:
+    """The end of the log of what failed first, and the command that explains it."""
+    from codabench_rehearsal.challenge.site.results import last_words, task_folders
+
+    each = zip(task_folders(folder, tasks), tasks, strict=True)
+    failed = next((place for place, one in each if one.status != "Finished"), folder)
+    last = last_words(failed)
+    shown_log = marked(last) if last else []
+    return [*shown_log, f"what it means: local-eval explain {quoted(failed)}"]
 
 
 def to_stdout(lines: list[str]) -> None:

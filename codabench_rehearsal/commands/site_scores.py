@@ -66,7 +66,7 @@ def scored(outcome: Outcome, phase: str, challenge: SiteChallenge) -> Scored | s
     text = outcome.score(challenge.main)
     column = next((one for one in challenge.columns if one.key == challenge.main), None)
     if not text:
-        return "the site shows no score in the column that ranks"
+        return _no_score(outcome, challenge)
     if column is not None and column.sorting == "asc":
         return f"of {shown(column.key)} the smallest is best; history holds shares of 1"
     if not 0 <= Decimal(text) <= 1:
@@ -75,8 +75,19 @@ def scored(outcome: Outcome, phase: str, challenge: SiteChallenge) -> Scored | s
             "local-eval record with its % sign"
         )
     others = [(key, figure) for key, figure in outcome.scores if key != challenge.main]
-    named = {key[:60]: figure for key, figure in others[:_MOST_COLUMNS] if key}
+    once = Counter(key for key, _ in others)  # of several tasks each has its own
+    named = {key[:60]: figure for key, figure in others[:_MOST_COLUMNS] if key and once[key] == 1}
     return Scored(outcome, phase, text, named if len(outcome.scores) > 1 else {})
+
+
+def _no_score(outcome: Outcome, challenge: SiteChallenge) -> str:
+    figures = [figure for key, figure in outcome.scores if key == challenge.main]
+    if not figures:
+        return "the site shows no score in the column that ranks"
+    return (
+        f"each of {len(figures)} tasks has a score of its own ({', '.join(figures)}), and the site "
+        "shows none of all together: record the one that you go by (local-eval record)"
+    )
 
 
 def note_of(challenge: SiteChallenge, outcome: Outcome) -> str:

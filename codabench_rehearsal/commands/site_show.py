@@ -97,7 +97,7 @@ def _phase(phase: SitePhase, now: dt.datetime) -> str:
     end = f"{phase.end:%Y-%m-%d %H:%M} UTC" if phase.end else "no end"
     state = "open" if phase.is_open(now) else "over" if phase.has_ended(now) else "not yet"
     each = [f"{phase.seconds:,} s a program"]
-    each += [f"{phase.per_day:,} submissions a day"] if phase.per_day else []
+    each += [f"{counted(phase.per_day, 'submission')} a day"] if phase.per_day else []
     each += [f"{phase.in_all:,} in all"] if phase.in_all else []
     tasks = counted(len(phase.tasks), "task")
     name = f"{phase.index} {shown(phase.name)}"

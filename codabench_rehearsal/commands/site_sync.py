@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> list[str]:
 
 def _scored(site: Site, challenge: SiteChallenge, options: argparse.Namespace) -> Iterator[Scored]:
     """The account's submissions that have a score which the store can hold; others are told."""
-    from codabench_rehearsal.challenge.site.results import read_outcome
+    from codabench_rehearsal.challenge.site.results import ask_tasks, read_outcome, status_of
     from codabench_rehearsal.challenge.site.upload import own_name, own_submissions
     from evaluator.store.scores import read_phase
 
@@ -49,7 +49,9 @@ def _scored(site: Site, challenge: SiteChallenge, options: argparse.Namespace) -
             continue
         for row in own_submissions(site, phase.number, name):
             outcome = read_outcome(row)
-            if outcome.status != "Finished":
+            if outcome.status != "Finished" or status_of(outcome, ask_tasks(site, outcome)) != (
+                "Finished"
+            ):
                 continue
             one = scored(outcome, spelt, challenge)
             if isinstance(one, str):

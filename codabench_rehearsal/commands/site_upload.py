@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.site.address import Address, is_address, read_address
-from codabench_rehearsal.commands.site_arguments import add_record_http, add_refresh, opened_site
+from codabench_rehearsal.challenge.site.address import Address, read_address
+from codabench_rehearsal.commands.evaluation_arguments import add_store
+from codabench_rehearsal.commands.site_arguments import (
+    add_record_http,
+    add_site_challenge,
+    opened_site,
+)
 from codabench_rehearsal.commands.site_outcome import (
     BACK,
     concluded,
@@ -17,13 +22,12 @@ from codabench_rehearsal.commands.site_outcome import (
     to_stdout,
     waited,
 )
-from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console import NO_STORE, PHASE
 from codabench_rehearsal.console.asking import agrees, can_ask
 from codabench_rehearsal.console.bar import progress
-from codabench_rehearsal.console.command import Exit
+from codabench_rehearsal.console.command import Exit, tell
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import STDOUT
-from codabench_rehearsal.console.roles import BUNDLE
 from codabench_rehearsal.console.words import human_bytes, percent, shown
 
 if TYPE_CHECKING:
@@ -67,24 +71,17 @@ class Sent:
 
 def add_upload(parser: argparse.ArgumentParser) -> None:
     """Add the options of a challenge's site."""
-    add = parser.add_argument_group("a challenge's site").add_argument
+    group = parser.add_argument_group("a challenge's site")
+    add = group.add_argument
     what = "upload the zip to this challenge, after the check and a question"
     add("--upload", metavar="1234|ADDRESS", default="", help=what)
     add("--yes", action="store_true", help="upload without the question")
     add("--anyway", action="store_true", help="although the check found errors")
     what = "wait for the score; it is recorded, logs and results go beside the zip"
     add("--wait", action="store_true", help=what)
-    what = "with --challenge 1234: the challenge's bundle, which decides where both speak"
-    add("--bundle", type=BUNDLE, metavar="BUNDLE", help=what)
-    add_refresh(parser)
-    add_record_http(parser)
-
-
-def require_site(options: argparse.Namespace) -> None:
-    """Raise `SubmissionError` for options of a site's challenge where none is named."""
-    if (options.bundle or options.refresh) and not is_address(options.challenge):
-        flag = "--bundle" if options.bundle else "--refresh"
-        raise SubmissionError(f"{flag} goes with --challenge 1234, a challenge on a site.")
+    add_site_challenge(group)
+    add_record_http(group)
+    add_store(group)
 
 
 def target(options: argparse.Namespace) -> Target | None:
@@ -97,6 +94,8 @@ def target(options: argparse.Namespace) -> Target | None:
             raise SubmissionError(f"--{given[0]} goes with --upload 1234: name the challenge.")
         return None
     address = read_address(options.upload)
+    if options.store == NO_STORE:
+        raise SubmissionError("--upload: expected a store for the score, received --store none.")
     if not options.yes and not can_ask():
         raise SubmissionError(
             "--upload: nobody can be asked here (no terminal): say --yes (in Python: yes=True)."
@@ -114,12 +113,14 @@ def upload(
     yes: bool = False,
     wait: bool = False,
     anyway: bool = False,
+    store: str | Path | None = None,
 ) -> Upload:
     """Upload a zip that was checked: `upload(check("submission.zip"), 1234, yes=True)`.
 
     challenge: its number or address. phase: by name or number; the one that is open where left out.
     yes: without it the question is asked at a terminal, and a notebook is refused. wait: for the
-    score, which is recorded. anyway: although errors were found. Raises `UserError`.
+    score, which is recorded. anyway: although errors were found. store: where its score goes, a
+    file or folder, None for the project's. Raises `UserError`.
     """
     options = argparse.Namespace(
         upload=str(challenge),
@@ -127,13 +128,14 @@ def upload(
         yes=yes,
         wait=wait,
         anyway=anyway,
+        store=None if store is None else str(store),
         json=None,
         record_http=None,
     )
     where = target(options)
     path, fine = Path(checked.zip_name), is_fine(checked)
     if where is None or not (fine or anyway):
-        raise SubmissionError(f"{shown(path.name)} has errors: mend them, or say anyway=True.")
+        raise SubmissionError(f"{shown(path.name)} has errors: fix them, or say anyway=True.")
     sent = send(where, Ready(path, checked.sha256, checked.size, fine), options)
     if sent.upload is None:
         raise SubmissionError(f"{shown(path.name)} was not uploaded: the answer was no.")
@@ -154,7 +156,7 @@ def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
     """
     say = to_stderr if options.json == STDOUT else to_stdout
     if not ready.fine and not options.anyway:
-        say([f"Not uploaded: mend what was found in {shown(ready.path.name)}, or say --anyway."])
+        say([f"Not uploaded: fix what was found in {shown(ready.path.name)}, or say --anyway."])
         return Sent(Exit.FINDINGS)
     if not ready.path.is_file():
         raise SubmissionError(f"{shown(ready.path)} was not written, so it is not uploaded.")
@@ -162,7 +164,7 @@ def send(where: Target, ready: Ready, options: argparse.Namespace) -> Sent:
         raise SubmissionError(f"{shown(ready.path)}: the site takes a zip: zip the file, as it is.")
     with opened_site(options, where.address.base, where.token) as site:
         allowed = _allowance(site, where.address, ready, options)
-        plan = _plan(allowed, ready)
+        plan = _plan(allowed, ready, options.store)
         if done := _done_before(plan):
             say([_said_before(done)])
         else:
@@ -187,7 +189,7 @@ def _allowance(
     return allowance(site, address, phase, ready.path.name, ready.size)
 
 
-def _plan(allowed: Allowance, ready: Ready) -> Upload:
+def _plan(allowed: Allowance, ready: Ready, store: str | None) -> Upload:
     from codabench_rehearsal.challenge.site.uploads import Upload
     from evaluator.store.file import find_store
 
@@ -200,7 +202,7 @@ def _plan(allowed: Allowance, ready: Ready) -> Upload:
         sha256=ready.sha256,
         size=ready.size,
         began=allowed.now.isoformat(timespec="seconds"),
-        store=str(find_store(None)),
+        store=str(find_store(store)),
     )
 
 
@@ -225,7 +227,7 @@ def _carried_out(
     site: Site, allowed: Allowance, plan: Upload, options: argparse.Namespace
 ) -> Upload | None:
     """Ask, and upload; None for a no. Raises `SubmissionError` for what is of no use."""
-    from codabench_rehearsal.challenge.site.upload import carry_out
+    from codabench_rehearsal.challenge.site.upload import carry_out, in_doubt
 
     say = to_stderr if options.json == STDOUT else to_stdout
     say([f"upload {shown(plan.name)}, {human_bytes(plan.size)}", *allowed.lines()])
@@ -238,4 +240,9 @@ def _carried_out(
         def told(done: int, size: int) -> None:
             bar.update(f"uploading {shown(plan.name)} {percent(done / size)}", done, size)
 
-        return carry_out(site, plan, told)
+        try:
+            return carry_out(site, plan, told, allowed.phase.end)
+        except KeyboardInterrupt:
+            if doubt := in_doubt(plan):
+                tell("upload", doubt)
+            raise

@@ -95,9 +95,9 @@ def _show_parser() -> Parser:
     made.keeps("--images")
     add_recipe(made, "a recipe (train-recipe list)")
     made.add_argument("--layers", action="store_true", help="every layer of the network too")
-    measure = "time a few steps here too, and reckon the whole"
+    measure = "time a few steps here too, and estimate the whole"
     made.add_argument("--measure", action="store_true", help=measure)
-    images = f"training images to reckon with (default {_IMAGES:,})"
+    images = f"training images to assume (default {_IMAGES:,})"
     made.add_argument("--images", type=positive, default=_IMAGES, metavar="N", help=images)
     add_challenge(made)
     return made

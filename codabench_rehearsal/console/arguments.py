@@ -15,8 +15,8 @@ from codabench_rehearsal.console.words import parse_bytes
 
 def add_challenge(parser: argparse.ArgumentParser, *, bundles: bool = False) -> None:
     """Add --challenge, the same for every command; bundles: whether it may be a bundle."""
-    what, usual = "NAME|FILE.toml" + "|BUNDLE" * bundles, DEFAULT_CHALLENGE
-    more = "; a bundle is the zip or folder that holds competition.yaml" * bundles
+    what, usual = "NAME|FILE.toml" + "|BUNDLE|1234" * bundles, DEFAULT_CHALLENGE
+    more = "; a bundle: the zip or folder of competition.yaml; 1234: on codabench.org" * bundles
     parser.add_argument(
         "--challenge", type=PROFILE, default=usual, metavar=what, help=f"default {usual}{more}"
     )

@@ -33,7 +33,7 @@ _ADVICE: Mapping[int, str] = MappingProxyType(
         errno.ENOENT: "it is missing, or was removed meanwhile",
         errno.ESTALE: "it was removed meanwhile: run the command again",
         errno.EFBIG: "this machine allows no file so large (ulimit -f)",
-        errno.ELOOP: "mend the links that lead in a circle",
+        errno.ELOOP: "correct the links that lead in a circle",
         errno.EIO: "the disk refused: check it",
         errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
         errno.ENFILE: "too many files are open on this machine: end some programs",

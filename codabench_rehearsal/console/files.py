@@ -27,6 +27,8 @@ from codabench_rehearsal.console.words import human_bytes
 
 Target = str | os.PathLike[str]
 STDOUT = "-"
+# What a run does not show where `tells_case` is false.
+ONE_CASE = "upper and lower case in file names (this disk takes Model.py and model.py for one)"
 READER_SECONDS = 60.0  # how long a named pipe waits for somebody who reads
 _ZEROS = bytes(1 << 20)
 _CANNOT_ALLOCATE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # some disks
@@ -71,6 +73,25 @@ def is_stream(target: Target) -> bool:
     except OSError:  # links in a circle, a file for a folder: said where it is written
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def folds_case(folder: Path) -> bool:
+    """Whether names that differ by upper and lower case alone are one there: so on most Macs.
+
+    Told by the folder's own name, or by that of the nearest one above that has letters.
+    """
+    for one in (folder, *folder.parents):
+        other = one.with_name(one.name.swapcase()) if one.name else one
+        if other != one:
+            with suppress(OSError):
+                return one.samefile(other)
+            return False
+    return False
+
+
+def tells_case() -> bool:
+    """Whether zips are unpacked, and run, on a disk where upper and lower case are two names."""
+    return not folds_case(Path(tempfile.gettempdir()))
 
 
 def place_of(target: Target) -> Path:

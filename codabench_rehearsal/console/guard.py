@@ -15,7 +15,14 @@ from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 
-from codabench_rehearsal.console.files import STDOUT, FileError, check_place, is_stream, place_of
+from codabench_rehearsal.console.files import (
+    STDOUT,
+    FileError,
+    check_place,
+    folds_case,
+    is_stream,
+    place_of,
+)
 from codabench_rehearsal.console.reading import special_kind
 from codabench_rehearsal.console.roles import STORE, Input, Output, Writes
 
@@ -177,7 +184,8 @@ def _key(path: Path) -> Hashable:
             folder = place.parent.stat()
         except OSError:
             return str(place)
-        return (folder.st_dev, folder.st_ino, place.name)
+        name = place.name.casefold() if folds_case(place.parent) else place.name
+        return (folder.st_dev, folder.st_ino, name)
     if not stat.S_ISREG(found.st_mode):
         return None
     return (found.st_dev, found.st_ino) if found.st_ino else str(place_of(path))

@@ -29,7 +29,7 @@ KEYS = (
     *("challenge", "data", "part", "split", "held_out", "images", "seed", "corrupt", "preset"),
     *("store", "phase", "hidden_images", "believe", "tolerance", "uploads_per_day"),
     *("python", "device", "time_limit", "memory_limit", "block", "workers", "cluster"),
-    *("server", "with", "docker", "worker", "network", "input_data", "reference_data"),
+    *("server", "with", "docker", "worker", "network", "bundle", "input_data", "reference_data"),
     *("ignore", "strict", "zip_limit", "unpacked_limit", "file_limit", "quota"),
     *("backend", "precision"),
 )

@@ -62,7 +62,7 @@ class ClassCounts:
 
     def _odd(self) -> Iterable[str]:
         for label in self.strays[:MOST_STRAYS_SHOWN]:
-            meaning = "a mark for images without a label, perhaps, or a slip"
+            meaning = "perhaps a mark for images without a label, or a mistake"
             if label == UNLABELLED:
                 meaning = "255 is how images without a label are often marked"
             yield (

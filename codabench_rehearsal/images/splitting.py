@@ -111,7 +111,7 @@ def read_split(path: str | os.PathLike[str]) -> SplitRecord:
         validation - train,
         seed if isinstance(seed, int) else None,
         float(fraction) if isinstance(fraction, int | float) and abs(fraction) <= 1 else None,
-        (f"{are} on both sides of {file.name}: learnt, so left out",) if both else (),
+        (f"{are} on both sides of {file.name}: trained on, so left out",) if both else (),
     )
 
 

@@ -191,7 +191,7 @@ def timed(
         )
     yield (
         f"at most {_said(total)} on this machine ({keras.backend.backend()}, {os.cpu_count()} "
-        "CPUs), reckoned by operations from the steps timed, without augmentation"
+        "CPUs), estimated by operations from the steps timed, without augmentation"
     )
 
 

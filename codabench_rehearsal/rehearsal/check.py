@@ -249,7 +249,7 @@ class Checked:
         """One line a dry run, and the limits that this machine could not hold."""
         runs = self.rehearsal.runs if self.rehearsal else ()
         if runs:
-            yield f"asked about {self.images}"
+            yield f"run on {self.images}"
         for run in runs:
             yield f"dry run {run.environment.name}: {_line_of(run)}"
         limits = (limit for run in runs for limit in run.limits.items())
@@ -268,7 +268,7 @@ def _weighed(read: Sequence[Finding], rehearsal: Rehearsal) -> list[Finding]:
     read = [found for found in read if found.code != "S501" or not rehearsal.scale_is_right]
     for run in rehearsal.runs:
         name, server = run.environment.name, run.is_servers(rehearsal.setup.challenge)
-        how = {"is_server": server, "anywhere": run.anywhere}
+        how = {"is_server": server, "anywhere": run.anywhere, "tells_case": run.tells_case}
         read = [refuted(found, run.passed, name, **how) for found in read]
     return [*read, *rehearsal.findings]
 
@@ -277,7 +277,7 @@ def _unchecked(challenge: Challenge, rehearsal: Rehearsal | None, *, wanted: boo
     """How far the verdict does not reach, and what nobody wrote down."""
     versions = server_name(challenge)
     if rehearsal is None:
-        yield f"whether it runs ({'mend the errors first' if wanted else '--no-run'})"
+        yield f"whether it runs ({'fix the errors first' if wanted else '--no-run'})"
         yield from filter(None, (versions, "time limit", "memory limit"))
     else:
         if versions and not any(run.environment.is_server for run in rehearsal.runs):
@@ -309,9 +309,9 @@ def _line_of(run: DryRun) -> str:
     if cost:
         needs = f"about {max(cost.seconds.likely, 1.0):.0f} s"
         needs += f" and {human_bytes(cost.peak_bytes.likely)}"
-        parts.append(f"{needs} for {cost.images:,} images (asked: {cost.measured:,})")
+        parts.append(f"{needs} for {cost.images:,} images (measured on {cost.measured:,})")
     if run.accuracy is not None:
-        parts.append(f"accuracy {run.accuracy:.3f} on the images asked about")
+        parts.append(f"accuracy {run.accuracy:.3f} on these images")
     return ", ".join(parts)
 
 

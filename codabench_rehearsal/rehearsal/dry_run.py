@@ -14,6 +14,7 @@ import psutil
 from numpy.typing import NDArray
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES, Challenge
+from codabench_rehearsal.console.files import ONE_CASE, tells_case
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.rehearsal.failures import HERE, Environment, unknown_package, with_packages
 from codabench_rehearsal.rehearsal.forecast import (
@@ -76,7 +77,8 @@ class DryRun:
     first answer. limits: limit -> the mechanism that held it. seconds: wall time by phase.
     unchecked: what it could not tell; unknown_limits: those of the platform, with what would be
     needed. readings: by name, those that were tried. passed: the last step that it passed, None
-    where not even the import. anywhere: whether it answered in both working folders.
+    where not even the import. anywhere: whether it answered in both working folders. tells_case:
+    whether upper and lower case in file names make a difference where it ran.
     """
 
     environment: Environment
@@ -92,6 +94,7 @@ class DryRun:
     readings: Mapping[str, ReadingDifference] = field(default_factory=dict)
     passed: Step | None = None
     anywhere: bool = False
+    tells_case: bool = True
 
     @property
     def answered(self) -> bool:
@@ -176,6 +179,7 @@ def dry_run(setup: Setup, environment: Environment) -> DryRun:
         readings=readings,
         passed=_passed(interview, outcome),
         anywhere=bool(moved and not moved.problem and first),
+        tells_case=tells_case(),
     )
 
 
@@ -301,13 +305,14 @@ def _is_worth_moving(outcome: Outcome, environment: Environment) -> bool:
 def _unchecked(interview: Interview, outcome: Outcome, environment: Environment) -> Iterator[str]:
     """What was left out, and what this machine or environment does not show; "" for nothing."""
     if interview.failed and interview.answers:
-        yield f"what follows the question {interview.failed!r}, which was not answered"
+        yield f"the tests after {interview.failed!r}, which got no answer"
     if interview.images.labels is None and environment == HERE:
         yield "scale and preprocessing (labelled images would show them: --data FILE)"
     elif interview.failed.startswith("scale "):
         yield "scale and preprocessing in full: float images are not answered"
     yield unknown_package(outcome.problem, environment)
     yield other_paths(outcome.result.limits)
+    yield "" if tells_case() else ONE_CASE
 
 
 def _passed(interview: Interview, outcome: Outcome) -> Step | None:

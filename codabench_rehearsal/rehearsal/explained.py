@@ -1,7 +1,9 @@
 """From the platform's message and its logs to the cause and the mend.
 
 Words that name a cause come first, then exceptions in the submission's own code, then others; what
-only follows from something else ("Child task failed") counts where nothing better is there.
+only follows from something else ("Child task failed") counts where nothing better is there. Words
+that libraries print and go on are a cause only where an exception says them, and words on answers
+only where the challenge's program says them: a wrong cause costs another upload.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from codabench_rehearsal.sandbox.outcome import Problem
 
 LARGEST = 20 << 20  # bytes of a log that are read
 _LONGEST = 300
-_ORDER = ("platform", "log", "raised", "after")
+_ORDER = ("platform", "log", "raised", "also", "after")
 _ENDS = ("KeyboardInterrupt", "SystemExit")
-Place = Literal["platform", "log", "raised", "after"]
+_STAMP = r"(\d{4}-\d\d-\d\d [\d:.]+ )?[IWE](\d{4} [\d:.]+ +\d+)?"
+_TENSORFLOW = re.compile(rf"^{_STAMP} \S+\.cc:\d+\]")  # it says so, and goes on
+Place = Literal["platform", "log", "raised", "also", "after"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def explain_text(text: str) -> tuple[Explained, ...]:
     Foreign text may stand in what comes back: its lines are cleaned.
     """
     lines = plain_lines(text)
-    found = [*_meanings(lines), *_exceptions(lines)]
+    raised = [one for one in raised_in(lines) if one.kind not in _ENDS]
+    found = [*_meanings(lines, raised), *_exceptions(raised)]
     told: dict[str, Explained] = {}
     for one in sorted(found, key=lambda one: _ORDER.index(one.place)):
         told.setdefault(one.cause, one)
@@ -61,6 +66,11 @@ def explain_text(text: str) -> tuple[Explained, ...]:
     return tuple(causes)
 
 
+def meaning_of(said: str) -> Explained | None:
+    """What one message means; None where nothing in it is known."""
+    return next(_meanings(plain_lines(said)), None)
+
+
 @functools.cache
 def _table() -> tuple[dict[str, Any], ...]:
     text = resources.files("codabench_rehearsal.rehearsal") / "explanations.toml"
@@ -68,26 +78,38 @@ def _table() -> tuple[dict[str, Any], ...]:
     return tuple({**row, "said": re.compile(row["said"], re.IGNORECASE)} for row in rows)
 
 
-def _meanings(lines: list[str]) -> Iterator[Explained]:
+def _meanings(lines: list[str], raised: list[Raised]) -> Iterator[Explained]:
+    own = {_last_line(one) for one in raised if one.in_submission}
+    all_raised = {_last_line(one) for one in raised}
     for row in _table():
+        passed_over = own if row.get("of_answers") else set()
         for line in lines:
-            found = row["said"].search(line[:2000])
-            if found:
-                words = {key: one_line(value, 80) for key, value in found.groupdict().items()}
-                sure = row.get("sure", True)
-                cause, advice = (row[key].format(**words) for key in ("cause", "advice"))
-                yield Explained(cause, advice, one_line(line, _LONGEST), sure, place=row["place"])
+            found = row["said"].search(line[:2000]) if line not in passed_over else None
+            is_printed = bool(row.get("printed")) and line not in all_raised
+            if found and not (is_printed and _TENSORFLOW.match(line)):
+                yield _of_row(row, found, line, is_printed=is_printed)
                 break
 
 
-def _exceptions(lines: list[str]) -> Iterator[Explained]:
+def _of_row(row: dict[str, Any], found: re.Match[str], line: str, *, is_printed: bool) -> Explained:
+    words = {key: one_line(value, 80) for key, value in found.groupdict().items()}
+    cause, advice = (row[key].format(**words) for key in ("cause", "advice"))
+    sure = row.get("sure", True) and not is_printed
+    place: Place = "also" if is_printed else row["place"]
+    return Explained(cause, advice, one_line(line, _LONGEST), sure, place=place)
+
+
+def _last_line(one: Raised) -> str:
+    """The line of an exception in its log."""
+    return one.text.rpartition("\n")[2]
+
+
+def _exceptions(raised: list[Raised]) -> Iterator[Explained]:
     """Exceptions that no meaning speaks of: the submission's own first."""
-    found = [one for one in raised_in(lines) if one.kind not in _ENDS]
-    found.sort(key=lambda one: not one.in_submission)
-    known = [row["said"] for row in _table()]
-    for one in found:
+    for one in sorted(raised, key=lambda one: not one.in_submission):
         said = f"{one.kind}: {one.message}"
-        if not any(pattern.search(said) for pattern in known):
+        rows = (row for row in _table() if not (row.get("of_answers") and one.in_submission))
+        if not any(row["said"].search(said) for row in rows):
             yield _of_exception(one, said)
             return
 

@@ -39,11 +39,16 @@ class Guard:
     instead: Mapping[str, str]
 
 
-def guard(bounds: Bounds) -> Guard:
-    """The limits where they are known; else Codabench's time, and most of the free memory."""
-    free = int(psutil.virtual_memory().available * MEMORY_SHARE)
+def guard(bounds: Bounds, children: int = 1) -> Guard:
+    """The limits where they are known; else Codabench's time, and most of the free memory.
+
+    children: that share this memory, one guard for each.
+    """
+    free = int(psutil.virtual_memory().available * MEMORY_SHARE / children)
     seconds, memory = bounds.seconds or PLATFORMS_SECONDS, min(bounds.memory_bytes or free, free)
     instead, free_here = {}, f"{MEMORY_SHARE:.0%} of what was free here"
+    if children > 1:
+        free_here += f", shared by {children}"
     if not bounds.seconds:
         instead["time"] = f"{PLATFORMS_SECONDS} s, Codabench's default, as no time limit is known"
     if not bounds.memory_bytes:
@@ -107,7 +112,7 @@ def forecast(interview: Interview, outcome: Outcome, hidden: int) -> Forecast | 
 
 def judge_forecast(cost: Forecast, bounds: Bounds) -> Iterator[Finding]:
     """Whether the whole hidden set would stay within the limits that are known, or usual."""
-    for_all = f"for {cost.images:,} images (asked at once here: {cost.measured:,})"
+    for_all = f"for {cost.images:,} images (measured on {cost.measured:,})"
     limit = bounds.seconds or PLATFORMS_SECONDS
     needs = f"it would need {_seconds(cost.seconds)} {for_all}"
     if cost.seconds.low > limit and bounds.seconds is not None:
@@ -128,13 +133,13 @@ def unknown_limits(cost: Forecast | None, bounds: Bounds) -> Iterator[str]:
         usual = f"; {PLATFORMS_SECONDS} s is Codabench's default" if beyond else ""
         yield f"time limit{needs}{usual}{')' if cost else ''}"
     elif cost and cost.seconds.low <= bounds.seconds < cost.seconds.high:
-        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} foretold)"
+        yield f"whether it stays within {bounds.seconds:g} s ({_seconds(cost.seconds)} forecast)"
     if bounds.memory_bytes is None:
         needs = f" (needs {_bytes(cost.peak_bytes)} here)" if cost else ""
         yield f"memory limit{needs}"
     elif cost and cost.peak_bytes.low <= bounds.memory_bytes < cost.peak_bytes.high:
         limit = human_bytes(bounds.memory_bytes)
-        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} foretold)"
+        yield f"whether it stays within {limit} ({_bytes(cost.peak_bytes)} forecast)"
 
 
 def _grown(counts: Sequence[int], values: Sequence[float], left: int) -> Range:

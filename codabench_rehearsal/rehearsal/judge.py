@@ -111,7 +111,7 @@ def judge_meaning(
     share = float((labels == most).mean())
     if share >= CONSTANT_SHARE:
         name = plain(challenge.label_names[most], 60)
-        message = f"the answer is {name!r} for {share:.0%} of the {len(labels)} drawn images"
+        message = f"the answer is {name!r} for {share:.0%} of the {len(labels)} made-up images"
         yield found("S709", message, "warning")
 
 
@@ -127,7 +127,7 @@ def judge_labels(
         message = (
             f"accuracy is {best.plain:.3f} as fed now and {best.changed:.3f} {best.reading}, on "
             f"the same {best.images} images (99 % interval of the gain {best.low:+.3f} to "
-            f"{best.high:+.3f}, p = {best.p:.1g}, over all {len(readings)} readings tried)"
+            f"{best.high:+.3f}, p = {best.p:.1g}, corrected for {len(readings)} ways tried)"
         )
         yield found("S708", message, advice=best.reading.advice)
     elif seen < 2:
@@ -140,7 +140,7 @@ def judge_labels(
         words, certain = guess_level(labels, truth, challenge.metric)
         few = 2 * seen <= classes and classes > 2
         certain = certain and len(truth) >= FEWEST_LABELLED and not few
-        hold = f"; the labels given hold {seen} of {classes} classes" if few else ""
+        hold = f"; the labels given have only {seen} of {classes} classes" if few else ""
         if words:
             yield found("S716", words + hold, "error" if certain else "warning")
 
@@ -155,7 +155,7 @@ def judge_folder(moved: Outcome, outcome: Outcome, challenge: Challenge) -> Iter
     names = {"program": "the platform's program folder", "submission": "the zip's own folder"}
     there, known = names[other_folder(challenge)], names[challenge.working_folder]
     if outcome.problem is not None and moved.problem is None:
-        message = f"it runs in {there} and fails in {known}, where this challenge's server stands"
+        message = f"it runs in {there} and fails in {known}, where this challenge's server runs it"
         yield found("S705", message, "error", kind="fails")
     if outcome.problem is None and moved.problem is not None:
         said = plain(f"{moved.problem.kind}: {moved.problem.message}", 200)
@@ -173,7 +173,10 @@ def judge_traces(outcome: Outcome, submission: str) -> Iterator[Finding]:
     if seen.hosts:
         yield found("S711", f"it tried to reach {_some(_plain(seen.hosts))}")
     if _ESCAPE.search(outcome.result.log):
-        yield found("S712", "its output holds terminal escapes that move, clear or rename")
+        yield found(
+            "S712",
+            "it prints control codes that move the cursor, clear the screen or rename the window",
+        )
     if seen.metadata:
         yield found("S718", "it wrote a file `metadata` into /app/output")
     if seen.moved_to:
@@ -196,7 +199,11 @@ def judge_worker(outcome: Outcome, newer: Outcome | None) -> Iterator[Finding]:
     what = f"it {verb}: {_some(touched)}" if touched else ""
     if newer is not None and newer.problem is not None:
         refused = any(sign in newer.problem.message for sign in _READ_ONLY)
-        opens = "it opens its own files for writing" if refused else "it runs by older rules"
+        opens = (
+            "it opens its own files for writing"
+            if refused
+            else "it needs the rules of the older worker"
+        )
         message = (
             f"{what or opens}; under Codabench's worker of 2026-10 the folder is read only and "
             f"/app/output empty, and there it fails: {_said(newer.problem)}"
@@ -217,7 +224,7 @@ def _of_some_sizes(explained: Finding, interview: Interview, challenge: Challeng
     known = challenge.hidden_images is not None
     size = f"{challenge.assumed_images:,}{'' if known else ', as many as we assume'}"
     asked = sum(interview.posed)
-    message = f"{explained.message} (for {asked:,} images; it answers {size})"
+    message = f"{explained.message} (for {asked:,} images; it answers for {size})"
     advice = "Take any number of images: pad the last batch, or let it be smaller."
     kind: Kind = "rules" if known else "unknown"
     return replace(explained, severity="warning", message=message, advice=advice, kind=kind)

@@ -260,7 +260,7 @@ def drawn_images(challenge: Challenge, seed: int) -> Images:
     values = drawn[:, :height, :width]
     if channels == 1:
         values = values.mean(axis=3, keepdims=True).astype(np.uint8)
-    note = f"{DRAWN} drawn images: labelled ones (--data) would show a wrong scale as well"
+    note = f"{DRAWN} made-up images (labelled images, --data FILE, would show a wrong scale too)"
     return _shuffled(values, None, note, seed)
 
 
@@ -297,7 +297,7 @@ def _not_learnt(
 ) -> tuple[Dataset, str, tuple[str, ...]]:
     """What no split has on its training side; everything where no split is known. And notes."""
     if not splits:
-        unknown = "which the model may have learnt (no split is known; --held-out if it has not)"
+        unknown = "on which it may have been trained (no split is known; --held-out if it was not)"
         return data, "held out, as you say" if held_out else unknown, ()
     records = [read_split(split) for split in splits]
     more = tuple(note for record in records for note in record.notes)
@@ -306,9 +306,9 @@ def _not_learnt(
     new = np.any([side == "validation" for side in sides], axis=0) & ~learnt
     names = ", ".join(split.name for split in splits)
     if learnt.all():
-        return data, f"which the model has learnt (all are on the training side of {names})", more
+        return data, f"on which it was trained (all are training images of {names})", more
     if held_out:
-        return data.subset(~learnt), f"held out, as you say, none learnt by {names}", more
+        return data.subset(~learnt), f"held out, as you say, none a training image of {names}", more
     if new.any():
         return data.subset(new), f"held out by {names}", more
     return data.subset(~learnt), f"none of them in {names}", more

@@ -177,7 +177,7 @@ def compare(before: Archive, rehearsal: Rehearsal) -> str:
         return ""
     was = first_answer(replace(setup, archive=before), first.environment)
     if was is None:
-        return "before it was made smaller it did not answer"
+        return "before it was made smaller it gave no answers"
     same = f"{int((was == after).sum())} of {len(was)} images keep their label"
     if images.labels is None:
         return f"made smaller: {same}"

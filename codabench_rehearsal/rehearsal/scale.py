@@ -94,12 +94,12 @@ def feeds(channels: int) -> tuple[Reading, ...]:
 
 def relabelled(answers: Labels, truth: Labels, classes: int) -> list[tuple[Reading, Right]]:
     """The readings of the same answers, each with the images that are then right, bool (n,)."""
-    less = Reading("read as counted from 1", "The labels count from 1: return them less 1.")
+    less = Reading("read as counted from 1", "The labels count from 1: return them minus 1.")
     more = Reading("read one higher", "The labels are one too low: return them plus 1.")
     order, right = _renumbered(answers, truth, classes)
     moves = ", ".join(f"{i}->{k}" for i, k in enumerate(order) if i != k)
     advice = (
-        "Either the labels of the data or the network's classes stand in another order than the "
+        "Either the labels of the data or the network's classes are in another order than the "
         "challenge's (folders are read in alphabetical order). If it is the network's: return "
         f"np.array({list(map(int, order))})[labels]."
     )
@@ -201,10 +201,10 @@ def guess_level(answers: Labels, truth: Labels, metric: str = "accuracy") -> tup
     p = float((1 + dealt) / (1 + DEALS))
     if p > ALPHA and right < count:
         doubt = "no better than" if p > DOUBT else "hardly better than"
-        by_chance = "so many are right when the same answers are dealt to the images by chance"
+        by_chance = "the chance that the same answers in random order are right as often"
         return f"{said}: {doubt} guessing (p = {p:.2g}: {by_chance})", p > DOUBT
     if metric == "accuracy" and _clopper_pearson(right, count, 2 * ALPHA)[1] <= constant:
-        gives = f"always answering the commonest class gives {constant:.3f} (p < {ALPHA})"
+        gives = f"always answering the most frequent class gives {constant:.3f} (p < {ALPHA})"
         return f"{said}: no better than guessing, as {gives}", True
     return "", False
 

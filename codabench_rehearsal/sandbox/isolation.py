@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from codabench_rehearsal.sandbox import processes
 from codabench_rehearsal.sandbox.cgroups import ControlGroup
 from codabench_rehearsal.sandbox.job import Job, Limits
 from codabench_rehearsal.sandbox.places import interpreter_places, our_rooms
@@ -121,16 +122,14 @@ def mechanisms(
         "processes": _processes(limits, kinds, facts),
         "log": "reading stops there, then the child is ended" if limits.log_bytes else NOTHING_SET,
         "disk": NOTHING_SET if limits.disk_bytes is None else _disk(own_root=own_root),
-        "open files": "rlimit" if limits.open_files else NOTHING_SET,
+        "open files": _open_files(limits, facts),
         "network": _network(limits, facts),
         "sockets": _sockets(facts),
         "system calls": _calls(facts, counted=counted),
         "files": _files(facts),
         "paths": _paths(job, facts),
         "submission": _copies(facts),
-        "leftovers": "process namespace: all end with its first process"
-        if own_root
-        else "no process namespace could be made: adopted, or found by a mark in their environment",
+        "leftovers": _leftovers(own_root=own_root),
         "parent's death": "a signal of the kernel (PR_SET_PDEATHSIG)"
         if sys.platform == "linux"
         else "looked for every 50 ms",
@@ -151,8 +150,23 @@ def other_paths(limits: Mapping[str, str]) -> str:
     return f"files opened by the platform's paths, folders in /app ({why})" if found else ""
 
 
+def _leftovers(*, own_root: bool) -> str:
+    if own_root:
+        return "process namespace: all end with its first process"
+    how = "adopted" if processes.shows_all() else "ended with their group"
+    return f"no process namespace could be made: {how}, or found by a mark in their environment"
+
+
+def _open_files(limits: Limits, facts: Mapping[str, Any]) -> str:
+    if limits.open_files is None:
+        return NOTHING_SET
+    return "rlimit" if facts["open_files"] else "not held (this system refuses the limit)"
+
+
 def _memory(*, counted: bool) -> str:
     watched = "resident memory of the process tree, watched every 50 ms"
+    if not processes.shows_all():
+        return f"{watched}; a process that leaves the tree is not seen"
     if counted:
         return f"control group, which counts all that the kernel holds for it; {watched}"
     return f"no control group: {watched}, with files in memory, memfds and buffers of sockets"
@@ -168,10 +182,8 @@ def _processes(limits: Limits, kinds: Sequence[str], facts: Mapping[str, Any]) -
 
 
 def _disk(*, own_root: bool) -> str:
-    watched = (
-        f"rlimit for each file; folders, nameless files, {MOST_FILES:,} files and bytes written "
-        "watched every 100 ms"
-    )
+    seen = "nameless files, bytes written, " if processes.shows_all() else ""
+    watched = f"rlimit for each file; {seen}folders and {MOST_FILES:,} files watched every 100 ms"
     return f"sized /tmp in memory; {watched}" if own_root else watched
 
 

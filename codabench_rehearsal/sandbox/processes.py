@@ -70,7 +70,7 @@ class Held:
 
 def members(pid: int) -> list[int]:
     """The process and its living descendants; those that were adopted away are not seen."""
-    if PROC.is_dir():
+    if shows_all():
         return family.members(pid)
     with contextlib.suppress(psutil.Error):
         return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
@@ -103,8 +103,15 @@ def are_stopped(pids: Iterable[int]) -> bool:
     return set(map(family.state, pids)) == {"T"}
 
 
+def shows_all() -> bool:
+    """Whether this system tells what processes hold beside their own pages, as Linux's /proc."""
+    return PROC.is_dir()
+
+
 def marked(word: str) -> list[int]:
     """The processes whose environment holds this text when they started, wherever they went."""
+    if not shows_all():
+        return [one.pid for one in psutil.process_iter() if word in _environment(one)]
     found = []
     for path in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -200,6 +207,13 @@ def held_by_others(paths: Collection[str], inside: Inside) -> set[str]:
                 links = {_leads_to(file) for file in (folder / "fd").iterdir()}
                 found |= {path for path in paths if path in links or path in text}
     return found
+
+
+def _environment(process: psutil.Process) -> Collection[str]:
+    """The values of a process's variables; none of one that is gone, or another user's."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.environ().values()
+    return ()
 
 
 def _resident(pid: int) -> int:

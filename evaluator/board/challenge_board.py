@@ -158,18 +158,18 @@ def _notes(
     apart = [one.name for one in entrants if one.clean.at and not one.clean.rank]
     if ranked and apart:
         yield (
-            f"By the figure alone (?), and not among the ranges: {few(apart)}. What ingestion left "
-            "of them does not give their score."
+            f"Ranked by their figure alone (?), without a range: {few(apart)}. Their score could "
+            "not be computed again from what ingestion wrote."
         )
     if noisy := sum(one.scatter > 0 for one in told):
         yield (
-            f"{counted(noisy, 'zip')} gave another figure when run again, clean: their ranges "
-            "hold that noise, as far as two runs tell."
+            f"{counted(noisy, 'zip')} gave another score when run again on clean images: "
+            "their ranges allow for that, as far as two runs tell."
         )
     if len(asked) < every:
         yield (
-            f"{len(asked)} of {counted(every, 'condition')} of {preset.name} asked of all: more "
-            "fit into a larger --budget; what is known is not run again."
+            f"{len(asked)} of {counted(every, 'condition')} of {preset.name} run for all: a "
+            "larger --budget runs more; what is known is not run again."
         )
 
 

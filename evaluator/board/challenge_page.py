@@ -9,8 +9,9 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.board.challenge_result import ChallengeBoard, DamageOfRanks, Entrant, Place
 from evaluator.board.page import SHOWN_PAIRS
 from evaluator.board.ranks import rank_text
-from evaluator.board.tables import Cell, folded, matrix, sortable, whole_page
-from evaluator.report.markup import Node, Tag, paragraph, section, span, tag
+from evaluator.board.tables import matrix, whole_page
+from evaluator.report.markup import Node, Tag, folded, paragraph, section, span, tag
+from evaluator.report.tables import Cell, sortable
 from evaluator.report.terminal import text_table
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def lines(board: ChallengeBoard) -> list[str]:
     said = [*board.notes]
     if ranked:
         said.append(
-            f"Clean: {counted(clean.resolved, 'rank')} of {ranked} resolved. All ranges of a "
-            "condition hold at once with 95 %."
+            f"Clean: {counted(clean.resolved, 'rank')} of {ranked} certain. All ranges of a "
+            "condition together are right with 95 % probability."
         )
     return [*said, clean.said] if clean.said else said
 
@@ -76,7 +77,7 @@ def damage_line(one: DamageOfRanks, ranked: int) -> str:
     """What a condition does to the ranks."""
     swapped = counted(one.swapped, "pair surely changes places", "pairs surely change places")
     ranks = counted(one.resolved, "rank")
-    return f"{_as_whole(one)}: {ranks} of {ranked} resolved, {swapped}."
+    return f"{_as_whole(one)}: {ranks} of {ranked} certain, {swapped}."
 
 
 def _ranked(board: ChallengeBoard) -> int:
@@ -221,7 +222,7 @@ def _table(board: ChallengeBoard) -> RenderableType:
         columns.remove("team")
         rows = [[name, *rest] for name, _, *rest in rows]
     left = ("zip", "team", "outcome")
-    return text_table("", columns, rows, left=left, overflow="fold")
+    return text_table("", columns, rows, left=left)
 
 
 def _texts(one: Entrant, conditions: int) -> Sequence[str]:

@@ -71,7 +71,7 @@ def compared(
     if truth is None:
         nothing = (
             "The right labels of these images are not in the store yet, so no answer can be "
-            f"judged: {ASK} once more on one of the submissions; what is stored is not asked again."
+            f"judged: {ASK} once more on one of the submissions; kept answers are not run again."
         )
         return Compared(source, why, (nothing,))
     number = {run.submission: of_sha[run.submission].id for run, _ in group.runs}
@@ -93,12 +93,12 @@ def _judged(
     runs = _best_runs(group.runs)
     common, asked = in_common(reader, runs), f"{ASK} --corrupt {source.preset}"
     if common is None:
-        nothing = f"Nobody has answered preset {source.preset!r} on these images: {asked}, or "
+        nothing = f"Nobody has answered benchmark {source.preset!r} on these images: {asked}, or "
         return Compared(source, {}, (f"{nothing}name another (--corrupt).", *group.notes))
     figures = board_figures(reader, runs, common, conditions, group.seed)
     return Compared(
         replace(source, images=len(common.images), answers=int(common.asked.sum())),
-        {number[run.submission]: f"other or fewer questions answered: {asked}" for run in runs},
+        {number[run.submission]: f"some answers are missing: {asked}" for run in runs},
         (*_environments(runs, common), *group.notes),
         {number[runs[at].submission]: place for place, at in enumerate(common.runs)},
         figures,

@@ -14,13 +14,14 @@ from urllib.parse import quote
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.board import charts
 from evaluator.board.result import SEVERITIES, Board, RecordedScore, Row
-from evaluator.board.tables import Cell, folded, heat, heat_key, matrix, sortable, whole_page
+from evaluator.board.tables import heat, matrix, whole_page
 from evaluator.board.terminal import lead, leaders, unseen_note
 from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import UNSEEN
 from evaluator.report.history import NOT_MINE
-from evaluator.report.markup import Node, Tag, paragraph, section, span, tag
+from evaluator.report.markup import Node, Tag, folded, paragraph, section, span, tag
+from evaluator.report.tables import Cell, accuracy_key, sortable
 from evaluator.store.measured import Measured
 from evaluator.store.rows import Prediction
 
@@ -185,7 +186,7 @@ def _families(board: Board) -> Iterator[Node]:
     if not rows or not board.families:
         return
     columns, title = ("submission", "clean", *board.families), "Accuracy by family"
-    parts: list[Node] = [heat_key(), heat(title, columns, rows[:SHOWN_ROWS])]
+    parts: list[Node] = [accuracy_key(), heat(title, columns, rows[:SHOWN_ROWS])]
     if rest := rows[SHOWN_ROWS:]:
         more = counted(len(rest), "more submission")
         parts.append(folded(more, heat(f"{title}, {more}", columns, rest)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MOST_ROWS = 60  # that a terminal shows
-_TIES = "Ranks that overlap are ties as far as is known; --html shows who beats whom."
+_TIES = "Ranks that overlap are ties, as far as these images tell; --html shows who beats whom."
 _LEFT = ("submission", "team")  # these may be broken into lines
 
 
@@ -53,19 +53,19 @@ def lead(board: Board) -> str:
     return (
         f"{len(ranked):,} of {counted(len(board.rows), 'submission')} ranked by benchmark "
         f"{source.preset!r} on the same {counted(source.images, 'image')} "
-        f"({source.answers:,} answers each); "
-        f"{counted(single, 'rank')} resolved. All rank ranges hold at once with 95 %."
+        f"({source.answers:,} answers each); {counted(single, 'rank')} certain. All ranges of "
+        "ranks together are right with 95 % probability."
     )
 
 
 def unseen_note(made: Board) -> str:
-    """A warning where some figures may flatter; "" where none does."""
+    """A warning where some figures may be too high; "" where none does."""
     marked = sum(row.is_unseen for row in made.ranked)
     if not marked:
         return ""
     return (
-        f"{UNSEEN} {counted(marked, 'submission')}: trained on these images perhaps (no split is "
-        "known), so figures may flatter (local-eval --split FILE, or --held-out)."
+        f"{UNSEEN} {counted(marked, 'submission')} may have been trained on these images (no split "
+        "is known), so figures may be too high (local-eval --split FILE, or --held-out)."
     )
 
 

@@ -26,7 +26,7 @@ from codabench_rehearsal.console.words import few, shown
 from corruptions.named import named
 from corruptions.presets import CLEAN, Preset
 from evaluator.bundles.choice import Budget, Choice, budget_of, choices
-from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
+from evaluator.bundles.damage import Damage, InputCopy, able, first_images
 from evaluator.bundles.figures import Asked, judged
 from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
@@ -81,7 +81,8 @@ def evaluate_in_bundle(
     preset = named(wanted.corrupt)
     column = chosen_column(bundle, wanted.column)
     folders = [task.input_data for task in bundle.tasks_of(phase) if task.input_data]
-    seen = look_into(dict.fromkeys(folders), wanted.perturb)
+    found = look_into(dict.fromkeys(folders), wanted.perturb)
+    seen = {folder: able(folder, one) for folder, one in found.items()}
     chosen = {folder: one.chosen for folder, one in seen.items() if one.chosen}
     with ExitStack() as stack:
         place = stack.enter_context(TemporaryFolder("bundle-"))
@@ -136,7 +137,7 @@ class _Benchmark:
         """All of it, in order."""
         self.notes += dict.fromkeys(said for one in seen.values() for said in one.remarks)
         if not seen:
-            self.notes.append("The tasks have no input data, so there is nothing to damage.")
+            self.notes.append("The tasks have no input data, so there is nothing to corrupt.")
         clean = self._clean(0)
         again = self._clean(1) if self._has_score(clean) else None
         asked = [Asked(None, clean)]
@@ -200,7 +201,9 @@ class _Benchmark:
         spent = 0.0
         for number, (choice, known) in enumerate(planned.items()):
             if spent > PATIENCE * budget.seconds:
-                self.notes.append("Damaged runs take longer than clean ones: the time was up.")
+                self.notes.append(
+                    "Runs on corrupted images took longer than clean runs: time was up."
+                )
                 return
             what = f"{shown(choice.name)} ({number + 1} of {len(planned)})"
             self.bar.update(what, number, len(planned))
@@ -243,17 +246,14 @@ class _Benchmark:
         for folder, sets in self.chosen.items():
             for one in sets:
                 if one.layout is None:
-                    self.notes += filter(None, [left_pictures(folder, one)])
                     grey |= any(shot.shape[2] == 1 for _, shot in first_images(folder, one, 1))
                 else:
                     grey |= one.layout.channels == 1
                     floats |= one.layout.dtype.kind == "f"
         if floats:
-            self.notes.append("Floats are rounded to 256 steps where they are damaged.")
+            self.notes.append("Floats are rounded to 256 steps where they are corrupted.")
         if grey:
-            self.notes.append(
-                "Grey images are damaged as colour ones with three equal channels, and turned back."
-            )
+            self.notes.append("Grey images are corrupted as colour ones with three equal channels.")
 
     def _examples(self, asked: Sequence[Choice]) -> Iterator[Example]:
         """An image of the first set under some conditions, each another one."""

@@ -56,7 +56,7 @@ class Budget:
 
     def line(self, asked: int, known: int) -> str:
         """What is said before it starts. asked: conditions; known: answered already."""
-        before = f", {known:,} of them known already" if known else ""
+        before = f", {known:,} of them kept from earlier" if known else ""
         expected = self.clean_seconds * (asked - known)
         return (
             f"one clean run takes {duration(self.clean_seconds)}; "

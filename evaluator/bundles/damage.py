@@ -12,7 +12,7 @@ import shutil
 import warnings
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import counted, shown
 from corruptions.chain import corrupt_condition
 from corruptions.presets import Condition
-from evaluator.bundles.image_sets import DAMAGE, ImageSet, read_array
+from evaluator.bundles.image_sets import DAMAGE, ImageSet, Seen, read_array
 from evaluator.bundles.pixels import Array, Layout
 from evaluator.dealing import deal
 
@@ -150,15 +150,20 @@ def _is_plain(picture: Image) -> bool:
     return picture.mode in MODES and picture.format in _FORMATS and is_small and is_single
 
 
-def left_pictures(folder: Path, images: ImageSet) -> str:
-    """A sentence on the pictures of a set that cannot be damaged, "" for none."""
-    left = [name for name in images.files if read_picture(folder / name) is None]
-    if not left:
-        return ""
-    return (
-        f"{counted(len(left), 'picture')} of {shown(images.name)}, {shown(left[0])} the first, "
-        "stay as they are: expected 8-bit grey or RGB pictures, PNG or JPEG."
-    )
+def able(folder: Path, seen: Seen) -> Seen:
+    """What was found, without pictures that cannot be damaged; a sentence says so."""
+    chosen, remarks = list[ImageSet](), list(seen.remarks)
+    for one in seen.chosen:
+        files = one.files
+        if one.layout is None:
+            files = tuple(name for name in files if read_picture(folder / name) is not None)
+        if left := [name for name in one.files if name not in set(files)]:
+            remarks.append(
+                f"{counted(len(left), 'picture')} of {shown(one.name)}, {shown(left[0])} the "
+                "first, stay as they are: expected 8-bit grey or RGB pictures, PNG or JPEG."
+            )
+        chosen += [replace(one, files=files)] if files else []
+    return replace(seen, chosen=tuple(chosen), remarks=tuple(remarks))
 
 
 def pixels_of(picture: Image) -> Images:

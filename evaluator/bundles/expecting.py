@@ -56,18 +56,18 @@ def expected_of(
     values = [value for _, value in known]
     every = [*values, -1.0 if measured.clean is None else measured.clean]
     if column.sorting == "asc" or not all(0 <= value <= 1 for value in every):
-        said = "No hidden score is expected: only of columns of 0 to 1 where more is better."
+        said = "No hidden score is expected: that takes a column of 0 to 1 where more is better."
         return Expected("none", why=(said,))
     failed = [choice.name for choice, value in measured.damaged if value is None]
-    under = f"It fails under {few(failed)}: such images would cost the whole score."
+    under = f"It fails under {few(failed)}: one such image would cost the whole score."
     more = [under] if failed else []
     single = [(choice, value) for choice, value in known if not choice.is_mixed]
     families = {choice.family for choice, _ in single}
     if len(single) >= FEWEST_CONDITIONS and len(families) >= FEWEST_FAMILIES:
         return _estimated(measured, single, past([choice for choice, _ in single]), more)
     said = (
-        f"The range is that of the {counted(len(known), 'condition')} asked, no more: an estimate "
-        f"needs {FEWEST_CONDITIONS} single ones of {FEWEST_FAMILIES} families."
+        f"This is only the range of the {counted(len(known), 'condition')} that were run: an "
+        f"estimate needs {FEWEST_CONDITIONS} conditions of {FEWEST_FAMILIES} families."
     )
     return Expected("range", min(values), float(np.median(values)), max(values), (said, *more))
 
@@ -89,8 +89,9 @@ def _estimated(
     made = estimate(library, own, scores, Target(phase, rows, decimals))
     size = "" if rows is None else f", of {counted(rows, 'row')} as the reference data here"
     said = (
-        "It takes the hidden set for some mixture of clean images and the "
-        f"{counted(len(single), 'condition')} asked{size}; its width was tuned on many more."
+        "It takes the hidden set for a mix of clean images and the "
+        f"{counted(len(single), 'condition')} that were run{size}; its width was tuned "
+        "with many more conditions."
     )
     rests = [f"It rests on {counted(len(scores), 'past score')}."] if scores else []
     why = (said, *rests, *made.assumed, *more)

@@ -129,8 +129,8 @@ def _notes(clean: Run, again: Run | None, column: Column, scatter: float | None)
         )
     if again is not None and not again.finished:
         said.append(
-            f"The second clean run failed ({shown(again.message or again.cause)}): what is run "
-            "differs from time to time, so nothing damaged was run."
+            f"The second clean run failed ({shown(again.message or again.cause)}): it runs "
+            "differently from time to time, so no corrupted images were run."
         )
     if scatter:
         said.append(

@@ -123,8 +123,12 @@ def look(folder: Path, patterns: Sequence[str] = ()) -> Seen:
     if chosen:
         return Seen(tuple(chosen), tuple(refused))
     if len(open_sets) == 1:
-        said = f"{open_sets[0].name} is taken for what is predicted on: no other images are there"
+        said = f"{open_sets[0].name} is taken as the images to predict: there are no others"
         return Seen((open_sets[0],), (said, *refused))
+    if refused and not fit:
+        return Seen(
+            (), (*refused, "So nothing is corrupted; --perturb PATTERN names other images.")
+        )
     return Seen((), (*refused, _nothing(names, fit)))
 
 
@@ -183,7 +187,7 @@ def _nothing(names: Sequence[str], fit: Sequence[ImageSet]) -> str:
         seen = f"its files are {few(names)}" if names else "it is empty"
         return (
             "No images were found in the input data (.npy, .npz, .png, .jpg), so nothing is "
-            f"damaged: {seen}. If some are images all the same, name them: --perturb PATTERN."
+            f"corrupted: {seen}. If some are images all the same, name them: --perturb PATTERN."
         )
     return (
         f"Nothing says on which images is predicted: {few([one.name for one in fit])}. "

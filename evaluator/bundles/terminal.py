@@ -31,7 +31,7 @@ def report_parts(report: BundleEvaluation) -> Iterator[RenderableType]:
     for line in (*report.expected.why, *filter(None, [report.rows]), *report.notes):
         yield Text(f"  {line}", "dim")
     if report.not_asked:
-        yield Text(f"  Not asked: {few(report.not_asked)}.", "dim")
+        yield Text(f"  Not run: {few(report.not_asked)}.", "dim")
     yield Text(_how(report), "dim")
 
 
@@ -60,8 +60,10 @@ def expectation(report: BundleEvaluation) -> str:
         return ""
     low, high = f"{found.low:.3f}", f"{found.high:.3f}"
     if found.kind == "estimate":
-        return f"Expected hidden {column}: {found.median:.3f}, 90 % between {low} and {high}."
-    return f"Range over the conditions asked: {column} {low} to {high}."
+        return (
+            f"Expected hidden {column}: {found.median:.3f}, between {low} and {high} (90 % sure)."
+        )
+    return f"Range over the conditions that were run: {column} {low} to {high}."
 
 
 def failures(report: BundleEvaluation) -> list[str]:
@@ -75,7 +77,7 @@ def failures(report: BundleEvaluation) -> list[str]:
 
 def figure(value: float | None) -> str:
     """A column's figure."""
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"  # no minus before nothing
 
 
 def ends(found: Interval | None) -> str:
@@ -84,7 +86,7 @@ def ends(found: Interval | None) -> str:
 
 
 def _three(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"  # no minus before nothing
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _table(report: BundleEvaluation) -> RenderableType:
@@ -93,7 +95,7 @@ def _table(report: BundleEvaluation) -> RenderableType:
     better = "less" if source.sorting == "asc" else "more"
     title = f"{source.column} in phase {source.phase} ({better} is better)"
     columns = ("condition", source.column, "95 % interval", "worse by", "95 % interval")
-    return text_table(title, columns, rows, left=("condition",), styles=_STYLES, overflow="fold")
+    return text_table(title, columns, rows, left=("condition",), styles=_STYLES)
 
 
 def _row(one: BundleCondition) -> list[str]:
@@ -107,9 +109,9 @@ def _row(one: BundleCondition) -> list[str]:
 def _how(report: BundleEvaluation) -> str:
     source = report.source
     runs = 1 + (report.again is not None) + len(report.conditions)
-    known = f", {report.known} of them known already" if report.known else ""
-    damaged = f"damaged: {'; '.join(source.images)}\n" if report.conditions else ""
+    known = f", {report.known} of them kept from earlier" if report.known else ""
+    corrupted = f"corrupted: {'; '.join(source.images)}\n" if report.conditions else ""
     return (
-        f"{damaged}{counted(runs, 'run')}{known}, worker {source.worker}, seed {source.seed}; "
+        f"{corrupted}{counted(runs, 'run')}{known}, worker {source.worker}, seed {source.seed}; "
         f"one clean run {duration(report.clean.seconds)}, in all {duration(report.spent_seconds)}"
     )

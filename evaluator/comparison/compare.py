@@ -82,11 +82,11 @@ def check_same(sheets: Sequence[Answers]) -> Answers:
     for sheet in sheets[1:]:
         if not asked_the_same(first, sheet):
             raise EvaluationError(
-                f"{sheet.name} has not answered the questions that {first.name} has: compare them "
-                "on the same images, preset and seed."
+                f"{sheet.name} has not answered all that {first.name} has: compare them on the "
+                "same images, preset and seed."
             )
     clean = first.questions.conditions == 0
-    for there, what in ((clean, "clean"), (~clean, "damaged")):
+    for there, what in ((clean, "clean"), (~clean, "corrupted")):
         if not there.any():
             raise EvaluationError(
                 f"{first.name} has no answers to {what} images: nothing to compare."

@@ -56,13 +56,13 @@ def forest(comparison: Comparison) -> Figure:
 
 def _panels(pairs: Sequence[Pair]) -> list[tuple[str, _Rows]]:
     if len(pairs) > _MOST_WHOLE:
-        title = f"benchmark accuracy less that of {pairs[0].base}"
+        title = f"benchmark accuracy minus that of {pairs[0].base}"
         return [(title, [(pair.name, pair.benchmark) for pair in pairs])]
     panels: list[tuple[str, _Rows]] = []
     for pair in pairs:
         families = sorted(pair.families, key=lambda one: -one.change.value)  # the best first
         rows = [(one.name, one) for one in (pair.benchmark, pair.clean, *families)]
-        panels.append((f"{pair.name} less {pair.base}", rows))
+        panels.append((f"{pair.name} minus {pair.base}", rows))
     return panels
 
 

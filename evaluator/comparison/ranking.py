@@ -12,7 +12,7 @@ from codabench_rehearsal.console.words import as_json, counted
 from evaluator.estimate.inputs import Figures
 from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score
-from evaluator.report.expected import between, chance, condition, is_open, likeliest
+from evaluator.report.expected import chance, condition, is_open, likeliest, sure
 from evaluator.report.terminal import to_text
 from evaluator.store.rows import LeaderboardScore
 
@@ -176,9 +176,8 @@ def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> 
     if seen.beats_best is None or seen.best is None:
         known = "" if seen.past == 0 else " of your own"
         said = (
-            f"No score{known} of phase {phase!r} is recorded, so there is no best to beat: this "
-            f"one has the highest expected score ({seen.median:.2f}, 90 % {between(seen)}, "
-            f"{_basis(seen)})."
+            f"No score{known} of phase {phase!r} is recorded, so there is no best to beat. This "
+            f"one has the highest expected score: {seen.median:.2f}, {sure(seen)}, {_basis(seen)}."
         )
     else:
         said = (
@@ -186,14 +185,14 @@ def _why(first: Entry, close: Sequence[Entry], phase: str, uploads: Uploads) -> 
             f"{chance(seen.beats_best)}, from {counted(seen.past, 'past score')}."
         )
     if close:
-        said += f" {', '.join(one.name for one in close)}: as good a choice."
+        said += f" As good a choice: {', '.join(one.name for one in close)}."
     return said if uploads.left != 0 else f"{said} No uploads are left today."
 
 
 def _basis(seen: Estimate) -> str:
     if seen.past:
         return f"from {counted(seen.past, 'past score')}"
-    return "uncalibrated" if is_open(seen) else condition(likeliest(seen))
+    return "nothing known of the hidden set" if is_open(seen) else condition(likeliest(seen))
 
 
 def _parts(ranking: Ranking) -> Iterator[RenderableType]:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _STYLES = {"better": "bold green", "worse": "bold red", "not resolved": "dim"}
 _COLUMNS = ("", "change (95 % interval)", "p (Holm)", "detectable", "verdict")
-_STANDING_COLUMNS = ("", "clean", "benchmark", "damaged less clean")
+_STANDING_COLUMNS = ("", "clean", "benchmark", "benchmark minus clean")
 _LEGEND = (
-    "Changes in points (hundredths). Detectable: the true change that so many images resolve 8 "
-    "times in 10. Holm: corrected for judging several rows."
+    "Changes are in points (0.01 of accuracy). p: how likely chance alone makes such a change; "
+    "Holm: corrected, as several rows are judged. Detectable: a true change of this size is found "
+    "8 times in 10 with this many images. Not resolved: it may be chance."
 )
 
 
@@ -108,12 +109,13 @@ def sentence(what: str, one: Difference) -> str:
     detectable = f"{100 * one.detectable:.1f}"
     if one.verdict == "not resolved":
         return (
-            f"{what}: not resolved (change {in_points(one.change.value)} points, {seen}). So many "
-            f"images resolve a true difference of {detectable} points 8 times in 10."
+            f"{what}: not resolved. The change of {in_points(one.change.value)} points ({seen}) "
+            f"may be chance; with this many images, {detectable} points would be found 8 times in "
+            "10."
         )
     return (
-        f"{what}: {one.verdict}, change {in_points(one.change.value)} points ({seen}; differences "
-        f"from {detectable} on are resolved 8 times in 10)."
+        f"{what}: {one.verdict}, {in_points(one.change.value)} points ({seen}; with this many "
+        f"images, {detectable} points would be found 8 times in 10)."
     )
 
 
@@ -135,7 +137,7 @@ def difference_document(one: Difference) -> dict[str, Any]:
 def _first_line(found: Comparison) -> str:
     """What was compared on what."""
     return (
-        f"{found.images:,} base images of {found.data}, preset {found.preset!r}, seed "
+        f"{found.images:,} images of {found.data}, benchmark {found.preset!r}, seed "
         f"{found.seed}: {found.answers:,} answers of each submission."
     )
 
@@ -143,7 +145,7 @@ def _first_line(found: Comparison) -> str:
 def _sentences(found: Comparison) -> list[tuple[str, Verdict]]:
     """One for each pair; for one submission alone, its benchmark against its clean images."""
     pairs = [(f"{pair.name} against {pair.base}", pair.benchmark) for pair in found.pairs]
-    alone = [(f"{one.name}, damaged against clean", one.gap) for one in found.standings]
+    alone = [(f"{one.name}, benchmark against clean", one.gap) for one in found.standings]
     return [(sentence(what, change), change.verdict) for what, change in pairs or alone]
 
 
@@ -156,7 +158,7 @@ def _hidden_sentences(found: Comparison) -> list[str]:
         for pair in known
     ]
     if len(known) < len(found.pairs):
-        said.append("Not known for the hidden set yet: local-eval on each of them first.")
+        said.append("Which is better on the hidden set is not known: run local-eval on each first.")
     return said
 
 
@@ -166,7 +168,7 @@ def _tables(found: Comparison) -> Iterator[tuple[str, Sequence[str], list[list[s
     yield "Accuracy with its 95 % interval", _STANDING_COLUMNS, standings
     for pair in found.pairs:
         rows = [_row(one) for one in (pair.benchmark, pair.clean, *pair.families)]
-        yield f"{pair.name} less {pair.base}", _COLUMNS, rows
+        yield f"{pair.name} minus {pair.base}", _COLUMNS, rows
 
 
 def _parts(found: Comparison) -> Iterator[RenderableType]:
@@ -183,7 +185,7 @@ def _parts(found: Comparison) -> Iterator[RenderableType]:
     yield Text("")
     for title, columns, rows in _tables(found):
         left = ("", "verdict")
-        yield text_table(Text(title), columns, rows, left=left, styles=_STYLES, overflow="fold")
+        yield text_table(Text(title), columns, rows, left=left, styles=_STYLES)
     yield Text(_LEGEND, "dim")
 
 

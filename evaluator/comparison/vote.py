@@ -159,7 +159,7 @@ def show(vote: Vote, console: Console) -> None:
 def next_step(vote: Vote) -> str:
     """What to do about it. Where a zip's weights came from is not recorded: the user knows."""
     if len(vote.members) == 1:
-        return f"No vote beat {vote.members[0].name} on the choosing half: nothing to pack."
+        return f"No vote was better than {vote.members[0].name} alone: nothing to pack."
     folders = " ".join(quoted(f"FOLDER_OF_{one.name.removesuffix('.zip')}") for one in vote.members)
     return (
         "To pack it, give each member's training folder (or weights file with its options) in its "
@@ -293,15 +293,15 @@ def _shown_parts(vote: Vote) -> Iterator[RenderableType]:
     from rich.text import Text
 
     yield Text(
-        f"{vote.candidates} submissions under {vote.preset!r}: chosen on {vote.chosen_on:,} base "
-        f"images, scored on {vote.scored_on:,} others. Nothing was run.{_uncovered(vote)}\n"
+        f"{vote.candidates} submissions, benchmark {vote.preset!r}: members chosen on "
+        f"{vote.chosen_on:,} images, the vote measured on {vote.scored_on:,} others. Nothing was "
+        f"run.{_uncovered(vote)}\n"
     )
     yield text_table(
-        "Benchmark accuracy on the scoring half",
+        "Benchmark accuracy on the images that did not choose",
         ("member", "alone (95 % interval)", "vote with those above"),
         [[one.name, with_range(one.alone), with_range(one.vote)] for one in vote.members],
         left=("member",),
-        overflow="fold",
     )
     if len(vote.members) > 1:
         against = f"the vote against {vote.members[0].name} alone"
@@ -315,6 +315,6 @@ def _uncovered(vote: Vote) -> str:
     if vote.covered > 1 - 1e-9:
         return ""
     return (
-        f" All of them have answered {percent(vote.covered)} of the preset, by weight; the rest "
-        "does not count here (local-eval on each of them asks it)."
+        f" Only {percent(vote.covered)} of the benchmark (by weight) has answers of all of them, "
+        "and the rest does not count here (local-eval on each of them adds it)."
     )

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from codabench_rehearsal.challenge.profile import ASSUMED_HIDDEN_IMAGES
+from codabench_rehearsal.console.words import percent
 from evaluator.estimate.gaussians import Floats
 from evaluator.estimate.inputs import MATCHING, LibraryCondition, PastScore, Prior, Target
 
@@ -45,10 +46,13 @@ class Moved:
     def sentence(self) -> str:
         """For the report."""
         change = "more" if self.after > self.before else "less"
+        what = f"{self.name} corruptions" if self.kind == "family" else self.name
+        after, before = percent(self.after), percent(self.before)
+        if after == before:
+            after, before = (f"{100 * share:.1f} %" for share in (self.after, self.before))
         return (
-            f"past scores are consistent with {change} {self.name} "
-            f"({self.after:.0%} of the hidden images rather than {self.before:.0%}); "
-            "other mixtures would explain them as well"
+            f"the past scores fit better with {change} {what} ({after} of the hidden images, not "
+            f"{before}); other mixes would fit them as well"
         )
 
 
@@ -146,18 +150,17 @@ def assumed(
         said.append(str(aim.found))
     elif not aim.hidden:
         said.append(
-            f"The hidden set has about {ASSUMED_HIDDEN_IMAGES:,} images: nobody said how many."
+            f"Assumed: about {ASSUMED_HIDDEN_IMAGES:,} hidden images, as nobody said how many."
         )
     if len(used) < len(past):
-        said.append(f"{len(past) - len(used)} past scores of another phase are left aside.")
+        said.append(f"{len(past) - len(used)} past scores of another phase are not used.")
     if used:
-        said.append("Past scores were not picked for being high: a best of many is optimistic.")
-        said.append(
-            "All scores come from the same hidden images; what their chance has in common counts as"
-            " part of the offset."
-        )
+        said.append("Assumed: the past scores were not picked for being high.")
+        said.append("Assumed: all past scores come from the same hidden images.")
     else:
-        said.append("No past score: the hidden set is taken for some mixture of our conditions.")
+        said.append("Assumed: the hidden set is a mix of conditions that this tool knows.")
     if not any(condition.composite for condition in library):
-        said.append("No condition does several kinds of damage at once: expect twice the error.")
+        said.append(
+            "No condition here combines several corruptions: the error may be twice as large."
+        )
     return tuple(said)

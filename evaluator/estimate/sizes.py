@@ -43,7 +43,7 @@ class Size:
     def __str__(self) -> str:
         """A sentence for the report."""
         return (
-            f"The hidden set has {self.images:,} images, or a multiple: so say "
+            f"The hidden set has {self.images:,} images, or a multiple of that, by "
             f"{counted(self.scores, 'unrounded score')} (about {self.certainty:.0%} sure)."
         ).replace("% sure", " % sure")
 

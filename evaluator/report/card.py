@@ -1,12 +1,19 @@
-"""The first thing that a reader of the page sees: what score to expect, or what is known."""
+"""The first thing that a reader of the page sees: a verdict, and the figures that it rests on.
+
+What score to expect leads where a belief or past scores say something of the hidden set; else what
+corruption does leads, and how far hidden sets differ is a footnote.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
-from codabench_rehearsal.console.words import counted
+from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
-from evaluator.metrics import Scores
+from evaluator.metrics import Score, Scores
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.expected import (
@@ -15,68 +22,120 @@ from evaluator.report.expected import (
     collapse,
     condition,
     evidence,
+    headline,
     is_open,
     likeliest,
     otherwise,
+    sure,
 )
 from evaluator.report.lettering import QUIET, width_of
-from evaluator.report.markup import Node, Tag, decimals_for, paragraph, span, tag, with_range
+from evaluator.report.markup import (
+    Node,
+    Tag,
+    decimals_for,
+    paragraph,
+    span,
+    tag,
+    with_range,
+)
+from submission.findings import Severity
 
+ORDER: tuple[Severity, ...] = ("error", "warning", "note")  # of findings
 _WIDTH = 400
+_MOST_DECIMALS = 4  # of a score that a site gave whole
 _REGIMES = {  # name, colour
     "uncalibrated": ("uncalibrated", "warning"),
     "few scores": ("few scores", "note"),
     "calibrated": ("calibrated", "good"),
 }
-_FIRST = "The first score narrows it most, after the upload: local-eval record ZIP --score 0.89."
+_FIRST = "Your first score on the leaderboard narrows it most: local-eval record ZIP --score 0.89."
 
 
 def card(report: Evaluation) -> Tag:
-    """The first thing that a reader sees."""
+    """The first thing that a reader sees: a verdict, its figures, and where they come from."""
     found, scores = report.estimate, report.scores
-    facts = tag("dl", *_facts(report), class_="stack")
-    strip = (_strip(found, scores),) if found and scores else ()
-    halves = tag("div", *_headline(report)), tag("div", *strip, facts)
-    return tag("section", tag("div", *halves, class_="headline"))
+    led = found if found and scores and not is_open(found) else None
+    parts: list[Node] = [tag("h2", f"{verdict(report)}{report.mark}", class_="verdict")]
+    if scores:
+        figures = (*(_forecast(led) if led else ()), *_collapse(report, scores))
+        parts.append(tag("div", *figures, class_="figures"))
+    parts.append(_below(report, led))
+    return tag("section", *parts, _found(report), _listed(_origin(report), "origin"), class_="card")
 
 
-def _headline(report: Evaluation) -> list[Node]:
-    found = report.estimate
+def _below(report: Evaluation, led: Estimate | None) -> Tag:
+    """Words beside a drawing and further facts, as far as there are any."""
+    words = [paragraph(said, "soft") for said in _why(report)]
+    strip = [forecast_strip(led, report.scores)] if led and report.scores else []
+    facts = [_listed(found)] if (found := _facts(report)) else []
+    halves = (words, [*strip, *facts]) if words else (strip, facts)
+    return tag("div", *(tag("div", *half) for half in halves if half), class_="headline")
+
+
+def verdict(report: Evaluation) -> str:
+    """The page in a sentence."""
     if report.scores is None:
-        return [
-            paragraph("No score", "kicker"),
-            paragraph("No answer", "big error"),
-            paragraph("The submission did not answer; the findings below say why."),
-        ]
-    if found is None:
-        figure = report.scores.benchmark.accuracy
-        return [
-            tag("h2", f"Benchmark accuracy{report.mark}"),
-            paragraph(f"{figure.value:.3f}", "big"),
-            paragraph(f"95 % between {span(figure.low, figure.high, word='and')}", "range"),
-            paragraph(
-                "No estimate was made in this run: this is a local figure, no forecast of the "
-                "hidden score.",
-                "soft",
-            ),
-        ]
-    if is_open(found):
-        return _open(report, report.scores, found)
+        return "No score: the submission gave no answers. The findings say why."
+    if report.estimate is None:
+        return f"{collapse(report.scores)}."
+    plain = tuple(replace(part, reason="") for part in report.estimate.parts)  # it stands below
+    return headline(replace(report.estimate, parts=plain), report.scores)
+
+
+def _forecast(found: Estimate) -> list[Node]:
     decimals = decimals_for(found.low, found.high)
     name, kind = _REGIMES[found.regime]
-    believed = likeliest(found)
     if not found.past:
-        name = f"believed: {believed.belief}" if believed.belief else "not believed to be anything"
+        belief = likeliest(found).belief
+        name = f"believed: {belief}" if belief else "not believed to be anything"
+    badge = tag("p", tag("span", name, class_=f"badge {kind}"))
+    return [_large("Expected hidden score", f"{found.median:.{decimals}f}", sure(found), "", badge)]
+
+
+def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
+    """Clean, corrupted, and what was lost, each with its interval."""
+    clean, hurt, gap, sign = scores.validation, scores.benchmark, scores.gap, report.mark
+    low, lost, high = (_minus(f"{100 * end:.1f}") for end in (gap.low, gap.value, gap.high))
     return [
-        tag("h2", f"Expected hidden score{report.mark}"),
-        paragraph(f"{found.median:.{decimals}f}", "big"),
-        paragraph(f"90 % between {span(found.low, found.high, decimals, 'and')}", "range"),
-        tag("p", tag("span", name, class_=f"badge {kind}")),
-        *(paragraph(said, "soft") for said in _why(found, report.source.phase)),
+        _large(
+            f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"
+        ),
+        _large(
+            f"Corrupted, {report.source.preset}{sign}",
+            f"{hurt.accuracy.value:.2f}",
+            _ends(hurt.accuracy),
+            "hurt",
+        ),
+        _large(f"Points lost{sign}", lost, f"95 %: {low} to {high}"),
     ]
 
 
-def _why(found: Estimate, phase: str) -> list[str]:
+def _large(name: str, figure: str, below: str, class_: str = "", *more: Node) -> Tag:
+    """A figure in large type between its name and its interval."""
+    big = paragraph(figure, f"big {class_}".strip())
+    return tag("div", paragraph(name, "kicker"), big, paragraph(below, "range"), *more)
+
+
+def _minus(figure: str) -> str:
+    return figure.replace("-", "\u2212")
+
+
+def _ends(score: Score) -> str:
+    return f"95 %: {span(score.low, score.high)}"
+
+
+def _why(report: Evaluation) -> list[str]:
+    """What the figures rest on, and what would make them better."""
+    found, phase = report.estimate, report.source.phase
+    if report.scores is None:
+        return []
+    if found is None:
+        return ["No estimate was made in this run: these are local figures, no forecast."]
+    if is_open(found):
+        reach = (
+            f"The hidden score may be anywhere {sure(found)}: nothing is known of the hidden set"
+        )
+        return [f"{reach}. {_FIRST}", baseline_first(phase)]
     if found.past:
         more = "From 4 past scores on it is checked on them, each predicted from the others."
         return [*evidence(found), *([more] if found.regime == "few scores" else [])]
@@ -84,61 +143,66 @@ def _why(found: Estimate, phase: str) -> list[str]:
     return [f"{when[0].upper()}{when[1:]}.", *otherwise(found), _FIRST, baseline_first(phase)]
 
 
-def _open(report: Evaluation, scores: Scores, found: Estimate) -> list[Node]:
-    """Nothing is known of the hidden set: what is known leads, and the range is a footnote."""
-    damaged = scores.benchmark.accuracy
-    reach = f"The hidden score may lie between {span(found.low, found.high, 2, 'and')} (90 %)"
-    return [
-        tag("h2", f"On damaged images{report.mark}"),
-        paragraph(f"{damaged.value:.2f}", "big"),
-        paragraph(f"{collapse(scores)}.", "range"),
-        tag("p", tag("span", *_REGIMES[found.regime][:1], class_="badge warning")),
-        paragraph(f"{reach}: so far apart are hidden sets of such images. {_FIRST}", "soft"),
-        paragraph(baseline_first(report.source.phase), "soft"),
-    ]
-
-
-def _facts(report: Evaluation) -> list[Tag]:
-    found, scores, preset = report.estimate, report.scores, report.source.preset
+def _facts(report: Evaluation) -> dict[str, Node]:
+    found, scores = report.estimate, report.scores
+    facts: dict[str, Node] = {}
     if scores is None:
-        facts = {"Submission": report.source.path, "Benchmark": preset}
-    else:
-        facts = _forecast_facts(report, found) if found else {}
-        facts |= _local_facts(report, scores)
-    return [part for name, said in facts.items() for part in (tag("dt", name), tag("dd", said))]
+        return facts
+    if found and found.past:
+        facts |= _forecast_facts(report, found)
+    metric = report.source.metric
+    if metric != "accuracy":
+        clean, hurt = scores.validation.score, scores.benchmark.score
+        both = f"{with_range(clean)} clean, {with_range(hurt)} benchmark"
+        facts[f"{metric[:1].upper()}{metric[1:]}{report.mark}"] = both
+    return facts
 
 
-def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, str]:
-    facts = {"Past scores used": f"{found.past}"}
+def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, Node]:
+    facts: dict[str, Node] = {"Past scores used": f"{found.past}"}
     if found.error is not None:
         widened = f"; interval widened {found.widened:.2f} times" if found.widened > 1 else ""
         missed = f"{100 * found.error:.1f} points, each past score predicted from the others"
         facts["Error so far"] = missed + widened
     if found.best is None or found.beats_best is None:
-        own = " of your own" if found.past else ""
-        return facts | {"Beats your best": f"no past score{own} to beat"}
+        return facts | {"Beats your best": "no past score of your own to beat"}
     shown = [past.decimals for past in report.past if past.mine and past.score == found.best]
-    decimals = shown[0] if shown and shown[0] is not None else 3
+    decimals = min(shown[0], _MOST_DECIMALS) if shown and shown[0] is not None else 3
     best = f"Beats your best ({found.best:.{decimals}f})"
     return facts | {best: f"{chance(found.beats_best)} chance"}
 
 
-def _local_facts(report: Evaluation, scores: Scores) -> dict[str, str]:
-    clean, hurt, sign = scores.validation, scores.benchmark, report.mark
-    facts = {
-        f"Validation, clean{sign}": with_range(clean.accuracy),
-        f"Benchmark {report.source.preset}{sign}": with_range(hurt.accuracy),
-        f"Gap{sign}": with_range(scores.gap),
+def _found(report: Evaluation) -> Tag:
+    """How many findings of each kind there are, each a link to the first of them."""
+    counts = Counter(finding.severity for finding in report.findings)
+    badges = [
+        tag("a", counted(counts[kind], kind), href=f"#{kind}", class_=f"badge {kind}")
+        for kind in ORDER
+        if counts[kind]
+    ]
+    told = [part for badge in badges for part in (" ", badge)] or [" none"]
+    return tag("p", tag("a", "Findings", href="#findings"), ":", *told, class_="found")
+
+
+def _origin(report: Evaluation) -> dict[str, Node]:
+    """When, which zip, which images, which command."""
+    source, scores = report.source, report.scores
+    images = f"{counted(scores.validation.accuracy.n, 'image')} of " if scores else ""
+    answers = f", {scores.answers:,} answers" if scores else ""
+    return {
+        **({"When": source.made} if source.made else {}),
+        "Zip": f"{report.name}, {human_bytes(source.bytes)}, SHA-256 {source.sha256[:12]}",
+        "Images": f"{images}{source.data}{answers}",
+        "Command": tag("code", source.command or "rehearsal.local_eval(...)"),
     }
-    metric = report.source.metric
-    if metric != "accuracy":
-        both = f"{with_range(clean.score)} clean, {with_range(hurt.score)} benchmark"
-        facts[f"{metric[:1].upper()}{metric[1:]}{sign}"] = both
-    images = counted(clean.accuracy.n, "image")
-    return facts | {"Based on": f"{images}, {scores.answers:,} answers; 95 % intervals"}
 
 
-def _strip(found: Estimate, scores: Scores) -> svg.Drawing:
+def _listed(facts: Mapping[str, Node], class_: str = "") -> Tag:
+    parts = (part for name, said in facts.items() for part in (tag("dt", name), tag("dd", said)))
+    return tag("dl", *parts, class_=f"stack {class_}".strip())
+
+
+def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
     """The interval on a line, with the local figures and the best past score above it."""
     marks: list[tuple[float, str, svg.Mark]] = [
         (scores.benchmark.accuracy.value, "benchmark", svg.square),

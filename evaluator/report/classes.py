@@ -20,6 +20,7 @@ from evaluator.answers import (
 )
 from evaluator.metrics import answer_weights
 from evaluator.report import svg
+from evaluator.report.augmentation import advice_places
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import LEADING, QUIET, Names, fitted
 from evaluator.report.markup import (
@@ -33,8 +34,8 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.svg import error_step, heat_step
-from evaluator.report.training import AFTERWARDS, advise
+from evaluator.report.svg import share_step
+from evaluator.report.tables import share_key
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
@@ -47,15 +48,12 @@ _MANY_NAMES = 300  # room for names of classes so many that each has one line
 
 
 def classes(report: Evaluation) -> list[Tag]:
-    """Recall beside what explains the loss, then the confusions."""
+    """Recall by class, then the confusions."""
     sheet, names = report.sheet, report.source.label_names
     if sheet is None:
-        return [losses(report), section("Recall by class", paragraph("No answers to compare."))]
+        return [section("Recall by class", paragraph("No answers to compare."))]
     clean, hurt = confusions(sheet, len(names))
-    return [
-        tag("div", losses(report), _recall(report, drops(clean, hurt, names)), class_="twin"),
-        _matrices(report, clean, hurt),
-    ]
+    return [_recall(report, drops(clean, hurt, names)), _matrices(report, clean, hurt)]
 
 
 def losses(report: Evaluation) -> Tag:
@@ -72,22 +70,13 @@ def losses(report: Evaluation) -> Tag:
         return section(title, paragraph(nothing))
     found = family_losses(report.sheet)
     costly = [loss for loss in found if loss.points.value > 0][:3]
-    most = listed([f"{loss.family} ({100 * loss.share:.0f} %)" for loss in costly])
+    most = listed([f"{loss.family} ({100 * loss.share:.0f}\u00a0%)" for loss in costly])
     lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
-    return section(title, _bars(found), lead=lead)
-
-
-def training(report: Evaluation) -> Tag:
-    """What to train on against the loss."""
-    title = "What to train on"
-    if report.sheet is None:
-        return section(title, paragraph("No answers, so nothing to advise from."))
-    found = advise(family_losses(report.sheet), report.sheet.benchmark.conditions)
-    if not found:
-        nothing = "No family costs a point of accuracy beyond chance: nothing to advise."
-        return section(title, paragraph(nothing))
-    items = (tag("li", tag("b", one.family), ": ", *_with_code(one.sentence)) for one in found)
-    return section(title, tag("ul", *items), paragraph(AFTERWARDS, "soft"))
+    places = advice_places(report)
+    links = [tag("a", one.family, href=places[one.family]) for one in found if one.family in places]
+    between: list[Node] = [part for link in links for part in (", ", link)]
+    advised = [tag("p", "What to train on against ", *between[1:], ".", class_="soft")]
+    return section(title, _bars(found), *(advised if links else ()), lead=lead)
 
 
 def confusions(sheet: Answers, count: int) -> tuple[Confusion, Confusion]:
@@ -169,14 +158,17 @@ def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
     if not found:
         return section(title, paragraph("Every corrupted image was answered rightly."))
     grown = listed([f"{one.true} for {one.given} ({_shares(one)})" for one in found[:3]])
-    lead = f"Grown most under corruption: {grown}. Rows are true classes and add up to 1."
+    lead = (
+        f"Grown most under corruption: {grown}. Rows are true classes and add up to 1; what is "
+        "framed is right. Both have the same colours."
+    )
     if len(names) > MOST_DRAWN:
         return section(title, paragraph(f"{len(names)} classes are too many to draw."), lead=lead)
     pair = (
         tag("div", tag("h3", kind), matrix(one, names, kind.lower()))
         for kind, one in (("Clean", clean), ("Corrupted", hurt))
     )
-    return section(title, tag("div", *pair, class_="pair"), lead=lead)
+    return section(title, share_key(), tag("div", *pair, class_="pair"), lead=lead)
 
 
 def _shares(one: MixUp) -> str:
@@ -204,9 +196,9 @@ def _share(
     """One true class's share of one answer, in a box (x, y, size)."""
     (i, j), (x, y, size) = at, box
     score, own = found.scores[i][j], i == j
-    step = heat_step(score.value) if own else error_step(score.value)
+    step = share_step(score.value)
     inside = (x + 0.5, y + 0.5, size - 1, size - 1)
-    parts: list[Node] = [svg.rectangle(*inside, f"heat{step}")]
+    parts: list[Node] = [svg.rectangle(*inside, f"share{step}")]
     if own:
         parts.append(svg.rectangle(*inside, "own"))
     if len(names) <= MOST_NUMBERED and (own or score.value >= 0.005):
@@ -215,16 +207,10 @@ def _share(
             lines.append("\u00b1" + short_share((score.high - score.low) / 2))
         for place, said in enumerate(lines):
             baseline = y + size / 2 + 4 + 12 * (place - (len(lines) - 1) / 2)
-            parts.append(svg.text(x + size / 2, baseline, said, f"cell on{step}", "middle"))
+            parts.append(svg.text(x + size / 2, baseline, said, f"cell in{step}", "middle"))
     return svg.titled(
         f"{names[i]} answered as {names[j]}: {with_range(score)}, {score.n:,} images", *parts
     )
-
-
-def _with_code(said: str) -> list[Node]:
-    """A sentence whose backticks become code."""
-    parts = said.split("`")
-    return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:

@@ -17,6 +17,7 @@ from evaluator.relative import Relative
 from evaluator.severity import Search
 from evaluator.slices import Slice
 from evaluator.store.rows import HistoryRow, Prediction
+from submission.checks.frameworks import Framework
 from submission.findings import Finding
 
 UNSEEN = "†"  # marks every figure on images that the model may have learnt
@@ -47,7 +48,8 @@ class Source:
     """Where the figures come from: the zip, the images, the benchmark, the machine.
 
     python: the program that ran the submission. order_seed: of the order in which it was asked,
-    None where it was not. phase: whose score is expected.
+    None where it was not. phase: whose score is expected. made: when, for people. frameworks: what
+    the submission was made with, as far as its code or files tell.
     """
 
     path: str
@@ -67,6 +69,8 @@ class Source:
     python: str = ""
     order_seed: int | None = None
     phase: str = PHASE
+    made: str = ""
+    frameworks: tuple[Framework, ...] = ()
 
     def __post_init__(self) -> None:
         """Clean what comes from files; the zip's path stays what it can be found by."""
@@ -81,7 +85,7 @@ class PastLine:
     """A past submission: local clean and benchmark accuracy, its score, and what had been expected.
 
     benchmark: None while it has not answered every condition of the shown preset. mine: False for
-    the organisers' baseline or a colleague's zip.
+    the organisers' baseline or a colleague's zip. class_scores: recall by class, None if unknown.
     """
 
     name: str
@@ -92,6 +96,7 @@ class PastLine:
     phase: str
     predicted: Prediction | None
     mine: bool = True
+    class_scores: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

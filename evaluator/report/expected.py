@@ -1,7 +1,7 @@
 """What the terminal and the page say of an expected score, in the same words.
 
 What is known leads. With past scores, or a belief about the hidden set, that is the expected score;
-with neither it is the collapse on damaged images, and how far hidden sets lie apart is a footnote.
+with neither it is the collapse on corrupted images, and how far hidden sets differ is a footnote.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from evaluator.estimate.result import TOLERANCE, Estimate, Part
 from evaluator.metrics import Scores
 
 _EVEN = 1.5  # odds below which scores speak neither for nor against a belief
+_RECORD = "record it after the upload (local-eval record)"
 
 
 def is_open(made: Estimate) -> bool:
@@ -22,9 +23,9 @@ def is_open(made: Estimate) -> bool:
 def headline(made: Estimate, scores: Scores | None = None) -> str:
     """One sentence. scores: the local figures, which lead where nothing is known."""
     if is_open(made):
-        where = f"Hidden score {between(made)}: uncalibrated, without past scores or a belief."
+        where = f"Hidden score {sure(made)}: no past score and no belief says more."
         return where if scores is None else f"{collapse(scores)}."
-    said = f"Expected hidden score {made.median:.2f}, 90 % {between(made)}"
+    said = f"Expected hidden score {made.median:.2f}, {sure(made)}"
     if not made.past:
         return f"{said}, {condition(likeliest(made))}."
     said += f", from {counted(made.past, 'past score')}"
@@ -37,24 +38,29 @@ def baseline_first(phase: str) -> str:
     """What gives an estimate its first score before the first upload."""
     where = "" if phase == PHASE else f" --phase {quoted(phase)}"
     return (
-        "Before it, the organisers' baseline can be the first score, if you have its zip: "
+        "No upload yet? The score of the organisers' baseline does as well, if you have its zip: "
         f"local-eval record baseline.zip --score 0.61 --not-mine{where}"
     )
 
 
 def between(made: Estimate | Part) -> str:
-    """Its interval."""
+    """Its range."""
     return f"between {made.low:.2f} and {made.high:.2f}"
 
 
+def sure(made: Estimate | Part) -> str:
+    """Its range, and how sure that is."""
+    return f"{between(made)} (90 % sure)"
+
+
 def collapse(scores: Scores) -> str:
-    """What damage does to it, for people."""
-    clean, damaged = scores.validation.accuracy.value, scores.benchmark.accuracy.value
-    said = f"{clean:.2f} on clean images, {damaged:.2f} on damaged ones"
+    """What corruption does to it, for people."""
+    clean, corrupted = scores.validation.accuracy.value, scores.benchmark.accuracy.value
+    said = f"Accuracy {clean:.2f} on clean images, {corrupted:.2f} on corrupted ones"
     if scores.gap.low <= 0 or not scores.losses:
         return said
     worst = sorted(scores.losses, key=lambda one: one.accuracy)[:2]
-    return f"{said}, worst under {listed([f'{one.family} ({one.accuracy:.2f})' for one in worst])}"
+    return f"{said}; lowest for {listed([f'{one.family} ({one.accuracy:.2f})' for one in worst])}"
 
 
 def likeliest(made: Estimate) -> Part:
@@ -65,9 +71,9 @@ def likeliest(made: Estimate) -> Part:
 def condition(part: Part) -> str:
     """When a part's figures hold."""
     if not part.belief:
-        return "if the hidden set is nothing that anybody believes"
+        return "if no belief about the hidden set is right"
     reason = f" ({part.reason})" if part.reason else ""
-    return f"if the hidden set is what {part.belief} describes{reason}"
+    return f"if the hidden set is as {part.belief} describes it{reason}"
 
 
 def otherwise(made: Estimate) -> list[str]:
@@ -77,7 +83,7 @@ def otherwise(made: Estimate) -> list[str]:
     return [
         f"{one.median:.2f} ({one.low:.2f} to {one.high:.2f}) {condition(one)}."
         if one.belief
-        else f"{one.low:.2f} to {one.high:.2f} if it is anything else."
+        else f"If the hidden set is anything else: {sure(one)}."
         for one in others
     ]
 
@@ -96,14 +102,8 @@ def _evidence(part: Part) -> str:
         told = "speak neither for nor against"
     else:
         told = "speak for" if change > 1 else "speak against"
-    now = f"{_odds(after)} for it" if after >= 1 else f"{_odds(1 / max(after, 1e-9))} against it"
-    return f"The past scores {told} {part.belief}: odds {now}."
-
-
-def _odds(odds: float) -> str:
-    if odds >= 100:
-        return "over 100 to 1"
-    return f"{odds:.1f} to 1" if odds < 2 else f"{odds:.0f} to 1"
+    now = f"{chance(part.after)} likely with them, {chance(part.before)} before"
+    return f"The past scores {told} the belief {part.belief}: it is {now}."
 
 
 def chance(share: float) -> str:
@@ -116,36 +116,35 @@ def chance(share: float) -> str:
 def explained(made: Estimate, *, more: bool = True, phase: str = PHASE) -> list[str]:
     """What stands below it: how good such guesses were, and what would make this one better.
 
-    more: whether there are images and conditions that were not asked. phase: whose score it is.
+    more: whether there are images and conditions without an answer. phase: whose score it is.
     """
     lines = [*_regime(made, phase), *evidence(made)]
     if made.error is not None:
         lines.append(
-            f"Your past scores, each predicted from the others, were missed by {made.error:.3f} on "
-            "average."
+            "Tested on your past scores, each predicted from the others: missed by "
+            f"{made.error:.3f} on average."
         )
     if made.widened > 1:
-        lines.append(f"The interval is {made.widened:.1f} times as wide because of these misses.")
+        lines.append(f"Because of these misses the range is {made.widened:.1f} times as wide.")
     if made.finite_share > TOLERANCE:
-        advice = "--full asks more" if more else "more images would narrow it"
+        advice = "--full runs every image under every condition" if more else "more would narrow it"
         share = percent(made.finite_share)
-        lines.append(f"{share} of its variance is due to finite local images; {advice}.")
+        lines.append(
+            f"{share} of this uncertainty (variance) comes from the number of images; {advice}."
+        )
     lines += [one.sentence().capitalize() + "." for one in made.consistent_with[:2]]
     return lines
 
 
 def _regime(made: Estimate, phase: str) -> list[str]:
     if made.regime == "few scores":
-        kind = "It leans on few scores: for a model of another kind than those that got them"
-        return [f"{kind}, trained on other damage, it may be far off."]
+        few = "It rests on few past scores. For a model unlike those that got them"
+        return [f"{few}, or trained on other corruptions, it may be far off."]
     if made.past:
         return []
     if is_open(made):
-        reach = f"The hidden score may lie {between(made)} (90 %)"
-        first = "The first score narrows that most: record it after the upload (local-eval record)."
-        apart = f"{reach}: so far apart are hidden sets of such images. {first}"
-        return [apart, baseline_first(phase)]
-    decides = (
-        "The first score decides between them: record it after the upload (local-eval record)."
-    )
+        reach = f"The hidden score may be anywhere {sure(made)}"
+        first = f"Your first score on the leaderboard narrows this most: {_RECORD}."
+        return [f"{reach}: nothing is known of the hidden set. {first}", baseline_first(phase)]
+    decides = f"Your first score on the leaderboard tells which of them is right: {_RECORD}."
     return [*otherwise(made), decides, baseline_first(phase)]

@@ -14,13 +14,24 @@ from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_bytes
 from evaluator.answers import Answers, curves, drops, grid
 from evaluator.report import svg
+from evaluator.report.card import forecast_strip
 from evaluator.report.classes import MOST_DRAWN, RECALL_LEGEND, confusions, dumbbells, matrix
 from evaluator.report.evaluation import Evaluation
+from evaluator.report.expected import evidence, headline, otherwise
+from evaluator.report.frames import held, searched
 from evaluator.report.gallery import NOTHING, pairs, picks
 from evaluator.report.grid import curve_charts, heat_maps
 from evaluator.report.lettering import LABEL, in_lines, width_of, wrapped
 from evaluator.report.markup import Node, escaped, tag
 from evaluator.report.past_scores import bias, places, scatter_legend, score_chart
+from evaluator.report.robustness import of_relative, of_search, of_slices
+from evaluator.report.robustness_page import (
+    RATIO_LEGEND,
+    SLICE_LEGEND,
+    bars,
+    ratios,
+    slice_marks,
+)
 from evaluator.report.svg import LIGHT, figure_style
 
 SUFFIXES = (".svg", ".png")
@@ -240,6 +251,40 @@ def _gallery(report: Evaluation) -> Figure:
     return composed("Right when clean, wrong when corrupted: truth \u2192 answer", drawn, columns=4)
 
 
+def _estimate(report: Evaluation) -> Figure:
+    found, scores = report.estimate, report.scores
+    if found is None or scores is None:
+        raise EvaluationError("No estimate was made in this run, so there is none to draw.")
+    notes = [headline(found, scores), *otherwise(found), *evidence(found)]
+    drawn = [("", forecast_strip(found, scores))]
+    return composed("Expected hidden score", drawn, notes=notes)
+
+
+def _until(report: Evaluation) -> Figure:
+    found = searched(report)
+    said = of_search(found, report.mark)
+    if not found.found:
+        raise EvaluationError(said.note)
+    return composed(said.title, [("", bars(found))], notes=[said.note])
+
+
+def _slices(report: Evaluation) -> Figure:
+    said = of_slices(report.slices, report.mark)
+    if not report.slices:
+        raise EvaluationError(said.note)
+    return composed(
+        said.title, [("", slice_marks(report.slices))], key=SLICE_LEGEND, notes=[said.note]
+    )
+
+
+def _relative(report: Evaluation) -> Figure:
+    found = held(report)
+    said = of_relative(found, report.mark)
+    if found.mean is None:
+        raise EvaluationError(said.note)
+    return composed(said.title, [("", ratios(found))], key=RATIO_LEGEND, notes=[said.note])
+
+
 FIGURES: Mapping[str, Callable[[Evaluation], Figure]] = {
     "heatmap": _heatmap,
     "scatter": _scatter,
@@ -247,4 +292,8 @@ FIGURES: Mapping[str, Callable[[Evaluation], Figure]] = {
     "confusion": _confusion,
     "recall": _recall,
     "gallery": _gallery,
+    "estimate": _estimate,
+    "until": _until,
+    "slices": _slices,
+    "relative": _relative,
 }

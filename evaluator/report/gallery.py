@@ -15,7 +15,7 @@ from evaluator.answers import CLEAN_PLACE, Answers
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import QUIET, fitted
-from evaluator.report.markup import Node, Tag, paragraph, section, tag
+from evaluator.report.markup import Tag, broken, paragraph, section, tag
 
 LONGEST_SIDE = 96  # pixels: two dozen pictures of that size stay below 1 MB whatever they show
 SHOWN = 12
@@ -38,7 +38,7 @@ class Pick:
 
 def gallery(report: Evaluation) -> Tag:
     """The section."""
-    title = f"Where the damage did it{report.mark}"
+    title = f"Images that corruption made wrong{report.mark}"
     if report.sheet is None:
         return section(title, paragraph("No answers, so no images to show."))
     found = picks(report.sheet)
@@ -108,10 +108,6 @@ def picks(sheet: Answers, most: int = SHOWN) -> tuple[Pick, ...]:
 
 def _figure(pick: Pick, names: tuple[str, ...]) -> Tag:
     truth, answer = names[pick.truth], names[pick.answer]
-    first, *steps = pick.condition.split("+")
-    broken: list[Node] = [first]  # a chain may break into lines before each step
-    for step in steps:
-        broken += [tag("wbr"), f"+{step}"]
     shots = (
         _image(pick.clean, f"{truth}, clean, answered rightly"),
         _image(pick.corrupted, f"{truth} under {pick.condition}, answered {answer}"),
@@ -119,7 +115,7 @@ def _figure(pick: Pick, names: tuple[str, ...]) -> Tag:
     caption = tag(
         "figcaption",
         tag("span", tag("b", truth), " \u2192 ", tag("b", answer, class_="error")),
-        tag("span", *broken, class_="soft"),
+        tag("span", *broken(pick.condition), class_="soft"),
     )
     return tag("figure", tag("div", *shots, class_="shots"), caption)
 

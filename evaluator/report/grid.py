@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 
-from codabench_rehearsal.console.words import listed
+from codabench_rehearsal.console.words import counted, listed
 from evaluator.answers import Row, curves, grid
 from evaluator.metrics import Score
-from evaluator.plan import SEVERITIES
 from evaluator.report import svg
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.lettering import Names, fitted
 from evaluator.report.markup import (
     Node,
     Tag,
+    folded,
     paragraph,
     section,
     short_share,
@@ -23,9 +23,11 @@ from evaluator.report.markup import (
     tag,
     with_range,
 )
-from evaluator.report.svg import STEPS, heat_step
+from evaluator.report.svg import heat_step
+from evaluator.report.tables import accuracy_key
 
 _NAMES, _NAME_LINES = 150, 3  # the most room that the corruptions' names take
+_CURVES = 6  # that are shown; the others are folded away
 _SIDE, _WIDE, _ROW = 37, 78, 24  # of a field, of one with its spread, of a row
 _CURVE_WIDTH, _CURVE_HEIGHT = 160, 102  # below the name
 _LEFT, _RIGHT = 30, _CURVE_WIDTH - 8
@@ -39,13 +41,13 @@ def heat_map(report: Evaluation) -> Tag:
         return section(
             title, paragraph("No corruption was asked alone in this run, so there is no map.")
         )
-    worst = sorted(rows, key=lambda row: row.lowest[1].value)[:3]
+    worst = sorted(rows, key=_lowest_value)[:3]
     maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
     lead = (
-        f"Lowest: {listed([_lowest(row) for row in worst])}. Empty fields were not asked; "
-        "in the page's own file (--html) a field says its 95 % interval where you point at it."
+        f"The worst first. Lowest: {listed([_lowest(row) for row in worst])}. "
+        "In the page's own file (--html) a field says its 95 % interval where you point at it."
     )
-    return section(title, _steps(), tag("div", *maps, class_="many"), lead=lead)
+    return section(title, accuracy_key(), tag("div", *maps, class_="many"), lead=lead)
 
 
 def curve_section(report: Evaluation) -> Tag:
@@ -66,14 +68,27 @@ def curve_section(report: Evaluation) -> Tag:
         + ("" if report.sweep else "--sweep asks all five. ")
         + f"Lowest end: {listed([_fall(row) for row in rows[:3]])}."
     )
-    return section(title, tag("div", *curve_charts(report, rows), class_="small"), lead=lead)
+    charts = curve_charts(report, rows)
+    parts: list[Node] = [tag("div", *charts[:_CURVES], class_="small")]
+    if more := charts[_CURVES:]:
+        inside = tag("div", *more, class_="small")
+        parts.append(
+            folded(f"{counted(len(more), 'more curve')}, whose accuracy stays higher", inside)
+        )
+    return section(title, *parts, lead=lead)
 
 
 def heat_maps(rows: Sequence[Row], *, spreads: bool = False) -> dict[str, svg.Drawing]:
-    """A map for each family of rows. spreads: half of each interval is written, too."""
+    """A map for each family of rows, the worst first. spreads: half of each interval is written."""
     names = fitted((row.name for row in rows), _NAMES, _NAME_LINES)
-    families = groupby(rows, key=lambda row: row.family)
-    return {family: _map(list(own), names, spreads=spreads) for family, own in families}
+    levels = sorted({level for row in rows for level in row.by_severity})
+    families = [
+        sorted(own, key=_lowest_value) for _, own in groupby(rows, key=lambda row: row.family)
+    ]
+    return {
+        own[0].family: _map(own, names, levels, spreads=spreads)
+        for own in sorted(families, key=lambda own: _lowest_value(own[0]))
+    }
 
 
 def curve_charts(report: Evaluation, rows: Sequence[Row]) -> list[svg.Drawing]:
@@ -86,54 +101,48 @@ def curve_charts(report: Evaluation, rows: Sequence[Row]) -> list[svg.Drawing]:
     return [_curve(row, names, scale, clean) for row in rows]
 
 
+def _lowest_value(row: Row) -> float:
+    return row.lowest[1].value
+
+
 def _lowest(row: Row) -> str:
     severity, score = row.lowest
-    return f"{row.name}:{severity} ({score.value:.2f}, {span(score.low, score.high, 2)})"
+    return f"{row.name}:{severity:g} ({score.value:.2f}, {span(score.low, score.high, 2)})"
 
 
-def _steps() -> Tag:
-    """The key of the colours."""
-    edges = ("0", *(f"{edge:.2f}".rstrip("0") for edge in STEPS), "1")
-    items = (
-        tag("li", f"{low}\u2013{high}", style=f"color:var(--on{step})", class_=f"heat{step}")
-        for step, (low, high) in enumerate(pairwise(edges))
+def _map(rows: list[Row], names: Names, levels: list[float], *, spreads: bool) -> svg.Drawing:
+    severity, score = rows[0].lowest
+    said = (
+        f"{rows[0].family}: lowest {score.value:.2f} under {rows[0].name} at severity {severity:g}"
     )
-    return tag("ul", *items, class_="steps", aria_label="Colours of the accuracies")
-
-
-def _map(rows: list[Row], names: Names, *, spreads: bool) -> svg.Drawing:
-    worst = min(rows, key=lambda row: row.lowest[1].value)
-    severity, score = worst.lowest
-    said = f"{rows[0].family}: lowest {score.value:.2f} under {worst.name} at severity {severity}"
     left, high, wide = names.room + 10, max(_ROW, names.height + 4), _WIDE if spreads else _SIDE
     drawn: list[Node] = [
-        svg.text(left + wide * (i + 0.5), 11, str(level), "tick", "middle")
-        for i, level in enumerate(SEVERITIES)
+        svg.text(left + wide * (i + 0.5), 11, f"{level:g}", "tick", "middle")
+        for i, level in enumerate(levels)
     ]
     for place, row in enumerate(rows):
         y = 18 + place * high
         drawn.append(svg.titled(row.name, names.draw(row.name, 0, y + high / 2, "label")))
         drawn += [
             _field(row, level, (left + wide * column, y, wide, high), spreads=spreads)
-            for column, level in enumerate(SEVERITIES)
+            for column, level in enumerate(levels)
+            if level in row.by_severity
         ]
-    return svg.Drawing(left + wide * len(SEVERITIES), 18 + high * len(rows), said, tuple(drawn))
+    return svg.Drawing(left + wide * len(levels), 18 + high * len(rows), said, tuple(drawn))
 
 
 def _field(
-    row: Row, severity: int, box: tuple[float, float, float, float], *, spreads: bool
+    row: Row, severity: float, box: tuple[float, float, float, float], *, spreads: bool
 ) -> Tag:
     """One severity's accuracy in a box (x, y, width, height)."""
     x, y, wide, high = box
-    score, inside = row.by_severity.get(severity), (x + 1, y + 1, wide - 2, high - 2)
-    if score is None:
-        return svg.rectangle(*inside, "box")
+    score = row.by_severity[severity]
     step, figure = heat_step(score.value), short_share(score.value)
     if spreads:
         figure = f"{score.value:.2f} \u00b1{(score.high - score.low) / 2:.2f}"
     return svg.titled(
-        f"{row.name}, severity {severity}: {with_range(score)}, {score.n:,} images",
-        svg.rectangle(*inside, f"heat{step}"),
+        f"{row.name}, severity {severity:g}: {with_range(score)}, {score.n:,} images",
+        svg.rectangle(x + 1, y + 1, wide - 2, high - 2, f"heat{step}"),
         svg.text(x + wide / 2, y + high / 2 + 4, figure, f"cell on{step}", "middle"),
     )
 
@@ -154,7 +163,7 @@ def _curve(row: Row, names: Names, scale: svg.Scale, clean: Score | None) -> svg
         drawn.append(svg.line(_LEFT, scale(clean.value), _RIGHT, scale(clean.value), "cleanline"))
     drawn.append(svg.path(middle, "curve"))
     for (level, score), (x, y) in zip(found.items(), middle, strict=True):
-        said = f"severity {level}: {score.value:.3f} ({span(score.low, score.high)})"
+        said = f"severity {level:g}: {score.value:.3f} ({span(score.low, score.high)})"
         drawn.append(tag("circle", tag("title", said), cx=x, cy=y, r=3, class_="hurt"))
     drawn.append(svg.titled(row.name, names.draw(row.name, 0, names.height / 2, "strong")))
     height = names.height + _CURVE_HEIGHT

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
-from codabench_rehearsal.console.words import as_json, counted, shown
+from codabench_rehearsal.console.words import as_json, counted, percent, shown
 from evaluator.estimate.inputs import MATCHING
 from evaluator.store.rows import HistoryRow, LeaderboardScore, Prediction, Submission
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 SCHEMA = 2
 SHORT = 8  # digits of a SHA-256 that people are shown
 LEGEND = (
-    "predicted: before the score was recorded; past: scores it rested on; error: score less "
-    "prediction, in points"
+    "predicted: the expected score, before the score was recorded; past: the past scores it "
+    "rested on; error: score minus prediction, in points (0.01); held: the score is in the range"
 )
 NO_PAST = "without past scores"
-_LEFT = ("submission", "phase", "date", "held", "whose")
+_LEFT = ("submission", "phase", "date", "held", "yours")
 NOT_MINE = "not yours"
 
 
@@ -99,18 +99,20 @@ def table(rows: Sequence[HistoryRow]) -> Table:
     from rich.text import Text
 
     levels = {row.prediction.level for row in rows if row.prediction is not None}
-    interval = f"{levels.pop():.0%} between" if len(levels) == 1 else "between"
-    names = ("date", "submission", "phase", "score", "predicted", interval, "past", "error", "held")
+    interval = f"{percent(levels.pop())} range" if len(levels) == 1 else "range"
+    predicted = f"predicted ({interval})"
+    names = ("date", "submission", "phase", "score", predicted, "past", "error", "held")
     # Names that stand for several submissions say too little.
     named = Counter(name for name, _ in {(r.submission.name, r.submission.id) for r in rows})
     twins = {name for name, count in named.items() if count > 1}
-    texts = [_texts(row, levels=interval == "between", twins=twins) for row in rows]
-    columns = zip((*names, "whose", "answers"), zip(*texts, strict=True), strict=True)
+    texts = [_texts(row, levels=interval == "range", twins=twins) for row in rows]
+    columns = zip((*names, "yours", "answers"), zip(*texts, strict=True), strict=True)
     known = {name: values for name, values in columns if any(values)}
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in known:
         side: Literal["left", "right"] = "left" if name in _LEFT else "right"
-        made.add_column(name, justify=side, overflow="fold", no_wrap=name != "submission")
+        whole = name not in ("submission", predicted)  # these two are broken on a narrow terminal
+        made.add_column(name, justify=side, overflow="fold", no_wrap=whole)
     for values in zip(*known.values(), strict=True):
         made.add_row(*(Text(value) for value in values))
     return made
@@ -124,9 +126,7 @@ def lines(rows: Sequence[HistoryRow]) -> list[str]:
     }
     found = {kind: seen for kind, chosen in kinds.items() if (seen := summary(chosen))}
     if not found:
-        return [
-            "No score had been predicted before it was recorded: there is no error to show yet."
-        ]
+        return ["No score was predicted before it was recorded, so there is no error to show yet."]
     return [f"Predicted {kind}: {_in_words(seen)}" for kind, seen in found.items()]
 
 
@@ -135,8 +135,8 @@ def compared(prediction: Prediction, row: HistoryRow) -> str:
     seen = verdict(row)
     past = f"from {counted(prediction.known, 'past score')}" if prediction.known else NO_PAST
     said = (
-        f"Predicted: {prediction.value:.3f} ({prediction.level:.0%} between {prediction.low:.3f} "
-        f"and {prediction.high:.3f}, {past})"
+        f"Predicted: {prediction.value:.3f}, between {prediction.low:.3f} and "
+        f"{prediction.high:.3f} ({percent(prediction.level)} sure), {past}"
     )
     if seen is None:
         return f"{said}."
@@ -144,7 +144,7 @@ def compared(prediction: Prediction, row: HistoryRow) -> str:
     off = (
         f"{points} points too {'low' if seen.points > 0 else 'high'}" if float(points) else "right"
     )
-    return f"{said}, {off}; the interval {'held' if seen.held else 'did not hold'} it."
+    return f"{said}: {off}, {'inside' if seen.held else 'outside'} the range."
 
 
 def shown_beside(score: LeaderboardScore) -> str:
@@ -192,26 +192,24 @@ def to_json(rows: Sequence[HistoryRow]) -> str:
 def _progress(known: int, phase: str) -> str:
     where = f"in phase {shown(phase)}"
     if known == 0:
-        return f"No score {where} that the estimate can use: it needs the zips they belong to."
+        return f"No score {where} can be used by the estimate: it needs the zips that got them."
     if known < MATCHING:
         return (
-            f"{known} of {MATCHING} scores known {where}: the estimate leans on few; "
-            f"from {MATCHING} on it is checked on them, each predicted from the others."
+            f"{counted(known, 'past score')} {where}: few to rest an estimate on. With {MATCHING} "
+            "or more it is also tested on them, each predicted from the others."
         )
-    if known == MATCHING:
-        return f"{known} of {MATCHING} scores known {where}: from here on it is checked on them."
-    return f"{known} scores known {where}: the estimate is checked on them."
+    return f"{known} past scores {where}: the estimate is tested on them."
 
 
 def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
     """One text a column; levels: say each interval's. twins: names that say too little."""
     own, score, expected = row.submission, row.score, row.prediction
     known, seen = score or expected, verdict(row)
-    prediction = ("", "", "")
+    prediction = ("", "")
     if expected is not None:
         interval = f"{expected.low:.3f}-{expected.high:.3f}"
-        interval += f" at {expected.level:.0%}" if levels else ""
-        prediction = (f"{expected.value:.3f}", interval, str(expected.known))
+        interval += f" at {percent(expected.level)}" if levels else ""
+        prediction = (f"{expected.value:.3f} ({interval})", str(expected.known))
     return (
         ((score.date or score.recorded) if score else own.first_seen)[:10],
         label(own) if own.name in twins else shown(own.name),
@@ -220,8 +218,8 @@ def _texts(row: HistoryRow, *, levels: bool, twins: set[str]) -> Sequence[str]:
         *prediction,
         f"{seen.points:+.1f}" if seen else "",
         ("yes" if seen.held else "no") if seen else "",
-        "" if score is None or score.mine else NOT_MINE,
-        f"{row.answers:,}" if own.sha256 else "no zip",
+        "" if score is None or score.mine else "no",
+        ("" if row.answers else "none") if own.sha256 else "no zip",
     )
 
 
@@ -230,7 +228,7 @@ def _in_words(seen: Summary) -> str:
     spread = "" if seen.standard_error is None else f" (standard error {seen.standard_error:.1f})"
     return (
         f"{counted(seen.count, 'score')}, mean absolute error {seen.error:.1f} points{spread}; "
-        f"{seen.held} of {seen.count} intervals held the score, {seen.expected:.1f} should have."
+        f"{seen.held} of {seen.count} ranges held the score, {seen.expected:.1f} should have."
     )
 
 
@@ -251,7 +249,7 @@ def _document(row: HistoryRow) -> dict[str, Any]:
 def _score(score: LeaderboardScore) -> dict[str, Any]:
     fields = _without(asdict(score), "id", "submission")
     classes = score.class_scores
-    by_class = classes and dict(zip(classes.names, classes.values, strict=True))
+    by_class = classes and classes.by_name
     decimals = classes and classes.decimals
     beside = {"class_scores": by_class, "class_decimals": decimals}
     return fields | {"columns": dict(score.columns)} | beside

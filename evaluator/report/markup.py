@@ -6,8 +6,9 @@ Text is escaped in one place, so no drawing can forget to. What comes out is wel
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codabench_rehearsal.console.words import cleaned
 from evaluator.metrics import Score
@@ -69,6 +70,22 @@ def section(title: str, *children: Node, lead: str = "") -> Tag:
     return tag("section", tag("h2", title), *first, *children)
 
 
+def folded(title: str, *nodes: Node) -> Tag:
+    """What is shown when one asks for it."""
+    return tag("details", tag("summary", title), *nodes)
+
+
+def folded_section(title: str, why: str, *children: Node) -> Tag:
+    """A part of the page that is shown when one asks for it. why: a few words beside its name."""
+    said = tag("summary", tag("h2", title), " ", tag("span", why, class_="soft"))
+    return tag("section", tag("details", said, *children), class_="folded")
+
+
+def anchored(name: str, part: Tag) -> Tag:
+    """The same with a name that links on the page lead to."""
+    return replace(part, attributes=(("id", name), *part.attributes))
+
+
 def paragraph(said: str, class_: str = "") -> Tag:
     """A paragraph of plain text."""
     return tag("p", said, class_=class_) if class_ else tag("p", said)
@@ -96,6 +113,12 @@ def with_range(score: Score) -> str:
 def span(low: float, high: float, decimals: int = 3, word: str = "to") -> str:
     """0.850 to 0.890."""
     return f"{low:.{decimals}f} {word} {high:.{decimals}f}"
+
+
+def broken(name: str) -> list[Node]:
+    """A corruption's name, or a chain's, that may break into lines between its words."""
+    first, *others = re.split(r"(?<=_)|(?=[+])", name)
+    return [first, *(node for part in others for node in (tag("wbr"), part))]
 
 
 def points(difference: float) -> str:

@@ -40,14 +40,15 @@ def notebook_form(*body: Node) -> str:
 def page_form(title: str, *body: Node, style: str = "", script: str = "", kind: str = "") -> str:
     """One self-contained HTML file: the same parts as a page of its own.
 
-    style, script: of a page's own. kind: a further class of it.
+    title: what a browser's tab, a bookmark and a printed file are called. style, script: of a
+    page's own. kind: a further class of it.
     """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{title}: dress rehearsal"),
+        tag("title", title),
         tag("link", rel="icon", href="data:,"),
         svg.page_style(),
         *([tag("style", RawMarkup(style))] if style else ()),
@@ -80,8 +81,16 @@ def pictured(node: Node) -> Node:
             _, _, width, height = str(dict(node.attributes)["viewBox"]).split()
             return _picture(float(width), float(height), "", node.children)
         case Tag():
-            return replace(node, children=tuple(map(pictured, node.children)))
+            return _without_links(replace(node, children=tuple(map(pictured, node.children))))
     return node
+
+
+def _without_links(node: Tag) -> Tag:
+    """Nor link inside of a notebook, where another report may have parts of the same names."""
+    kept = dict(node.attributes)
+    kept.pop("id", None)
+    inside = node.name == "a" and str(kept.pop("href", "")).startswith("#")
+    return replace(node, name="span" if inside else node.name, attributes=tuple(kept.items()))
 
 
 def _picture(width: float, height: float, said: str, nodes: Iterable[Node], **more: Value) -> Tag:
@@ -113,7 +122,7 @@ def _picture_style(inner: str) -> Tag:
     kept = [
         rule.replace(".rehearsal ", "")
         for rule in svg.rules().splitlines()
-        if rule.startswith((".rehearsal svg ", ".rehearsal .heat", ".rehearsal .on"))
+        if rule.startswith(svg.DRAWN)
     ]
     parts = (part for rule in kept for part in re.findall(r"[^{}]+\{[^{}]*\}", rule))
     rules = [f"svg{{background:var(--card);font-family:{_FONT}}}"]

@@ -8,16 +8,22 @@ sentences and tables still read in order.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
-from evaluator.report.card import card
-from evaluator.report.classes import classes, training
+from evaluator.report.augmentation import training
+from evaluator.report.card import ORDER, card
+from evaluator.report.classes import classes, losses
 from evaluator.report.evaluation import Evaluation
 from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map
 from evaluator.report.markup import (
     Node,
     Tag,
+    anchored,
+    folded_section,
     paragraph,
     section,
     tag,
@@ -25,70 +31,105 @@ from evaluator.report.markup import (
 from evaluator.report.notebook import notebook_form, page_form
 from evaluator.report.past_scores import history, scatter
 from evaluator.report.robustness_page import robustness
+from evaluator.report.tables import sorting_script
 from evaluator.report.terminal import FIRST_LINES
+from evaluator.report.worst import worst_conditions
 from submission.findings import Finding
 
-_SEVERITIES = ("error", "warning", "note")
+
+@dataclass(frozen=True)
+class _Part:
+    """A section of the page, where links find it, and what the table of contents calls it."""
+
+    place: str
+    name: str
+    section: Tag
 
 
 def to_page(report: Evaluation) -> str:
     """The report as an HTML file's text. Parts without data say what is missing."""
-    return page_form(report.name, *_body(report))
+    parts = list(_parts(report))
+    title = f"{report.name} {report.source.sha256[:8]} {report.source.made[:10]}".rstrip()
+    body = (*_first(report), _contents(parts), *_set(parts), _last())
+    return page_form(f"Dress rehearsal of {title}", *body, script=sorting_script())
 
 
 def to_html(report: Evaluation) -> str:
     """One self-contained `<div>` with its style; all foreign text is escaped."""
-    return notebook_form(*_body(report))
+    return notebook_form(*_first(report), *_set(_parts(report)), _last())
 
 
-def _body(report: Evaluation) -> list[Node]:
-    """What the page says, in order."""
-    measured: list[Node] = []
+def _first(report: Evaluation) -> list[Node]:
+    kicker = paragraph(f"Dress rehearsal for {report.source.challenge}", "kicker")
+    return [tag("header", kicker, tag("h1", report.name)), card(report), _split(report)]
+
+
+def _parts(report: Evaluation) -> Iterator[_Part]:
+    """What the page says, in order; what says nothing yet stands last, and folded."""
+    findings = _Part("findings", "Findings", _findings(report))
+    broken = any(one.severity == "error" for one in report.findings)
+    if broken:
+        yield findings
+    if report.past:
+        yield _Part("leaderboard", "Leaderboard", scatter(report))
     if report.scores is not None:
-        measured = [
-            scatter(report),
-            *_basis(report),
-            heat_map(report),
-            curve_section(report),
-            *robustness(report),
-            *classes(report),
-            gallery(report),
-            training(report),
-        ]
-    told = (_findings(report), history(report), _made(report))
+        yield from _measured(report)
+    if not broken:
+        yield findings
+    if report.estimate is not None:
+        yield _Part("basis", "What it rests on", _basis(report.estimate))
+    yield _Part("history", "History", history(report))
+    yield _Part("made", "How it was made", _made(report))
+
+
+def _measured(report: Evaluation) -> Iterator[_Part]:
+    names = ("recall", "Recall"), ("confusion", "Confusions")
+    recall, *confusions = map(_Part, *zip(*names, strict=True), classes(report))
+    yield _Part("loss", "Loss", losses(report))
+    yield recall
+    yield _Part("advice", "What to train on", training(report))
+    yield _Part("worst", "Worst conditions", worst_conditions(report))
+    yield _Part("map", "Map", heat_map(report))
+    yield _Part("curves", "Curves", curve_section(report))
+    yield from (_Part(*one) for one in robustness(report))
+    yield from confusions
+    yield _Part("gallery", "Pictures", gallery(report))
+
+
+def _contents(parts: Sequence[_Part]) -> Tag:
+    links = (tag("li", tag("a", one.name, href=f"#{one.place}")) for one in parts)
+    return tag("nav", tag("ul", *links), aria_label="Contents")
+
+
+def _set(parts: Iterable[_Part]) -> Iterator[Tag]:
+    """The sections under their places; loss and recall side by side."""
+    found = {one.place: anchored(one.place, one.section) for one in parts}
+    beside = found.pop("recall", None)
+    for place, part in found.items():
+        is_twin = place == "loss" and beside is not None
+        yield tag("div", part, beside, class_="twin") if is_twin and beside else part
+
+
+def _last() -> Tag:
     said = "Accuracies and shares are 0..1. Intervals are 95 %, those of expected scores 90 %."
-    footer = tag("footer", paragraph(said))
-    return [_header(report), card(report), _split(report), *measured, *told, footer]
-
-
-def _header(report: Evaluation) -> Tag:
-    source = report.source
-    about = f"{source.sha256[:12]}, {human_bytes(source.bytes)}, benchmark {source.preset}"
-    return tag(
-        "header",
-        paragraph(f"Dress rehearsal for {source.challenge}", "kicker"),
-        tag("h1", report.name),
-        paragraph(about, "soft"),
-    )
+    return tag("footer", paragraph(said))
 
 
 def _split(report: Evaluation) -> Tag:
-    """The first line of every report: whether the model may have learnt these images."""
+    """Whether the model may have learnt these images, and what is to be known of them."""
     notes = (paragraph(note, "soft") for note in report.source.notes)
     split = report.source.split
     return tag("div", paragraph(FIRST_LINES[split]), *notes, class_=f"split {split}")
 
 
-def _basis(report: Evaluation) -> list[Tag]:
+def _basis(found: Estimate) -> Tag:
     """What the estimate takes for granted, and which damage past scores speak for."""
-    found = report.estimate
-    if found is None:
-        return []
     assumed = tag("ul", *(tag("li", said) for said in found.assumed))
     parts: list[Node] = [tag("div", tag("h3", "What it takes for granted"), assumed)]
     if found.consistent_with:
         parts.append(_beliefs(found))
-    return [section("What the estimate rests on", tag("div", *parts, class_="pair"))]
+    why = f"{counted(len(found.assumed), 'assumption')} that nobody confirmed"
+    return folded_section("What the estimate rests on", why, tag("div", *parts, class_="pair"))
 
 
 def _beliefs(found: Estimate) -> Tag:
@@ -108,8 +149,13 @@ def _beliefs(found: Estimate) -> Tag:
 def _findings(report: Evaluation) -> Tag:
     if not report.findings:
         return section("Findings", paragraph("Nothing was found wrong with the submission."))
-    found = sorted(report.findings, key=lambda finding: _SEVERITIES.index(finding.severity))
-    return section("Findings", *map(_finding, found))
+    found = sorted(report.findings, key=lambda finding: ORDER.index(finding.severity))
+    firsts = {one.severity: one for one in reversed(found)}
+    shown = (
+        anchored(one.severity, _finding(one)) if firsts[one.severity] is one else _finding(one)
+        for one in found
+    )
+    return section("Findings", *shown)
 
 
 def _finding(one: Finding) -> Tag:
@@ -128,7 +174,6 @@ def _made(report: Evaluation) -> Tag:
     about = f": {source.description}" if source.description else ""
     limits = "; ".join(f"{name}: {how}" for name, how in report.limits.items())
     rows: dict[str, Node] = {
-        "Command": tag("code", source.command or "evaluator.local_eval(...)"),
         "Submission": f"{source.path}, {human_bytes(source.bytes)}",
         "SHA-256": tag("code", source.sha256),
         "Challenge": f"{source.challenge}, metric: {source.metric}",
@@ -143,7 +188,8 @@ def _made(report: Evaluation) -> Tag:
         "Not checked": "the server's memory, time limit and packages",
     }
     parts = (part for name, said in rows.items() for part in (tag("dt", name), tag("dd", said)))
-    return section("How this was made", tag("dl", *parts, class_="stack"))
+    why = "seed, versions, times, limits"
+    return folded_section("How this was made", why, tag("dl", *parts, class_="stack"))
 
 
 def _sheets(report: Evaluation) -> dict[str, str]:

@@ -13,6 +13,7 @@ from evaluator.report.history import NOT_MINE, summary
 from evaluator.report.markup import (
     Node,
     Tag,
+    folded_section,
     paragraph,
     points,
     section,
@@ -48,9 +49,15 @@ def history(report: Evaluation) -> Tag:
     """What was predicted of submissions, and what the leaderboard said."""
     title = "Predicted against actual"
     rows = [row for row in report.history if row.score or row.prediction]
-    if not rows:
-        nothing = "No score is recorded yet. After an upload: local-eval record ZIP --score 0.89"
-        return section(title, paragraph(nothing))
+    if not any(row.score for row in rows):
+        nothing = "After an upload: local-eval record ZIP --score 0.89"
+        said = [paragraph(nothing)] if not rows else [_scores(rows), paragraph(nothing, "soft")]
+        return folded_section(title, "no score is recorded yet", *said)
+    return section(title, _scores(rows), lead=_record(rows))
+
+
+def _scores(rows: Sequence[HistoryRow]) -> Tag:
+    """What was predicted and what came, a line a submission."""
     values = [row.score.value for row in rows if row.score]
     values += [v for row in rows if (p := row.prediction) for v in (p.low, p.high)]
     scale = svg.Scale(min(values) - 0.01, max(values) + 0.01, 10, _WIDTH - 10)
@@ -59,7 +66,7 @@ def history(report: Evaluation) -> Tag:
         ((svg.diamond(9, 7), "predicted, with its interval"), (svg.tick(9, 7), "actual"))
     )
     shown = table("Scores, as recorded", columns, (_row(row, scale) for row in rows), "wide")
-    return section(title, key, shown, lead=_record(rows))
+    return tag("div", key, shown)
 
 
 def scatter(report: Evaluation) -> Tag:
@@ -71,7 +78,7 @@ def scatter(report: Evaluation) -> Tag:
         return section(title, paragraph(nothing))
     reading = (
         "On the dashed line a local figure is the score itself; to the right of it the figure "
-        "promises too much. Axes are in log odds, so that a point near 1 weighs what it should."
+        "promises too much. Both axes are stretched towards 0 and 1, where points are hard to gain."
     )
     words = [paragraph(said) for said in (bias(found), *_missing(report))]
     words += [paragraph(reading, "soft"), svg.legend(scatter_legend(found))]

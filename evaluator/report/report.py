@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,17 @@ import numpy as np
 
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.words import as_json
-from evaluator.answers import Answers, family_losses, grid
+from evaluator.answers import Answers
 from evaluator.estimate.result import HIGH, LOW, Estimate
 from evaluator.metrics import Part, Score, wilson
-from evaluator.report.classes import confusions
 from evaluator.report.evaluation import Evaluation, PastLine
 from evaluator.report.figures import Figure, known, report_figure
+from evaluator.report.frames import TABLES, table_rows
 from evaluator.report.page import to_html, to_page
 from evaluator.report.robustness import documents
 from evaluator.report.terminal import report_parts, to_text
 
 SCHEMA = 2
-TABLES = ("conditions", "classes", "families", "grid", "findings", "past")
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,23 @@ class Report(Evaluation):
     def figure(self, name: str) -> Figure:
         """One of the page's figures alone, which a notebook shows.
 
-        name: "heatmap", "scatter", "curves", "confusion", "recall" or "gallery". `save("x.svg")`
-        and `save("x.png")` write it. Raises `EvaluationError` for another name, and where the
-        report lacks what it shows.
+        name: "heatmap", "scatter", "curves", "confusion", "recall", "gallery", "estimate", "until",
+        "slices" or "relative". `save("x.svg")` and `save("x.png")` write it. Raises
+        `EvaluationError` for another name, and where the report lacks what it shows.
         """
         return report_figure(self, name)
 
     def table(self, name: str) -> Any:
-        """A pandas frame: "conditions", "classes", "families", "grid", "findings" or "past".
+        """A pandas frame of one part of the report.
+
+        name: "conditions", "classes", "families", "grid", "findings", "past", "until", "slices",
+        "relative" or "beliefs" (about the hidden set).
 
         Accuracies, recalls and shares are 0..1, with `_low` and `_high`, their 95 % interval, and
         `_n`, the images or answers behind them. Raises `EvaluationError` for another name, without
         pandas, and where the report lacks what it holds.
         """
-        known(name, TABLES, "table")
+        known(name, tuple(TABLES), "table")
         try:
             pandas = importlib.import_module("pandas")  # no dependency of ours
         except ImportError:
@@ -70,60 +72,6 @@ class Report(Evaluation):
                 "Tables need pandas: pip install pandas. report.to_json() needs nothing."
             ) from None
         return pandas.DataFrame(table_rows(self, name))
-
-
-def table_rows(report: Evaluation, name: str) -> list[dict[str, Any]]:
-    """A dictionary a row of `Report.table`."""
-    match name:
-        case "findings":
-            return [dict(vars(finding)) for finding in report.findings]
-        case "past":
-            return [_past_row(past) for past in report.past]
-        case "grid":
-            return [
-                {"corruption": row.name, "family": row.family, "severity": severity}
-                | _flat("accuracy", score)
-                for row in grid((report.library, report.sheet, report.sweep))
-                for severity, score in row.by_severity.items()
-            ]
-    if report.scores is None or report.sheet is None:
-        raise EvaluationError("This report holds no answers: its findings say why.")
-    match name:
-        case "conditions":
-            return [
-                {field: getattr(one, field) for field in ("name", "family", "severity", "weight")}
-                | _flat("accuracy", one.accuracy)
-                for one in report.scores.conditions
-            ]
-        case "families":
-            return [
-                {"family": loss.family, **_flat("accuracy", loss.accuracy)}
-                | {**_flat("lost", loss.points), "share": loss.share}
-                for loss in family_losses(report.sheet)
-            ]
-    return _class_rows(report.sheet, report.source.label_names)
-
-
-def _class_rows(sheet: Answers, names: Sequence[str]) -> list[dict[str, Any]]:
-    clean, hurt = confusions(sheet, len(names))
-    return [
-        {"class": name} | _flat("clean", clean.scores[i][i]) | _flat("corrupted", hurt.scores[i][i])
-        for i, name in enumerate(names)
-    ]
-
-
-def _past_row(past: PastLine) -> dict[str, Any]:
-    row = {"name": past.name, "phase": past.phase, "score": past.score, "decimals": past.decimals}
-    row["mine"] = past.mine
-    row |= _flat("validation", past.validation) | _flat("benchmark", past.benchmark)
-    guess = past.predicted
-    fields = {"predicted": "value", "predicted_low": "low", "predicted_high": "high"}
-    return row | {name: guess and getattr(guess, field) for name, field in fields.items()}
-
-
-def _flat(name: str, score: Score | None) -> dict[str, Any]:
-    ends = {name: "value", f"{name}_low": "low", f"{name}_high": "high", f"{name}_n": "n"}
-    return {key: score and getattr(score, field) for key, field in ends.items()}
 
 
 def _document(report: Evaluation) -> dict[str, Any]:
@@ -202,6 +150,7 @@ def _past(past: PastLine) -> dict[str, Any]:
         "score": past.score,
         "decimals": past.decimals,
         "mine": past.mine,
+        "class_scores": past.class_scores,
         "validation": score_document(past.validation),
         "benchmark": None if past.benchmark is None else score_document(past.benchmark),
         "predicted": None if past.predicted is None else vars(past.predicted),

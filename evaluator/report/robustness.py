@@ -55,14 +55,14 @@ def of_search(found: Search, mark: str = "") -> Listing:
         return Listing(title, note)
     most = max(len(one.points) for one in found.found)
     note = (
-        f"Between 1 (mild) and 5 (strong), on {counted(found.images, 'image')}, each asked at "
-        f"{most} severities at most; taken to fall as damage grows."
+        f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
+        "severities for each corruption. Assumed: accuracy only falls as severity grows."
     )
     rows = tuple(
         (one.name, severity_text(one), _range(one), str(len(one.points)), one.note)
         for one in found.found
     )
-    columns = ("corruption", "severity", "95 %", "asked", "")
+    columns = ("corruption", "severity", "95 % interval", "tried", "")
     shorter = None if any(one.note for one in found.found) else -1
     return Listing(title, note, columns[:shorter], tuple(row[:shorter] for row in rows))
 
@@ -80,18 +80,19 @@ def _range(one: Threshold) -> str:
 
 def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
     """Accuracy by what images look like, the weakest slices first."""
-    title = f"Where it is weakest, by what images look like{mark}"
+    title = f"Accuracy by what the images look like, the weakest first{mark}"
     if not found:
         few = f"Fewer than {FEWEST_IMAGES} images: too few to cut into quarters."
         return Listing(title, few, shown=SLICES_SHOWN)
     worse = sum(one.worse for one in found)
     note = (
-        f"{counted(worse, 'slice')} of {len(found)} {'is' if worse == 1 else 'are'} worse than the "
-        "rest beyond chance (*)."
+        f"A slice is a quarter of the images. {worse} of {len(found)} slices "
+        f"{'is' if worse == 1 else 'are'} worse than the other images by more than chance (*)."
         if worse
-        else f"None of {len(found)} slices is worse than the rest beyond chance."
+        else f"A slice is a quarter of the images. None of {len(found)} is worse than the other "
+        "images by more than chance."
     )
-    columns = ("slice", "images", "clean", "rest", "benchmark", "rest", "p (Holm)")
+    columns = ("slice", "images", "clean", "others", "benchmark", "others", "p (Holm)")
     rows = tuple(map(_slice_row, found))
     return Listing(title, note, columns, rows, SLICES_SHOWN)
 
@@ -101,8 +102,12 @@ def _slice_row(one: Slice) -> tuple[str, ...]:
     figures = (text for side in sides for text in (_short(side.accuracy), f"{side.rest:.2f}"))
     least = min(side.adjusted for side in sides)
     chance = "< 0.01" if least < 0.01 else f"{least:.2f}"
-    name = f"{one.measure} {_level(one.low)} to {_level(one.high)}"
-    return (name, f"{one.images:,}", *figures, chance + "*" * one.worse)
+    return (slice_name(one), f"{one.images:,}", *figures, chance + "*" * one.worse)
+
+
+def slice_name(one: Slice) -> str:
+    """For example: brightness 120 to 140."""
+    return f"{one.measure} {_level(one.low)} to {_level(one.high)}"
 
 
 def _short(score: Score) -> str:
@@ -118,17 +123,26 @@ def of_relative(found: Relative, mark: str = "") -> Listing:
     """Errors over the reference's, the largest ratio first, the mean on top."""
     title = f"Errors relative to {shown(found.reference)}{mark}"
     note = (
-        f"Error / its error on the same {counted(found.images, 'image')}, below 1 is better. "
-        "No published mCE: reference, images and severities are yours."
+        "Ratio: its error divided by the reference's, on the same "
+        f"{counted(found.images, 'image')}; below 1 is better. Not to be compared with published "
+        "mCE: reference, images and severities are yours."
     )
     if found.left_out:
-        note += f" Left out, for it errs too rarely to divide by: {few(found.left_out)}."
+        note += f" Left out, as the reference makes too few errors: {few(found.left_out)}."
     if found.mean is None:
         return Listing(title, note)
-    clean = (("clean images", found.clean),) if found.clean else ()
-    ratios = (("mean ratio", found.mean), *clean, *((one.name, one) for one in found.ratios))
-    columns = ("corruption", "error", "reference", "ratio", "95 %")
-    return Listing(title, note, columns, tuple(_ratio_row(name, one) for name, one in ratios))
+    columns = ("corruption", "error", "reference", "ratio", "95 % interval")
+    rows = tuple(_ratio_row(name, one) for name, one in named_ratios(found))
+    return Listing(title, note, columns, rows)
+
+
+def named_ratios(found: Relative) -> list[tuple[str, Ratio]]:
+    """The mean, clean images, then each corruption, as far as there are any."""
+    first = (("mean ratio", found.mean), ("clean images", found.clean))
+    return [
+        *((name, one) for name, one in first if one is not None),
+        *((one.name, one) for one in found.ratios),
+    ]
 
 
 def _ratio_row(name: str, one: Ratio) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ LIGHT: Mapping[str, str] = _COLORS["light"]["palette"]
 DARK: Mapping[str, str] = _COLORS["dark"]["palette"]
 # Accuracies at which the heat maps take the next colour; finer where good models differ.
 STEPS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # at which a matrix takes the next colour
+SCALES = {"heat": "on", "share": "in"}  # classes of fills, and of the texts on them
+DRAWN = (".rehearsal svg ", *(f".rehearsal .{name}" for pair in SCALES.items() for name in pair))
 EDGE = 0.004  # shares are drawn no nearer to 0 and 1 than this: their logit has no end
 _TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 _EVEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -36,9 +39,9 @@ def heat_step(accuracy: float) -> int:
     return sum(accuracy >= edge for edge in STEPS)
 
 
-def error_step(share: float) -> int:
-    """The step of a share of wrong answers: 5 % of a class is bad where 5 % right would be."""
-    return heat_step(1 - 2 * share)
+def share_step(share: float) -> int:
+    """The confusion matrices' step of a share, 0 the smallest; the same for right and wrong."""
+    return sum(share >= edge for edge in SHARES)
 
 
 def page_style() -> Tag:
@@ -58,7 +61,7 @@ def figure_style() -> Tag:
     drawn = (
         rule.replace(".rehearsal ", ".rehearsal-figure ")
         for rule in rules().splitlines()
-        if rule.startswith((".rehearsal svg ", ".rehearsal .heat"))
+        if rule.startswith(DRAWN)
     )
     return _style(
         *(re.sub(r"var\(([\w-]+)\)", lambda var: colours[var[1]], rule) for rule in drawn)
@@ -73,19 +76,22 @@ def variables(scheme: str) -> dict[str, str]:
     """The style sheet's colours, `--name` to a colour. scheme: "light" or "dark"."""
     colors = _COLORS[scheme]
     named = {f"--{name}": value for name, value in colors["palette"].items()}
-    for step, (fill, ink) in enumerate(colors["heat"]):
-        named |= {f"--heat{step}": fill, f"--on{step}": ink}
+    for scale, on in SCALES.items():
+        for step, (fill, ink) in enumerate(colors[scale]):
+            named |= {f"--{scale}{step}": fill, f"--{on}{step}": ink}
     return named
 
 
 def rules() -> str:
-    """The style sheet, and the heat maps' steps."""
-    heat = (
-        f".rehearsal .heat{step}{{fill:var(--heat{step});background:var(--heat{step})}}"
-        f".rehearsal .on{step}{{fill:var(--on{step})}}"
+    """The style sheet, and the steps of the scales."""
+    steps = (
+        f".rehearsal .{scale}{step}"
+        f"{{fill:var(--{scale}{step});background:var(--{scale}{step});color:var(--{on}{step})}}"
+        f"\n.rehearsal .{on}{step}{{fill:var(--{on}{step})}}"
+        for scale, on in SCALES.items()
         for step in range(len(STEPS) + 1)
     )
-    return (files("evaluator.report") / "page.css").read_text(encoding="utf-8") + "\n".join(heat)
+    return (files("evaluator.report") / "page.css").read_text(encoding="utf-8") + "\n".join(steps)
 
 
 @dataclass(frozen=True)

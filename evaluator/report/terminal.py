@@ -8,28 +8,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from codabench_rehearsal.console.command import UNBROKEN
-from codabench_rehearsal.console.words import human_bytes, shown
+from codabench_rehearsal.console.words import counted, human_bytes, percent, shown
 from evaluator.metrics import Score, Scores
+from evaluator.report.augmentation import in_words
 from evaluator.report.evaluation import UNSEEN, Evaluation
 from evaluator.report.expected import explained, headline
 from evaluator.report.robustness import Listing, listings
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
 
 FIRST_LINES = {
-    "validation": "Images: the validation side of the split; the model has not learnt them.",
-    "all": "Images: none of them is in the model's split; it has not learnt them.",
-    "held-out": "Images: held out, as you say (--held-out); the model has not learnt them.",
+    "validation": "Images: the validation images of its split; the model has not seen them.",
+    "all": "Images: none of them is in the model's split; it has not seen them.",
+    "held-out": "Images: held out, as you say (--held-out); the model has not seen them.",
     "unknown": (
-        f"{UNSEEN} These images may have been trained on: no split is known, so every figure "
-        "marked so may flatter. The mark goes with --held-out (none of them was trained on) or "
-        "with --split FILE (split.json beside the zip)."
+        f"{UNSEEN} The model may have been trained on these images (no split is known), so figures "
+        f"marked {UNSEEN} may be too high. If it was not, say --held-out; or name its split.json: "
+        "--split FILE."
     ),
 }
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_RECALL = "Recall: share of a class's images answered rightly. Answers: how often it is the answer."
 _NOT_CHECKED = "Not checked: the server's memory, time limit and packages."
 
 
@@ -58,7 +60,7 @@ def report_parts(report: Evaluation) -> Iterator[RenderableType]:
     if report.source.notes:
         yield _hanging([("  ", note) for note in report.source.notes], "dim")
     if report.scores is None:
-        yield Text("\nNo score: the submission did not answer.", "bold red")
+        yield Text("\nNo score: the submission gave no answers.", "bold red")
     else:
         yield from _figures(report, report.scores)
     yield from _findings(report)
@@ -73,18 +75,22 @@ def text_table(
     left: Sequence[str] = ("",),
     styles: dict[str, str] | None = None,
     caption: str | None = None,
-    overflow: OverflowMethod = "ellipsis",
 ) -> RenderableType:
-    """A table of texts. left: columns that are not figures; styles: of rows, by their last text."""
+    """A table of texts. left: columns that are not figures; styles: of rows, by their last text.
+
+    Title and caption are lines of their own: rich would break them at the table's width.
+    """
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", caption=caption)
+    table = Table()
     for name in columns:
-        table.add_column(name, justify="left" if name in left else "right", overflow=overflow)
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row), style=(styles or {}).get(row[-1], ""))
-    return table
+    above = [Text(title, "italic") if isinstance(title, str) else title] if title else []
+    return Group(*above, table, *([Text(caption, "dim italic")] if caption else []))
 
 
 class _Boxed:
@@ -116,8 +122,11 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     yield Text(_explain(scores, report.source.label_names) + mark, "bold")
     yield _families(scores, mark)
     yield _classes(report, scores)
+    yield Text(_RECALL, "dim")
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
-    yield Text(f"Worst conditions{mark}: {worst}\n")
+    yield Text(f"Worst conditions{mark}, with their accuracy: {worst}\n")
+    if to_train_on := "\n".join(in_words(report)):
+        yield Text(f"{to_train_on}\n")
     for one in listings(report):
         yield _listed(one)
         yield Text(f"{one.note}\n", "dim")
@@ -129,7 +138,7 @@ def _listed(one: Listing) -> RenderableType:
     if not one.rows:
         return Text(one.title)
     left = len(one.rows) - one.shown
-    caption = f"and {left} more rows: --html FILE or --json FILE" if left > 0 else None
+    caption = f"{left} more rows in --html FILE or --json FILE" if left > 0 else None
     columns, rows = one.columns, one.rows[: one.shown]
     return text_table(one.title, columns, rows, left=(columns[0], ""), caption=caption)
 
@@ -149,7 +158,7 @@ def _overall(report: Evaluation, scores: Scores) -> RenderableType:
         for name, part in (("validation (clean)", clean), ("benchmark", damaged))
     ]
     rows.append(["gap", f"{scores.gap.value:.3f}", _range(scores.gap), "", ""])
-    title = Text(f"{shown(report.source.path)} under {report.source.preset!r}{report.mark}")
+    title = Text(f"{shown(report.source.path)}, benchmark {report.source.preset!r}{report.mark}")
     columns = ("", "accuracy", "95 % interval", "macro-F1", "images")
     caption = None
     if metric != "accuracy":
@@ -159,12 +168,13 @@ def _overall(report: Evaluation, scores: Scores) -> RenderableType:
 
 def _explain(scores: Scores, names: tuple[str, ...]) -> str:
     if scores.gap.low <= 0:
-        return "No loss to explain: the benchmark accuracy is within the clean one's interval."
+        return "Corruption costs it no accuracy that could be told from chance."
     costly = [loss for loss in scores.losses if loss.share > 0][:3]
     parts = ", ".join(
-        f"{loss.family} {loss.share:.0%} (accuracy {loss.accuracy:.2f})" for loss in costly
+        f"{loss.family} {percent(loss.share)} (accuracy {loss.accuracy:.2f})" for loss in costly
     )
-    return f"Of the {scores.gap.value:.2f} lost, most goes to: {parts}.{_drift(scores, names)}"
+    lost = f"Corruption costs {scores.gap.value:.2f} of accuracy; the largest shares of that"
+    return f"{lost}: {parts}.{_drift(scores, names)}"
 
 
 def _drift(scores: Scores, names: tuple[str, ...]) -> str:
@@ -173,8 +183,8 @@ def _drift(scores: Scores, names: tuple[str, ...]) -> str:
     corrupted, clean, name = max(pairs, key=lambda pair: pair[0] - pair[1])
     if corrupted < 2 * clean or corrupted - clean < 0.1:
         return ""
-    often = f"{corrupted:.0%} of the time (clean ones {clean:.0%})"
-    return f" Corrupted images are called {name} {often}."
+    often = f"{percent(corrupted)} of corrupted images, {percent(clean)} of clean ones"
+    return f" Its answer is {name} for {often}."
 
 
 def _families(scores: Scores, mark: str) -> RenderableType:
@@ -185,7 +195,8 @@ def _families(scores: Scores, mark: str) -> RenderableType:
         for family in dict.fromkeys(group.family for group in scores.groups)
     )
     columns = ("family", *(f"severity {level}" for level in levels))
-    return text_table(f"Accuracy by family and severity{mark}", columns, rows, left=("family",))
+    title = f"Accuracy by family and severity{mark} (± half a 95 % interval)"
+    return text_table(title, columns, rows, left=("family",))
 
 
 def _classes(report: Evaluation, scores: Scores) -> RenderableType:
@@ -231,15 +242,15 @@ def _how(report: Evaluation) -> str:
     head = f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
     if report.asked == 0 and report.scores is not None:
         return (
-            f"{head}all answers came from the store: nothing was run, "
+            f"{head}all answers were kept from earlier runs: nothing was run, "
             f"{timing.total_seconds:.1f} s\n{_NOT_CHECKED}"
         )
     versions = " ".join(f"{name} {version}" for name, version in report.versions.items())
     return (
         f"{head}start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
-        f"({timing.seconds_per_thousand:.2f} s per 1,000 images, {report.blocks} call(s)), "
-        f"total {timing.total_seconds:.1f} s, peak memory {human_bytes(report.peak_memory_bytes)}; "
-        f"{versions}\n{_NOT_CHECKED}"
+        f"({timing.seconds_per_thousand:.2f} s per 1,000 images, "
+        f"{counted(report.blocks, 'call')}), total {timing.total_seconds:.1f} s, "
+        f"peak memory {human_bytes(report.peak_memory_bytes)}; {versions}\n{_NOT_CHECKED}"
     )
 
 

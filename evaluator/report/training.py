@@ -1,4 +1,4 @@
-"""Training and damage: what a submission was trained on, and what to train on against its losses.
+"""Training and damage: what a submission was trained on already.
 
 Where the training used a benchmark's damages its figures flatter. Nothing of the training folder
 reaches the zip, so it is read beside it: `<stem>.recipe.json` or `recipe.json`, whose
@@ -10,26 +10,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from codabench_rehearsal.console.errors import EvaluationError
-from codabench_rehearsal.console.reading import first_file, parse_toml, read_json
-from corruptions.presets import NAMES, Condition, Preset, resolve
-from evaluator.answers import FamilyLoss
+from codabench_rehearsal.console.reading import first_file, read_json
+from codabench_rehearsal.console.words import percent
+from corruptions.presets import NAMES, Preset, resolve
 
 _NO_LETTER = re.compile(r"[^a-z0-9]")
-WEAK = 0.01  # a family that costs less of the benchmark accuracy is no reason to train anew
-AFTERWARDS = (
-    "What a network trained on flatters it afterwards: keep some conditions out of training, and "
-    "judge by those. Keep these layers in the input pipeline, outside of the saved network: Keras "
-    "3.4.1 lacks those marked *."
-)
-ADVICE: Mapping[str, str] = parse_toml(
-    (files("evaluator.report") / "advice.toml").read_text(encoding="utf-8")
-)
 
 
 def shared_training(
@@ -68,7 +57,7 @@ def recorded(zip_path: Path) -> tuple[str, ...]:
         raise
     except (OSError, ValueError) as error:
         raise EvaluationError(
-            f"{path} cannot be read ({error}): mend it, or move it away from the zip."
+            f"{path} cannot be read ({error}): correct it, or move it away from the zip."
         ) from None
     names = recipe.get("augmentation", []) if isinstance(recipe, dict) else []
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
@@ -82,10 +71,10 @@ def shared_weight(names: Collection[str], preset: Preset) -> float:
 def warning(zip_name: str, names: Sequence[str], preset: Preset) -> str:
     """What to think of the figures of a submission that was trained on the benchmark's damages."""
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    share = f"{shared_weight(names, preset):.0%}"
+    share = percent(shared_weight(names, preset))
     return (
-        f"{zip_name} was trained with {', '.join(names[:6])}{more}: {share} of {preset.name!r} "
-        "does the same. Its accuracy there is better than under damage that it has not met."
+        f"{zip_name} was trained with {', '.join(names[:6])}{more}, and {share} of "
+        f"{preset.name!r} is the same: its accuracy under other corruptions may be lower."
     )
 
 
@@ -104,21 +93,6 @@ def read_given(texts: Sequence[str], zips: Sequence[Path]) -> dict[Path, tuple[s
         listed = tuple(name.strip() for name in names.split(",") if name.strip())
         found |= {path: (*found.get(path, ()), *listed) for path in meant}
     return found
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to do about one weak family."""
-
-    family: str
-    sentence: str
-
-
-def advise(losses: Iterable[FamilyLoss], conditions: Iterable[Condition]) -> tuple[Advice, ...]:
-    """For every family whose loss is beyond chance and worth the work, the costliest first."""
-    known = tuple(conditions)
-    weak = [loss for loss in losses if loss.points.low > 0 and loss.points.value >= WEAK]
-    return tuple(Advice(loss.family, _sentence(loss.family, known)) for loss in weak)
 
 
 def _operators(preset: Preset) -> tuple[str, ...]:
@@ -181,15 +155,3 @@ def _check_known(names: Iterable[str], preset: Preset) -> None:
 def _plain(name: str) -> str:
     """RandAugment, rand_augment and randaugment alike."""
     return _NO_LETTER.sub("", name.casefold())
-
-
-def _sentence(family: str, conditions: tuple[Condition, ...]) -> str:
-    """The family's own, or its first condition for a family that is not ours."""
-    if family in ADVICE:
-        return ADVICE[family]
-    call = "`corruptions.corrupt_tf`"
-    steps = next((one.steps for one in conditions if one.family == family and one.steps), ())
-    if steps:
-        chain = "+".join(f"{step.corruption}:{step.severity}" for step in steps)
-        call = f"`corruptions.corrupt_tf(batches, {chain!r})`"
-    return f"Mix milder images of this kind into the training batches: {call}."

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from codabench_rehearsal.console import NO_STORE
 from codabench_rehearsal.console.reading import require_file
+from codabench_rehearsal.console.roles import STORE, Output
 from evaluator.store.schema import (
     BUSY_SECONDS,
     MIGRATIONS,
@@ -129,6 +131,15 @@ def find_store(option: str | None = None) -> Path:
     here = Path.cwd()
     places = (folder / FOLDER for folder in (here, *here.parents))
     return next((place for place in places if place.is_dir()), here / FOLDER) / FILE
+
+
+def as_outputs(option: str | None) -> dict[str, Output]:
+    """The store's file and SQLite's own beside it, which no other output of a command may be."""
+    if option == NO_STORE:
+        return {}
+    store = find_store(option)
+    beside = {f"the store's {end[1:]}": Output(f"{store}{end}", STORE) for end in _BESIDE}
+    return {"the store": Output(f"{store}", STORE), **beside}
 
 
 def network_kind(folder: Path) -> str:

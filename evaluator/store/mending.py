@@ -59,7 +59,7 @@ def mend(path: Path) -> str:
     what = ", ".join(f"{saved[table]:,} {words}" for table, words in _COUNTED.items())
     return (
         f"{path}: the store was damaged ({reason}). It is set aside as {aside.name}; read out of "
-        f"it: {what}. What is missing will be asked again; record missing scores anew."
+        f"it: {what}. What is missing will be run again; record missing scores anew."
     )
 
 

@@ -122,10 +122,15 @@ class ClassScores:
 
     def of(self, classes: Sequence[str]) -> tuple[float, ...] | None:
         """In the order of these classes; None if they are others."""
-        known = dict(zip(self.names, self.values, strict=True))
+        known = self.by_name
         if set(known) != set(classes):
             return None
         return tuple(known[name] for name in classes)
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Recall by the class's name."""
+        return dict(zip(self.names, self.values, strict=True))
 
     def texts(self) -> dict[str, str]:
         """By name, as shown."""

@@ -63,11 +63,8 @@ def _is_junk(name: str) -> bool:
 @check("S111", "warning")
 def names_by_case(subject: Subject) -> Iterator[str]:
     """Rename one of them: Linux keeps both, but other systems have one overwrite the other."""
-    seen: dict[str, str] = {}
-    for name in subject.sorted_names:
-        other = seen.setdefault(name.casefold(), name)
-        if other != name:
-            yield f"{other} and {name} differ by upper and lower case only"
+    for one, other in subject.archive.alike:
+        yield f"{one} and {other} differ by upper and lower case only"
 
 
 @check("S112", "warning")

@@ -243,7 +243,7 @@ def _tool(call: ast.Call) -> str:
 
 @check("S226", "warning")
 def waits_for_a_person(subject: Subject) -> Iterator[str]:
-    """Remove it: nobody sits before the platform's keyboard."""
+    """Remove it: on the platform nobody can type."""
     for module, call in subject.live.calls:
         name = module.full_name(call.func)
         if name in PERSON and not module.stores[name]:

@@ -79,7 +79,7 @@ def _changed(subject: Subject, weights: KerasFile, found: Backport) -> str:
     return (
         f"{weights.name} was saved by Keras {found.saved_with or 'of an unknown version'} and "
         f"holds what Keras {subject.challenge.keras} does not take ({first}). "
-        f"Back-porting would mend it: {', '.join(told[:SHOWN])}{more}"
+        f"Back-porting would fix it: {', '.join(told[:SHOWN])}{more}"
     )
 
 
@@ -91,7 +91,7 @@ def _unread(weights: KerasFile) -> str:
         return ""
     return (
         f"{weights.name} holds the operation {names[0]!r}{more}, as of a + b or x[:, 1:], and no "
-        "Keras reads those back from an HDF5 file. Back-porting would mend it: it is written where "
+        "Keras reads those back from an HDF5 file. Back-porting would fix it: it is written where "
         "they are from"
     )
 

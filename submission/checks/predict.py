@@ -65,7 +65,7 @@ def scale_by_the_batch(subject: Subject) -> Iterator[str]:
 
 @check("S218", "warning")
 def batch_statistics(subject: Subject) -> Iterator[str]:
-    """Use the training set's numbers as constants: here the answer for an image hangs on the
+    """Use the training set's numbers as constants: here the answer for an image depends on the
     others.
     """
     for flow in subject.flows:
@@ -79,7 +79,7 @@ def batch_statistics(subject: Subject) -> Iterator[str]:
             elif any(_reduces(flow, side, EXTREMES) for side in sides):
                 yield _told(flow, node, "scaled by all images together")
             elif _fits(flow, node):
-                yield _told(flow, node, "fitted to the images it is asked about")
+                yield _told(flow, node, "fitted to the images that it gets to predict")
 
 
 def _reduces(flow: Flow, node: ast.AST, names: frozenset[str]) -> bool:

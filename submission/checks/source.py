@@ -66,12 +66,19 @@ def no_class(subject: Subject) -> Iterator[str]:
         return
     if subject.main_file != subject.module_file and subject.module_file in subject.names:
         return  # a package stands before the file, which has a check of its own
-    made_up = any(last_name(node) in MADE_UP for node in main.nodes)
+    made_up = any(_makes_names(node) for node in main.nodes)
     if main.has_stars or made_up or _is_bound_outside(main, {name, "__getattr__"}):
         return  # imported from elsewhere, assigned or made: only a run can tell
     other = sorted(node.name for node in main.tree.body if isinstance(node, Defined))
     has = f"; it defines {', '.join(other[:3])}" if other else ""
     yield f"{main.file} defines no class {name}{has}"
+
+
+def _makes_names(node: ast.AST) -> bool:
+    """Whether it may bind names that do not stand in the code. Not so `net.eval()`."""
+    if isinstance(node, ast.Attribute) and node.attr in ("eval", "exec"):
+        return last_name(node.value) in ("builtins", "__builtins__")
+    return last_name(node) in MADE_UP
 
 
 def _is_bound_outside(module: Module, wanted: set[str]) -> bool:

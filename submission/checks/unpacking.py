@@ -71,7 +71,7 @@ def _compiled(subject: Subject) -> str:
 
 @check("S120", "warning")
 def compiled_module(subject: Subject) -> Iterator[str]:
-    """Put the .py file in: compiled ones work with the very Python only that they were made by."""
+    """Put the .py file in: a compiled one works only with the Python that made it."""
     if subject.file_of(subject.asked.module) is None and (name := _compiled(subject)):
         yield f"{name} is the module, without its source"
 

@@ -15,7 +15,7 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.words import human_bytes
 from submission.backport_graph import all_nodes
 from submission.checks.modules import UNPARSABLE, Module, argument, called, constant, words
-from submission.checks.opened import ASKS
+from submission.checks.opened import ASKS, OpenedFile
 from submission.checks.subject import Subject, check
 from submission.findings import Said
 from submission.keras_files import LOADABLE, WEIGHTS
@@ -42,6 +42,30 @@ _ODD = (*UNPARSABLE, LookupError, TypeError, AttributeError)
 @check("S301", "error")
 def opened_but_missing(subject: Subject) -> Iterator[str]:
     """Make the names equal: the file in the zip and the name that the code opens."""
+    for opened, path in _not_found(subject):
+        if _in_another_case(subject, path):
+            continue  # S327
+        suffix = PurePosixPath(path).suffix.lower()
+        same = [n for n in subject.sorted_names if PurePosixPath(n).suffix.lower() == suffix]
+        others = same or subject.ending(SUFFIXES)
+        instead = f"; the zip has {', '.join(others[:3])}" if others else ""
+        yield f"{opened.where} opens {path!r}, which is not in the zip{instead}"
+
+
+@check("S327", "error")
+def opened_in_another_case(subject: Subject) -> Iterator[str]:
+    """Write the name as the zip has it: the platform's file names are case-sensitive."""
+    for opened, path in _not_found(subject):
+        if found := _in_another_case(subject, path):
+            yield f"{opened.where} opens {path!r}, which the zip has as {found}"
+
+
+def _in_another_case(subject: Subject, path: str) -> str:
+    return next((n for n in subject.sorted_names if n.casefold() == path.casefold()), "")
+
+
+def _not_found(subject: Subject) -> Iterator[tuple[OpenedFile, str]]:
+    """The files that are opened, not asked for first, and not in the zip; each name once."""
     seen: set[str] = set()
     for opened in subject.opened:
         path = opened.place.plain
@@ -51,11 +75,7 @@ def opened_but_missing(subject: Subject) -> Iterator[str]:
         )
         if not told and not odd and not _is_there(subject, path):
             seen.add(path)
-            suffix = PurePosixPath(path).suffix.lower()
-            same = [n for n in subject.sorted_names if PurePosixPath(n).suffix.lower() == suffix]
-            others = same or subject.ending(SUFFIXES)
-            instead = f"; the zip has {', '.join(others[:3])}" if others else ""
-            yield f"{opened.where} opens {path!r}, which is not in the zip{instead}"
+            yield opened, path
 
 
 def _is_there(subject: Subject, path: str) -> bool:
@@ -226,8 +246,8 @@ def _npy_problem(file: IO[bytes]) -> str:
 
 @check("S316", "warning")
 def version_bound(subject: Subject) -> Iterator[str]:
-    """Save plain arrays or a layer class: byte code and pickles are read by the very versions only
-    that wrote them.
+    """Save plain arrays or a layer class: byte code and pickles load only in the versions that
+    wrote them.
     """
     if found := subject.ending(PICKLES):
         yield f"{found[0]} is a pickle"

@@ -63,6 +63,7 @@ def test_a_bundle_goes_the_whole_way(
 ) -> None:
     """Else the table of docs/challenges_tried.md cannot be made again."""
     page = tmp_path / "page.md"
+    page.write_text("<!-- written by bench.bundles -->\n<!-- to here -->\n\nOthers\n")
     monkeypatch.setattr(bundles, "PAGE", page)
     words = ("--bundles", tmp_path, "--out", tmp_path / "out", "--list", repository(tmp_path))
     assert bundles.main([*map(str, words), "--write"]) == 0
@@ -76,6 +77,7 @@ def test_a_bundle_goes_the_whole_way(
     assert "[Letters](https://github.com/some/body) (bundle) | Finished | accuracy 0.5" in text
     assert "missing: the repository is not here" in text
     assert "Results" not in text
+    assert text.endswith("\n\nOthers\n")  # what somebody wrote below it
 
 
 def test_the_sample_is_found_by_its_names(tmp_path: Path) -> None:

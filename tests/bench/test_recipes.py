@@ -155,7 +155,7 @@ def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
     asked = Asking(data, tmp_path / "store.sqlite")
     path = submission(tmp_path)
     labels = {HIDDEN: asked.ask(path, HIDDEN)}
-    kept = Kept("row", Training("row", 1, 1.0, 0.0, 1.0), 9, 5.0, 2, labels)
+    kept = Kept("row", labels, Training("row", 1, 1.0, 0.0, 1.0), 9, 5.0, 2)
     write(tmp_path / "kept.json", {"row": kept}, 40)
     again = asked.answers(read(tmp_path / "kept.json")["row"], HIDDEN)
     (before,) = answered([path], data, load_challenge(), asked.options(HIDDEN))
@@ -225,6 +225,35 @@ def test_a_claim_changes_one_thing() -> None:
         *(("lion", 1e-4), ("adam", 3e-4), ("adam", 1e-3))
     ]
     assert all(isinstance(one, Phase) and one.ema for one in optimizers)
+
+
+def test_a_variant_is_trained_once(
+    bench: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else hours of training are done again, or a claim is judged with a variant missing."""
+    trained: list[str] = []
+
+    def train(_: Bench, name: str, system: object) -> float:  # noqa: ARG001  as the bench calls it
+        trained.append(name)
+        return 60.0
+
+    monkeypatch.setattr(recipes_claims, "_train", train)
+    monkeypatch.setattr(recipes_claims, "asking", lambda *_: Noted())
+    monkeypatch.setattr(recipes_claims, "compare", recipes_evening.compare)
+    monkeypatch.setattr(recipes_claims, "FILE", tmp_path / "claims.json")
+    monkeypatch.setattr(Bench, "pack", Pretended.pack)
+    page = tmp_path / "page.md"
+    page.write_text("<!-- written by bench.recipes_claims -->\n<!-- to here -->\n")
+    words = ["--data", str(bench.data), "--out", str(tmp_path), "--write", str(page)]
+    assert recipes_claims.main([*words, "--claims", "mask"]) == 0
+    assert recipes_claims.main([*words, "--claims", "mask", "optimizer"]) == 0
+    assert trained == [
+        *("mask-no-mask", "mask-mask"),
+        *("optimizer-lion-1e-4", "optimizer-adam-3e-4", "optimizer-adam-1e-3"),
+    ]
+    text = page.read_text()
+    assert "| no mask | Codabench 0.60 |" in text
+    assert "Not tried yet: RandAugment is the best" in text
 
 
 def test_the_control_is_a_team() -> None:

@@ -46,6 +46,41 @@ ROWS = (
     ),
     Row("no module", {"models.py": UPPER}, "Failed: ", ("S620",), "No module named 'model'"),
     Row(
+        "what was read is told with what it ended in",
+        {"models.py": UPPER},
+        "Failed: ",
+        ("S620",),
+        "         there is no model.py in the zip",
+    ),
+    Row(
+        "a name that is not there",
+        {"model.py": "def forecast(text): pass\n"},
+        "Failed: ",
+        ("S620",),
+        "         model.py defines no predict",
+    ),
+    Row(
+        "ends by itself",
+        {"model.py": "import os\ndef predict(text):\n    os._exit(0)\n"},
+        "Failed: ",
+        ("S620",),
+        "Ingestion ended with exit code 0 and left no such file",
+    ),
+    Row(
+        "native code crashes",
+        {"model.py": "import os\ndef predict(text):\n    os.abort()\n"},
+        "Failed: ",
+        ("S620",),
+        "exit code 134: native code crashed (it aborted)",
+    ),
+    Row(
+        "looks for the references",
+        {"model.py": "def predict(text):\n    return open('/app/input/ref/y').read()\n"},
+        "Failed: ",
+        ("S620",),
+        "Nothing of /app/input is there while the submission runs",
+    ),
+    Row(
         "scored all the same",
         {"model.py": UPPER + "1/0\n", "predictions": "ABCD"},
         "Finished, accuracy 0.5",
@@ -79,7 +114,57 @@ def test_the_verdict_says_why(row: Row, tmp_path: Path) -> None:
     told = "\n".join(checked.lines())
     assert row.says in told
     assert checked.is_fine == ("S620" not in row.codes)
+    assert not {"S102", "S202"} & set(found)  # S620 has what they say
     assert json.loads(checked.to_json())["verdict"] == checked.verdict
+
+
+OUR_OWN = {  # what only this machine refuses -> what is said
+    "writes elsewhere": ("open('/usr/log', 'w')", "it writes to /usr/log, which can only be read"),
+    "prints without an end": (
+        "import sys\n    while True: sys.stdout.write('y' * 100000)",
+        "was ended by a limit of this machine's (log)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUR_OWN)
+def test_what_this_machine_refuses_is_no_error_of_the_platform(name: str, tmp_path: Path) -> None:
+    """Else a user mends what the platform would have let pass, and looks for memory it never took."""
+    code, says = OUR_OWN[name]
+    made = bundle(tmp_path, program(PREDICT))
+    files = {"model.py": f"def predict(text):\n    {code}\n    return text\n"}
+    with Archive(zipped(tmp_path, files)) as archive:
+        setting = Setting(made, made.phases[0])
+        checked = check_open_in_bundle(archive, setting, BundleOptions(workers=("2026-10",)))
+    assert [one.code for one in checked.findings] == ["S623"]
+    told = "\n".join(checked.lines())
+    assert says in told
+    assert "memory" not in told
+    assert not checked.is_fine
+
+
+NUMBERS = (  # what scoring writes, how it is told, and how heavily
+    ('{"accuracy": 12345678901.5}', "too large: the site keeps ten digits", "warning"),
+    ('{"accuracy": "50%"}', "50% is no number", "warning"),
+    ('{"score": 1}', "scores that are no column of the leaderboard: score", "warning"),
+    ('{"accuracy": 1, "score": 1}', "scores that are no column of the leaderboard: score", "note"),
+    ('{"accuracy": ', "it contains an error. Expecting value. See logs", "error"),
+)
+
+
+@pytest.mark.parametrize(("written", "says", "severity"), NUMBERS)
+def test_scores_that_the_site_does_not_take(
+    written: str, says: str, severity: str, tmp_path: Path
+) -> None:
+    """Else an empty row on the leaderboard looks like a success, or a message like our insides."""
+    score = f"open('/app/output/scores.json', 'w').write({written!r})"
+    made = bundle(tmp_path, program(PREDICT), program(score), copies=2)
+    with Archive(zipped(tmp_path, {"model.py": UPPER})) as archive:
+        setting = Setting(made, made.phases[0])
+        checked = check_open_in_bundle(archive, setting, BundleOptions(workers=("2026-10",)))
+    told = [one for one in checked.findings if says in one.message]
+    assert {one.severity for one in told} == {severity}
+    assert len(told) == (1 if "no column" in says else 2)  # the same keys once
 
 
 def test_several_tasks_are_told_apart(tmp_path: Path) -> None:
@@ -144,6 +229,8 @@ json.dump({"accuracy": right}, open("/app/output/scores.json", "w"))
         ("id;label\n1;a\n2;b\n3;a\n4;b\n", 1, "separated by semicolons"),
         ("id,class\n1,a\n2,b\n3,a\n4,b\n", 1, "KeyError"),
         ("id,label\n1,a\n2,b\n3,z\n4,b\n", 0, "Finished, accuracy 0.5"),
+        ("id,label\n1,A\n2,B\n3,A\n4,B\n", 0, "label: A, B; the reference has a, b"),
+        ("id, label\n1,a\n2,b\n3,a\n4,b\n", 1, "(S806): Give them the sample's very names"),
     ],
 )
 def test_predictions_in_a_table(
@@ -178,6 +265,17 @@ def test_predictions_where_code_is_asked_for(
     assert "expected a zip with code" in capsys.readouterr().err
 
 
+def test_predictions_of_another_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else who gives a Parquet file is told to pack weights."""
+    draft = Draft()
+    for task in draft.yaml["tasks"]:
+        del task["ingestion_program"], task["input_data"]
+    (tmp_path / "mine.parquet").write_bytes(b"PAR1" + bytes(20))
+    source = str(draft.as_zip(tmp_path / "bundle.zip"))
+    assert main(["--check-only", str(tmp_path / "mine.parquet"), "--challenge", source]) == 2
+    assert "received a Parquet file. Save them as scoring" in capsys.readouterr().err
+
+
 def test_in_a_notebook(tmp_path: Path) -> None:
     """The same in a line of Python, for those who never leave the notebook."""
     import codabench_rehearsal as rehearsal
@@ -204,6 +302,8 @@ def test_in_a_notebook(tmp_path: Path) -> None:
             ["--check-only", "no.zip", "--challenge", "bundle.zip"],
             "no.zip",
         ),
+        (["--check-only", "good.zip", "--challenge", "no.zip"], "no.zip: no such file"),
+        (["--check-only", "good.zip", "--challenge", "bundel"], "take a bundle too"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -17,7 +17,7 @@ def test_check_of_a_sound_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[s
     source = Draft().as_zip(tmp_path / "bundle.zip")
     assert main(["check", str(source)]) == Exit.FINE
     said = capsys.readouterr().out
-    assert said == f"{source}: nothing found: nothing that the site is known to refuse\n"
+    assert said == f"{source}: nothing wrong found; the site would take it, as far as is known\n"
 
 
 def test_check_of_a_bundle_with_an_error(
@@ -81,7 +81,7 @@ def test_show_says_what_a_submission_must_be(
     for line in (
         "a zip with model.py that defines Model (ingestion.py:4)",
         "called as Model() (ingestion.py:7)",
-        "then asked: fit(",
+        "then called: fit(",
         "0 Development: 2026-01-01 00:00:00 to 2026-02-01 12:00:00; 600 s a program, 5 submissions",
         "accuracy (Accuracy): largest first, 2 decimals",
         "reference_data (reference_data/final) not in the bundle",

@@ -44,6 +44,8 @@ def load(folder):
 model = load(FOLDER)
 model.predict(X)
 """
+CONSTANT = "import importlib\nNAME = 'solver'\nm = importlib.import_module(NAME)\nm.solve(X)\n"
+RUN = "import runpy\ng = runpy.run_path('/app/ingested_program/main.py')\ng['predict'](X)\n"
 NAMED = "import importlib\nm = importlib.import_module('agent')\na = m.Agent(3)\na.act(s)\n"
 STRANGE = f"import numpy\n{PATH}from nas import NAS\nnet = NAS(loader)\nnet.search()\n"
 PREDICTIONS = "from submission import get_predictions\np = get_predictions(X)\np.to_csv('p')\n"
@@ -57,6 +59,8 @@ net(X)
 # program -> the module, its names, how they are called, the methods.
 PROGRAMS: tuple[tuple[str, str, str, tuple[str, ...], list[str], list[str]], ...] = (
     ("a class", ONE, "model", ("Model",), ["Model()"], ["fit", "predict"]),
+    ("a name in a constant", CONSTANT, "solver", ("solve",), ["solve(X)"], []),
+    ("a file that is run", RUN, "main", (), [], []),
     ("a function", FUNCTION, "submission", ("get_model",), ["get_model()"], ["fit", "predict"]),
     ("an attribute", ATTRIBUTE, "model", ("Model",), ["Model(train_set=self.train)"], ["fit", "predict"]),
     ("loaded", LOADED, "submission", ("get_model",), ["get_model()"], ["predict"]),

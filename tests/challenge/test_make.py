@@ -68,7 +68,7 @@ def test_show_says_what_a_submission_must_be(
     for line in (
         "a zip with model.py that defines Model (ingestion.py:",
         "called as Model() (",
-        "then asked: predict(X)",
+        "then called: predict(X)",
         "0 Development: 2027-01-01 00:00:00 to 2027-01-24 23:59:00; 600 s a program, 5 submissions",
         "1 Final: 2027-01-25 00:00:00 to 2027-02-01 00:00:00",
         "macro_f1 (Macro-F1): largest first",
@@ -230,7 +230,7 @@ def test_the_licence_is_said_or_its_absence(
         assert "CC BY 4.0 \N{EM DASH} A. Drawer".encode() in contents(bundle)[f"pages/{page}.md"]
     capsys.readouterr()
     files = contents(make(tmp_path, *USUAL[:2], *WORDS))
-    assert "warning: the licence of the data is unsaid" in capsys.readouterr().err
+    assert "warning: the licence of the data is not given" in capsys.readouterr().err
     assert b"The licence of the data is not said" in files["pages/data.md"]
 
 

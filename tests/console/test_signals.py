@@ -41,6 +41,23 @@ ENDS = [
 ]
 
 
+def test_an_interrupt_while_a_command_is_loaded_is_one_line() -> None:
+    """Else Ctrl-C in the first moment shows Python's traceback, as if something had broken."""
+    code = "import sys; sys.argv = ['/bin/local-eval']; import codabench_rehearsal.commands; "
+    for raised, says in (
+        ("KeyboardInterrupt", "\nlocal-eval: interrupted\n"),
+        ("KeyError", "Trace"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", f"{code}raise {raised}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (130, -signal.SIGINT, 1)
+        assert done.stderr.startswith(says)
+
+
 def works(place: Path, cleaning: float = 0.0, before: str = "") -> subprocess.Popen[str]:
     """The command, when it works. before: words of the shell that starts it."""
     shell = ["sh", "-c", f'{before} exec "$@"', "sh"]

@@ -81,7 +81,7 @@ def test_a_report_fits_the_terminal(folder: Stage, columns: int) -> None:
     assert max(map(len, drawn)) <= columns
     assert any("estimate ─" in one for one in drawn)
     words = " ".join(" ".join(one.strip("│ \r") for one in drawn).split())
-    assert "The hidden set has about 2,000 images: nobody said how many." in words
+    assert "Assumed: about 2,000 hidden images, as nobody said how many." in words
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

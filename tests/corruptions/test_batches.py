@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+import pickle
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from codabench_rehearsal.images import synthetic
-from corruptions import CorruptionError, corrupt, corrupt_all, corrupt_condition
+from corruptions import (
+    CorruptedDataset,
+    CorruptionError,
+    corrupt,
+    corrupt_all,
+    corrupt_condition,
+    mixture,
+)
 from corruptions.chain import corrupt_mixed, corrupt_stream, table_names
 from corruptions.presets import NAMES, resolve
 
@@ -82,6 +94,62 @@ def test_wrong_ids_are_named() -> None:
         corrupt_mixed(IMAGES, resolve("clean"), ids=np.arange(12) / 2)  # type: ignore[arg-type]
 
 
+def test_a_mixture_is_a_preset() -> None:
+    """Else the shares that a report names could not be trained on."""
+    found = mixture({"clean": 2, "fog:2": 1, "rotate:2+hue:1.5": 1}, table="cells-96")
+    assert [c.weight for c in found.conditions] == [0.5, 0.25, 0.25]
+    assert {c.table for c in found.conditions} == {"cells-96"}
+    changed = corrupt_mixed(np.repeat(IMAGES[:1], 200, axis=0), found, seed=1)
+    same = (changed == IMAGES[0]).all(axis=(1, 2, 3)).mean()
+    assert 0.4 < same < 0.6
+
+
+def test_a_preset_is_mixed_in_whole() -> None:
+    """Else a mixture of what is shipped would have other severities than its file says."""
+    found = mixture({"clean": 1, "light": 3})
+    light = resolve("light").conditions
+    assert [c.weight for c in found.conditions[1:]] == pytest.approx(
+        [0.75 * c.weight for c in light]
+    )
+    assert {c.table for c in found.conditions[1:]} == {"cells-96"}
+
+
+@pytest.mark.parametrize(
+    ("shares", "table", "said"),
+    [
+        ({"fgo:2": 1}, "cells-96", "Did you mean fog"),
+        ({"fog:2": 0}, "cells-96", "fog:2: expected a share above 0, received 0"),
+        ({"fog:2": "half"}, "cells-96", "share above 0, received 'half'"),
+        ({"fog": 1}, "cells-96", "fog:3"),
+        ({"fog:2": 1}, "cells", "cells-96"),
+        ({}, "cells-96", "expected chains and shares"),
+        (["fog:2"], "cells-96", "expected chains and shares"),
+    ],
+)
+def test_what_is_no_mixture_is_said(shares: Any, table: str, said: str) -> None:
+    """Else a slip in a training's first lines would show a traceback of ours."""
+    with pytest.raises(CorruptionError, match=re.escape(said)):
+        mixture(shares, table)
+
+
+def test_a_data_set_is_damaged_anew_each_time() -> None:
+    """Else PyTorch's epochs would show the network the same damage again and again."""
+    pictures = [(Image.fromarray(image), label) for label, image in enumerate(IMAGES)]
+    data = CorruptedDataset(pictures, "gaussian_noise:2", lambda image: image / 255)
+    assert len(data) == 12
+    random.seed(3)
+    (one, label), (two, _) = data[4], data[4]
+    assert label == 4
+    assert one.shape == (96, 96, 3)
+    assert one.max() <= 1
+    assert not np.array_equal(one, two)
+    random.seed(3)
+    copied = pickle.loads(pickle.dumps(CorruptedDataset(pictures, "gaussian_noise:2")))
+    assert np.array_equal(copied[4][0] / 255, one)  # also in a worker that is sent a copy
+    with pytest.raises(CorruptionError, match="Did you mean fog"):
+        CorruptedDataset(pictures, "fgo:2")
+
+
 PIPELINES = """
 import numpy as np, keras, tensorflow as tf
 from corruptions import corrupt_tf, keras_batches, corrupt_mixed
@@ -111,6 +179,8 @@ batches.on_epoch_end()
 b, y = batches[0]
 assert not np.array_equal(a, b) and list(y) == [0, 1, 2, 3]
 assert len(batches) == 3
+scaled, _ = keras_batches(images, labels, "light", batch=4, shuffle=False, prepare=lambda x: x / 255)[0]
+assert np.array_equal(scaled, a / 255), "scaled once damaged"
 print("fine")
 """
 

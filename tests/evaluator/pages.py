@@ -267,7 +267,7 @@ def _source(shown: Benchmark, own: Answers) -> Source:
 @cache
 def small_report() -> Report:
     """A quick one, shared by the tests that only read it."""
-    return build(60, 5, 4, swept=False)
+    return build(80, 5, 4, swept=False)
 
 
 @cache
@@ -287,4 +287,7 @@ def failed_report(report: Report) -> Report:
         estimate=None,
         past=(),
         history=(),
+        slices=(),
+        search=None,
+        relative=None,
     )

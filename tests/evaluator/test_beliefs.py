@@ -162,8 +162,8 @@ def test_without_scores_both_are_shown_and_none_averaged() -> None:
     assert (alone.low, alone.high) == pytest.approx((other.low, other.high))
     assert is_open(alone)
     assert not is_open(made)
-    assert "if the hidden set is what an2dl-2024 describes" in headline(made)
-    assert "if it is anything else" in explained(made)[0]
+    assert "if the hidden set is as an2dl-2024 describes it" in headline(made)
+    assert "If the hidden set is anything else" in explained(made)[0]
     assert any("--not-mine" in line for line in explained(made))
 
 
@@ -172,7 +172,7 @@ def test_scores_speak_for_a_right_belief() -> None:
     past = scored(BELIEF.weights)
     made = estimate(KNOWN, MODELS[4], [past[0], past[2], past[6]], Target(hidden=2000), (BELIEF,))
     assert made.parts[0].after > 0.75
-    assert "speak for an2dl-2024" in " ".join(explained(made))
+    assert "speak for the belief an2dl-2024" in " ".join(explained(made))
     assert made.low <= past[4].value <= made.high
 
 
@@ -184,7 +184,7 @@ def test_a_wrong_belief_does_not_survive_three_scores() -> None:
     made = estimate(KNOWN, MODELS[4], chosen, Target(hidden=2000), (BELIEF,))
     without = estimate(KNOWN, MODELS[4], chosen, Target(hidden=2000))
     assert made.parts[0].after < 0.15
-    assert "speak against an2dl-2024" in " ".join(explained(made))
+    assert "speak against the belief an2dl-2024" in " ".join(explained(made))
     assert made.median == pytest.approx(without.median, abs=0.01)
 
 

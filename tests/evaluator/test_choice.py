@@ -78,7 +78,7 @@ def test_copies_on_both_sides_are_left_out_with_a_note(tmp_path: Path) -> None:
     choice = choose(twice, tmp_path / "split.json", None, 0)
     assert choice.split == "validation"
     assert sorted(choice.data.ids) == list(range(40, 60))
-    assert "5 images are on both sides of split.json: learnt, so left out" in choice.notes
+    assert "5 images are on both sides of split.json: trained on, so left out" in choice.notes
 
 
 def test_without_a_split_it_is_said() -> None:

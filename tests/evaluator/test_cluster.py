@@ -19,6 +19,7 @@ from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.rehearsal.forecast import Bounds
 from codabench_rehearsal.sandbox.executor import Work
+from evaluator.cluster_executor import OnCluster
 from evaluator.cluster_worker import Asked, Sent, answer, digest_of
 from tests.evaluator.test_compare_commands import BROKEN, several, submission
 from tests.sandbox.children import linux_only
@@ -30,6 +31,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 NAMES = ("a", "b", "c", "d")
+MORTAL = """
+import os
+class Model:
+    def predict(self, X):
+        os.kill(os.getpid(), 9)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +84,19 @@ def test_a_broken_one_is_told_as_here(cluster: Any, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert "S605" in out
     assert "ValueError: no" in out
+
+
+def test_what_kills_its_sandbox_is_blamed_once(
+    cluster: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a zip that ends its own process would be tried on every machine of a cluster."""
+    submission("mortal.zip", MORTAL)
+    given, asked = OnCluster._submit, list[Any]()
+    monkeypatch.setattr(OnCluster, "_submit", lambda *one: asked.append(one) or given(*one))  # type: ignore[func-returns-value]  # None, on purpose
+    words = ["mortal.zip", "--corrupt", "light", "--store", "none", "--cluster"]
+    assert main([*words, cluster.scheduler_address]) == 1
+    assert "S609" in capsys.readouterr().out
+    assert len(asked) == 1
 
 
 def test_a_killed_worker_is_replaced(cluster: Any) -> None:

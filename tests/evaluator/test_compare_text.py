@@ -33,16 +33,16 @@ def test_the_terminal_says_it_in_80_columns() -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
     first = " ".join(shown.split())
-    assert first.startswith("b.zip was trained with fog. 200 base images of arrays, preset 'three'")
-    assert "d.zip against a.zip: worse, change -" in shown
+    assert first.startswith("b.zip was trained with fog. 200 images of arrays, benchmark 'three'")
+    assert "d.zip against a.zip: worse, -" in shown
     assert "b.zip against a.zip: not resolved" in shown
-    assert "resolve a true difference of" in " ".join(shown.split())
+    assert "points would be found 8 times in" in " ".join(shown.split())
 
 
 def test_one_submission_is_held_against_its_clean_images() -> None:
     """Else `compare` of one zip would say nothing."""
     shown = " ".join(str(compare(SHEETS[:1])).split())
-    assert re.search(r"a\.zip, damaged against clean: (worse|better|not resolved)", shown)
+    assert re.search(r"a\.zip, benchmark against clean: (worse|better|not resolved)", shown)
 
 
 def test_the_json_carries_every_figure() -> None:

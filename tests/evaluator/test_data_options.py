@@ -143,8 +143,8 @@ def test_copies_on_both_sides_are_said_of_several_zips(
     Split(val.subset(range(12)), val.subset(range(10, 32)), 0, 0.5).save(here / "split.json")
     assert main(["compare", "a.zip", "b.zip", "--data", "cells.npz", "--corrupt", "fog:3"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "2 images are on both sides of split.json: learnt, so left out." in shown
-    assert "20 base images" in shown
+    assert "2 images are on both sides of split.json: trained on, so left out." in shown
+    assert "20 images" in shown
 
 
 def test_a_notebook_takes_both() -> None:

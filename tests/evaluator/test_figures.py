@@ -16,7 +16,8 @@ from PIL import Image
 from codabench_rehearsal.console.errors import EvaluationError
 from evaluator.answers import grid
 from evaluator.report.figures import FIGURES, Figure
-from evaluator.report.report import TABLES, Report, table_rows
+from evaluator.report.frames import TABLES, table_rows
+from evaluator.report.report import Report
 from evaluator.report.svg import heat_step
 from tests.evaluator import pages
 from tests.evaluator.test_page_colors import SCHEMES
@@ -109,7 +110,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_failed_submission_has_sentences(name: str) -> None:
     """Else asking a failed report for a figure would end in a traceback."""
-    with pytest.raises(EvaluationError, match=r"[.]|nothing"):
+    with pytest.raises(EvaluationError, match=r"[.]|nothing|too few"):
         pages.failed_report(pages.small_report()).figure(name)
 
 

@@ -84,16 +84,16 @@ def made(count: int) -> Estimate:
 
 def test_the_card_says_what_it_rests_on() -> None:
     """Else a guess without a single score would look like a measured forecast."""
-    assert "uncalibrated, without past scores or a belief" in headline(made(0))
+    assert "no past score and no belief" in headline(made(0))
     assert "local-eval record" in " ".join(explained(made(0)))
     assert "record baseline.zip --score 0.61 --not-mine" in " ".join(explained(made(0)))
     assert "--not-mine --phase final" in " ".join(explained(made(0), phase="final"))
     assert "baseline" not in " ".join(explained(made(1)))
     assert "from 1 past score;" in headline(made(1))
-    assert "a model of another kind" in " ".join(explained(made(1)))
+    assert "a model unlike those" in " ".join(explained(made(1)))
     assert "from 6 past scores;" in headline(made(6))
     assert "chance of beating your best" in headline(made(6))
-    assert "were missed by" in " ".join(explained(made(6)))
+    assert "missed by" in " ".join(explained(made(6)))
 
 
 def test_a_baseline_is_no_best_of_yours() -> None:
@@ -113,5 +113,7 @@ def test_the_card_names_what_would_narrow_it() -> None:
     """Else nobody would know that more local images help."""
     coarse = replace(made(6), finite_share=0.4, widened=1.5)
     said = " ".join(explained(coarse))
-    assert "40 % of its variance is due to finite local images; --full asks more" in said
+    assert (
+        "40 % of this uncertainty (variance) comes from the number of images; --full runs" in said
+    )
     assert "1.5 times as wide" in said

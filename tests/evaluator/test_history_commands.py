@@ -89,13 +89,13 @@ def test_the_history_holds_predictions_against_scores(capsys: Heard) -> None:
     run("history")
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == [
-        *("2026-11-20", "a.zip", "dev", "0.89", "0.871", "0.842-0.903", "3", "+1.9", "yes", "2"),
+        *("2026-11-20", "a.zip", "dev", "0.89", "0.871", "(0.842-0.903)", "3", "+1.9", "yes"),
     ]
-    assert lines[2].split()[-3:] == ["-4.1", "no", "2"]
+    assert lines[2].split()[-2:] == ["-4.1", "no"]
     assert lines[4].split()[1:3] == ["waiting.zip", "dev"]
     assert (
         "Predicted from past scores: 2 scores, mean absolute error 3.0 points (standard error 1.1); "
-        "1 of 2 intervals held the score, 1.8 should have."
+        "1 of 2 ranges held the score, 1.8 should have."
     ) in lines
     assert "Predicted without past scores: 1 score, mean absolute error 1.0 points;" in "".join(
         lines

@@ -25,9 +25,9 @@ PEOPLE = [Submission(n, sha * 64, f"{n}.zip", "", "", "") for n, sha in enumerat
     ("count", "said"),
     [
         (0, "No score"),
-        (1, "1 of 4 scores known in phase dev: the estimate leans on few"),
-        (4, "4 of 4 scores known in phase dev: from here on it is checked on them."),
-        (5, "5 scores known in phase dev: the estimate is checked on them."),
+        (1, "1 past score in phase dev: few to rest an estimate on."),
+        (4, "4 past scores in phase dev: the estimate is tested on them."),
+        (5, "5 past scores in phase dev: the estimate is tested on them."),
     ],
 )
 def test_progress_counts_submissions_that_the_estimate_can_use(count: int, said: str) -> None:
@@ -38,7 +38,7 @@ def test_progress_counts_submissions_that_the_estimate_can_use(count: int, said:
     final = row_of(PEOPLE[5], 0.7, "final")
     first, second = progress([*rows, final, replace(final, score=None)])
     assert first.startswith(said)
-    assert second.startswith("1 of 4 scores known in phase final")
+    assert second.startswith("1 past score in phase final")
 
 
 SHARE = st.floats(0, 1)

@@ -42,7 +42,9 @@ def test_a_dry_run_says_the_same_and_keeps_nothing(capsys: Heard) -> None:
     first = capsys.readouterr().out
     assert not PLACE.exists()
     run("import", "h.csv", code=1)
-    assert capsys.readouterr().out == first.removeprefix("Dry run, nothing is kept. ")
+    assert capsys.readouterr().out == first.removeprefix(
+        "Only tried (--dry-run): nothing is kept. "
+    )
     run("import", "h.csv", "--dry-run", code=1)
     assert "Scores recorded: 0; known already: 2" in capsys.readouterr().out
     assert len(scores()) == 2

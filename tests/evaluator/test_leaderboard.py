@@ -138,7 +138,7 @@ def test_they_are_kept_and_shown(capsys: Heard) -> None:
     words = ("--score", "accuracy=0.89", "--score", "macro-F1=0.86")
     run("record", "a.zip", *words, "--class-scores", "r.json")
     beside = f"macro-F1 0.86; recall {NAMES[0]} 0.900, {NAMES[1]} 0.890"
-    assert f"Beside it: {beside}" in capsys.readouterr().out
+    assert f"Also on the leaderboard: {beside}" in capsys.readouterr().out
     run("history")
     assert f"0.89 in phase dev: {beside}" in capsys.readouterr().out
     run("history", "--json", "-")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from codabench_rehearsal.commands.local_eval import main
 from codabench_rehearsal.images import Dataset, from_arrays, save, split, synthetic
 from evaluator import EvaluationError, Report, local_eval
+from submission.archive import sha256_of
 from tests.sandbox.children import carrying, wait_until
 from tests.submission.corpus.pictures import labelled_images
 
@@ -51,6 +53,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Dataset) -
     return tmp_path
 
 
+def test_a_page_in_a_folder_says_which_zip(here: Path) -> None:
+    """Else the pages of ten zips would overwrite each other, or say neither which nor when."""
+    submission(here, ORACLE).rename(here / "colours.zip")
+    (here / "pages").mkdir()
+    words = ["colours.zip", "--no-estimate", "--corrupt", "fog:3", "--html", "pages"]
+    assert main(words) == 0
+    page = (here / "pages" / "colours.html").read_text(encoding="utf-8")
+    digest = sha256_of(here / "colours.zip")[:8]
+    today = datetime.now().astimezone()
+    assert f"<title>Dress rehearsal of colours.zip {digest} {today:%Y-}" in page
+    assert "local-eval colours.zip --no-estimate" in page
+
+
 def test_without_arguments_it_takes_what_is_here(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +85,7 @@ def test_every_figure_carries_the_flag_when_no_split_is_known(
     submission(here, ORACLE)
     main(["--corrupt", "light"])
     shown = capsys.readouterr().out
-    for title in ("under 'light' †", "severity †", "by class †", "Worst conditions †"):
+    for title in ("benchmark 'light' †", "severity †", "by class †", "Worst conditions †"):
         assert title in shown
 
 

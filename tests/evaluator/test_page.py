@@ -18,32 +18,32 @@ from evaluator.answers import Answers, curves, grid
 from evaluator.metrics import Part, score
 from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
-from evaluator.report.card import card
-from evaluator.report.classes import training
+from evaluator.report.card import card, verdict
 from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
 from evaluator.report.page import to_html, to_page
 from evaluator.report.past_scores import bias, places
 from evaluator.report.report import Report
+from evaluator.report.tables import sorting_script
 from evaluator.report.terminal import FIRST_LINES
 from tests.evaluator import pages
 from tests.evaluator.sheets import questions_of
 
 HEADINGS = [
-    "Expected hidden score",
+    "Findings",  # one is an error
     "Local figures and the leaderboard",
-    "What the estimate rests on",
+    "What explains the loss",
+    "Recall by class",
+    "What to train on",
+    "Worst conditions",
     "Accuracy by corruption and severity",
     "How accuracy falls with severity",
     "Severity at which accuracy falls below 0.9",
-    "Where it is weakest, by what images look like",
+    "Accuracy by what the images look like, the weakest first",
     "Errors relative to first-try.zip",
-    "What explains the loss",
-    "Recall by class",
     "What is taken for what",
-    "Where the damage did it",
-    "What to train on",
-    "Findings",
+    "Images that corruption made wrong",
+    "What the estimate rests on",
     "Predicted against actual",
     "How this was made",
 ]
@@ -66,8 +66,16 @@ def said(page: str) -> str:
 
 def test_the_story_is_told_in_order() -> None:
     """Else readers who know one report would not find their way in the next."""
-    found = ["".join(h.itertext()) for h in tree(to_page(pages.small_report())).iter("h2")]
-    assert found == HEADINGS
+    report = pages.small_report()
+    assert headings(to_page(report)) == [verdict(report), *HEADINGS]
+    sound = replace(report, findings=report.findings[:2])
+    others = headings(to_page(sound))
+    assert others.index("Findings") == others.index("Images that corruption made wrong") + 1
+
+
+def headings(page: str) -> list[str]:
+    """The texts of its sections' headings."""
+    return ["".join(h.itertext()) for h in tree(page).iter("h2")]
 
 
 def test_the_headline_is_the_estimate() -> None:
@@ -76,8 +84,8 @@ def test_the_headline_is_the_estimate() -> None:
     assert report.estimate is not None
     text = said(str(card(report)))
     made = report.estimate
-    assert f"{made.median:.2f}" in text
-    assert f"90 % between {made.low:.2f} and {made.high:.2f}" in text
+    assert f"Expected hidden score{made.median:.2f}" in text
+    assert f"between {made.low:.2f} and {made.high:.2f} (90 % sure)" in text
     assert "Past scores used" in text
     assert "calibrated" in text
     assert made.beats_best is not None
@@ -113,13 +121,14 @@ def test_a_belief_is_shown_as_one() -> None:
     other = replace(other, before=0.4, low=0.15, high=0.90)
     made = replace(report.estimate, low=0.50, median=0.55, high=0.60, parts=(believed, other))
     text = said(str(card(replace(report, estimate=made))))
-    assert text.startswith("Expected hidden score0.55")
+    assert text.startswith("Expected hidden score 0.55, between 0.50 and 0.60 (90 % sure), if the")
+    assert "Expected hidden score0.55between 0.50 and 0.60 (90 % sure)" in text
     assert "believed: an2dl-2024" in text
-    assert "If the hidden set is what an2dl-2024 describes (80 images)." in text
-    assert "0.15 to 0.90 if it is anything else." in text
+    assert "If the hidden set is as an2dl-2024 describes it (80 images)." in text
+    assert "If the hidden set is anything else: between 0.15 and 0.90 (90 % sure)." in text
     scored = replace(made, past=2, regime="few scores", parts=(replace(believed, after=0.9), other))
     text = said(str(card(replace(report, estimate=scored))))
-    assert "The past scores speak for an2dl-2024: odds 9 to 1 for it." in text
+    assert "The past scores speak for the belief an2dl-2024: it is 90 % likely" in text
     assert "anything else" not in text
 
 
@@ -127,11 +136,12 @@ def test_uncalibrated_is_said_plainly() -> None:
     """Else a guess without any past score would look like a forecast."""
     text = said(str(card(uncalibrated())))
     clean, damaged = (part.accuracy.value for part in parts(uncalibrated()))
-    assert f"{clean:.2f} on clean images, {damaged:.2f} on damaged ones, worst under" in text
-    assert text.startswith("On damaged images")
-    assert "uncalibrated" in text
-    assert "The hidden score may lie between" in text
-    assert "no past score to beat" in text
+    assert text.startswith(
+        f"Accuracy {clean:.2f} on clean images, {damaged:.2f} on corrupted ones; lowest for"
+    )
+    assert "The hidden score may be anywhere between" in text
+    assert "Expected" not in text, "nothing is known of the hidden set"
+    assert "<svg" not in str(card(uncalibrated()))
     assert "local-eval record baseline.zip --score 0.61 --not-mine" in text
     assert "baseline.zip" not in said(str(card(pages.small_report())))
 
@@ -154,6 +164,21 @@ def test_a_baseline_is_marked_wherever_it_stands() -> None:
     assert {past["mine"] for past in json.loads(theirs.to_json())["past"]} == {False}
 
 
+def test_a_score_of_all_digits_is_cut_on_the_card() -> None:
+    """Else a score that a site gave whole breaks the card: 0.8942307692307693."""
+    report = pages.small_report()
+    assert report.estimate is not None
+    best, recalls = 0.8942307692307693, {"a": 0.5}
+    past = [replace(line, score=best, decimals=16, class_scores=recalls) for line in report.past]
+    long = replace(
+        report,
+        estimate=replace(report.estimate, best=best, beats_best=0.5),
+        past=tuple(past),
+    )
+    assert "Beats your best (0.8942)" in said(to_page(long))
+    assert json.loads(long.to_json())["past"][0]["class_scores"] == recalls
+
+
 @pytest.mark.parametrize("split", ["validation", "all", "unknown"])
 def test_the_split_is_named_first(split: SplitKind) -> None:
     """Else figures on images that were trained on would be taken for real ones."""
@@ -163,14 +188,14 @@ def test_the_split_is_named_first(split: SplitKind) -> None:
     assert FIRST_LINES[split] in text
     before = text.index(FIRST_LINES[split])
     assert before < text.index("Local figures and the leaderboard")
+    assert (f"{verdict(changed)} †" in text) == (split == "unknown")
     assert ("Accuracy by corruption and severity †" in text) == (split == "unknown")
 
 
 LACKING = [
     ("estimate", None, "No estimate was made in this run"),
-    ("history", (), "No score is recorded yet."),
+    ("history", (), "no score is recorded yet"),
     ("findings", (), "Nothing was found wrong"),
-    ("past", (), "No past score yet"),
 ]
 
 
@@ -198,8 +223,8 @@ def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
 def test_a_failed_submission_has_a_page() -> None:
     """Else those who need the findings most would get no report."""
     text = said(to_page(pages.failed_report(pages.small_report())))
-    assert "No answer" in text
-    assert "predict failed" in text
+    assert "No score: the submission gave no answers." in text
+    assert text.index("Findings") < text.index("predict failed") < text.index("How this was made")
     assert "How this was made" in text
 
 
@@ -224,7 +249,8 @@ def test_foreign_text_stays_text() -> None:
         assert not [
             e for e in root.iter() if e.tag in ("script", "b") and "alert" in (e.text or "")
         ]
-        assert list(root.iter("script")) == []
+        ours = [one.text for one in root.iter("script")]
+        assert ours == ([sorting_script()] if root.tag == "html" else [])
         assert "alert(" in "".join(root.itertext())
     assert "\x1b" not in to_page(report)
 
@@ -247,7 +273,8 @@ class References(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at one element's attributes."""
-        assert tag not in ("script", "iframe", "object", "embed", "base", "form")
+        assert tag not in ("iframe", "object", "embed", "base", "form")
+        assert tag != "script" or not attrs, "nothing is loaded"
         for name, value in attrs:
             assert not name.startswith("on")
             if name in ("src", "href", "srcset", "data", "action", "poster"):
@@ -260,8 +287,8 @@ def test_it_stands_alone_and_is_small() -> None:
     references = References()
     references.feed(page)
     assert references.found
-    assert all(one.startswith("data:") for one in references.found)
-    assert not re.search(r"url\(|@import|https?://", page)
+    assert all(one.startswith(("data:", "#")) for one in references.found)
+    assert not re.search(r"url\(|@import|https?://|fetch|XMLHttp|import\(", page)
     assert len(page.encode()) < LARGEST
 
 
@@ -361,17 +388,6 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
 
 
-def test_a_robust_submission_gets_no_advice() -> None:
-    """Else every report would send people to train anew."""
-    report = pages.small_report()
-    assert report.sheet is not None
-    sheet = report.sheet
-    truth = sheet.benchmark.data.labels[sheet.questions.rows]
-    perfect = replace(report, sheet=replace(sheet, labels=truth))
-    assert "nothing to advise" in said(str(training(perfect)))
-    assert "corruptions.corrupt_tf" in said(str(training(report)))
-
-
 def test_many_classes_still_make_a_page() -> None:
     """Else a challenge with a hundred classes would have no report."""
     report = pages.small_report()
@@ -399,7 +415,7 @@ def test_any_preset_makes_a_page(preset: str) -> None:
 def test_one_image_is_enough_for_a_page() -> None:
     """Else --images 1, the quickest try, would end in a traceback."""
     report = pages.build(1, 1, 0, swept=False)
-    assert "uncalibrated" in said(to_page(report))
+    assert "The hidden score may be anywhere between" in said(to_page(report))
 
 
 def test_grey_images_are_shown() -> None:
@@ -420,7 +436,8 @@ def test_the_notebook_shows_the_same_parts() -> None:
     made = to_html(pages.small_report())
     root = ET.fromstring(made)
     assert root.tag == "div"
-    assert ["".join(h.itertext()) for h in root.iter("h2")] == HEADINGS
+    assert headings(made) == [verdict(pages.small_report()), *HEADINGS]
+    assert not [one for one in root.iter() if one.get("id") or one.tag in ("a", "nav", "script")]
     style = root.find("style")
     assert style is not None
     assert "body{" not in (style.text or ""), "a notebook's own page must keep its looks"

@@ -16,7 +16,7 @@ from evaluator.report.svg import DARK, LIGHT
 from tests.evaluator import pages
 from tests.evaluator.browser import Browser, Scheme, needed_chromium
 
-WIDTHS = (1280, 375)
+WIDTHS = (1280, 390)
 KEEP = os.environ.get("SCREENSHOTS")  # a folder for people to look at
 OVERFLOWING = """
 [...document.querySelectorAll('*')].filter(e => !e.closest('.scroll') && !e.closest('svg')
@@ -101,6 +101,59 @@ def test_text_can_be_selected_and_found(browser: Browser, page: Path) -> None:
     browser.open(page, 1280, "light")
     assert browser.value("[...document.querySelectorAll('svg text')].length") > 200
     assert browser.value("window.find('elastic_transform')") is True
+
+
+VALUES = "[...document.querySelectorAll('#worst tbody tr:not([hidden])')].map(r => r.cells[{}].innerText)"
+PRESS = "document.querySelectorAll('#worst th button')[{}].click()"
+
+
+def test_worst_conditions_sort_by_a_press(browser: Browser, page: Path) -> None:
+    """Else a reader could not put a family's conditions together, or find one among fifty."""
+    browser.open(page, 1280, "light")
+    column = VALUES.format(1)
+    first = browser.value(column)
+    browser.value(PRESS.format(1))
+    assert browser.value(column) != first, "it stood the worst first"
+    assert float(browser.value(column)[0][:5]) == max(float(one[:5]) for one in first)
+    browser.value(PRESS.format(3))
+    families = browser.value(VALUES.format(3))
+    assert families == sorted(families)
+    browser.value(
+        "(f => { f.value = 'fog'; f.dispatchEvent(new Event('input')); })"
+        "(document.querySelector('#worst .filter'))"
+    )
+    names = browser.value(VALUES.format(0))
+    assert 0 < len(names) < len(first)
+    assert all("fog" in name for name in names)
+
+
+SCROLLS = """
+[...document.querySelectorAll('.scroll')].filter(e => e.checkVisibility()).map(e => [e.scrollWidth > e.clientWidth,
+  e.getBoundingClientRect().right <= innerWidth, e.scrollHeight > e.clientHeight, e.tabIndex])
+"""
+
+
+def test_tables_scroll_within_themselves_on_a_phone(browser: Browser, page: Path) -> None:
+    """Else a wide table would push the page aside, or fifty rows stand before the next part."""
+    browser.open(page, 390, "light")
+    found = browser.value(SCROLLS)
+    assert any(wide for wide, *_ in found)
+    assert any(high for *_, high, _ in found)
+    assert all(inside and index == 0 for _, inside, _, index in found)
+
+
+def test_paper_shows_what_is_folded_and_no_table_twice(browser: Browser, page: Path) -> None:
+    """Else a printed report would lack the curves, or repeat as rows what it has drawn."""
+    browser.open(page, 700, "light")
+    seen = "[...document.querySelectorAll('details > :not(summary)')].map(e => e.checkVisibility({contentVisibilityAuto: true}))"
+    assert not any(browser.value(seen))
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    curves = "document.querySelector('#curves details .small').getBoundingClientRect().height"
+    folded = "document.querySelector('#slices details').getBoundingClientRect().height"
+    heights = browser.value(curves), browser.value(folded)
+    browser.ask("Emulation.setEmulatedMedia", media="")
+    assert heights[0] > 100
+    assert heights[1] == 0
 
 
 NOTEBOOKS = {

@@ -12,14 +12,18 @@ import pytest
 from evaluator.report.svg import (
     DARK,
     LIGHT,
+    SCALES,
+    SHARES,
     STEPS,
-    error_step,
     heat_step,
+    share_step,
 )
 
 TEXT = ("ink", "soft", "clean", "hurt", "error", "warning", "good")
 COLORS = tomllib.loads((files("evaluator.report") / "colors.toml").read_text(encoding="utf-8"))
 SCHEMES = {name: (one["palette"], one["heat"]) for name, one in COLORS.items()}
+PAPER = {"light": "#000000", "dark": "#ffffff"}  # what steps run away from
+STEPPED = [(scheme, scale) for scheme in PAPER for scale in SCALES]
 AA = 4.5
 
 
@@ -45,19 +49,28 @@ def test_text_reads_on_every_ground(scheme: str, ground: str) -> None:
         assert contrast(palette[name], palette[ground]) >= AA, name
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_figures_read_on_every_step_of_the_map(scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "scale"), STEPPED)
+def test_figures_read_on_every_step(scheme: str, scale: str) -> None:
     """Else the numbers of the worst or the best conditions could not be read."""
-    steps = SCHEMES[scheme][1]
+    steps = COLORS[scheme][scale]
     assert len(steps) == len(STEPS) + 1
     assert all(contrast(fill, ink) >= AA for fill, ink in steps)
 
 
-@pytest.mark.parametrize(("scheme", "paper"), [("light", "#000000"), ("dark", "#ffffff")])
-def test_steps_run_in_luminance(scheme: str, paper: str) -> None:
+@pytest.mark.parametrize(("scheme", "scale"), STEPPED)
+def test_steps_run_in_luminance(scheme: str, scale: str) -> None:
     """Else the map could not be read in grey, or by the colour-blind."""
-    away = [contrast(fill, paper) for fill, _ in SCHEMES[scheme][1]]
+    away = [contrast(fill, PAPER[scheme]) for fill, _ in COLORS[scheme][scale]]
+    away = away[::-1] if scale == "share" else away  # the smallest share is nearest to the card
     assert all(later > 1.1 * earlier for earlier, later in pairwise(away)), away
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_shares_judge_nothing(scheme: str) -> None:
+    """Else a share of right answers would look bad, or one of wrong answers good: one hue, a cool one."""
+    for fill, _ in COLORS[scheme]["share"]:
+        red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
+        assert red <= green <= blue, fill
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -77,12 +90,11 @@ def test_a_step_holds_its_lower_edge(accuracy: float, step: int) -> None:
     assert heat_step(accuracy) == step
 
 
-def test_more_errors_are_a_worse_step() -> None:
+def test_a_larger_share_is_a_stronger_step() -> None:
     """Else a common confusion would look harmless."""
-    steps = [error_step(share / 100) for share in range(101)]
-    assert steps[0] == len(STEPS)
-    assert steps[-1] == 0
-    assert steps == sorted(steps, reverse=True)
+    steps = [share_step(share / 100) for share in range(101)]
+    assert (steps[0], steps[-1]) == (0, len(SHARES))
+    assert steps == sorted(steps)
 
 
 def test_every_colour_of_the_style_exists() -> None:

@@ -47,7 +47,7 @@ SUGGESTED = [
     # a higher chance wins over a higher median
     ([entry("a", 0.80, 0.4), entry("b", 0.79, 0.6)], "b", "60 %"),
     # without past scores the median decides, and it is said so
-    ([entry("a", 0.7), entry("b", 0.8)], "b", "uncalibrated"),
+    ([entry("a", 0.7), entry("b", 0.8)], "b", "nothing known of the hidden set"),
     # one with a score is never suggested, however good
     ([entry("a", 0.9, 0.99, "0.88"), entry("b", 0.5, 0.01)], "b", "1 %"),
     # none is left
@@ -75,7 +75,7 @@ def test_close_ones_are_named() -> None:
     entries = [entry("a", 0.8, 0.52), entry("b", 0.8, 0.50), entry("c", 0.7, 0.2)]
     found = rank(entries, "dev", UNKNOWN)
     assert [one.name for one in found.close] == ["b"]
-    assert "b: as good a choice" in found.why
+    assert "As good a choice: b." in found.why
 
 
 def test_nothing_to_rank_is_a_sentence() -> None:
@@ -109,7 +109,7 @@ def test_a_baseline_alone_is_no_best_to_beat() -> None:
     one = entry("a", 0.8, None)
     calibrated = replace(one, estimate=replace(one.estimate, past=1))
     assert "No score of your own of phase 'dev'" in (why := rank([calibrated], "dev", UNKNOWN).why)
-    assert "from 1 past score)" in why
+    assert "from 1 past score." in why
 
 
 UPLOADS = [

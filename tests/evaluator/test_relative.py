@@ -107,7 +107,7 @@ def test_a_real_reference_is_asked_the_same(tmp_path: Path) -> None:
     assert told["mean"]["ratio"] == first.relative.ratios[0].value
     for text in (str(first), first.to_page()):
         assert "Errors relative to side2.zip" in text
-        assert "No published mCE" in " ".join(text.split())
+        assert "Not to be compared with published mCE" in " ".join(text.split())
 
 
 def test_a_reference_that_does_not_answer_is_told(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_past_submission_that_cannot_be_asked_is_named(tmp_path: Path) -> None
     notes = "\n".join(report.source.notes)
     for word in (
         "side24.zip",
-        "not to be found",
+        "cannot be found",
         "side20.zip",
         "not a readable zip",
         "another zip now",

@@ -172,7 +172,7 @@ def test_a_forecast_that_cannot_be_kept_is_said(
     monkeypatch.setattr(Store, "record_prediction", full)
     report = local_eval(submission(tmp_path), DATA, corrupt="fog:3")
     assert report.scores is not None
-    assert "What was expected is not kept: the disk is full" in report.source.notes
+    assert "The expected score could not be kept: the disk is full" in report.source.notes
 
 
 def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:
     again = local_eval(path, DATA, **QUICK, seconds=60)
     assert f"tried on 0 of {2 * len(DATA)} answers" in "\n".join(again.source.notes)
     fresh = local_eval(path, DATA, **QUICK, seconds=60, store=NO_STORE)
-    assert "was tried on" not in "\n".join(fresh.source.notes)
+    assert "was tested on" not in "\n".join(fresh.source.notes)
 
 
 def test_everything_is_every_condition_of_the_preset(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_unrounded_scores_say_how_many_hidden_images_there_are(tmp_path: Path) -
     found = local_eval(submission(tmp_path, 8), DATA).estimate
     assert found is not None
     assert found.past == 1
-    assert "2,392 images, or a multiple: so say 3 unrounded scores" in found.assumed[0]
+    assert "2,392 images, or a multiple of that, by 3 unrounded scores" in found.assumed[0]
     with Store.open(find_store()) as store:
         store.record_score(other, 0.75, 2, hidden_images=3000)
     again = local_eval(submission(tmp_path, 8), DATA).estimate
@@ -277,6 +277,7 @@ def test_answers_to_the_former_library_are_said_to_be_of_it(tmp_path: Path) -> N
     old.unlink()
     notes = local_eval(submission(tmp_path, 8), DATA, corrupt="fog:3").source.notes
     said = (
-        "its answers are those to estimate-v1, not to estimate-v2, and its zip is not to be found"
+        "its answers are for the older conditions estimate-v1, not for estimate-v2, and its zip "
+        "cannot be found"
     )
     assert any(said in note for note in notes)

@@ -36,7 +36,7 @@ def test_the_size_follows_from_the_scores(scores: list[Shown], images: int, fine
     found = size_of(scores)
     assert found is not None
     assert (found.images, found.scores) == (images, fine)
-    assert f"The hidden set has {images:,} images, or a multiple: so say" in str(found)
+    assert f"The hidden set has {images:,} images, or a multiple of that, by" in str(found)
 
 
 SILENT: list[list[Shown]] = [
@@ -80,7 +80,9 @@ def test_what_somebody_said_outranks_what_scores_say() -> None:
     told = Target(found=found)
     assert (told.size, replace(told, hidden=500).size, Target().size) == (2392, 500, 2000)
     assumed = " ".join(estimate(library, own, past, told).assumed)
-    assert "The hidden set has 2,392 images, or a multiple: so say 3 unrounded scores" in assumed
+    assert (
+        "The hidden set has 2,392 images, or a multiple of that, by 3 unrounded scores" in assumed
+    )
     assert "nobody said" not in assumed
     assert "hidden set has" not in " ".join(
         estimate(library, own, past, replace(told, hidden=500)).assumed

@@ -68,9 +68,7 @@ def test_what_was_answered_before_is_kept_and_so_it_is_said(tmp_path: Path) -> N
     message = said(submission(tmp_path, source=STOPS), block=50)
     assert "the answers so far are kept" in message
     message = said(submission(tmp_path, source=STOPS), block=50, seconds=0.9, store=NO_STORE)
-    assert (
-        "0.9 s for one pass over the hidden set, as given; --time-limit S sets another" in message
-    )
+    assert "0.9 s for the whole hidden set, as given; --time-limit S sets another" in message
     assert "kept" not in message
 
 
@@ -104,12 +102,12 @@ def test_comparing_and_the_command_have_the_same_limits(
     assert "side6.zip: no answer for" in heard
     assert "side6.zip is left out: S607" in heard
     assert main(["compare", *words, "--time-limit", "0.8"]) == 2
-    assert "0.8 s for one pass over the hidden set, as given" in capsys.readouterr().err
+    assert "0.8 s for the whole hidden set, as given" in capsys.readouterr().err
 
 
 BOUNDS: list[Any] = [
     ({}, 1, False, "memory: 80% of what was free here, as no memory limit is known"),
-    pytest.param({"seconds": 7.0}, 7, True, "time: 7 s for one pass", marks=pytest.mark.slow),
+    pytest.param({"seconds": 7.0}, 7, True, "time: 7 s for the whole", marks=pytest.mark.slow),
     ({"memory_bytes": 1_000_000_000}, 1, False, "memory: 1.00 GB, as given"),
     pytest.param(
         {"memory_bytes": 10**15},

@@ -56,7 +56,7 @@ def test_json_and_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     assert cause["sure"]
     Path("fine.log").write_text("loss 0.1\n")
     assert main(["explain", "fine.log"]) == 1
-    assert "Nothing in it is known" in capsys.readouterr().out
+    assert "No cause found: this tool knows none" in capsys.readouterr().out
     assert main(["explain", "nowhere.log"]) == 2
     assert "no such file" in capsys.readouterr().err
 

@@ -199,8 +199,135 @@ RECORDED = (
     Recorded("in a queue", "Status: Submitted since 3 hours", "waits for a worker", "Wait"),
 )  # fmt: skip
 
+TENSORFLOW = (
+    "2026-03-10 12:00:01.113201: E external/local_xla/xla/stream_executor/cuda/cuda_driver.cc:152] "
+    "failed call to cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected\n"
+    "E0000 00:00:1741608001.1 23 cuda_dnn.cc:8310] Unable to register cuDNN factory\n"
+)
+NO_PREDICTIONS = trace(
+    "FileNotFoundError: [Errno 2] No such file or directory: '/app/input/res/predictions.npy'",
+    SCORING,
+)
 
-@pytest.mark.parametrize("row", RECORDED, ids=lambda row: row.name)
+
+def own(last: str, before: str = "") -> str:
+    """The platform's sentence, what was printed, and an exception in the submission's own code."""
+    return FAILED + before + trace(last, INGESTION, MODEL)
+
+
+# Further ones, which the table of meanings was not written from.
+FURTHER = (
+    Recorded(
+        "newer Keras",
+        own(
+            "TypeError: <class 'keras.src.layers.core.dense.Dense'> could not be deserialized properly. "
+            "Please ensure that components are explicitly deserialized.\n\nException encountered: "
+            "Unrecognized keyword arguments passed to Dense: {'quantization_config': None}",
+            TENSORFLOW,
+        ),
+        "could not be deserialized properly", "another Keras",
+    ),
+    Recorded(
+        "SavedModel",
+        own(
+            "ValueError: File format not supported: filepath=/app/ingested_program/net. Keras 3 only "
+            "supports V3 `.keras` files. Note that the legacy SavedModel format is not supported."
+        ),
+        "File format not supported", "model.save('weights.keras')",
+    ),
+    Recorded(
+        "a layer of a newer TensorFlow",
+        own("AttributeError: module 'tensorflow.keras.layers' has no attribute 'RandomHue'"),
+        "has no attribute 'RandomHue' (model.py, line 12)", "its version differs",
+    ),
+    Recorded("no GPU", own("RuntimeError: No CUDA GPUs are available"), "want a GPU", "is_available"),
+    Recorded(
+        "no GPU on the worker",
+        'docker: Error response from daemon: could not select device driver "nvidia"',
+        "the worker has none", "organisers",
+    ),
+    Recorded(
+        "killed by the shell's word",
+        FAILED + "run.sh: line 3:    17 Killed         python3 ingestion.py\n" + NO_PREDICTIONS,
+        "memory was full", "batches",
+    ),
+    Recorded(
+        "TensorFlow's memory",
+        own("tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor")
+        + NO_PREDICTIONS,
+        "OOM when allocating", "batches",
+    ),
+    Recorded("disk", own("OSError: [Errno 28] No space left on device: '/tmp/a.dat'"), "No space left", "Write less"),
+    Recorded(
+        "shared memory",
+        own(
+            "RuntimeError: DataLoader worker (pid 23) is killed by signal: Bus error. It is possible that "
+            "dataloader's workers are out of shared memory."
+        ),
+        "/dev/shm", "num_workers=0",
+    ),
+    Recorded(
+        "newer time limit",
+        "Submission failed: Execution Time Limit exceeded. Limit was 3600 seconds. See logs for more "
+        "details.\nEpoch 14/50",
+        "limit of 3600 seconds",
+    ),
+    Recorded(
+        "scores for labels",
+        FAILED
+        + trace("ValueError: y_pred should be a 1d array, got an array of shape (2000, 8) instead.", SCORING, LIBRARY),
+        "have the shape (2000, 8)", "argmax",
+    ),
+    Recorded(
+        "infinity",
+        FAILED
+        + "scoring.py:18: RuntimeWarning: invalid value encountered in divide\n"
+        + trace("ValueError: Input contains infinity or a value too large for dtype('float32').", SCORING, LIBRARY),
+        "NaN or infinity",
+    ),
+    Recorded(
+        "a folder in the zip",
+        FAILED + trace("ImportError: cannot import name 'Model' from 'model' (unknown location)", INGESTION),
+        "(unknown location)", "not a folder around them",
+    ),
+    Recorded(
+        "a file one folder too deep",
+        FAILED
+        + trace("FileNotFoundError: [Errno 2] No such file or directory: '/app/ingested_program/model.py'", INGESTION),
+        "model.py", "not a folder around them",
+    ),
+    Recorded(
+        "no metadata",
+        "Submission failed: Program directory missing 'metadata.yaml/metadata'. See logs for more details.",
+        "no metadata.yaml", "organisers",
+    ),
+    Recorded("stuck", "It is stuck in Preparing since yesterday, without logs.", "waits for a worker", "Wait"),
+    Recorded(
+        "offline hub",
+        own("OSError: We couldn't connect to 'https://huggingface.co' to load this file"),
+        "couldn't connect", "put what it fetches into the zip",
+    ),
+    Recorded(
+        "own folder",
+        own("PermissionError: [Errno 13] Permission denied: '/app/ingested_program/cache'"),
+        "Permission denied", "tempfile",
+    ),
+)  # fmt: skip
+# A log with words of another cause in it -> words that no sure cause may have.
+MISLEADING = (
+    (own("KeyError: 'x'", TENSORFLOW), "GPU"),
+    (own("KeyError: 'x'", "FutureWarning: You are using `torch.load` with `weights_only=False`\n"), "PyTorch"),
+    (own("KeyError: 'x'", "InconsistentVersionWarning: Trying to unpickle estimator PCA\n"), "scikit"),
+    (own("KeyError: 'x'", "job status: submitted\n"), "worker"),
+    ("UserWarning: no CUDA GPU was found\n", "GPU"),
+    (TENSORFLOW, "GPU"),
+    (own("ValueError: operands could not be broadcast together with shapes (8,96) (4,)"), "predictions"),
+    (own("ValueError: could not convert string to float: 'M'"), "predictions"),
+    (own("ValueError: Found input variables with inconsistent numbers of samples: [9, 8]"), "predictions"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [*RECORDED, *FURTHER], ids=lambda row: row.name)
 def test_the_first_cause_is_the_right_one(row: Recorded) -> None:
     """A participant has one failed upload and its log: the first line has to be what to mend."""
     first = explain_text(row.text)[0]
@@ -235,6 +362,15 @@ def test_ingestions_error_comes_before_scorings() -> None:
 def test_what_is_not_known_is_not_guessed(text: str) -> None:
     """A wrong cause, told with confidence, costs another upload."""
     assert explain_text(text) == ()
+
+
+@pytest.mark.parametrize(("text", "words"), MISLEADING)
+def test_words_of_another_cause_do_not_mislead(text: str, words: str) -> None:
+    """A warning, or a word that means something else elsewhere, sends a participant astray."""
+    causes = explain_text(text)
+    assert not [one.cause for one in causes if one.sure and words in one.cause]
+    if "Traceback" in text:
+        assert causes[0].cause.startswith("the submission's own code ended with")
 
 
 def test_what_only_follows_is_not_sure() -> None:

@@ -91,6 +91,8 @@ FAULTS: tuple[tuple[str, str | bytes, str], ...] = (
     ("decimal commas", text([[i, x, p.replace(".", ",")] for i, x, p in BODY]), "S820"),
     ("the same in quotes", text([[i, x, f'"{p.replace(".", ",")}"'] for i, x, p in BODY]), "S820"),
     ("a German Excel", text([[i, x, p.replace(".", ",")] for i, x, p in BODY], by=";"), "S804 S820"),
+    ("blanks in the header", GOOD.replace("id,label", "id, label"), "S806"),
+    ("JSON", '{"100": "cat"}', "S802"),
     ("an Excel file", b"PK\x03\x04" + bytes(100), "S802"),
     ("an array", b"\x93NUMPY" + bytes(100), "S802"),
     ("zero bytes", b"id,label" + bytes(100), "S802"),

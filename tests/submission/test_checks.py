@@ -176,7 +176,7 @@ def test_back_porting_is_told(tmp_path: Path) -> None:
         with Archive(path) as archive:
             [finding] = [f for f in examine(archive, CHALLENGE) if f.code == "S303"]
         assert told in finding.message
-        assert ("Back-porting would mend it" in finding.message) == (weights is mended)
+        assert ("Back-porting would fix it" in finding.message) == (weights is mended)
 
 
 def test_stored_weights_are_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,13 @@ CASES: list[tuple[str, Step | None, dict[str, bool], bool]] = [
     ("S303", "answer", {"is_server": True}, True),
     ("S306", "answer", {}, False),
     ("S306", "answer", {"anywhere": True}, True),
+    (
+        "S327",
+        "answer",
+        {"tells_case": False},
+        False,
+    ),  # a disk that opens Weights.npy for weights.npy
+    ("S327", "answer", {}, True),
     ("S101", "answer", {"is_server": True, "anywhere": True}, False),
     ("S401", "answer", {"is_server": True, "anywhere": True}, False),
     ("S219", "answer", {"is_server": True, "anywhere": True}, False),

@@ -204,7 +204,7 @@ def test_one_allocation_is_not_taken_for_growth() -> None:
     assert cost.peak_bytes.high == pytest.approx(950 + 2000 * 5)
     assert not list(judge_forecast(cost, Bounds(None, 1200)))
     assert [f.code for f in judge_forecast(cost, Bounds(None, 900))] == ["S707"]
-    assert any("foretold" in line for line in unknown_limits(cost, Bounds(100, 1200)))
+    assert any("forecast" in line for line in unknown_limits(cost, Bounds(100, 1200)))
 
 
 @pytest.mark.parametrize("names", [["first"], ["first", "again"], []])

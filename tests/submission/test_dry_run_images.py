@@ -49,8 +49,10 @@ def test_images_that_were_learnt_are_left_out(tmp_path: Path) -> None:
     assert len(chosen.plain) == len(made.validation)
     assert {image.tobytes() for image in chosen.values[chosen.plain]} == held_out
     assert "held out by submission.split.json" in chosen.note
-    assert "may have learnt" in given_images(data, (), seed=0).note
-    assert "has learnt" in given_images(made.train, [tmp_path / "submission.split.json"], 0).note
+    assert "may have been trained" in given_images(data, (), seed=0).note
+    assert (
+        "it was trained" in given_images(made.train, [tmp_path / "submission.split.json"], 0).note
+    )
 
 
 def test_images_that_are_said_to_be_held_out(tmp_path: Path) -> None:
@@ -61,12 +63,12 @@ def test_images_that_are_said_to_be_held_out(tmp_path: Path) -> None:
     assert "--held-out if it has not" in given_images(data, (), 0).note
     told = given_images(data, (), 0, held_out=True)
     assert "held out, as you say" in told.note
-    assert "may have learnt" not in told.note
+    assert "may have been trained" not in told.note
     assert len(given_images(data, [tmp_path / "split.json"], 0, held_out=True).plain) == len(
         made.validation
     )
     learnt = given_images(made.train, [tmp_path / "split.json"], 0, held_out=True)
-    assert "has learnt" in learnt.note
+    assert "it was trained" in learnt.note
 
 
 def test_the_note_holds_what_was_said_of_the_data() -> None:

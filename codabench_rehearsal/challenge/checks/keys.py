@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from codabench_rehearsal.challenge.bundle import tables
 from codabench_rehearsal.challenge.checks.subject import Said, Subject, check
+from codabench_rehearsal.challenge.old_format import lacks
 from codabench_rehearsal.console.fields import nearest
 from codabench_rehearsal.console.words import listed, shown
 
@@ -154,14 +155,25 @@ def levels(subject: Subject) -> Iterator[Level]:
 
 
 @check("B103", "error")
-def version(subject: Subject) -> Iterator[str]:
+def version(subject: Subject) -> Iterator[str | Said]:
     """Write version: 2 at the top; without it the site takes the bundle for CodaLab's old format,
     with other keys.
     """
+    if (old := subject.manifest.old) is not None:
+        yield from lacks(old)
+        yield Said(_OLD, "note", _OLD_ADVICE)
+        return
     given = subject.top.get("version", "1")
     if str(given) != "2":
         said = f"version is {given!r}" if "version" in subject.top else "there is no version"
         yield f"{said}: the site reads version: 2 alone as this format"
+
+
+_OLD = "this is CodaLab's old format; the site converts it, and what follows is of what it makes"
+_OLD_ADVICE = (
+    "Nothing to do, if you are content with one task for each phase: phases.1 there is phases[0] "
+    "here, html are pages, leaderboard.columns are leaderboards[0].columns."
+)
 
 
 @check("B104", "error")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from collections.abc import Iterator
 
+from codabench_rehearsal.challenge.bundle_files import Tree, plain_name
 from codabench_rehearsal.challenge.checks.program import Program
 from codabench_rehearsal.challenge.checks.subject import Said, Subject, check
 from codabench_rehearsal.console.words import few, shown
@@ -16,6 +18,10 @@ PLACES = (
     *("/app/input", "/app/shared"),
     "/app/ingestion_program",  # $program of an ingestion that runs during scoring
 )
+_DATA = {  # of a kind of program -> the task's key, and where it lies
+    "ingestion": ("input_data", "/app/input_data/"),
+    "scoring": ("reference_data", "/app/input/ref/"),
+}
 _SCORING_ALONE = ("/app/input", "/app/shared")
 _WRITING = ("w", "a", "x", "w+", "wb", "ab", "xb")
 _HOMES = re.compile(r"^(/(home|Users|mnt|content|kaggle|root)/|~/|[A-Z]:[\\/])")
@@ -71,6 +77,65 @@ def places_of_your_own_machine(subject: Subject) -> Iterator[Said]:
         if found:
             names = few([text for _, text in found], 3)
             yield Said(f"{program.name}: {found[0][0]} names {names}")
+
+
+@check("B154", "warning")
+def files_that_the_data_lack(subject: Subject) -> Iterator[str]:
+    """Name the file as the data hold it: a program that finds none ends there, whatever the
+    submission holds.
+    """
+    for program in subject.programs:
+        key, place = _DATA[program.kind]
+        data = _data_of(subject, program, key)
+        for where, path in _opened(program) if data else ():
+            name = path.removeprefix(place)
+            if path.startswith(place) and not any(name in tree.sizes for tree in data):
+                what = f"and {key} has no such file{_near(name, data)}"
+                yield f"{program.name}: {where} names {shown(path)}, {what}"
+
+
+def _data_of(subject: Subject, program: Program, key: str) -> list[Tree]:
+    """The data of every task of a program; none where some of them are not in the bundle."""
+    named = [
+        subject.inside(task.get(key))
+        for _, task in subject.tables("tasks")
+        if plain_name(str(task.get(f"{program.kind}_program"))) == program.name
+    ]
+    found = [tree for tree in named if tree is not None and tree.sizes]
+    return found if len(found) == len(named) else []
+
+
+def _opened(program: Program) -> Iterator[tuple[str, str]]:
+    """The files below /app that the code names, but for those that it tries or looks for."""
+    for name in program.used:
+        tree = program.modules[name]
+        every = [*ast.walk(tree)] if tree else []
+        tried = {
+            id(inner)
+            for node in every
+            if isinstance(node, ast.Try) or (isinstance(node, ast.Call) and _looks(node))
+            for inner in ast.walk(node)
+        }
+        looked = {n.value for n in every if isinstance(n, ast.Constant) and id(n) in tried}
+        for node in every:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                plain = re.sub(r"/+", "/", node.value)
+                if node.value not in looked and re.fullmatch(r"/app/[\w./-]+\.\w{1,5}", plain):
+                    yield f"{name} line {node.lineno}", plain
+
+
+def _looks(call: ast.Call) -> bool:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return bool(re.search(r"exists|is_?file|is_?dir|glob", str(name)))
+
+
+def _near(name: str, data: list[Tree]) -> str:
+    """A file that was perhaps meant."""
+    last = name.rpartition("/")[2]
+    names = [one for tree in data for one in tree.sizes]
+    same = [one for one in names if one.rpartition("/")[2].lower() == last.lower()]
+    near = same or difflib.get_close_matches(name, names, 1)
+    return f"; there is {shown(near[0])}" if near else ""
 
 
 def _named(program: Program) -> Iterator[tuple[str, str]]:

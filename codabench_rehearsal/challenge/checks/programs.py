@@ -81,7 +81,7 @@ def no_such_script(subject: Subject) -> Iterator[str]:
 
 @check("B145", "error")
 def code_that_does_not_parse(subject: Subject) -> Iterator[str]:
-    """Mend it: Python ends at once, with every submission."""
+    """Fix it: Python ends at once, with every submission."""
     for program in subject.programs:
         for name in program.used:
             if program.modules[name] is None and program.texts.get(name):
@@ -131,6 +131,10 @@ def two_metadata_files(subject: Subject) -> Iterator[str]:
             yield f"{program.name} has both {METADATA[0]} and {METADATA[1]}"
 
 
+_PYTHON_IMAGE = re.compile(r"(?:library/)?python:(3\.\d+)?[\w.-]*")
+_PLAIN = ("pip", "setuptools", "wheel", "pkg_resources")  # what Python's own images have
+
+
 @functools.cache
 def images() -> Mapping[str, Mapping[str, Any]]:
     """What public images have, by their names."""
@@ -150,7 +154,8 @@ def _needs(program: Program) -> frozenset[str]:
 def image_facts(named: str) -> tuple[str, Mapping[str, Any]]:
     """An image's name, the usual one for "", and what is known of it: none of most images."""
     name = (named or LEGACY_IMAGE).removeprefix("docker.io/")
-    return name, images().get(name, {})
+    plain = _PYTHON_IMAGE.fullmatch(name)
+    return name, {"python": plain[1] or "", "has": _PLAIN} if plain else images().get(name, {})
 
 
 def lacking(facts: Mapping[str, Any], needed: frozenset[str]) -> frozenset[str]:

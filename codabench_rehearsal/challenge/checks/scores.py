@@ -32,6 +32,23 @@ def no_scores_file(subject: Subject) -> Iterator[str]:
             wrong = [n for n in near if n.endswith((".json", ".txt", ".csv", ".yaml"))]
             if wrong:
                 yield f"{program.name} writes {few(wrong)}, and neither scores.json nor scores.txt"
+        elif where := _beside_itself(program):
+            yield f"{program.name}: {where} into /app/program, its working folder"
+
+
+def _beside_itself(program: Program) -> str:
+    """Where scores are opened by their bare name, and nothing leads to another folder."""
+    if re.search(r"chdir|\bcd ", program.source):
+        return ""
+    every = [(f, n) for f in program.used if (t := program.modules[f]) for n in ast.walk(t)]
+    texts = [(f, n) for f, n in every if (_constant(n) or "").endswith(_SCORES)]
+    bare = [
+        f"{file} line {node.lineno} writes {_constant(node.args[0])}"
+        for file, node in every
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "open"
+        if node.args and _constant(node.args[0]) in _SCORES
+    ]
+    return bare[0] if bare and len(bare) == len(texts) else ""
 
 
 @check("B191", "warning")

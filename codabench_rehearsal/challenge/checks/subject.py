@@ -166,6 +166,8 @@ def _not_readable(tree: Tree) -> Iterator[BundleFinding]:
         read_manifest(tree)
     except SubmissionError as error:
         advice = "Put texts with a colon, a # or a leading * or @ into quotes; indent by blanks."
+        if "not a text in UTF-8" in str(error):
+            advice = "Save it as UTF-8: the site reads no other encoding."
         yield BundleFinding("B102", "error", str(error).rstrip("."), advice)
 
 

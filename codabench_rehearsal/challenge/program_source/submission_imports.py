@@ -88,11 +88,25 @@ def _taken(node: ast.AST, tree: ast.Module) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.Call):
         match last_of(node.func):
             case "import_module" | "__import__" if node.args:
-                text = text_of(node.args[0])
+                text = text_of(node.args[0]) or _assigned(node.args[0], tree)
                 yield from [(text, name) for name in _attributes(tree)] if text else []
             case "spec_from_file_location":
                 module = _module_of(node, tree)
                 yield from [(module, name) for name in _attributes(tree)] if module else []
+            case "run_path" if node.args:
+                files = [t for inner in ast.walk(node.args[0]) if (t := text_of(inner))]
+                names = [t.rpartition("/")[2] for t in files if t.endswith(".py")]
+                yield from [(names[-1].removesuffix(".py"), "")] if names else []
+
+
+def _assigned(node: ast.AST, tree: ast.Module) -> str:
+    """The one text that a name stands for in a file; "" for none, or several."""
+    found = {
+        text_of(one.value)
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Assign) and last_of(node) in map(last_of, one.targets)
+    }
+    return found.pop() if isinstance(node, ast.Name) and len(found) == 1 else ""
 
 
 def _module_of(call: ast.Call, tree: ast.Module) -> str:

@@ -32,6 +32,7 @@ from codabench_rehearsal.console.words import one_line, shown
 TRIES, FIRST_WAIT = 4, 1.0  # of what may be repeated; each wait is twice the one before
 LONGEST_WAIT = 120.0  # seconds that a site may ask for by Retry-After
 OFF_SECONDS = 300.0  # a clock that is further off is told
+_INSIDE = ("localhost", "local", "internal", "lan", "arpa")  # endings of names that are not public
 _HOPS = 3  # redirects within the host
 _PASSING = (500, 502, 503, 504)
 _SAYS = ("detail", "reason", "message", "error", "error_msg", "non_field_errors", "data_file")
@@ -167,7 +168,8 @@ class Site:
                 if not error.repeat or not left or (error.sent and not safe):
                     raise self._broken(error, TRIES - left, safe=safe) from None
             else:
-                self._hear_time(reply)
+                if not made.is_storage:
+                    self._hear_time(reply)
                 pause = max(wait, self._asked_to_wait(reply))
                 passes = reply.status == 429 or reply.status in passing
                 if not passes or not left or pause > LONGEST_WAIT:
@@ -200,7 +202,7 @@ class Site:
     def _refused(self, reply: Reply, path: str, *, in_doubt: bool = False) -> SiteError:
         said = self._said(reply)
         why = f", '{said}'" if said else ""
-        what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says is to be mended."))
+        what, advice = _REFUSALS.get(reply.status, ("refuses", "what it says has to be fixed."))
         if reply.status == 401 and not self.token:
             what = "wants a login"
         if reply.status >= 500:
@@ -297,4 +299,6 @@ def _is_inside(host: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return is_loopback(host) or "." not in host
+        name = host.rstrip(".").lower()
+        ending = name.rpartition(".")[2]  # of no public name a number, as in 127.1
+        return "." not in name or ending[:1].isdigit() or ending in _INSIDE

@@ -151,8 +151,11 @@ def known(site: Site, address: Address, *, refresh: bool = False) -> tuple[SiteC
 
 def age(challenge: SiteChallenge, now: dt.datetime) -> str:
     """How old it is, for people."""
-    hours = max(0.0, (now - challenge.fetched).total_seconds() / 3600)
-    ago = counted(round(hours / 24), "day") if hours >= 48 else counted(round(hours), "hour")
+    minutes = max(0, round((now - challenge.fetched).total_seconds() / 60))
+    ago = counted(minutes, "minute")
+    if minutes >= 90:
+        hours = round(minutes / 60)
+        ago = counted(hours, "hour") if hours < 48 else counted(round(hours / 24), "day")
     return f"{challenge.fetched:%Y-%m-%d %H:%M} UTC, {ago} ago"
 
 

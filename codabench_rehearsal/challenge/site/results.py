@@ -1,10 +1,16 @@
-"""What became of a submission on the site: its status, its scores, its logs."""
+"""What became of a submission on the site: its status, its scores, its logs.
+
+In a phase of several tasks the site makes a submission of each, and a parent of them all: the logs
+are theirs, the parent's scores are theirs side by side, and it is called Finished when all have
+ended, however they did.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +24,7 @@ from codabench_rehearsal.console.words import as_json, shown
 
 ENDED = ("Finished", "Failed", "Cancelled")
 POLLS = (3.0, 5.0, 10.0, 20.0)  # seconds between questions, the last one ever after
+MOST_TASKS = 100
 MOST_SILENT = 30  # questions in a row without an answer, each with its own tries
 LARGEST_LOG, LARGEST_RESULT = 64 << 20, 512 << 20  # bytes
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -28,7 +35,9 @@ _FIGURE = re.compile(r"-?\d{1,12}(\.\d{1,20})?")
 class Outcome:
     """A submission as the site tells it.
 
-    scores: column and figure, as text with all its decimals. said: the platform's message.
+    scores: column and figure, as text with all its decimals; of a parent each column once a task.
+    said: the platform's message. children: their numbers, in a phase of several tasks. task: the
+    one that it is of.
     """
 
     number: int
@@ -37,6 +46,8 @@ class Outcome:
     scores: tuple[tuple[str, str], ...]
     created: dt.datetime | None
     filename: str
+    children: tuple[int, ...] = ()
+    task: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -44,9 +55,11 @@ class Outcome:
         return self.status in ENDED
 
     def score(self, column: str) -> str:
-        """The figure of a column, the only one where there is but one; "" for none."""
-        known = dict(self.scores)
-        return known.get(column) or (self.scores[0][1] if len(self.scores) == 1 else "")
+        """The figure of a column, the only one where there is but one; "" for none, or several."""
+        known = [figure for key, figure in self.scores if key == column]
+        if not known and len(self.scores) == 1:
+            known = [self.scores[0][1]]
+        return known[0] if len(known) == 1 else ""
 
 
 Heard = Callable[[Outcome | None], None]  # None: no answer this time
@@ -64,7 +77,24 @@ def read_outcome(row: Mapping[str, Any]) -> Outcome:
         scores=tuple((key, figure) for key, figure in scores if _FIGURE.fullmatch(figure)),
         created=moment(row.get("created_when")),
         filename=str(row.get("filename") or ""),
+        children=tuple(one for one in _listed(row.get("children")) if type(one) is int),
+        task=str(next(iter(tables([row.get("task")])), {}).get("name") or ""),
     )
+
+
+def _listed(value: object) -> list[object]:
+    return value[:MOST_TASKS] if isinstance(value, list) else []
+
+
+def ask_tasks(site: Site, outcome: Outcome) -> tuple[Outcome, ...]:
+    """What became of each task, () in a phase of one. Raises `SiteError`."""
+    return tuple(ask_outcome(site, number) for number in outcome.children)
+
+
+def status_of(outcome: Outcome, tasks: Sequence[Outcome]) -> str:
+    """How it ended: of several tasks that of the first which did not finish."""
+    ends = (one.status for one in tasks if one.status != "Finished")
+    return next(ends, outcome.status)
 
 
 def ask_outcome(site: Site, number: int) -> Outcome:
@@ -103,16 +133,30 @@ def results_folder(zip_path: Path, number: int) -> Path:
     return zip_path.parent / f"{zip_path.stem}.submission-{number}"
 
 
-def fetch_results(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
+def fetch_results(
+    site: Site, outcome: Outcome, folder: Path, tasks: Sequence[Outcome] = ()
+) -> Iterator[str]:
     """Write scores, logs, detailed results and scoring's output; what there is to say of it.
 
-    folder: made where it is missing, not those above it. Raises `FileError`; what the site does not
-    give is said.
+    folder: made where it is missing, not those above it. Each of several tasks has one inside it,
+    `task-1` and so on. Raises `FileError`; what the site does not give is said.
     """
     with written(folder):
         folder.mkdir(exist_ok=True)
     with replacing(folder / "submission.json") as file:
         file.write(as_json(_document(outcome)).encode())
+    for inside, task in zip(task_folders(folder, tasks), tasks, strict=True):
+        yield from (f"{inside.name}: {note}" for note in fetch_results(site, task, inside))
+    if not tasks:
+        yield from _fetched_files(site, outcome, folder)
+
+
+def task_folders(folder: Path, tasks: Sequence[Outcome]) -> list[Path]:
+    """Where the results of each task are put."""
+    return [folder / f"task-{at}" for at in range(1, len(tasks) + 1)]
+
+
+def _fetched_files(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
     try:
         given = site.get(f"/api/submissions/{outcome.number}/get_details/")
     except SiteError as error:
@@ -129,7 +173,9 @@ def fetch_results(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
 
 def _document(outcome: Outcome) -> dict[str, Any]:
     created = outcome.created.isoformat() if outcome.created else None
-    return {"schema": 1, **vars(outcome), "scores": dict(outcome.scores), "created": created}
+    keys = Counter(key for key, _ in outcome.scores)
+    scores = {key: figure for key, figure in outcome.scores if keys[key] == 1}
+    return {"schema": 1, **vars(outcome), "scores": scores, "created": created}
 
 
 def _offered(given: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
@@ -163,3 +209,11 @@ def told(outcome: Outcome, site: Site) -> str:
     """Status and message in words."""
     said = f": {site.plain(outcome.said)}" if outcome.said else ""
     return f"submission {outcome.number} {shown(outcome.status)}{said}"
+
+
+def told_tasks(tasks: Sequence[Outcome], site: Site) -> Iterator[str]:
+    """A line for each task: how it ended, and its figures."""
+    for at, one in enumerate(tasks, 1):
+        figures = "".join(f", {shown(key)} {figure}" for key, figure in one.scores)
+        said = f": {site.plain(one.said)}" if one.said else ""
+        yield f"   task {at} ({shown(one.task)}) {shown(one.status)}{figures}{said}"

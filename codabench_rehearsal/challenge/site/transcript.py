@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from codabench_rehearsal.console.errors import UserError
-from codabench_rehearsal.console.files import write_text
+from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.words import as_json
 
@@ -79,7 +79,7 @@ class Transcript:
         for secret in sorted(self._secrets, key=len, reverse=True):
             plain = json.dumps(secret)[1:-1]
             text = text.replace(plain, "<name>") if len(plain) > 2 else text
-        write_text(target, text)
+        write_or_print(target, text)
 
     def _body(self, content: bytes) -> Any:
         try:

@@ -134,11 +134,17 @@ def _ends(end: dt.datetime | None, now: dt.datetime) -> str:
     return f"ends {end:%Y-%m-%d %H:%M} UTC, {ago}" if hours > 0 else f"ended {end:%Y-%m-%d %H:%M}"
 
 
-def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) -> Upload:
+def carry_out(
+    site: Site,
+    plan: Upload,
+    told: Told = lambda _done, _size: None,
+    end: dt.datetime | None = None,
+) -> Upload:
     """Upload a zip and make a submission of it; what an earlier run did is not done again.
 
-    plan: what is to be uploaded, without a key. told: hears of the bytes. Returns it with its
-    submission's number. Raises `SiteError`, `FileError`.
+    plan: what is to be uploaded, without a key. told: hears of the bytes. end: of the phase, after
+    which nothing is submitted. Returns it with its submission's number. Raises `SiteError`,
+    `FileError`.
     """
     with alone(plan) as is_alone:
         if not is_alone:
@@ -146,23 +152,28 @@ def carry_out(site: Site, plan: Upload, told: Told = lambda _done, _size: None) 
                 f"another command is uploading to {site.host}: wait until it is done, then run "
                 "this one again."
             )
-        return _carried_out(site, plan, told)
+        return _carried_out(site, plan, told, end)
 
 
-def _carried_out(site: Site, plan: Upload, told: Told) -> Upload:
+def _carried_out(site: Site, plan: Upload, told: Told, end: dt.datetime | None) -> Upload:
     done = known_of(plan) or plan
     if done.stage == "ended" and done.status != "Finished":
         done = replace(plan, key=done.key)  # the site still has its bytes
     if done.submission:
         return done
     if done.stage == "sent":
-        number = _arrived(site, done, waits=LOOKS[:1])
+        number = _arrived(site, done, waits=LOOKS)  # the site may be at it still
         if number is None:
             raise SiteError(_doubtful(done, "The last run was cut off."), in_doubt=True)
         if number:
             return replace(done, submission=number, stage="submitted").keep()
     if not done.key:
         done = replace(plan, key=_stored(site, plan, told)).keep()
+    if end is not None and end <= site.now():  # the question stood open, or the bytes took long
+        raise SiteError(
+            f"the phase {shown(plan.phase_name)} ended {end:%Y-%m-%d %H:%M} UTC, before the zip "
+            "was there: nothing was submitted."
+        )
     return _submitted(site, done)
 
 
@@ -230,6 +241,13 @@ def _submitted(site: Site, plan: Upload) -> Upload:
     return replace(sent, submission=number, stage="submitted").keep()
 
 
+def in_doubt(plan: Upload) -> str:
+    """What to say where a run is cut off while a submission is asked for; "" where none was."""
+    known = known_of(plan)
+    is_open = known is not None and known.stage == "sent"
+    return _doubtful(known, "Cut off.") if known and is_open else ""
+
+
 def _doubtful(plan: Upload, why: str) -> str:
     return (
         f"{why} Whether the submission arrived is not known, so it is not sent again: look for "
@@ -282,12 +300,16 @@ def own_name(site: Site) -> str:
 
 
 def own_submissions(site: Site, phase: int, owner: str) -> list[Mapping[str, Any]]:
-    """The account's submissions to a phase as the site tells them, without parts of others."""
+    """The account's submissions to a phase as the site tells them.
+
+    Without the tasks of others, and without the organisers' runs of one task anew.
+    """
     given = site.get("/api/submissions/", phase=phase)
     rows = given.get("results") if isinstance(given, dict) else given
     if not isinstance(rows, list):
         raise SiteError(f"{site.host}: expected a list of submissions, received something else.")
-    return [row for row in tables(rows) if row.get("owner") == owner and not row.get("parent")]
+    own = [row for row in tables(rows) if row.get("owner") == owner]
+    return [row for row in own if not (row.get("parent") or row.get("is_specific_task_re_run"))]
 
 
 def site_name(name: str) -> str:

@@ -84,17 +84,23 @@ class Request:
     """What is asked.
 
     document: sent as JSON. parts: bytes to send, which may take long. into: a file for the bytes
-    of a success, at most `limit` of them.
+    of a success, at most `limit` of them. An address of storage is signed, a document may hold a
+    password: neither is shown.
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)
     asked: Mapping[str, str | int] = field(default_factory=dict)
-    document: Mapping[str, Any] | None = None
+    document: Mapping[str, Any] | None = field(default=None, repr=False)
     parts: Iterable[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     into: IO[bytes] | None = None
     limit: int = 0
+
+    @property
+    def is_storage(self) -> bool:
+        """Whether it is about a file, in the site's storage, wherever that is."""
+        return self.parts is not None or self.into is not None
 
 
 def is_loopback(host: str) -> bool:
@@ -119,11 +125,14 @@ class Wire:
             self._client.close()
 
     def ask(self, request: Request, token: str = "") -> Reply:
-        """One request, and its whole answer. token: for the site's own host alone.
+        """One request, and its whole answer. token: for the site's own calls alone.
+
+        Storage gets none, on the site's own host either: there an address is signed, and two ways
+        of saying who asks are refused.
 
         Raises `BrokenError` for a connection that broke, `SiteError` for too large an answer.
         """
-        own = _origin(request.url) == _origin(self.base)
+        own = _origin(request.url) == _origin(self.base) and not request.is_storage
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **request.headers}
         if token and own:
             sent["Authorization"] = f"Token {token}"
@@ -178,7 +187,7 @@ def _certificates() -> ssl.SSLContext | bool:
     except OSError as error:
         why = error.strerror or "no certificates"
         raise SiteError(
-            f"{shown(named)} cannot be read as certificates ({why}): mend {variable}."
+            f"{shown(named)} cannot be read as certificates ({why}): correct {variable}."
         ) from None
 
 
@@ -226,7 +235,7 @@ def _told() -> Iterator[None]:
         raise BrokenError("the file changed while it was sent", sent=True, repeat=False) from None
     except (httpx.RequestError, httpx.StreamError):
         raise BrokenError("the connection broke", sent=True) from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):  # what a library says of an address may show it
         raise BrokenError("the address is none", sent=False, repeat=False) from None
 
 

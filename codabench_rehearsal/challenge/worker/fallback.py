@@ -20,12 +20,14 @@ from codabench_rehearsal.sandbox.job import Job, Limits, SandboxError
 from codabench_rehearsal.sandbox.run import run
 from codabench_rehearsal.sandbox.validate import read_left
 
-WAY_OUT = "run it in the challenge's image (--docker), or where user namespaces are allowed"
+IN_IMAGE = "run it in the challenge's image (--docker)"
+WAY_OUT = f"{IN_IMAGE}, or where user namespaces are allowed"
 LARGEST_SOURCE = 1 << 20  # bytes; what is longer was not written by hand
 _SOURCES = {".py", ".sh", ".r", ".R", ".jl", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini"}
 _PLATFORMS = re.compile(
     r"/app/(program|output|input_data|ingested_program|input/re[fs]|input|shared|data)\b"
 )
+_READ_ONLY = re.compile(r"Read-only file system: '(/[^']+)'")
 
 
 def why_no_places() -> str:
@@ -52,7 +54,14 @@ def check_paths(folder: Path, name: str, program: Program) -> None:
 
 
 def refused_here(log: str) -> str:
-    """What explains a failure that says `/app`, where that cannot be shown; "" for nothing."""
+    """What of this machine explains a failure; "" for nothing.
+
+    A file outside `/app` that cannot be written, as a container's own can; `/app` itself, where
+    that cannot be shown.
+    """
+    last = log.rstrip().rpartition("\n")[2]
+    if (found := _READ_ONLY.search(last)) and not found[1].startswith("/app/"):
+        return f"it writes to {shown(found[1])}, which can only be read here: {IN_IMAGE}"
     why = why_no_places()
     if why and (found := _PLATFORMS.search(log)):
         return f"it needs {found[0]}, and no folder can be shown there ({why}): {WAY_OUT}"

@@ -73,6 +73,11 @@ class Step:
     refused: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def by_this_machine(self) -> bool:
+        """Whether a limit ended it that the platform has not."""
+        return self.ended not in (None, "exit", "time", "cancelled")
+
 
 @dataclass(frozen=True)
 class Planned:

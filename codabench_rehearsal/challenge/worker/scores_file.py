@@ -17,12 +17,14 @@ from typing import Any, Literal, TypeVar
 
 from codabench_rehearsal.challenge.bundle import Column
 from codabench_rehearsal.console.reading import TooMuchError, parse_json
+from codabench_rehearsal.console.words import shown
 from codabench_rehearsal.sandbox.validate import read_left
 
 NO_SCORES = "Could not find scores file, did the scoring program output it?"
 NOT_DECODED = "Could not decode scores json properly, it contains an error.\n{}"
 NOT_FINITE = "Out of range float values are not JSON compliant"
 LARGEST_SCORES = 16 << 20  # bytes
+NO_SCORE = "the site took no score"
 DIGITS, PLACES = 20, Decimal("0.0000000001")
 _COMPUTED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "avg": statistics.mean,
@@ -30,6 +32,7 @@ _COMPUTED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "min": min,
     "max": max,
 }
+_WHAT = {list: "a list", str: "a text", type(None): "nothing"}
 Origin = Literal["program", "site", "mean"]
 Number = TypeVar("Number", Decimal, float)
 
@@ -40,7 +43,7 @@ class Score:
 
     value: as the program wrote it, or of what it wrote, all digits. shown: as on the leaderboard,
     which goes by the ten digits that the site keeps. origin: "program"; "site", which computes it;
-    "mean", ours of several tasks'.
+    "mean", ours of several tasks'. hidden: whether organisers alone see it.
     """
 
     key: str
@@ -48,6 +51,10 @@ class Score:
     value: float
     shown: str
     origin: Origin = "program"
+    hidden: bool = False
+
+    def __str__(self) -> str:
+        return f"{shown(self.key)} {self.shown}{' (hidden)' if self.hidden else ''}"
 
 
 @dataclass(frozen=True)
@@ -116,9 +123,9 @@ def _scores(
         if values := kept.get(column.key):
             figure = float(_kept(str(statistics.mean(values))))
             value = float(statistics.mean(exact[column.key]))
-            shown = str(round(figure, column.precision))
+            told = str(round(figure, column.precision))
             origin = plain if column in inner else "site"
-            found.append(Score(column.key, column.title, value, shown, origin))
+            found.append(Score(column.key, column.title, value, told, origin, column.hidden))
     return tuple(found)
 
 
@@ -141,8 +148,8 @@ def _parsed(name: str, left: bytes) -> Any:
 def _taken(found: Any, columns: Sequence[Column]) -> ScoresFile:
     """What the site takes, one key after the other; the first that it cannot take is the last."""
     if not isinstance(found, dict):
-        kind = type(found).__name__
-        return ScoresFile(remark=f"the site took no score: expected keys and values, not a {kind}")
+        kind = _WHAT.get(type(found), "a number")
+        return ScoresFile(remark=f"{NO_SCORE}: expected keys and values, received {kind}")
     known = {column.key for column in columns}
     dropped = tuple(str(key) for key in found if key not in known)
     kept: dict[str, Decimal] = {}
@@ -150,9 +157,16 @@ def _taken(found: Any, columns: Sequence[Column]) -> ScoresFile:
         try:
             kept[key] = _kept(found[key])
         except (ValueError, TypeError, decimal.DecimalException):
-            remark = f"the site took no score from {key!r} on: {str(found[key])[:80]} is no number"
+            remark = f"{NO_SCORE} from {key!r} on: {str(found[key])[:80]} is {_why_not(found[key])}"
             return ScoresFile(kept, _floats(found, kept), dropped, remark=remark)
     return ScoresFile(kept, _floats(found, kept), dropped)
+
+
+def _why_not(value: Any) -> str:
+    """Why a value is no score, for people."""
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return "too large: the site keeps ten digits before the point"
+    return "no number"
 
 
 def _floats(found: Mapping[str, Any], keys: Iterable[str]) -> dict[str, float]:

@@ -267,7 +267,7 @@ def _remarks(planned: Sequence[Planned], steps: Sequence[Step]) -> Iterator[str]
         if one.program.remark:
             yield f"{one.kind}: {one.program.remark}"
     for step in steps:
-        if step.ended not in (None, "exit", "time", "cancelled"):
+        if step.by_this_machine:
             limit = f"a limit of this machine's ({step.ended})"
             yield f"{step.kind} was ended by {limit}, which the platform has not"
 

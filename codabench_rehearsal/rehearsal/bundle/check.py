@@ -18,26 +18,25 @@ from codabench_rehearsal.challenge.setting import NEWEST, Setting, opened_settin
 from codabench_rehearsal.challenge.worker.environment import Wanted as Environment
 from codabench_rehearsal.challenge.worker.environment import machine_for
 from codabench_rehearsal.challenge.worker.job import Machine, Now
-from codabench_rehearsal.challenge.worker.outcome import Ran
+from codabench_rehearsal.challenge.worker.outcome import Ran, RanTask
+from codabench_rehearsal.challenge.worker.scores_file import NO_SCORE
 from codabench_rehearsal.challenge.worker.submission import run_submission
 from codabench_rehearsal.console.bar import progress, said_when_slow
 from codabench_rehearsal.console.command import tell
+from codabench_rehearsal.console.files import ONE_CASE, tells_case
 from codabench_rehearsal.console.words import few, shown
+from codabench_rehearsal.rehearsal.bundle.advice import advice, told_once
 from codabench_rehearsal.rehearsal.bundle.look import look
 from codabench_rehearsal.rehearsal.bundle.verdict import BundleChecked, ended, failed, first_cause
 from codabench_rehearsal.rehearsal.check import ignored_codes
-from codabench_rehearsal.rehearsal.failures import advice_for, missing_package
+from codabench_rehearsal.rehearsal.failures import missing_package
 from codabench_rehearsal.rehearsal.predictions.packed import of_predictions, opened_submission
 from codabench_rehearsal.sandbox.outcome import Problem
-from codabench_rehearsal.sandbox.places import python_at
 from submission.archive import Archive
-from submission.findings import Finding, found, refuted, stops, without
+from submission.findings import Finding, Step, found, refuted, stops, without
 
 QUICK = 60.0  # seconds of a run that is worth a second one, by the other generation
-_IN_PROGRAM = (
-    "It ended in the challenge's own program: what the zip gave it has another form than it takes "
-    "(codabench-challenge show BUNDLE says which), or the fault is its organisers'."
-)
+_NOT_KNOWN = "Whether it fails on the platform cannot be told from here."
 Told = Callable[[Now], None]
 
 
@@ -114,7 +113,9 @@ def check_open_in_bundle(
         read = look(archive, setting.bundle, setting.phase, worker)
         read += of_predictions(archive.path, setting)
     ran = () if not wanted.run or _stops(read) else _runs(archive.path, setting, wanted)
-    findings = [*_weighed(read, ran), *(one for each in ran[:1] for one in _found(each, wanted))]
+    causes = [cause for each in ran[:1] for task in each.tasks if (cause := _blamed(task))]
+    findings = told_once(_weighed(read, ran), causes)
+    findings += [one for each in ran[:1] for one in _found(each, wanted, read)]
     findings += _differences(ran)
     kept, left_out = without(findings, wanted.ignored)
     return BundleChecked(
@@ -172,31 +173,67 @@ def _refused(ran: Ran) -> str:
     return next((task.refused for task in ran.tasks if task.refused), "")
 
 
-def _found(ran: Ran, wanted: BundleOptions) -> Iterator[Finding]:
+def _found(ran: Ran, wanted: BundleOptions, read: Sequence[Finding]) -> Iterator[Finding]:
     """What the run that decides shows, task by task."""
     for task in ran.tasks:
         where = f"task {shown(task.task.name)}: " if len(ran.tasks) > 1 else ""
-        cause = cause_of(task)
-        if task.refused:
-            said = f"{where}{task.refused} are refused on this machine and not on the platform"
-            yield found("S623", said, detail=cause.trace if cause else "")
-        elif task.status == "Failed" and (package := _lacking_here(cause, wanted)):
-            said = (
-                f"{where}{cause}: the challenge's own program needs {package}, this Python lacks it"
-            )
-            yield found("S623", said, advice=_advice(cause, wanted), detail=_trace(cause))
-        elif task.status == "Failed":
-            said = where + failed(task.message, cause)
-            yield found("S620", said, advice=_advice(cause, wanted), detail=_trace(cause))
-        elif cause:
-            said = f"{where}it is Finished, and {cause}"
-            yield found("S622", said, advice=_advice(cause, wanted), detail=_trace(cause))
+        yield from _of_end(task, where, wanted, read)
         for remark in task.remarks:
-            is_ours = "this machine" in remark
-            yield found("S623" if is_ours else "S624", where + remark)
+            yield _of_remark(where, remark)
+    for keys, tasks in _dropped(ran).items():
+        where = f"{few(tasks)}: " if 0 < len(tasks) < len(ran.tasks) else ""
+        said = f"{where}scores that are no column of the leaderboard: {few(list(keys))}"
+        yield found("S624", said, severity=None if ran.scores else "warning")
+
+
+def _of_end(
+    task: RanTask, where: str, wanted: BundleOptions, read: Sequence[Finding]
+) -> Iterator[Finding]:
+    """How a task ended, where it did not end well."""
+    cause = cause_of(task)
+    trace, way_out = _trace(cause), advice(task, cause, wanted.machine, read)
+    if task.refused:
+        yield found("S623", f"{where}{task.refused}", advice=_NOT_KNOWN, detail=trace)
+    elif task.status == "Finished":
+        if cause:
+            said = f"{where}it is Finished, and {cause}"
+            yield found("S622", said, advice=way_out, detail=trace)
+    elif package := _lacking_here(cause, wanted):
+        needs = f"the challenge's own program needs {package}, this Python lacks it"
+        yield found("S623", f"{where}{cause}: {needs}", advice=way_out, detail=trace)
+    elif not any(step.by_this_machine for job in task.jobs for step in job.steps):
+        said, printed = where + failed(task.message, cause), trace or _printed(task)
+        yield found("S620", said, advice=way_out, detail=printed)
+
+
+def _blamed(task: RanTask) -> Cause | None:
+    """What failed a task by the platform's rules; None for what this machine alone refuses."""
+    return cause_of(task) if task.status == "Failed" and not task.refused else None
+
+
+def _of_remark(where: str, remark: str) -> Finding:
+    """What the platform passes over, or this machine does not."""
+    if "this machine" in remark:
+        return found("S623", where + remark)
+    if remark.startswith(NO_SCORE):
+        empty = "Its columns stay empty, the submission is Finished, and nobody is told."
+        return found("S624", where + remark, "warning", empty)
+    return found("S624", where + remark)
+
+
+def _dropped(ran: Ran) -> dict[tuple[str, ...], list[str]]:
+    """Keys that are no column -> the tasks that wrote them."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for task in ran.tasks:
         if task.dropped:
-            keys = few(list(task.dropped))
-            yield found("S624", f"{where}scores that are no column of the leaderboard: {keys}")
+            told.setdefault(task.dropped, []).append(f"task {shown(task.task.name)}")
+    return told
+
+
+def _printed(task: RanTask) -> str:
+    """What the last program printed, which ended well."""
+    steps = [step for job in task.jobs for step in job.steps]
+    return steps[-1].log if steps else ""
 
 
 def _lacking_here(cause: Cause | None, wanted: BundleOptions) -> str:
@@ -217,7 +254,8 @@ def _differences(ran: Sequence[Ran]) -> Iterator[Finding]:
         if there != first:
             said = f"the worker of {other.worker}: {there}; the one of {ran[0].worker}: {first}"
             cause = first_cause(other if "Failed" in there else ran[0])
-            yield found("S621", said, detail=_trace(cause))
+            told = cause is None or cause == first_cause(ran[0])  # S620 shows it
+            yield found("S621", said, detail="" if told else _trace(cause))
 
 
 def _ended(ran: Ran) -> str:
@@ -233,36 +271,18 @@ def _weighed(read: Sequence[Finding], ran: Sequence[Ran]) -> Iterator[Finding]:
             said = f"{finding.message}: read so, and it was scored all the same"
             yield replace(finding, severity="warning", message=said, kind="rules")
         else:
-            yield refuted(finding, "answer" if well else None, "here", is_server=False)
+            passed: Step | None = "answer" if well else None
+            yield refuted(finding, passed, "here", is_server=False, tells_case=tells_case())
 
 
 def _trace(cause: Cause | None) -> str:
     return cause.trace if cause else ""
 
 
-def _advice(cause: Cause | None, wanted: BundleOptions) -> str:
-    """What to do about it; "" for the code's own advice."""
-    if cause is None:
-        return ""
-    problem = Problem("predict", cause.kind, cause.message)
-    if package := missing_package(problem):
-        if wanted.machine.image is None:
-            install = python_at(wanted.machine.python).install(package)
-            return (
-                f"Install it here: {install}. The image of the challenge may lack it, or have it."
-            )
-        return ""
-    if cause.in_submission or cause.program == "submission":
-        return advice_for(problem, {})
-    if cause.kind in ("ModuleNotFoundError", "ImportError"):
-        return advice_for(problem, {})
-    return _IN_PROGRAM
-
-
 def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Iterator[str]:
     """How far the verdict does not reach."""
     if not ran:
-        yield "whether it runs" + (" (mend the errors first)" if wanted.run else " (--no-run)")
+        yield "whether it runs" + (" (fix the errors first)" if wanted.run else " (--no-run)")
         return
     if wanted.machine.image is None:
         image = shown(setting.bundle.image)
@@ -270,3 +290,5 @@ def _not_run(setting: Setting, wanted: BundleOptions, ran: Sequence[Ran]) -> Ite
     asked = {one.worker for one in ran}
     if left := [worker for worker in WORKERS if worker not in asked]:
         yield f"the worker of {', '.join(left)} (--worker {left[0]})"
+    if not tells_case():
+        yield ONE_CASE

@@ -55,7 +55,7 @@ class BundleChecked:
         ran = self.ran[0]
         if ran.status == "Failed":
             return failed(ran.message, first_cause(ran))
-        scores = ", ".join(f"{shown(one.key)} {one.shown}" for one in ran.scores)
+        scores = ", ".join(map(str, ran.scores))
         if bad := next((task for task in ran.tasks if task.status == "Failed"), None):
             why = failed(bad.message, cause_of(bad))
             return f"Finished, {scores or 'no score'}; task {shown(bad.task.name)} {why}"
@@ -137,7 +137,7 @@ def first_cause(ran: Ran) -> Cause | None:
 def failed(message: str, cause: Cause | None) -> str:
     """The platform's own words, and why."""
     because = f"; because {cause}" if cause else ""
-    return f'Failed: "{one_line(message, 400)}"{because}'
+    return f'Failed: "{one_line(" ".join(message.split()), 400)}"{because}'
 
 
 def _head(setting: Setting) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _head(setting: Setting) -> Iterator[str]:
 
 def ended(task: RanTask) -> str:
     """A task's status and scores."""
-    scores = ", ".join(f"{shown(one.key)} {one.shown}" for one in task.scores)
+    scores = ", ".join(map(str, task.scores))
     return f"{task.status}, {scores}" if scores else task.status
 
 

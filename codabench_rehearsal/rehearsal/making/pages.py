@@ -34,7 +34,7 @@ _LONGEST_TITLE, _LONGEST_NAME = 36, 40  # characters: of a column on the site, o
 _TILE, _SIDE = 96, 3  # pixels of a logo's tile, tiles along its side
 _CLEAN = "as clean as the training images"
 _DAMAGED = (
-    "**damaged**. How is not said: a model that is right on clean images alone will fall behind"
+    "**corrupted**. How is not said: a model that is right on clean images alone will fall behind"
 )
 _KEYS = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy", "macro-F1": "macro_f1"}
 
@@ -186,7 +186,7 @@ def _words(described: Described) -> dict[str, str]:
         "sample_images": f"{described.sample_images:,}",
         "class_rows": _class_rows(challenge.label_names, described.counts),
         "damage_said": _DAMAGED if described.is_damaged else _CLEAN,
-        "hidden_are": "damaged; training images are not" if described.is_damaged else _CLEAN,
+        "hidden_are": "corrupted; training images are not" if described.is_damaged else _CLEAN,
         "licence_said": f"Licence of the data: {licence}" if licence else unsaid,
     }
     for phase in described.phases:

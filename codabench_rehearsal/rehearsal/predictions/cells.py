@@ -99,6 +99,16 @@ def cell_faults(table: Table, expected: Expected, pairs: Pairs) -> Iterator[Find
             yield from _of_column(table.columns[place], expected.table.columns[at], expected)
 
 
+def label_faults(table: Table, reference: Expected, pairs: Pairs) -> Iterator[Finding]:
+    """Columns of which most labels are none of the reference's."""
+    for at, place in pairs:
+        column, like = table.columns[place], reference.table.columns[at]
+        if at != reference.id_at and column.is_numeric == like.is_numeric:
+            known = {_plain(cell) for cell in like.distinct}
+            if sum(_plain(cell) in known for cell in column.cells) < len(column.cells) / 2:
+                yield from _of_labels(column, like)
+
+
 def _of_column(column: Column, like: Column, expected: Expected) -> Iterator[Finding]:
     gaps = column.gaps(numeric=like.is_numeric)
     if gaps and not like.gaps(numeric=like.is_numeric):

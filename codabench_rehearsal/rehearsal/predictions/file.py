@@ -13,7 +13,11 @@ from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.files import replacing
 from codabench_rehearsal.console.reading import parse_json
 from codabench_rehearsal.console.words import counted, few, shown
-from codabench_rehearsal.rehearsal.predictions.cells import cell_faults, row_faults
+from codabench_rehearsal.rehearsal.predictions.cells import (
+    cell_faults,
+    label_faults,
+    row_faults,
+)
 from codabench_rehearsal.rehearsal.predictions.sample import Expected
 from codabench_rehearsal.rehearsal.predictions.table import (
     TABLES,
@@ -27,6 +31,7 @@ from submission.findings import Finding, Severity, found
 from submission.zipping import best_level, put
 
 _MOST_FAULTS = 5  # of one level of a document
+_MOST_ROWS = 30  # that tell whether a table's numbers are cut in two
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 _INDEX = ("", "unnamed: 0", "index")
 
@@ -53,11 +58,27 @@ def check_results(path: Path, expected: Expected, inside: str = "") -> list[Find
     if expected.is_json:
         return list(_of_json(data, name, expected))
     like = expected.table
+    if _is_document(data):
+        return [found("S802", f"{shown(name)} is JSON, and {expected.place} is a table")]
     try:
         table = read_table(data, name, like)
     except SubmissionError as error:
         return [found("S802", str(error).rstrip("."))]
     return list(_of_table(table, expected))
+
+
+def check_labels(path: Path, reference: Expected, inside: str = "") -> list[Finding]:
+    """Where a sample says what the table is like: labels that the reference never has.
+
+    [] for what is no table. Raises as `check_results` does.
+    """
+    try:
+        table = read_table(contents(path, inside)[1], path.name, reference.table)
+    except SubmissionError:
+        return []
+    if table.ragged or not table.count:
+        return []
+    return list(label_faults(table, reference, _columns(table, reference)[0]))
 
 
 def packed_results(path: Path, name: str, out: Path) -> Path:
@@ -75,7 +96,7 @@ def packed_results(path: Path, name: str, out: Path) -> Path:
 def _of_table(table: Table, expected: Expected) -> Iterator[Finding]:
     like = expected.table
     yield from _of_encoding(table)
-    if table.delimiter != like.delimiter and max(table.width, like.width) > 1:
+    if table.delimiter != like.delimiter and like.width > 1:  # one column has no separator
         has, wants = _NAMES[table.delimiter], _NAMES[like.delimiter]
         yield found("S804", f"cells are separated by {has}, and by {wants} in {expected.place}")
     faults = list(chain(_of_rows(table, like), _of_header(table, expected)))
@@ -118,13 +139,27 @@ def _of_rows(table: Table, like: Table) -> Iterator[Finding]:
         yield found("S818", f"{what}{others}")
 
 
+def _is_document(data: bytes) -> bool:
+    """Whether a text is JSON with keys, or a list of such."""
+    if not data.lstrip().startswith((b"{", b"[{")):
+        return False
+    try:
+        return isinstance(parse_json(data), dict | list)
+    except ValueError:
+        return False
+
+
 def _are_halves(rows: list[list[str]], width: int, fractions: int) -> bool:
     """Whether rows are longer because each of so many numbers is cut in two by its comma."""
-    return fractions > 0 and all(
-        len(row) == width + fractions
-        and not any("." in cell for cell in row)
-        and sum(cell.strip(" +-").isdigit() for cell in row) >= 2 * fractions
-        for row in rows
+    return (
+        fractions > 0
+        and bool(rows)
+        and all(
+            len(row) == width + fractions
+            and not any("." in cell for cell in row)
+            and sum(cell.strip(" +-").isdigit() for cell in row) >= 2 * fractions
+            for row in rows
+        )
     )
 
 
@@ -153,7 +188,11 @@ def _columns(table: Table, expected: Expected) -> tuple[list[tuple[int, int]], l
         if len(has) == len(wants) and missing:
             return [(at, at) for at in range(len(wants))], []
         return pairs, []
-    return pairs, [*_of_names(has, missing, more), *_of_order(pairs, more, expected)]
+    blanks = [shown(repr(cell)) for cell in table.row(0) if cell != cell.strip()]
+    kept = blanks if all(cell == cell.strip() for cell in like.row(0)) else []
+    beside = [found("S806", f"blanks stand in the names: {few(kept, 4)}")] if kept else []
+    names = _of_names(has, missing, more)
+    return pairs, [*beside, *names, *_of_order(pairs, more, expected)]
 
 
 def _by_place(table: Table, expected: Expected) -> tuple[list[tuple[int, int]], list[Finding]]:
@@ -162,8 +201,12 @@ def _by_place(table: Table, expected: Expected) -> tuple[list[tuple[int, int]], 
         return [(at, at) for at in range(width)], []
     if expected.kind == "reference":
         return [], []
-    wants = counted(like.width, "column")
-    return [], [found("S806", f"there are {width}, and {wants} in {expected.place}")]
+    said = f"{counted(width, 'column')}, expected {counted(like.width, 'column')} as in "
+    said += expected.place
+    rows = [table.row(at) for at in range(table.has_header, min(len(table.widths), _MOST_ROWS))]
+    if _are_halves(rows, like.width, sum(column.has_fractions for column in like.columns)):
+        return [], [found("S820", f"{said}: numbers seem to be written with a comma")]
+    return [], [found("S806", said)]
 
 
 def _of_names(has: list[str], missing: list[str], more: list[str]) -> Iterator[Finding]:

@@ -11,8 +11,13 @@ from codabench_rehearsal.challenge.setting import Setting
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.rehearsal.bundle.scoring_reads import reads_of
-from codabench_rehearsal.rehearsal.predictions.file import check_results, packed_results
-from codabench_rehearsal.rehearsal.predictions.sample import find_expected
+from codabench_rehearsal.rehearsal.predictions.file import (
+    check_labels,
+    check_results,
+    packed_results,
+)
+from codabench_rehearsal.rehearsal.predictions.sample import find_expected, find_reference
+from codabench_rehearsal.rehearsal.predictions.table import binary_kind
 from submission.archive import Archive
 from submission.findings import Finding
 
@@ -25,11 +30,15 @@ def opened_submission(path: Path, setting: Setting) -> Iterator[Archive]:
 
     Raises `SubmissionError` for a file where the challenge takes code.
     """
-    if path.is_dir() or zipfile.is_zipfile(path) or path.suffix.lower() not in RESULTS:
+    takes_code = any(task.ingestion for task in setting.tasks)
+    suffix = path.suffix.lower()
+    if suffix not in (*RESULTS, ".zip") and path.is_file() and not takes_code:
+        _require_zip(path)
+    if path.is_dir() or zipfile.is_zipfile(path) or suffix not in RESULTS:
         with Archive(path) as archive:
             yield archive
         return
-    if any(task.ingestion for task in setting.tasks):
+    if takes_code:
         raise SubmissionError(
             f"{path}: expected a zip with code: an ingestion program runs it (codabench-challenge "
             "show BUNDLE says what it imports)."
@@ -38,6 +47,17 @@ def opened_submission(path: Path, setting: Setting) -> Iterator[Archive]:
         packed = packed_results(path, _opened_by_scoring(setting), folder / f"{path.stem[:40]}.zip")
         with Archive(packed) as archive:
             yield archive
+
+
+def _require_zip(path: Path) -> None:
+    """Raise `SubmissionError` for predictions that are neither a zip nor a text."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            kind = binary_kind(file.read(16)) or "another file"
+        raise SubmissionError(
+            f"{path}: expected a zip, or predictions as {', '.join(RESULTS)}, received {kind}. "
+            "Save them as scoring reads them, or zip the file."
+        )
 
 
 def of_predictions(path: Path, setting: Setting) -> Iterator[Finding]:
@@ -51,6 +71,9 @@ def of_predictions(path: Path, setting: Setting) -> Iterator[Finding]:
         return  # `look` says what is missing
     if expected is not None:
         yield from check_results(path, expected, inside)
+    if expected is not None and expected.kind == "sample" and not expected.is_json:
+        reference = find_reference(setting.bundle, setting.phase, path, inside)
+        yield from check_labels(path, reference, inside) if reference else []
 
 
 def _opened_by_scoring(setting: Setting) -> str:

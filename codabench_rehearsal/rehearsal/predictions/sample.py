@@ -109,6 +109,19 @@ def find_expected(bundle: Bundle, phase: Phase, path: Path, inside: str = "") ->
     alike = [one for one in samples if one.is_json == mine.is_json and _is_readable(one)]
     if alike:
         return next((one for one in alike if _is_alike(one, mine)), alike[0])
+    return _of_references(bundle, phase, mine)
+
+
+def find_reference(bundle: Bundle, phase: Phase, path: Path, inside: str = "") -> Expected | None:
+    """The file of the reference data that predictions in a file answer; see `find_expected`."""
+    try:
+        name, data = contents(path, inside)
+    except SeveralError:
+        return None
+    return _of_references(bundle, phase, Expected("sample", str(path), name, data))
+
+
+def _of_references(bundle: Bundle, phase: Phase, mine: Expected) -> Expected | None:
     tasks = [task for task in bundle.tasks if task.index in phase.tasks]
     folders = dict.fromkeys(task.reference_data for task in tasks)
     return next(filter(None, (_reference(folder, mine) for folder in folders)), None)

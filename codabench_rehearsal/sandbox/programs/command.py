@@ -16,6 +16,7 @@ from codabench_rehearsal.sandbox.programs import fences, kernel, root
 NOT_STARTED = 127  # as a shell's
 _CAPABILITIES = 64
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - processes share memory there
+_FEWER_FILES = 10_240  # macOS takes no more (its OPEN_MAX)
 _FILES = (1, 2)  # root reads what belongs to others: the user's environment, say, under sudo
 
 
@@ -76,7 +77,7 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for place in joins:
             os.write(place, b"0")
-        facts["tasks"] = _set_limits(spec, own_users=bool(facts.get("users")))
+        facts.update(_set_limits(spec, own_users=bool(facts.get("users"))))
         if kernel.LINUX:
             _stay_small(keep=_FILES if facts.get("users") is not True else ())
             os.setsid()  # what it does to its group is not to reach the launcher
@@ -98,22 +99,31 @@ def become_command(spec: Spec, joins: list[int], facts: dict[str, Any]) -> NoRet
     os._exit(NOT_STARTED)
 
 
-def _set_limits(spec: Spec, *, own_users: bool) -> bool:
-    """Set the kernel's limits; returns whether the number of processes is among them."""
+def _set_limits(spec: Spec, *, own_users: bool) -> dict[str, bool]:
+    """Set the kernel's limits; returns whether it holds the number of processes, of open files."""
     _limit(resource.RLIMIT_FSIZE, spec["file_bytes"])
-    _limit(resource.RLIMIT_NOFILE, spec["open_files"])
+    files = spec["open_files"]
+    held = _limit(resource.RLIMIT_NOFILE, files) or _limit(
+        resource.RLIMIT_NOFILE, files and min(files, _FEWER_FILES)
+    )
     # Root is never held by it; outside a user namespace it counts the user's other processes too.
     counts = own_users and os.geteuid() != 0 and _kernel_version() >= (5, 14)
     if counts:
         _limit(resource.RLIMIT_NPROC, spec["tasks"])
-    return counts and spec["tasks"] is not None
+    return {"tasks": counts and spec["tasks"] is not None, "open_files": held}
 
 
-def _limit(kind: int, value: int | None) -> None:
-    if value is not None:
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+def _limit(kind: int, value: int | None) -> bool:
+    """Set a limit, if there is one; whether the system takes it."""
+    if value is None:
+        return False
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    try:
         resource.setrlimit(kind, (value, value))
+    except ValueError:  # Linux takes any up to the hard one; macOS has a ceiling of its own
+        return False
+    return True
 
 
 def _kernel_version() -> tuple[int, ...]:

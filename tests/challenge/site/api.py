@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import uuid
@@ -116,9 +117,15 @@ class Api(Handler):
     def _scores(self, one: Submission, *, rounded: bool = False) -> list[dict[str, Any]]:
         if one.status != "Finished":
             return []
-        found = []
-        for column in self.stub.challenge["leaderboards"][0]["columns"]:
+        columns = self.stub.challenge["leaderboards"][0]["columns"]
+        found = [score for child in one.children for score in self._scores(child)]
+        for column in columns:
+            if bool(column["computation"]) != bool(one.children):
+                continue  # computed columns are the parent's, others its tasks'
             value = one.score if column["key"] == "accuracy" else one.score / 2
+            if one.children:
+                each = [child.score for child in one.children if child.status == "Finished"]
+                value = sum(each) / max(len(each), 1)
             text = f"{value:.{column['precision']}f}" if rounded else f"{value:.10f}"
             found.append(
                 {
@@ -137,8 +144,9 @@ class Api(Handler):
             "filename": one.filename, "name": None, "owner": one.owner, "status": one.status,
             "created_when": one.created.isoformat().replace("+00:00", "Z"),
             "status_details": one.details or None, "scores": self._scores(one), "parent": one.parent,
-            "children": [], "has_children": False, "on_leaderboard": one.status == "Finished",
-            "task": None, "is_soft_deleted": False,
+            "children": [child.number for child in one.children], "has_children": bool(one.children),
+            "on_leaderboard": one.status == "Finished", "task": one.task, "is_soft_deleted": False,
+            "is_specific_task_re_run": False,
         }  # fmt: skip
 
     def _list(self) -> None:
@@ -157,7 +165,8 @@ class Api(Handler):
         if found is None or found.owner != self.user:
             self.reply(404, {"detail": "Not found."})
             return
-        found.at += 1
+        for one in (found, *found.children):
+            one.at += 1
         self.reply(200, self._shown(found))
 
     def _get_details(self, number: str) -> None:
@@ -170,20 +179,24 @@ class Api(Handler):
             return
         made = {}
         for name in (
-            "scoring_stdout",
-            "scoring_stderr",
-            "prediction_ingestion_stderr",
-            "detailed",
-            "scoring",
+            ()
+            if found.children
+            else (
+                "scoring_stdout",
+                "scoring_stderr",
+                "prediction_ingestion_stderr",
+                "detailed",
+                "scoring",
+            )
         ):
             path = f"/bucket/{number}/{name}"
             self.stub.puts.setdefault(path, f"{name} of {number}\n".encode())
             made[name] = f"{self.stub.storage}{path}?X-Signature=get-{path}"
         logs = [{"name": name, "data_file": made[name]} for name in made if "std" in name]
-        detailed = made["detailed"] if found.status == "Finished" else None
+        detailed = made.get("detailed") if found.status == "Finished" else None
         self.reply(200, {
             "logs": logs, "data_file": None, "prediction_result": None, "detailed_result": detailed,
-            "scoring_result": made["scoring"], "leaderboards": self.stub.challenge["leaderboards"],
+            "scoring_result": made.get("scoring"), "leaderboards": self.stub.challenge["leaderboards"],
             "fact_sheet_answers": None,
         })  # fmt: skip
 
@@ -259,10 +272,27 @@ class Api(Handler):
         )
         made.end, made.score, made.details = self.stub.ends, self.stub.score, self.stub.details
         self.stub.submissions.append(made)
+        self._start(made)
         self.reply(201, {
             "id": made.number, "data": key, "phase": phase, "status": made.status, "filename": name,
             "created_when": f"{made.created:%Y-%m-%d %H:%M}", "scores": [],
         })  # fmt: skip
+
+    def _start(self, made: Submission) -> None:
+        """In a phase of several tasks each gets a submission of its own."""
+        phase = next(p for p in self.stub.challenge["phases"] if p["id"] == made.phase)
+        if len(phase["tasks"]) == 1:
+            made.task = phase["tasks"][0]
+            return
+        for at, task in enumerate(phase["tasks"]):
+            number = 500 + len(self.stub.submissions)
+            child = dataclasses.replace(
+                made, number=number, parent=made.number, task=task, children=[]
+            )
+            if self.stub.ends_of_tasks:
+                child.end, child.score = self.stub.ends_of_tasks[at]
+            made.children.append(child)
+            self.stub.submissions.append(child)
 
     def _leaderboard(self, phase: str) -> None:
         best = [

@@ -38,6 +38,7 @@ class SiteStub:
     ends: str = "Finished"
     details: str = ""
     score: float = 0.87313432835
+    ends_of_tasks: list[tuple[str, float]] = field(default_factory=list)
     offset: dt.timedelta = dt.timedelta()
     challenge: dict[str, Any] = field(default_factory=challenge)
     puts: dict[str, bytes] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class SiteStub:
         return [
             s
             for s in self.submissions
-            if (s.owner, s.phase) == (owner, phase) and s.status != "Failed"
+            if (s.owner, s.phase) == (owner, phase) and s.status != "Failed" and not s.parent
         ]
 
 

@@ -33,7 +33,10 @@ Prepare = Callable[[SiteStub], object]
 
 @dataclass(frozen=True)
 class Day:
-    """A bad day. says: in the one line. stored, made: files and submissions that the site has."""
+    """A bad day. says: in the one line. stored, made: files and submissions that the site has.
+
+    seconds: that a whole answer may take.
+    """
 
     name: str
     prepare: Prepare
@@ -42,6 +45,7 @@ class Day:
     code: Exit = Exit.USAGE
     stored: int = 0
     made: int = 0
+    seconds: float = 0.2
 
     def __str__(self) -> str:
         return self.name
@@ -109,7 +113,7 @@ DAYS = [
     Day("on this host", fault(COMPETITION, "redirect", 1, "/api/competitions/1234/"), SHOW, "", FINE),
     Day("cut short", fault(COMPETITION, "cut"), SHOW, "the connection broke, 4 times"),
     Day("cut short once", fault(COMPETITION, "cut", 1), SHOW, "", FINE),
-    Day("no end", fault(COMPETITION, "huge"), SHOW, "answers with more than 16.8 MB"),
+    Day("no end", fault(COMPETITION, "huge"), SHOW, "answers with more than 16.8 MB", seconds=60),
     Day("drop by drop", fault(COMPETITION, "drip"), SHOW, "its answer does not end, 4 times"),
     Day("silent", fault(COMPETITION, "wait", value=0.6), SHOW, "no answer in time, 4 times"),
     Day("too deep", fault(COMPETITION, "text", value=DEEP), SHOW, "expected JSON, received something else"),
@@ -178,7 +182,7 @@ def test_a_bad_day(
     day: Day,
 ) -> None:
     """Else a bad day of the site costs an upload, shows a token, or ends in a traceback."""
-    for name, value in (("REPLY_SECONDS", 0.2), ("SILENT_SECONDS", 0.3)):
+    for name, value in (("REPLY_SECONDS", day.seconds), ("SILENT_SECONDS", 0.3)):
         monkeypatch.setattr(site_wire, name, value)
     monkeypatch.setattr(site_results, "LARGEST_LOG", 1 << 20)
     day.prepare(site)

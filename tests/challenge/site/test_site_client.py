@@ -1,80 +1,95 @@
-"""The stub against `codabench-client`, which somebody else wrote against the real site."""
+"""The stub against `codabench-client`, which somebody else wrote against the real site.
+
+It lives in an environment of its own, which uv builds; it is no dependency of ours.
+"""
 
 from __future__ import annotations
 
-import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from tests.challenge.site.stub import SiteStub
 from tests.challenge.site.world import PASSWORD, USER
 
 pytestmark = pytest.mark.slow
-codabench: Any = pytest.importorskip(
-    "codabench", reason="needs codabench-client (pip install codabench-client)"
-)
+CLIENT = "codabench-client==0.1.1"
+CALLS = Path(__file__).with_name("client_calls.py")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+Talk = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with the client and what it needs, and nothing else; skips where none can be had."""
+    folder = tmp_path_factory.mktemp("client") / "venv"
+    made = str(folder / "bin" / "python")
+    steps = (
+        ["venv", "--python", sys.executable, str(folder)],
+        ["pip", "install", "--python", made, CLIENT],
+    )
+    try:
+        for words in steps:
+            subprocess.run([find_uv_bin(), *words], check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no {CLIENT}: {error.stderr[-300:]}")
+    return made
 
 
 @pytest.fixture
-def client(site: SiteStub, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Its client, as its documentation uses it."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(importlib.import_module("codabench.client").time, "sleep", lambda _: None)
-    return codabench.CodabenchClient(base_url=site.base, username=USER, password=PASSWORD)
+def talk(site: SiteStub, here: Path, python: str) -> Talk:
+    """Runs a scenario of `client_calls.py` against the stub; what it says."""
+    env = {name: value for name, value in os.environ.items() if name not in PROXIES}
+
+    def ran(scenario: str) -> dict[str, Any]:
+        files = (str(here / "submission.zip"), str(here / "got"))
+        command = [python, "-I", str(CALLS), scenario, site.base, USER, PASSWORD, *files]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=env, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    return ran
 
 
-def test_it_shows_our_challenge(client: Any, site: SiteStub) -> None:
+def test_it_shows_our_challenge(talk: Talk) -> None:
     """Else the stub answers what no real site does, and all our tests prove nothing."""
-    found = client.competition(site.page)
-    assert codabench.find_phase(found, phase_index=0)["id"] == 11
-    assert codabench.primary_metric(found)["key"] == "accuracy"
-    assert found["phases"][0]["used_submissions_per_person"] == 0
+    assert talk("shows") == {"phase": 11, "metric": "accuracy", "used": 0, "listed": []}
 
 
-def test_it_uploads_and_reads_the_score(client: Any, site: SiteStub, here: Path) -> None:
+def test_it_uploads_and_reads_the_score(talk: Talk, site: SiteStub, here: Path) -> None:
     """Else our upload follows calls that a real site does not have."""
-    client.can_submit(11)
-    made = client.submit(11, here / "submission.zip", progress=None)
-    done = client.wait_for_submission(made["id"], progress=None)
-    assert done["status"] == "Finished"
-    found = client.results(made["id"], done)
-    assert found["metrics"] == {"Accuracy": 0.8731343284, "Macro F1": 0.4365671642}
-    assert set(found["logs"]) == {"scoring_stdout", "scoring_stderr", "prediction_ingestion_stderr"}
-    assert client.pick_submission(11)["id"] == made["id"]
-    assert client.download_artifact(made["id"], "scoring", here / "got") is not None
+    found = talk("uploads")
+    assert found == {
+        "status": "Finished", "latest": True, "scoring": True, "listed": ["submission.zip"],
+        "metrics": {"Accuracy": 0.8731343284, "Macro F1": 0.4365671642},
+        "logs": ["prediction_ingestion_stderr", "scoring_stderr", "scoring_stdout"],
+    }  # fmt: skip
     assert next(iter(site.puts.values())) == (here / "submission.zip").read_bytes()
 
 
-def test_it_is_refused_as_we_are(client: Any, site: SiteStub) -> None:
+def test_it_is_refused_as_we_are(talk: Talk, site: SiteStub) -> None:
     """Else the stub is kinder to us than to others."""
     for _ in range(5):
         site.add("old.zip")
-    with pytest.raises(
-        codabench.CodabenchError, match="Reached maximum allowed submissions for today"
-    ):
-        client.can_submit(11)
-    with pytest.raises(codabench.CodabenchError, match="404"):
-        client.competition(99)
-    wrong = codabench.CodabenchClient(base_url=site.base, username=USER, password="wrong")
-    with pytest.raises(codabench.CodabenchError, match="login failed"):
-        wrong.can_submit(11)
+    found = talk("is_refused")
+    assert "Reached maximum allowed submissions for today" in found["today"]
+    assert "404" in found["number"]
+    assert "login failed" in found["login"]
 
 
-def test_it_logs_in_as_a_browser(client: Any, site: SiteStub, here: Path) -> None:
+def test_it_logs_in_as_a_browser(talk: Talk) -> None:
     """Else sessions, and the cross-site check that goes with them, are only made up."""
-    key = client.upload_dataset(here / "submission.zip", progress=None)
-    assert (
-        client.download_dataset(key, here / "files", extract=False).read_bytes()
-        == (here / "submission.zip").read_bytes()
-    )
-    session = client.session()
-    refused = session.put(f"{site.base}/api/datasets/completed/{key}/")
-    assert (refused.status_code, refused.json()) == (
-        403,
-        {"detail": "CSRF Failed: CSRF token missing."},
-    )
-    token = {"X-CSRFToken": session.cookies["csrftoken"]}
-    assert session.put(f"{site.base}/api/datasets/completed/{key}/", headers=token).ok
+    assert talk("is_a_browser") == {
+        "same": True,
+        "without": [403, "CSRF Failed: CSRF token missing."],
+        "with": 200,
+    }

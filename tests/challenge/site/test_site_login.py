@@ -32,7 +32,7 @@ def at_terminal(
     master, slave = pty.openpty()
     code = f"import sys; from codabench_rehearsal.commands.{words[0]} import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *words[1:]]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "300"}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "300"}
     child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)  # fmt: skip
     os.close(slave)
     shown, left, end = "", list(answers), time.monotonic() + seconds

@@ -93,7 +93,7 @@ def test_weights_are_not_packed_by_a_site(
 @pytest.mark.parametrize(
     ("hours", "refresh", "asks", "note"),
     [
-        (1, False, 0, "1 hour ago (--refresh asks anew)"),
+        (1, False, 0, "60 minutes ago (--refresh asks anew)"),
         (23, False, 0, "23 hours ago"),
         (25, False, 1, ""),
         (1, True, 1, ""),

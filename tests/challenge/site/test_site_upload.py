@@ -17,6 +17,7 @@ import pytest
 
 from codabench_rehearsal.challenge.site.uploads import all_uploads
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
+from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -30,7 +31,7 @@ from tests.challenge.site.world import TOKEN
 
 UPLOAD = ["--check-only", "submission.zip", "--no-run", "--upload", "1234"]
 YES = [*UPLOAD, "--yes"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_whole_way(site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +45,7 @@ def test_the_whole_way(site: SiteStub, here: Path, capsys: pytest.CaptureFixture
     for words in (
         "to Tell cells apart, phase Development", "submissions: 5 left today, 100 left in all", "your quota: 14.00 GB free",
         "the phase ends 2026-03-20 00:00 UTC, in 10 days", "submission 500 Finished", "0.8731343284 recorded, phase dev",
-        "Predicted: 0.860", "1.3 points too low; the interval held it", "f1 0.4365671642",
+        "Predicted: 0.860", "1.3 points too low, inside the range", "f1 0.4365671642",
     ):  # fmt: skip
         assert words in said, words
     assert next(iter(site.puts.values())) == (here / "submission.zip").read_bytes()
@@ -150,7 +151,7 @@ def test_a_zip_with_errors_stays_here(
     write_zip(here / "submission.zip", "class Model:\n    pass\n")
     assert main(YES) == Exit.FINDINGS
     assert (
-        "Not uploaded: mend what was found in submission.zip, or say --anyway."
+        "Not uploaded: fix what was found in submission.zip, or say --anyway."
         in capsys.readouterr().out
     )
     assert site.calls == []
@@ -220,10 +221,16 @@ def test_a_failed_one_may_be_sent_again(
     assert "    | MemoryError\\x1b[2J" in said
     with Store.open(here / "store.sqlite") as store:
         assert store.scores() == ()
+    assert local_eval(["explain", "500"]) == Exit.FINE
+    said = capsys.readouterr().out
+    assert said.startswith("a program ran into the time limit of 900 seconds")
+    assert "here: make-submission --check-only" in said
     site.ends = "Finished"
     assert main([*YES, "--wait"]) == Exit.FINE
     assert len(site.submissions) == 2
     assert site.count("PUT storage") == 1  # the site still has the bytes
+    assert local_eval(["explain", "7"]) == Exit.USAGE
+    assert "no submission of that number was uploaded from here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -287,7 +294,9 @@ def test_where_nobody_can_look_nothing_is_sent(
     """Else a site that answers half of the time gets two."""
     site.fail("POST /api/submissions/", "lost")
     site.fail(r"GET /api/submissions/$", "json", times=1, value=[])
-    site.fail(r"GET /api/submissions/$", "status", times=4, value=403)  # three looks, and the next
+    site.fail(
+        r"GET /api/submissions/$", "status", times=6, value=403
+    )  # three looks, and the next three
     assert main(YES) == main(YES) == Exit.USAGE
     assert main(YES) == Exit.FINE
     assert len(site.submissions) == site.count("POST /api/submissions/") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 TOKEN = "7d0f5a31c2e94b86a1d3f00ddeadbeefcafe4242"
@@ -74,8 +74,13 @@ class Submission:
     score: float = 0.87313432835
     details: str = ""
     parent: int | None = None
+    task: dict[str, Any] | None = None
+    children: list[Submission] = field(default_factory=list)
 
     @property
     def status(self) -> str:
-        """As the site calls it."""
+        """As the site calls it; a parent has Finished when all have ended, however they did."""
+        if self.children:
+            ended = all(one.at >= len(WAY) - 1 for one in self.children)
+            return "Finished" if ended else "Running"
         return self.end if self.at >= len(WAY) - 1 else WAY[self.at]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,9 @@ def test_what_is_dropped_or_not_taken_is_said(tmp_path: Path) -> None:
     found = read_scores(written(tmp_path / "1", {"scores.json": '{"b": [2], "a": 1}'}), (A, B))
     assert "from 'b' on: [2] is no number" in found.remark
     found = read_scores(written(tmp_path / "2", {"scores.json": "3"}), (A, B))
-    assert "not a int" in found.remark
+    assert found.remark == "the site took no score: expected keys and values, received a number"
+    found = read_scores(written(tmp_path / "3", {"scores.txt": ""}), (A, B))
+    assert "received nothing" in found.remark
 
 
 def test_the_site_computes_columns_of_others(tmp_path: Path) -> None:
@@ -103,6 +106,13 @@ def test_the_site_computes_columns_of_others(tmp_path: Path) -> None:
         Score("sum", "Sum", 0.275, "0.28", "site"),
     )
     assert [score.key for score in child_scores(found, (A, B, BEST))] == ["a", "b"]
+
+
+def test_a_hidden_column_is_called_so(tmp_path: Path) -> None:
+    """Else a participant waits for a figure that organisers alone see."""
+    columns = (A, replace(B, hidden=True))
+    found = read_scores(written(tmp_path, {"scores.json": '{"a": 0.1, "b": 0.25}'}), columns)
+    assert [str(score) for score in site_scores(found, columns)] == ["a 0.1", "b 0.25 (hidden)"]
 
 
 def test_a_value_keeps_all_its_digits(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_second_time_nothing_is_run_and_the_figures_are_the_same(
     assert time.monotonic() - begun < 3
     assert figures(again) == figures(first)
     assert (first.known, again.known) == (0, 3)
-    assert "1 of them known already" in told[-1]
+    assert "1 of them kept from earlier" in told[-1]
 
 
 def test_other_submissions_with_scores_are_found(ran: tuple[Path, Bundle, BundleReport]) -> None:

@@ -94,13 +94,13 @@ def test_the_terminal_says_it_in_order() -> None:
     assert lines[0].endswith("Finished, accuracy 0.9000 (clean)")
     said = "\n".join(lines)
     assert "heavy as a whole" in said
-    assert "Range over the conditions asked: accuracy 0.600 to 0.700." in said
+    assert "Range over the conditions that were run: accuracy 0.600 to 0.700." in said
     assert "Failed under snow:4: Child task failed or non-zero return code (because" in said
-    assert "Not asked: frost:1." in said
-    assert "damaged: test.npy (60 images)" in said
+    assert "Not run: frost:1." in said
+    assert "corrupted: test.npy (60 images)" in said
     assert not any(sign in said for sign in ("\x1b", "\u202e"))
     made = replace(report().expected, kind="estimate")
-    assert "Expected hidden accuracy: 0.650, 90 % between 0.600 and 0.700." in str(
+    assert "Expected hidden accuracy: 0.650, between 0.600 and 0.700 (90 % sure)." in str(
         report(expected=made)
     )
 
@@ -175,14 +175,14 @@ def test_an_estimate_needs_conditions_of_several_families() -> None:
     """Else a range of three figures passes for what to expect."""
     few = expected_of(measured([0.9, 0.6, 0.7, 0.5]), ACCURACY)
     assert (few.kind, few.low, few.high) == ("range", 0.5, 0.7)
-    assert "an estimate needs 8 single ones of 3 families" in few.why[0]
+    assert "an estimate needs 8 conditions of 3 families" in few.why[0]
     many = expected_of(measured(MANY, 100), ACCURACY)
     assert many.kind == "estimate"
     assert many.low is not None
     assert many.median is not None
     assert many.high is not None
     assert many.low < 0.5 < many.median < 0.7 < many.high
-    assert "mixture of clean images and the 10 conditions asked, of 100 rows" in many.why[0]
+    assert "mix of clean images and the 10 conditions that were run, of 100 rows" in many.why[0]
 
 
 def test_past_scores_sharpen_it() -> None:

@@ -37,6 +37,13 @@ def test_the_command(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(Path("kept").rglob("ingestion.log"))
 
 
+@pytest.mark.usefixtures("source")
+def test_a_bundle_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else who mistypes its name is asked for images that the challenge does not take."""
+    assert main(["submission.zip", "--challenge", "other.zip"]) == 2
+    assert "other.zip: no such file. Expected a bundle" in capsys.readouterr().err
+
+
 def test_a_failure_ends_with_one(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Scripts read the exit code: what the platform would fail is no success here."""
     zipped(Path(), {"model.py": "1/0\n"}).rename("bad.zip")

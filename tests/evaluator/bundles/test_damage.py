@@ -16,7 +16,7 @@ from PIL import Image
 from corruptions.chain import corrupt_condition
 from corruptions.presets import resolve
 from evaluator.bundles import damage as damage_module
-from evaluator.bundles.damage import Damage, InputCopy, first_images, left_pictures
+from evaluator.bundles.damage import Damage, InputCopy, able, first_images
 from evaluator.bundles.image_sets import look, read_array
 from evaluator.bundles.pixels import Layout, layout_of, with_range
 
@@ -176,8 +176,11 @@ def test_pictures_that_cannot_be_damaged_stay_and_are_named(tmp_path: Path) -> N
     before = digests(tmp_path)
     found = digests(damaged(tmp_path, tmp_path.parent / "copied", FOG))
     assert [name for name in before if before[name] != found[name]] == ["test/c.png"]
-    (images,) = look(tmp_path).chosen
-    assert left_pictures(tmp_path, images).startswith("2 pictures of test, test/a.png the first")
+    seen = able(tmp_path, look(tmp_path))
+    assert [one.files for one in seen.chosen] == [("test/c.png",)]
+    assert seen.remarks[-1].startswith("2 pictures of test, test/a.png the first")
+    (folder / "c.png").unlink()
+    assert able(tmp_path, look(tmp_path)).chosen == ()  # no benchmark of what stays as it is
 
 
 def test_the_first_images_are_those_of_the_file(tmp_path: Path) -> None:

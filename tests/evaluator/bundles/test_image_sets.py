@@ -114,7 +114,7 @@ def test_the_only_images_are_what_is_predicted_on(tmp_path: Path) -> None:
     put(tmp_path, data=GREY, X_train=GREY, y=np.arange(6))
     found = look(tmp_path)
     assert [one.name for one in found.chosen] == ["data.npy"]
-    assert "taken for what is predicted on" in found.remarks[0]
+    assert "taken as the images to predict" in found.remarks[0]
 
 
 def test_two_sets_without_a_word_are_asked_about(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_a_metric_has_to_give_the_score_of_every_run() -> None:
     assert align([(same, 1.0), (worse, 1.0)], reference).line.found == "p.csv, column 2"  # type: ignore[union-attr]
 
 
+def test_a_score_that_never_changes_is_no_proof() -> None:
+    """Else intervals are those of another metric, which gave that figure by chance."""
+    truth = np.repeat([0.0, 1.0], 20)
+    one_class = {"p.npy": npy(np.zeros(40))}
+    assert align([(one_class, 0.5)] * 3, {"y.npy": npy(truth)}) is None  # accuracy, or balanced?
+    assert align([({"p.npy": npy(truth)}, 1.0)] * 3, {"y.npy": npy(truth)}) is not None
+
+
 def test_differences_are_of_the_same_rows() -> None:
     """Else a small but certain loss drowns in what both runs have in common."""
     runs = [({"p.npy": npy(FOUND)}, RIGHT), ({"p.npy": npy(FOUND)}, RIGHT)]

@@ -84,6 +84,7 @@ CASES: list[Case] = [
     _text("the notebook itself", '{"cells": [{"cell_type": "code"}], "nbformat": 4}', "S202"),
     Case("a helper that does not parse", files(page(top="import helper"), helper_py="def f(:\n"), ("S201",)),
     _text("no class", "class Net: pass\n", "S202"),
+    _text("no class, and a method called eval", "class Net: pass\nnet = Net()\nnet.eval()\n", "S202"),
     _text("class in small letters", page().replace("class Model:", "class model:"), "S202"),
     _text("class inside a function", f"def make():\n    class Model:\n    {BODY}\n    return Model\n", "S202"),
     _text("init needs a path", f"class Model:\n    def __init__(self, path): pass\n{BODY}\n", "S203"),

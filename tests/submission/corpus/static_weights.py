@@ -58,7 +58,7 @@ def _h5(
 CASES: list[Case] = [
     # opened, but where
     Case("another name", {"model.py": page(), "best.npy": CENTRES_NPY}, ("S301",)),
-    Case("another case", {"model.py": page(), "Weights.npy": CENTRES_NPY}, ("S301",)),
+    Case("another case", {"model.py": page(), "Weights.npy": CENTRES_NPY}, ("S327",)),
     Case("in a folder", {"model.py": page(), "weights/weights.npy": CENTRES_NPY}, ("S301",)),
     _loads("joined path", 'import os\nself.centres = np.load(os.path.join(os.path.dirname(__file__), "models", "best.npy"))', "S301"),
     _loads("name in a constant", 'NAME = "best"\nself.centres = np.load(Path(__file__).parent / f"{NAME}.npy")', "S301"),

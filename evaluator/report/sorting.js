@@ -1,5 +1,5 @@
 // Tables sort by a press on a column's name; long ones can be filtered. Nothing is loaded or sent.
-"use strict";
+"use strict"; // and neither ampersands nor less-than signs: the page is well-formed XML, too
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
   const key = (row, at) => row.cells[at].dataset.value ?? "";
@@ -14,10 +14,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
-    head.setAttribute("aria-sort", "none");
+    if (!head.hasAttribute("aria-sort")) head.setAttribute("aria-sort", "none");
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending";
-      heads.forEach((one) => one.hasAttribute("aria-sort") && one.setAttribute("aria-sort", "none"));
+      for (const one of table.tHead.querySelectorAll("[aria-sort]")) one.setAttribute("aria-sort", "none");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const rows = [...body.rows];
       rows.sort((a, b) => compare(key(a, at), key(b, at), down ? -1 : 1));
