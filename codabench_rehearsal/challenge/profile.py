@@ -160,8 +160,8 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     if spec.isdecimal() or spec.startswith(("http:", "https:")):
         raise SubmissionError(
             f"--challenge {spec}: expected a profile here, a name or a TOML file. A challenge on a "
-            f"site goes with codabench-challenge show, and beside its bundle (--bundle) with "
-            f"{_TAKE_BUNDLES}."
+            f"site, with its bundle beside it (--bundle FILE), goes with {_TAKE_BUNDLES}; what the "
+            "site says of it is told by codabench-challenge show."
         )
     require_file(path, SubmissionError)
     if not path.is_file():

@@ -56,7 +56,9 @@ def explain_text(text: str) -> tuple[Explained, ...]:
     """
     lines = plain_lines(text)
     raised = [one for one in raised_in(lines) if one.kind not in _ENDS]
-    found = [*_meanings(lines, raised), *_exceptions(raised)]
+    own = {_last_line(one) for one in raised if one.in_submission}
+    meant = _meanings(lines, own, {_last_line(one) for one in raised})
+    found = [*meant, *_exceptions(raised)]
     told: dict[str, Explained] = {}
     for one in sorted(found, key=lambda one: _ORDER.index(one.place)):
         told.setdefault(one.cause, one)
@@ -67,8 +69,9 @@ def explain_text(text: str) -> tuple[Explained, ...]:
 
 
 def meaning_of(said: str) -> Explained | None:
-    """What one message means; None where nothing in it is known."""
-    return next(_meanings(plain_lines(said)), None)
+    """What the message of an exception means; None where nothing in it is known."""
+    lines = plain_lines(said)
+    return next(_meanings(lines, set(), set(lines)), None)
 
 
 @functools.cache
@@ -78,14 +81,13 @@ def _table() -> tuple[dict[str, Any], ...]:
     return tuple({**row, "said": re.compile(row["said"], re.IGNORECASE)} for row in rows)
 
 
-def _meanings(lines: list[str], raised: list[Raised]) -> Iterator[Explained]:
-    own = {_last_line(one) for one in raised if one.in_submission}
-    all_raised = {_last_line(one) for one in raised}
+def _meanings(lines: list[str], own: set[str], raised: set[str]) -> Iterator[Explained]:
+    """own, raised: last lines of tracebacks, those of the submission's own code and all."""
     for row in _table():
         passed_over = own if row.get("of_answers") else set()
         for line in lines:
             found = row["said"].search(line[:2000]) if line not in passed_over else None
-            is_printed = bool(row.get("printed")) and line not in all_raised
+            is_printed = bool(row.get("printed")) and line not in raised
             if found and not (is_printed and _TENSORFLOW.match(line)):
                 yield _of_row(row, found, line, is_printed=is_printed)
                 break

@@ -79,6 +79,11 @@ class Pretended(Bench):
         ]
         return Comparison(preset, "x", 0, len(data), 5, tuple(found), tuple(pairs))
 
+    def compared(self, sheets: Sequence[tuple[str, str]]) -> Comparison:
+        """The same, by `Noted`'s answers."""
+        zips = [Path(f"{name}.zip") for name, _ in sheets]
+        return self.compare(zips, synthetic(40, seed=1), sheets[0][1])
+
 
 class Noted:
     """Asks nobody: a zip's answers are its name."""
@@ -100,13 +105,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     save(synthetic(40, seed=1), tmp_path / "cells.npz")
     made = Pretended(tmp_path / "cells.npz", tmp_path)
 
-    def compared(sheets: Sequence[tuple[str, str]]) -> Comparison:
-        zips = [Path(f"{name}.zip") for name, _ in sheets]
-        return made.compare(zips, synthetic(40, seed=1), sheets[0][1])
-
     monkeypatch.setattr(recipes_evening, "_rate", lambda *_: 500.0)
     monkeypatch.setattr(recipes_evening, "asking", lambda *_: Noted())
-    monkeypatch.setattr(recipes_evening, "compare", compared)
+    monkeypatch.setattr(recipes_evening, "compare", made.compared)
     monkeypatch.setattr(recipes_evening, "FILE", tmp_path / "answers.json")
     return made
 
@@ -239,7 +240,7 @@ def test_a_variant_is_trained_once(
 
     monkeypatch.setattr(recipes_claims, "_train", train)
     monkeypatch.setattr(recipes_claims, "asking", lambda *_: Noted())
-    monkeypatch.setattr(recipes_claims, "compare", recipes_evening.compare)
+    monkeypatch.setattr(recipes_claims, "compare", bench.compared)
     monkeypatch.setattr(recipes_claims, "FILE", tmp_path / "claims.json")
     monkeypatch.setattr(Bench, "pack", Pretended.pack)
     page = tmp_path / "page.md"
