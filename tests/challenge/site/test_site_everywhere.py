@@ -29,7 +29,7 @@ EVAL = "local-eval submission.zip"
 CHECK = "make-submission --check-only submission.zip"
 BOARD = "local-eval board submission.zip"
 NO_PROGRAMS = "a site shows no programs, so nothing can be run: name the challenge's bundle"
-NO_PROFILE = "A challenge on a site goes with codabench-challenge show, and beside its bundle"
+NO_PROFILE = "A challenge on a site, with its bundle beside it (--bundle FILE), goes with"
 A_PROFILE = "A bundle goes with make-submission --check-only ZIP, local-eval ZIP and local-eval"
 
 
