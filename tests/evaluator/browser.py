@@ -144,14 +144,14 @@ class Browser:
             raise RuntimeError(f"{method}: {found['error']}")
         return dict(found["result"])
 
-    def open(self, page: Path, width: int, scheme: Scheme) -> None:
-        """Load a page at this width and in this scheme."""
+    def open(self, page: Path, width: int, scheme: Scheme, media: str = "") -> None:
+        """Load a page at this width, in this scheme; media: "print", as it is printed."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.ask("Emulation.setEmulatedMedia", features=features)
+        self.ask("Emulation.setEmulatedMedia", features=features, media=media)
         self.ask("Page.navigate", url=page.as_uri())
         while (found := self._next()).get("method") != "Page.loadEventFired":
             self._keep(found)

@@ -120,7 +120,7 @@ REFUSED = [
     ([GOOD, careless("b", drawn(200, seed=1), 0.5)], "b.zip has not answered"),
     ([GOOD, careless("b", drawn(100), 0.5)], "b.zip has not answered"),
     ([GOOD, other_conditions()], "b.zip has not answered"),
-    (only(clean=True), "no answers to damaged"),
+    (only(clean=True), "no answers to corrupted"),
     (only(clean=False), "no answers to clean"),
 ]
 

@@ -221,7 +221,7 @@ def test_an_ensemble_in_python(capfd: pytest.CaptureFixture[str]) -> None:
     vote = rehearsal.ensemble(["a.zip", "b.zip", "c.zip"], members=1, **how)
     assert isinstance(vote, rehearsal.Vote)
     assert [len(vote.members), vote.candidates] == [1, 3]
-    assert "3 submissions under 'light'" in repr(vote)
+    assert "3 submissions, benchmark 'light'" in repr(vote)
     assert json.loads(vote.to_json())["candidates"] == 3
     assert capfd.readouterr() == ("", "")
 

@@ -56,12 +56,9 @@ def written(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def picture(browser: Browser, page: Path, width: int, scheme: Scheme, media: str) -> Image.Image:
     """The whole page at half size, in few colours, as the references are kept."""
-    browser.open(page, width, scheme)
-    if media:
-        browser.ask("Emulation.setEmulatedMedia", media=media)
+    browser.open(page, width, scheme, media)  # before it is loaded: else some is laid out anew
     with Image.open(io.BytesIO(browser.screenshot())) as shown:
         half = shown.convert("RGB").reduce(2)
-    browser.ask("Emulation.setEmulatedMedia", media="")
     return half.quantize(128, dither=Image.Dither.NONE)
 
 

@@ -89,7 +89,7 @@ def test_a_past_submission_with_a_broken_split_is_left_out(tmp_path: Path) -> No
     report = local_eval(new, DATA, corrupt="fog:3")
     assert report.scores is not None
     assert report.past == ()
-    assert any("side24.zip" in note and "left out" in note for note in report.source.notes)
+    assert any("side24.zip" in note and "is not used" in note for note in report.source.notes)
 
 
 def test_a_past_submission_that_learnt_all_images_is_left_out(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_past_submission_that_learnt_all_images_is_left_out(tmp_path: Path) ->
     recorded(old, 0.55)
     report = local_eval(new, parts.train, corrupt="fog:3")
     assert report.scores is not None
-    assert any("side24.zip" in note and "left out" in note for note in report.source.notes)
+    assert any("side24.zip" in note and "is not used" in note for note in report.source.notes)
 
 
 def test_a_past_submission_without_a_split_is_named(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_time_limit_on_stored_answers_is_said(tmp_path: Path) -> None:
     path = submission(tmp_path)
     local_eval(path, DATA, **QUICK)
     again = local_eval(path, DATA, **QUICK, seconds=60)
-    assert f"tried on 0 of {2 * len(DATA)} answers" in "\n".join(again.source.notes)
+    assert f"tested on 0 of {2 * len(DATA)} answers" in "\n".join(again.source.notes)
     fresh = local_eval(path, DATA, **QUICK, seconds=60, store=NO_STORE)
     assert "was tested on" not in "\n".join(fresh.source.notes)
 

@@ -63,7 +63,7 @@ def test_no_recipe_is_no_statement(tmp_path: Path) -> None:
 def test_a_broken_recipe_is_a_sentence(tmp_path: Path, text: str) -> None:
     """Else the user would meet our traceback."""
     (tmp_path / "recipe.json").write_text(text, encoding="utf-8")
-    with pytest.raises(EvaluationError, match="mend it"):
+    with pytest.raises(EvaluationError, match="correct it"):
         recorded(tmp_path / "a.zip")
 
 
@@ -101,7 +101,8 @@ def test_the_share_is_the_conditions_weight() -> None:
     )
     said = warning("a.zip", ["fog"], HEAVY)
     assert "a.zip was trained with fog" in said
-    assert f"{sum(condition.weight for condition in inside):.0%}" in said
+    share = sum(condition.weight for condition in inside)
+    assert f"{100 * share:.0f} %" in said
 
 
 def test_the_flag_speaks_for_all_or_for_one() -> None:
