@@ -50,7 +50,7 @@ class Bench:
     def train(self, name: str, *words: str) -> Training:
         """The training of `out/name` by `train-recipe WORDS`; what is done is not done again."""
         folder = self.out / name
-        if not (folder / "trained.json").is_file():  # the last thing that a training writes
+        if not self.is_trained(name):
             began = time.monotonic()
             given = ("--data", str(self.data), "--out", str(folder), "--resume")
             _run("codabench_rehearsal.commands.train_recipe", *words, *given)
@@ -62,6 +62,10 @@ class Bench:
         waited = sum(float(row["waited_share"]) * float(row["seconds"]) for row in rows)
         whole = float(json.loads(self._took(name).read_text(encoding="utf-8"))["seconds"])
         return Training(name, len(rows), spent, waited / spent, whole)
+
+    def is_trained(self, name: str) -> bool:
+        """Whether it came to its end."""
+        return (self.out / name / "trained.json").is_file()  # the last thing that it writes
 
     def history(self, name: str) -> list[dict[str, str]]:
         """What a training noted of each epoch."""

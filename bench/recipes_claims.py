@@ -195,7 +195,7 @@ def _system(claim: Claim, variant: Variant) -> System:
 
 def _train(bench: Bench, name: str, system: System) -> float:
     """Seconds of its epochs."""
-    if not (bench.out / name / "trained.json").is_file():  # the last thing that a training writes
+    if not bench.is_trained(name):
         with loading_keras(None):
             import keras
 

@@ -55,12 +55,19 @@ def mixture(shares: Mapping[str, float], table: str = DEFAULT_TABLE) -> Preset:
             )
     whole = sum(shares.values())
     conditions = tuple(
-        replace(one, weight=share / whole * one.weight, table=one.table if is_preset else table)
+        replace(one, weight=share / whole * one.weight)
         for chain, share in shares.items()
-        for is_preset in [chain in NAMES or chain.endswith(".toml")]
-        for one in resolve(chain).conditions
+        for one in _conditions(chain, table)
     )
     return _known(Preset("mixture", conditions, 1, "What a program mixes for a training."))
+
+
+def _conditions(spec: str, table: str) -> tuple[Condition, ...]:
+    """A preset's as they are, a chain's by this severity table."""
+    found = resolve(spec).conditions
+    if spec in NAMES or spec.endswith(".toml"):
+        return found
+    return tuple(replace(one, table=table) for one in found)
 
 
 def _known(preset: Preset) -> Preset:

@@ -33,6 +33,7 @@ from evaluator.report.markup import (
     Node,
     Tag,
     decimals_for,
+    lost_points,
     paragraph,
     span,
     tag,
@@ -95,7 +96,7 @@ def _forecast(found: Estimate) -> list[Node]:
 def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
     """Clean, corrupted, and what was lost, each with its interval."""
     clean, hurt, gap, sign = scores.validation, scores.benchmark, scores.gap, report.mark
-    low, lost, high = (_minus(f"{100 * end:.1f}") for end in (gap.low, gap.value, gap.high))
+    low, lost, high = map(lost_points, (gap.low, gap.value, gap.high))
     return [
         _large(
             f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"
@@ -114,10 +115,6 @@ def _large(name: str, figure: str, below: str, class_: str = "", *more: Node) ->
     """A figure in large type between its name and its interval."""
     big = paragraph(figure, f"big {class_}".strip())
     return tag("div", paragraph(name, "kicker"), big, paragraph(below, "range"), *more)
-
-
-def _minus(figure: str) -> str:
-    return figure.replace("-", "\u2212")
 
 
 def _ends(score: Score) -> str:

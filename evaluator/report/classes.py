@@ -26,6 +26,7 @@ from evaluator.report.lettering import LEADING, QUIET, Names, fitted
 from evaluator.report.markup import (
     Node,
     Tag,
+    lost_points,
     paragraph,
     points,
     points_with_range,
@@ -235,7 +236,7 @@ def _bars(found: Sequence[FamilyLoss]) -> svg.Drawing:
 
 def _bar(loss: FamilyLoss, names: Names, scale: svg.Scale, y: float) -> Tag:
     zero, end = scale(0), scale(loss.points.value)
-    lost = f"{100 * loss.points.value:.1f}".replace("-", "\u2212")
+    lost = lost_points(loss.points.value)
     return svg.titled(
         f"{loss.family}: {points_with_range(loss.points)} lost, "
         f"accuracy {with_range(loss.accuracy)}",

@@ -127,11 +127,15 @@ def points(difference: float) -> str:
     return f"{rounded:+.1f}".replace("-", "\u2212")
 
 
+def lost_points(share: float) -> str:
+    """A loss in percentage points, which has a sign only where it is a gain."""
+    return f"{100 * share:.1f}".replace("-", "\u2212")
+
+
 def points_with_range(score: Score) -> str:
     """2.3 points (1.1 to 3.4)."""
-    return "{1} points ({0} to {2})".format(
-        *(f"{100 * v:.1f}".replace("-", "\u2212") for v in (score.low, score.value, score.high))
-    )
+    low, lost, high = map(lost_points, (score.low, score.value, score.high))
+    return f"{lost} points ({low} to {high})"
 
 
 def decimals_for(low: float, high: float) -> int:

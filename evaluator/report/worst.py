@@ -8,7 +8,16 @@ from codabench_rehearsal.console.words import counted, listed
 from evaluator.metrics import ConditionScore, Score
 from evaluator.report.augmentation import advice_places
 from evaluator.report.evaluation import Evaluation
-from evaluator.report.markup import Node, Tag, broken, paragraph, section, tag, with_range
+from evaluator.report.markup import (
+    Node,
+    Tag,
+    broken,
+    lost_points,
+    paragraph,
+    section,
+    tag,
+    with_range,
+)
 from evaluator.report.tables import Cell, sortable
 
 _COLUMNS = ("points lost", "family", "severity", "images")
@@ -39,7 +48,7 @@ def _row(one: ConditionScore, clean: Score, places: Mapping[str, str]) -> list[C
     return [
         (tag("span", *broken(one.name)), one.name.casefold()),
         (with_range(one.accuracy), one.accuracy.value),
-        (f"{100 * lost:.1f}".replace("-", "\u2212"), lost),
+        (lost_points(lost), lost),
         (family, one.family.casefold()),
         (f"{one.severity:g}", one.severity),
         (f"{one.accuracy.n:,}", one.accuracy.n),
