@@ -125,5 +125,7 @@ def test_what_the_site_refuses(
 ) -> None:
     """Else the site refuses the upload after the check called it sound."""
     found = check_bundle(draft(change).as_zip(tmp_path / "old.zip"))
-    errors = {(one.code, one.message) for one in found if one.severity == "error"}
-    assert [one for one in errors if one[0] == code and said in one[1]], errors
+    errors = [one for one in found if one.severity == "error"]
+    told = [one for one in errors if one.code == code and said in one.message]
+    assert told, errors
+    assert ("version: 2" in told[0].advice) == (said == "there is no version"), "it has a version"

@@ -160,7 +160,7 @@ def version(subject: Subject) -> Iterator[str | Said]:
     with other keys.
     """
     if (old := subject.manifest.old) is not None:
-        yield from lacks(old)
+        yield from (Said(said, advice=_OLD_LACKS) for said in lacks(old))
         yield Said(_OLD, "note", _OLD_ADVICE)
         return
     given = subject.top.get("version", "1")
@@ -170,6 +170,9 @@ def version(subject: Subject) -> Iterator[str | Said]:
 
 
 _OLD = "this is CodaLab's old format; the site converts it, and what follows is of what it makes"
+_OLD_LACKS = (
+    "Write it under this very name: the old format has it so, and the site refuses it without."
+)
 _OLD_ADVICE = (
     "Nothing to do, if you are content with one task for each phase: phases.1 there is phases[0] "
     "here, html are pages, leaderboard.columns are leaderboards[0].columns."
