@@ -103,6 +103,7 @@ def grey_stripes(count: int, seed: int) -> Dataset:
     return Dataset(images[..., None], labels, np.arange(count))
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_a_grey_challenge_of_nine_classes(tmp_path: Path) -> None:
     """Else the tool would serve one challenge only."""

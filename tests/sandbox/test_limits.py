@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -175,6 +176,26 @@ def test_our_own_memory_is_not_counted(tmp_path: Path) -> None:
     result = child(tmp_path, "import time; time.sleep(0.2)", memory_bytes=100 * MIB)
     assert (result.ended, len(ours)) == ("exit", 300 << 20), result
     assert result.peak_memory_bytes < 100 * MIB
+
+
+def test_what_we_take_meanwhile_is_not_counted(tmp_path: Path) -> None:
+    """Else another thread's data, loaded as the child starts, is said to be the submission's."""
+    kept: list[bytes] = []
+    ended = threading.Event()
+
+    def grow() -> None:
+        while not ended.wait(0.002):
+            kept.append(b"x" * (2 << 20))
+            del kept[:-200]
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        results = [child(tmp_path, "", memory_bytes=100 * MIB) for _ in range(4)]
+    finally:
+        ended.set()
+        thread.join()
+    assert max(one.peak_memory_bytes for one in results) < 100 * MIB, results
 
 
 def test_threads_are_no_processes(tmp_path: Path) -> None:

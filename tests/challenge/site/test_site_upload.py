@@ -325,10 +325,9 @@ def test_a_log_with_a_hostile_name(site: SiteStub, here: Path) -> None:
     log = {"name": "../../../over", "data_file": f"{site.storage}{path}?X-Signature=get-{path}"}
     site.fail("GET /api/submissions/.*details", "json", value={"logs": [log]})
     assert main([*YES, "--wait"]) == Exit.FINE
-    found = [
-        one for one in here.parent.rglob("*") if one.is_file() and one.read_bytes() == b"mine now"
-    ]
-    assert found == [here / "submission.submission-500" / "log-0.txt"]
+    written = [one for one in here.rglob("*") if one.is_file() and one.read_bytes() == b"mine now"]
+    assert written == [here / "submission.submission-500" / "log-0.txt"]
+    assert not any((folder / "over").exists() for folder in here.parents)
 
 
 def test_two_of_one_name_are_not_told_apart(
