@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, words: Sequence[str], parser: argparse.Argu
         store=options.store,
         command=shlex.join(["local-eval", *words]),
         logs=Path(options.logs) if options.logs else None,
+        given=path,
     )
     with (
         opened_challenge(options, "local-eval") as setting,

@@ -132,8 +132,8 @@ class Running:
         pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
         if pid == 0:
             return None
-        # A program that a large one starts is first counted with the starter's pages; and the kernel
-        # sums pages up only roughly, by processor and thread, each time a little otherwise.
+        # A program that a large one starts is first counted with the starter's pages; and the
+        # kernel sums pages up only roughly, by processor, each time a little otherwise.
         largest = largest_bytes(usage)
         self._largest = largest if largest > self._starters * 1.02 + COUNTED_ROUGHLY else 0
         self._process.returncode = os.waitstatus_to_exitcode(status)

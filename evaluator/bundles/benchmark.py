@@ -48,7 +48,8 @@ class Wanted:
     shown. perturb: globs, relative to the input data, of what is damaged; none: names decide.
     store: a file or folder, None for the project's, "none" to keep nothing. score_phase: the phase
     under which scores were recorded (`local-eval record --phase`) that sharpen the estimate. logs:
-    a folder that gets what the programs printed and left, clean.
+    a folder that gets what the programs printed and left, clean. given: the user's own file, where
+    the zip was packed of it.
     """
 
     corrupt: str = "heavy"
@@ -60,6 +61,7 @@ class Wanted:
     score_phase: str = PHASE
     command: str = ""
     logs: Path | None = None
+    given: Path | None = None
 
 
 def evaluate_in_bundle(
@@ -96,8 +98,9 @@ def evaluate_in_bundle(
             environment_of(machine, worker),
             wanted.score_phase,
             wanted.logs,
+            wanted.given,
         )
-        bar = stack.enter_context(progress(f"{zip_path.name}: clean", counts=True))
+        bar = stack.enter_context(progress(f"{runner.named.name}: clean", counts=True))
         return _Benchmark(runner, column, preset, chosen, wanted, bar, told).report(seen)
 
 
@@ -273,7 +276,7 @@ class _Benchmark:
         runner = self.runner
         images = [str(one) for sets in self.chosen.values() for one in sets]
         return BundleSource(
-            submission=str(runner.zip_path),
+            submission=str(runner.named),
             sha256=runner.sha256,
             bundle=runner.bundle.source,
             title=runner.bundle.title,

@@ -32,7 +32,7 @@ def local_eval_in_bundle(
     `evaluate_in_bundle`, `SubmissionError` for what cannot be used.
     """
     try:
-        wanted = Wanted(**options)
+        wanted = Wanted(**{"given": Path(submission), **options})
     except TypeError as error:
         raise EvaluationError(f"unknown option: {error}") from None
     opened = opened_setting(

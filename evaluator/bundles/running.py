@@ -72,7 +72,8 @@ class Runner:
 
     store: None for none. fingerprint: of all that the bundle is and what of it is damaged.
     score_phase: under which leaderboard scores are recorded in the store. logs: a folder that gets
-    what the programs of the first clean run printed and left, None for none.
+    what the programs of the first clean run printed and left, None for none. given: the user's own
+    file, where the zip was packed of it.
     """
 
     zip_path: Path
@@ -88,6 +89,12 @@ class Runner:
     environment: str = ""
     score_phase: str = PHASE
     logs: Path | None = None
+    given: Path | None = None
+
+    @property
+    def named(self) -> Path:
+        """The file that the user knows."""
+        return self.given or self.zip_path
 
     def known(self, condition: str, repeat: int = 0) -> Run | None:
         """A run that is kept already; None for one whose logs are wanted."""
@@ -123,7 +130,7 @@ class Runner:
                 place = self.logs / f"worker-{self.worker}"
                 shutil.copytree(keep, place, symlinks=True, dirs_exist_ok=True)
         if self.store is not None and self.store.writable and _is_to_keep(ran):
-            self.store.add_submission(self.sha256, self.zip_path.name, self.zip_path.absolute())
+            self.store.add_submission(self.sha256, self.named.name, self.named.absolute())
             run = BundleRun(_text(made), made.seconds)
             self.store.put_bundle_run(self._key(condition, repeat), run)
         return made

@@ -9,7 +9,8 @@ import pytest
 
 import codabench_rehearsal as rehearsal
 from codabench_rehearsal.commands.local_eval import main
-from tests.challenge.worker.bundles import zipped
+from evaluator.store.store import Store
+from tests.challenge.worker.bundles import of_letters, zipped
 from tests.evaluator.bundles.made import MODEL, bundle_zip
 from tests.sandbox.children import linux_only
 
@@ -35,6 +36,25 @@ def test_the_command(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["conditions"][0]["status"] == "Finished"
     assert "fog:5" in Path("r.html").read_text()
     assert list(Path("kept").rglob("ingestion.log"))
+
+
+def test_predictions_keep_the_name_that_the_user_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the report and the store speak of a zip that nobody made and that is gone."""
+    monkeypatch.chdir(tmp_path)
+    draft = of_letters()
+    for task in draft.yaml["tasks"]:
+        task.pop("ingestion_program")
+        task.pop("input_data", None)
+    bundle = str(draft.as_zip(tmp_path / "bundle.zip"))
+    Path("answers.txt").write_text("ABxx")
+    words = ["--challenge", bundle, "--phase", "0", "--store", "s.sqlite", "--json", "r.json"]
+    assert main(["answers.txt", *words]) == 0
+    assert "answers.txt: Finished" in capsys.readouterr().out
+    assert json.loads(Path("r.json").read_text())["submission"]["path"] == "answers.txt"
+    with Store.open("s.sqlite") as store:
+        assert [one.path for one in store.submissions()] == [str(Path("answers.txt").absolute())]
 
 
 @pytest.mark.usefixtures("source")
