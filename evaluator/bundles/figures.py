@@ -21,6 +21,7 @@ from evaluator.bundles.rows import Aligned, align, interval, left_files
 from evaluator.bundles.running import Run, Runner
 from evaluator.estimate.gaussians import Floats
 
+ENOUGH = 3  # conditions that change no answer are no chance any more
 _COMPUTED = ("avg", "sum", "min", "max")
 
 
@@ -73,7 +74,7 @@ def judged(asked: Sequence[Asked], again: Run | None, column: Column, runner: Ru
         scatter,
         tuple(rows[1:]),
         samples.said,
-        tuple(_notes(asked[0].run, again, column, scatter)),
+        (*_notes(asked[0].run, again, column, scatter), *_unmoved([one.run for one in asked])),
         _expected(asked, column, samples.rows, runner),
     )
 
@@ -138,6 +139,19 @@ def _notes(clean: Run, again: Run | None, column: Column, scatter: float | None)
             "side."
         )
     return said
+
+
+def _unmoved(runs: Sequence[Run]) -> list[str]:
+    """Where the same bytes were answered every time: equal scores would look like robustness."""
+    clean, *others = [one.files if one.finished else () for one in runs]
+    if len(others) < ENOUGH or not any(clean) or any(one != clean for one in others):
+        return []
+    said = (
+        f"The answers to clean and corrupted images are the same in all {len(runs)} runs, byte for "
+        "byte. Either the submission does not look at what was corrupted (a constant answer, other "
+        "files: --perturb GLOB chooses which), or no corruption changes any of its answers."
+    )
+    return [said]
 
 
 def samples_of(asked: Sequence[Asked], column: Column, runner: Runner) -> Samples:

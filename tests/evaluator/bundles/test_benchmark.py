@@ -132,6 +132,20 @@ def test_the_score_is_that_of_the_damaged_images(ran: tuple[Path, Bundle, Bundle
     assert np.array_equal(report.examples[0].damaged, fogged(data.test)[0])
 
 
+def test_answers_that_never_change_are_told(tmp_path: Path) -> None:
+    """Else a constant answer looks like the most robust submission of all."""
+    constant = MODEL + (
+        "\nclass Model(Model):\n    def predict(self, X):\n        return np.zeros(len(X), int)\n"
+    )
+    bundle = image_bundle(tmp_path / "b")
+    told = evaluated(
+        tmp_path, bundle, {"model.py": constant}, corrupt="light", store="none", budget=None
+    )
+    assert len(told.conditions) >= 3
+    assert {one.value for one in told.conditions} == {told.clean.value}
+    assert any("byte for byte" in one and "--perturb" in one for one in told.notes)
+
+
 def test_a_second_time_nothing_is_run_and_the_figures_are_the_same(
     ran: tuple[Path, Bundle, BundleReport],
 ) -> None:
