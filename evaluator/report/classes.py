@@ -72,7 +72,7 @@ def losses(report: Evaluation) -> Tag:
     found = family_losses(report.sheet)
     costly = [loss for loss in found if loss.points.value > 0][:3]
     most = listed([f"{loss.family} ({100 * loss.share:.0f}\u00a0%)" for loss in costly])
-    lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
+    lead = f"Corruption costs {points_with_range(gap)} of accuracy; the largest shares: {most}."
     places = advice_places(report)
     links = [tag("a", one.family, href=places[one.family]) for one in found if one.family in places]
     between: list[Node] = [part for link in links for part in (", ", link)]
@@ -158,10 +158,10 @@ def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
     found = mix_ups(clean, hurt, names)
     if not found:
         return section(title, paragraph("Every corrupted image was answered rightly."))
-    grown = listed([f"{one.true} for {one.given} ({_shares(one)})" for one in found[:3]])
+    grown = listed([f"{one.true} taken for {one.given} ({_shares(one)})" for one in found[:3]])
     lead = (
-        f"Grown most under corruption: {grown}. Rows are true classes and add up to 1; what is "
-        "framed is right. Both have the same colours."
+        f"Mistakes that corruption adds most of: {grown}. A row is a true class, a column the "
+        "answer; a row adds up to 1, and its framed field is right. Both have the same colours."
     )
     if len(names) > MOST_DRAWN:
         return section(title, paragraph(f"{len(names)} classes are too many to draw."), lead=lead)
@@ -176,7 +176,7 @@ def _shares(one: MixUp) -> str:
     low, value, high = (
         f"{100 * v:.0f}" for v in (one.corrupted.low, one.corrupted.value, one.corrupted.high)
     )
-    return f"{value} %, {low} to {high}, clean {100 * one.clean:.0f} %"
+    return f"{value} %, 95 %: {low} to {high}; clean images {100 * one.clean:.0f} %"
 
 
 def _column(lettered: Names, name: str, x: float, y: float) -> Tag:

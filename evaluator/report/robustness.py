@@ -19,6 +19,7 @@ from evaluator.slices import FEWEST_IMAGES, Held, Slice
 
 SLICES_SHOWN = 3  # on a terminal
 ROWS_SHOWN = 12
+MOST_NAMED = 24  # corruptions in a sentence
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,31 @@ def of_search(found: Search, mark: str = "") -> Listing:
         f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
         "severities for each corruption. Assumed: accuracy only falls as severity grows."
     )
+    if said := never_below(found):
+        note = f"{said} {note}"
     rows = tuple(
         (one.name, severity_text(one), _range(one), str(len(one.points)), one.note)
-        for one in found.found
+        for one in falling(found)
     )
     columns = ("corruption", "severity", "95 % interval", "tried", "")
-    shorter = None if any(one.note for one in found.found) else -1
+    shorter = None if any(row[-1] for row in rows) else -1
     return Listing(title, note, columns[:shorter], tuple(row[:shorter] for row in rows))
+
+
+def falling(found: Search) -> tuple[Threshold, ...]:
+    """Those under which accuracy falls below the figure, the soonest first: a row or bar each."""
+    return tuple(one for one in found.found if one.where != "above")
+
+
+def never_below(found: Search) -> str:
+    """The others in one sentence, as a row of each would say the same; "" without any."""
+    names = [one.name for one in found.found if one.where == "above"]
+    if not names:
+        return ""
+    which = few(names, MOST_NAMED)
+    up_to = f"Accuracy stays at {found.accuracy:g} or above up to severity 5 under"
+    every = "all of " if len(names) == len(found.found) else ""
+    return f"{up_to} {every}{counted(len(names), 'corruption')}: {which}."
 
 
 def severity_text(one: Threshold) -> str:
