@@ -19,6 +19,7 @@ _VOID = ("br", "img", "meta", "link", "hr", "wbr")
 _FINE = 0.02  # intervals narrower than this deserve a third decimal
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _FIGURE = re.compile(r"(?<=\d) (?=(?:%|[kKMGT]?i?B|ms|s|min|h|points?)(?!\w))")
+_RANGE = re.compile(r"(?<=\d) (?=\([\d.]+ to |to [\d.\u2212])|(?<=\d to) (?=[\d.\u2212])")
 _ASIDE = re.compile(r"\(\d+ % [a-z]+\)")  # (90 % sure)
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _AS_IT_IS = ("title", "text", "code", "pre")  # drawn or copied: no line of it is broken by us
@@ -72,7 +73,8 @@ def escaped(value: Value) -> str:
 
 
 def _prose(said: str) -> str:
-    """Text whose lines break neither between a figure and its unit nor behind an option's dash."""
+    """Text whose lines break neither in a figure with its range and unit nor in an option."""
+    said = _RANGE.sub(_UNBROKEN, said)
     kept = _FIGURE.sub(_UNBROKEN, _ASIDE.sub(lambda one: one[0].replace(" ", _UNBROKEN), said))
     texts = enumerate(_OPTION.split(kept))
     return "".join(str(_whole(one)) if odd % 2 else escaped(one) for odd, one in texts)

@@ -174,7 +174,7 @@ def _row(row: HistoryRow, scale: svg.Scale) -> list[Node]:
     return [
         _named(row.submission.name, mine=score is None or score.mine),
         known.phase if known else "",
-        (score.date or score.recorded[:10]) if score else "",
+        tag("span", (score.date or score.recorded[:10]) if score else "", class_="whole"),
         f"{guess.value:.3f} ({span(guess.low, guess.high)})" if guess else _NONE,
         _drawing(guess, score.value if score else None, str(score or ""), scale),
         str(score or _NONE),

@@ -19,7 +19,6 @@ from evaluator.slices import FEWEST_IMAGES, Held, Slice
 
 SLICES_SHOWN = 3  # on a terminal
 ROWS_SHOWN = 12
-MOST_NAMED = 24  # corruptions in a sentence
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,7 @@ def of_search(found: Search, mark: str = "") -> Listing:
             "already: no severity was searched."
         )
         return Listing(title, note)
-    most = max(len(one.points) for one in found.found)
-    note = (
-        f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
-        "severities for each corruption. Assumed: accuracy only falls as severity grows."
-    )
-    if said := never_below(found):
-        note = f"{said} {note}"
+    note = f"{never_below(found)} {search_note(found)}".lstrip()
     rows = tuple(
         (one.name, severity_text(one), _range(one), str(len(one.points)), one.note)
         for one in falling(found)
@@ -70,31 +63,41 @@ def of_search(found: Search, mark: str = "") -> Listing:
     return Listing(title, note, columns[:shorter], tuple(row[:shorter] for row in rows))
 
 
+def search_note(found: Search) -> str:
+    """On which images it was searched, and what was assumed."""
+    most = max(len(one.points) for one in found.found)
+    return (
+        f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
+        "severities for each corruption. Assumed: accuracy only falls as severity grows."
+    )
+
+
 def falling(found: Search) -> tuple[Threshold, ...]:
     """Those under which accuracy falls below the figure, the soonest first: a row or bar each."""
     return tuple(one for one in found.found if one.where != "above")
 
 
-def never_below(found: Search) -> str:
-    """The others in one sentence, as a row of each would say the same; "" without any."""
+def never_below(found: Search, most: int = 8) -> str:
+    """The others in one sentence, as a row of each would say the same; "" without any.
+
+    most: how many are named.
+    """
     names = [one.name for one in found.found if one.where == "above"]
     if not names:
         return ""
-    which = few(names, MOST_NAMED)
     up_to = f"Accuracy stays at {found.accuracy:g} or above up to severity 5 under"
-    every = "all of " if len(names) == len(found.found) else ""
-    return f"{up_to} {every}{counted(len(names), 'corruption')}: {which}."
+    return f"{up_to} {counted(len(names), 'corruption')}: {few(names, most)}."
 
 
 def severity_text(one: Threshold) -> str:
-    """2.38, or on which side of 1..5."""
-    return {"below": "below 1", "above": "above 5"}.get(one.where, f"{one.severity:.2f}")
+    """2.38, or that it lies below 1."""
+    return "below 1" if one.where == "below" else f"{one.severity:.2f}"
 
 
 def _range(one: Threshold) -> str:
     low = "1 or less" if one.low <= 1 else f"{one.low:.2f}"
     high = "5 or more" if one.high >= 5 else f"{one.high:.2f}"
-    return "1 or less" if one.high <= 1 else "5 or more" if one.low >= 5 else f"{low} to {high}"
+    return "1 or less" if one.high <= 1 else f"{low} to {high}"
 
 
 def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
@@ -110,7 +113,7 @@ def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
         if worse
         else f"A slice is a quarter of the images. None of {len(found)} is worse than the other "
         "images by more than chance."
-    )
+    ) + " p: how often chance alone would show as much, corrected for the number of slices (Holm)."
     columns = ("slice", "images", "clean", "others", "benchmark", "others", "p (Holm)")
     rows = tuple(map(_slice_row, found))
     return Listing(title, note, columns, rows, SLICES_SHOWN)

@@ -14,9 +14,11 @@ from evaluator.report.robustness import (
     Listing,
     falling,
     named_ratios,
+    never_below,
     of_relative,
     of_search,
     of_slices,
+    search_note,
     severity_text,
     slice_name,
 )
@@ -67,13 +69,15 @@ def _search_section(found: Search, mark: str) -> Tag:
     if not found.found:
         return section(said.title, paragraph(said.note))
     below = falling(found)
+    never = never_below(found, len(found.found))
     if not below:
-        return section(said.title, lead=said.note)
+        return section(said.title, lead=f"{never} {search_note(found)}")
     soon = listed([f"{one.name} ({severity_text(one)})" for one in below[:3]])
     notes = [tag("li", f"{one.name}: {one.note}") for one in below if one.note]
     more: list[Node] = [tag("ul", *notes, class_="soft")] if notes else []
-    lead = f"Soonest: {soon}. {said.note} The line is the 95 % interval."
-    return section(said.title, bars(found), *more, lead=lead)
+    lead = f"Soonest: {soon}. {search_note(found)} The line is the 95 % interval."
+    rest = [paragraph(never)] if never else []
+    return section(said.title, bars(found), *more, *rest, lead=lead)
 
 
 def bars(found: Search) -> svg.Drawing:

@@ -238,6 +238,7 @@ def test_a_failed_submission_has_a_page() -> None:
             "8.3 MB, 12 s, 3 min, 2.1 points, 95 % interval",
             "8.3_MB, 12_s, 3_min, 2.1_points, 95_% interval",
         ),
+        ("fog 0.38 (0.31 to 0.44), 3 in all", "fog 0.38_(0.31_to_0.44), 3 in all"),
         ("3 steps, 4 sharp images", "3 steps, 4 sharp images"),
         ("say --held-out, or a --b", "say [--held-out], or a [--b]"),
         ("non-zero -- x--y <b>", "non-zero -- x--y &lt;b&gt;"),
