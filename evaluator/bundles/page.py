@@ -19,6 +19,7 @@ from evaluator.report.markup import (
     Node,
     Part,
     Tag,
+    broken,
     command,
     contents,
     facts,
@@ -194,7 +195,8 @@ def _conditions(report: BundleEvaluation) -> Tag:
 
 
 def _row(one: BundleCondition, clean: BundleCondition, scale: svg.Scale) -> list[Cell]:
-    name: Cell = (f"{one.name} as a whole" if one.is_mixed else one.name, one.name.casefold())
+    named = [one.name, " as a whole"] if one.is_mixed else broken(one.name)
+    name: Cell = (tag("span", *named), one.name.casefold())
     family: Cell = ("" if one.is_mixed else one.family, one.family.casefold())
     if one.status == "Failed":  # why stands in the first card, once for all
         told = tag("span", one.status, title=outcome(one), class_="error")

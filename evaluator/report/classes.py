@@ -186,7 +186,7 @@ def _mistakes(found: Sequence[MixUp]) -> Tag:
     columns = ("true class", "answer", "corrupted (95 %)", "clean", "images")
     rows: Iterator[list[Cell]] = (
         [
-            (one.true, one.true.casefold()),
+            (tag("span", one.true), one.true.casefold()),
             (one.given, one.given.casefold()),
             (with_range(one.corrupted), one.corrupted.value),
             (f"{one.clean:.3f}", one.clean),

@@ -172,7 +172,7 @@ def _row(row: HistoryRow, scale: svg.Scale) -> list[Node]:
     score, guess = row.score, row.prediction
     known = score or guess
     return [
-        _named(row.submission.name, mine=score is None or score.mine),
+        tag("span", _named(row.submission.name, mine=score is None or score.mine)),
         known.phase if known else "",
         tag("span", (score.date or score.recorded[:10]) if score else "", class_="whole"),
         f"{guess.value:.3f} ({span(guess.low, guess.high)})" if guess else _NONE,

@@ -147,7 +147,7 @@ def of_relative(found: Relative, mark: str = "") -> Listing:
     note = (
         "Ratio: its error divided by the reference's, on the same "
         f"{counted(found.images, 'image')}; below 1 is better. Not to be compared with published "
-        "mCE: reference, images and severities are yours."
+        "mCE (mean corruption error): reference, images and severities are yours."
     )
     if found.left_out:
         note += f" Left out, as the reference makes too few errors: {few(found.left_out)}."

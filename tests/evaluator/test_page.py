@@ -14,12 +14,13 @@ import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
-from evaluator.answers import Answers, curves, grid
+from evaluator.answers import Answers, curves, grid, mix_ups
 from evaluator.metrics import Part, score
 from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
 from evaluator.report.augmentation import LEFT_CLEAN, chosen
 from evaluator.report.card import card, verdict
+from evaluator.report.classes import MOST_MIXED_UP, MOST_ROWS, classes, confusions
 from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
 from evaluator.report.markup import command, paragraph, tag
@@ -28,7 +29,7 @@ from evaluator.report.past_scores import bias, places
 from evaluator.report.report import Report
 from evaluator.report.tables import sorting_script
 from evaluator.report.terminal import FIRST_LINES
-from tests.evaluator import pages
+from tests.evaluator import named_reports, pages
 from tests.evaluator.sheets import questions_of
 
 HEADINGS = [
@@ -412,6 +413,26 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     known = [p for p in places(report) if p.known]
     off = 100 * np.mean([p.local["validation"].value - p.score for p in known])
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
+
+
+def test_a_hundred_classes_have_their_worst_shown() -> None:
+    """Else a hundred rows would stand before the advice, and no mistake be named beyond three."""
+    report = named_reports.of_many(100, "class")
+    assert report.sheet is not None
+    found = mix_ups(*confusions(report.sheet, 100), report.source.label_names, MOST_MIXED_UP)
+    recall, mistakes = (ET.fromstring(str(one)) for one in classes(report))
+    first, rest = (
+        len(list(one.iter("circle")))
+        for path in ("svg", "details/svg")
+        for one in recall.findall(path)
+    )
+    assert first == MOST_ROWS
+    assert rest > MOST_ROWS
+    rows = [["".join(cell.itertext()) for cell in row] for row in mistakes.findall(".//tbody/tr")]
+    assert [row[:2] for row in rows] == [[one.true, one.given] for one in found]
+    assert len(rows) > 3
+    few = ET.fromstring(str(classes(pages.small_report())[0]))
+    assert few.find("details") is None
 
 
 def test_many_classes_still_make_a_page() -> None:

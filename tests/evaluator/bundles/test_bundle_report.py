@@ -144,7 +144,9 @@ def test_the_page_answers_in_ten_seconds() -> None:
     assert len(links) == 5
     folded = ["".join(one.itertext()) for one in root.findall(".//details/summary/h2")]
     assert folded == ["What the figures rest on", "How this was made"]
-    names = [row[0].text for row in root.findall(".//section[@id='conditions']//tbody/tr")]
+    names = [
+        "".join(row[0].itertext()) for row in root.findall(".//section[@id='conditions']//tbody/tr")
+    ]
     assert names == ["clean", "snow:4", "heavy as a whole", "fog:3"]
 
 
