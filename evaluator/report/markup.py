@@ -19,7 +19,7 @@ _VOID = ("br", "img", "meta", "link", "hr", "wbr")
 _FINE = 0.02  # intervals narrower than this deserve a third decimal
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _FIGURE = re.compile(r"(?<=\d) (?=(?:%|[kKMGT]?i?B|ms|s|min|h|points?)(?!\w))")
-_RANGE = re.compile(r"(?<=\d) (?=\([\d.]+ to |to [\d.\u2212])|(?<=\d to) (?=[\d.\u2212])")
+_RANGE = re.compile(r"(?<=\d) (?=\([-\d.]+ to |to [-\d.\u2212])|(?<=\d to) (?=[-\d.\u2212])")
 _ASIDE = re.compile(r"\(\d+ % [a-z]+\)")  # (90 % sure)
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _AS_IT_IS = ("title", "text", "code", "pre")  # drawn or copied: no line of it is broken by us
