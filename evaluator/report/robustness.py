@@ -113,7 +113,7 @@ def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
         if worse
         else f"A slice is a quarter of the images. None of {len(found)} is worse than the other "
         "images by more than chance."
-    ) + " p: how often chance alone would show as much, corrected for the number of slices (Holm)."
+    ) + " p: how often chance alone would show as much."
     columns = ("slice", "images", "clean", "others", "benchmark", "others", "p (Holm)")
     rows = tuple(map(_slice_row, found))
     return Listing(title, note, columns, rows, SLICES_SHOWN)
