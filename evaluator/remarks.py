@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -20,7 +19,7 @@ from codabench_rehearsal.sandbox.ingest import Outcome
 from evaluator.ask import Runner
 from evaluator.options import Options
 from evaluator.plan import Plan, Round
-from evaluator.report.evaluation import Source
+from evaluator.report.evaluation import Source, now
 from evaluator.report.training import shared_training, warning
 from submission.archive import Archive
 from submission.checks.frameworks import frameworks
@@ -56,7 +55,7 @@ def source_of(
         command=options.command,
         python=options.python or sys.executable,
         phase=options.phase,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        made=now(),
         frameworks=frameworks(archive, challenge),
     )
 

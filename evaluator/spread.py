@@ -25,8 +25,9 @@ from codabench_rehearsal.sandbox.outcome import Labels, Outcome
 
 BLOCKS_A_CHILD = 4  # of one question, for a further child to be started: its first is for nothing
 OTHERWISE = (
-    "Another child answered a block otherwise than the first one, and was not asked further: "
-    "answers are random or depend on earlier calls (S701 to S703), or machines compute otherwise"
+    "A second copy of the submission gave other answers to the same images than the first one, so "
+    "it was not used: answers are random or depend on earlier calls (S701 to S703), or machines "
+    "compute differently"
 )
 _LOOK_SECONDS = 0.1
 Progress = Callable[[PredictProgress], None]
@@ -165,7 +166,7 @@ class Spread:
             if child.executor.run([work], lambda _, labels: found.append(labels), turn.tell):
                 child.same = np.array_equal(found[0], expected)
             elif problem := child.executor.finish().problem:
-                self.note = f"Another child was not asked further: {problem.message}"
+                self.note = f"A further copy of the submission was not used: {problem.message}"
             child.broken = not found
             turn.wake()
         if turn.wait(lambda: all(one.broken or one.same is not None for one in turn.newcomers)):

@@ -10,7 +10,7 @@ from evaluator.board.challenge_result import ChallengeBoard, DamageOfRanks, Entr
 from evaluator.board.page import SHOWN_PAIRS
 from evaluator.board.ranks import rank_text
 from evaluator.board.tables import matrix, whole_page
-from evaluator.report.markup import Node, Tag, folded, paragraph, section, span, tag
+from evaluator.report.markup import Node, Tag, command, facts, folded, paragraph, section, span, tag
 from evaluator.report.tables import Cell, sortable
 from evaluator.report.terminal import text_table
 
@@ -155,11 +155,11 @@ def _moves(board: ChallengeBoard) -> Tag:
     title = "Ranks by condition"
     inner = tag("table", tag("caption", title), tag("thead", head), tag("tbody", *rows))
     said = (
-        "Each field: the possible ranks under that damage. Green with an arrow: surely a better "
+        "Each field: the possible ranks under that condition. Green with an arrow: surely a better "
         "rank than clean; red: surely a worse one; plain: not surely another."
     )
     moved = tag("div", inner, class_="scroll moves", tabindex=0, role="region", aria_label=title)
-    return section("How damage moves the ranks", moved, _conditions(board), lead=said)
+    return section("How corruption moves the ranks", moved, _conditions(board), lead=said)
 
 
 def _conditions(board: ChallengeBoard) -> Tag:
@@ -209,9 +209,8 @@ def _made(board: ChallengeBoard) -> Tag:
         "Ranks": "paired bootstrap over the reference's rows, all pairs together at 95 %",
     }
     if board.command:
-        rows = {"Command": tag("code", board.command), **rows}
-    parts = (part for name, said in rows.items() for part in (tag("dt", name), tag("dd", said)))
-    return section("How this was made", tag("dl", *parts, class_="stack"))
+        rows = {"Command": command(board.command), **rows}
+    return section("How this was made", facts(rows))
 
 
 def _table(board: ChallengeBoard) -> RenderableType:

@@ -20,7 +20,7 @@ from evaluator.metrics import Score
 from evaluator.report import svg
 from evaluator.report.evaluation import UNSEEN
 from evaluator.report.history import NOT_MINE
-from evaluator.report.markup import Node, Tag, folded, paragraph, section, span, tag
+from evaluator.report.markup import Node, Tag, command, facts, folded, paragraph, section, span, tag
 from evaluator.report.tables import Cell, accuracy_key, sortable
 from evaluator.store.measured import Measured
 from evaluator.store.rows import Prediction
@@ -190,8 +190,8 @@ def _families(board: Board) -> Iterator[Node]:
     if rest := rows[SHOWN_ROWS:]:
         more = counted(len(rest), "more submission")
         parts.append(folded(more, heat(f"{title}, {more}", columns, rest)))
-    said = "Accuracy under each family of damage, weighted as in the benchmark."
-    yield section("By family of damage", *parts, lead=said)
+    said = "Accuracy under each family of corruptions, weighted as in the benchmark."
+    yield section("By family of corruptions", *parts, lead=said)
 
 
 def _figures(board: Board) -> Tag:
@@ -215,6 +215,5 @@ def _made(board: Board) -> Tag:
         "Ranks": "paired bootstrap over images, all pairs together at 95 %",
     }
     if source.command:
-        rows = {"Command": tag("code", source.command), **rows}
-    parts = (part for name, said in rows.items() for part in (tag("dt", name), tag("dd", said)))
-    return section("How this was made", tag("dl", *parts, class_="stack"))
+        rows = {"Command": command(source.command), **rows}
+    return section("How this was made", facts(rows))

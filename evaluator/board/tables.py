@@ -32,7 +32,7 @@ def matrix(names: Sequence[str], pairs: Pairs, title: str) -> Tag:
             else tag("td", "", class_="self")
             for j in range(count)
         )
-        body.append(tag("tr", tag("th", f"{i + 1} {name}", scope="row"), *cells))
+        body.append(tag("tr", _named(f"{i + 1} {name}"), *cells))
     return scrolled(title, (tag("th", "", scope="col"), *head), body, "matrix")
 
 
@@ -41,10 +41,15 @@ def heat(
 ) -> Tag:
     """Accuracies in the colours of the heat maps; None: not known."""
     body = (
-        tag("tr", tag("th", name, scope="row", data_value=name.casefold()), *map(_warm, values))
+        tag("tr", _named(name, data_value=name.casefold()), *map(_warm, values))
         for name, values in rows
     )
     return scrolled(title, columns, body, "heats", sorts=True)
+
+
+def _named(name: str, **more: str) -> Tag:
+    """What a row is of: in an element of its own, which gives a long name its room."""
+    return tag("th", tag("span", name), scope="row", **more)
 
 
 def _percent(share: float) -> str:

@@ -32,6 +32,7 @@ from evaluator.bundles.image_sets import ImageSet, Seen, look_into
 from evaluator.bundles.report import BundleReport
 from evaluator.bundles.result import BundleSource, Example
 from evaluator.bundles.running import Run, Runner, environment_of, fingerprint_of
+from evaluator.report.evaluation import now
 from evaluator.store.store import Store, find_store
 from submission.archive import sha256_of
 
@@ -293,6 +294,7 @@ class _Benchmark:
             environment=runner.environment,
             images=tuple(images),
             command=self.wanted.command,
+            made=now(),
         )
 
 

@@ -90,8 +90,8 @@ def _estimated(
     size = "" if rows is None else f", of {counted(rows, 'row')} as the reference data here"
     said = (
         "It takes the hidden set for a mix of clean images and the "
-        f"{counted(len(single), 'condition')} that were run{size}; its width was tuned "
-        "with many more conditions."
+        f"{counted(len(single), 'condition')} that were run{size}. The width of the range was "
+        "set with many more conditions than these: take it as rough."
     )
     rests = [f"It rests on {counted(len(scores), 'past score')}."] if scores else []
     why = (said, *rests, *made.assumed, *more)

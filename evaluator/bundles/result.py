@@ -96,7 +96,7 @@ class BundleSource:
     """Where the figures come from.
 
     column, title: of the leaderboard; sorting: "desc" where more is better. images: what is
-    damaged. tasks: how many the phase has.
+    damaged. tasks: how many the phase has. made: when, for people.
     """
 
     submission: str
@@ -116,6 +116,7 @@ class BundleSource:
     environment: str
     images: tuple[str, ...] = ()
     command: str = ""
+    made: str = ""
 
     def __post_init__(self) -> None:
         """Clean what the bundle says of itself."""

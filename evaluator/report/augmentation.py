@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from evaluator.report.markup import (
     Node,
     Tag,
     anchored,
+    command,
     paragraph,
     points_with_range,
     section,
@@ -119,15 +121,15 @@ def training(report: Evaluation) -> Tag:
     """The page's section: what to train on against the loss, and the code for it."""
     title = "What to train on"
     if report.sheet is None:
-        return section(title, paragraph("No answers, so nothing to train against."))
+        return section(title, paragraph("No answers, so nothing to train on."))
     mixed = chosen(report.sheet)
     if mixed is None:
-        nothing = "No family costs a point of accuracy beyond chance: nothing to train against."
+        nothing = "No family costs a point of accuracy beyond chance: nothing to train on."
         return section(title, paragraph(nothing))
     lead = (
         f"Leave {percent(LEFT_CLEAN)} of the training images as they are. Share out the others "
-        "among the families below by what they cost, each corruption a severity milder than it was "
-        "asked here."
+        "among the families below by what they cost, each corruption one severity "
+        "milder than here."
     )
     return section(title, tag("ul", *_lines(mixed.parts)), *_programs(report, mixed), lead=lead)
 
@@ -150,6 +152,24 @@ def in_words(report: Evaluation) -> Iterator[str]:
     yield f"The code for it ({called}): --html FILE writes it on the page."
 
 
+def train_on(report: Evaluation) -> dict[str, Any] | None:
+    """The same for JSON (docs/report.md); None where nothing costs enough beyond chance."""
+    mixed = None if report.sheet is None else chosen(report.sheet)
+    if mixed is None:
+        return None
+    families = [
+        {
+            "family": part.loss.family,
+            "share": part.share,
+            "points": part.loss.points.value,
+            "interval": [part.loss.points.low, part.loss.points.high],
+            "conditions": dict(part.shares),
+        }
+        for part in mixed.parts
+    ]
+    return {"shares": mixed.shares, "table": mixed.table, "families": families}
+
+
 def _parts(used: Mapping[FamilyLoss, list[str]]) -> Iterator[Part]:
     """Each family's share of the images, in equal shares for its chains."""
     whole = sum(loss.points.value for loss in used)
@@ -164,8 +184,7 @@ def _programs(report: Evaluation, mixed: Mixture) -> Iterator[Node]:
     yield paragraph(AFTERWARDS, "soft")
     used = ",".join(mixed.operators)
     old = shlex.quote(report.source.path)
-    command = f"local-eval compare {old} new.zip --trained-on new.zip={used}"
-    yield tag("pre", command, tabindex=0)
+    yield command(f"local-eval compare {old} new.zip --trained-on new.zip={used}", "pre")
 
 
 def _program(name: str, code: str) -> list[Node]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 
 from codabench_rehearsal.console.words import counted, human_bytes
+from evaluator.estimate.inputs import MATCHING
 from evaluator.estimate.result import Estimate
 from evaluator.metrics import Score, Scores
 from evaluator.report import svg
@@ -32,7 +32,10 @@ from evaluator.report.lettering import QUIET, width_of
 from evaluator.report.markup import (
     Node,
     Tag,
+    command,
     decimals_for,
+    facts,
+    large,
     lost_points,
     paragraph,
     span,
@@ -44,10 +47,9 @@ from submission.findings import Severity
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")  # of findings
 _WIDTH = 400
 _MOST_DECIMALS = 4  # of a score that a site gave whole
-_REGIMES = {  # name, colour
-    "uncalibrated": ("uncalibrated", "warning"),
-    "few scores": ("few scores", "note"),
-    "calibrated": ("calibrated", "good"),
+_REGIMES = {  # name, colour; without any past score the belief is named
+    "few scores": ("few past scores", "note"),
+    "calibrated": ("tested on past scores", "good"),
 }
 _FIRST = "Your first score on the leaderboard narrows it most: local-eval record ZIP --score 0.89."
 
@@ -61,15 +63,15 @@ def card(report: Evaluation) -> Tag:
         figures = (*(_forecast(led) if led else ()), *_collapse(report, scores))
         parts.append(tag("div", *figures, class_="figures"))
     parts.append(_below(report, led))
-    return tag("section", *parts, _found(report), _listed(_origin(report), "origin"), class_="card")
+    return tag("section", *parts, _found(report), facts(_origin(report), "origin"), class_="card")
 
 
 def _below(report: Evaluation, led: Estimate | None) -> Tag:
     """Words beside a drawing and further facts, as far as there are any."""
     words = [paragraph(said, "soft") for said in _why(report)]
     strip = [forecast_strip(led, report.scores)] if led and report.scores else []
-    facts = [_listed(found)] if (found := _facts(report)) else []
-    halves = (words, [*strip, *facts]) if words else (strip, facts)
+    more = [facts(found)] if (found := _facts(report)) else []
+    halves = (words, [*strip, *more]) if words else (strip, more)
     return tag("div", *(tag("div", *half) for half in halves if half), class_="headline")
 
 
@@ -85,12 +87,11 @@ def verdict(report: Evaluation) -> str:
 
 def _forecast(found: Estimate) -> list[Node]:
     decimals = decimals_for(found.low, found.high)
-    name, kind = _REGIMES[found.regime]
-    if not found.past:
-        belief = likeliest(found).belief
-        name = f"believed: {belief}" if belief else "not believed to be anything"
+    belief = likeliest(found).belief
+    believed = f"believed: {belief}" if belief else "not believed to be anything"
+    name, kind = _REGIMES.get(found.regime, (believed, "warning"))
     badge = tag("p", tag("span", name, class_=f"badge {kind}"))
-    return [_large("Expected hidden score", f"{found.median:.{decimals}f}", sure(found), "", badge)]
+    return [large("Expected hidden score", f"{found.median:.{decimals}f}", sure(found), "", badge)]
 
 
 def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
@@ -98,23 +99,15 @@ def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
     clean, hurt, gap, sign = scores.validation, scores.benchmark, scores.gap, report.mark
     low, lost, high = map(lost_points, (gap.low, gap.value, gap.high))
     return [
-        _large(
-            f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"
-        ),
-        _large(
+        large(f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"),
+        large(
             f"Corrupted, {report.source.preset}{sign}",
             f"{hurt.accuracy.value:.2f}",
             _ends(hurt.accuracy),
             "hurt",
         ),
-        _large(f"Points lost{sign}", lost, f"95 %: {low} to {high}"),
+        large(f"Points lost{sign}", lost, f"95 %: {low} to {high}"),
     ]
-
-
-def _large(name: str, figure: str, below: str, class_: str = "", *more: Node) -> Tag:
-    """A figure in large type between its name and its interval."""
-    big = paragraph(figure, f"big {class_}".strip())
-    return tag("div", paragraph(name, "kicker"), big, paragraph(below, "range"), *more)
 
 
 def _ends(score: Score) -> str:
@@ -134,7 +127,10 @@ def _why(report: Evaluation) -> list[str]:
         )
         return [f"{reach}. {_FIRST}", baseline_first(phase)]
     if found.past:
-        more = "From 4 past scores on it is checked on them, each predicted from the others."
+        more = (
+            f"With {MATCHING} past scores or more the estimate is also tested on them, each "
+            "predicted from the others."
+        )
         return [*evidence(found), *([more] if found.regime == "few scores" else [])]
     when = condition(likeliest(found))
     return [f"{when[0].upper()}{when[1:]}.", *otherwise(found), _FIRST, baseline_first(phase)]
@@ -142,31 +138,31 @@ def _why(report: Evaluation) -> list[str]:
 
 def _facts(report: Evaluation) -> dict[str, Node]:
     found, scores = report.estimate, report.scores
-    facts: dict[str, Node] = {}
+    said: dict[str, Node] = {}
     if scores is None:
-        return facts
+        return said
     if found and found.past:
-        facts |= _forecast_facts(report, found)
+        said |= _forecast_facts(report, found)
     metric = report.source.metric
     if metric != "accuracy":
         clean, hurt = scores.validation.score, scores.benchmark.score
         both = f"{with_range(clean)} clean, {with_range(hurt)} benchmark"
-        facts[f"{metric[:1].upper()}{metric[1:]}{report.mark}"] = both
-    return facts
+        said[f"{metric[:1].upper()}{metric[1:]}{report.mark}"] = both
+    return said
 
 
 def _forecast_facts(report: Evaluation, found: Estimate) -> dict[str, Node]:
-    facts: dict[str, Node] = {"Past scores used": f"{found.past}"}
+    said: dict[str, Node] = {"Past scores used": f"{found.past}"}
     if found.error is not None:
-        widened = f"; interval widened {found.widened:.2f} times" if found.widened > 1 else ""
+        widened = f"; range widened {found.widened:.2f} times" if found.widened > 1 else ""
         missed = f"{100 * found.error:.1f} points, each past score predicted from the others"
-        facts["Error so far"] = missed + widened
+        said["Error so far"] = missed + widened
     if found.best is None or found.beats_best is None:
-        return facts | {"Beats your best": "no past score of your own to beat"}
+        return said | {"Beats your best": "no past score of your own to beat"}
     shown = [past.decimals for past in report.past if past.mine and past.score == found.best]
     decimals = min(shown[0], _MOST_DECIMALS) if shown and shown[0] is not None else 3
     best = f"Beats your best ({found.best:.{decimals}f})"
-    return facts | {best: f"{chance(found.beats_best)} chance"}
+    return said | {best: f"{chance(found.beats_best)} chance"}
 
 
 def _found(report: Evaluation) -> Tag:
@@ -190,13 +186,8 @@ def _origin(report: Evaluation) -> dict[str, Node]:
         **({"When": source.made} if source.made else {}),
         "Zip": f"{report.name}, {human_bytes(source.bytes)}, SHA-256 {source.sha256[:12]}",
         "Images": f"{images}{source.data}{answers}",
-        "Command": tag("code", source.command or "rehearsal.local_eval(...)"),
+        "Command": command(source.command or "rehearsal.local_eval(...)"),
     }
-
-
-def _listed(facts: Mapping[str, Node], class_: str = "") -> Tag:
-    parts = (part for name, said in facts.items() for part in (tag("dt", name), tag("dd", said)))
-    return tag("dl", *parts, class_=f"stack {class_}".strip())
 
 
 def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
@@ -212,7 +203,8 @@ def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
     values = [*(end for one in ranges for end in one), *(value for value, _, _ in marks)]
     scale = svg.Scale(max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03), 16, _WIDTH - 16)
     low, high = scale(found.low), scale(found.high)
-    expected = f"Expected {found.median:.3f}, 90 % between {span(found.low, found.high, 3, 'and')}"
+    ends = span(found.low, found.high, 3, "and")
+    expected = f"Expected {found.median:.3f}, between {ends} (90 % sure)"
     said = ", ".join(f"{name} {value:.3f}" for value, name, _ in marks)
     return svg.Drawing(
         _WIDTH,

@@ -1,11 +1,11 @@
-"""What the damage does: to families, to each class's recall, and what is taken for what."""
+"""What corruption does: to families, to each class's recall, and what is taken for what."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from codabench_rehearsal.console.words import listed
+from codabench_rehearsal.console.words import counted, listed
 from evaluator.answers import (
     Answers,
     Confusion,
@@ -26,6 +26,7 @@ from evaluator.report.lettering import LEADING, QUIET, Names, fitted
 from evaluator.report.markup import (
     Node,
     Tag,
+    folded,
     lost_points,
     paragraph,
     points,
@@ -36,10 +37,12 @@ from evaluator.report.markup import (
     with_range,
 )
 from evaluator.report.svg import share_step
-from evaluator.report.tables import share_key
+from evaluator.report.tables import Cell, share_key, sortable
 
 MOST_DRAWN = 40  # classes in a matrix; more would be dots
 MOST_NUMBERED = 12
+MOST_ROWS = 16  # classes whose recall is shown; the others are folded, unless hardly any is left
+MOST_MIXED_UP = 40  # confusions in the table that stands for a matrix
 RECALL_LEGEND: svg.Legend = ((svg.disc(9, 7), "clean"), (svg.square(9, 7), "corrupted"))
 _WIDTH, _RIGHT, _ROW = 400, 338, 26
 _LOSS_WIDTH, _LOSS_RIGHT = 430, 298
@@ -72,7 +75,7 @@ def losses(report: Evaluation) -> Tag:
     found = family_losses(report.sheet)
     costly = [loss for loss in found if loss.points.value > 0][:3]
     most = listed([f"{loss.family} ({100 * loss.share:.0f}\u00a0%)" for loss in costly])
-    lead = f"Of a gap of {points_with_range(gap)}, most goes to {most}."
+    lead = f"Corruption costs {points_with_range(gap)} of accuracy; the largest shares: {most}."
     places = advice_places(report)
     links = [tag("a", one.family, href=places[one.family]) for one in found if one.family in places]
     between: list[Node] = [part for link in links for part in (", ", link)]
@@ -149,22 +152,28 @@ def _recall(report: Evaluation, found: tuple[Drop, ...]) -> Tag:
         return section(title, paragraph("No class has both clean and corrupted images."))
     worst = listed([f"{drop.name} ({points(-drop.lost)})" for drop in found[:2]])
     lead = f"Clean to corrupted, the largest drop first: {worst} points. Lines are 95 % intervals."
-    return section(title, svg.legend(RECALL_LEGEND), dumbbells(found), lead=lead)
+    first = found if len(found) <= MOST_ROWS + 4 else found[:MOST_ROWS]
+    parts: list[Node] = [svg.legend(RECALL_LEGEND), dumbbells(first)]
+    if rest := found[len(first) :]:
+        parts.append(folded(f"{len(rest)} more classes, which lose less", dumbbells(rest)))
+    return section(title, *parts, lead=lead)
 
 
 def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
     names = report.source.label_names
     title = f"What is taken for what{report.mark}"
-    found = mix_ups(clean, hurt, names)
+    found = mix_ups(clean, hurt, names, MOST_MIXED_UP)
     if not found:
-        return section(title, paragraph("Every corrupted image was answered rightly."))
-    grown = listed([f"{one.true} for {one.given} ({_shares(one)})" for one in found[:3]])
-    lead = (
-        f"Grown most under corruption: {grown}. Rows are true classes and add up to 1; what is "
-        "framed is right. Both have the same colours."
-    )
+        return section(title, paragraph("Corruption makes no mistake commoner."))
+    grown = listed([f"{one.true} taken for {one.given} ({_shares(one)})" for one in found[:3]])
+    lead = f"Mistakes that corruption adds most of: {grown}."
     if len(names) > MOST_DRAWN:
-        return section(title, paragraph(f"{len(names)} classes are too many to draw."), lead=lead)
+        many = f"{len(names)} classes are too many to draw, so these mistakes stand in a table."
+        return section(title, _mistakes(found), lead=f"{lead} {many}")
+    lead += (
+        " A row is a true class, a column the answer; a row adds up to 1, and its framed field is "
+        "right. Both have the same colours."
+    )
     pair = (
         tag("div", tag("h3", kind), matrix(one, names, kind.lower()))
         for kind, one in (("Clean", clean), ("Corrupted", hurt))
@@ -172,11 +181,28 @@ def _matrices(report: Evaluation, clean: Confusion, hurt: Confusion) -> Tag:
     return section(title, share_key(), tag("div", *pair, class_="pair"), lead=lead)
 
 
+def _mistakes(found: Sequence[MixUp]) -> Tag:
+    """The confusions that corruption adds, those that it adds most of first."""
+    columns = ("true class", "answer", "corrupted (95 %)", "clean", "images")
+    rows: Iterator[list[Cell]] = (
+        [
+            (tag("span", one.true), one.true.casefold()),
+            (one.given, one.given.casefold()),
+            (with_range(one.corrupted), one.corrupted.value),
+            (f"{one.clean:.3f}", one.clean),
+            (f"{one.corrupted.n:,}", one.corrupted.n),
+        ]
+        for one in found
+    )
+    title = f"The {counted(len(found), 'confusion')} that grew most, as shares of the true class"
+    return sortable(title, columns, rows, "wide tall")
+
+
 def _shares(one: MixUp) -> str:
     low, value, high = (
         f"{100 * v:.0f}" for v in (one.corrupted.low, one.corrupted.value, one.corrupted.high)
     )
-    return f"{value} %, {low} to {high}, clean {100 * one.clean:.0f} %"
+    return f"{value} %, 95 %: {low} to {high}; clean images {100 * one.clean:.0f} %"
 
 
 def _column(lettered: Names, name: str, x: float, y: float) -> Tag:

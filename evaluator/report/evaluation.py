@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 
 from codabench_rehearsal.console import PHASE
@@ -20,7 +21,12 @@ from evaluator.store.rows import HistoryRow, Prediction
 from submission.checks.frameworks import Framework
 from submission.findings import Finding
 
-UNSEEN = "†"  # marks every figure on images that the model may have learnt
+UNSEEN = "†"  # marks every figure on images that the model may have been trained on
+
+
+def now() -> str:
+    """When a report is made, for people: 2026-11-29 17:13 UTC."""
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 @dataclass(frozen=True)

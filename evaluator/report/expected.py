@@ -130,7 +130,7 @@ def explained(made: Estimate, *, more: bool = True, phase: str = PHASE) -> list[
         advice = "--full runs every image under every condition" if more else "more would narrow it"
         share = percent(made.finite_share)
         lines.append(
-            f"{share} of this uncertainty (variance) comes from the number of images; {advice}."
+            f"{share} of this uncertainty (its variance) is due to the number of images; {advice}."
         )
     lines += [one.sentence().capitalize() + "." for one in made.consistent_with[:2]]
     return lines

@@ -24,7 +24,7 @@ from evaluator.report.grid import curve_charts, heat_maps
 from evaluator.report.lettering import LABEL, in_lines, width_of, wrapped
 from evaluator.report.markup import Node, escaped, tag
 from evaluator.report.past_scores import bias, places, scatter_legend, score_chart
-from evaluator.report.robustness import of_relative, of_search, of_slices
+from evaluator.report.robustness import falling, of_relative, of_search, of_slices
 from evaluator.report.robustness_page import (
     RATIO_LEGEND,
     SLICE_LEGEND,
@@ -198,7 +198,7 @@ def _answers(report: Evaluation) -> Answers:
 def _heatmap(report: Evaluation) -> Figure:
     rows = grid((report.library, report.sheet, report.sweep))
     if not rows:
-        raise EvaluationError("No corruption was asked alone in this report: --sweep asks all 19.")
+        raise EvaluationError("No corruption was run alone in this report: --sweep runs 19.")
     title = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)"
     return composed(title, list(heat_maps(rows, spreads=True).items()), columns=2)
 
@@ -207,7 +207,7 @@ def _curves(report: Evaluation) -> Figure:
     rows = curves(grid((report.library, report.sheet, report.sweep)))
     if not rows:
         raise EvaluationError(
-            "No corruption was asked at three severities or more: --sweep asks all 19 at all five."
+            "No corruption was run at three severities or more: --sweep runs 19 at all five."
         )
     charts = [("", chart) for chart in curve_charts(report, rows)]
     return composed("Accuracy by severity (band: 95 %; dashed: clean)", charts, columns=5)
@@ -263,7 +263,7 @@ def _estimate(report: Evaluation) -> Figure:
 def _until(report: Evaluation) -> Figure:
     found = searched(report)
     said = of_search(found, report.mark)
-    if not found.found:
+    if not falling(found):
         raise EvaluationError(said.note)
     return composed(said.title, [("", bars(found))], notes=[said.note])
 

@@ -34,7 +34,7 @@ def held(report: Evaluation) -> Relative:
     """What `--reference` found. Raises `EvaluationError` where it was not asked for."""
     if report.relative is None:
         raise EvaluationError(
-            "No other zip was held against it: --reference baseline.zip (reference=...) does."
+            "No other zip was compared with it: --reference baseline.zip (reference=...) does."
         )
     return report.relative
 

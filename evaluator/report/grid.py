@@ -38,14 +38,12 @@ def heat_map(report: Evaluation) -> Tag:
     rows = grid((report.library, report.sheet, report.sweep))
     title = f"Accuracy by corruption and severity{report.mark}"
     if not rows:
-        return section(
-            title, paragraph("No corruption was asked alone in this run, so there is no map.")
-        )
+        return section(title, paragraph("No corruption was run alone here, so there is no map."))
     worst = sorted(rows, key=_lowest_value)[:3]
     maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
     lead = (
         f"The worst first. Lowest: {listed([_lowest(row) for row in worst])}. "
-        "In the page's own file (--html) a field says its 95 % interval where you point at it."
+        "In the page's own file (--html) a field says its 95 % interval when you point at it."
     )
     return section(title, accuracy_key(), tag("div", *maps, class_="many"), lead=lead)
 
@@ -58,15 +56,15 @@ def curve_section(report: Evaluation) -> Tag:
         return section(
             title,
             paragraph(
-                "No corruption was asked at three severities or more; --sweep asks all 19 at all "
+                "No corruption was run at three severities or more; --sweep runs 19 of them at all "
                 "five."
             ),
         )
     points = max(len(row.by_severity) for row in rows)
     lead = (
-        f"{points} severities each, band: 95 %; dashed: clean accuracy. "
-        + ("" if report.sweep else "--sweep asks all five. ")
-        + f"Lowest end: {listed([_fall(row) for row in rows[:3]])}."
+        f"At most {points} severities each. Band: 95 % interval; dashed: clean accuracy. "
+        + ("" if report.sweep else "--sweep runs all five. ")
+        + f"Lowest at the end: {listed([_fall(row) for row in rows[:3]])}."
     )
     charts = curve_charts(report, rows)
     parts: list[Node] = [tag("div", *charts[:_CURVES], class_="small")]

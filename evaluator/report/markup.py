@@ -1,13 +1,14 @@
-"""HTML and SVG as small typed trees, and how figures are written in them.
+"""HTML and SVG as small typed trees, the parts of a page, and how figures are written in them.
 
-Text is escaped in one place, so no drawing can forget to. What comes out is well-formed XML.
+Text is escaped in one place, so no drawing can forget to, and there a figure keeps its unit and an
+option its dashes beside it. What comes out is well-formed XML.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codabench_rehearsal.console.words import cleaned
@@ -16,6 +17,12 @@ from evaluator.metrics import Score
 Value = str | int | float
 _VOID = ("br", "img", "meta", "link", "hr", "wbr")
 _FINE = 0.02  # intervals narrower than this deserve a third decimal
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+_FIGURE = re.compile(r"(?<=\d) (?=(?:%|[kKMGT]?i?B|ms|s|min|h|points?)(?!\w))")
+_RANGE = re.compile(r"(?<=\d) (?=\([-\d.]+ to |to [-\d.\u2212])|(?<=\d to) (?=[-\d.\u2212])")
+_ASIDE = re.compile(r"\(\d+ % [a-z]+\)")  # (90 % sure)
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
+_AS_IT_IS = ("title", "text", "code", "pre")  # drawn or copied: no line of it is broken by us
 
 
 class Markup:
@@ -44,7 +51,8 @@ class Tag(Markup):
         said = "".join(f' {key}="{escaped(value)}"' for key, value in self.attributes)
         if self.name in _VOID:
             return f"<{self.name}{said}/>"
-        inner = "".join(escaped(n) if isinstance(n, str) else str(n) for n in self.children)
+        written = escaped if self.name in _AS_IT_IS else _prose
+        inner = "".join(written(n) if isinstance(n, str) else str(n) for n in self.children)
         return f"<{self.name}{said}>{inner}</{self.name}>"
 
 
@@ -62,6 +70,61 @@ def escaped(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return html.escape(cleaned(value, keep="\n\t")) if isinstance(value, str) else str(value)
+
+
+def _prose(said: str) -> str:
+    """Text whose lines break neither in a figure with its range and unit nor in an option."""
+    said = _RANGE.sub(_UNBROKEN, said)
+    kept = _FIGURE.sub(_UNBROKEN, _ASIDE.sub(lambda one: one[0].replace(" ", _UNBROKEN), said))
+    texts = enumerate(_OPTION.split(kept))
+    return "".join(str(_whole(one)) if odd % 2 else escaped(one) for odd, one in texts)
+
+
+def _whole(word: str) -> Tag:
+    """A word that breaks only where a line has no room for all of it."""
+    return Tag("span", (("class", "whole"),), (RawMarkup(escaped(word)),))
+
+
+def command(said: str, name: str = "code") -> Tag:
+    """A command whose lines break at its spaces alone, never within `--data`."""
+    words = (_whole(one) if "-" in one else one for one in re.split(r"(\s+)", said))
+    return tag(name, *words, **({"tabindex": 0} if name == "pre" else {}))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section of a page, where links find it, and what the table of contents calls it."""
+
+    place: str
+    name: str
+    section: Tag
+
+
+def contents(parts: Sequence[Part]) -> Tag:
+    """A page's table of contents."""
+    links = (tag("li", tag("a", one.name, href=f"#{one.place}")) for one in parts)
+    return tag("nav", tag("ul", *links), aria_label="Contents")
+
+
+def placed(parts: Iterable[Part], twins: tuple[str, str] = ("", "")) -> Iterator[Tag]:
+    """The sections under their places. twins: two places that stand side by side."""
+    found = {one.place: anchored(one.place, one.section) for one in parts}
+    beside = found.pop(twins[1], None)
+    for place, part in found.items():
+        is_twin = place == twins[0] and beside is not None
+        yield tag("div", part, beside, class_="twin") if is_twin and beside else part
+
+
+def facts(found: Mapping[str, Node], class_: str = "") -> Tag:
+    """Names with what is to be said of each."""
+    parts = (part for name, said in found.items() for part in (tag("dt", name), tag("dd", said)))
+    return tag("dl", *parts, class_=f"stack {class_}".strip())
+
+
+def large(name: str, figure: str, below: str, class_: str = "", *more: Node) -> Tag:
+    """A figure in large type between its name and its interval."""
+    big = paragraph(figure, f"big {class_}".strip())
+    return tag("div", paragraph(name, "kicker"), big, paragraph(below, "range"), *more)
 
 
 def section(title: str, *children: Node, lead: str = "") -> Tag:

@@ -8,8 +8,7 @@ sentences and tables still read in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
@@ -21,10 +20,14 @@ from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map
 from evaluator.report.markup import (
     Node,
+    Part,
     Tag,
     anchored,
+    contents,
+    facts,
     folded_section,
     paragraph,
+    placed,
     section,
     tag,
 )
@@ -36,27 +39,20 @@ from evaluator.report.terminal import FIRST_LINES
 from evaluator.report.worst import worst_conditions
 from submission.findings import Finding
 
-
-@dataclass(frozen=True)
-class _Part:
-    """A section of the page, where links find it, and what the table of contents calls it."""
-
-    place: str
-    name: str
-    section: Tag
+_TWINS = ("loss", "recall")  # side by side
 
 
 def to_page(report: Evaluation) -> str:
     """The report as an HTML file's text. Parts without data say what is missing."""
     parts = list(_parts(report))
     title = f"{report.name} {report.source.sha256[:8]} {report.source.made[:10]}".rstrip()
-    body = (*_first(report), _contents(parts), *_set(parts), _last())
+    body = (*_first(report), contents(parts), *placed(parts, _TWINS), _last())
     return page_form(f"Dress rehearsal of {title}", *body, script=sorting_script())
 
 
 def to_html(report: Evaluation) -> str:
     """One self-contained `<div>` with its style; all foreign text is escaped."""
-    return notebook_form(*_first(report), *_set(_parts(report)), _last())
+    return notebook_form(*_first(report), *placed(_parts(report), _TWINS), _last())
 
 
 def _first(report: Evaluation) -> list[Node]:
@@ -64,50 +60,36 @@ def _first(report: Evaluation) -> list[Node]:
     return [tag("header", kicker, tag("h1", report.name)), card(report), _split(report)]
 
 
-def _parts(report: Evaluation) -> Iterator[_Part]:
+def _parts(report: Evaluation) -> Iterator[Part]:
     """What the page says, in order; what says nothing yet stands last, and folded."""
-    findings = _Part("findings", "Findings", _findings(report))
+    findings = Part("findings", "Findings", _findings(report))
     broken = any(one.severity == "error" for one in report.findings)
     if broken:
         yield findings
     if report.past:
-        yield _Part("leaderboard", "Leaderboard", scatter(report))
+        yield Part("leaderboard", "Leaderboard", scatter(report))
     if report.scores is not None:
         yield from _measured(report)
     if not broken:
         yield findings
     if report.estimate is not None:
-        yield _Part("basis", "What it rests on", _basis(report.estimate))
-    yield _Part("history", "History", history(report))
-    yield _Part("made", "How it was made", _made(report))
+        yield Part("basis", "What it rests on", _basis(report.estimate))
+    yield Part("history", "History", history(report))
+    yield Part("made", "How it was made", _made(report))
 
 
-def _measured(report: Evaluation) -> Iterator[_Part]:
+def _measured(report: Evaluation) -> Iterator[Part]:
     names = ("recall", "Recall"), ("confusion", "Confusions")
-    recall, *confusions = map(_Part, *zip(*names, strict=True), classes(report))
-    yield _Part("loss", "Loss", losses(report))
+    recall, *confusions = map(Part, *zip(*names, strict=True), classes(report))
+    yield Part("loss", "Loss", losses(report))
     yield recall
-    yield _Part("advice", "What to train on", training(report))
-    yield _Part("worst", "Worst conditions", worst_conditions(report))
-    yield _Part("map", "Map", heat_map(report))
-    yield _Part("curves", "Curves", curve_section(report))
-    yield from (_Part(*one) for one in robustness(report))
+    yield Part("advice", "What to train on", training(report))
+    yield Part("worst", "Worst conditions", worst_conditions(report))
+    yield Part("map", "Map", heat_map(report))
+    yield Part("curves", "Curves", curve_section(report))
+    yield from (Part(*one) for one in robustness(report))
     yield from confusions
-    yield _Part("gallery", "Pictures", gallery(report))
-
-
-def _contents(parts: Sequence[_Part]) -> Tag:
-    links = (tag("li", tag("a", one.name, href=f"#{one.place}")) for one in parts)
-    return tag("nav", tag("ul", *links), aria_label="Contents")
-
-
-def _set(parts: Iterable[_Part]) -> Iterator[Tag]:
-    """The sections under their places; loss and recall side by side."""
-    found = {one.place: anchored(one.place, one.section) for one in parts}
-    beside = found.pop("recall", None)
-    for place, part in found.items():
-        is_twin = place == "loss" and beside is not None
-        yield tag("div", part, beside, class_="twin") if is_twin and beside else part
+    yield Part("gallery", "Pictures", gallery(report))
 
 
 def _last() -> Tag:
@@ -123,7 +105,7 @@ def _split(report: Evaluation) -> Tag:
 
 
 def _basis(found: Estimate) -> Tag:
-    """What the estimate takes for granted, and which damage past scores speak for."""
+    """What the estimate takes for granted, and which corruptions past scores speak for."""
     assumed = tag("ul", *(tag("li", said) for said in found.assumed))
     parts: list[Node] = [tag("div", tag("h3", "What it takes for granted"), assumed)]
     if found.consistent_with:
@@ -142,7 +124,7 @@ def _beliefs(found: Estimate) -> Tag:
         "div",
         tag("h3", "What past scores are consistent with"),
         tag("ul", *items),
-        paragraph("Other mixtures would explain the scores as well.", "soft"),
+        paragraph("Other mixes would explain the scores as well.", "soft"),
     )
 
 
@@ -187,9 +169,8 @@ def _made(report: Evaluation) -> Tag:
         "Limits": limits or "none was set",
         "Not checked": "the server's memory, time limit and packages",
     }
-    parts = (part for name, said in rows.items() for part in (tag("dt", name), tag("dd", said)))
     why = "seed, versions, times, limits"
-    return folded_section("How this was made", why, tag("dl", *parts, class_="stack"))
+    return folded_section("How this was made", why, facts(rows))
 
 
 def _sheets(report: Evaluation) -> dict[str, str]:
@@ -211,5 +192,5 @@ def _times(report: Evaluation) -> str:
         f"start {timing.start_seconds:.1f} s, predict {timing.predict_seconds:.1f} s "
         f"({timing.seconds_per_thousand:.2f} s per 1,000 images, "
         f"{counted(report.blocks, 'call')}), in all {timing.total_seconds:.1f} s; "
-        f"{report.asked:,} of the answers asked in this run, the others out of the store"
+        f"{report.asked:,} of the answers were given in this run, the others kept from earlier ones"
     )

@@ -61,10 +61,8 @@ def _scores(rows: Sequence[HistoryRow]) -> Tag:
     values = [row.score.value for row in rows if row.score]
     values += [v for row in rows if (p := row.prediction) for v in (p.low, p.high)]
     scale = svg.Scale(min(values) - 0.01, max(values) + 0.01, 10, _WIDTH - 10)
-    columns = ("submission", "phase", "date", "predicted (interval)", "", "actual", "error, points")
-    key = svg.legend(
-        ((svg.diamond(9, 7), "predicted, with its interval"), (svg.tick(9, 7), "actual"))
-    )
+    columns = ("submission", "phase", "date", "predicted (range)", "", "actual", "error, points")
+    key = svg.legend(((svg.diamond(9, 7), "predicted, with its range"), (svg.tick(9, 7), "actual")))
     shown = table("Scores, as recorded", columns, (_row(row, scale) for row in rows), "wide")
     return tag("div", key, shown)
 
@@ -119,7 +117,7 @@ def bias(found: Sequence[ScorePlace]) -> str:
 
 
 def score_chart(found: Sequence[ScorePlace]) -> svg.Drawing:
-    """The submissions on log-odds axes, with the line where both are equal."""
+    """The submissions on logit axes, with the line where both are equal."""
     values = [v for place in found for s in place.local.values() for v in (s.low, s.high)]
     values += [v for place in found for v in (place.low, place.high)]
     x = svg.around(values, _LEFT, _RIGHT, odds=True)
@@ -153,7 +151,7 @@ def scatter_legend(found: Sequence[ScorePlace]) -> svg.Legend:
         (svg.square(9, 7), "benchmark"),
     ]
     if not all(place.known for place in found):
-        entries.append((svg.diamond(9, 7), "this submission, with 90 % of the forecast"))
+        entries.append((svg.diamond(9, 7), "this submission: expected score, range (90 % sure)"))
     entries.append((svg.line(0, 12, 18, 2, "equal"), "local figure = score"))
     entries.append((svg.line(0, 7, 18, 7, "cleanbar"), "95 % interval of a local figure"))
     return tuple(entries)
@@ -166,7 +164,7 @@ def _record(rows: Sequence[HistoryRow]) -> str:
         return "No recorded score had been predicted before it came, so nothing can be checked."
     return (
         f"{counted(seen.count, 'score')} predicted beforehand: off by {seen.error:.1f} points on "
-        f"average, {seen.held} of {seen.count} inside the interval."
+        f"average, {seen.held} of {seen.count} inside the range."
     )
 
 
@@ -174,9 +172,9 @@ def _row(row: HistoryRow, scale: svg.Scale) -> list[Node]:
     score, guess = row.score, row.prediction
     known = score or guess
     return [
-        _named(row.submission.name, mine=score is None or score.mine),
+        tag("span", _named(row.submission.name, mine=score is None or score.mine)),
         known.phase if known else "",
-        (score.date or score.recorded[:10]) if score else "",
+        tag("span", (score.date or score.recorded[:10]) if score else "", class_="whole"),
         f"{guess.value:.3f} ({span(guess.low, guess.high)})" if guess else _NONE,
         _drawing(guess, score.value if score else None, str(score or ""), scale),
         str(score or _NONE),
@@ -216,7 +214,7 @@ def _missing(report: Evaluation) -> list[str]:
     if without:
         preset = report.source.preset
         said.append(
-            f"No benchmark figure of {listed(without)}: not asked under {preset} yet "
+            f"No benchmark figure of {listed(without)}: not run under {preset} yet "
             f"(local-eval ZIP --corrupt {preset})."
         )
     return said

@@ -14,6 +14,7 @@ from codabench_rehearsal.console.words import as_json
 from evaluator.answers import Answers
 from evaluator.estimate.result import HIGH, LOW, Estimate
 from evaluator.metrics import Part, Score, wilson
+from evaluator.report.augmentation import train_on
 from evaluator.report.evaluation import Evaluation, PastLine
 from evaluator.report.figures import Figure, known, report_figure
 from evaluator.report.frames import TABLES, table_rows
@@ -117,7 +118,7 @@ def _document(report: Evaluation) -> dict[str, Any]:
     for name, sheet in (("library", report.library), ("sweep", report.sweep)):
         if sheet is not None:
             document[name] = _by_condition(sheet)
-    document |= documents(report)
+    document |= documents(report) | {"train_on": train_on(report)}
     if report.sheet is not None:
         document["confusion"] = _confusions(report.sheet, names)
     return document

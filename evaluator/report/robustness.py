@@ -53,29 +53,51 @@ def of_search(found: Search, mark: str = "") -> Listing:
             "already: no severity was searched."
         )
         return Listing(title, note)
-    most = max(len(one.points) for one in found.found)
-    note = (
-        f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
-        "severities for each corruption. Assumed: accuracy only falls as severity grows."
-    )
+    note = f"{never_below(found)} {search_note(found)}".lstrip()
     rows = tuple(
         (one.name, severity_text(one), _range(one), str(len(one.points)), one.note)
-        for one in found.found
+        for one in falling(found)
     )
     columns = ("corruption", "severity", "95 % interval", "tried", "")
-    shorter = None if any(one.note for one in found.found) else -1
+    shorter = None if any(row[-1] for row in rows) else -1
     return Listing(title, note, columns[:shorter], tuple(row[:shorter] for row in rows))
 
 
+def search_note(found: Search) -> str:
+    """On which images it was searched, and what was assumed."""
+    most = max(len(one.points) for one in found.found)
+    return (
+        f"Severities from 1 (mild) to 5 (strong), {counted(found.images, 'image')}, at most {most} "
+        "severities for each corruption. Assumed: accuracy only falls as severity grows."
+    )
+
+
+def falling(found: Search) -> tuple[Threshold, ...]:
+    """Those under which accuracy falls below the figure, the soonest first: a row or bar each."""
+    return tuple(one for one in found.found if one.where != "above")
+
+
+def never_below(found: Search, most: int = 8) -> str:
+    """The others in one sentence, as a row of each would say the same; "" without any.
+
+    most: how many are named.
+    """
+    names = [one.name for one in found.found if one.where == "above"]
+    if not names:
+        return ""
+    up_to = f"Accuracy stays at {found.accuracy:g} or above up to severity 5 under"
+    return f"{up_to} {counted(len(names), 'corruption')}: {few(names, most)}."
+
+
 def severity_text(one: Threshold) -> str:
-    """2.38, or on which side of 1..5."""
-    return {"below": "below 1", "above": "above 5"}.get(one.where, f"{one.severity:.2f}")
+    """2.38, or that it lies below 1."""
+    return "below 1" if one.where == "below" else f"{one.severity:.2f}"
 
 
 def _range(one: Threshold) -> str:
     low = "1 or less" if one.low <= 1 else f"{one.low:.2f}"
     high = "5 or more" if one.high >= 5 else f"{one.high:.2f}"
-    return "1 or less" if one.high <= 1 else "5 or more" if one.low >= 5 else f"{low} to {high}"
+    return "1 or less" if one.high <= 1 else f"{low} to {high}"
 
 
 def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
@@ -91,7 +113,7 @@ def of_slices(found: tuple[Slice, ...], mark: str = "") -> Listing:
         if worse
         else f"A slice is a quarter of the images. None of {len(found)} is worse than the other "
         "images by more than chance."
-    )
+    ) + " p: how often chance alone would show as much."
     columns = ("slice", "images", "clean", "others", "benchmark", "others", "p (Holm)")
     rows = tuple(map(_slice_row, found))
     return Listing(title, note, columns, rows, SLICES_SHOWN)
@@ -125,7 +147,7 @@ def of_relative(found: Relative, mark: str = "") -> Listing:
     note = (
         "Ratio: its error divided by the reference's, on the same "
         f"{counted(found.images, 'image')}; below 1 is better. Not to be compared with published "
-        "mCE: reference, images and severities are yours."
+        "mCE (mean corruption error): reference, images and severities are yours."
     )
     if found.left_out:
         note += f" Left out, as the reference makes too few errors: {few(found.left_out)}."

@@ -12,10 +12,13 @@ from evaluator.report.lettering import Names, fitted
 from evaluator.report.markup import Node, Tag, folded, paragraph, section, table, tag, with_range
 from evaluator.report.robustness import (
     Listing,
+    falling,
     named_ratios,
+    never_below,
     of_relative,
     of_search,
     of_slices,
+    search_note,
     severity_text,
     slice_name,
 )
@@ -65,35 +68,41 @@ def _search_section(found: Search, mark: str) -> Tag:
     said = of_search(found, mark)
     if not found.found:
         return section(said.title, paragraph(said.note))
-    soon = listed([f"{one.name} ({severity_text(one)})" for one in found.found[:3]])
-    notes = [tag("li", f"{one.name}: {one.note}") for one in found.found if one.note]
+    below = falling(found)
+    never = never_below(found, len(found.found))
+    if not below:
+        return section(said.title, lead=f"{never} {search_note(found)}")
+    soon = listed([f"{one.name} ({severity_text(one)})" for one in below[:3]])
+    notes = [tag("li", f"{one.name}: {one.note}") for one in below if one.note]
     more: list[Node] = [tag("ul", *notes, class_="soft")] if notes else []
-    lead = f"Soonest: {soon}. {said.note} The line is the 95 % interval."
-    return section(said.title, bars(found), *more, lead=lead)
+    lead = f"Soonest: {soon}. {search_note(found)} The line is the 95 % interval."
+    rest = [paragraph(never)] if never else []
+    return section(said.title, bars(found), *more, *rest, lead=lead)
 
 
 def bars(found: Search) -> svg.Drawing:
-    """A bar a corruption, from severity 1 to where accuracy falls below the figure."""
-    names = fitted((one.name for one in found.found), _LEFT_MOST, _NAME_LINES)
+    """A bar a corruption, from severity 1 to where accuracy falls below the figure, if it does."""
+    below = falling(found)
+    names = fitted((one.name for one in below), _LEFT_MOST, _NAME_LINES)
     row = max(_ROW, names.height + 4)
     scale = svg.Scale(1, 5, names.room + 12, _RIGHT)
-    height = 22 + row * len(found.found)
+    height = 22 + row * len(below)
     drawn: list[Node] = []
     for level in range(1, 6):
         drawn.append(svg.line(scale(level), 16, scale(level), height, "grid"))
         drawn.append(svg.text(scale(level), 11, str(level), "tick", "middle"))
-    for place, one in enumerate(found.found):
+    for place, one in enumerate(below):
         drawn.append(_bar(one, names, scale, 20 + row * (place + 0.5)))
-    each = (f"{one.name} {severity_text(one)}" for one in found.found)
+    each = (f"{one.name} {severity_text(one)}" for one in below)
     said = f"Severity at which accuracy falls below {found.accuracy:g}: {', '.join(each)}"
     return svg.Drawing(_WIDTH, height, said, tuple(drawn))
 
 
 def _bar(one: Threshold, names: Names, scale: svg.Scale, y: float) -> Tag:
     start, end = scale(1), scale(one.severity)
-    asked = ", ".join(f"{at:g}: {score.value:.3f}" for at, score in one.points.items())
+    measured = ", ".join(f"{at:g}: {score.value:.3f}" for at, score in one.points.items())
     return svg.titled(
-        f"{one.name}: {severity_text(one)}; accuracy by severity {asked}",
+        f"{one.name}: {severity_text(one)}; accuracy by severity {measured}",
         names.draw(one.name, 0, y, "label"),
         svg.rectangle(start, y - _ROW / 2 + 4, end - start, _ROW - 8, "bar"),
         svg.across(scale(one.low), scale(one.high), y, "forecast"),

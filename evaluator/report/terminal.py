@@ -31,7 +31,7 @@ FIRST_LINES = {
     ),
 }
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
-_RECALL = "Recall: share of a class's images answered rightly. Answers: how often it is the answer."
+_RECALL = "Recall: share of a class's images answered rightly. Answers: share that names it."
 _NOT_CHECKED = "Not checked: the server's memory, time limit and packages."
 
 
@@ -124,7 +124,7 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     yield _classes(report, scores)
     yield Text(_RECALL, "dim")
     worst = ", ".join(f"{c.name} {c.accuracy.value:.2f}" for c in scores.worst())
-    yield Text(f"Worst conditions{mark}, with their accuracy: {worst}\n")
+    yield Text(f"Worst conditions{mark} (corruption:severity, and accuracy): {worst}\n")
     if to_train_on := "\n".join(in_words(report)):
         yield Text(f"{to_train_on}\n")
     for one in listings(report):
@@ -209,7 +209,7 @@ def _classes(report: Evaluation, scores: Scores) -> RenderableType:
         damaged.answered,
         strict=True,
     )
-    rows = ([name, _number(a), _number(b), f"{c:.0%}", f"{d:.0%}"] for name, a, b, c, d in figures)
+    rows = ([name, _number(a), _number(b), percent(c), percent(d)] for name, a, b, c, d in figures)
     columns = ("class", "clean", "corrupted", "answers clean", "answers corrupted")
     return text_table(f"Recall by class{report.mark}", columns, rows, left=("class",))
 
@@ -239,7 +239,8 @@ def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
 
 def _how(report: Evaluation) -> str:
     timing, source = report.timing, report.source
-    head = f"{human_bytes(source.bytes)} zip {source.sha256[:12]}, seed {source.seed}; "
+    zipped = f"zip of {human_bytes(source.bytes)}, SHA-256 {source.sha256[:12]}"
+    head = f"{zipped}, seed {source.seed}; "
     if report.asked == 0 and report.scores is not None:
         return (
             f"{head}all answers were kept from earlier runs: nothing was run, "

@@ -14,6 +14,8 @@ import numpy as np
 from codabench_rehearsal.images import synthetic
 from corruptions.presets import LIBRARY, resolve
 from evaluator.answers import Answers
+from evaluator.bundles.report import BundleReport
+from evaluator.bundles.result import BundleCondition, BundleSource, Example, Expected, Interval
 from evaluator.estimate.result import Estimate, Moved, Part
 from evaluator.metrics import Score, score
 from evaluator.plan import Benchmark, Questions, draw_benchmark
@@ -26,6 +28,8 @@ from tests.evaluator import pages
 from tests.evaluator.sheets import questions_of
 
 NAME = "resnet-flips.zip"
+_BUNDLE = {"light": "mixed", "fog:3": "weather", "shot_noise:3": "noise", "bars:2": "overlay",
+           "fog:3+pixelate:2": "composite", "contrast:3": "color"}  # fmt: skip
 _IMAGES, _LIBRARY_IMAGES = 96, 24
 _CLEAN, _STEP = (
     0.94,
@@ -86,6 +90,45 @@ def without_scores() -> Report:
     )  # fmt: skip
     source = replace(report.source, split="unknown")
     return replace(report, source=source, estimate=bare, past=(), history=(), findings=())
+
+
+@cache
+def of_a_bundle() -> BundleReport:
+    """A zip in a bundle: clean, a preset as a whole, single conditions, one that it fails under."""
+    images = synthetic(len(_BUNDLE), seed=5, size=48).images
+    found = [
+        _in_a_bundle(name, family, 0.86 - 0.07 * place if family != "overlay" else None)
+        for place, (name, family) in enumerate(_BUNDLE.items())
+    ]
+    shown = zip(found[1:], images, strict=False)
+    return BundleReport(
+        source=BundleSource(
+            submission=f"runs/{NAME}", sha256=sha256(NAME.encode()).hexdigest(),
+            bundle="cells.zip", title="Blood cells", phase="dev", tasks=1, worker="2026-10",
+            column="accuracy", column_title="Accuracy", sorting="desc", preset="light",
+            description="mild", seed=0, fingerprint="0" * 16, environment="python 3.11.7",
+            images=("X_test.npy (60 images, 48 x 48, colour, uint8)",),
+            command=f"local-eval {NAME} --challenge cells.zip --html report.html",
+            made="2026-11-29 17:13 UTC",
+        ),
+        clean=_in_a_bundle("clean", "", 0.91), again=0.91, scatter=0.0, conditions=tuple(found),
+        not_asked=("hue:2",), rows="Intervals: 95 % of resamples of 60 rows.", notes=(),
+        expected=Expected("estimate", 0.41, 0.62, 0.83, ("It is a mix of these conditions.",)),
+        examples=tuple(Example(one.name, image, 255 - image) for one, image in shown),
+        budget_seconds=60.0, spent_seconds=48.0, known=0,
+    )  # fmt: skip
+
+
+def _in_a_bundle(name: str, family: str, value: float | None) -> BundleCondition:
+    lost = None if value is None or not family else 0.91 - value
+    return BundleCondition(
+        name, family, 3,
+        *("Finished", "", "") if value is not None
+        else ("Failed", "Child task failed or non-zero return code", "it has no answer for one"),
+        value, None if value is None else Interval(value - 0.06, value + 0.06),
+        lost, None if lost is None else Interval(lost - 0.04, lost + 0.04),
+        {} if value is None else {"accuracy": value, "macro_f1": value - 0.05}, 1.1,
+    )  # fmt: skip
 
 
 def _estimate() -> Estimate:

@@ -107,7 +107,7 @@ def test_nothing_to_train_against_is_said() -> None:
     report = replace(pages.small_report(), sheet=failing(resolve("medium"), {}))
     assert report.sheet is not None
     assert chosen(report.sheet) is None
-    assert "nothing to train against" in str(training(report))
+    assert "nothing to train on" in str(training(report))
     assert list(in_words(report)) == []
 
 

@@ -114,6 +114,7 @@ def test_the_card_names_what_would_narrow_it() -> None:
     coarse = replace(made(6), finite_share=0.4, widened=1.5)
     said = " ".join(explained(coarse))
     assert (
-        "40 % of this uncertainty (variance) comes from the number of images; --full runs" in said
+        "40 % of this uncertainty (its variance) is due to the number of images; --full runs"
+        in said
     )
     assert "1.5 times as wide" in said

@@ -14,19 +14,22 @@ import pytest
 
 from codabench_rehearsal.images import Dataset, synthetic
 from corruptions.presets import resolve
-from evaluator.answers import Answers, curves, grid
+from evaluator.answers import Answers, curves, grid, mix_ups
 from evaluator.metrics import Part, score
 from evaluator.options import SplitKind
 from evaluator.plan import draw_benchmark
+from evaluator.report.augmentation import LEFT_CLEAN, chosen
 from evaluator.report.card import card, verdict
+from evaluator.report.classes import MOST_MIXED_UP, MOST_ROWS, classes, confusions
 from evaluator.report.gallery import data_uri, picks
 from evaluator.report.grid import heat_map
+from evaluator.report.markup import command, paragraph, tag
 from evaluator.report.page import to_html, to_page
 from evaluator.report.past_scores import bias, places
 from evaluator.report.report import Report
 from evaluator.report.tables import sorting_script
 from evaluator.report.terminal import FIRST_LINES
-from tests.evaluator import pages
+from tests.evaluator import named_reports, pages
 from tests.evaluator.sheets import questions_of
 
 HEADINGS = [
@@ -74,8 +77,8 @@ def test_the_story_is_told_in_order() -> None:
 
 
 def headings(page: str) -> list[str]:
-    """The texts of its sections' headings."""
-    return ["".join(h.itertext()) for h in tree(page).iter("h2")]
+    """The texts of its sections' headings, unbroken spaces as any."""
+    return [" ".join("".join(h.itertext()).split()) for h in tree(page).iter("h2")]
 
 
 def test_the_headline_is_the_estimate() -> None:
@@ -87,7 +90,7 @@ def test_the_headline_is_the_estimate() -> None:
     assert f"Expected hidden score{made.median:.2f}" in text
     assert f"between {made.low:.2f} and {made.high:.2f} (90 % sure)" in text
     assert "Past scores used" in text
-    assert "calibrated" in text
+    assert "tested on past scores" in text
     assert made.beats_best is not None
     assert f"{made.beats_best:.0%}".replace("%", " % chance") in text
 
@@ -214,10 +217,10 @@ def test_without_library_and_sweep_the_shown_preset_fills_the_map() -> None:
         "gaussian_noise",
         "rotate",
     }
-    assert "--sweep asks all five" in said(to_page(bare))
+    assert "--sweep runs all five" in said(to_page(bare))
     nothing = said(to_page(replace(bare, sheet=None)))
-    assert "No corruption was asked alone in this run" in nothing
-    assert "--sweep asks all 19 at all five" in nothing
+    assert "No corruption was run alone here" in nothing
+    assert "--sweep runs 19 of them at all five" in nothing
 
 
 def test_a_failed_submission_has_a_page() -> None:
@@ -226,6 +229,30 @@ def test_a_failed_submission_has_a_page() -> None:
     assert "No score: the submission gave no answers." in text
     assert text.index("Findings") < text.index("predict failed") < text.index("How this was made")
     assert "How this was made" in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "written"),
+    [
+        ("between 0.3 and 0.5 (90 % sure).", "between 0.3 and 0.5 (90_%_sure)."),
+        (
+            "8.3 MB, 12 s, 3 min, 2.1 points, 95 % interval",
+            "8.3_MB, 12_s, 3_min, 2.1_points, 95_% interval",
+        ),
+        ("fog 0.38 (0.31 to 0.44), 3 in all", "fog 0.38_(0.31_to_0.44), 3 in all"),
+        ("3 steps, 4 sharp images", "3 steps, 4 sharp images"),
+        ("say --held-out, or a --b", "say [--held-out], or a [--b]"),
+        ("non-zero -- x--y <b>", "non-zero -- x--y &lt;b&gt;"),
+    ],
+)
+def test_a_line_ends_neither_in_a_figure_nor_in_an_option(sentence: str, written: str) -> None:
+    """Else the headline would break as "(90 / % sure)", and a command behind its dashes."""
+    made = str(paragraph(sentence)).replace("\N{NO-BREAK SPACE}", "_")
+    for opening, bracket in (('<span class="whole">', "["), ("</span>", "]")):
+        made = made.replace(opening, bracket)
+    assert made == f"<p>{written}</p>"
+    copied = str(tag("code", sentence)), str(command(sentence))
+    assert not any("\N{NO-BREAK SPACE}" in one for one in copied), "a shell would not take it"
 
 
 def test_foreign_text_stays_text() -> None:
@@ -388,6 +415,26 @@ def test_bias_is_the_mean_of_the_differences() -> None:
     assert f"validation minus score is {off:+.1f} points on average" in bias(known)
 
 
+def test_a_hundred_classes_have_their_worst_shown() -> None:
+    """Else a hundred rows would stand before the advice, and no mistake be named beyond three."""
+    report = named_reports.of_many(100, "class")
+    assert report.sheet is not None
+    found = mix_ups(*confusions(report.sheet, 100), report.source.label_names, MOST_MIXED_UP)
+    recall, mistakes = (ET.fromstring(str(one)) for one in classes(report))
+    first, rest = (
+        len(list(one.iter("circle")))
+        for path in ("svg", "details/svg")
+        for one in recall.findall(path)
+    )
+    assert first == MOST_ROWS
+    assert rest > MOST_ROWS
+    rows = [["".join(cell.itertext()) for cell in row] for row in mistakes.findall(".//tbody/tr")]
+    assert [row[:2] for row in rows] == [[one.true, one.given] for one in found]
+    assert len(rows) > 3
+    few = ET.fromstring(str(classes(pages.small_report())[0]))
+    assert few.find("details") is None
+
+
 def test_many_classes_still_make_a_page() -> None:
     """Else a challenge with a hundred classes would have no report."""
     report = pages.small_report()
@@ -409,7 +456,7 @@ def test_any_preset_makes_a_page(preset: str) -> None:
     report = replace(pages.small_report(), sheet=shown, scores=scores, library=None, sweep=None)
     text = said(to_page(report))
     assert "Nothing to explain" in text
-    assert ("No corruption was asked alone" in text) == (preset != "fog:3")
+    assert ("No corruption was run alone" in text) == (preset != "fog:3")
 
 
 def test_one_image_is_enough_for_a_page() -> None:
@@ -457,6 +504,23 @@ def test_every_style_rule_is_scoped() -> None:
 def _split(group: str) -> list[str]:
     """Selectors of a rule; commas inside brackets do not split."""
     return [one.strip() for one in re.split(r",(?![^(]*\))", group) if one.strip()]
+
+
+def test_json_has_the_mix_to_train_on() -> None:
+    """Else a script that trains anew would have to read the page's code."""
+    report = pages.small_report()
+    assert report.sheet is not None
+    mixed = chosen(report.sheet)
+    assert mixed is not None
+    found = json.loads(report.to_json())["train_on"]
+    assert found["shares"] == mixed.shares
+    assert found["table"] == mixed.table
+    parts = [one["family"] for one in found["families"]]
+    assert parts == [one.loss.family for one in mixed.parts]
+    whole = sum(sum(one["conditions"].values()) for one in found["families"])
+    assert whole + LEFT_CLEAN == pytest.approx(1)
+    assert all(one["interval"][0] > 0 for one in found["families"])
+    assert json.loads(replace(report, sheet=None).to_json())["train_on"] is None
 
 
 def test_json_keeps_the_old_key_for_one_version() -> None:

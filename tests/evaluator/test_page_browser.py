@@ -103,6 +103,7 @@ def test_text_can_be_selected_and_found(browser: Browser, page: Path) -> None:
     assert browser.value("window.find('elastic_transform')") is True
 
 
+PAPERS = {"A4": 640, "Letter": 660}  # pixels within margins of 2 cm
 VALUES = "[...document.querySelectorAll('#worst tbody tr:not([hidden])')].map(r => r.cells[{}].innerText)"
 PRESS = "document.querySelectorAll('#worst th button')[{}].click()"
 
@@ -140,6 +141,40 @@ def test_tables_scroll_within_themselves_on_a_phone(browser: Browser, page: Path
     assert any(wide for wide, *_ in found)
     assert any(high for *_, high, _ in found)
     assert all(inside and index == 0 for _, inside, _, index in found)
+
+
+BROKEN = """
+[...document.querySelectorAll('.whole')].filter(e => e.checkVisibility() && e.closest('section').clientWidth > 0)
+  .filter(e => e.getBoundingClientRect().height > 2.2 * parseFloat(getComputedStyle(e).fontSize))
+  .map(e => e.textContent).filter(said => said.length < 25)
+"""
+
+
+def test_options_stay_whole_on_a_phone(browser: Browser, page: Path) -> None:
+    """Else a command would show "--" at a line's end, and be typed as two words."""
+    browser.open(page, 390, "light")
+    options = "[...document.querySelectorAll('code .whole, pre .whole, p .whole')].map(e => e.textContent)"
+    assert {"--data", "--trained-on"} <= set(browser.value(options))
+    assert browser.value(BROKEN) == []
+    browser.value("document.querySelectorAll('.whole').forEach(e => e.style.maxWidth = '3ch')")
+    assert browser.value(BROKEN), "else nothing was tested"
+
+
+WIDER = """
+[...document.querySelectorAll('table')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => e.caption.textContent)
+"""
+
+
+@pytest.mark.parametrize("width", PAPERS.values(), ids=PAPERS)
+def test_every_table_fits_on_paper(browser: Browser, page: Path, width: int) -> None:
+    """Else the last columns of the history would be printed beside the paper, or all of it small."""
+    browser.open(page, width, "light", "print")
+    drawn = browser.value("[...document.querySelectorAll('#history table tr')].length")
+    shown = browser.value("document.documentElement.scrollWidth"), browser.value(WIDER)
+    browser.ask("Emulation.setEmulatedMedia", media="")
+    assert drawn > 1
+    assert shown == (width, [])
 
 
 def test_paper_shows_what_is_folded_and_no_table_twice(browser: Browser, page: Path) -> None:

@@ -16,6 +16,8 @@ from evaluator.report.classes import classes
 from evaluator.report.expected import headline
 from evaluator.report.grid import curve_section, heat_maps
 from evaluator.report.page import to_page
+from evaluator.report.robustness import of_search
+from evaluator.report.robustness_page import robustness
 from evaluator.report.svg import SHARES, share_step
 from evaluator.report.worst import worst_conditions
 from tests.evaluator import pages
@@ -109,6 +111,30 @@ def test_the_map_shows_what_was_asked_the_worst_first() -> None:
     texts = ["".join(one.itertext()) for one in drawn.iter("text")]
     assert texts == ["1", "2.5", "5", "snow", ".20", "fog", ".90", ".70"]
     assert len(list(drawn.iter("rect"))) == 3
+
+
+def test_bars_that_would_say_the_same_are_one_sentence() -> None:
+    """Else twenty full bars would hide the few corruptions under which accuracy falls."""
+    report = pages.small_report()
+    assert report.search is not None
+    every = report.search.found
+    above = [one.name for one in every if one.where == "above"]
+    below = [one for one in every if one.where != "above"]
+    assert above
+    assert below
+    (found,) = (made for place, _, made in robustness(report) if place == "until")
+    drawn = ET.fromstring(str(found))
+    bars = [one for one in drawn.iter("rect") if one.get("class") == "bar"]
+    assert len(bars) == len(below)
+    sentence = f"above up to severity 5 under {len(above)} corruption: {above[0]}."
+    assert sentence in " ".join("".join(drawn.itertext()).split())
+    assert [row[0] for row in of_search(report.search).rows] == [one.name for one in below]
+    only = replace(report.search, found=tuple(one for one in every if one.where == "above"))
+    (sound,) = (
+        made for place, _, made in robustness(replace(report, search=only)) if place == "until"
+    )
+    assert "under 1 corruption: elastic_transform" in str(sound)
+    assert "<svg" not in str(sound)
 
 
 def test_the_worst_conditions_stand_first_and_sort() -> None:

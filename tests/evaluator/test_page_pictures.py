@@ -16,7 +16,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluator.report.page import to_page
 from tests.evaluator import fixed_report
 from tests.evaluator.browser import Browser, Scheme, with_font
 
@@ -33,6 +32,8 @@ SHOWN: dict[str, tuple[str, int, Scheme, str]] = {
     "phone-light": ("with_scores", 390, "light", ""),
     "open-phone-dark": ("without_scores", 390, "dark", ""),
     "paper": ("with_scores", 700, "light", "print"),
+    "bundle-desk-light": ("of_a_bundle", 1280, "light", ""),
+    "bundle-phone-dark": ("of_a_bundle", 390, "dark", ""),
 }
 
 
@@ -50,7 +51,7 @@ def written(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("pages")
     paths = {name: folder / f"{name}.html" for name, *_ in SHOWN.values()}
     for name, path in paths.items():
-        path.write_text(to_page(getattr(fixed_report, name)()), encoding="utf-8")
+        path.write_text(getattr(fixed_report, name)().to_page(), encoding="utf-8")
     return paths
 
 

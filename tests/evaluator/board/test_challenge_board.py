@@ -97,7 +97,7 @@ def test_everybody(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["broken"]["places"]["clean"] == nothing
     assert "ZeroDivisionError" in found["broken"]["message"]
     page = Path("b.html").read_text()
-    assert "How damage moves the ranks" in page
+    assert "How corruption moves the ranks" in page
     assert "good.zip" in page
     # Everything is known by now, the failure too: nothing is run again.
     assert main([*words, "--anonymous", "--json", "-"]) == 1

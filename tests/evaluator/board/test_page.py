@@ -122,6 +122,32 @@ def test_it_shows(
     assert [url for url in browser.requests if not url.startswith("data:")] == [path.as_uri()]
 
 
+LINES = """
+[...document.querySelectorAll('.scroll tbody th > span')].map(e => [e.textContent,
+  Math.round(e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight))])
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "media", "most"), [(1280, "", 3), (390, "", 5), (1032, "print", 3)]
+)
+def test_long_names_have_room(
+    browser: Browser, made: Board, tmp_path: Path, width: int, media: str, most: int
+) -> None:
+    """Else a name of sixty letters fills a screen, a few letters a line, or lies over the figures."""
+    path = tmp_path / "board.html"
+    path.write_text(to_page(made), encoding="utf-8")
+    browser.open(path, width, "light", media)
+    lines = [count for name, count in browser.value(LINES) if "would type" in name]
+    over = browser.value(
+        "[...document.querySelectorAll('.scroll tbody th > span')].filter(e => e.scrollWidth > e.closest('th').clientWidth + 1).length"
+    )
+    browser.ask("Emulation.setEmulatedMedia", media="")
+    assert lines
+    assert max(lines) <= most
+    assert over == 0
+
+
 def test_it_sorts_and_filters(browser: Browser, made: Board, tmp_path: Path) -> None:
     """Else a course of two hundred cannot find its own zip."""
     path = tmp_path / "board.html"

@@ -22,6 +22,7 @@ from evaluator.bundles.result import (
     Expected,
     Interval,
 )
+from evaluator.report.tables import sorting_script
 from evaluator.store.rows import LeaderboardScore, Submission
 
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -85,7 +86,7 @@ def report(**more: Any) -> BundleReport:
         "spent_seconds": 20.0,
         "known": 2,
     }
-    return BundleReport(source, **{**fields, **more})
+    return BundleReport(**{"source": source, **fields, **more})
 
 
 def test_the_terminal_says_it_in_order() -> None:
@@ -109,18 +110,58 @@ def test_the_page_is_well_formed_and_escapes_what_is_foreign() -> None:
     """Else a bundle's title runs a script in the reader's browser."""
     page = report().to_page()
     root = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
-    assert [one.text for one in root.iter("h2")] == [
-        "What the platform would say",
-        "Clean against damaged",
-        "What was damaged",
-        "How this was made",
-    ]
-    assert not list(root.iter("script"))
+    assert [one.text for one in root.iter("script")] == [sorting_script()]
     assert len(list(root.iter("img"))) == 2
     assert "\x1b" not in page
-    drawings = list(root.iter("svg"))
+    drawings = [one for one in root.iter("svg") if one.get("role")]
     assert len(drawings) == 3  # the failed one has no figure
-    ET.fromstring(report()._repr_html_())
+    assert not list(ET.fromstring(report()._repr_html_()).iter("script"))
+
+
+def test_the_page_answers_in_ten_seconds() -> None:
+    """Else a bundle's page has no verdict, no large figures, no way to its parts."""
+    made = replace(report().source, command="local-eval a.zip", made="2026-11-29 17:13 UTC")
+    whole = replace(report().conditions[0], lost_interval=Interval(0.2, 0.4))
+    rows = (condition("fog:3", 0.7), whole, *report().conditions[2:])
+    root = ET.fromstring(
+        report(source=made, conditions=rows).to_page().removeprefix("<!DOCTYPE html>\n")
+    )
+    title = root.find("head/title")
+    assert title is not None
+    assert (title.text or "").endswith("zip 00000000 2026-11-29")
+    card = next(one for one in root.iter("section") if one.get("class") == "card")
+    text = " ".join("".join(card.itertext()).split())
+    assert text.startswith(
+        "accuracy 0.900 on clean images, 0.600 on corrupted ones, worst under fog:3 (0.700)."
+    )
+    for figure in ("Clean images0.90095 %: 0.850 to 0.950", "Corrupted, heavy0.600", "Worse by"):
+        assert figure in text
+    for fact in ("95 %: 0.200 to 0.400", made.made, made.command, "Failed under snow:4", "heavy"):
+        assert fact in text
+    links = {one.get("href") for one in root.findall(".//nav//a")}
+    places = {f"#{one.get('id')}" for one in root.iter("section") if one.get("id")}
+    assert links == places
+    assert len(links) == 5
+    folded = ["".join(one.itertext()) for one in root.findall(".//details/summary/h2")]
+    assert folded == ["What the figures rest on", "How this was made"]
+    names = [
+        "".join(row[0].itertext()) for row in root.findall(".//section[@id='conditions']//tbody/tr")
+    ]
+    assert names == ["clean", "snow:4", "heavy as a whole", "fog:3"]
+
+
+def test_the_page_leads_with_what_to_expect() -> None:
+    """Else the figure that people look for stands below local ones, or a range passes for it."""
+    found = replace(report().expected, kind="estimate")
+    page = report(expected=found).to_page()
+    root = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
+    first, *_ = root.findall(".//p[@class='kicker']")[1:]
+    assert first.text == "Expected hidden accuracy"
+    assert "Expected hidden" not in report().to_page()
+    failed = report(clean=condition("clean", None), conditions=(), examples=()).to_page()
+    heading = ET.fromstring(failed.removeprefix("<!DOCTYPE html>\n")).find(".//h2")
+    assert heading is not None
+    assert "Failed: Child task failed" in (heading.text or "")
 
 
 @pytest.mark.parametrize("value", [0.0, -3.5, 1e6, 0.9])
