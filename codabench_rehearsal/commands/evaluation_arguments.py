@@ -30,6 +30,7 @@ from codabench_rehearsal.console.command import console, print_lines, tell
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.notebook import in_python
 from codabench_rehearsal.console.roles import BELIEVED, DATA, JSON, PRESET, SPLIT, STORE, ZIP
 from codabench_rehearsal.console.temporary import IMAGES
 from codabench_rehearsal.console.words import as_json
@@ -250,7 +251,7 @@ def seen_in_training(inputs: Inputs) -> list[str]:
             "images, so figures may be too high. If it was not, say --held-out; or name the split: "
             "--split FILE (split.json beside the zip).",
         )
-    return said
+    return said if inputs.options.command else [in_python(line) for line in said]
 
 
 def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:

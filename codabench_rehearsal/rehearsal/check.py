@@ -17,7 +17,7 @@ from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.notebook import running_shell
+from codabench_rehearsal.console.notebook import in_python, running_shell
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
@@ -212,20 +212,23 @@ class Checked:
         for member, size in sorted(self.files.items(), key=lambda item: -item[1])[:LARGEST]:
             yield f"  {human_bytes(size):>10}  {shown(member)}"
 
-    def lines(self) -> Iterator[str]:
-        """What ran, what was found, what is not checked or known to nobody, the verdict."""
-        yield from self._lines_of_runs()
+    def lines(self, worded: Callable[[str], str] = str) -> Iterator[str]:
+        """What ran, what was found, what is not checked or known to nobody, the verdict.
+
+        worded: what makes of our options the words of whoever asked.
+        """
+        yield from map(worded, self._lines_of_runs())
         yield from _lines_of(self.told)
         if self.ignored:
             codes = (f"{code} ({count})" for code, count in sorted(self.ignored.items()))
             yield f"ignored: {', '.join(codes)}"
         if self.unchecked:
-            yield f"Not checked: {'; '.join(self.unchecked)}."
+            yield worded(f"Not checked: {'; '.join(self.unchecked)}.")
         yield from _lines_of(self.unknown)
         yield self._last_line
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(self.lines(in_python))
 
     def __repr__(self) -> str:
         return str(self)  # what a notebook keeps as plain text, and an interpreter shows

@@ -45,7 +45,7 @@ def heat_map(report: Evaluation) -> Tag:
     maps = (tag("div", tag("h3", family), drawing) for family, drawing in heat_maps(rows).items())
     lead = (
         f"The worst first. Lowest: {listed([_lowest(row) for row in worst])}. "
-        "In the page's own file (--html) a field says its 95 % interval where you point at it."
+        "In the page as a file, point at a field for its 95 % interval."
     )
     return section(title, accuracy_key(), tag("div", *maps, class_="many"), lead=lead)
 
@@ -58,14 +58,16 @@ def curve_section(report: Evaluation) -> Tag:
         return section(
             title,
             paragraph(
-                "No corruption was asked at three severities or more; --sweep asks all 19 at all "
-                "five."
+                report.say(
+                    "No corruption was asked at three severities or more; --sweep asks all 19 at "
+                    "all five."
+                )
             ),
         )
     points = max(len(row.by_severity) for row in rows)
     lead = (
         f"{points} severities each, band: 95 %; dashed: clean accuracy. "
-        + ("" if report.sweep else "--sweep asks all five. ")
+        + ("" if report.sweep else report.say("--sweep asks all five. "))
         + f"Lowest end: {listed([_fall(row) for row in rows[:3]])}."
     )
     charts = curve_charts(report, rows)
