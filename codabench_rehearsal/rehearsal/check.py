@@ -235,7 +235,8 @@ class Checked:
 
     def _repr_html_(self) -> str:
         """One self-contained `<div>`; all foreign text is escaped."""
-        parts = [f"<p>{_escaped(line)}</p>" for line in self._lines_of_runs()]
+        runs = map(in_python, self._lines_of_runs())
+        parts = [f"<p>{_escaped(line)}</p>" for line in runs]
         for found in (*self.told, *self.unknown):
             said = f"{_mark(found)} {found.code}: {found.message}"
             trace = f"<pre>{_escaped(found.detail)}</pre>" if found.detail else ""
@@ -244,7 +245,8 @@ class Checked:
                 f"{_escaped(found.advice)}</p>{trace}"
             )
         if self.unchecked:
-            parts.append(f"<p>Not checked: {_escaped('; '.join(self.unchecked))}.</p>")
+            unchecked = in_python("; ".join(self.unchecked))
+            parts.append(f"<p>Not checked: {_escaped(unchecked)}.</p>")
         parts.append(f"<p><b>{_escaped(self._last_line)}</b></p>")
         return f'{_STYLE}<div class="submission">{"".join(parts)}</div>'
 
