@@ -217,13 +217,15 @@ def read_several(options: argparse.Namespace, words: Sequence[str], chosen: Opti
 
 
 def given_inputs(
-    zips: Sequence[str | Path], images: Any, labels: Any, options: dict[str, Any]
+    zips: str | Path | Sequence[str | Path], images: Any, labels: Any, options: dict[str, Any]
 ) -> Inputs:
     """The inputs of a call in Python; see `evaluator.local_eval`."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from evaluator.evaluate import as_dataset
     from evaluator.options import believing, chosen
 
+    if isinstance(zips, str | Path):  # one name is no list of letters
+        zips = [zips]
     named = chosen(**options)
     challenge = load_challenge(named.challenge)
     data = as_dataset(images, labels, challenge, named.part)

@@ -158,8 +158,8 @@ def _labels_beside(path: Path) -> Path:
         if name != path.name and path.with_name(name).exists():
             return path.with_name(name)
     raise DataError(
-        f"{path}: expected labels for these images; name their file, as in "
-        f'load("{path.name}", "labels.npy"), or put labels.npy beside it'
+        f"{path}: expected labels for these images; put labels.npy beside it, or save both in one "
+        "file with numpy.savez(path, images=..., labels=...)"
     )
 
 

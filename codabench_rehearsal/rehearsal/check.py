@@ -17,6 +17,7 @@ from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.fields import refuse_unknown
 from codabench_rehearsal.console.notebook import in_python, running_shell
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
@@ -65,10 +66,8 @@ def check(
         raise SubmissionError("a bundle is for check_in_bundle(zip_path, bundle).")
     profile = load_challenge(challenge)
     ignored = ignored_codes(ignore)
-    try:
-        wanted = RunOptions(data=_data(images, labels, profile.label_names), **options)
-    except TypeError as error:
-        raise SubmissionError(f"unknown option: {error}.") from None
+    refuse_unknown(options, RunOptions, SubmissionError, leave="data")
+    wanted = RunOptions(data=_data(images, labels, profile.label_names), **options)
     if run:
         the_python(wanted)  # who names a wrong one is told so at once
     profile = replace(profile, packages=(*profile.packages, *wanted.packages))
