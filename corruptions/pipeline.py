@@ -18,6 +18,7 @@ from codabench_rehearsal.console.errors import CorruptionError
 from corruptions.chain import corrupt_mixed, validate
 from corruptions.presets import Preset, resolve
 from corruptions.registry import Images
+from corruptions.validation import check_images
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -92,6 +93,7 @@ def keras_batches(
 
     if len(images) != len(labels):
         raise CorruptionError(f"{len(images)} images and {len(labels)} labels: expected as many.")
+    check_images(images[:1])  # now, not in the middle of `fit`
     change = change_by(corrupt, seed)
 
     class Corrupted(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types

@@ -19,6 +19,7 @@ from codabench_rehearsal.console import DEFAULT_IMAGES as DEFAULT_IMAGES
 from codabench_rehearsal.console import NO_STORE as NO_STORE
 from codabench_rehearsal.console import PHASE as PHASE
 from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.fields import refuse_unknown
 from codabench_rehearsal.console.reading import first_file
 from codabench_rehearsal.images import Dataset, clean, prefix_order, read_split
 from codabench_rehearsal.images.splitting import SplitRecord
@@ -131,12 +132,10 @@ class Options:
 
 def chosen(**options: Any) -> Options:
     """The options of a call in Python, `count` for `images` too; raises `EvaluationError`."""
+    refuse_unknown(options, Options, EvaluationError, "count")
     if "count" in options:
         options["images"] = options.pop("count")
-    try:
-        return Options(**options)
-    except TypeError as error:
-        raise EvaluationError(f"unknown option: {error}") from None
+    return Options(**options)
 
 
 def believing(options: Options, challenge: Challenge) -> Options:

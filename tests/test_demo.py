@@ -89,6 +89,16 @@ def test_it_opens_with_what_it_will_do(tmp_path: Path) -> None:
     assert "of processor time" in said
 
 
+def test_a_slow_machine_is_told_its_own_seconds(tmp_path: Path) -> None:
+    """Else who has half a machine waits on and on for the seconds that an idle one takes."""
+    demo = loaded()
+    steps = (demo.Step("One", 10, "x"), demo.Step("Two", 20, "x"))
+    assert demo.to_go(steps, 2.0) == "; about 60 s to go at this pace"
+    assert demo.to_go((), 2.0) == ""
+    _, said = small(tmp_path, "pass")
+    assert said.count("to go at this pace") == 2, "behind each step but the last"
+
+
 def test_what_is_made_is_kept_and_said(tmp_path: Path) -> None:
     """Else the second time takes as long as the first, or shows what an older step made."""
     small(tmp_path, "pass")

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from evaluator.report.page import WORDS
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("codabench_rehearsal", "corruptions", "evaluator", "submission")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -79,3 +81,12 @@ def test_the_glossary_has_each_word_once() -> None:
         "store", "phase", "task", "ingestion program", "scoring program", "finding", "dry run",
     )  # fmt: skip
     assert set(needed) <= set(words)
+
+
+def test_the_words_of_the_page_are_the_glossarys() -> None:
+    """Else who was sent the page alone would learn other meanings than the documentation's."""
+    rows = dict(re.findall(r"^\| \*\*(.+?)\*\* \| (.+?) \|$", GLOSSARY, re.M))
+    assert len(WORDS) > 10
+    for word, said in WORDS.items():
+        row = re.sub(r" \((\[|`local-eval|`--)[^|]*?\)+", "", rows[word])
+        assert said == re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", row), word

@@ -32,7 +32,7 @@ DRAW = (
 
 @dataclass(frozen=True)
 class Step:
-    """seconds: about, on two cores. makes, of: files; one that is there and not older is kept.
+    """seconds: about, on two idle cores. makes, of: files; one that is there and not older is kept.
 
     answers: a file in the place of `makes`, with which the step runs again, in `AGAIN` seconds.
     """
@@ -64,31 +64,31 @@ class Step:
 
 
 STEPS = (
-    Step(f"Draw {CELLS:,} cells of eight kinds", 5, f'python -c "{DRAW}"', "demo/cells.npz"),
+    Step(f"Draw {CELLS:,} cells of eight kinds", 6, f'python -c "{DRAW}"', "demo/cells.npz"),
     Step(
         "Train a small network on them",
-        45,
+        60,
         "train-recipe baseline --data demo/cells.npz --out demo/training --epochs 9",
         "demo/training/weights.keras",
         "demo/cells.npz",
     ),
     Step(
         "Build the zip that the platform wants, and try it",
-        15,
+        14,
         "make-submission demo/training --out demo/submission.zip",
         "demo/submission.zip",
         "demo/training/weights.keras",
     ),
     Step(
         "Draw what heavy corruption looks like",
-        5,
+        4,
         "local-eval show --corrupt heavy --data demo/cells.npz --out demo/heavy.png",
         "demo/heavy.png",
         "demo/cells.npz",
     ),
     Step(
         "Rehearse: clean images against corrupted ones",
-        30,
+        20,
         "local-eval demo/submission.zip --data demo/cells.npz --corrupt heavy --store demo/ "
         "--json demo/report.json --html demo/report.html",
         of="demo/submission.zip",
@@ -101,18 +101,20 @@ CUT_OFF = Path("demo/training/checkpoint")  # of a training that a Ctrl-C ended
 def main() -> int:
     """Run the steps; stops at the first that fails."""
     Path("demo").mkdir(exist_ok=True)
-    started = time.monotonic()
+    started, announced = time.monotonic(), 0
     tell(introduction(STEPS))
     for number, step in enumerate(STEPS, start=1):
         tell(f"\n[{number}/{len(STEPS)}] {step.title}")
         if step.is_done:
             tell(f"      kept from last time: {step.makes}")
             continue
-        begun = time.monotonic()
+        begun, thought = time.monotonic(), step.left
         if code := run(step.command):
             tell(f"\nStopped at step {number}. What is made is kept: make demo goes on from here.")
             return code
-        tell(f"      {time.monotonic() - begun:.0f} s")
+        announced += thought
+        pace = (time.monotonic() - started) / announced
+        tell(f"      {time.monotonic() - begun:.0f} s{to_go(STEPS[number:], pace)}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     tell(
         f"\nDone in {time.monotonic() - started:.0f} s "
@@ -133,6 +135,12 @@ def introduction(steps: Sequence[Step]) -> str:
         lines.append(f"  {number}. {step.title} ({when})")
     end = "All of it is in demo/. A dot: it is still at work. Ctrl-C ends it, make demo goes on."
     return "\n".join([*lines, end])
+
+
+def to_go(steps: Sequence[Step], pace: float) -> str:
+    """How long the others take, on a machine that needs `pace` times what was announced."""
+    left = sum(step.left for step in steps if not step.is_done)
+    return f"; about {pace * left:.0f} s to go at this pace" if left else ""
 
 
 def tell(text: str) -> None:

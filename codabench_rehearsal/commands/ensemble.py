@@ -92,5 +92,5 @@ def _vote(inputs: Inputs, members: int | None) -> Vote:
 
 
 def _require_several(zips: Sequence[object]) -> None:
-    if len(zips) < 2:
+    if isinstance(zips, str) or len(zips) < 2:
         raise EvaluationError("An ensemble needs candidates: give at least two zips.")

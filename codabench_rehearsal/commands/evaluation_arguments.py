@@ -30,6 +30,7 @@ from codabench_rehearsal.console.command import console, print_lines, tell
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import write_or_print
 from codabench_rehearsal.console.guard import add_force
+from codabench_rehearsal.console.notebook import in_python
 from codabench_rehearsal.console.roles import BELIEVED, DATA, JSON, PRESET, SPLIT, STORE, ZIP
 from codabench_rehearsal.console.temporary import IMAGES
 from codabench_rehearsal.console.words import as_json
@@ -216,13 +217,15 @@ def read_several(options: argparse.Namespace, words: Sequence[str], chosen: Opti
 
 
 def given_inputs(
-    zips: Sequence[str | Path], images: Any, labels: Any, options: dict[str, Any]
+    zips: str | Path | Sequence[str | Path], images: Any, labels: Any, options: dict[str, Any]
 ) -> Inputs:
     """The inputs of a call in Python; see `evaluator.local_eval`."""
     from codabench_rehearsal.challenge.profile import load_challenge
     from evaluator.evaluate import as_dataset
     from evaluator.options import believing, chosen
 
+    if isinstance(zips, str | Path):  # one name is no list of letters
+        zips = [zips]
     named = chosen(**options)
     challenge = load_challenge(named.challenge)
     data = as_dataset(images, labels, challenge, named.part)
@@ -250,7 +253,7 @@ def seen_in_training(inputs: Inputs) -> list[str]:
             "images, so figures may be too high. If it was not, say --held-out; or name the split: "
             "--split FILE (split.json beside the zip).",
         )
-    return said
+    return said if inputs.options.command else [in_python(line) for line in said]
 
 
 def tell_unseen(inputs: Inputs, options: argparse.Namespace) -> None:

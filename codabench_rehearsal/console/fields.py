@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """The question "did you mean 'fog'?" for a word that nobody knows; "" where none is near."""
     near = difflib.get_close_matches(word, tuple(known), n=1)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def refuse_unknown(
+    given: Iterable[str], options: type, wrong: type[UserError], *others: str, leave: str = ""
+) -> None:
+    """Raise `wrong` for a keyword of a call in Python that is no field of the dataclass `options`.
+
+    others: further keywords that the call takes. leave: a field that it does not.
+    """
+    known = {*(one.name for one in fields(options)), *others} - {leave}
+    for name in given:
+        if name not in known:
+            hint = nearest(name, sorted(known)) or f"expected one of {', '.join(sorted(known))}"
+            raise wrong(f"unknown option {name!r}; {hint}")
 
 
 @contextmanager

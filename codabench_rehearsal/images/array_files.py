@@ -29,6 +29,7 @@ from codabench_rehearsal.images.keys import (
     role_and_part,
 )
 
+_LIKE, _MOST_NEAR = 0.75, 3  # of names in the place of a missing one: how near, how many at most
 _NPY = b"\x93NUMPY"
 _UNSPLIT = ("images", "x")  # whose `ids` are meant for them
 
@@ -157,8 +158,8 @@ def _labels_beside(path: Path) -> Path:
         if name != path.name and path.with_name(name).exists():
             return path.with_name(name)
     raise DataError(
-        f"{path}: expected labels for these images; name their file, as in "
-        f'load("{path.name}", "labels.npy"), or put labels.npy beside it'
+        f"{path}: expected labels for these images; put labels.npy beside it, or save both in one "
+        "file with numpy.savez(path, images=..., labels=...)"
     )
 
 
@@ -208,8 +209,11 @@ def _missing(path: Path) -> str:
         names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] != ".")
     except OSError:
         names = []
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
-    near += [name for name in names if name.endswith(".npz") and name not in near][:3]
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=_LIKE)
+    if not near:  # what else may have been meant
+        near = difflib.get_close_matches(path.name, names, n=_MOST_NEAR, cutoff=0.5)
+        near += [name for name in names if name.endswith(".npz") and name not in near]
+    near = near[:_MOST_NEAR]
     hint = f"did you mean {' or '.join(near)}?" if near else "check the path"
     return f"{path}: no such file or folder; {hint}"
 

@@ -17,7 +17,8 @@ from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.bar import said_when_slow
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.notebook import running_shell
+from codabench_rehearsal.console.fields import refuse_unknown
+from codabench_rehearsal.console.notebook import in_python, running_shell
 from codabench_rehearsal.console.words import as_json, human_bytes, marked, several_lines, shown
 from codabench_rehearsal.images import DataError, Dataset, from_arrays
 from codabench_rehearsal.rehearsal.dry_run import DryRun
@@ -65,10 +66,8 @@ def check(
         raise SubmissionError("a bundle is for check_in_bundle(zip_path, bundle).")
     profile = load_challenge(challenge)
     ignored = ignored_codes(ignore)
-    try:
-        wanted = RunOptions(data=_data(images, labels, profile.label_names), **options)
-    except TypeError as error:
-        raise SubmissionError(f"unknown option: {error}.") from None
+    refuse_unknown(options, RunOptions, SubmissionError, leave="data")
+    wanted = RunOptions(data=_data(images, labels, profile.label_names), **options)
     if run:
         the_python(wanted)  # who names a wrong one is told so at once
     profile = replace(profile, packages=(*profile.packages, *wanted.packages))
@@ -212,27 +211,31 @@ class Checked:
         for member, size in sorted(self.files.items(), key=lambda item: -item[1])[:LARGEST]:
             yield f"  {human_bytes(size):>10}  {shown(member)}"
 
-    def lines(self) -> Iterator[str]:
-        """What ran, what was found, what is not checked or known to nobody, the verdict."""
-        yield from self._lines_of_runs()
+    def lines(self, worded: Callable[[str], str] = str) -> Iterator[str]:
+        """What ran, what was found, what is not checked or known to nobody, the verdict.
+
+        worded: what makes of our options the words of whoever asked.
+        """
+        yield from map(worded, self._lines_of_runs())
         yield from _lines_of(self.told)
         if self.ignored:
             codes = (f"{code} ({count})" for code, count in sorted(self.ignored.items()))
             yield f"ignored: {', '.join(codes)}"
         if self.unchecked:
-            yield f"Not checked: {'; '.join(self.unchecked)}."
+            yield worded(f"Not checked: {'; '.join(self.unchecked)}.")
         yield from _lines_of(self.unknown)
         yield self._last_line
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(self.lines(in_python))
 
     def __repr__(self) -> str:
         return str(self)  # what a notebook keeps as plain text, and an interpreter shows
 
     def _repr_html_(self) -> str:
         """One self-contained `<div>`; all foreign text is escaped."""
-        parts = [f"<p>{_escaped(line)}</p>" for line in self._lines_of_runs()]
+        runs = map(in_python, self._lines_of_runs())
+        parts = [f"<p>{_escaped(line)}</p>" for line in runs]
         for found in (*self.told, *self.unknown):
             said = f"{_mark(found)} {found.code}: {found.message}"
             trace = f"<pre>{_escaped(found.detail)}</pre>" if found.detail else ""
@@ -241,7 +244,8 @@ class Checked:
                 f"{_escaped(found.advice)}</p>{trace}"
             )
         if self.unchecked:
-            parts.append(f"<p>Not checked: {_escaped('; '.join(self.unchecked))}.</p>")
+            unchecked = in_python("; ".join(self.unchecked))
+            parts.append(f"<p>Not checked: {_escaped(unchecked)}.</p>")
         parts.append(f"<p><b>{_escaped(self._last_line)}</b></p>")
         return f'{_STYLE}<div class="submission">{"".join(parts)}</div>'
 

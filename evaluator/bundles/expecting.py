@@ -66,8 +66,9 @@ def expected_of(
     if len(single) >= FEWEST_CONDITIONS and len(families) >= FEWEST_FAMILIES:
         return _estimated(measured, single, past([choice for choice, _ in single]), more)
     said = (
-        f"This is only the range of the {counted(len(known), 'condition')} that were run: an "
-        f"estimate needs {FEWEST_CONDITIONS} conditions of {FEWEST_FAMILIES} families."
+        f"This is only the range of what was run, {counted(len(single), 'single condition')} of "
+        f"{counted(len(families), 'family', 'families')}: an estimate needs {FEWEST_CONDITIONS} "
+        f"conditions of {FEWEST_FAMILIES} families."
     )
     return Expected("range", min(values), float(np.median(values)), max(values), (said, *more))
 

@@ -10,6 +10,7 @@ from codabench_rehearsal.challenge.worker.environment import Wanted as Environme
 from codabench_rehearsal.challenge.worker.environment import machine_for
 from codabench_rehearsal.console.command import tell
 from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.fields import refuse_unknown
 from codabench_rehearsal.rehearsal.predictions.packed import opened_submission
 from evaluator.bundles.benchmark import Wanted, evaluate_in_bundle
 from evaluator.bundles.report import BundleReport
@@ -31,10 +32,8 @@ def local_eval_in_bundle(
     folder or zip for what the bundle lacks. Further options are the fields of `Wanted`. Raises as
     `evaluate_in_bundle`, `SubmissionError` for what cannot be used.
     """
-    try:
-        wanted = Wanted(**{"given": Path(submission), **options})
-    except TypeError as error:
-        raise EvaluationError(f"unknown option: {error}") from None
+    refuse_unknown(options, Wanted, EvaluationError)
+    wanted = Wanted(**{"given": Path(submission), **options})
     opened = opened_setting(
         Path(bundle),
         phase,

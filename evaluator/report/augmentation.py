@@ -149,7 +149,8 @@ def in_words(report: Evaluation) -> Iterator[str]:
     parts = listed([f"{percent(part.share)} {part.loss.family}" for part in mixed.parts])
     yield f"What to train on: {percent(LEFT_CLEAN)} of the images clean, {parts}."
     called = _CODE[pipelines(report.source.frameworks)[0]]["title"]
-    yield f"The code for it ({called}): --html FILE writes it on the page."
+    how = "--html FILE writes it" if report.source.command else "report.to_page() has it"
+    yield f"The code for it ({called}): {how} on the page."
 
 
 def train_on(report: Evaluation) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ from evaluator.report.markup import (
     paragraph,
     span,
     tag,
+    unparted,
     with_range,
 )
 from submission.findings import Severity
@@ -58,7 +59,7 @@ def card(report: Evaluation) -> Tag:
     """The first thing that a reader sees: a verdict, its figures, and where they come from."""
     found, scores = report.estimate, report.scores
     led = found if found and scores and not is_open(found) else None
-    parts: list[Node] = [tag("h2", f"{verdict(report)}{report.mark}", class_="verdict")]
+    parts: list[Node] = [tag("h2", unparted(f"{verdict(report)}{report.mark}"), class_="verdict")]
     if scores:
         figures = (*(_forecast(led) if led else ()), *_collapse(report, scores))
         parts.append(tag("div", *figures, class_="figures"))
@@ -68,7 +69,7 @@ def card(report: Evaluation) -> Tag:
 
 def _below(report: Evaluation, led: Estimate | None) -> Tag:
     """Words beside a drawing and further facts, as far as there are any."""
-    words = [paragraph(said, "soft") for said in _why(report)]
+    words = [paragraph(report.say(said), "soft") for said in _why(report)]
     strip = [forecast_strip(led, report.scores)] if led and report.scores else []
     more = [facts(found)] if (found := _facts(report)) else []
     halves = (words, [*strip, *more]) if words else (strip, more)
@@ -99,9 +100,11 @@ def _collapse(report: Evaluation, scores: Scores) -> list[Node]:
     clean, hurt, gap, sign = scores.validation, scores.benchmark, scores.gap, report.mark
     low, lost, high = map(lost_points, (gap.low, gap.value, gap.high))
     return [
-        large(f"Clean images{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"),
         large(
-            f"Corrupted, {report.source.preset}{sign}",
+            f"Accuracy, clean{sign}", f"{clean.accuracy.value:.2f}", _ends(clean.accuracy), "clean"
+        ),
+        large(
+            f"Accuracy, corrupted ({report.source.preset}){sign}",
             f"{hurt.accuracy.value:.2f}",
             _ends(hurt.accuracy),
             "hurt",
@@ -196,6 +199,7 @@ def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
         (scores.benchmark.accuracy.value, "benchmark", svg.square),
         (scores.validation.accuracy.value, "validation", svg.disc),
     ]
+    marks.append((found.median, "expected", _down))
     if found.best is not None:
         marks.append((found.best, "your best", svg.tick))
     others = [] if found.past else [one for one in found.parts if one is not likeliest(found)]
@@ -205,7 +209,7 @@ def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
     low, high = scale(found.low), scale(found.high)
     ends = span(found.low, found.high, 3, "and")
     expected = f"Expected {found.median:.3f}, between {ends} (90 % sure)"
-    said = ", ".join(f"{name} {value:.3f}" for value, name, _ in marks)
+    said = ", ".join(f"{name} {value:.3f}" for value, name, mark in marks if mark is not _down)
     return svg.Drawing(
         _WIDTH,
         104,
@@ -221,6 +225,11 @@ def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
             *_labelled([(scale(value), name, mark) for value, name, mark in marks]),
         ),
     )
+
+
+def _down(x: float, y: float) -> Node:
+    """From a label to the diamond on the line."""
+    return svg.line(x, y - 2, x, 63, "grid")
 
 
 def _beside(low: float, high: float) -> list[Node]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import PurePath
 
 from codabench_rehearsal.console import PHASE
+from codabench_rehearsal.console.notebook import in_python
 from codabench_rehearsal.console.words import one_line, shown
 from evaluator.answers import Answers
 from evaluator.estimate.inputs import Figures
@@ -155,3 +156,7 @@ class Evaluation:
     def mark(self) -> str:
         """What follows the headings of figures on images that may have been trained on."""
         return f" {UNSEEN}" if self.source.split == "unknown" else ""
+
+    def say(self, said: str) -> str:
+        """A sentence of ours in the words of whoever asked: a command's, or a function's."""
+        return said if self.source.command else in_python(said)

@@ -198,7 +198,7 @@ def _answers(report: Evaluation) -> Answers:
 def _heatmap(report: Evaluation) -> Figure:
     rows = grid((report.library, report.sheet, report.sweep))
     if not rows:
-        raise EvaluationError("No corruption was run alone in this report: --sweep runs 19.")
+        raise EvaluationError("No corruption was run alone in this report: sweep=True runs 19.")
     title = "Accuracy by corruption and severity (\u00b1 half of the 95 % interval)"
     return composed(title, list(heat_maps(rows, spreads=True).items()), columns=2)
 
@@ -207,7 +207,7 @@ def _curves(report: Evaluation) -> Figure:
     rows = curves(grid((report.library, report.sheet, report.sweep)))
     if not rows:
         raise EvaluationError(
-            "No corruption was run at three severities or more: --sweep runs 19 at all five."
+            "No corruption was run at three severities or more: sweep=True runs 19 at all five."
         )
     charts = [("", chart) for chart in curve_charts(report, rows)]
     return composed("Accuracy by severity (band: 95 %; dashed: clean)", charts, columns=5)
@@ -218,7 +218,7 @@ def _scatter(report: Evaluation) -> Figure:
     if not found:
         raise EvaluationError(
             "Nothing to compare: no past score is recorded and no estimate was made. "
-            "local-eval record ZIP --score 0.89"
+            'rehearsal.record("ZIP", "0.89")'
         )
     title, notes = "Local figures and the leaderboard", [bias(found)]
     return composed(title, [("", score_chart(found))], key=scatter_legend(found), notes=notes)

@@ -56,14 +56,16 @@ def curve_section(report: Evaluation) -> Tag:
         return section(
             title,
             paragraph(
-                "No corruption was run at three severities or more; --sweep runs 19 of them at all "
-                "five."
+                report.say(
+                    "No corruption was run at three severities or more; --sweep runs 19 of them at "
+                    "all five."
+                )
             ),
         )
     points = max(len(row.by_severity) for row in rows)
     lead = (
         f"At most {points} severities each. Band: 95 % interval; dashed: clean accuracy. "
-        + ("" if report.sweep else "--sweep runs all five. ")
+        + ("" if report.sweep else report.say("--sweep runs all five. "))
         + f"Lowest at the end: {listed([_fall(row) for row in rows[:3]])}."
     )
     charts = curve_charts(report, rows)

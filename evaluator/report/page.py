@@ -8,7 +8,9 @@ sentences and tables still read in order.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
@@ -40,6 +42,11 @@ from evaluator.report.worst import worst_conditions
 from submission.findings import Finding
 
 _TWINS = ("loss", "recall")  # side by side
+ABOUT = (
+    "This zip was run here on clean and on corrupted images, to see before the upload what score "
+    "to expect."
+)
+WORDS: dict[str, str] = tomllib.loads((files(__package__) / "words.toml").read_text("utf-8"))
 
 
 def to_page(report: Evaluation) -> str:
@@ -57,7 +64,8 @@ def to_html(report: Evaluation) -> str:
 
 def _first(report: Evaluation) -> list[Node]:
     kicker = paragraph(f"Dress rehearsal for {report.source.challenge}", "kicker")
-    return [tag("header", kicker, tag("h1", report.name)), card(report), _split(report)]
+    about = paragraph(ABOUT, "soft")
+    return [tag("header", kicker, tag("h1", report.name), about), card(report), _split(report)]
 
 
 def _parts(report: Evaluation) -> Iterator[Part]:
@@ -76,6 +84,7 @@ def _parts(report: Evaluation) -> Iterator[Part]:
         yield Part("basis", "What it rests on", _basis(report.estimate))
     yield Part("history", "History", history(report))
     yield Part("made", "How it was made", _made(report))
+    yield Part("words", "Words", _words())
 
 
 def _measured(report: Evaluation) -> Iterator[Part]:
@@ -99,9 +108,11 @@ def _last() -> Tag:
 
 def _split(report: Evaluation) -> Tag:
     """Whether the model may have learnt these images, and what is to be known of them."""
-    notes = (paragraph(note, "soft") for note in report.source.notes)
+    notes = (paragraph(report.say(note), "soft") for note in report.source.notes)
     split = report.source.split
-    return tag("div", paragraph(FIRST_LINES[split]), *notes, class_=f"split {split}")
+    if report.scores is None:
+        return tag("div", *notes, class_="split")
+    return tag("div", paragraph(report.say(FIRST_LINES[split])), *notes, class_=f"split {split}")
 
 
 def _basis(found: Estimate) -> Tag:
@@ -171,6 +182,12 @@ def _made(report: Evaluation) -> Tag:
     }
     why = "seed, versions, times, limits"
     return folded_section("How this was made", why, facts(rows))
+
+
+def _words() -> Tag:
+    """What the page's words mean, as the glossary says it: who got it by mail has no other."""
+    parts = (part for word, said in WORDS.items() for part in (tag("dt", word), tag("dd", said)))
+    return folded_section("Words", "what they mean here", tag("dl", *parts, class_="stack"))
 
 
 def _sheets(report: Evaluation) -> dict[str, str]:

@@ -50,7 +50,7 @@ def history(report: Evaluation) -> Tag:
     title = "Predicted against actual"
     rows = [row for row in report.history if row.score or row.prediction]
     if not any(row.score for row in rows):
-        nothing = "After an upload: local-eval record ZIP --score 0.89"
+        nothing = report.say("After an upload: local-eval record ZIP --score 0.89")
         said = [paragraph(nothing)] if not rows else [_scores(rows), paragraph(nothing, "soft")]
         return folded_section(title, "no score is recorded yet", *said)
     return section(title, _scores(rows), lead=_record(rows))

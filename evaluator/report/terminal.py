@@ -42,7 +42,7 @@ def to_text(parts: Iterable[RenderableType], width: int = 100) -> str:
     page = console(width=width, record=True, file=io.StringIO(), color_system=None)
     for part in parts:
         page.print(part)
-    return page.export_text()
+    return "".join(f"{line.rstrip()}\n" for line in page.export_text().splitlines())
 
 
 def show(report: Evaluation, console: Console) -> None:
@@ -56,9 +56,10 @@ def report_parts(report: Evaluation) -> Iterator[RenderableType]:
     from rich.text import Text
 
     split = report.source.split
-    yield Text(FIRST_LINES[split], "yellow" if split == "unknown" else "")
+    if report.scores is not None:  # without figures nothing is said about them
+        yield Text(report.say(FIRST_LINES[split]), "yellow" if split == "unknown" else "")
     if report.source.notes:
-        yield _hanging([("  ", note) for note in report.source.notes], "dim")
+        yield _Hanging([("  ", report.say(note)) for note in report.source.notes], "dim")
     if report.scores is None:
         yield Text("\nNo score: the submission gave no answers.", "bold red")
     else:
@@ -115,7 +116,7 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     if made is not None:
         phase, more = report.source.phase, not report.full
         below = "\n".join([*explained(made, more=more, phase=phase), *made.assumed])
-        lines = Group(Text(headline(made, scores), "bold"), Text(below, "dim"))
+        lines = Group(Text(headline(made, scores), "bold"), Text(report.say(below), "dim"))
         yield _Boxed("estimate", lines)
     yield Text("")
     yield _overall(report, scores)
@@ -128,17 +129,18 @@ def _figures(report: Evaluation, scores: Scores) -> Iterator[RenderableType]:
     if to_train_on := "\n".join(in_words(report)):
         yield Text(f"{to_train_on}\n")
     for one in listings(report):
-        yield _listed(one)
+        yield _listed(one, report)
         yield Text(f"{one.note}\n", "dim")
 
 
-def _listed(one: Listing) -> RenderableType:
+def _listed(one: Listing, report: Evaluation) -> RenderableType:
     from rich.text import Text
 
     if not one.rows:
         return Text(one.title)
     left = len(one.rows) - one.shown
-    caption = f"{left} more rows in --html FILE or --json FILE" if left > 0 else None
+    where = "--html FILE or --json FILE" if report.source.command else "to_page() or to_json()"
+    caption = f"{left} more rows in {where}" if left > 0 else None
     columns, rows = one.columns, one.rows[: one.shown]
     return text_table(one.title, columns, rows, left=(columns[0], ""), caption=caption)
 
@@ -217,30 +219,44 @@ def _classes(report: Evaluation, scores: Scores) -> RenderableType:
 def _findings(report: Evaluation) -> Iterator[RenderableType]:
     for finding in report.findings:
         style = _STYLES[finding.severity]
-        yield _hanging([(f"{finding.severity} {finding.code}: ", finding.message)], style)
+        yield _Hanging([(f"{finding.severity} {finding.code}: ", finding.message)], style)
         if finding.advice:
-            yield _hanging([("    ", finding.advice)], "")
+            yield _Hanging([("    ", finding.advice)], "")
         if finding.detail:
-            yield _hanging([("    | ", line) for line in finding.detail.split("\n")], "dim")
+            yield _Hanging([("    | ", line) for line in finding.detail.split("\n")], "dim")
 
 
-def _hanging(rows: list[tuple[str, str]], style: str) -> RenderableType:
-    """Foreign text behind words of ours: where it breaks, it goes on below itself, not below us."""
-    from rich.table import Table
-    from rich.text import Text
+class _Hanging:
+    """Foreign text behind words of ours: where it breaks, it goes on below itself, not below us.
 
-    grid = Table.grid()
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for head, text in rows:
-        grid.add_row(Text(head, style), Text(text, style))
-    return grid
+    In a pipe nothing breaks, and no line is filled up with blanks.
+    """
+
+    def __init__(self, rows: list[tuple[str, str]], style: str) -> None:
+        self._rows, self._style = rows, style
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.table import Table
+        from rich.text import Text
+
+        rows = [(head, Text(text, self._style)) for head, text in self._rows]
+        if options.max_width >= UNBROKEN:
+            yield from (Text(head, self._style).append_text(text) for head, text in rows)
+            return
+        grid = Table.grid()
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for head, text in rows:
+            grid.add_row(Text(head, self._style), text)
+        yield grid
 
 
 def _how(report: Evaluation) -> str:
     timing, source = report.timing, report.source
     zipped = f"zip of {human_bytes(source.bytes)}, SHA-256 {source.sha256[:12]}"
     head = f"{zipped}, seed {source.seed}; "
+    if not report.blocks and report.scores is None:
+        return f"{head}nothing of it was run"
     if report.asked == 0 and report.scores is not None:
         return (
             f"{head}all answers were kept from earlier runs: nothing was run, "

@@ -172,7 +172,10 @@ def test_several_tasks_are_told_apart(tmp_path: Path) -> None:
     code = "import os\ndef predict(text):\n    return text.upper()\n"
     checked = _checked(tmp_path, {"model.py": code}, copies=2)
     assert checked.verdict.startswith("Finished, accuracy 0.5")
-    assert sum(line.startswith("worker of") for line in checked.lines()) == 4
+    runs = [line for line in checked.lines() if line.startswith("worker of")]
+    assert len(runs) == 4
+    again = [": the same (" in line for line in runs]
+    assert again == [False, False, True, True], "eleven columns need no second look"
 
 
 def test_one_generation_can_be_named(tmp_path: Path) -> None:

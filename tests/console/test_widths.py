@@ -66,6 +66,7 @@ def test_no_line_is_broken_in_a_pipe(folder: Stage, piped: str) -> None:
         assert len(found[0]) > 100
         assert max(map(len, text.splitlines())) < 900  # nothing is drawn as wide as it may be
     assert "estimate ─" not in piped
+    assert [line for line in piped.splitlines() if line != line.rstrip()] == []
 
 
 @pytest.mark.usefixtures("piped")

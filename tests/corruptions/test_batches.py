@@ -22,6 +22,7 @@ from corruptions import (
     corrupt,
     corrupt_all,
     corrupt_condition,
+    keras_batches,
     mixture,
 )
 from corruptions.chain import corrupt_mixed, corrupt_stream, table_names
@@ -50,6 +51,13 @@ def test_a_stream_gives_the_same_as_one_piece(size: int) -> None:
     batches = (IMAGES[start : start + size] for start in range(0, 12, size))
     streamed = np.concatenate(list(corrupt_stream(batches, condition, seed=2, first_id=100)))
     assert np.array_equal(streamed, corrupt_condition(IMAGES, condition, 2, np.arange(100, 112)))
+
+
+def test_batches_refuse_scaled_images_at_once() -> None:
+    """Else who trains on `images / 255` reads it below a traceback of Keras, in the first epoch."""
+    cells = synthetic(4, seed=0)
+    with pytest.raises(CorruptionError, match="must be uint8"):
+        keras_batches(cells.images / 255, cells.labels, "light")
 
 
 def test_a_mixture_depends_on_the_image_alone() -> None:

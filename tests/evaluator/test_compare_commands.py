@@ -207,8 +207,11 @@ def test_comparing_and_ranking_in_python(here: Path, capfd: pytest.CaptureFixtur
     assert {entry.name for entry in ranking.entries} == {"a.zip", "b.zip"}
     assert ranking.uploads.left == 2
     assert capfd.readouterr().out == ""
-    with pytest.raises(rehearsal.UserError, match="unknown option: "):
+    with pytest.raises(rehearsal.UserError, match="'corupt'; did you mean 'corrupt'"):
         rehearsal.compare(["a.zip"], corupt="light")
+    assert [one.name for one in rehearsal.compare("a.zip", **how).standings] == ["a.zip"]
+    with pytest.raises(rehearsal.UserError, match="at least two zips"):
+        rehearsal.ensemble("a.zip", **how)
 
 
 def test_an_ensemble_in_python(capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import re
+from dataclasses import replace
 
 import pytest
 
+from codabench_rehearsal.console.notebook import in_python
 from evaluator.comparison.ranking import Uploads, rank
 from evaluator.report.report import Report
 from tests.evaluator import pages
@@ -29,6 +32,8 @@ def test_the_plain_text_of_a_report_is_one_screen() -> None:
     """Else every notebook would keep 69 kB of figures in brackets beside the page."""
     report = pages.small_report()
     assert repr(report) == str(report)
+    assert "error S" in str(report), "a finding, which hangs behind its code"
+    assert [line for line in str(report).splitlines() if line != line.rstrip()] == []
     assert len(repr(report).encode()) < SCREEN
     assert "validation (clean)" in repr(report)
     assert "Report(" not in repr(report)
@@ -39,6 +44,50 @@ def test_the_plain_text_of_a_ranking_is_its_table() -> None:
     ranking = rank([entry("a", 0.7), entry("b", 0.8)], "dev", Uploads(None, 0))
     assert repr(ranking) == str(ranking)
     assert "Submit this next: b" in repr(ranking)
+
+
+SAID = {  # of our commands: of our functions
+    "say --held-out; or name it: --split FILE.": 'say held_out=True; or name it: split="FILE".',
+    "a; --no-run": "a; run=False",
+    "(local-eval record).": "(rehearsal.record).",
+    "local-eval record ZIP --score 0.89.": 'rehearsal.record("ZIP", "0.89").',
+    "local-eval record b.zip --score 0.61 --not-mine --phase 'the end'.": (
+        'rehearsal.record("b.zip", "0.61", mine=False, phase="the end").'
+    ),
+    "cells--held-out.npz is a -- name": "cells--held-out.npz is a -- name",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_options_become_arguments(said: str) -> None:
+    """Else a student would look for the place where --held-out is typed in a notebook."""
+    assert in_python(said) == SAID[said]
+
+
+def test_a_report_made_in_python_speaks_python() -> None:
+    """Else it would advise options that no function has; a command's report keeps its options."""
+    made = pages.small_report()
+    source = replace(made.source, split="unknown", command="")
+    asked = replace(made, source=source, sweep=None, findings=(), past=(), history=())
+    page = re.sub(r"<(pre|style|script).*?</\1>", "", asked.to_page(), flags=re.S)
+    for text in (str(asked), re.sub("<[^>]+>", "", page)):
+        assert "held_out=True" in text
+        assert re.findall(r"\s--[a-z][\w-]*", text) == []
+    typed = replace(asked, source=replace(source, command="local-eval submission.zip"))
+    assert "say --held-out" in " ".join(str(typed).split())
+    assert "say --held-out" in typed.to_page()
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_without_answers_nothing_is_said_of_figures(blocks: int) -> None:
+    """Else a zip without model.py would be told that its figures may be too high, and 0 bytes."""
+    made = pages.small_report()
+    source = replace(made.source, split="unknown")
+    failed = replace(made, source=source, scores=None, estimate=None, sheet=None, blocks=blocks)
+    for text in (str(failed), failed.to_page()):
+        assert "No score: the submission gave no answers" in text
+        assert "The model may have been trained" not in text
+    assert ("nothing of it was run" in str(failed)) == (blocks == 0)
 
 
 @pytest.mark.usefixtures("in_a_notebook")

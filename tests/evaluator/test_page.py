@@ -49,6 +49,7 @@ HEADINGS = [
     "What the estimate rests on",
     "Predicted against actual",
     "How this was made",
+    "Words",
 ]
 LARGEST = 1_500_000
 

@@ -32,11 +32,19 @@ def test_the_first_card_answers_in_ten_seconds() -> None:
     assert report.estimate is not None
     assert text.startswith(headline(report.estimate, report.scores))
     clean, damaged = (part.accuracy.value for part in parts(report))
-    assert f"Clean images{clean:.2f}" in text
-    assert f"Corrupted, heavy{damaged:.2f}" in text
+    assert f"Accuracy, clean{clean:.2f}" in text
+    assert f"Accuracy, corrupted (heavy){damaged:.2f}" in text
     for fact in (source.made, source.sha256[:12], source.data, source.command, "80 images of"):
         assert fact in text
     assert "Findings: 1 error 1 warning 1 note" in text
+
+
+def test_no_line_begins_with_a_percent_sign() -> None:
+    """Else "(90" ends a line of the verdict, and "% sure)" begins the next."""
+    page = to_page(uncalibrated())
+    told = [text for text in re.findall(r"<(?:p|h2)[^>]*>([^<]*)<", page) if "%" in text]
+    assert any("90\N{NO-BREAK SPACE}% sure" in text for text in told)
+    assert [text for text in told if re.search(r"\d %", text)] == []
 
 
 def test_title_and_print_say_which_zip() -> None:
@@ -85,7 +93,10 @@ def test_what_says_nothing_yet_is_folded_away() -> None:
         for one in tree(page).iter("details")
         for heading in one.findall("summary/h2")
     ]
-    assert folded == ["What the estimate rests on", "Predicted against actual", "How this was made"]
+    assert folded == [
+        *("What the estimate rests on", "Predicted against actual"),
+        *("How this was made", "Words"),
+    ]
     assert "Local figures and the leaderboard" not in said(page), "a chart of one submission"
 
 

@@ -167,6 +167,11 @@ def test_missing_paths(tmp_path: Path) -> None:
     _npz(tmp_path / "training_set.npz")
     assert "did you mean training_set.npz" in _refusal(lambda: load(tmp_path / "trainingset.npz"))
     assert "did you mean training_set.npz" in _refusal(lambda: load(tmp_path / "x"))
+    for other in ("training.npz", "cells.npz", "set.npz", "more.npz"):
+        (tmp_path / other).touch()
+    near = _refusal(lambda: load(tmp_path / "trainingset.npz"))
+    assert near.endswith("did you mean training_set.npz?"), "the nearest alone"
+    assert _refusal(lambda: load(tmp_path / "x")).count(" or ") == 3, "not the whole folder"
     assert "no folder" in _refusal(lambda: load(tmp_path / "nowhere" / "a.npz"))
     np.save(tmp_path / "images.npy", X)
     assert "put labels.npy beside it" in _refusal(lambda: load(tmp_path / "images.npy"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -110,8 +110,8 @@ class BundleChecked:
         yield f"zip {human_bytes(self.size)}, {counted(len(self.files), 'file')}; the largest:"
         for name, size in sorted(self.files.items(), key=lambda item: -item[1])[:LARGEST]:
             yield f"  {human_bytes(size):>10}  {shown(name)}"
-        for ran in self.ran:
-            yield from _lines_of_run(ran)
+        for place, ran in enumerate(self.ran):
+            yield from _lines_of_run(ran, self.ran[:place])
         for finding in self.findings:
             yield from _lines_of(finding)
         if self.unchecked:
@@ -155,11 +155,16 @@ def ended(task: RanTask) -> str:
     return f"{task.status}, {scores}" if scores else task.status
 
 
-def _lines_of_run(ran: Ran) -> Iterator[str]:
+def _lines_of_run(ran: Ran, earlier: Sequence[Ran] = ()) -> Iterator[str]:
+    """A line a task. earlier: runs whose lines stand above: what ended as there is not repeated."""
+    above = {(task.task.index, ended(task)) for one in earlier for task in one.tasks}
     for task in ran.tasks:
         name = f", task {shown(task.task.name)}" if len(ran.tasks) > 1 else ""
         jobs = ", ".join(f"{job.name} {job.seconds:.1f} s" for job in task.jobs)
-        yield f"worker of {ran.worker}{name}: {ended(task)} ({jobs})"
+        said = (
+            "the same" if task.scores and (task.task.index, ended(task)) in above else ended(task)
+        )
+        yield f"worker of {ran.worker}{name}: {said} ({jobs})"
 
 
 def _lines_of(finding: Finding) -> Iterator[str]:

@@ -216,6 +216,7 @@ def test_an_estimate_needs_conditions_of_several_families() -> None:
     """Else a range of three figures passes for what to expect."""
     few = expected_of(measured([0.9, 0.6, 0.7, 0.5]), ACCURACY)
     assert (few.kind, few.low, few.high) == ("range", 0.5, 0.7)
+    assert "2 single conditions of" in few.why[0], "heavy as a whole is none of the eight"
     assert "an estimate needs 8 conditions of 3 families" in few.why[0]
     many = expected_of(measured(MANY, 100), ACCURACY)
     assert many.kind == "estimate"
