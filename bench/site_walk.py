@@ -108,7 +108,7 @@ class Walk:
     def told(self, line: str, text: str, most: int = MOST_LINES) -> str:
         """A command with what it said, shortened, and without what differs from run to run."""
         host = self.site.base.removeprefix("http://")
-        for found in (host, host.replace(":", "-")):  # as an address, and as a file's name
+        for found in (host, host.replace(":", "+")):  # as an address, and as a file's name
             text = text.replace(found, found[:10] + "8000")
         bins = f"{Path(sys.executable).parent}/"
         text = text.replace(f"{self.folder}/", "").replace(bins, ".venv/bin/")

@@ -213,7 +213,7 @@ def _done_before(plan: Upload) -> Upload | None:
     known = known_of(plan)
     if known is None or not known.submission:
         return None
-    return None if known.stage == "ended" and known.status != "Finished" else known
+    return None if known.came_to_nothing else known
 
 
 def _said_before(done: Upload) -> str:
