@@ -119,7 +119,7 @@ def _left(limit: int | None, used: int | None) -> int | None:
 
 def _free(site: Site) -> int | None:
     """Bytes of the quota that are free; None where the site does not tell."""
-    with suppress(SiteError, TypeError, ValueError, OverflowError):
+    with suppress(SiteError, LookupError, TypeError, ValueError, OverflowError):
         given = _table(site.get("/api/user_quota/"))
         quota = float(given["quota"])  # below zero it stands for none
         return int(quota * 1e9 - float(given["storage_used"])) if quota >= 0 else None

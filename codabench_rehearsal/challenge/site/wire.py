@@ -36,6 +36,7 @@ SLOWEST = 10_000.0  # bytes a second: nobody waits for less
 SILENT_SECONDS = 60.0  # without a byte
 CONNECT_SECONDS = 15.0
 _PIECE = 1 << 20  # bytes that are unpacked at once
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _NO_PROXY = (
     "HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used: expected http://HOST:PORT and names with "
     "commas between them (socks5:// needs a package: pip install socksio)."
@@ -157,8 +158,13 @@ class Wire:
         else:
             how["content"] = watch.counted(request.parts)
         client, reply = self._opened(), None
+        proxied = client.trust_env and any(os.environ.get(name) for name in _PROXIES)
         try:
-            with _told(watch), watch, client.stream(request.method, request.url, **how) as answer:
+            with (
+                _told(watch, proxied=proxied),
+                watch,
+                client.stream(request.method, request.url, **how) as answer,
+            ):
                 reply = _read(answer, request, watch)
         finally:
             client.cookies.clear()  # the site would take one for a session, and ask CSRF
@@ -269,10 +275,10 @@ def _bounded(parts: Iterable[bytes], limit: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _told(watch: Watch) -> Iterator[None]:
+def _told(watch: Watch, *, proxied: bool) -> Iterator[None]:
     """Say what breaks inside as `BrokenError`, and whether the request may have been read."""
     try:
-        with _translated():
+        with _translated(proxied=proxied):
             yield
     except BrokenError as error:
         if not watch.passed:
@@ -282,7 +288,7 @@ def _told(watch: Watch) -> Iterator[None]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(*, proxied: bool) -> Iterator[None]:
     import httpx
 
     try:
@@ -290,7 +296,7 @@ def _translated() -> Iterator[None]:
     except (httpx.ConnectTimeout, httpx.PoolTimeout):
         raise BrokenError("no connection in time", sent=False) from None
     except httpx.ConnectError as error:
-        raise _unconnected(error) from None
+        raise _unconnected(error, proxied=proxied) from None
     except (httpx.ProxyError, httpx.UnsupportedProtocol):
         raise BrokenError(
             "the proxy refuses (see HTTPS_PROXY, NO_PROXY)", sent=False, repeat=False
@@ -305,7 +311,7 @@ def _translated() -> Iterator[None]:
         raise BrokenError("the address is none", sent=False, repeat=False) from None
 
 
-def _unconnected(error: Exception) -> BrokenError:
+def _unconnected(error: Exception, *, proxied: bool) -> BrokenError:
     text = str(error)
     if "CERTIFICATE" in text.upper():
         return BrokenError(
@@ -315,4 +321,6 @@ def _unconnected(error: Exception) -> BrokenError:
             repeat=False,
         )
     why = "its name is not known" if "Name or service" in text or "Errno -" in text else ""
+    if proxied:
+        why = "or its proxy, see HTTPS_PROXY and NO_PROXY"
     return BrokenError(f"it cannot be reached{f' ({why})' if why else ''}", sent=False)

@@ -242,12 +242,16 @@ def test_failed_tasks_do_not_free_what_the_site_counts(
 
 
 @pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("kept", [True, False])
 def test_a_challenge_that_was_closed_gives_the_score(
-    site: SiteStub, capsys: pytest.CaptureFixture[str], status: int
+    site: SiteStub, capsys: pytest.CaptureFixture[str], status: int, *, kept: bool
 ) -> None:
     """Else a submission of a challenge that is hidden after its end is asked about for ever."""
-    assert challenge(["show", "1234"]) == Exit.FINE
+    if kept:
+        assert challenge(["show", "1234"]) == Exit.FINE
     assert main(YES) == Exit.FINE
     site.fail("GET /api/competitions", "status", times=9, value=status)
     assert challenge(["status", "--wait"]) == Exit.FINE
-    assert "0.8731343284 recorded, phase dev" in capsys.readouterr().out
+    words = "0.8731343284 recorded, phase dev" if kept else "no score in the column that ranks"
+    assert words in capsys.readouterr().out
+    assert all_uploads()[0].stage == "ended"
