@@ -34,7 +34,7 @@ from tests.challenge.site.world import PASSWORD, USER
 CELLS, HIDDEN = 480, 500
 PRESET = "an2dl-2024"
 MOST_LINES, LAST = 14, 3  # of what a command says
-PACK = "make-submission --model {0}/model.py --include {0}/means.npz --out {0}.zip"
+ANSWERS = [("User name", f"{USER}\n"), ("Password", f"{PASSWORD}\n")]
 # How the two models see an image; the second one does not mind brightness and contrast.
 VIEWS: Mapping[str, str] = MappingProxyType(
     {
@@ -108,7 +108,7 @@ class Walk:
     def told(self, line: str, text: str, most: int = MOST_LINES) -> str:
         """A command with what it said, shortened, and without what differs from run to run."""
         host = self.site.base.removeprefix("http://")
-        for found in (host, host.replace(":", "-")):  # as an address, and as a file's name
+        for found in (host, host.replace(":", "+")):  # as an address, and as a file's name
             text = text.replace(found, found[:10] + "8000")
         bins = f"{Path(sys.executable).parent}/"
         text = text.replace(f"{self.folder}/", "").replace(bins, ".venv/bin/")
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder, SiteStub() as site:
         parts = []
-        for part in steps(_begun(Path(folder), site)):
+        for part in steps(begun(Path(folder), site)):
             print(part, flush=True)
             parts.append(part)
     if options.write:
@@ -139,8 +139,7 @@ def main(argv: list[str] | None = None) -> int:
 def steps(walk: Walk) -> Iterator[str]:
     """The way: look, log in, build, rehearse, upload, wait; then the next one."""
     yield walk.typed("codabench-challenge show 1234")
-    answers = [("User name", f"{USER}\n"), ("Password", f"{PASSWORD}\n")]
-    yield walk.at_terminal("codabench-challenge login", answers)
+    yield walk.at_terminal("codabench-challenge login", ANSWERS)
     yield walk.typed(
         "make-submission --model first/model.py --include first/means.npz --out first.zip"
     )
@@ -148,7 +147,7 @@ def steps(walk: Walk) -> Iterator[str]:
     walk.site.score = score(walk.folder / "first")
     walk.site.fail("PUT storage", "half", 2)
     walk.site.fail(r"POST /api/submissions/$", "lost", 1)
-    yield _uploaded(walk, "first.zip", "--record-http calls.json")
+    yield uploaded(walk, "first.zip", "--record-http calls.json")
     yield walk.typed("make-submission --check-only first.zip --no-run --upload 1234 --yes")
     yield walk.typed("local-eval history")
     yield walk.typed(
@@ -156,11 +155,11 @@ def steps(walk: Walk) -> Iterator[str]:
     )
     yield walk.typed("local-eval second.zip --data cells.npz --held-out --images 120")
     walk.site.score = score(walk.folder / "second")
-    yield _uploaded(walk, "second.zip")
+    yield uploaded(walk, "second.zip")
     yield walk.typed("local-eval history")
 
 
-def _uploaded(walk: Walk, zip_name: str, more: str = "") -> str:
+def uploaded(walk: Walk, zip_name: str, more: str = "") -> str:
     """An upload, and what the site saw of it."""
     walk.site.calls.clear()
     line = f"make-submission --check-only {zip_name} --no-run --upload 1234 --yes --wait {more}"
@@ -179,7 +178,7 @@ def score(folder: Path) -> float:
     return float((model.predict(images) == made.labels).mean())
 
 
-def _begun(folder: Path, site: SiteStub) -> Walk:
+def begun(folder: Path, site: SiteStub) -> Walk:
     """The folder that a user has: cells, and two models made of others."""
     site.open_now()
     save(synthetic(CELLS, seed=1, balanced=True), folder / "cells.npz")

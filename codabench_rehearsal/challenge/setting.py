@@ -13,7 +13,8 @@ from codabench_rehearsal.challenge.bundle import Bundle, Phase, Task, read_bundl
 from codabench_rehearsal.challenge.bundle_files import opened_tree, place
 from codabench_rehearsal.challenge.dates import site_date
 from codabench_rehearsal.challenge.profile import WORKERS, Worker
-from codabench_rehearsal.challenge.site.profile import SiteChallenge, as_bundle, filled
+from codabench_rehearsal.challenge.site.beside import as_bundle, filled
+from codabench_rehearsal.challenge.site.profile import SiteChallenge
 from codabench_rehearsal.console.errors import SubmissionError
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.console.words import few, quoted, shown

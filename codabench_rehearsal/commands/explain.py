@@ -18,9 +18,9 @@ from codabench_rehearsal.console.command import Exit, Parser, print_lines
 from codabench_rehearsal.console.errors import EvaluationError
 from codabench_rehearsal.console.files import STDOUT, write_or_print
 from codabench_rehearsal.console.guard import add_force
-from codabench_rehearsal.console.reading import read_limited, require_file
+from codabench_rehearsal.console.reading import require_file
 from codabench_rehearsal.console.roles import LOG
-from codabench_rehearsal.console.words import as_json, marked, quoted, shown
+from codabench_rehearsal.console.words import as_json, listed, marked, quoted, shown
 
 if TYPE_CHECKING:
     from codabench_rehearsal.rehearsal.explained import Explained
@@ -115,6 +115,9 @@ def _named(word: str) -> list[str]:
         )
     zip_ = Path(known[-1].zip)
     folder = results_folder(zip_, known[-1].submission)
+    if len({one.base for one in known}) > 1:
+        folders = listed([quoted(results_folder(Path(o.zip), o.submission)) for o in known], 4)
+        raise EvaluationError(f"submission {word} is on several sites: name its folder: {folders}.")
     if not folder.is_dir():
         raise EvaluationError(
             f"submission {word}: its logs are not here yet: codabench-challenge status brings them "
@@ -143,12 +146,18 @@ def _text(name: str) -> str:
         raise EvaluationError(f"{shown(name)}: no such file. Expected a log, or a zip.")
     if path.is_dir():
         files = sorted(one for one in path.rglob("*") if one.is_file() and _is_text(one.name))
-        return "\n".join(
-            _decoded(read_limited(one, LARGEST, EvaluationError)) for one in files[:_MOST]
-        )
+        return "\n".join(_decoded(_end_of(one, LARGEST)) for one in files[:_MOST])
     if zipfile.is_zipfile(path):
         return "\n".join(_of_zip(path, LARGEST))
-    return _decoded(read_limited(path, LARGEST, EvaluationError))
+    return _decoded(_end_of(path, LARGEST))
+
+
+def _end_of(path: Path, most: int) -> bytes:
+    """A log's last bytes, all of a usual one: what ended a program stands at its end."""
+    require_file(path, EvaluationError)
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - most, 0))
+        return file.read(most)
 
 
 def _of_zip(path: Path, most: int) -> Iterator[str]:

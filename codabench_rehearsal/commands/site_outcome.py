@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codabench_rehearsal.console.bar import progress
 from codabench_rehearsal.console.command import Exit, print_lines, tell
 from codabench_rehearsal.console.errors import SubmissionError, UserError
-from codabench_rehearsal.console.words import marked, quoted, shown
+from codabench_rehearsal.console.words import human_bytes, marked, quoted, shown
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.site.client import Site
@@ -48,26 +48,65 @@ def waited(site: Site, done: Upload, queue: str = "") -> Outcome:
 def concluded(
     site: Site, done: Upload, outcome: Outcome, challenge: SiteChallenge, say: Say
 ) -> int:
-    """Fetch what there is, record the score, tell; returns the exit code."""
+    """Fetch what there is, record the score, tell; returns the exit code.
+
+    Where the store refuses the score the upload stays open: `status` tries again.
+    """
     from codabench_rehearsal.challenge.site import results as site_results
-    from codabench_rehearsal.commands.site_scores import keep_score
 
     tasks = site_results.ask_tasks(site, outcome)
     say([site_results.told(outcome, site), *site_results.told_tasks(tasks, site)])
+    if not all(task.has_ended for task in tasks):  # one is run anew
+        say([f"   not all tasks have ended: {BACK}"])
+        return Exit.FINE
     status = site_results.status_of(outcome, tasks)
-    is_finished = status == "Finished"
+    is_finished, is_kept = status == "Finished", True
     if is_finished:
-        say(list(keep_score(done, outcome, challenge)))
+        is_kept = _kept(done, outcome, challenge, say)
+    elif status == site_results.GONE:
+        figure = outcome.score(challenge.main)
+        what = f"it has {figure} for all: local-eval record, if you go by it" if figure else "none"
+        say([f"   not recorded, for a task is gone, and how it ended is not known; {what}"])
     folder = site_results.results_folder(Path(done.zip), done.submission)
-    try:
-        notes = list(site_results.fetch_results(site, outcome, folder, tasks))
-    except UserError as error:  # a full disk, a folder that may only be read: the score is kept
-        notes = [str(error)]
-    say([f"   logs and results: {folder}", *(f"   {note}" for note in notes)])
+    say([f"   logs and results: {folder}", *_fetched(site, done, outcome, tasks, folder)])
     if not is_finished:
         say(_why(folder, tasks))
-    replace(done, stage="ended", status=status).keep()
+    if not is_kept:
+        return Exit.USAGE
+    replace(done, stage="ended", status=outcome.status).keep()
     return Exit.FINE if is_finished else Exit.FINDINGS
+
+
+def _kept(done: Upload, outcome: Outcome, challenge: SiteChallenge, say: Say) -> bool:
+    """Record the score, or say why not; False where that may be mended."""
+    from codabench_rehearsal.commands.site_scores import keep_score
+
+    try:
+        say(list(keep_score(done, outcome, challenge)))
+    except UserError as error:
+        tell("upload", f"submission {done.submission}: its score is not recorded: {error} {BACK}")
+        return False
+    return True
+
+
+def _fetched(
+    site: Site, done: Upload, outcome: Outcome, tasks: Sequence[Outcome], folder: Path
+) -> list[str]:
+    """Fetch logs and results, on one line that moves; what there is to say of it."""
+    from codabench_rehearsal.challenge.site.results import fetch_results
+
+    doing, come = f"logs and results of submission {done.submission}", [0]
+    with progress(doing) as bar:
+
+        def told(count: int) -> None:
+            come[0] += count
+            bar.update(f"{doing}: {human_bytes(come[0])}")
+
+        try:
+            notes = list(fetch_results(site, outcome, folder, tasks, told))
+        except UserError as error:  # a full disk, a folder that may only be read: the score is kept
+            notes = [str(error)]
+    return [f"   {note}" for note in notes]
 
 
 def _why(folder: Path, tasks: Sequence[Outcome]) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codabench_rehearsal.challenge.site.own import site_name
 from codabench_rehearsal.challenge.site.results import Outcome
-from codabench_rehearsal.challenge.site.upload import site_name
 from codabench_rehearsal.commands.known import contents, opened
+from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.words import counted, quoted, shown
 from evaluator.report.history import SHORT, compared, label
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from evaluator.store.store import LeaderboardScore, Store, Submission
 
 _MOST_COLUMNS = 50
+DEFAULT_PHASE = "dev"  # where the site gives its phase no name
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def keep_score(done: Upload, outcome: Outcome, challenge: SiteChallenge) -> Iter
     """Record the score of an upload; what there is to say, the estimate made before among it."""
     from codabench_rehearsal.commands.record import record
 
-    score = scored(outcome, done.phase_name, challenge)
+    score = scored(outcome, done.phase_name.strip() or DEFAULT_PHASE, challenge)
     if isinstance(score, str):
         yield f"   not recorded: {score}"
         return
@@ -97,7 +100,9 @@ def note_of(challenge: SiteChallenge, outcome: Outcome) -> str:
 
 def _is_there(done: Upload) -> bool:
     """Whether the zip is still the one that was uploaded."""
-    return Path(done.zip).is_file() and contents(done.zip) == done.sha256
+    with suppress(UserError):  # something else lies there by now
+        return Path(done.zip).is_file() and contents(done.zip) == done.sha256
+    return False
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from codabench_rehearsal.challenge.site.address import read_address
 from codabench_rehearsal.commands.evaluation_arguments import say
 from codabench_rehearsal.commands.known import opened
 from codabench_rehearsal.commands.site_arguments import opened_site
-from codabench_rehearsal.commands.site_scores import Scored, lines, scored, sync
-from codabench_rehearsal.console.words import shown
+from codabench_rehearsal.commands.site_scores import DEFAULT_PHASE, Scored, lines, scored, sync
+from codabench_rehearsal.console.errors import EvaluationError
+from codabench_rehearsal.console.words import few, shown
 
 if TYPE_CHECKING:
     from codabench_rehearsal.challenge.site.client import Site
@@ -38,14 +39,20 @@ def run(options: argparse.Namespace) -> list[str]:
 
 def _scored(site: Site, challenge: SiteChallenge, options: argparse.Namespace) -> Iterator[Scored]:
     """The account's submissions that have a score which the store can hold; others are told."""
+    from codabench_rehearsal.challenge.site.own import own_name, own_submissions
     from codabench_rehearsal.challenge.site.results import ask_tasks, read_outcome, status_of
-    from codabench_rehearsal.challenge.site.upload import own_name, own_submissions
     from evaluator.store.scores import read_phase
 
     name = own_name(site)
-    for phase in challenge.phases:
-        spelt = read_phase(phase.name or "dev")
-        if options.phase is not None and read_phase(options.phase) != spelt:
+    spellings = [read_phase(one.name.strip() or DEFAULT_PHASE) for one in challenge.phases]
+    wanted = None if options.phase is None else read_phase(options.phase)
+    if wanted is not None and wanted not in spellings:
+        raise EvaluationError(
+            f"--phase {shown(options.phase)}: expected a phase of {challenge.address.page}: "
+            f"{few([one.name for one in challenge.phases])}."
+        )
+    for phase, spelt in zip(challenge.phases, spellings, strict=True):
+        if wanted not in (None, spelt):
             continue
         for row in own_submissions(site, phase.number, name):
             outcome = read_outcome(row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codabench_rehearsal.challenge.site.address import Address, read_address
+from codabench_rehearsal.challenge.site.address import Address, is_address, read_address
 from codabench_rehearsal.commands.evaluation_arguments import add_store
 from codabench_rehearsal.commands.site_arguments import (
     add_record_http,
@@ -94,6 +94,12 @@ def target(options: argparse.Namespace) -> Target | None:
             raise SubmissionError(f"--{given[0]} goes with --upload 1234: name the challenge.")
         return None
     address = read_address(options.upload)
+    other = getattr(options, "challenge", None)
+    if other and is_address(other) and read_address(other) != address:
+        raise SubmissionError(
+            f"--challenge {shown(other)} and --upload {shown(options.upload)} are two challenges: "
+            "check against the one that the zip goes to."
+        )
     if options.store == NO_STORE:
         raise SubmissionError("--upload: expected a store for the score, received --store none.")
     if not options.yes and not can_ask():
@@ -213,7 +219,7 @@ def _done_before(plan: Upload) -> Upload | None:
     known = known_of(plan)
     if known is None or not known.submission:
         return None
-    return None if known.stage == "ended" and known.status != "Finished" else known
+    return None if known.came_to_nothing else known
 
 
 def _said_before(done: Upload) -> str:

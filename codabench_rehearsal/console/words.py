@@ -132,6 +132,15 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def ago(seconds: float) -> str:
+    """How long something is past: 5 minutes ago, 3 hours ago, 2 days ago; in the future: now."""
+    minutes = max(0, round(seconds / 60))
+    if minutes < 90:
+        return f"{counted(minutes, 'minute')} ago"
+    hours = round(minutes / 60)
+    return f"{counted(hours, 'hour') if hours < 48 else counted(round(hours / 24), 'day')} ago"
+
+
 def listed(words: Sequence[str], most: int = 20) -> str:
     """a, b and c; of more than `most` words the first, and how many more there are."""
     if len(words) > most:

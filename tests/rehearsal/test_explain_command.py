@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import codabench_rehearsal as rehearsal
+from codabench_rehearsal.challenge.site.uploads import Upload
 from codabench_rehearsal.commands.local_eval import main
+from codabench_rehearsal.console.command import Exit
 from tests.challenge.bundles import zipped
 
 LOG = """Traceback (most recent call last):
@@ -70,3 +72,33 @@ def test_logs_are_explained_in_python(capsys: pytest.CaptureFixture[str]) -> Non
     assert "could not open the zip" in str(rehearsal.explain(message="Bad or empty zip file"))
     with pytest.raises(rehearsal.UserError, match="no such file"):
         rehearsal.explain("nowhere.log")
+
+
+def test_the_end_of_a_large_log_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a program that printed a bar for hours keeps the cause of its end to itself."""
+    from codabench_rehearsal.rehearsal import explained
+
+    monkeypatch.setattr(explained, "LARGEST", 4096)
+    Path("logs/prediction/ingestion.log").write_text("epoch 1 of 9 ...\n" * 9999 + LOG)
+    for place in ("logs", "logs/prediction/ingestion.log"):
+        assert main(["explain", place]) == Exit.FINE
+        assert "lightgbm" in capsys.readouterr().out
+
+
+def test_one_number_on_two_sites_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the logs of another site's submission are explained."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for at, base in enumerate(("https://a.example", "https://b.example")):
+        zip_, day = f"{tmp_path}/zip-{at}.zip", "2026-03-10T12:00:00"
+        one = Upload(base, 1, 2, "dev", zip_, "0" * 64, 9, day, submission=500)
+        one.place.parent.mkdir(parents=True)
+        one.keep()
+    assert main(["explain", "500"]) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "is on several sites: name its folder" in said
+    assert "zip-0.submission-500" in said
+    assert "zip-1.submission-500" in said

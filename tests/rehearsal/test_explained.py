@@ -301,6 +301,10 @@ FURTHER = (
         "Submission failed: Program directory missing 'metadata.yaml/metadata'. See logs for more details.",
         "no metadata.yaml", "organisers",
     ),
+    Recorded("not accepted", "User not approved to participate in this competition", "not accepted", "Register"),
+    Recorded("413", "<html><title>413 Request Entity Too Large</title>", "front door takes no upload", "--shrink"),
+    Recorded("validation", "Status: Awaiting validation", "has to let it run first", "Wait"),
+    Recorded("cancelled", "Cancelled", "it was cancelled", "logs"),
     Recorded("stuck", "It is stuck in Preparing since yesterday, without logs.", "waits for a worker", "Wait"),
     Recorded(
         "offline hub",
@@ -357,6 +361,7 @@ def test_ingestions_error_comes_before_scorings() -> None:
         "The weights were saved. Limit was not reached. 137 images.",
         "Finished: accuracy 0.93",
         "all 139 tests passed, exit code 0",
+        "Early stopping cancelled after epoch 3.",
     ],
 )
 def test_what_is_not_known_is_not_guessed(text: str) -> None:

@@ -14,6 +14,7 @@ from codabench_rehearsal.console.words import shown
 
 USUAL = "https://www.codabench.org"
 URL_VARIABLE = "CODABENCH_URL"  # another site, for a number alone and for CODABENCH_TOKEN
+_PORTS = {"http": 80, "https": 443}
 _COMPETITION = re.compile(r"/competitions/(\d{1,12})(?:/.*)?")
 
 
@@ -63,10 +64,14 @@ def usual_site() -> str:
 
 
 def site_of(url: str) -> str:
-    """The site of an address: "https://host". Raises `SiteError` for what is none, or not safe."""
+    """The site of an address: "https://host", or "https://host:8443" with a port of its own.
+
+    The address is the site's own or one of its pages'. Raises `SiteError` for what is none, for a
+    site that lies below a folder, and for one on which the token could be read.
+    """
     try:
         parts = urlsplit(url.strip())
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise SiteError(f"{shown(url)}: expected an address such as {USUAL}.") from None
     if not host or "@" in parts.netloc or parts.scheme not in ("http", "https"):
@@ -75,4 +80,16 @@ def site_of(url: str) -> str:
         raise SiteError(
             f"{shown(url)}: expected https, received http: anybody on the way could read the token."
         )
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.path.strip("/") and not f"{parts.path}/".startswith("/competitions/"):
+        raise SiteError(
+            f"{shown(url)}: expected a site's address without a path, such as {USUAL}: one in a "
+            "folder of its host is not supported."
+        )
+    plain = f"[{host}]" if ":" in host else host
+    own = "" if port in (None, _PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{plain}{own}"
+
+
+def file_name(base: str) -> str:
+    """A site as the name of a file or folder of ours; no two sites have the same."""
+    return urlsplit(base).netloc.replace("+", "++").replace(":", "+")

@@ -33,6 +33,7 @@ TRIES, FIRST_WAIT = 4, 1.0  # of what may be repeated; each wait is twice the on
 LONGEST_WAIT = 120.0  # seconds that a site may ask for by Retry-After
 OFF_SECONDS = 300.0  # a clock that is further off is told
 _INSIDE = ("localhost", "local", "internal", "lan", "arpa")  # endings of names that are not public
+_BELIEVED = dt.timedelta(days=366 * 50)  # what a site says of the time, away from ours
 _HOPS = 3  # redirects within the host
 _PASSING = (500, 502, 503, 504)
 _SAYS = ("detail", "reason", "message", "error", "error_msg", "non_field_errors", "data_file")
@@ -98,7 +99,8 @@ class Site:
             raise self._refused(reply, path, in_doubt=True)
         if 300 <= reply.status < 400:
             self._within(request.url, reply)
-            raise SiteError(f"{self.host} redirects what was sent to it: try later.")
+            why = f"{self.host} redirects what was sent to it: try later."
+            raise SiteError(why, in_doubt=not safe)
         return self._json(reply, path, in_doubt=not safe)
 
     def put_file(self, url: str, parts: Callable[[], Iterable[bytes]], size: int) -> None:
@@ -117,13 +119,18 @@ class Site:
         if reply.status not in (200, 201, 204):
             raise self._of_storage(reply, "take the zip")
 
-    def download(self, url: str, file: Any, limit: int) -> None:
-        """Write what a storage address holds, at most `limit` bytes, into a binary file."""
+    def download(
+        self, url: str, file: Any, limit: int, told: Callable[[int], object] = lambda _count: None
+    ) -> None:
+        """Write what a storage address holds, at most `limit` bytes, into a binary file.
+
+        told: hears how many bytes have come, part by part.
+        """
         self.check_storage(url)
 
         def request() -> Request:
             _emptied(file)
-            return Request("GET", url, into=file, limit=limit)
+            return Request("GET", url, into=file, limit=limit, told=told)
 
         reply = self._patient(request, _PASSING)
         if reply.status != 200:
@@ -181,13 +188,15 @@ class Site:
     def _broken(self, error: BrokenError, tried: int, *, safe: bool) -> SiteError:
         times = f", {tried} times" if tried > 1 else ""
         in_doubt = error.sent and not safe
-        advice = "" if in_doubt else " Nothing is lost: try again later."
-        return SiteError(f"{self.host}: {error}{times}.{advice}", in_doubt=in_doubt)
+        later = ": try again later" if error.repeat or error.slow else ""
+        advice = "" if in_doubt else f" Nothing is lost{later}."
+        message = f"{self.host}: {error}{times}.{advice}"
+        return SiteError(message, in_doubt=in_doubt, slow=error.slow)
 
     def _json(self, reply: Reply, path: str, *, in_doubt: bool = False) -> Any:
         """The JSON of a success."""
         if reply.status not in (200, 201, 204):
-            raise self._refused(reply, path)
+            raise self._refused(reply, path, in_doubt=in_doubt and reply.status < 400)
         try:
             return parse_json(reply.content) if reply.content else {}
         except ValueError:
@@ -239,11 +248,14 @@ class Site:
 
     def _within(self, url: str, reply: Reply) -> str:
         """Where a redirect leads on this host. Raises for elsewhere, and for a login page."""
-        target = urljoin(url, reply.headers.get("location", ""))
-        if "/accounts/login" in target or "/login" in urlsplit(target).path:
-            raise SiteError(f"{self.host} asks for a login: codabench-challenge login.", status=401)
-        if not f"{target}/".startswith(f"{self.base}/"):
+        try:
+            target = urljoin(url, reply.headers.get("location", ""))
             parts = urlsplit(target)
+        except ValueError:  # brackets that hold no address
+            raise SiteError(f"{self.host} redirects to what is no address: try later.") from None
+        if "/accounts/login" in target or "/login" in parts.path:
+            raise SiteError(f"{self.host} asks for a login: codabench-challenge login.", status=401)
+        if f"{parts.scheme}://{parts.netloc.lower()}" != self.base:
             where = shown(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
             raise SiteError(
                 f"{self.host} redirects to {where}, which is not followed: name that address "
@@ -252,9 +264,9 @@ class Site:
         return target
 
     def _hear_time(self, reply: Reply) -> None:
-        told = _moment(reply.headers.get("date", ""))
-        if told is not None:
-            self._ahead = told - self.clock.now()
+        told, now = _moment(reply.headers.get("date", "")), self.clock.now()
+        if told is not None and abs(told - now) < _BELIEVED:
+            self._ahead = told - now
 
     def _asked_to_wait(self, reply: Reply) -> float:
         """Seconds, by Retry-After; 0 where it says nothing."""
@@ -283,9 +295,9 @@ def _moment(text: str) -> dt.datetime | None:
     """A date of HTTP, None for what is none."""
     from email.utils import parsedate_to_datetime  # slow to start: not for --help
 
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, OverflowError):
         found = parsedate_to_datetime(text)
-        return found if found.tzinfo is not None else None
+        return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
     return None
 
 

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from codabench_rehearsal.challenge.site.address import usual_site
+from codabench_rehearsal.challenge.site.address import file_name, usual_site
 from codabench_rehearsal.challenge.site.client import Site
 from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.console.asking import ask, ask_secret, can_ask
@@ -38,7 +38,7 @@ def config_folder() -> Path:
 
 def token_file(base: str) -> Path:
     """Where a site's token is kept."""
-    return config_folder() / "tokens" / urlsplit(base).netloc.replace(":", "-")
+    return config_folder() / "tokens" / file_name(base)
 
 
 def find_token(base: str) -> str:

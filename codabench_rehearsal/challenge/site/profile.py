@@ -1,8 +1,6 @@
 """What a site says of a challenge to anybody: phases, limits, columns, image, queue, terms.
 
-It is kept in the user's cache with its date, so that a rehearsal works without a network. As a
-bundle (`as_bundle`) it lacks the programs, which hardly any site shows; beside a bundle it fills in
-what that leaves open (`filled`), and the bundle decides where both speak.
+It is kept in the user's cache with its date, so that a rehearsal works without a network.
 """
 
 from __future__ import annotations
@@ -10,32 +8,27 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codabench_rehearsal.challenge.bundle import (
     LEGACY_IMAGE,
     SECONDS,
-    Bundle,
     Column,
-    Phase,
-    Task,
     in_order,
     is_true,
     tables,
     whole,
 )
-from codabench_rehearsal.challenge.bundle_files import opened_tree
-from codabench_rehearsal.challenge.manifest import read_manifest
-from codabench_rehearsal.challenge.site.address import Address
+from codabench_rehearsal.challenge.site.address import Address, file_name
 from codabench_rehearsal.challenge.site.client import Site
 from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.console.errors import UserError
 from codabench_rehearsal.console.files import write_text
 from codabench_rehearsal.console.reading import read_json
 from codabench_rehearsal.console.temporary import cache_folder
-from codabench_rehearsal.console.words import as_json, counted, few, shown
+from codabench_rehearsal.console.words import ago, as_json, few, shown
 
 FRESH_SECONDS = 24 * 3600.0  # younger than this it is taken from the cache
 _KEPT = (
@@ -43,7 +36,6 @@ _KEPT = (
     *("enable_detailed_results", "make_programs_available", "make_input_data_available"),
     *("participant_status", "participants_count", "submissions_count"),
 )
-_OF_BUNDLE = "the site does not show it"
 
 
 @dataclass(frozen=True)
@@ -107,8 +99,15 @@ class SiteChallenge:
         raise SiteError(f"{self.address.page}: {which}. Name one by --phase: {self._listed()}.")
 
     def _named(self, wanted: str) -> SitePhase:
-        alike = [one for one in self.phases if one.name.strip().casefold() == wanted]
-        alike += [one for one in self.phases if wanted in (str(one.index), str(one.number))]
+        named = [one for one in self.phases if one.name.strip().casefold() == wanted]
+        if len(named) > 1:
+            numbers = ", ".join(str(one.index) for one in named)
+            raise SiteError(
+                f"--phase {shown(wanted)}: {len(named)} phases of {self.address.page} have this "
+                f"name: give its number, one of {numbers}."
+            )
+        alike = named or [one for one in self.phases if wanted == str(one.index)]
+        alike = alike or [one for one in self.phases if wanted == str(one.number)]
         if not alike:
             raise SiteError(
                 f"--phase {shown(wanted)}: expected a phase of {self.address.page}, by its name "
@@ -123,6 +122,8 @@ class SiteChallenge:
 def fetch(site: Site, address: Address) -> SiteChallenge:
     """Ask the site. Raises `SiteError`."""
     given = site.get(f"/api/competitions/{address.number}/")
+    if isinstance(given, dict) and "title" in given and given.get("phases") == []:
+        raise SiteError(f"{address.page} has no phase yet: there is nothing to submit to.")
     if not isinstance(given, dict) or not tables(given.get("phases")):
         raise SiteError(f"{site.host}: expected a challenge with phases. Is it a Codabench site?")
     found = _read(given, address, site.clock.now())
@@ -139,7 +140,8 @@ def known(site: Site, address: Address, *, refresh: bool = False) -> tuple[SiteC
     """
     kept = _kept(address)
     now = site.clock.now()
-    if kept and not refresh and (now - kept.fetched).total_seconds() < FRESH_SECONDS:
+    old = (now - kept.fetched).total_seconds() if kept else 0.0
+    if kept and not refresh and abs(old) < FRESH_SECONDS:  # a clock was set back, or forward
         return kept, f"{address.page} as of {age(kept, now)} (--refresh asks anew)"
     try:
         return fetch(site, address), ""
@@ -149,86 +151,24 @@ def known(site: Site, address: Address, *, refresh: bool = False) -> tuple[SiteC
         return kept, f"{error} Taken from the cache, as of {age(kept, now)}."
 
 
+def last_known(site: Site, address: Address) -> SiteChallenge:
+    """The challenge as the site tells it, or did before it was closed; else without its columns.
+
+    A submission's score is told when its challenge is hidden already. Raises `SiteError`.
+    """
+    try:
+        return fetch(site, address)
+    except SiteError as error:
+        if error.status not in (403, 404):
+            raise
+    return _kept(address) or _read({}, address, site.clock.now())
+
+
 def age(challenge: SiteChallenge, now: dt.datetime) -> str:
     """How old it is, for people."""
-    minutes = max(0, round((now - challenge.fetched).total_seconds() / 60))
-    ago = counted(minutes, "minute")
-    if minutes >= 90:
-        hours = round(minutes / 60)
-        ago = counted(hours, "hour") if hours < 48 else counted(round(hours / 24), "day")
-    return f"{challenge.fetched:%Y-%m-%d %H:%M} UTC, {ago} ago"
-
-
-def as_bundle(challenge: SiteChallenge) -> Bundle:
-    """As a bundle whose programs and data are not there."""
-    named = dict(task for phase in challenge.phases for task in phase.tasks)
-    indexes = {number: index for index, number in enumerate(named)}
-    missing = dict.fromkeys(("scoring_program", "ingestion_program"), _OF_BUNDLE)
-    tasks = tuple(
-        Task(index, named[number], None, missing=missing) for number, index in indexes.items()
+    return (
+        f"{challenge.fetched:%Y-%m-%d %H:%M} UTC, {ago((now - challenge.fetched).total_seconds())}"
     )
-    return Bundle(
-        source=challenge.address.page,
-        folder=Path(),
-        title=challenge.title,
-        image=challenge.image,
-        phases=tuple(
-            _as_phase(one, [indexes[n] for n, _ in one.tasks]) for one in challenge.phases
-        ),
-        tasks=tasks,
-        columns=challenge.columns,
-        detailed_results=challenge.detailed_results,
-    )
-
-
-def filled(bundle: Bundle, source: Path, challenge: SiteChallenge) -> Bundle:
-    """The bundle, with what it leaves open as the site says it. source: its zip or folder."""
-    with opened_tree(source) as tree:
-        said = read_manifest(tree).values
-    theirs = {phase.index: phase for phase in challenge.phases}
-    phases = tuple(
-        _filled(phase, spoken, theirs.get(phase.index))
-        for phase, spoken in zip(bundle.phases, in_order(said.get("phases")), strict=True)
-    )
-    return replace(
-        bundle,
-        phases=phases,
-        image=bundle.image if said.get("docker_image") else challenge.image,
-        columns=bundle.columns or challenge.columns,
-    )
-
-
-def _filled(phase: Phase, spoken: Mapping[str, Any], theirs: SitePhase | None) -> Phase:
-    if theirs is None:
-        return phase
-    site = _as_phase(theirs, phase.tasks)
-    keys = {
-        "start": "start",
-        "end": "end",
-        "execution_time_limit": "seconds",
-        "max_submissions_per_day": "per_day",
-        "max_submissions": "in_all",
-    }
-    return replace(
-        phase, **{name: getattr(site, name) for key, name in keys.items() if key not in spoken}
-    )
-
-
-def _as_phase(phase: SitePhase, tasks: Any) -> Phase:
-    return Phase(
-        index=phase.index,
-        name=phase.name,
-        tasks=tuple(tasks),
-        start=_text(phase.start),
-        end=_text(phase.end),
-        seconds=phase.seconds,
-        per_day=phase.per_day,
-        in_all=phase.in_all,
-    )
-
-
-def _text(moment: dt.datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
 def _read(given: Mapping[str, Any], address: Address, now: dt.datetime) -> SiteChallenge:
@@ -275,7 +215,7 @@ def _column(at: int, given: Mapping[str, Any]) -> Column:
 def _phase(given: Mapping[str, Any]) -> SitePhase:
     limited = is_true(given.get("has_max_submissions", True))
     limits = (given.get("max_submissions_per_day"), given.get("max_submissions_per_person"))
-    per_day, in_all = ((whole(one, 0) or None) if limited else None for one in limits)
+    per_day, in_all = ((_count_of(one) or None) if limited else None for one in limits)
     tasks = tables(given.get("tasks"))
     return SitePhase(
         number=whole(given.get("id"), 0),
@@ -283,7 +223,7 @@ def _phase(given: Mapping[str, Any]) -> SitePhase:
         name=str(given.get("name") or ""),
         start=moment(given.get("start")),
         end=moment(given.get("end")),
-        seconds=whole(given.get("execution_time_limit"), 0) or SECONDS,
+        seconds=_count_of(given.get("execution_time_limit")) or SECONDS,
         per_day=per_day,
         in_all=in_all,
         used_today=_count(given.get("used_submissions_per_day")),
@@ -302,13 +242,17 @@ def moment(value: object) -> dt.datetime | None:
     return None
 
 
+def _count_of(value: object) -> int:
+    """A number that counts something; 0 for one below, and for none."""
+    return max(whole(value, 0), 0)
+
+
 def _count(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
 def _place(address: Address) -> Path:
-    host = address.host.replace(":", "-")
-    return cache_folder() / "sites" / host / f"{address.number}.json"
+    return cache_folder() / "sites" / file_name(address.base) / f"{address.number}.json"
 
 
 def _keep(given: Mapping[str, Any], found: SiteChallenge) -> None:

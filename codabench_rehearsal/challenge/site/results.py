@@ -10,8 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.console.files import replacing, written
 from codabench_rehearsal.console.words import as_json, shown
 
-ENDED = ("Finished", "Failed", "Cancelled")
+GONE = "removed"  # a task whose submission the site has no more
+ENDED = ("Finished", "Failed", "Cancelled", GONE)
 POLLS = (3.0, 5.0, 10.0, 20.0)  # seconds between questions, the last one ever after
 MOST_TASKS = 100
 MOST_SILENT = 30  # questions in a row without an answer, each with its own tries
@@ -68,7 +71,8 @@ Heard = Callable[[Outcome | None], None]  # None: no answer this time
 def read_outcome(row: Mapping[str, Any]) -> Outcome:
     """A submission out of the site's JSON; figures that are none are left out."""
     scores = [
-        (str(one.get("column_key")), str(one.get("score"))) for one in tables(row.get("scores"))
+        (str(one.get("column_key")), figure_of(one.get("score")))
+        for one in tables(row.get("scores"))
     ]
     return Outcome(
         number=whole(row.get("id"), 0),
@@ -82,19 +86,40 @@ def read_outcome(row: Mapping[str, Any]) -> Outcome:
     )
 
 
+def figure_of(value: object) -> str:
+    """A score as text with all its decimals, as 0.00001 of 1e-05; other things as they are."""
+    with suppress(ArithmeticError, ValueError):
+        number = Decimal(str(value))
+        if number.is_finite() and abs(number.adjusted()) < 20:
+            return f"{number if number else abs(number):f}"
+    return str(value)
+
+
 def _listed(value: object) -> list[object]:
     return value[:MOST_TASKS] if isinstance(value, list) else []
 
 
 def ask_tasks(site: Site, outcome: Outcome) -> tuple[Outcome, ...]:
-    """What became of each task, () in a phase of one. Raises `SiteError`."""
-    return tuple(ask_outcome(site, number) for number in outcome.children)
+    """What became of each task, () in a phase of one; one that is not there any more is `GONE`.
+
+    Raises `SiteError`.
+    """
+    return tuple(_ask_task(site, number) for number in outcome.children)
+
+
+def _ask_task(site: Site, number: int) -> Outcome:
+    try:
+        return ask_outcome(site, number)
+    except SiteError as error:
+        if error.status != 404:
+            raise
+    return Outcome(number, GONE, "the site has it no more", (), None, "")
 
 
 def status_of(outcome: Outcome, tasks: Sequence[Outcome]) -> str:
-    """How it ended: of several tasks that of the first which did not finish."""
-    ends = (one.status for one in tasks if one.status != "Finished")
-    return next(ends, outcome.status)
+    """How it ended: of several tasks that of the first which did not finish, one that is known."""
+    ends = [one.status for one in tasks if one.status != "Finished"]
+    return next((one for one in ends if one != GONE), ends[0] if ends else outcome.status)
 
 
 def ask_outcome(site: Site, number: int) -> Outcome:
@@ -116,7 +141,8 @@ def follow(site: Site, number: int, heard: Heard) -> Outcome:
             found = ask_outcome(site, number)
         except SiteError as error:
             silent += 1
-            if 400 <= error.status < 500 or silent >= MOST_SILENT:
+            refused = 400 <= error.status < 500 and error.status != 429
+            if refused or silent >= MOST_SILENT:
                 raise
             heard(None)
         else:
@@ -134,21 +160,37 @@ def results_folder(zip_path: Path, number: int) -> Path:
 
 
 def fetch_results(
-    site: Site, outcome: Outcome, folder: Path, tasks: Sequence[Outcome] = ()
+    site: Site,
+    outcome: Outcome,
+    folder: Path,
+    tasks: Sequence[Outcome] = (),
+    told: Callable[[int], object] = lambda _count: None,
 ) -> Iterator[str]:
     """Write scores, logs, detailed results and scoring's output; what there is to say of it.
 
     folder: made where it is missing, not those above it. Each of several tasks has one inside it,
-    `task-1` and so on. Raises `FileError`; what the site does not give is said.
+    `task-1` and so on. told: hears how many bytes have come, part by part. Raises `FileError`; what
+    the site does not give is said. After a file that is too slow no other is asked for.
     """
+    _describe(outcome, folder)
+    inside = task_folders(folder, tasks)
+    for task, place in zip(tasks, inside, strict=True):
+        _describe(task, place)
+    each = [(task, place, f"{place.name}: ") for task, place in zip(tasks, inside, strict=True)]
+    for one, place, label in each or [(outcome, folder, "")]:
+        if one.status == GONE:
+            continue
+        slow = yield from _fetched_files(site, one, place, label, told)
+        if slow:
+            yield "the files after it are not asked for: the same upload with --wait asks again"
+            return
+
+
+def _describe(outcome: Outcome, folder: Path) -> None:
     with written(folder):
         folder.mkdir(exist_ok=True)
     with replacing(folder / "submission.json") as file:
         file.write(as_json(_document(outcome)).encode())
-    for inside, task in zip(task_folders(folder, tasks), tasks, strict=True):
-        yield from (f"{inside.name}: {note}" for note in fetch_results(site, task, inside))
-    if not tasks:
-        yield from _fetched_files(site, outcome, folder)
 
 
 def task_folders(folder: Path, tasks: Sequence[Outcome]) -> list[Path]:
@@ -156,19 +198,25 @@ def task_folders(folder: Path, tasks: Sequence[Outcome]) -> list[Path]:
     return [folder / f"task-{at}" for at in range(1, len(tasks) + 1)]
 
 
-def _fetched_files(site: Site, outcome: Outcome, folder: Path) -> Iterator[str]:
+def _fetched_files(
+    site: Site, outcome: Outcome, folder: Path, label: str, told: Callable[[int], object]
+) -> Generator[str, None, bool]:
+    """Fetch what is offered, and say what is not; whether it was too slow to go on."""
     try:
         given = site.get(f"/api/submissions/{outcome.number}/get_details/")
     except SiteError as error:
         why = "the phase hides logs and results" if error.status == 403 else str(error)
-        yield f"no logs: {why}"
-        return
+        yield f"{label}no logs: {why}"
+        return error.slow
     for name, url, limit in _offered(given if isinstance(given, dict) else {}):
         try:
             with replacing(folder / name) as file:
-                site.download(url, file, limit)
+                site.download(url, file, limit, told)
         except SiteError as error:
-            yield f"{name} is not fetched: {error}"
+            yield f"{label}{name} is not fetched: {error}"
+            if error.slow:
+                return True
+    return False
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,6 @@ holds, such as a status or a column's key. Others are told by their length, addr
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,8 @@ from codabench_rehearsal.console.words import as_json
 
 MOST_CALLS, MOST_ENTRIES = 500, 20  # of a list the first entries
 _KEPT = (
-    *("status", "detail", "reason", "error", "error_msg", "data_file", "non_field_errors"),
+    *("status", "detail", "reason", "message", "error", "error_msg", "non_field_errors"),
+    *("data_file", "status_details"),
     *("column_key", "sorting", "computation", "type", "score", "participant_status"),
     *("start", "end", "created_when", "request", "can"),
 )  # fields whose texts are the platform's, not people's
@@ -31,6 +31,14 @@ _SECRET = ("password", "token", "secret", "secret_key")
 _HEADERS = ("content-type", "content-length", "date", "retry-after", "server")
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}", re.I)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[\d:.Z+-]*")
+# What stands in a sentence and is no word of the platform's: an address or a path with what signs
+# it, an e-mail, a long run of letters and digits that may open something.
+_TELLING = re.compile(
+    r"""\b[a-z][a-z0-9+.-]*://\S+|\S*[?&][\w-]+=\S*|/\S+/\S+|[^\s<>"'(]+@[^\s<>"')]+"""
+    r"""|[\w+-]*\d[\w+-]*(?<=[\w+-]{16})[\w+/=.-]*|[\w+/=-]{32,}""",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(r"[A-Za-z_][\w-]{0,40}")
 _FIGURE = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -75,11 +83,26 @@ class Transcript:
 
     def write(self, target: str) -> None:
         """Write it. Raises `FileError`."""
-        text = as_json({"schema": 1, "calls": self._calls})
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            plain = json.dumps(secret)[1:-1]
-            text = text.replace(plain, "<name>") if len(plain) > 2 else text
-        write_or_print(target, text)
+        write_or_print(target, as_json({"schema": 1, "calls": self._hidden(self._calls)}))
+
+    def _hidden(self, value: Any) -> Any:
+        """The same without the secrets, in whatever case they are written."""
+        known = sorted((one for one in self._secrets if len(one) > 2), key=len, reverse=True)
+        if not known:
+            return value
+        pattern = re.compile("|".join(map(re.escape, known)), re.IGNORECASE)
+
+        def without(inner: Any) -> Any:
+            match inner:
+                case dict():
+                    return {pattern.sub("<name>", key): without(one) for key, one in inner.items()}
+                case list():
+                    return [without(one) for one in inner]
+                case str():
+                    return pattern.sub("<name>", inner)
+            return inner
+
+        return without(value)
 
     def _body(self, content: bytes) -> Any:
         try:
@@ -93,7 +116,10 @@ class Transcript:
             case dict():
                 if "username" in value:  # a person's
                     self.hide(str(value.get("name") or ""))
-                return {str(key): self._scrubbed(str(key), one) for key, one in value.items()}
+                return {
+                    key if _FIELD.fullmatch(key) else f"<key {at}>": self._scrubbed(key, one)
+                    for at, (key, one) in enumerate(value.items())
+                }
             case list():
                 more = [f"<{len(value) - MOST_ENTRIES} more>"] if len(value) > MOST_ENTRIES else []
                 return [*(self._scrubbed(field, one) for one in value[:MOST_ENTRIES]), *more]
@@ -111,5 +137,5 @@ class Transcript:
         if text.startswith(("http:", "https:")):
             return f"<address: {text.partition(':')[0]}>"
         if field in _KEPT and len(text) <= 300:
-            return _KEY.sub("<key>", text)
+            return _TELLING.sub("<...>", _KEY.sub("<key>", text))
         return f"<text, {len(text)} characters>"

@@ -17,18 +17,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codabench_rehearsal.challenge.bundle import tables, whole
+from codabench_rehearsal.challenge.bundle import whole
 from codabench_rehearsal.challenge.site.address import Address
 from codabench_rehearsal.challenge.site.client import Site
+from codabench_rehearsal.challenge.site.own import arrived, sender
 from codabench_rehearsal.challenge.site.profile import SiteChallenge, SitePhase, fetch
 from codabench_rehearsal.challenge.site.uploads import Upload, alone, known_of
 from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.console.words import human_bytes, shown
 
 LONGEST_NAME = 64  # characters of a zip's name that the site takes
-LOOKS = (2.0, 5.0, 10.0)  # seconds before each look for a submission whose answer was lost
 CHUNK = 1 << 18
-_KEPT_OF_NAME = 35  # characters of a name's stem that the site keeps
 _KEY = re.compile(r"[\w-]{8,64}")
 Told = Callable[[int, int], None]  # bytes sent, of how many
 
@@ -120,9 +119,10 @@ def _left(limit: int | None, used: int | None) -> int | None:
 
 def _free(site: Site) -> int | None:
     """Bytes of the quota that are free; None where the site does not tell."""
-    with suppress(SiteError, TypeError, ValueError, OverflowError):
+    with suppress(SiteError, LookupError, TypeError, ValueError, OverflowError):
         given = _table(site.get("/api/user_quota/"))
-        return int(float(given["quota"]) * 1e9 - float(given["storage_used"]))
+        quota = float(given["quota"])  # below zero it stands for none
+        return int(quota * 1e9 - float(given["storage_used"])) if quota >= 0 else None
     return None
 
 
@@ -157,12 +157,12 @@ def carry_out(
 
 def _carried_out(site: Site, plan: Upload, told: Told, end: dt.datetime | None) -> Upload:
     done = known_of(plan) or plan
-    if done.stage == "ended" and done.status != "Finished":
+    if done.came_to_nothing:
         done = replace(plan, key=done.key)  # the site still has its bytes
     if done.submission:
         return done
     if done.stage == "sent":
-        number = _arrived(site, done, waits=LOOKS)  # the site may be at it still
+        number = arrived(site, done)  # the site may be at it still
         if number is None:
             raise SiteError(_doubtful(done, "The last run was cut off."), in_doubt=True)
         if number:
@@ -221,8 +221,9 @@ def _changed(plan: Upload) -> SiteError:
 
 def _submitted(site: Site, plan: Upload) -> Upload:
     """Make a submission of what is stored: sent once, and looked for where its answer is lost."""
-    before = max((number for number, _ in _own(site, plan)), default=0)
-    sent = replace(plan, stage="sent", before=before).keep()
+    account, before = sender(site, plan)
+    asked_at = site.now().isoformat(timespec="seconds")
+    sent = replace(plan, stage="sent", before=before, account=account, asked=asked_at).keep()
     asked = {"phase": plan.phase, "data": plan.key, "tasks": list[int]()}
     try:
         given = _table(site.send("POST", "/api/submissions/", asked, safe=False))
@@ -235,7 +236,7 @@ def _submitted(site: Site, plan: Upload) -> Upload:
             key = "" if error.status in (400, 404) else plan.key  # the dataset may be gone
             replace(plan, key=key).keep()
             raise
-        number = _arrived(site, sent, waits=LOOKS) or 0
+        number = arrived(site, sent) or 0
         if not number:
             raise SiteError(_doubtful(sent, str(error)), in_doubt=True) from None
     return replace(sent, submission=number, stage="submitted").keep()
@@ -254,70 +255,6 @@ def _doubtful(plan: Upload, why: str) -> str:
         f"{shown(plan.name)} under My Submissions at {plan.address.page}. The same command looks "
         "first, and sends it only if it is not there."
     )
-
-
-def _arrived(site: Site, plan: Upload, waits: tuple[float, ...]) -> int | None:
-    """The number of the submission that we sent, 0 where it is not there; None: nobody could look.
-
-    Raises `SiteError` where several may be it.
-    """
-    seen = None
-    for wait in waits:
-        site.clock.sleep(wait)
-        try:
-            own = _own(site, plan)
-        except SiteError:
-            continue
-        found = [n for n, name in own if n > plan.before and name == site_name(plan.name)]
-        if len(found) > 1:
-            raise SiteError(
-                f"submissions {', '.join(map(str, sorted(found)))} are all called "
-                f"{shown(plan.name)}, and one may be this one. Nothing more is sent: look at "
-                f"{plan.address.page}.",
-                in_doubt=True,
-            )
-        if found:
-            return found[0]
-        seen = 0
-    return seen
-
-
-def _own(site: Site, plan: Upload) -> list[tuple[int, str]]:
-    """Number and file name of the account's submissions to the phase."""
-    name = own_name(site)
-    rows = own_submissions(site, plan.phase, name)
-    return [(whole(row.get("id"), 0), site_name(str(row.get("filename")))) for row in rows]
-
-
-def own_name(site: Site) -> str:
-    """The account's name on the site; organisers see the submissions of others too."""
-    name = _table(site.get("/api/my_profile/")).get("username")
-    if not isinstance(name, str) or not name:
-        raise SiteError(f"{site.host}: expected the account's name, received none.")
-    if site.transcript is not None:
-        site.transcript.hide(name)
-    return name
-
-
-def own_submissions(site: Site, phase: int, owner: str) -> list[Mapping[str, Any]]:
-    """The account's submissions to a phase as the site tells them.
-
-    Without the tasks of others, and without the organisers' runs of one task anew.
-    """
-    given = site.get("/api/submissions/", phase=phase)
-    rows = given.get("results") if isinstance(given, dict) else given
-    if not isinstance(rows, list):
-        raise SiteError(f"{site.host}: expected a list of submissions, received something else.")
-    own = [row for row in tables(rows) if row.get("owner") == owner]
-    return [row for row in own if not (row.get("parent") or row.get("is_specific_task_re_run"))]
-
-
-def site_name(name: str) -> str:
-    """A file's name as the site keeps it, as far as it keeps names apart."""
-    stem, dot, ending = name.rpartition(".")
-    if not dot:
-        stem, ending = name, ""
-    return re.sub(r"[^\w.-]", "", f"{stem[:_KEPT_OF_NAME]}{dot}{ending}".replace(" ", "_"))
 
 
 def _table(given: Any) -> Mapping[str, Any]:

@@ -11,9 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
-from codabench_rehearsal.challenge.site.address import Address, site_of
+from codabench_rehearsal.challenge.site.address import Address, file_name, site_of
 from codabench_rehearsal.challenge.site.credentials import config_folder
 from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.console.errors import UserError
@@ -25,6 +24,7 @@ from codabench_rehearsal.console.words import as_json
 # stored: the site has the bytes. sent: the submission was asked for, and its answer is not known.
 # submitted: it has a number. ended: it has a result, and that was recorded.
 Stage = Literal["stored", "sent", "submitted", "ended"]
+_LATER = ("account", "asked")  # notes of earlier versions lack them
 _TEXT: Expected = ("a text", is_text)
 _WHOLE: Expected = ("a whole number", lambda value: type(value) is int and value >= 0)
 
@@ -52,6 +52,13 @@ class Upload:
     before: int = 0
     submission: int = 0
     status: str = ""
+    account: str = ""
+    asked: str = ""
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it ended without a result, so that the same zip may be sent again."""
+        return self.stage == "ended" and self.status in ("Failed", "Cancelled")
 
     @property
     def name(self) -> str:
@@ -66,9 +73,8 @@ class Upload:
     @property
     def place(self) -> Path:
         """The file that knows of it."""
-        host = urlsplit(self.base).netloc.replace(":", "-")
         name = f"{self.challenge}-{self.phase}-{self.sha256[:16]}.json"
-        return config_folder() / "uploads" / host / name
+        return config_folder() / "uploads" / file_name(self.base) / name
 
     def keep(self) -> Upload:
         """Write it down, and return it. Raises `FileError`."""
@@ -91,6 +97,19 @@ def known_of(upload: Upload) -> Upload | None:
     return _read(upload.place) if upload.place.exists() else None
 
 
+def forget(upload: Upload) -> bool:
+    """Drop what is known of an upload; False where another command has gone on with it meanwhile.
+
+    Whoever calls is certain that the site has no submission of it. Raises `FileError`.
+    """
+    with alone(upload) as is_alone:
+        if not is_alone or known_of(upload) != upload:
+            return False
+        with written(upload.place):
+            upload.place.unlink()
+        return True
+
+
 def all_uploads() -> tuple[Upload, ...]:
     """All that can be read, the oldest first."""
     return tuple(sorted(_every(), key=lambda one: one.began))
@@ -110,10 +129,14 @@ def _read(place: Path) -> Upload:
         given = read_json(place, LARGEST_SETTINGS, SiteError)
     except ValueError as error:
         raise SiteError(f"{place}: not JSON ({error}). Remove it; then look at the site.") from None
+
+    def usual(name: str) -> tuple[str, ...]:
+        return ("",) if name in _LATER else ()
+
     table = Fields(given if isinstance(given, dict) else {}, place, SiteError)
     stage = table.take("stage", one_of(get_args(Stage)))
     values = {
-        one.name: table.take(one.name, _WHOLE if one.type == "int" else _TEXT)
+        one.name: table.take(one.name, _WHOLE if one.type == "int" else _TEXT, *usual(one.name))
         for one in fields(Upload)
         if one.name != "stage"
     }

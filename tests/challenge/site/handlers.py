@@ -134,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
             "cut": lambda _: self._cut(),
             "huge": lambda _: self._huge(),
             "drip": lambda _: self._drip(),
+            "head": lambda _: self._head(),
+            "packed": self._packed,
             "echo": lambda _: self.reply(500, {"detail": f"cannot: {dict(self.headers)}"}),
         }
         how[fault.how](fault.value)
@@ -164,6 +166,19 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(0.05)
         self.close_connection = True
+
+    def _head(self) -> None:
+        """A header that does not end, a little now and then."""
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            for _ in range(100):
+                self.wfile.write(b"a")
+                time.sleep(0.05)
+        self.close_connection = True
+
+    def _packed(self, value: tuple[str, bytes]) -> None:
+        """An answer that is packed, in these ways, although nobody asked for it."""
+        self.raw(200, value[1], "application/json", Content_Encoding=value[0])
 
     def _huge(self) -> None:
         """As much as the other side takes."""

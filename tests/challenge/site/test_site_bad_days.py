@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +17,10 @@ from codabench_rehearsal.challenge.site import wire as site_wire
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
 from codabench_rehearsal.commands.make_submission import main as make
 from codabench_rehearsal.console.command import Exit
+from tests.challenge.site.handlers import Fault
 from tests.challenge.site.stub import SiteStub
 from tests.challenge.site.world import TOKEN
+from tests.challenge.site.world import challenge as world
 
 SHOW = "show"
 UPLOAD = "upload"
@@ -35,7 +40,7 @@ Prepare = Callable[[SiteStub], object]
 class Day:
     """A bad day. says: in the one line. stored, made: files and submissions that the site has.
 
-    seconds: that a whole answer may take.
+    seconds: that a whole request may take.
     """
 
     name: str
@@ -45,7 +50,7 @@ class Day:
     code: Exit = Exit.USAGE
     stored: int = 0
     made: int = 0
-    seconds: float = 0.2
+    seconds: float = 60
 
     def __str__(self) -> str:
         return self.name
@@ -89,6 +94,21 @@ def instead(call: str, **fields: object) -> Prepare:
     return fault(call, "json", value=fields)
 
 
+def accepted(site: SiteStub) -> None:
+    """The submission is made, and answered with a word that we do not know."""
+    real = site.fault
+
+    def fault_of(call: str) -> Fault | None:
+        found = real(call)
+        if found is None and call == "POST /api/submissions/":
+            site.add("submission.zip", end="Finished", at=0)
+            return Fault(call, "status", 1, (202, {"queued": True}, {}))
+        return found
+
+    site.fault = fault_of  # type: ignore[method-assign]
+
+
+BOMB = gzip.compress(bytes(64 << 20))
 DEEP = b"[" * 100_000
 FINE = Exit.FINE
 DAYS = [
@@ -113,8 +133,18 @@ DAYS = [
     Day("on this host", fault(COMPETITION, "redirect", 1, "/api/competitions/1234/"), SHOW, "", FINE),
     Day("cut short", fault(COMPETITION, "cut"), SHOW, "the connection broke, 4 times"),
     Day("cut short once", fault(COMPETITION, "cut", 1), SHOW, "", FINE),
-    Day("no end", fault(COMPETITION, "huge"), SHOW, "answers with more than 16.8 MB", seconds=60),
-    Day("drop by drop", fault(COMPETITION, "drip"), SHOW, "its answer does not end, 4 times"),
+    Day("no end", fault(COMPETITION, "huge"), SHOW, "answers with more than 16.8 MB"),
+    Day("drop by drop", fault(COMPETITION, "drip"), SHOW, "it is too slow, its answer does not end. Nothing is lost", seconds=0.3),
+    Day("drop by drop in its head", fault(COMPETITION, "head"), SHOW, "it is too slow, its answer does not end. Nothing is lost", seconds=0.3),
+    Day("packed", fault(COMPETITION, "packed", 1, ("gzip", gzip.compress(json.dumps(world()).encode()))), SHOW, "", FINE),
+    Day("packed small", fault(COMPETITION, "packed", value=("gzip", BOMB)), SHOW, "answers with more than 16.8 MB, of which nothing is kept"),
+    Day("packed twice", fault(COMPETITION, "packed", value=("gzip, gzip", gzip.compress(BOMB))), SHOW, "answers in a packing that nobody asked for"),
+    Day("packed badly", fault(COMPETITION, "packed", value=("gzip", b"no gzip")), SHOW, "the connection broke, 4 times"),
+    Day("packed and cut", fault(COMPETITION, "packed", value=("deflate", zlib.compress(b"{}" * 999)[:9])), SHOW, "the connection broke, 4 times"),
+    Day("to no address", fault(COMPETITION, "redirect", value="http://[evil/"), SHOW, "redirects to what is no address"),
+    Day("no phases", instead(COMPETITION, id=1234, title="Soon", phases=[]), SHOW, "has no phase yet: there is nothing to submit to"),
+    Day("a clock at the end of time", later(days=2_900_000), SHOW, "", FINE),
+    Day("429 until a date", status(COMPETITION, 429, Retry_After="Tue Mar 10 12:30:00 2026"), SHOW, "try again in 30 minutes"),
     Day("silent", fault(COMPETITION, "wait", value=0.6), SHOW, "no answer in time, 4 times"),
     Day("too deep", fault(COMPETITION, "text", value=DEEP), SHOW, "expected JSON, received something else"),
     Day("no text", fault(COMPETITION, "text", value=b"\xff\xfe\x00"), SHOW, "expected JSON, received something else"),
@@ -153,6 +183,11 @@ DAYS = [
     Day("not made, cut short", fault(SUBMIT, "cut"), UPLOAD, "is not known, so it is not sent again", stored=1),
     Day("not made, a page", fault(SUBMIT, "html"), UPLOAD, "received a web page", stored=1),
     Day("not made, hung up", fault(SUBMIT, "close"), UPLOAD, "the connection broke. Whether the submission", stored=1),
+    Day("made, and 202", accepted, UPLOAD, "", FINE, 1, 1),
+    Day("not made, 202", fault(SUBMIT, "status", value=(202, {}, {})), UPLOAD, "is not known, so it is not sent again", stored=1),
+    Day("not made, no end", fault(SUBMIT, "huge"), UPLOAD, "is not known, so it is not sent again", stored=1),
+    Day("not made, drop by drop", fault(SUBMIT, "head"), UPLOAD, "is not known, so it is not sent again", stored=1, seconds=2),
+    Day("not made, seen elsewhere", fault(SUBMIT, "redirect", value="/competitions/1234/"), UPLOAD, "is not known, so it is not sent again", stored=1),
     Day("a number that is none", instead(SUBMIT, id="many"), UPLOAD, "expected a submission's number", stored=1),
     Day("sent to a login", fault(SUBMIT, "redirect", value="/accounts/login/"), UPLOAD, "asks for a login", stored=1),
     Day("sent elsewhere", fault(SUBMIT, "redirect", value="https://evil.example/"), UPLOAD, "redirects to https://evil.example", stored=1),
@@ -164,6 +199,9 @@ DAYS = [
     Day("another's", instead(ASK, id=501, status="Finished"), WAIT, "expected submission 500, received", stored=1, made=1),
     Day("no details", status(DETAILS, 500), WAIT, "", FINE, 1, 1),
     Day("a log elsewhere", instead(DETAILS, logs=[{"name": "../../x", "data_file": "https://169.254.169.254/"}]), WAIT, "", FINE, 1, 1),
+    Day("a log drop by drop", fault("GET storage .*scoring_stdout", "drip"), WAIT, "", FINE, 1, 1, seconds=1),
+    Day("details drop by drop", fault(DETAILS, "head"), WAIT, "", FINE, 1, 1, seconds=1),
+    Day("asks to wait while it runs", status(ASK, 429, times=3, Retry_After="999"), WAIT, "", FINE, 1, 1),
     Day("a log without end", fault("GET storage .*scoring_stdout", "huge"), WAIT, "", FINE, 1, 1),
 ]  # fmt: skip
 COMMANDS: dict[str, list[str]] = {

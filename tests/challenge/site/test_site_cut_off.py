@@ -17,6 +17,7 @@ from codabench_rehearsal.challenge.site.uploads import all_uploads
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
+from evaluator.store.store import Store
 from tests.challenge.site.handlers import Storage
 from tests.challenge.site.stub import SiteStub
 from tests.challenge.site.world import TOKEN
@@ -54,6 +55,35 @@ def test_a_run_that_was_ended(
     assert len(site.submissions) == 1
     assert site.count(r"POST /api/submissions/$") == 1
     capsys.readouterr()
+
+
+def test_ctrl_c_while_logs_come(
+    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else half of a log passes for a whole one, or the score stands twice in the history."""
+    site.open_now()
+    assert main(YES) == Exit.FINE
+    site.submissions[0].at = 99
+    site.fail("GET storage .*scoring_stderr", "drip", 9)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", CODE.replace("make_submission", "codabench_challenge"), "status"]
+    child = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    end = time.monotonic() + 40
+    while site.count("GET storage .*scoring_stderr") < 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == Exit.INTERRUPTED, said
+    assert "Traceback" not in said
+    folder = here / "submission.submission-500"
+    assert {one.name for one in folder.iterdir()} == {"submission.json", "scoring_stdout.txt"}
+    site.faults.clear()
+    assert challenge(["status"]) == Exit.FINE
+    assert "logs and results" in capsys.readouterr().out
+    assert (folder / "scoring_stderr.txt").read_text().startswith("scoring_stderr of 500")
+    with Store.open(here / "store.sqlite") as store:
+        assert len(store.scores()) == 1
 
 
 def test_a_phase_that_ends_while_the_zip_is_on_its_way(

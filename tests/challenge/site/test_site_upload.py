@@ -261,7 +261,7 @@ def test_in_doubt_it_stops_and_later_looks_first(
 ) -> None:
     """Else the command, run again as advised, spends a second upload."""
     site.fail("POST /api/submissions/", "lost")
-    site.fail(r"GET /api/submissions/$", "json", times=4, value=[])
+    site.fail(r"GET /api/submissions/$", "json", times=5, value=[])
     assert main(YES) == Exit.USAGE
     said = capsys.readouterr().err
     assert (
