@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ BANNED = {
     r"\bdamag(e|es|ing)\b": "corruption, corrupted (a file may be damaged)",
     r"\bdamaged (image|one|run|cop|accurac|less|against)|(on|and|than|against) damaged\b": "corrupted",
     r"\bbase images?\b": "image",
-    r"\bmixtures?\b(?! 1 on|:)": "mix",
+    r"\bmixtures?\b(?! 1 on|:|\()": "mix",
     r"\bdrawn images\b": "made-up images",
     r"\basked about\b|\bnot asked (again|under|further|yet)\b|\basks (more|all)\b|\basked (anew|alone|at)\b"
     r"|\bwas asked here\b|^Not asked": "run on, run again",
@@ -51,9 +52,23 @@ def slips(source: str) -> Iterator[str]:
                 pass
             case _:
                 continue
-        for pattern, better in BANNED.items() if " " in text else ():
-            if hit := re.search(pattern, text):
-                yield f"{node.lineno}: {hit[0]!r} in {text[:90]!r}; say: {better}"
+        yield from (f"{node.lineno}: {slip}" for slip in _in_a_sentence(text))
+
+
+def _in_a_sentence(text: str) -> Iterator[str]:
+    for pattern, better in BANNED.items() if " " in text else ():
+        if hit := re.search(pattern, text):
+            yield f"{hit[0]!r} in {text[:90]!r}; say: {better}"
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts of a TOML document."""
+    match value:
+        case str():
+            yield value
+        case list() | dict():
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from _texts(one)
 
 
 def test_printed_sentences_keep_to_the_glossary() -> None:
@@ -69,6 +84,18 @@ def test_printed_sentences_keep_to_the_glossary() -> None:
         for slip in slips(path.read_text(encoding="utf-8"))
     ]
     assert not found, "\n".join(found)
+
+
+def test_texts_in_data_files_keep_to_the_glossary() -> None:
+    """Else a preset's description or the page's code says what the sentences around it do not."""
+    files = [one for room in ROOMS for one in sorted((ROOT / room).rglob("*.toml"))]
+    read = {one.name: list(_texts(tomllib.loads(one.read_text("utf-8")))) for one in files}
+    assert sum(map(len, read.values())) > 300
+    found = [
+        f"{n}: {slip}" for n, texts in read.items() for t in texts for slip in _in_a_sentence(t)
+    ]
+    assert not found, "\n".join(found)
+    assert list(_in_a_sentence("a mixture of damages"))
 
 
 def test_the_glossary_has_each_word_once() -> None:
