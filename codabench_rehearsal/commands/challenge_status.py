@@ -158,8 +158,12 @@ def _line(one: Upload) -> str:
 def _broken_off(one: Upload) -> str:
     """An upload that came to no submission: how old it is, and the two ways on."""
     from codabench_rehearsal.challenge.site.profile import moment
+    from codabench_rehearsal.challenge.site.uploads import alone
     from codabench_rehearsal.challenge.site.wire import Clock
 
+    with alone(one) as is_alone:
+        if not is_alone:
+            return f"{shown(one.name)} may be on its way: another command is uploading now"
     began = moment(one.began)
     when = f" {ago((Clock().now() - began).total_seconds())}" if began else ""
     doubt = ", and whether it arrived is not known" if one.stage == "sent" else ""

@@ -218,7 +218,7 @@ def _phase(given: Mapping[str, Any]) -> SitePhase:
     per_day, in_all = ((_count_of(one) or None) if limited else None for one in limits)
     tasks = tables(given.get("tasks"))
     return SitePhase(
-        number=whole(given.get("id"), 0),
+        number=_count_of(given.get("id")),
         index=whole(given.get("index"), 0),
         name=str(given.get("name") or ""),
         start=moment(given.get("start")),

@@ -53,8 +53,8 @@ class Allowance:
         phase = self.phase
         yield f"to {shown(self.challenge.title)}, phase {shown(phase.name)}"
         yield f"   {self.challenge.address.page}"
-        today = "no limit a day" if self.left_today is None else f"{self.left_today} left today"
-        in_all = "no limit in all" if self.left is None else f"{self.left} left in all"
+        today = _left_in_words(self.left_today, phase.per_day, "today", "a day")
+        in_all = _left_in_words(self.left, phase.in_all, "in all", "in all")
         yield f"   submissions: {today}, {in_all} (failed ones do not count, cancelled ones do)"
         if self.free is not None:
             yield f"   your quota: {human_bytes(self.free)} free (results and logs count too)"
@@ -111,6 +111,12 @@ def _refusals_of_zip(found: Allowance, name: str, size: int) -> Iterator[str]:
             f"the zip has {human_bytes(size)}, and {human_bytes(max(found.free, 0))} of your quota "
             "are free: remove old files on the site (Resources)"
         )
+
+
+def _left_in_words(left: int | None, limit: int | None, of: str, each: str) -> str:
+    if limit is None:
+        return f"no limit {each}"
+    return f"at most {limit} {each}, used ones not told" if left is None else f"{left} left {of}"
 
 
 def _left(limit: int | None, used: int | None) -> int | None:
@@ -228,7 +234,7 @@ def _submitted(site: Site, plan: Upload) -> Upload:
     try:
         given = _table(site.send("POST", "/api/submissions/", asked, safe=False))
         number = whole(given.get("id"), 0)
-        if not number:
+        if number <= 0:
             said = f"{site.host}: expected a submission's number, received none."
             raise SiteError(said, in_doubt=True)  # noqa: TRY301  as one whose answer broke
     except SiteError as error:

@@ -224,6 +224,9 @@ class Api(Handler):
         return ""
 
     def _can(self, phase: str) -> None:
+        if not any(one["id"] == int(phase) for one in self.stub.challenge["phases"]):
+            self.reply(404, {"detail": "Not found."})
+            return
         why = self._may(int(phase))
         self.reply(200, {"can": not why, "reason": why or None})
 

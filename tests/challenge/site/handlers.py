@@ -74,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.how == "wait":
             time.sleep(fault.value)
         size = int(self.headers.get("Content-Length", 0))
+        if fault and fault.how == "sip":
+            self._sip()
         self.body = self.rfile.read(size)
         if len(self.body) < size:  # the other side left: nothing is kept of it
             self.stub.calls.append(f"{call} (left)")
@@ -166,6 +168,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(0.05)
         self.close_connection = True
+
+    def _sip(self) -> None:
+        """Take a byte of the body now and then."""
+        with suppress(OSError):
+            for _ in range(100):
+                self.rfile.read1(1)
+                time.sleep(0.05)
 
     def _head(self) -> None:
         """A header that does not end, a little now and then."""

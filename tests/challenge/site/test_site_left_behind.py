@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from codabench_rehearsal.challenge.site import wire as site_wire
-from codabench_rehearsal.challenge.site.uploads import all_uploads
+from codabench_rehearsal.challenge.site.uploads import all_uploads, alone
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
@@ -186,6 +186,19 @@ def test_only_the_one_that_is_meant(
     replace(stored, phase=12).keep()
     assert challenge(["status", "--forget", stored.sha256[:8]]) == Exit.FINE
     assert [one.name for one in all_uploads()] == ["other.zip"]
+    capsys.readouterr()
+
+
+def test_one_that_is_on_its_way_is_not_called_broken(
+    site: SiteStub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a glance from a second terminal says that the upload in the first one failed."""
+    broken_off(site, before_it_is_asked_for, capsys)
+    with alone(all_uploads()[0]):
+        assert challenge(["status"]) == Exit.FINE
+        assert "submission.zip may be on its way: another command" in capsys.readouterr().out
+        assert challenge(FORGET) == Exit.USAGE
+    assert len(all_uploads()) == 1
     capsys.readouterr()
 
 

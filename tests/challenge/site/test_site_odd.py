@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from codabench_rehearsal.challenge.site import wire as site_wire
 from codabench_rehearsal.challenge.site.address import file_name, read_address, site_of
 from codabench_rehearsal.challenge.site.client import Site
 from codabench_rehearsal.challenge.site.credentials import find_token, keep_token
 from codabench_rehearsal.challenge.site.profile import known
 from codabench_rehearsal.challenge.site.results import figure_of, read_outcome
-from codabench_rehearsal.challenge.site.transcript import Transcript
 from codabench_rehearsal.challenge.site.uploads import all_uploads
-from codabench_rehearsal.challenge.site.watch import Watch
 from codabench_rehearsal.challenge.site.wire import SiteError
 from codabench_rehearsal.commands.codabench_challenge import main as challenge
 from codabench_rehearsal.commands.local_eval import main as local_eval
@@ -179,6 +175,30 @@ def test_no_limit_is_none(
     assert "submissions: no limit a day, no limit in all" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("used", [None, -3, "many"])
+def test_a_limit_whose_use_is_not_told(
+    site: SiteStub, capsys: pytest.CaptureFixture[str], used: object
+) -> None:
+    """Else an account with five a day is told that it has no limit."""
+    given = json.loads(json.dumps(site.challenge))
+    given["phases"][0]["used_submissions_per_day"] = used
+    given["phases"][0]["used_submissions_per_person"] = 2
+    site.fail("GET /api/competitions", "json", value=given)
+    assert main(YES) == Exit.FINE
+    assert "at most 5 a day, used ones not told, 98 left in all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [-5, 0, None, "x", True, []])
+def test_a_number_that_no_submission_has(
+    site: SiteStub, capsys: pytest.CaptureFixture[str], number: object
+) -> None:
+    """Else it is noted as the submission's, the note cannot be read, and the zip goes twice."""
+    site.fail("POST /api/submissions/$", "json", value={"id": number})
+    assert main(YES) == Exit.USAGE
+    assert "expected a submission's number" in capsys.readouterr().err
+    assert [(one.stage, one.submission) for one in all_uploads()] == [("sent", 0)]
+
+
 @pytest.mark.parametrize(
     "quota", [{}, {"quota": None, "storage_used": 1}, {"quota": -1, "storage_used": 5}, {"quota": "many", "storage_used": 0}, {"quota": 1e400, "storage_used": 0}]
 )  # fmt: skip
@@ -267,128 +287,6 @@ def test_any_figure_ends_the_upload(
     assert challenge(["status"]) == Exit.FINE
     assert "submission 500 Finished" in capsys.readouterr().out
     assert [one.stage for one in all_uploads()] == ["ended"]
-
-
-SIGNED = "https://minio.example/b/k.zip?X-Amz-Signature=5f3a9c&X-Amz-Expires=600"
-TELLING = [
-    ("detail", f"cannot get {SIGNED}", "minio"),
-    ("detail", f"cannot get {SIGNED}", "5f3a9c"),
-    ("data_file", "/media/alice/k.zip?X-Amz-Signature=5f3a9c", "5f3a9c"),
-    ("data_file", "/media/dave/k.zip", "dave"),
-    ("reason", "ask carol.owner@example.org.", "carol"),
-    ("error", "session 8f14e45fceea167a5a36dedd4bea2543 is over", "8f14e45f"),
-    ("message", "key AKIAIOSFODNNEXAMPLEKEYWITHOUTDIGITS", "AKIA"),
-    ("status_details", "JWT eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF", "eyJ"),
-    ("owner", "Dave.Surname", "ave.surname"),
-]
-
-
-@pytest.mark.parametrize(("field", "text", "secret"), TELLING)
-def test_a_transcript_tells_no_more_than_it_must(
-    here: Path, field: str, text: str, secret: str
-) -> None:
-    """Else whoever sends it to us gives away an address that opens a file, or a person."""
-    made = Transcript()
-    answer = json.dumps({field: text, "more": [{"detail": f"of {text.upper()}, see {text}"}]})
-    made.add("GET", f"{FAR}/api/x/?token=abc", None, (200, {"set-cookie": "s=1"}, answer.encode()))
-    made.write(str(here / "calls.json"))
-    kept = (here / "calls.json").read_text()
-    assert secret.lower() not in kept.lower()
-    assert "token=abc" not in kept
-    assert json.loads(kept)["calls"][0]["status"] == 200
-
-
-PLATFORM = [
-    "Child task failed or non-zero return code", "Execution Time Limit exceeded. Limit was 600 seconds",
-    "Could not find scores file, did the scoring program output it?", "Insufficient space. Your available space is 0.",
-    "Pull for codalab/codalab-legacy:py37 failed!", "Reached maximum allowed submissions for today for this phase",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", PLATFORM)
-def test_a_transcript_keeps_what_the_platform_says(here: Path, text: str) -> None:
-    """Else a transcript is of no use to whoever mends the kit."""
-    made = Transcript("bob")
-    made.add("GET", f"{FAR}/api/", None, (403, {}, json.dumps({"detail": text}).encode()))
-    made.write(str(here / "calls.json"))
-    assert json.loads((here / "calls.json").read_text())["calls"][0]["answer"]["detail"] == text
-
-
-def test_a_name_that_is_a_number_keeps_the_transcript_whole(
-    site: SiteStub, here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Else hiding an account called 1234 leaves a file that no program reads."""
-    site.challenge["created_by"] = "1234"
-    assert challenge(["show", "1234", "--record-http", "calls.json"]) == Exit.FINE
-    kept = json.loads((here / "calls.json").read_text())["calls"][0]
-    assert kept["answer"]["id"] == 1234
-    assert kept["path"] == "/api/competitions/<name>/"
-    capsys.readouterr()
-
-
-def test_a_list_in_pages_is_read_to_its_end(
-    site: SiteStub, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Else a submission on the second page is taken for one that never arrived, and sent again."""
-    site.fail("POST /api/submissions/$", "lost")
-    first = {"count": 2, "next": f"{site.base}/api/submissions/?page=2&phase=11", "results": []}
-    real, listed = site.fault, "GET /api/submissions/"
-
-    def paged(call: str) -> Any:
-        found = real(call)
-        if found is None and call == listed and site.count(listed) % 2 == 1:
-            site.fail(f"{listed}$", "json", value=first)
-            return real(call)
-        return found
-
-    site.add("older.zip")
-    site.fault = paged  # type: ignore[method-assign]
-    assert main(YES) == Exit.FINE
-    assert "submission 501:" in capsys.readouterr().out
-    assert site.count("POST /api/submissions/$") == 1
-
-
-def test_a_list_without_end_is_not_believed(site: SiteStub) -> None:
-    """Else a hostile list holds the command for ever, or is taken for the whole."""
-    endless = {"next": "x", "results": []}
-    site.fail("GET /api/submissions/$", "json", times=9999, value=endless)
-    assert main(YES) == Exit.USAGE
-    assert site.count("POST /api/submissions/$") == 0
-
-
-def test_a_drip_ends_the_fetching(
-    site: SiteStub,
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Else a site that sends a byte a second holds the command, and a course's terminal, all day."""
-    monkeypatch.setattr(site_wire, "REPLY_SECONDS", 1.0)
-    site.fail("GET storage .*/scoring_stderr", "drip", 9)
-    begun = time.monotonic()
-    assert main(WAIT) == Exit.FINE
-    assert time.monotonic() - begun < 10
-    said = capsys.readouterr().out
-    assert "0.8731343284 recorded" in said
-    assert "scoring_stderr.txt is not fetched: 127.0.0.1" in said
-    assert "it is too slow, its answer does not end" in said
-    assert "the files after it are not asked for" in said
-    kept = {one.name for one in (here / "submission.submission-500").iterdir()}
-    assert kept == {"submission.json", "scoring_stdout.txt"}
-    site.faults.clear()
-    assert main(WAIT) == Exit.FINE
-    assert (here / "submission.submission-500" / "detailed_results.html").is_file()
-    capsys.readouterr()
-
-
-@pytest.mark.parametrize(("count", "passed"), [(60, False), (5, True)])
-def test_what_moves_is_waited_for(count: int, *, passed: bool) -> None:
-    """Else a large log over a slow line is cut off though it comes, or a drip is waited for."""
-    with Watch(0.3, 200.0) as watch:
-        for _ in range(10):
-            time.sleep(0.1)
-            watch.moved(count)
-    assert watch.passed is passed
 
 
 def test_two_that_ask_at_once_record_one(
