@@ -40,7 +40,6 @@ from evaluator.report.markup import (
     paragraph,
     span,
     tag,
-    unparted,
     with_range,
 )
 from submission.findings import Severity
@@ -59,7 +58,7 @@ def card(report: Evaluation) -> Tag:
     """The first thing that a reader sees: a verdict, its figures, and where they come from."""
     found, scores = report.estimate, report.scores
     led = found if found and scores and not is_open(found) else None
-    parts: list[Node] = [tag("h2", unparted(f"{verdict(report)}{report.mark}"), class_="verdict")]
+    parts: list[Node] = [tag("h2", f"{verdict(report)}{report.mark}", class_="verdict")]
     if scores:
         figures = (*(_forecast(led) if led else ()), *_collapse(report, scores))
         parts.append(tag("div", *figures, class_="figures"))

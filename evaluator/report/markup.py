@@ -15,7 +15,6 @@ from codabench_rehearsal.console.words import cleaned
 from evaluator.metrics import Score
 
 Value = str | int | float
-_PERCENT = re.compile(r"(?<=\d) %")
 _VOID = ("br", "img", "meta", "link", "hr", "wbr")
 _FINE = 0.02  # intervals narrower than this deserve a third decimal
 _UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -152,13 +151,7 @@ def anchored(name: str, part: Tag) -> Tag:
 
 def paragraph(said: str, class_: str = "") -> Tag:
     """A paragraph of plain text."""
-    said = unparted(said)
     return tag("p", said, class_=class_) if class_ else tag("p", said)
-
-
-def unparted(said: str) -> str:
-    """A text of which no line begins with a percent sign."""
-    return _PERCENT.sub("\N{NO-BREAK SPACE}%", said)
 
 
 def table(
