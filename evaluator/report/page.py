@@ -8,11 +8,11 @@ sentences and tables still read in order.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
 from evaluator.report.augmentation import training
@@ -42,7 +42,9 @@ ABOUT = (
     "This zip was run here on clean and on corrupted images, to see before the upload what score "
     "to expect."
 )
-WORDS: dict[str, str] = tomllib.loads((files(__package__) / "words.toml").read_text("utf-8"))
+WORDS: Mapping[str, str] = parse_toml(
+    (files("evaluator.report") / "words.toml").read_text(encoding="utf-8")
+)
 
 
 @dataclass(frozen=True)
