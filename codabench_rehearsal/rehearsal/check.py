@@ -212,10 +212,7 @@ class Checked:
             yield f"  {human_bytes(size):>10}  {shown(member)}"
 
     def lines(self, worded: Callable[[str], str] = str) -> Iterator[str]:
-        """What ran, what was found, what is not checked or known to nobody, the verdict.
-
-        worded: what makes of our options the words of whoever asked.
-        """
+        """What ran, was found, is not checked or known to nobody, the verdict; in whose words."""
         yield from map(worded, self._lines_of_runs())
         yield from _lines_of(self.told)
         if self.ignored:
@@ -234,8 +231,7 @@ class Checked:
 
     def _repr_html_(self) -> str:
         """One self-contained `<div>`; all foreign text is escaped."""
-        runs = map(in_python, self._lines_of_runs())
-        parts = [f"<p>{_escaped(line)}</p>" for line in runs]
+        parts = [f"<p>{_escaped(in_python(line))}</p>" for line in self._lines_of_runs()]
         for found in (*self.told, *self.unknown):
             said = f"{_mark(found)} {found.code}: {found.message}"
             trace = f"<pre>{_escaped(found.detail)}</pre>" if found.detail else ""

@@ -226,7 +226,7 @@ def forecast_strip(found: Estimate, scores: Scores) -> svg.Drawing:
     )
 
 
-def _down(x: float, y: float) -> Node:
+def _down(x: float, y: float) -> Tag:
     """From a label to the diamond on the line."""
     return svg.line(x, y - 2, x, 63, "grid")
 

@@ -8,10 +8,10 @@ sentences and tables still read in order.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
+from codabench_rehearsal.console.reading import parse_toml
 from codabench_rehearsal.console.words import counted, human_bytes
 from evaluator.estimate.result import Estimate
 from evaluator.report.augmentation import training
@@ -46,7 +46,9 @@ ABOUT = (
     "This zip was run here on clean and on corrupted images, to see before the upload what score "
     "to expect."
 )
-WORDS: dict[str, str] = tomllib.loads((files(__package__) / "words.toml").read_text("utf-8"))
+WORDS: Mapping[str, str] = parse_toml(
+    (files("evaluator.report") / "words.toml").read_text(encoding="utf-8")
+)
 
 
 def to_page(report: Evaluation) -> str:

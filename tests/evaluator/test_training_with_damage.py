@@ -145,7 +145,7 @@ def test_keras_gains_ten_points(tmp_path: Path) -> None:
     import keras
 
     keras.utils.set_random_seed(0)
-    train, held_out = halves(1200, 960)
+    train, held_out = halves(1440, 960)
     model = small_network()
 
     def measured(name: str) -> Report:
