@@ -113,7 +113,10 @@ class OnCluster:
 
     def _there(self, work: Work, waiting: Callable[[], None]) -> Answered | str:
         """What the present machine gives, or why it gives nothing."""
-        future = self._submit(work)
+        try:
+            future = self._submit(work)
+        except KeyError:  # Dask's, where the worker went between two works
+            return _GONE
         while (found := _look(future)) is None:
             waiting()
             if self._where not in self._cluster.workers:

@@ -106,6 +106,7 @@ class PastReader:
                 used.append(entry)
             else:
                 notes.append(f"{score.submission.name}, scored {score}, is not used: {entry}")
+        self._answers.keep()
         if not self._options.held_out:
             notes += _without_split([one.line.name for one in used if one.unsplit])
         scores, lines = tuple(one.score for one in used), tuple(one.line for one in used)

@@ -8,9 +8,10 @@ other. Without a store that lasts, one is kept for as long as the command runs.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,8 @@ from evaluator.spread import StoppedError
 from evaluator.store.store import Store
 
 Found = TypeVar("Found")
+Ask = Callable[[Path, Display], Found]
+Asking = Callable[[Options], AbstractContextManager[Ask[Found]]]
 _LOOK_SECONDS = 0.2  # between looks for Ctrl-C
 
 
@@ -49,29 +52,58 @@ def kept_for_now(options: Options) -> Iterator[Options]:
 
 
 def asked_together(
-    zips: Sequence[Path], ask: Callable[[Path, Display], Found], workers: int, shown: Display
+    zips: Sequence[Path], asking: Asking[Found], lanes: Sequence[Options], shown: Display
 ) -> dict[Path, Found | Exception]:
-    """Call `ask` for every zip, `workers` of them at a time; what it gave or raised, by zip.
+    """Ask every zip, as many of them at a time as there are lanes; what it gave or raised, by zip.
 
-    shown: told of each submission that is done. Ctrl-C ends all of them.
+    asking: opened once by each lane with its options, in a thread of its own: what asks one zip
+    after the other. shown: told of each submission that is done. Ctrl-C ends all of them.
     """
     stop, lock = threading.Event(), threading.Lock()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="submission")
-    found: dict[Path, Found | Exception] = {}
+    pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="submission")
+    futures = {path: Future[Found]() for path in dict.fromkeys(zips)}
+    waiting, found = deque(futures.items()), dict[Path, Found | Exception]()
     try:
-        waiting: dict[Path, Future[Found]] = {
-            path: pool.submit(ask, path, _Apart(stop, lock, shown)) for path in dict.fromkeys(zips)
-        }
-        for path, future in waiting.items():
-            one = _result(future)
+        for own in lanes:
+            pool.submit(_lane, asking(own), waiting, lambda: _Apart(stop, lock, shown))
+        for path in list(futures):
+            one = _result(futures.pop(path))
             found[path] = one
-            shown.say(f"{path.name}: done ({len(found)} of {len(waiting)})")
+            shown.say(f"{path.name}: done ({len(found)} of {len(found) + len(futures)})")
     except BaseException:
         stop.set()
+        waiting.clear()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
     return found
+
+
+def _lane(
+    asking: AbstractContextManager[Ask[Found]],
+    waiting: deque[tuple[Path, Future[Found]]],
+    display: Callable[[], Display],
+) -> None:
+    """Ask what waits, until nothing does. Where nothing can be asked, all that waits ends so."""
+    try:
+        with asking as ask:
+            for path, future in _taken(waiting):
+                try:
+                    future.set_result(ask(path, display()))
+                except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                    future.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - as above
+        for _, future in _taken(waiting):
+            future.set_exception(error)
+
+
+def _taken(
+    waiting: deque[tuple[Path, Future[Found]]],
+) -> Iterator[tuple[Path, Future[Found]]]:
+    """One after the other, whichever thread is first."""
+    with suppress(IndexError):
+        while True:
+            yield waiting.popleft()
 
 
 def _result(future: Future[Found]) -> Found | Exception:
@@ -95,16 +127,26 @@ def evaluated_together(
     options: Options,
     workers: int,
     shown: Display,
-) -> dict[Path, Report | Exception]:
-    """Evaluate zips, several at a time; their answers are then in the store that `options` name."""
-    given = shared_out(options, workers, data, len(zips))
+) -> dict[Path, Report]:
+    """Evaluate zips, several at a time; their answers are then in the store that `options` name.
 
-    def ask(path: Path, display: Display) -> Report:
+    Returns the reports of those that failed: of two hundred others none needs to be kept.
+    """
+
+    @contextmanager
+    def asking(given: Options) -> Iterator[Ask[Report | None]]:
         with opened(given) as store:  # a connection of this thread's own
             series = Series(store, data, given, several=True)
-            return evaluate(path, data, challenge, given, lambda: nullcontext(display), series)
 
-    return asked_together(zips, ask, workers, shown)
+            def ask(path: Path, display: Display) -> Report | None:
+                found = evaluate(path, data, challenge, given, lambda: nullcontext(display), series)
+                return None if found.scores else found
+
+            yield ask
+
+    lanes = shared_out(options, workers, data, len(set(zips)))
+    found = asked_together(zips, asking, lanes, shown)
+    return {path: one for path, one in found.items() if isinstance(one, Report)}
 
 
 def answered_together(
@@ -118,29 +160,37 @@ def answered_together(
     """As `comparison.compare.answered`, several zips at a time."""
     plan = common_plan(zips, data, options)
     with kept_for_now(options) as kept:
-        given = shared_out(kept, workers, data, len(zips))
 
-        def ask(path: Path, display: Display) -> Answers:
+        @contextmanager
+        def asking(given: Options) -> Iterator[Ask[Answers]]:
             with opened(given) as store:
-                return answers_of(path, plan, data, challenge, given, store, display)
+                yield lambda path, display: answers_of(
+                    path, plan, data, challenge, given, store, display
+                )
 
+        lanes = shared_out(kept, workers, data, len(set(zips)))
         with shown() as display:
-            found = asked_together(zips, ask, workers, display)
+            found = asked_together(zips, asking, lanes, display)
     for one in found.values():
         if isinstance(one, Exception):
             raise one
     return [one for path in zips if not isinstance(one := found[path], Exception)]
 
 
-def shared_out(options: Options, workers: int, data: Dataset, zips: int) -> Options:
-    """The options of one among so many: its share of memory and workers, the order of all."""
+def shared_out(options: Options, workers: int, data: Dataset, zips: int) -> list[Options]:
+    """The options of each lane: its share of memory and workers, the order of all.
+
+    A lane answers one zip at a time; with more workers than zips, it has several for that.
+    """
+    lanes = min(workers, zips)
     free = int(psutil.virtual_memory().available * MEMORY_SHARE / workers)
     with opened(options) as store:
         secret = order_secret(options, store, data)
-    options = replace(options, workers=max(workers // zips, 1), order_seed=secret)
-    if options.cluster:  # each machine knows its own
-        return options
-    return replace(options, memory_bytes=min(options.memory_bytes or free, free))
+    options = replace(options, order_seed=secret)
+    if not options.cluster:  # each machine knows its own
+        options = replace(options, memory_bytes=min(options.memory_bytes or free, free))
+    shares = [workers // lanes + (lane < workers % lanes) for lane in range(lanes)]
+    return [replace(options, workers=share) for share in shares]
 
 
 @contextmanager

@@ -125,12 +125,7 @@ def _asked_first(inputs: Inputs, workers: int, display: Shown) -> dict[Path, Rep
 
     with display() as beside:
         given = inputs.zips, inputs.data, inputs.challenge, inputs.options, workers, beside
-        found = evaluated_together(*given)
-    return {
-        path: one
-        for path, one in found.items()
-        if not isinstance(one, Exception) and one.scores is None
-    }
+        return evaluated_together(*given)
 
 
 def _ranked(

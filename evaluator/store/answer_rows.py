@@ -90,6 +90,7 @@ def put(db: sqlite3.Connection, run: Run, block: AnswerBlock, known: int | None 
     if number is None:
         number = _made_run(db, run)
     else:
+        forget_tallies(db, number)
         if known is not None and fits(block):
             there, waiting = totals(db, number)
             if known == there + waiting and waiting + new < there:
@@ -98,6 +99,11 @@ def put(db: sqlite3.Connection, run: Run, block: AnswerBlock, known: int | None 
         for condition, answers in taken(db, number).items():
             _merge(db, number, condition, answers)
     return sum(_merge(db, number, condition, answers) for condition, answers in block)
+
+
+def forget_tallies(db: sqlite3.Connection, run: int) -> None:
+    """What was counted of a run is no longer so. Inside a transaction."""
+    db.execute("DELETE FROM tallies WHERE run = ?", (run,))
 
 
 def runs(db: sqlite3.Connection, sha256: str) -> tuple[Run, ...]:

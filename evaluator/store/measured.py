@@ -1,6 +1,7 @@
 """What was measured of submissions beside their answers, and which answers would be right.
 
-With both in the store, a board of all submissions needs neither the zips nor the images.
+With both in the store, a board of all submissions needs neither the zips nor the images. Tallies,
+answers counted once for all later commands, are derived: one that does not fit is counted anew.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codabench_rehearsal.console.reading import parse_json
 from evaluator.store.answer_rows import BrokenLabelsError, pack, unpack
 from evaluator.store.rows import ImageLabels, Run
+
+_RUN = (  # which row of `runs r` a `Run` is
+    "r.submission = (SELECT id FROM submissions WHERE sha256 = ?) AND r.environment = ? "
+    "AND r.data = ? AND r.seed = ? AND r.dtype = ?"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,19 @@ class Truth:
 
     source: str
     labels: ImageLabels
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Answers of a run, counted. key: of what was counted, and how. counts: int64 `(m,)`, from 0.
+
+    answers: how many the run had. Of other answers it is of no use.
+    """
+
+    run: Run
+    key: str
+    answers: int
+    counts: NDArray[np.int64]
 
 
 def put(db: sqlite3.Connection, sha256: str, one: Measured) -> None:
@@ -101,6 +123,37 @@ def read_truth(db: sqlite3.Connection, data: str) -> Truth | None:
         return Truth(row[0], unpack(row[1]))
     except BrokenLabelsError:
         return None
+
+
+def read_tally(db: sqlite3.Connection, run: Run, key: str) -> NDArray[np.int64] | None:
+    """What was counted of a run, `(m,)`; None where it never was, or of other answers."""
+    answers, counts = (
+        "(SELECT coalesce(sum(count), 0) FROM answers WHERE run = r.id)",
+        "(SELECT coalesce(sum(count), 0) FROM blocks WHERE run = r.id)",
+    )
+    query = (
+        f"SELECT t.counts FROM tallies t, runs r WHERE {_RUN} AND t.run = r.id AND t.key = ? "  # noqa: S608 - ours
+        f"AND t.answers = {answers} + {counts}"
+    )
+    row = db.execute(query, (*_of(run), key)).fetchone()
+    try:
+        return None if row is None else unpack(row[0]).labels
+    except BrokenLabelsError:
+        return None
+
+
+def put_tally(db: sqlite3.Connection, tally: Tally) -> None:
+    """Keep it in the place of an older one; nothing where the run is gone."""
+    insert = (
+        "INSERT OR REPLACE INTO tallies (run, key, answers, counts) "  # noqa: S608 - ours
+        f"SELECT r.id, ?, ?, ? FROM runs r WHERE {_RUN}"
+    )
+    packed = pack(ImageLabels(np.arange(len(tally.counts)), tally.counts))
+    db.execute(insert, (tally.key, tally.answers, packed, *_of(tally.run)))
+
+
+def _of(run: Run) -> tuple[str, ...]:
+    return run.submission, run.environment, run.data, str(run.seed), run.dtype
 
 
 def read_runs(db: sqlite3.Connection) -> list[tuple[Run, int]]:

@@ -22,6 +22,7 @@ TABLES = (  # parents first
     *(*_FIRST_TABLES, "orders", "blocks", "score_columns", "class_scores"),
     *("bundle_runs", "truths", "measured"),
 )
+DERIVED = ("tallies",)  # made anew out of the others, never saved out of a damaged file
 _FIRST = (
     """
 CREATE TABLE submissions (
@@ -157,9 +158,20 @@ CREATE TABLE measured (
     made TEXT NOT NULL)
 """,
 )
+_TALLIES = (
+    """
+CREATE TABLE tallies (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    key TEXT NOT NULL,  -- of what is counted, and how
+    answers INTEGER NOT NULL,  -- of the run when they were counted
+    counts BLOB NOT NULL CHECK (typeof(counts) = 'blob'),  -- packed as answers are
+    UNIQUE (run, key))
+""",
+)
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_FIRST, _ORDERS, _BLOCKS, _MINE, _LEADERBOARD),
-    *(_BUNDLES, _MEASURED),
+    *(_BUNDLES, _MEASURED, _TALLIES),
 )
 BUSY_SECONDS = 30.0
 _FULL_BYTES = 65_536  # a disk with less free is full
@@ -280,7 +292,7 @@ def _refuse_programs(kinds: Mapping[str, str], path: Path) -> None:
         (
             name
             for name, kind in kinds.items()
-            if kind == "trigger" or (kind == "view" and name in TABLES)
+            if kind == "trigger" or (kind == "view" and name in (*TABLES, *DERIVED))
         ),
         None,
     )

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from codabench_rehearsal.console.reading import require_file
 from evaluator.store import answer_rows, bundle_runs, measured
@@ -20,7 +21,7 @@ from evaluator.store import scores as store_scores
 from evaluator.store.bundle_runs import BundleKey, BundleRun
 from evaluator.store.columns import Columns, keep
 from evaluator.store.file import OpenedStore, find_store, open_file
-from evaluator.store.measured import Measured, Truth
+from evaluator.store.measured import Measured, Tally, Truth
 from evaluator.store.mending import mend
 from evaluator.store.rows import (
     ClassScores,
@@ -150,6 +151,17 @@ class Store:
         """What was measured of submissions, by their numbers."""
         with self._speaking():
             return measured.read_all(self._db)
+
+    def tally(self, run: Run, key: str) -> NDArray[np.int64] | None:
+        """What was counted of a run under a key, `(m,)`; None where it is to be counted (anew)."""
+        with self._speaking():
+            return measured.read_tally(self._db, run, key)
+
+    def put_tallies(self, tallies: Iterable[Tally]) -> None:
+        """Keep what was counted, in one transaction."""
+        with self._writing():
+            for one in tallies:
+                measured.put_tally(self._db, one)
 
     def bundle_run(self, key: BundleKey) -> BundleRun | None:
         """What came of a submission in a bundle under a condition; None where it is not known."""

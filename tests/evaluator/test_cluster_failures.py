@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from codabench_rehearsal.console.errors import EvaluationError
@@ -121,6 +122,30 @@ def test_a_lost_scheduler_costs_no_answer(tmp_path: Path, monkeypatch: pytest.Mo
     again, whole = asked(path, store=store), asked(path)
     assert 60 <= whole.asked - again.asked < whole.asked
     assert again.scores == whole.scores
+
+
+def test_what_a_killed_worker_leaves_behind(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process of its submission goes on, and its files go with the next one on that machine."""
+    path, disk = submission(tmp_path), tmp_path / "disk"
+    disk.mkdir()
+    given, children, left = {"TMPDIR": str(disk)}, list[psutil.Process](), set[Path]()
+    with ExitStack() as stack:
+        first = stack.enter_context(worker(empty, tmp_path, "first", given))
+
+        def lose() -> None:
+            children.extend(psutil.Process(first.pid).children(recursive=True))
+            first.kill()
+            left.update(disk.iterdir())
+            stack.enter_context(worker(empty, tmp_path, "second", given))
+
+        after(monkeypatch, 2, lose)
+        assert asked(path, empty).scores == asked(path).scores
+        assert children, "no submission ran there"
+        assert not psutil.wait_procs(children, timeout=10)[1], "its child is left behind"
+        assert left, "a killed process cleans up nothing"
+        assert not left & set(disk.iterdir()), "its files are left for ever"
 
 
 @pytest.mark.slow

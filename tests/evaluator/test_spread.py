@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import evaluator.ask
+from codabench_rehearsal.challenge.profile import load_challenge
 from codabench_rehearsal.sandbox.executor import Here, Work
 from evaluator.ask import make_images
-from evaluator.evaluate import local_eval
+from evaluator.comparison.compare import answered
+from evaluator.evaluate import evaluate, local_eval
+from evaluator.options import Options
+from evaluator.progress import Display, silent
 from evaluator.report.report import Report
 from evaluator.spread import OTHERWISE
+from evaluator.together import answered_together, evaluated_together
 from tests.evaluator.corner import DATA, submission
 from tests.sandbox.children import linux_only
 
@@ -156,3 +162,27 @@ def test_a_further_child_that_fails_is_left_out(
     many = _asked(path, 2)
     assert len(started) == 2
     assert many.scores == one.scores
+
+
+def test_fewer_zips_than_workers_share_their_blocks(
+    tmp_path: Path, started: list[list[Work]]
+) -> None:
+    """Else workers beyond the number of zips do nothing, or `rank` and `compare` hang on them."""
+    zips, challenge = [submission(tmp_path, side) for side in (24, 12)], load_challenge()
+    options = Options(
+        corrupt="light", order_seed=1, block=12, images=60, store="none", estimate=False
+    )
+    one = answered(zips, DATA, challenge, options)
+    assert len(started) == 2
+    many = answered_together(zips, DATA, challenge, options, silent, 3)
+    assert len(started) == 2 + 3
+    assert all(started), "a child was loaded for nothing"
+    for alone, shared in zip(one, many, strict=True):
+        assert (alone.labels == shared.labels).all()
+    kept = replace(options, store=str(tmp_path / "kept.sqlite"))
+    assert evaluated_together(zips, DATA, challenge, kept, 3, Display()) == {}
+    assert len(started) == 2 + 3 + 3
+    for path in zips:
+        from_store = evaluate(path, DATA, challenge, kept)
+        assert from_store.asked == 0
+        assert from_store.scores == evaluate(path, DATA, challenge, options).scores

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,8 +108,10 @@ def test_six_hundred_damages_serve_nothing_wrong(
 
 def test_what_can_be_read_is_kept(whole: Path, tmp_path: Path) -> None:
     """Else one bad page would cost scores that nobody can ask for again."""
-    size = whole.stat().st_size
-    path = damaged(whole, tmp_path, PAGE * (size // PAGE // 2), os.urandom(PAGE))
+    with closing(sqlite3.connect(whole)) as db:  # a page of answers, wherever it lies
+        (blob,) = db.execute("SELECT labels FROM answers ORDER BY id DESC LIMIT 1").fetchone()
+    page = whole.read_bytes().index(blob) // PAGE
+    path = damaged(whole, tmp_path, PAGE * page, os.urandom(PAGE))
     with Store.open(path) as store:
         (note,) = store.notes
         assert "the store was damaged" in note

@@ -15,6 +15,10 @@ import psutil
 import pytest
 
 from codabench_rehearsal.commands.local_eval import main
+from evaluator.evaluate import evaluate, local_eval
+from evaluator.report.report import Report
+from evaluator.store.store import Store
+from submission.archive import sha256_of
 from tests.evaluator.test_compare_commands import BROKEN, several, submission
 from tests.sandbox.children import linux_only
 
@@ -93,3 +97,30 @@ def test_ctrl_c_ends_all_of_them(how: int, here: Path) -> None:
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert len(children) >= 3
     assert not alive, (gone, alive)
+
+
+def test_what_is_kept_of_each_does_not_grow_with_the_past(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else two hundred zips with a thousand past scores fill the memory of a course's server."""
+    kept = list[Report]()
+
+    def kept_evaluate(*words: Any) -> Report:
+        kept.append(evaluate(*words))
+        return kept[-1]
+
+    monkeypatch.setattr("evaluator.evaluate.evaluate", kept_evaluate)
+    with Store.open("kept.sqlite") as store:
+        for number, name in enumerate(NAMES[1:]):
+            path = Path(f"{name}.zip").absolute()
+            known = store.add_submission(sha256_of(path), path.name, path)
+            store.record_score(known, 0.5 + number / 10, 2)
+    _json("rank", 1, 1, "kept.sqlite")
+    (one,) = kept
+    assert one.estimate
+    assert one.estimate.past == len(NAMES) - 1
+    assert one.estimate.left_out == ()
+    assert one.sheet is None
+    whole = local_eval("a.zip", corrupt="light", store="kept.sqlite")
+    assert whole.estimate
+    assert len(whole.estimate.left_out) == len(NAMES) - 1
