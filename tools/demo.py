@@ -23,7 +23,7 @@ from pathlib import Path
 CELLS = 2400
 BIN = Path(sys.executable).parent
 AGAIN = 5
-QUIET_SECONDS = 1.5  # without a word; then a dot says that it goes on
+QUIET_SECONDS = 1.0  # without a word; then a dot says that it goes on
 DRAW = (
     "from codabench_rehearsal.images import save, synthetic; "
     f"save(synthetic({CELLS}, seed=0), 'demo/cells.npz')"

@@ -146,7 +146,8 @@ def uploads_text(uploads: Uploads, phase: str) -> str:
     if uploads.undated:
         used += f", {uploads.undated} of them without a date (of another day, perhaps)"
     if uploads.left is None:
-        return f"Uploads: {used}; the daily limit is not known (--uploads-per-day N)."
+        how = "--uploads-per-day N, in Python uploads_per_day=N"
+        return f"Uploads: {used}; the daily limit is not known ({how})."
     about = "about" if uploads.undated else "at most"
     return f"Uploads left today: {about} {uploads.left} of {uploads.allowed}; {used}."
 

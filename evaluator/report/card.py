@@ -60,10 +60,21 @@ def card(report: Evaluation) -> Tag:
     led = found if found and scores and not is_open(found) else None
     parts: list[Node] = [tag("h2", f"{verdict(report)}{report.mark}", class_="verdict")]
     if scores:
+        parts += _but(report)
         figures = (*(_forecast(led) if led else ()), *_collapse(report, scores))
         parts.append(tag("div", *figures, class_="figures"))
     parts.append(_below(report, led))
     return tag("section", *parts, _found(report), facts(_origin(report), "origin"), class_="card")
+
+
+def _but(report: Evaluation) -> list[Node]:
+    """What makes the figures worthless: the platform would not come to them."""
+    errors = sum(finding.severity == "error" for finding in report.findings)
+    if not errors:
+        return []
+    link = tag("a", counted(errors, "error"), href="#error")
+    said = ": the platform would fail this zip, or score it wrongly. Mend that before the upload."
+    return [tag("p", tag("b", link, said), class_="error")]
 
 
 def _below(report: Evaluation, led: Estimate | None) -> Tag:

@@ -56,8 +56,9 @@ def test_a_stream_gives_the_same_as_one_piece(size: int) -> None:
 def test_batches_refuse_scaled_images_at_once() -> None:
     """Else who trains on `images / 255` reads it below a traceback of Keras, in the first epoch."""
     cells = synthetic(4, seed=0)
+    scaled: Any = cells.images / 255
     with pytest.raises(CorruptionError, match="must be uint8"):
-        keras_batches(cells.images / 255, cells.labels, "light")
+        keras_batches(scaled, cells.labels, "light")
 
 
 def test_a_mixture_depends_on_the_image_alone() -> None:

@@ -37,6 +37,10 @@ def test_the_first_card_answers_in_ten_seconds() -> None:
     for fact in (source.made, source.sha256[:12], source.data, source.command, "80 images of"):
         assert fact in text
     assert "Findings: 1 error 1 warning 1 note" in text
+    but = "1 error: the platform would fail this zip"
+    assert but in text[: text.index("Accuracy, clean")], "before any figure that it makes worthless"
+    sound = [one for one in report.findings if one.severity != "error"]
+    assert but not in said(str(card(replace(report, findings=tuple(sound)))))
 
 
 def test_no_line_begins_with_a_percent_sign() -> None:
