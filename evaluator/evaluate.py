@@ -18,6 +18,7 @@ from codabench_rehearsal.sandbox.ingest import Outcome
 from codabench_rehearsal.sandbox.job import SandboxError
 from corruptions.named import parse
 from evaluator.ask import Runner, open_store
+from evaluator.estimate.gaussians import one_thread
 from evaluator.expectation import Expectation, Series, as_prediction, figures_of
 from evaluator.further import held_against, search
 from evaluator.options import Options, believing, chosen
@@ -75,6 +76,7 @@ def local_eval(
         return evaluate(Path(submission), data, challenge, named, waits)
 
 
+@one_thread()
 def evaluate(
     zip_path: Path,
     data: Dataset,

@@ -14,6 +14,7 @@ from corruptions.presets import LIBRARY, Condition
 from evaluator.ask import Runner
 from evaluator.beliefs import as_beliefs
 from evaluator.estimate.estimate import Estimator
+from evaluator.estimate.gaussians import one_thread
 from evaluator.estimate.inputs import Figures, PastScore, Target
 from evaluator.estimate.result import HIGH, LOW, Estimate
 from evaluator.options import Options, find_split
@@ -64,6 +65,7 @@ class Series:
         target = target_of(past.scores, challenge, options, reader)
         return Expectation(past, target, options.tolerance, self._made)
 
+    @one_thread()
     def ahead(self, one: Figures, other: Figures) -> float | None:
         """The probability that one zip without a score scores above another on the hidden set.
 

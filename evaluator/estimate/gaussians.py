@@ -10,6 +10,7 @@ Beside them stands least squares on the simplex, which explains the scores witho
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 RIDGE = 0.01  # chosen by bench.estimation_tuning
+_LOCK = threading.Lock()
+_HELD: list[list[threadpool_limits]] = []  # by whom: what to take back is in the first
 _SUM = 100.0  # how strictly the weights sum to one
 _ROUNDS = 3  # times the number of conditions: by far more than it takes
 _FLAT = 1e-10  # a descent that rounding alone may show
@@ -300,7 +303,19 @@ def one_thread() -> Iterator[None]:
 
     OpenBLAS, which NumPy brings, gives matrices of a few hundred rows to all cores, and its threads
     wait for each other by spinning. On a machine that is busy otherwise (with the submission, say)
-    that took thirty times the processor time of the work itself: 6 s instead of 0.2.
+    that took thirty times the processor time of the work itself: 6 s instead of 0.2. Sums of
+    several threads are also others in their last digits. The limit is the process's: it holds until
+    the last of several threads has left, so that none finds what another one's exit brought back.
     """
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _LOCK:
+        _HELD.append([])
+        several = (one["num_threads"] > 1 for one in threadpool_info() if one["user_api"] == "blas")
+        if any(several):  # also where a library was loaded since
+            _HELD[0].append(threadpool_limits(limits=1, user_api="blas"))
+    try:
         yield
+    finally:
+        with _LOCK:
+            limits = _HELD.pop()
+            for one in reversed(limits if not _HELD else ()):
+                one.restore_original_limits()

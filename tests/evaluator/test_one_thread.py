@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from evaluator.estimate.gaussians import one_thread
 
@@ -21,3 +21,17 @@ def test_it_is_one_within_and_as_before_after() -> None:
     with one_thread():
         assert threads() == [1] * len(before)
     assert threads() == before
+
+
+def test_it_holds_until_the_last_has_left() -> None:
+    """Else figures of `--workers 2` differ in their last digits from those of one after another."""
+    np.linalg.inv(np.eye(2))
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == [1] * len(before), "the second one works on several threads"
+        second.__exit__(None, None, None)
+        assert threads() == before, "the limit stays for ever"
