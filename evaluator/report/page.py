@@ -17,7 +17,7 @@ from evaluator.estimate.result import Estimate
 from evaluator.report.augmentation import training
 from evaluator.report.card import ORDER, card
 from evaluator.report.classes import classes, losses
-from evaluator.report.evaluation import Evaluation
+from evaluator.report.evaluation import UNSEEN, Evaluation
 from evaluator.report.gallery import gallery
 from evaluator.report.grid import curve_section, heat_map
 from evaluator.report.markup import (
@@ -86,7 +86,7 @@ def _parts(report: Evaluation) -> Iterator[Part]:
         yield Part("basis", "What it rests on", _basis(report.estimate))
     yield Part("history", "History", history(report))
     yield Part("made", "How it was made", _made(report))
-    yield Part("words", "Words", _words())
+    yield Part("words", "Words", _words(report))
 
 
 def _measured(report: Evaluation) -> Iterator[Part]:
@@ -186,10 +186,10 @@ def _made(report: Evaluation) -> Tag:
     return folded_section("How this was made", why, facts(rows))
 
 
-def _words() -> Tag:
+def _words(report: Evaluation) -> Tag:
     """What the page's words mean, as the glossary says it: who got it by mail has no other."""
-    parts = (part for word, said in WORDS.items() for part in (tag("dt", word), tag("dd", said)))
-    return folded_section("Words", "what they mean here", tag("dl", *parts, class_="stack"))
+    said = {word: text for word, text in WORDS.items() if word != UNSEEN or report.mark}
+    return folded_section("Words", "what they mean here", facts(said))
 
 
 def _sheets(report: Evaluation) -> dict[str, str]:

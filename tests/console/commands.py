@@ -52,7 +52,7 @@ FILES = {  # a role -> a file that plays it
 NO_FILE = {  # options of free text that never name a file
     *("output", "packages", "docker", "ignore", "trained_on", "phase", "score", "date"),
     *("hidden_images", "note", "name", "choices", "column", "perturb", "title", "licence"),
-    *("cluster", "fingerprint", "upload", "sync", "site"),
+    *("cluster", "fingerprint", "upload", "sync", "site", "forget"),
 }
 MODULES: dict[tuple[str, ...], str] = {
     ("local-eval",): "codabench_rehearsal.commands.evaluate",

@@ -121,7 +121,7 @@ def test_the_report_shows_them(tmp_path: Path) -> None:
     assert told[0]["measure"] == report.slices[0].measure
     assert {"accuracy", "interval", "rest", "p", "p_holm"} <= told[0]["benchmark"].keys()
     text = str(report)
-    assert "13 more rows in --html FILE" in text
+    assert "13 more rows in to_page()" in text
     assert "Accuracy by what the images look like" in text
     page = report.to_page()
     assert page.count('<th scope="row">cell size') == page.count('start">cell size') == 4
