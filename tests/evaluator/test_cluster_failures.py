@@ -106,6 +106,7 @@ def test_other_versions_are_told_and_never_merged(empty: str, tmp_path: Path) ->
             assert asked(path, empty, store=str(store)).asked == 0, "its own are not known again"
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends in a line, and the next one goes on where it was."""
     monkeypatch.setattr("evaluator.cluster.PATIENCE_SECONDS", 20.0)

@@ -75,7 +75,11 @@ def test_a_work_that_crossed_gives_the_same_labels(
     assert np.array_equal(again.labels[rows, chosen], labels)
 
 
-@pytest.mark.parametrize("cross", CROSSINGS[1:], ids=["pickle", "JSON"])
+@pytest.mark.parametrize(
+    "cross",
+    [pytest.param(CROSSINGS[1], id="pickle", marks=pytest.mark.slow), CROSSINGS[2]],
+    ids=[None, "JSON"],
+)
 def test_a_work_holds_all_that_its_images_depend_on(
     tmp_path: Path, cross: Callable[[Work], Work]
 ) -> None:

@@ -188,6 +188,7 @@ TWINS = {frozenset(((FEEDS[2],), (FEEDS[5],)))}  # "-1..1" and "tf" are the same
 FOLDERS = Case("abc", "vote", (2, 1, 1), FEEDS[1:4], (None, 9, 16), TTAS[:3])
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_a_slice_and_training_folders_with_todays_keras(tmp_path: Path) -> None:
     """Else what is packed answers otherwise than the networks that were trained."""
