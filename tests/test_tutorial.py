@@ -133,8 +133,8 @@ def test_the_notebook_runs_in_six_minutes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert used_seconds() - before < CORES * MOST_SECONDS
     said = " ".join(done.stdout.split())
-    assert "damaged.zip against clean.zip: better" in said
-    assert "Submit this next: damaged.zip" in said
+    assert "robust.zip against clean.zip: better" in said
+    assert "Submit this next: robust.zip" in said
     assert "clean.zip (" in said
     assert (tmp_path / "clean.html").stat().st_size > 100_000
 
