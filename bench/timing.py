@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +31,12 @@ class Spread:
         """`median (low..high)`, with thousands separated."""
         low, mid, high = (f"{v:,.{digits}f}" for v in (self.low, self.median, self.high))
         return f"{mid}{unit} ({low}..{high})"
+
+
+def processor_seconds(who: int) -> float:
+    """User and system, of `resource.RUSAGE_SELF` or of all children that have ended."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> Spread:

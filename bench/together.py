@@ -26,6 +26,7 @@ from bench.crew import ROOT
 from bench.demonstration_report import table
 from bench.goals import Verdict, at_most
 from bench.report import console, machine, write_json
+from bench.timing import processor_seconds
 from codabench_rehearsal.images import save, split, synthetic
 from submission.packager import Packed
 from submission.training_folder import Packing
@@ -130,21 +131,15 @@ def _spent(out: Path, ways: Mapping[str, list[str]], repeats: int) -> dict[str, 
     first: Any = None
     for _ in range(repeats):
         for way, words in ways.items():
-            before = _processor_seconds()
+            before = processor_seconds(resource.RUSAGE_CHILDREN)
             seconds, found = _timed(out, words)
             if way == WAYS[0]:
-                spent[CORES].append(_processor_seconds() - before)
+                spent[CORES].append(processor_seconds(resource.RUSAGE_CHILDREN) - before)
             first = first or found
             if found != first:
                 raise SystemExit(f"{way} gives other figures")
             spent[way].append(seconds)
     return spent
-
-
-def _processor_seconds() -> float:
-    """Of all that this process has started and that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _timed(out: Path, words: list[str]) -> tuple[float, Any]:

@@ -25,6 +25,7 @@ import numpy as np
 from bench.crew import ROOT
 from bench.demonstration_report import table
 from bench.report import console, machine, write_json
+from bench.timing import processor_seconds
 from bench.together import made_zips
 from codabench_rehearsal.images import synthetic
 from codabench_rehearsal.sandbox.executor import Work
@@ -202,12 +203,12 @@ def _children(path: Path, folder: Path, count: int) -> tuple[float, int]:
 
     They are more: a network of drawn weights is also asked with the images fed in other ways.
     """
-    before = _cpu(resource.RUSAGE_CHILDREN)
+    before = processor_seconds(resource.RUSAGE_CHILDREN)
     given: dict[str, Any] = {"corrupt": "clean", "store": "none", "held_out": True}
     report = local_eval(path, folder / "training_set.npz", estimate=False, count=count, **given)
     if report.scores is None:
         raise SystemExit(f"{path.name} failed: {report.findings}")
-    return _cpu(resource.RUSAGE_CHILDREN) - before, report.timing.answers
+    return processor_seconds(resource.RUSAGE_CHILDREN) - before, report.timing.answers
 
 
 def _work(count: int) -> Work:
@@ -223,9 +224,9 @@ def _damage(work: Work) -> float:
     data = synthetic(512, seed=1)
     out = np.empty((len(work), *work.shape), np.uint8)
     make_images(work, out, data, {})  # compiles
-    before = _cpu(resource.RUSAGE_SELF)
+    before = processor_seconds(resource.RUSAGE_SELF)
     make_images(work, out, data, {})
-    return (_cpu(resource.RUSAGE_SELF) - before) / len(work)
+    return (processor_seconds(resource.RUSAGE_SELF) - before) / len(work)
 
 
 def _own() -> dict[str, float]:
@@ -234,11 +235,6 @@ def _own() -> dict[str, float]:
     words += ["--images", str(OWN_IMAGES), "--conditions", str(OWN_CONDITIONS)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
     return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def _cpu(who: int) -> float:
-    used = resource.getrusage(who)
-    return used.ru_utime + used.ru_stime
 
 
 def _hours(seconds: float) -> str:

@@ -11,6 +11,7 @@ import datetime as dt
 import re
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
@@ -83,6 +84,12 @@ class SiteStub:
     def count(self, call: str) -> int:
         """How many calls matched."""
         return sum(bool(re.match(call, one)) for one in self.calls)
+
+    def await_call(self, call: str, seconds: float = 40.0) -> None:
+        """Wait until a call has matched, or the time is up: what the test asserts then fails."""
+        end = time.monotonic() + seconds
+        while self.count(call) < 1 and time.monotonic() < end:
+            time.sleep(0.02)
 
     def fault(self, call: str) -> Fault | None:
         """What goes wrong with this call, if anything."""

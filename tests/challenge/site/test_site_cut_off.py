@@ -38,10 +38,8 @@ def test_a_run_that_was_ended(
     site.fail(at, "wait", value=2.0)
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     child = subprocess.Popen([sys.executable, "-c", CODE, *YES], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    end = time.monotonic() + 40
     before = "POST /api/datasets/$" if at.startswith("PUT") else r"GET /api/submissions/$"
-    while site.count(before) < 1 and time.monotonic() < end:
-        time.sleep(0.02)
+    site.await_call(before)
     time.sleep(0.5)  # the next call has left
     child.send_signal(number)
     _, said = child.communicate(timeout=30)
@@ -68,9 +66,7 @@ def test_ctrl_c_while_logs_come(
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-c", CODE.replace("make_submission", "codabench_challenge"), "status"]
     child = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    end = time.monotonic() + 40
-    while site.count("GET storage .*scoring_stderr") < 1 and time.monotonic() < end:
-        time.sleep(0.02)
+    site.await_call("GET storage .*scoring_stderr")
     time.sleep(0.3)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=30)

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -486,9 +485,7 @@ def test_ctrl_c_leaves_it_running(site: SiteStub, here: Path) -> None:
     code = "import sys; from codabench_rehearsal.commands.make_submission import main; sys.exit(main())"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     child = subprocess.Popen([sys.executable, "-c", code, *YES, "--wait"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    end = time.monotonic() + 30
-    while site.count(r"GET /api/submissions/\d+/") < 1 and time.monotonic() < end:
-        time.sleep(0.05)
+    site.await_call(r"GET /api/submissions/\d+/", 30)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=20)
     assert child.returncode == Exit.INTERRUPTED, out + err
@@ -585,9 +582,7 @@ def test_two_commands_at_once_spend_one(site: SiteStub, here: Path) -> None:
     code = "import sys; from codabench_rehearsal.commands.make_submission import main; sys.exit(main())"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     first = subprocess.Popen([sys.executable, "-c", code, *YES], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    end = time.monotonic() + 30
-    while site.count("POST /api/datasets/") < 1 and time.monotonic() < end:
-        time.sleep(0.02)
+    site.await_call("POST /api/datasets/", 30)
     second = subprocess.run([sys.executable, "-c", code, *YES], env=env, capture_output=True, text=True, check=False)  # fmt: skip
     out, err = first.communicate(timeout=30)
     assert first.returncode == Exit.FINE, out + err
