@@ -91,7 +91,7 @@ def ended_by(runner: Runner) -> dict[str, str]:
     }
     said |= runner.guard.instead if runner.guard else {}
     kept = "; the answers so far are kept" if runner.asked and runner.is_stored else ""
-    more = {"time": "--time-limit S", "memory": "--memory-limit SIZE"}
+    more = {"time": "--time-limit TIME", "memory": "--memory-limit SIZE"}
     return {limit: f"{said[limit]}; {more[limit]} sets another{kept}" for limit in said}
 
 

@@ -73,7 +73,7 @@ def parser() -> Parser:
     add("--phase", default=PHASE, help=what)
     group = add_bundle(made, phase=False, logs=False)
     what = "for the runs of each zip on corrupted images (default: as long as ten clean ones)"
-    group.add_argument("--budget", type=seconds, metavar="SECONDS", help=what)
+    group.add_argument("--budget", type=seconds, metavar="TIME", help=what)
     group.add_argument("--column", metavar="KEY", help="the leaderboard's column")
     what = "images of the input data to corrupt (may be repeated)"
     group.add_argument("--perturb", action="append", default=[], metavar="GLOB", help=what)

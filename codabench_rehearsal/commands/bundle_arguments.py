@@ -125,7 +125,8 @@ def opened(
 def add_running(parser: argparse.ArgumentParser) -> None:
     """Add what a run needs, for commands that do not have these options anyway."""
     add = parser.add_argument
-    add("--time-limit", type=seconds, metavar="S", help="seconds for a job (default: the phase's)")
+    what = "for a job, such as 90 or 20m (default: the phase's)"
+    add("--time-limit", type=seconds, metavar="TIME", help=what)
     add("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
     add_versions(parser)
     add_python(parser)

@@ -82,8 +82,8 @@ def parser() -> Parser:
     group = add_bundle(made, phase=False)
     add_versions(group)
     add = group.add_argument
-    what = "seconds for all runs on corrupted images (default: ten clean runs)"
-    add("--budget", type=seconds, metavar="S", help=what)
+    what = "for all runs on corrupted images, such as 90 or 5m (default: ten clean ones)"
+    add("--budget", type=seconds, metavar="TIME", help=what)
     add("--column", metavar="KEY", help="the leaderboard's column (default: the first shown)")
     what = "which images of the input data to corrupt, as 'test/*.png' (may be repeated)"
     add("--perturb", action="append", default=[], metavar="PATTERN", help=what)

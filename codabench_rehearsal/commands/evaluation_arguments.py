@@ -82,8 +82,8 @@ def add_evaluation(
     if asks:
         what = "run the images in this order (the report's order_seed); default: a secret one"
         add("--order-seed", type=count, metavar="N", help=what)
-        what = "seconds for the whole hidden set (default 600, Codabench's)"
-        add("--time-limit", type=seconds, metavar="S", help=what)
+        what = "for the whole hidden set, such as 90 or 20m (default 10m, Codabench's)"
+        add("--time-limit", type=seconds, metavar="TIME", help=what)
         what = "such as 8GB (default 80%% of what is free)"
         add("--memory-limit", type=memory, metavar="SIZE", help=what)
     add_images(parser)

@@ -104,7 +104,7 @@ def add_checking(parser: argparse.ArgumentParser) -> None:
     add("--json", type=JSON, metavar="FILE", help=json)
     add_force(group)
     add = parser.add_argument_group("what the platform is known to allow").add_argument
-    add("--time-limit", type=seconds, metavar="S", help="seconds for the whole set")
+    add("--time-limit", type=seconds, metavar="TIME", help="for the whole set, such as 90 or 20m")
     add("--memory-limit", type=memory, metavar="SIZE", help="such as 8GB")
     for name, what in _SIZES.items():
         add(f"--{name}-limit", type=size, metavar="SIZE", help=f"limit of {what}, as 100MB")

@@ -12,6 +12,8 @@ from codabench_rehearsal.console import DEFAULT_CHALLENGE
 from codabench_rehearsal.console.roles import PROFILE, PYTHON
 from codabench_rehearsal.console.words import parse_bytes
 
+_UNITS = {"min": 60, "s": 1, "m": 60, "h": 3600}  # of a time, in seconds
+
 
 def add_challenge(parser: argparse.ArgumentParser, *, bundles: bool = False) -> None:
     """Add --challenge, the same for every command; bundles: whether it may be a bundle."""
@@ -64,8 +66,8 @@ def memory(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """An argument type: seconds above 0."""
-    return float(_read(text, float, _is_above_zero, "seconds above 0"))
+    """An argument type: a time above 0, in seconds: 90, 90s, 2m or 1.5h."""
+    return float(_read(text, _time, _is_above_zero, "seconds above 0, such as 90, 2m or 1.5h"))
 
 
 def factor(text: str) -> float:
@@ -101,6 +103,12 @@ def _digits(text: str) -> int:
     if not text.isdigit():
         raise ValueError
     return int(text)
+
+
+def _time(text: str) -> float:
+    """Seconds, whichever unit they are given in."""
+    unit = next((one for one in _UNITS if text.endswith(one)), "")
+    return float(text.removesuffix(unit)) * _UNITS.get(unit, 1)
 
 
 def _is_above_zero(value: float) -> bool:

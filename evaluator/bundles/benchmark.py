@@ -188,7 +188,7 @@ class _Benchmark:
         elif every:
             self.notes.append(
                 f"No condition fits into {budget.seconds:.1f} s: one clean run takes "
-                f"{budget.clean_seconds:.1f} s. Give more: --budget SECONDS."
+                f"{budget.clean_seconds:.1f} s. Give more: --budget TIME."
             )
         with TemporaryFolder("input-", within=self.runner.place) as place:
             copies = self._copies(place) if missing else {}

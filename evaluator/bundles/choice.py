@@ -61,7 +61,7 @@ class Budget:
         return (
             f"one clean run takes {duration(self.clean_seconds)}; "
             f"{counted(asked, 'condition')} fit into {duration(self.seconds)}{before}: "
-            f"about {duration(expected)} from now on (--budget SECONDS for more or fewer)"
+            f"about {duration(expected)} from now on (--budget TIME for more or fewer)"
         )
 
 

@@ -53,7 +53,7 @@ def test_a_zip_that_hangs_is_ended_by_default(
 ) -> None:
     """Else a hanging submission is silent for as long as somebody waits: 760 s it was."""
     message = said(submission(tmp_path, source=HANGS))
-    assert "1 s, Codabench's default, as no time limit is known; --time-limit S sets" in message
+    assert "1 s, Codabench's default, as no time limit is known; --time-limit TIME sets" in message
     assert "kept" not in message
     lines = capsys.readouterr().err.splitlines()
     assert [line.rsplit("for", 1)[0] for line in lines] == [
@@ -68,7 +68,7 @@ def test_what_was_answered_before_is_kept_and_so_it_is_said(tmp_path: Path) -> N
     message = said(submission(tmp_path, source=STOPS), block=50)
     assert "the answers so far are kept" in message
     message = said(submission(tmp_path, source=STOPS), block=50, seconds=0.9, store=NO_STORE)
-    assert "0.9 s for the whole hidden set, as given; --time-limit S sets another" in message
+    assert "0.9 s for the whole hidden set, as given; --time-limit TIME sets another" in message
     assert "kept" not in message
 
 

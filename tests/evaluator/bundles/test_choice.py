@@ -74,7 +74,7 @@ def test_the_time_is_said_before_it_starts() -> None:
     """Else nobody knows whether to wait or to go home."""
     line = budget_of(None, 42.0).line(10, 4)
     assert line.startswith("one clean run takes 42 s; 10 conditions fit into 7 min, 4 of them kept")
-    assert "about 4 min from now on (--budget SECONDS" in line
+    assert "about 4 min from now on (--budget TIME" in line
 
 
 def test_durations_are_for_people() -> None:
