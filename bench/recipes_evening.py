@@ -3,7 +3,7 @@
 Each is trained by `train-recipe NAME --evening`, packed by `make-submission --server` (so it also
 runs under the server's versions), and asked on images that none of them was trained on. The best of
 the three robust ones, by `an2dl-2024`, is then trained as three that start anew, with strips, and
-without pretrained weights; its zip with and without views is the same network. Everything stands in
+without pretrained weights; the first start is packed with and without views. Everything stands in
 pairs: the same images, a difference's interval. Rows are kept in bench/recipes_answers.json as soon
 as they are measured, and are not measured again; --rows makes some of them.
 """
@@ -26,7 +26,7 @@ from codabench_rehearsal.console.words import percent
 from codabench_rehearsal.images import load
 from codabench_rehearsal.recipes.system import load_system
 from evaluator.comparison.compare import compare
-from evaluator.comparison.standings import Comparison, Standing
+from evaluator.comparison.standings import Comparison, Pair, Standing
 
 SCRATCH = "los_pollos_hermanos"
 ROBUST = ("reluctant_learners", "hidden_players", "overfitting_gods")
@@ -40,10 +40,12 @@ _TITLES = {
     "none": "`--weights none`",
     **{f"start {n}": f"another start ({n})" for n in (1, 2, 3)},
     "ensemble": "ensemble of three",
-    "views": "eight views averaged (`d4`)",
+    "views": "another start (1), eight views averaged (`d4`)",
     "views of a team": f"`{VIEWED}` with its eight views (`d4`)",
     "strips": "with strips, **trained on the benchmark's damage**",
 }
+# What a row is held against: the same network, or one of its networks; others, the best one.
+_AGAINST = {"ensemble": "start 1", "views": "start 1", "views of a team": VIEWED}
 _WORDS = {
     "none": ("none", ("--weights", "none")),
     "ensemble": ("starts", ("--set", "ensemble=starts")),
@@ -53,11 +55,15 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Evening:
-    """What was found. rows: by name, the best one first; found: by preset, of these rows."""
+    """What was found. rows: by name, the best one first; found: by preset, of these rows.
+
+    pairs: a row's name -> what it is held against, and how they differ under `an2dl-2024`.
+    """
 
     best: str
     rows: Mapping[str, Kept]
     found: Mapping[str, Comparison]
+    pairs: Mapping[str, tuple[str, Pair]]
 
     def standing(self, name: str, preset: str = HIDDEN) -> Standing:
         """A row's accuracies."""
@@ -102,7 +108,13 @@ def _evening(asked: Asking, kept: Mapping[str, Kept]) -> Evening:
     found = {
         preset: compare([asked.answers(one, preset) for one in rows.values()]) for preset in PRESETS
     }
-    return Evening(best, rows, found)
+    held = {name: _AGAINST.get(name, best) for name in rows if name != best}
+    pairs = {
+        name: (other, compare([asked.answers(rows[one], HIDDEN) for one in (other, name)]).pairs[0])
+        for name, other in held.items()
+        if other in rows
+    }
+    return Evening(best, rows, found, pairs)
 
 
 def _row(bench: Bench, asked: Asking, name: str, best: str) -> Kept:
@@ -121,13 +133,14 @@ def _zip(bench: Bench, name: str, best: str) -> tuple[Training | None, Path]:
         key, words = _WORDS[name]
         training = bench.train(f"{best}-{key}", best, "--evening", *words)
         return training, bench.pack(f"{best}-{key}", "--server")
+    if name == "views of a team":
+        bench.train(VIEWED, VIEWED, "--evening")
+        return None, bench.pack(f"{VIEWED}-views", "--tta", "d4", folder=VIEWED)
+    bench.train(f"{best}-starts", best, "--evening", *_WORDS["ensemble"][1])
     if name in STARTS:
-        words = _WORDS["ensemble"][1]
-        bench.train(f"{best}-starts", best, "--evening", *words)
         return None, bench.pack(bench.member(f"{best}-starts", int(name[-1])))
-    whose = VIEWED if name == "views of a team" else best
-    bench.train(whose, whose, "--evening")
-    return None, bench.pack(f"{whose}-views", "--tta", "d4", folder=whose)
+    first = bench.member(f"{best}-starts", 1)
+    return None, bench.pack(f"{first}-views", "--tta", "d4", folder=first)
 
 
 def _rate(path: Path, bench: Bench) -> float:
@@ -188,8 +201,9 @@ def _text(evening: Evening, bars: Sequence[Verdict]) -> list[str]:
         again = f"The best of the robust three, `{evening.best}`, again and otherwise; the first"
         lines += ["", f"{again} start is the same training once more:", ""]
         lines.append(table(titles, [_line(evening, name) for name in more]))
-    held = f"Held against `{evening.best}` on the same images, in points:"
-    lines += ["", held, "", table(("", f"`{HIDDEN}`", "clean"), _differences(evening))]
+    held = "Held against another on the same images, in points:"
+    names = ("", "against", f"`{HIDDEN}`", "clean")
+    lines += ["", held, "", table(names, _differences(evening))]
     lines += ["", table(("asked for", "bar", "found", ""), [_checked(bar) for bar in bars])]
     if left := [_title(name) for name in NAMES if name not in evening.rows]:
         lines += ["", f"Not measured yet: {', '.join(left)}."]
@@ -215,11 +229,10 @@ def _line(evening: Evening, name: str) -> tuple[str, ...]:
     )
 
 
-def _differences(evening: Evening) -> list[tuple[str, str, str]]:
-    named = zip(list(evening.rows)[1:], evening.found[HIDDEN].pairs, strict=True)
+def _differences(evening: Evening) -> list[tuple[str, ...]]:
     return [
-        (_title(name), points(pair.benchmark.change), points(pair.clean.change))
-        for name, pair in named
+        (_title(name), _title(other), points(pair.benchmark.change), points(pair.clean.change))
+        for name, (other, pair) in evening.pairs.items()
     ]
 
 
