@@ -83,7 +83,7 @@ JOBS: dict[str, tuple[dict[str, str], int, str]] = {
         2,
         "no such file",
     ),
-    "run": ({}, 0, "runs here"),
+    "run": ({}, 0, "submission.zip runs "),  # here, or under the server's versions where they are
 }
 
 
