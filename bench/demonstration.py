@@ -29,7 +29,7 @@ from bench.demonstration_hidden import SETS, sizes
 from bench.demonstration_local import Place
 from bench.demonstration_models import QUICK, VARIANTS, Model, models
 from bench.demonstration_plot import plot
-from bench.demonstration_report import put_into, tables
+from bench.demonstration_report import bars, judged, put_into, tables
 from bench.demonstration_sides import Sides, read_sides
 from bench.demonstration_study import Guess, Task
 from bench.report import console, machine, write_json
@@ -154,11 +154,20 @@ def _tell(
     options: argparse.Namespace, found: Measured, tasks: Sequence[Task], guesses: Sequence[Guess]
 ) -> None:
     sets = [(task.hidden, SETS[task.hidden], task.images) for task in tasks]
-    text = f"{_head(found)}\n\n{tables(tasks[0].models, guesses, sets)}"
+    verdicts = bars(guesses)
+    parts = [_head(found), *([judged(verdicts)] if verdicts else [])]
+    text = "\n\n".join([*parts, tables(tasks[0].models, guesses, sets)])
     console().print(text, markup=False)
     if options.json:
-        content = {"machine": machine(), "basis": dict(found.basis)}
-        write_json(options.json, content | {"guesses": [asdict(guess) for guess in guesses]})
+        write_json(
+            options.json,
+            {
+                "machine": machine(),
+                "basis": dict(found.basis),
+                "bars": [verdict.plain() for verdict in verdicts],
+                "guesses": [asdict(guess) for guess in guesses],
+            },
+        )
     picture = (options.write or options.figures).with_name("demonstration.png")
     if options.write:
         put_into(options.write, text)

@@ -122,6 +122,8 @@ def main(argv: list[str] | None = None) -> int:
     show_verdicts(verdicts)
     if options.write:
         put_into(options.write, report.markdown(studies), "bench.estimate")
+        put_into(options.write, report.circumstances(changed), "bench.estimate: circumstances")
+        put_into(options.write, report.stops(stopped), "bench.estimate: when to stop")
     if options.json:
         content = {"machine": machine(), "seed": SEED, "trials": options.trials}
         content |= {"studies": [one.plain() for one in studies]}

@@ -21,6 +21,7 @@ INSIDE = "cifar in-library"
 JUDGED = 6  # past scores at which the floor is told
 LEAST_COVERED, MOST_COVERED = 86.0, 97.0  # %
 SHOWN = (0, 1, 2, 3, 6, 12)
+TOLD = (3, 6)  # past scores in the table of other circumstances
 BARS: Mapping[str, Mapping[int, float]] = MappingProxyType(  # points of mean absolute error
     {
         "cifar disjoint": {3: 1.9, 6: 1.5},
@@ -144,6 +145,29 @@ def markdown(studies: Sequence[Study]) -> str:
         head = ["", "K = 0", *(str(past) for past in SHOWN[1:])]
         parts += [f"{study.scenario}:", table(head, rows)]
     return "\n\n".join(parts)
+
+
+def circumstances(changed: Mapping[str, Mapping[str, Sums]]) -> str:
+    """The table of other circumstances for docs/estimate_study.md: one row each."""
+    head = ["", *(f"{name}, K = {past}" for name in changed for past in TOLD)]
+    names = next(iter(changed.values()))
+    rows = [
+        [name, *(_brief(rows[name][past]) for rows in changed.values() for past in TOLD)]
+        for name in names
+    ]
+    return table(head, rows)
+
+
+def stops(found: Mapping[str, Stopped]) -> str:
+    """The table of the stopping rule for the same page: stopped, all images, how many it took."""
+    rows = []
+    for name, one in found.items():
+        rows += [
+            [f"{name}, stopped", *(_brief(one.stopped[past]) for past in FEW)],
+            [f"{name}, all images", *(_brief(one.full[past]) for past in FEW)],
+            ["images a condition when it stops", *(f"{one.images[past]:.0f}" for past in FEW)],
+        ]
+    return table(["", *(f"K = {past}" for past in FEW)], rows)
 
 
 def _named(name: str) -> str:
