@@ -118,7 +118,7 @@ def _meant(word: str, every: Sequence[Upload]) -> list[Upload]:
         names = list(dict.fromkeys(one.name for one in every if one.stage != "ended"))
         which = f"one of {few(names)}" if names else "but none has been broken off"
         raise SubmissionError(
-            f"--forget {shown(word)}: expected an upload that was broken off, {which}."
+            f"status --forget {shown(word)}: expected an upload that was broken off, {which}."
         )
     return meant
 

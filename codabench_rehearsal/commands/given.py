@@ -21,7 +21,7 @@ from codabench_rehearsal.console.reading import require_file, special_kind
 from codabench_rehearsal.console.words import quoted
 
 FileKind = Literal[
-    "zip", "data set", "weights file", "training folder", "folder", "Python file", ""
+    "zip", "data set", "weights file", "training folder", "folder", "Python file", "text file", ""
 ]
 _BEGINNINGS: Mapping[bytes, FileKind] = MappingProxyType(
     {b"\x89HDF\r\n\x1a\n": "weights file", b"\x93NUMPY": "data set"}
@@ -31,6 +31,7 @@ _ENDINGS: Mapping[str, FileKind] = MappingProxyType(
         **dict.fromkeys(WEIGHTS_FILES, "weights file"),
         **dict.fromkeys(ARRAY_FILES, "data set"),
         ".py": "Python file",
+        **dict.fromkeys((".csv", ".tsv", ".txt", ".json", ".jsonl", ".dat"), "text file"),
     }
 )
 _MOST = 2000  # entries of a folder that are looked at
@@ -141,6 +142,7 @@ def _meant(path: Path, kind: FileKind) -> str:
         "training folder": f"make-submission {name}",
         "folder": f"(cd {name} && zip -r ../submission.zip .), then give that zip",
         "Python file": f"make-submission WEIGHTS --model {name}",
+        "text file": f"local-eval {name} --challenge BUNDLE, if it holds predictions",
     }
     return f"received a {kind}: you meant {commands[kind]}"
 

@@ -77,6 +77,7 @@ NO_ZIP: list[tuple[str, Callable[[Path], Path], FileKind]] = [
     ("runs", folder_of("recipe.json", "weights.keras"), "training folder"),
     ("mine", folder_of("model.py", "weights.keras"), "folder"),
     ("model.py", written(b"class Model: pass"), "Python file"),
+    ("predictions.csv", written(b"id,label\n1,2\n"), "text file"),
 ]
 
 
