@@ -20,8 +20,10 @@ import datetime as dt
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 from bench.demonstration_figures import FILE, Measured, read
@@ -70,9 +72,16 @@ def main(argv: list[str] | None = None) -> int:
     if found is None:
         raise SystemExit(f"{options.figures}: nothing is measured yet: --data FILE --out FOLDER")
     tasks = _tasks(found)
-    guesses = [guess for task in tasks for guess in task.guesses(size.draws)]
+    context = get_context("spawn")  # a fork would copy the locks of numpy's threads
+    with ProcessPoolExecutor(machine()["cores"], context) as pool:
+        made = pool.map(_guesses, tasks, [size.draws] * len(tasks))
+        guesses = [guess for some in made for guess in some]
     _tell(options, found, tasks, guesses)
     return 0
+
+
+def _guesses(task: Task, draws: int) -> list[Guess]:
+    return list(task.guesses(draws))
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -28,7 +28,7 @@ def plot(guesses: Sequence[Guess], sets: Sequence[tuple[str, str, int]], path: P
             ]
             _panel(axis, chosen)
             axis.set_title(f"{name}, K = {past}", fontsize=10)
-        row[0].set_ylabel(f"predicted, {about}", fontsize=9)
+        row[0].set_ylabel(f"predicted, {about.partition(',')[0]}", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("actual", fontsize=9)
     figure.tight_layout()

@@ -14,7 +14,7 @@ from bench import demonstration as command
 from bench.demonstration_figures import Measured, Rehearsed, read
 from bench.demonstration_hidden import SETS, presets, unused_operators
 from bench.demonstration_models import VARIANTS, models
-from bench.demonstration_report import put_into
+from bench.demonstration_report import bars, judged, put_into
 from bench.demonstration_sides import sides_of
 from bench.demonstration_study import BELIEVING, OURS, PASTS, Guess, Task, summed
 from bench.estimation_rivals import TUNED
@@ -172,6 +172,37 @@ def test_the_standard_error_counts_models() -> None:
     assert summed(made, "B", OURS, 1) is None
 
 
+def test_bars_count_on_the_sets_that_were_drawn_last() -> None:
+    """Else a page says met of what was tuned, or of nothing."""
+
+    def made(hidden: str, method: str, past: int, half: float) -> list[Guess]:
+        """Ten models that are missed by 2 points, one more by 4; so wide that one is not held."""
+        misses = [*(0.02,) * 10, 0.04]
+        return [
+            Guess(hidden, past, 0, f"m{i}", method, Forecast(0.5 - half, 0.5, 0.5 + half, 0.5 + e))
+            for i, e in enumerate(misses)
+        ]
+
+    def judgements(half: float, *hidden: str) -> dict[str, bool]:
+        found = [
+            guess
+            for name in hidden
+            for method in (OURS, BELIEVING)
+            for past in PASTS
+            for guess in made(name, method, past, half)
+        ]
+        return {line: "| met |" in line for line in judged(bars(found)).splitlines()[2:]}
+
+    assert not judgements(0.03, "A", "B"), "these were known"
+    some = judgements(0.03, "A2", "B2")  # errs by 2.2 points, holds 10 of 11, 6 points wide
+    assert len(some) == 19
+    assert all(some.values()), [line for line, met in some.items() if not met]
+    wide = [line for line, met in judgements(0.4, "A2", "B2").items() if not met]
+    assert len(wide) == 1 + len(PASTS), "all is held, 80 points wide"
+    narrow = [line for line, met in judgements(0.01, "A2", "B2").items() if not met]
+    assert len(narrow) == len(PASTS) + 2, "nothing is held"
+
+
 def test_only_the_marked_part_of_a_page_changes(tmp_path: Path) -> None:
     """Else what somebody wrote is lost."""
     page = tmp_path / "page.md"
@@ -216,7 +247,7 @@ def test_all_of_it_runs_and_resumes(tmp_path: Path, capfd: pytest.CaptureFixture
     first = page.read_text(encoding="utf-8")
     assert "### Hidden set B: unknown operators" in first
     for name in ("plain-01", "plain-02", "colour-01", "colour-02"):
-        assert first.count(f"| {name} |") == 3
+        assert first.count(f"| {name} |") == 1 + len(SETS), "once, and once a hidden set"
     guesses = json.loads(found.read_text(encoding="utf-8"))["guesses"]
     assert {guess["past"] for guess in guesses} == {0, 1}, "two other models: at most two scores"
     assert (tmp_path / "demonstration.png").stat().st_size < 150_000
