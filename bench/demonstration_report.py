@@ -66,10 +66,10 @@ def bars(guesses: Sequence[Guess]) -> list[Verdict]:
 
 def judged(verdicts: Iterable[Verdict]) -> str:
     """Figures against their bars."""
-    rows = [
-        (one.what, f"{one.sense} {one.goal:g}", f"{one.value:.1f}", "met" if one.met else "missed")
-        for one in verdicts
-    ]
+    rows = []
+    for one in verdicts:
+        met = "met" if one.met else "**missed**"
+        rows.append((one.what, f"{one.sense} {one.goal:g}", f"{one.value:.3g}", met))
     return table(("asked for", "bar", "found", ""), rows)
 
 

@@ -79,16 +79,19 @@ def show_sums(title: str, rows: dict[str, Sums]) -> None:
 
 def show_stopped(found: dict[str, Stopped]) -> None:
     """Whether stopping early costs coverage."""
-    rows = {}
+    rows: dict[str, Sums] = {}
     for name, one in found.items():
-        rows[f"{name}, stopped"] = one.stopped
-        rows[f"{name}, all images"] = one.full
+        rows |= _by_rule(name, one)
     show_sums("Stopping rule: error, coverage / width", rows)
     table = _drawn("Images a condition when it stops (trials that never do)", "", FEW)
     for name, one in found.items():
         shown = (f"{one.images[past]:.0f} ({one.unfinished[past]:.0%})" for past in FEW)
         table.add_row(name, *shown)
     console().print(table)
+
+
+def _by_rule(name: str, one: Stopped) -> dict[str, Sums]:
+    return {f"{name}, stopped": one.stopped, f"{name}, all images": one.full}
 
 
 def _brief(found: Summary) -> str:
@@ -162,11 +165,10 @@ def stops(found: Mapping[str, Stopped]) -> str:
     """The table of the stopping rule for the same page: stopped, all images, how many it took."""
     rows = []
     for name, one in found.items():
-        rows += [
-            [f"{name}, stopped", *(_brief(one.stopped[past]) for past in FEW)],
-            [f"{name}, all images", *(_brief(one.full[past]) for past in FEW)],
-            ["images a condition when it stops", *(f"{one.images[past]:.0f}" for past in FEW)],
-        ]
+        for label, sums in _by_rule(name, one).items():
+            rows.append([label, *(_brief(sums[past]) for past in FEW)])
+        images = (f"{one.images[past]:.0f}" for past in FEW)
+        rows.append(["images a condition when it stops", *images])
     return table(["", *(f"K = {past}" for past in FEW)], rows)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import codabench_rehearsal
-from bench.demonstration_report import put_into, table
+from bench.demonstration_report import judged, put_into, table
 from bench.goals import Verdict, at_least, at_most
 from bench.recipe_runs import CONTROL, HIDDEN, Bench, Training, interval, points
 from bench.recipes_answers import FILE, Asking, Kept, asking, read, write
@@ -204,7 +204,7 @@ def _text(evening: Evening, bars: Sequence[Verdict]) -> list[str]:
     held = "Held against another on the same images, in points:"
     names = ("", "against", f"`{HIDDEN}`", "clean")
     lines += ["", held, "", table(names, _differences(evening))]
-    lines += ["", table(("asked for", "bar", "found", ""), [_checked(bar) for bar in bars])]
+    lines += ["", judged(bars)]
     if left := [_title(name) for name in NAMES if name not in evening.rows]:
         lines += ["", f"Not measured yet: {', '.join(left)}."]
     return lines
@@ -234,11 +234,6 @@ def _differences(evening: Evening) -> list[tuple[str, ...]]:
         (_title(name), _title(other), points(pair.benchmark.change), points(pair.clean.change))
         for name, (other, pair) in evening.pairs.items()
     ]
-
-
-def _checked(bar: Verdict) -> tuple[str, ...]:
-    met = "met" if bar.met else "**missed**"
-    return bar.what, f"{bar.sense} {bar.goal:g}", f"{bar.value:.3g}", met
 
 
 def _document(evening: Evening, bars: Sequence[Verdict]) -> dict[str, Any]:

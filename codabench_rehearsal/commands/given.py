@@ -16,7 +16,7 @@ from typing import Literal
 
 from codabench_rehearsal.console import DEFAULT_CHALLENGE, PHASE
 from codabench_rehearsal.console.errors import SubmissionError
-from codabench_rehearsal.console.guard import ARRAY_FILES, PICTURES, WEIGHTS_FILES
+from codabench_rehearsal.console.guard import ARRAY_FILES, PICTURES, RESULT_FILES, WEIGHTS_FILES
 from codabench_rehearsal.console.reading import require_file, special_kind
 from codabench_rehearsal.console.words import quoted
 
@@ -28,10 +28,10 @@ _BEGINNINGS: Mapping[bytes, FileKind] = MappingProxyType(
 )
 _ENDINGS: Mapping[str, FileKind] = MappingProxyType(
     {
+        **dict.fromkeys(RESULT_FILES, "text file"),  # but for arrays, below
         **dict.fromkeys(WEIGHTS_FILES, "weights file"),
         **dict.fromkeys(ARRAY_FILES, "data set"),
         ".py": "Python file",
-        **dict.fromkeys((".csv", ".tsv", ".txt", ".json", ".jsonl", ".dat"), "text file"),
     }
 )
 _MOST = 2000  # entries of a folder that are looked at

@@ -30,6 +30,7 @@ MOST_FILES = 200_000  # of a folder of images that are held against an output
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 WEIGHTS_FILES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".ckpt", ".tflite")
 ARRAY_FILES = (".npz", ".npy")
+RESULT_FILES = (".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".jsonl", ".dat")  # predictions
 _ENDINGS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(ARRAY_FILES, "an array file"),

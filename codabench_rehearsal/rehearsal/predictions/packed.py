@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codabench_rehearsal.challenge.setting import Setting
 from codabench_rehearsal.console.errors import SubmissionError
+from codabench_rehearsal.console.guard import RESULT_FILES
 from codabench_rehearsal.console.temporary import TemporaryFolder
 from codabench_rehearsal.rehearsal.bundle.scoring_reads import reads_of
 from codabench_rehearsal.rehearsal.predictions.file import (
@@ -21,8 +22,6 @@ from codabench_rehearsal.rehearsal.predictions.table import binary_kind
 from submission.archive import Archive
 from submission.findings import Finding
 
-RESULTS = (".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".jsonl", ".dat")
-
 
 @contextmanager
 def opened_submission(path: Path, setting: Setting) -> Iterator[Archive]:
@@ -32,9 +31,9 @@ def opened_submission(path: Path, setting: Setting) -> Iterator[Archive]:
     """
     takes_code = any(task.ingestion for task in setting.tasks)
     suffix = path.suffix.lower()
-    if suffix not in (*RESULTS, ".zip") and path.is_file() and not takes_code:
+    if suffix not in (*RESULT_FILES, ".zip") and path.is_file() and not takes_code:
         _require_zip(path)
-    if path.is_dir() or zipfile.is_zipfile(path) or suffix not in RESULTS:
+    if path.is_dir() or zipfile.is_zipfile(path) or suffix not in RESULT_FILES:
         with Archive(path) as archive:
             yield archive
         return
@@ -55,8 +54,8 @@ def _require_zip(path: Path) -> None:
         with path.open("rb") as file:
             kind = binary_kind(file.read(16)) or "another file"
         raise SubmissionError(
-            f"{path}: expected a zip, or predictions as {', '.join(RESULTS)}, received {kind}. "
-            "Save them as scoring reads them, or zip the file."
+            f"{path}: expected a zip, or predictions as {', '.join(RESULT_FILES)}, received "
+            f"{kind}. Save them as scoring reads them, or zip the file."
         )
 
 
