@@ -142,7 +142,10 @@ def _meant(path: Path, kind: FileKind) -> str:
         "training folder": f"make-submission {name}",
         "folder": f"(cd {name} && zip -r ../submission.zip .), then give that zip",
         "Python file": f"make-submission WEIGHTS --model {name}",
-        "text file": f"local-eval {name} --challenge BUNDLE, if it holds predictions",
+        "text file": (
+            f"local-eval {name} --challenge BUNDLE (its zip, folder or number), if it holds "
+            "predictions"
+        ),
     }
     return f"received a {kind}: you meant {commands[kind]}"
 

@@ -141,8 +141,8 @@ def _why(report: Evaluation) -> list[str]:
         return [f"{reach}. {_FIRST}", baseline_first(phase)]
     if found.past:
         more = (
-            f"With {MATCHING} past scores or more the estimate is also tested on them, each "
-            "predicted from the others."
+            f"With {MATCHING} past scores or more the range also widens where the estimate misses "
+            "them, each predicted from the others."
         )
         return [*evidence(found), *([more] if found.regime == "few scores" else [])]
     when = condition(likeliest(found))

@@ -196,7 +196,7 @@ def _progress(known: int, phase: str) -> str:
     if known < MATCHING:
         return (
             f"{counted(known, 'past score')} {where}: few to rest an estimate on. With {MATCHING} "
-            "or more it is also tested on them, each predicted from the others."
+            "or more its range also widens where it misses them, each predicted from the others."
         )
     return f"{known} past scores {where}: the estimate is tested on them."
 
