@@ -11,7 +11,6 @@ the driver's.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sys
@@ -26,7 +25,6 @@ from codabench_rehearsal.recipes.system import RecipeError
 BACKENDS = ("tensorflow", "jax", "torch")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _INTER_OP = "TF_NUM_INTEROP_THREADS"  # TensorFlow reads it when it first computes
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's names of what `mallopt` sets, from malloc.h
 PROMISE = (
     "on CPUs the same data, seed, number of CPUs and version of TensorFlow give the same weights, "
     "bit for bit; on GPUs and with other backends equal but for rounding"
@@ -50,7 +48,6 @@ def loading_keras(backend: str | None) -> Iterator[None]:
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault(_INTER_OP, "1")
-    _keep_memory()
     logging.getLogger("tensorflow").setLevel("ERROR")  # each new phase is a new function to it
     kept = os.dup(2)
     with (
@@ -70,19 +67,6 @@ def loading_keras(backend: str | None) -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _keep_memory() -> None:
-    """Have glibc keep the memory of a step for the next one; elsewhere, and where it is set: as is.
-
-    Blocks over 32 MB, such as a layer's maps of a batch, are otherwise the kernel's again after
-    each operation, and cleared page by page at the next: a quarter of a training from scratch.
-    """
-    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
-        return
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_MMAP_MAX, 0)
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def repeats() -> str:
