@@ -30,22 +30,20 @@ from evaluator.comparison.standings import Comparison, Pair, Standing
 
 SCRATCH = "los_pollos_hermanos"
 ROBUST = ("reluctant_learners", "hidden_players", "overfitting_gods")
-VIEWED = "overfitting_gods"  # averages views by its report, not in an evening
 TEAMS = (CONTROL, *ROBUST, SCRATCH)
 PRESETS = ("light", "heavy", HIDDEN)
 STARTS = ("start 1", "start 2", "start 3")
-NAMES = (*TEAMS, "none", *STARTS, "ensemble", "views", "views of a team", "strips")
+NAMES = (*TEAMS, "none", *STARTS, "ensemble", "views", "strips")
 _TIMED = 400  # images that a zip is timed on
 _TITLES = {
     "none": "`--weights none`",
     **{f"start {n}": f"another start ({n})" for n in (1, 2, 3)},
     "ensemble": "ensemble of three",
     "views": "another start (1), eight views averaged (`d4`)",
-    "views of a team": f"`{VIEWED}` with its eight views (`d4`)",
     "strips": "with strips, **trained on the benchmark's damage**",
 }
 # What a row is held against: the same network, or one of its networks; others, the best one.
-_AGAINST = {"ensemble": "start 1", "views": "start 1", "views of a team": VIEWED}
+_AGAINST = {"ensemble": "start 1", "views": "start 1"}
 _WORDS = {
     "none": ("none", ("--weights", "none")),
     "ensemble": ("starts", ("--set", "ensemble=starts")),
@@ -133,9 +131,6 @@ def _zip(bench: Bench, name: str, best: str) -> tuple[Training | None, Path]:
         key, words = _WORDS[name]
         training = bench.train(f"{best}-{key}", best, "--evening", *words)
         return training, bench.pack(f"{best}-{key}", "--server")
-    if name == "views of a team":
-        bench.train(VIEWED, VIEWED, "--evening")
-        return None, bench.pack(f"{VIEWED}-views", "--tta", "d4", folder=VIEWED)
     bench.train(f"{best}-starts", best, "--evening", *_WORDS["ensemble"][1])
     if name in STARTS:
         return None, bench.pack(bench.member(f"{best}-starts", int(name[-1])))
