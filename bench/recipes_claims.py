@@ -24,7 +24,7 @@ from bench.recipes_answers import Answered, Asking, asking, read_rows, write
 from bench.recipes_evening import TEAMS
 from bench.report import console, machine, write_json
 from codabench_rehearsal.challenge.profile import load_challenge
-from codabench_rehearsal.images import load
+from codabench_rehearsal.images import Dataset, load
 from codabench_rehearsal.recipes.loading import loading_keras
 from codabench_rehearsal.recipes.system import Change, System, changed, chosen, load_system
 from evaluator.comparison.compare import compare
@@ -125,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     kept = {name: Tried(**one) for name, one in read_rows(FILE).items()}
     for name, claim, variant in _wanted(options.claims):
         if name not in kept:
-            kept[name] = _tried(bench, asked, name, _system(claim, variant))
+            kept[name] = _tried(bench, asked, name, _system(claim, variant), data)
             write(FILE, kept, len(asked.data))
     found = _found(asked, kept)
     text = "\n".join(_text(found, len(asked.data)))
@@ -159,12 +159,15 @@ def _wanted(claims: Sequence[str]) -> list[tuple[str, Claim, Variant]]:
 
 
 def _name(claim: str, variant: str) -> str:
-    return f"{claim}: {variant}"
+    """Two claims about a recipe share the recipe as it is, which is then trained once."""
+    wanted = CLAIMS[claim]
+    as_it_is = not wanted.variants[variant].change and not wanted.variants[variant].last
+    return f"{wanted.recipe}: as it is" if as_it_is else f"{claim}: {variant}"
 
 
-def _tried(bench: Bench, asked: Asking, name: str, system: System) -> Tried:
+def _tried(bench: Bench, asked: Asking, name: str, system: System, data: Dataset) -> Tried:
     folder = re.sub(r"[^a-z0-9]+", "-", name.lower())
-    seconds = _train(bench, folder, system)
+    seconds = _train(bench, folder, system, data)
     path = bench.pack(folder, "--tta", "none")
     console().print(f"{name}: trained in {seconds:.0f} s")
     return Tried(name, {HIDDEN: asked.ask(path, HIDDEN)}, seconds, machine()["cores"])
@@ -193,17 +196,15 @@ def _system(claim: Claim, variant: Variant) -> System:
     return system
 
 
-def _train(bench: Bench, name: str, system: System) -> float:
+def _train(bench: Bench, name: str, system: System, data: Dataset) -> float:
     """Seconds of its epochs."""
     if not bench.is_trained(name):
         with loading_keras(None):
             import keras
 
             from codabench_rehearsal.recipes.train import TrainingRun, train
-        challenge = load_challenge()
-        data = load(bench.data, part="train", shape=challenge.shape, classes=challenge.label_names)
         run = TrainingRun(weights="imagenet", resume=True)
-        train(system, data, bench.out / name, classes=challenge.classes, run=run)
+        train(system, data, bench.out / name, classes=load_challenge().classes, run=run)
         keras.utils.clear_session()
     return sum(float(epoch["seconds"]) for epoch in bench.history(name))
 
