@@ -168,7 +168,7 @@ def _name(claim: str, variant: str) -> str:
 def _tried(bench: Bench, asked: Asking, name: str, system: System, data: Dataset) -> Tried:
     folder = re.sub(r"[^a-z0-9]+", "-", name.lower())
     seconds = _train(bench, folder, system, data)
-    path = bench.pack(folder, "--tta", "none")
+    path = bench.pack(folder, "--tta", "none", "--no-run")  # one that learnt nothing counts, too
     console().print(f"{name}: trained in {seconds:.0f} s")
     return Tried(name, {HIDDEN: asked.ask(path, HIDDEN)}, seconds, machine()["cores"])
 
