@@ -81,14 +81,14 @@ def _held(_: str) -> dict[str, str]:
 def carrying(mark: str) -> list[int]:
     """The living processes, ours apart, whose command line holds the mark."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for place in Path("/proc").glob("[0-9]*"):
         try:
-            words = path.read_bytes()
-            state = (path.parent / "stat").read_text().rpartition(")")[2].split()[0]
+            words = (place / "cmdline").read_bytes()
+            state = (place / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
         if mark.encode() in words and state not in "ZX":
-            found.append(int(path.parent.name))
+            found.append(int(place.name))
     return found
 
 

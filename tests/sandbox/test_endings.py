@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from codabench_rehearsal.console.temporary import TemporaryFolder
@@ -40,6 +41,17 @@ def daemon(mark):
 for _ in range(3):
     daemon(sys.argv[1])
 print("started", flush=True)
+"""
+# Never long where it was seen: each process starts the next one and ends.
+MOVING = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    open(sys.argv[2], "w").close()
+    while True:
+        time.sleep(0.001)
+        if os.fork():
+            os._exit(0)
 """
 STARTING_SECONDS = 30.0  # Pythons start one another; what they start would last twice as long
 STUBBORN = """
@@ -135,6 +147,21 @@ def test_all_end_when_we_are_killed(
         parent.send_signal(number)
         parent.wait()
     assert wait_until(lambda: not carrying(mark)), level
+
+
+@pytest.mark.parametrize("code", [DAEMON, MOVING], ids=["daemon", "moving"])
+def test_a_hail_of_signals_ends_all(tmp_path: Path, level: str, mark: str, code: str) -> None:
+    """Else a second signal breaks off what the first began: a parent's threads send one each."""
+    started = tmp_path / "out" / "started"
+    code += "open(sys.argv[2], 'w').close(); time.sleep(60)"
+    with running(tmp_path, code, mark, str(started)):
+        assert wait_until(started.exists, STARTING_SECONDS)
+        (launcher,) = psutil.Process().children()
+        for _ in range(200):
+            os.kill(launcher.pid, signal.SIGTERM)
+            time.sleep(0.0001)
+        # One that moves is not in every look.
+        assert wait_until(lambda: not any(carrying(mark) for _ in range(10))), level
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ def outlive_the_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0)
 
 
+def end(number: int, *_: object) -> None:
+    """Raise SystemExit, once: a second signal must not break off what the first one began."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def watch(process: "subprocess.Popen[bytes]", parent: int) -> int:
     """Wait for the client's end; raises SystemExit when it has to be ended."""
     while os.getppid() == parent:
@@ -34,7 +40,7 @@ def main() -> int:
     """Run the command; returns its exit code."""
     parent, name, command = os.getppid(), sys.argv[1], sys.argv[2:]
     outlive_the_parent()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, end)
     process = subprocess.Popen(command)  # noqa: S603 - the user's own docker
     try:
         return watch(process, parent)
@@ -43,8 +49,8 @@ def main() -> int:
             # The client first: it must not make the container after it was removed.
             process.kill()
             process.wait()
-            end = [*command[: command.index("run")], "rm", "--force", name]
-            subprocess.run(end, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - the same
+            remove = [*command[: command.index("run")], "rm", "--force", name]
+            subprocess.run(remove, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - the same
 
 
 sys.exit(main())

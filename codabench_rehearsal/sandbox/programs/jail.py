@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,7 +29,7 @@ from codabench_rehearsal.sandbox.programs.root import (
 )
 
 NAMESPACES, FENCES = "namespaces", "fences"
-WAIT_SECONDS = 0.05
+PULSE_SECONDS = 0.5
 _FAILED = b"failed: "
 _SPACES = kernel.NEW_MOUNTS | kernel.NEW_PIDS | kernel.NEW_IPC
 
@@ -62,6 +61,9 @@ class Warder:
     def guard(self) -> None:
         """End everything when asked to, or when the parent dies."""
         signal.signal(signal.SIGTERM, self._on_term)
+        # Python's handlers run between steps: one that comes just before a long wait is late by it.
+        signal.signal(signal.SIGALRM, self._on_pulse)
+        signal.setitimer(signal.ITIMER_REAL, PULSE_SECONDS, PULSE_SECONDS)
         os.set_inheritable(self.spec["report"], False)  # noqa: FBT003 - it takes no name
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if kernel.LINUX:
@@ -112,14 +114,13 @@ class Warder:
         self._finish(status)
 
     def _wait(self, command: int) -> int:
-        options = 0 if kernel.LINUX else os.WNOHANG
-        while True:
-            pid, status = os.waitpid(-1, options)  # adopted processes too
-            if pid == command:
-                return status
-            if pid == 0 and self._orphaned():  # elsewhere no signal tells it
-                self._on_term()
-            time.sleep(0 if pid else WAIT_SECONDS)
+        """The command's status; a killed one's where it was ended on the way."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, 0)  # adopted processes too
+                if pid == command:
+                    return status
+        return signal.SIGKILL
 
     def _finish(self, status: int) -> NoReturn:
         """End as the command did."""
@@ -134,7 +135,13 @@ class Warder:
     def _orphaned(self) -> bool:
         return os.getppid() != self.spec["parent"]
 
+    def _on_pulse(self, *_: object) -> None:
+        if self._orphaned():  # only Linux tells by a signal
+            self._on_term()
+
     def _on_term(self, *_: object) -> None:
+        if self._ending:  # a parent's end is told once for each of its threads
+            return
         self._ending = True
         if not kernel.LINUX:
             os.kill(0, signal.SIGKILL)  # the group, ourselves included: there is no /proc to search
