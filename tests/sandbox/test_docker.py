@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -293,5 +295,19 @@ def test_a_container_dies_with_us(tmp_path: Path, stand_in: Callable[..., Path])
     owner, container = start(folder, job(tmp_path, SLEEP, copied=()))
     owner.kill()
     owner.wait()
+    assert ends(container)
+    assert calls(folder)[-1] == ["rm", "--force", "box"]
+
+
+def test_signals_in_a_row_end_the_container(tmp_path: Path, stand_in: Callable[..., Path]) -> None:
+    """Else a second one would break off the removal that the first one began."""
+    folder = stand_in()
+    owner, container = start(folder, job(tmp_path, SLEEP, copied=()))
+    (guard,) = psutil.Process(owner.pid).children()
+    for _ in range(100):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            guard.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
+    owner.wait(timeout=10)
     assert ends(container)
     assert calls(folder)[-1] == ["rm", "--force", "box"]
