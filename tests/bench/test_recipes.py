@@ -21,6 +21,7 @@ from evaluator.comparison.paired import Difference
 from evaluator.comparison.standings import Comparison, Pair, Standing
 from evaluator.metrics import Score
 from tests.evaluator.corner import submission
+from tests.tables import thinned
 
 # Accuracy on clean images, and what each preset takes from it.
 ACCURACIES = {"madapenguins": (0.98, 0.4), "hidden_players": (0.975, 0.06), "else": (0.97, 0.1)}
@@ -168,12 +169,14 @@ def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "accuracies"),
-    [
-        ("madapenguins", (0.95, 0.4)),  # clean
-        ("madapenguins", (0.98, 0.3)),  # not lost enough
-        ("hidden_players", (0.95, 0.01)),  # the best, clean
-        ("hidden_players-strips", (0.97, 0.1)),
-    ],
+    thinned(
+        [
+            ("madapenguins", (0.98, 0.3)),  # not lost enough
+            ("madapenguins", (0.95, 0.4)),  # clean
+            ("hidden_players", (0.95, 0.01)),  # the best, clean
+            ("hidden_players-strips", (0.97, 0.1)),
+        ]
+    ),
 )
 def test_a_missed_bar_is_said(
     bench: Pretended, name: str, accuracies: tuple[float, float], capsys: pytest.CaptureFixture[str]

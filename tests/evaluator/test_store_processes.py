@@ -22,7 +22,7 @@ def run_rounds(call: str) -> None:
 @pytest.mark.parametrize("journal", JOURNALS)
 def test_a_killed_writer_leaves_a_whole_store(tmp_path: Path, journal: str) -> None:
     """Else a closed laptop or a full memory would cost all past answers and scores."""
-    run_rounds(f"kill_rounds({str(tmp_path / 's.sqlite')!r}, {journal!r}, 15, 1)")
+    run_rounds(f"kill_rounds({str(tmp_path / 's.sqlite')!r}, {journal!r}, 6, 1)")
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 
@@ -23,6 +23,7 @@ from tests.submission.verdicts import (
     table,
     wrong_rows,
 )
+from tests.tables import begun
 
 # One row or two for a kind of mistake; a few of them are in the normal suite.
 TELLING = {
@@ -110,14 +111,16 @@ def test_old_rows_that_it_can_decide() -> None:
 
 
 @pytest.fixture(scope="module")
-def rows(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Row]]]:
-    """The selected rows, begun at once: a test waits for its own."""
+def rows(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Row]]:
+    """What a selected row came to."""
     here = [item for item in request.session.items if item.path == request.path]
     params = [item.callspec.params for item in here if hasattr(item, "callspec")]
     cases: Sequence[Case] = [given["case"] for given in params if "case" in given]
     truths = Truths()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield {case.name: pool.submit(measured, case, truths) for case in cases}
+    with begun(
+        {case.name: case for case in cases}, partial(measured, truths=truths), WORKERS
+    ) as found:
+        yield found
 
 
 def telling() -> list[object]:
@@ -128,9 +131,9 @@ def telling() -> list[object]:
 
 
 @pytest.mark.parametrize("case", telling(), ids=str)
-def test_the_verdict_is_the_worker_s(case: Case, rows: dict[str, Future[Row]]) -> None:
+def test_the_verdict_is_the_worker_s(case: Case, rows: Callable[[str], Row]) -> None:
     """Else a team is kept from uploading what scores, or uploads what fails."""
-    row = rows[case.name].result()
+    row = rows(case.name)
     assert row.judged in ("right", "open", "apart"), "\n".join(wrong_rows([row]))
 
 

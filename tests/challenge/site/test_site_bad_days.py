@@ -21,6 +21,7 @@ from tests.challenge.site.handlers import Fault
 from tests.challenge.site.stub import SiteStub
 from tests.challenge.site.world import TOKEN
 from tests.challenge.site.world import challenge as world
+from tests.tables import thinned
 
 SHOW = "show"
 UPLOAD = "upload"
@@ -211,7 +212,7 @@ COMMANDS: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.parametrize("day", DAYS, ids=str)
+@pytest.mark.parametrize("day", thinned(DAYS), ids=str)
 def test_a_bad_day(
     site: SiteStub,
     here: Path,

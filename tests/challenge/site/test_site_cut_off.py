@@ -21,6 +21,7 @@ from evaluator.store.store import Store
 from tests.challenge.site.handlers import Storage
 from tests.challenge.site.stub import SiteStub
 from tests.challenge.site.world import TOKEN
+from tests.tables import thinned
 
 YES = ["--check-only", "submission.zip", "--no-run", "--upload", "1234", "--yes"]
 ROOT = Path(__file__).parents[3]
@@ -28,8 +29,15 @@ CODE = "import sys; from codabench_rehearsal.commands.make_submission import mai
 ARRIVED = "Whether the submission arrived is not known"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda one: one.name)
-@pytest.mark.parametrize("at", ["PUT storage", "POST /api/submissions/$"])
+ENDED = [
+    ("PUT storage", signal.SIGINT),
+    ("PUT storage", signal.SIGKILL),
+    ("POST /api/submissions/$", signal.SIGINT),
+    ("POST /api/submissions/$", signal.SIGKILL),
+]
+
+
+@pytest.mark.parametrize(("at", "number"), thinned(ENDED))
 def test_a_run_that_was_ended(
     site: SiteStub, capsys: pytest.CaptureFixture[str], at: str, number: signal.Signals
 ) -> None:

@@ -12,6 +12,7 @@ from codabench_rehearsal.commands.local_eval import main as local_eval
 from codabench_rehearsal.commands.make_submission import main
 from codabench_rehearsal.console.command import Exit
 from tests.challenge.site.stub import SiteStub
+from tests.tables import thinned
 
 YES = ["--check-only", "submission.zip", "--no-run", "--upload", "1234", "--yes"]
 ESCAPES = "\x1b[2J\u202e\x07\r\n"
@@ -62,7 +63,7 @@ def test_no_word_of_a_site_moves_the_cursor(
     assert "\x1b" not in (here / "x.json").read_text()
 
 
-@pytest.mark.parametrize("field", ROW)
+@pytest.mark.parametrize("field", thinned(ROW))
 def test_a_submission_that_is_told_wrongly(
     site: SiteStub, capsys: pytest.CaptureFixture[str], field: str
 ) -> None:

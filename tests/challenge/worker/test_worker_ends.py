@@ -31,6 +31,7 @@ from tests.challenge.worker.bundles import (
     zipped,
 )
 from tests.sandbox.children import at_level, linux_only
+from tests.tables import thinned
 
 pytestmark = linux_only
 INGESTION = program(PREDICT)
@@ -198,7 +199,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("worker", BOTH)
-@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize("name", thinned(ENDINGS))
 def test_it_ends_as_on_the_platform(tmp_path: Path, name: str, worker: Worker) -> None:
     """Else the user reads another status, sentence or score than the platform will show."""
     (submission, ingestion, scoring, options), ends = ENDINGS[name]
