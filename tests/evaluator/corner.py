@@ -27,7 +27,7 @@ def marked(count: int) -> Dataset:
     return Dataset(images, data.labels, data.ids)
 
 
-DATA = marked(140)
+DATA = marked(96)
 
 
 def submission(folder: Path, side: int = 24, source: str = SOURCE) -> Path:

@@ -21,6 +21,7 @@ from evaluator.spread import OTHERWISE
 from evaluator.together import answered_together, evaluated_together
 from tests.evaluator.corner import DATA, submission
 from tests.sandbox.children import linux_only
+from tests.tables import thinned
 
 pytestmark = linux_only
 CORNER = """
@@ -74,7 +75,7 @@ def _asked(path: Path, workers: int, **more: Any) -> Report:
     return local_eval(path, DATA, estimate=False, workers=workers, **given | more)
 
 
-@pytest.mark.parametrize("what", [name for name in ZIPS if name != "chance"])
+@pytest.mark.parametrize("what", thinned(name for name in ZIPS if name != "chance"))
 def test_figures_are_those_of_one_child(
     what: str, tmp_path: Path, started: list[list[Work]]
 ) -> None:

@@ -211,6 +211,7 @@ print(json.dumps([done.returncode, done.stdout, used.ru_maxrss, used.ru_utime + 
 """
 
 
+@pytest.mark.slow
 def test_the_largest_is_shown_in_seconds_and_little_memory() -> None:
     """Else a table costs minutes and ten gigabytes, without a word until it is there."""
     words = ("show", "overfitting_gods", "--set", "backbone=ConvNeXtXLarge", "--layers")

@@ -43,6 +43,7 @@ def compare(python: str, folder: Path) -> None:
     assert plain == known
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_as_todays_keras_has_it(tmp_path: Path) -> None:
     """Else a network sees images as it never saw them in training: one class for everything."""

@@ -267,6 +267,7 @@ def test_the_page_runs_where_only_keras_is() -> None:
     assert imported == {"importlib", "sys", "pathlib", "keras", "numpy"}
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_with_todays_keras(tmp_path: Path) -> None:
     """Else it works with functions only."""
