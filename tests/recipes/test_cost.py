@@ -73,7 +73,7 @@ def agree(system: System) -> None:
         (one.kind, one.output, one.parameters, one.macs) for one in built
     ]
     assert cost.parameters == model.count_params() > 0
-    pretrained = system.backbone is not None and bool(backbone(system.backbone).url)
+    pretrained = system.backbone is not None and backbone(system.backbone).has_imagenet
     for step, phase in zip(cost.steps, system.phases, strict=True):
         freeze(model, system.backbone, phase.trainable, pretrained=pretrained)
         learning = sum(math.prod(one.shape) for one in model.trainable_variables)
@@ -106,7 +106,7 @@ def traced(system: System) -> tuple[int, int]:
 
     side = system.side or SHAPE[0]
     model = network(system, (side, side, 3), CLASSES)
-    pretrained = system.backbone is not None and bool(backbone(system.backbone).url)
+    pretrained = system.backbone is not None and backbone(system.backbone).has_imagenet
     freeze(model, system.backbone, system.phases[0].trainable, pretrained=pretrained)
     learning = [one.value for one in model.trainable_variables]
 
