@@ -13,6 +13,7 @@ import pytest
 from tests.submission.zips import keras_file
 
 ROOT = Path(__file__).parent.parent
+ROOMS = {"codabench_rehearsal", "corruptions", "evaluator", "submission"}
 ORACLE = """
 import numpy as np
 class Model:
@@ -38,8 +39,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def use(environment: Path, folder: Path) -> None:
-    """Walk through what needs the files that ship: template, profiles, presets, tables, programs."""
+def use(environment: Path, folder: Path, *corruptions: str) -> None:
+    """Walk through what needs the files that ship: template, profiles, tables, programs."""
     commands = environment / "bin"
     where = "import corruptions, evaluator; print(corruptions.__file__, evaluator.__file__)"
     found = run(commands / "python", "-c", where, cwd=folder)
@@ -47,17 +48,22 @@ def use(environment: Path, folder: Path) -> None:
     (folder / "weights.keras").write_bytes(keras_file("3.15.1", {"quantization_config": None}))
     run(commands / "make-submission", "weights.keras", "--no-run", "--out", "built.zip", cwd=folder)
     run(commands / "make-submission", "--check-only", "built.zip", "--no-run", cwd=folder)
-    run(commands / "local-eval", "show", "--corrupt", "an2dl-2024", "--images", "2", cwd=folder)
     run(commands / "train-recipe", "list", cwd=folder)
-    draw = "from codabench_rehearsal.images import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
-    run(commands / "python", "-c", draw, cwd=folder)
-    more = draw.replace("24, seed=1", "48, seed=1, balanced=True").replace("training_set", "48")
-    run(commands / "python", "-c", more, cwd=folder)
-    making = ("make", "--data", "48.npz", "--corrupt", "light", "--hidden", "16")
-    run(commands / "codabench-challenge", *making, cwd=folder)
+    cells = "from codabench_rehearsal.images import save, synthetic; save(synthetic(24, seed=1), 'training_set.npz')"
+    run(commands / "python", "-c", cells, cwd=folder)
     with zipfile.ZipFile(folder / "submission.zip", "w") as file:
         file.writestr("model.py", ORACLE)
-    assert "validation (clean)" in run(commands / "local-eval", "--corrupt", "light", cwd=folder)
+    assert "validation (clean)" in run(commands / "local-eval", *corruptions, cwd=folder)
+
+
+def draw(environment: Path, folder: Path) -> None:
+    """Walk through what compiles most kernels anew, as each new place of the package does."""
+    commands = environment / "bin"
+    run(commands / "local-eval", "show", "--corrupt", "an2dl-2024", "--images", "2", cwd=folder)
+    cells = "from codabench_rehearsal.images import save, synthetic; save(synthetic(48, seed=1, balanced=True), '48.npz')"
+    run(commands / "python", "-c", cells, cwd=folder)
+    making = ("make", "--data", "48.npz", "--corrupt", "light", "--hidden", "16")
+    run(commands / "codabench-challenge", *making, cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,17 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_works_without_the_checkout(environment: Path, tmp_path: Path) -> None:
     """Else `pip install` would give commands that miss their files."""
-    use(environment, tmp_path)
+    use(environment, tmp_path, "--corrupt", "gaussian_noise:3", "--no-estimate")
+
+
+def test_every_file_of_the_rooms_ships(wheel: Path) -> None:
+    """Else a table or a style sheet is missing in what `pip install` brings."""
+    with zipfile.ZipFile(wheel) as file:
+        shipped = set(file.namelist())
+    ours = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
+    wanted = {path.relative_to(ROOT).as_posix() for path in ours if path.suffix != ".pyc"}
+    kept_by_numba = {name for name in wanted if name.endswith((".nbi", ".nbc"))}
+    assert not wanted - kept_by_numba - shipped
 
 
 NOTEBOOK = """
@@ -112,7 +128,8 @@ def test_the_wheel_brings_its_dependencies(wheel: Path, tmp_path: Path) -> None:
     folder.mkdir()
     run(sys.executable, "-m", "venv", environment)
     run(environment / "bin" / "pip", "install", "-q", wheel)
-    use(environment, folder)
+    use(environment, folder, "--corrupt", "light")
+    draw(environment, folder)
 
 
 def test_an_installed_tensorflow_is_not_moved(wheel: Path) -> None:
@@ -134,5 +151,4 @@ def test_nothing_but_the_rooms_ships(wheel: Path) -> None:
     """Else tests or data would land in every user's site-packages."""
     with zipfile.ZipFile(wheel) as file:
         top = {name.split("/")[0] for name in file.namelist()}
-    rooms = {"codabench_rehearsal", "corruptions", "evaluator", "submission"}
-    assert {name for name in top if not name.endswith(".dist-info")} == rooms
+    assert {name for name in top if not name.endswith(".dist-info")} == ROOMS

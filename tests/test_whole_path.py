@@ -50,7 +50,7 @@ def figures(folder: Path) -> Any:
 @pytest.mark.keras
 def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
     """Else the story of the README is not true."""
-    save(synthetic(300, seed=3), tmp_path / "training_set.npz")
+    save(synthetic(200, seed=3), tmp_path / "training_set.npz")
     call(
         tmp_path,
         "train-recipe",
@@ -60,7 +60,7 @@ def test_from_drawn_cells_to_a_report(tmp_path: Path) -> None:
         "--out",
         "run",
         "--epochs",
-        "12",  # batch norms' averages need some 40 steps
+        "10",  # batch norms' averages need some 40 steps
     )
     assert "rewritten for Keras 3.4.1" in call(tmp_path, "make-submission", "run")
     shown = call(tmp_path, "local-eval", "--corrupt", "medium", "--json", "report.json")

@@ -141,18 +141,10 @@ def scored(python: str, folder: Path, names: Sequence[str] = NAMES) -> dict[str,
 
 
 @needs_files
+@pytest.mark.slow
 @pytest.mark.keras
 def test_scores_under_todays_keras(tmp_path: Path) -> None:
     """Else the rehearsal here fails or scores another network than the one that was saved."""
-    names = ["k2_mixed.h5", "k315_single_dict.keras"]
-    assert scored(sys.executable, tmp_path, names) == dict.fromkeys(names, RIGHT)
-
-
-@needs_files
-@pytest.mark.slow
-@pytest.mark.keras
-def test_scores_of_all_under_todays_keras(tmp_path: Path) -> None:
-    """Else the same for the kinds that the short test leaves out."""
     assert scored(sys.executable, tmp_path) == dict.fromkeys(NAMES, RIGHT)
 
 
