@@ -109,6 +109,7 @@ def test_the_config_is_complete() -> None:
         OverlayMask(size=4)
 
 
+@pytest.mark.slow
 def test_a_network_with_it_answers_out_of_a_zip(tmp_path: Path, cells: Any) -> None:
     """Else the option trains for hours and fails on the platform."""
     options: dict[str, Any] = {"backbone": "MiniConvNeXt", "head": "inception", "mask": True}

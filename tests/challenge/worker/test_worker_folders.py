@@ -11,6 +11,7 @@ import pytest
 from codabench_rehearsal.challenge.profile import Worker
 from tests.challenge.worker.bundles import BOTH, Files, bundle, log, program, ran, written
 from tests.sandbox.children import at_level, linux_only
+from tests.tables import thinned
 
 pytestmark = linux_only
 LOOK = """
@@ -168,7 +169,7 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize("worker", BOTH)
-@pytest.mark.parametrize(("command", "kind", "argv"), ARGUMENTS)
+@pytest.mark.parametrize(("command", "kind", "argv"), thinned(ARGUMENTS))
 def test_a_command_is_split_without_a_shell(
     tmp_path: Path, worker: Worker, command: str, kind: str, argv: list[str]
 ) -> None:
