@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,7 @@ CODE = "import sys; from codabench_rehearsal.commands.make_submission import mai
 ARRIVED = "Whether the submission arrived is not known"
 
 
-ENDED = [
-    ("PUT storage", signal.SIGINT),
-    ("PUT storage", signal.SIGKILL),
-    ("POST /api/submissions/$", signal.SIGINT),
-    ("POST /api/submissions/$", signal.SIGKILL),
-]
+ENDED = product(["PUT storage", "POST /api/submissions/$"], [signal.SIGINT, signal.SIGKILL])
 
 
 @pytest.mark.parametrize(("at", "number"), thinned(ENDED))
