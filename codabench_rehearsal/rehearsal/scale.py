@@ -4,7 +4,8 @@ Read from the answers alone: class numbers shifted by one, or renumbered. Asked 
 the common ways to get the scale or the preprocessing wrong. A reading is a diagnosis only if it is
 better than the present one, better than guessing, and near the best that any reading gives: with
 nine readings tried on a model that answers 0.000, one at chance level is "significantly better"
-too.
+too. An image whose label changes when it is asked again is right under no other reading: dice that
+happen to fall well under one of a dozen readings are no network that counts from 1.
 """
 
 from __future__ import annotations
@@ -147,7 +148,9 @@ def ask_readings(interview: Interview, classes: int) -> dict[str, ReadingDiffere
 
     some = np.searchsorted(every, rows)
     channels = interview.images.values.shape[3]
-    return try_readings(interview.known(every), labels[every], some, ask, channels, classes)
+    known = interview.known(every)
+    steady = again.labels[every] == known
+    return try_readings(known, labels[every], some, ask, channels, classes, steady)
 
 
 def try_readings(
@@ -157,24 +160,27 @@ def try_readings(
     ask: Callable[[Reading], Labels | None],
     channels: int,
     classes: int,
+    steady: Right | None = None,
 ) -> dict[str, ReadingDifference]:
     """Every reading, by its name.
 
     known, truth: int64 (n,), the labels answered and the true ones. ask: what is answered to those
     at the places `some` (int64 (m,)) when they are fed in another way; None where that fails, and
-    no further way is tried.
+    no further way is tried. steady: bool (n,), whether the same was answered twice; None for all.
     """
     tried = feeds(channels)
     family, plain = len(tried) + 3, known == truth
+    same = np.ones(len(truth), np.bool_) if steady is None else steady
     found = [
-        compare(reading, plain, right, truth, family)
+        compare(reading, plain, right & same, truth, family)
         for reading, right in relabelled(known, truth, classes)
     ]
     for reading in tried if len(some) else ():
         answers = ask(reading)
         if answers is None:
             break
-        found.append(compare(reading, plain[some], answers == truth[some], truth[some], family))
+        right = (answers == truth[some]) & same[some]
+        found.append(compare(reading, plain[some], right, truth[some], family))
     return {difference.reading.name: difference for difference in found}
 
 

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codabench_rehearsal.rehearsal.questions import Labels
-from codabench_rehearsal.rehearsal.scale import compare, diagnosis, feeds, relabelled
+from codabench_rehearsal.rehearsal.scale import (
+    compare,
+    diagnosis,
+    feeds,
+    relabelled,
+    try_readings,
+)
 from submission.model_page import MODES
 
 READINGS = {reading.name: reading for reading in feeds(3)}
@@ -114,3 +120,30 @@ def test_grey_images_have_no_colour_variants() -> None:
     """Else a grey challenge's dry run would end in a fault of ours."""
     grey = np.zeros((2, 8, 8, 1), np.uint8)
     assert all(r.fed(grey).shape == grey.shape for r in feeds(1))
+
+
+def _read(answers: Labels, again: Labels) -> str:
+    """The reading that explains answers given twice, none asked anew; "" if none does."""
+    found = try_readings(answers, TRUTH, TRUTH[:0], lambda _: None, 3, 8, answers == again)
+    best = diagnosis(list(found.values()))
+    return best.reading.name if best else ""
+
+
+def test_dice_do_not_count_from_one() -> None:
+    """Else a model that forgot to seed its draws is told to subtract 1 from every label."""
+    draws = np.random.default_rng(7)
+
+    def thrown() -> Labels:
+        return (TRUTH + draws.integers(1, 8, 200)) % 8  # never right: every other reading is better
+
+    throws = [(thrown(), thrown()) for _ in range(1000)]
+    assert any(_read(answers, answers) for answers, _ in throws)  # once is not enough to tell
+    assert not any(_read(answers, again) for answers, again in throws)
+
+
+def test_a_few_that_waver_hide_no_count_from_one() -> None:
+    """Else one dropout layer left on hides that the labels count from 1."""
+    draws = np.random.default_rng(8)
+    answers = np.minimum(TRUTH + 1, 7)
+    again = np.where(draws.random(200) < 0.1, draws.integers(0, 8, 200), answers)
+    assert _read(answers, again) == "read as counted from 1"
