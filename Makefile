@@ -26,7 +26,7 @@ demo: setup
 test: setup
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
-	$(RUN)/mypy
+	$(RUN)/mypy --num-workers auto
 	$(RUN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal
 
 slow: setup

@@ -7,11 +7,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 import codabench_rehearsal as rehearsal
+from tests.tables import thinned
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("corruptions", "evaluator", "submission")
@@ -84,8 +86,7 @@ def theirs(folder: Path, room: str, init: str) -> None:
         (folder / room / name).write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("init", THEIRS)
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize(("room", "init"), thinned(product(ROOMS, THEIRS), every=5))
 def test_a_folder_of_the_users_own_stands_beside_ours(tmp_path: Path, room: str, init: str) -> None:
     """Else a project's own submission/ stops importing once this is installed, or hides ours."""
     theirs(tmp_path, room, init)

@@ -140,6 +140,7 @@ def test_a_grey_challenge_of_nine_classes(tmp_path: Path) -> None:
     assert found["benchmark"]["preset"] == "heavy"
 
 
+@pytest.mark.slow  # part by part: test_rounds.py and test_together.py
 def test_the_same_inputs_give_the_same_figures(tmp_path: Path) -> None:
     """Else two runs could not be compared."""
     save(synthetic(120, seed=3), tmp_path / "cells.npz")

@@ -146,6 +146,7 @@ def test_every_method_guesses_every_model() -> None:
             }
 
 
+@pytest.mark.slow
 def test_past_scores_help_here() -> None:
     """Else local figures, scores or models are mixed up on the way."""
     guesses = list(task().guesses(2))

@@ -150,6 +150,7 @@ def test_the_oracle_is_the_floor() -> None:
     assert errors["sampling"] < errors["oracle"] < errors["ours"]
 
 
+@pytest.mark.slow
 def test_our_intervals_cover_on_other_seeds() -> None:
     """Else 90 % is a word: not the study's trials, but the same law."""
     trials = list(COMPOSED["composed"].trials(60, 13))

@@ -25,6 +25,7 @@ from tests.challenge.made_challenges import NAMES, USUAL, WORDS, contents, make,
 from tests.challenge.test_make import VARIANTS
 from tests.challenge.worker.bundles import BOTH, FAILED, FINISHED, figures, log, reason, zipped
 from tests.sandbox.children import at_level, linux_only
+from tests.tables import thinned
 
 pytestmark = linux_only
 
@@ -168,11 +169,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize(
     ("name", "worker"),
-    [
+    thinned(
         (name, worker)
         for at, (name, (files, _)) in enumerate(BAD.items())
         for worker in (BOTH if len(files) > 1 else BOTH[at % 2 :][:1])
-    ],
+    ),
 )
 def test_a_bad_submission_fails_and_is_told_why(
     bundle: Bundle, tmp_path: Path, name: str, worker: Worker
@@ -194,7 +195,7 @@ FINE = {
 }
 
 
-@pytest.mark.parametrize("name", FINE)
+@pytest.mark.parametrize("name", thinned(FINE))
 def test_labels_in_another_dress_are_scored(bundle: Bundle, tmp_path: Path, name: str) -> None:
     """Else the made challenge refuses what our own profile calls fine."""
     result = ran(bundle, zipped(tmp_path, {"model.py": MODEL.format(FINE[name])}), "2026-10")
@@ -208,7 +209,7 @@ def test_the_log_of_ingestion_has_the_traceback(bundle: Bundle, tmp_path: Path) 
     assert 'model.py", line 4, in predict' in said
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", thinned(VARIANTS))
 def test_every_interface_runs(tmp_path: Path, name: str) -> None:
     """Else the programs ask otherwise than the pages, the profile and the kit say."""
     made = make(tmp_path, *USUAL, *WORDS, given=profile(tmp_path, **VARIANTS[name]))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,23 @@ def _json(command: str, count: int, workers: int, store: str) -> dict[str, Any]:
     return found
 
 
+WAYS = ((2, "two.sqlite"), (4, "none"))  # workers, and their store
+
+
 @pytest.mark.parametrize(
-    ("command", "count"),  # an estimate for each of the ranked costs seconds, three times here
+    ("command", "count", "ways"),  # an estimate for each of the ranked costs seconds each time
     [
-        ("rank", 3),
-        pytest.param("rank", 5, marks=pytest.mark.slow),
-        pytest.param("compare", 5, marks=pytest.mark.slow),
+        ("rank", 3, WAYS[1:]),
+        pytest.param("rank", 5, WAYS, marks=pytest.mark.slow),
+        pytest.param("compare", 5, WAYS, marks=pytest.mark.slow),
     ],
 )
-def test_figures_are_those_of_one_after_the_other(command: str, count: int) -> None:
+def test_figures_are_those_of_one_after_the_other(
+    command: str, count: int, ways: Sequence[tuple[int, str]]
+) -> None:
     """A course's ranks must not hang on how many cores its server has."""
     one = _json(command, count, 1, "one.sqlite")
-    for workers, store in ((2, "two.sqlite"), (4, "none")):
+    for workers, store in ways:
         assert _json(command, count, workers, store) == one
     assert not list(Path().glob("**/store-*")), "the store for now is left behind"
 

@@ -116,6 +116,7 @@ def gains(before: Report, after: Report) -> tuple[float, float]:
     )
 
 
+@pytest.mark.slow
 def test_scikit_learn_gains_ten_points(tmp_path: Path) -> None:
     """Else who copies the code trains for nothing, or loses what the network could."""
     import joblib

