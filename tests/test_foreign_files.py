@@ -148,13 +148,17 @@ def put(kind: str, place: str) -> None:
 
 
 def refused(command: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command ends at once, with code 2 and one line that names what is there."""
+    """The command ends at once, with code 2 and one line that names what is there.
+
+    A folder in a profile's place is a bundle, and the line says what became of it as one.
+    """
     name, *words = command.split()
     with within(30):  # a pipe waits for ever; a busy machine takes seconds to import what is needed
         code = MAINS[name](words)
     said = capsys.readouterr().err.splitlines()
     assert code == 2, said
-    assert f"received {kind}" in said[-1]
+    is_bundle = kind == "a folder" and words[-2] in ("--challenge", "--profile")
+    assert ("bundle" if is_bundle else f"received {kind}") in said[-1].lower()
     assert said[-1].startswith(f"{name}: ")
 
 

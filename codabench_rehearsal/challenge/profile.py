@@ -154,12 +154,12 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     path = Path(spec)
     if path.is_dir() or path.suffix.lower() == ".zip":
         raise SubmissionError(
-            f"--challenge {spec}: expected a profile here, a name or a TOML file. A bundle goes "
+            f"{spec}: expected a profile here, a name or a TOML file. A bundle goes "
             f"with {_TAKE_BUNDLES}."
         )
     if spec.isdecimal() or spec.startswith(("http:", "https:")):
         raise SubmissionError(
-            f"--challenge {spec}: expected a profile here, a name or a TOML file. A challenge on a "
+            f"{spec}: expected a profile here, a name or a TOML file. A challenge on a "
             f"site, with its bundle beside it (--bundle FILE), goes with {_TAKE_BUNDLES}; what the "
             "site says of it is told by codabench-challenge show."
         )
