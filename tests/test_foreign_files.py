@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -158,7 +159,7 @@ def refused(command: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().err.splitlines()
     assert code == 2, said
     is_bundle = kind == "a folder" and words[-2] in ("--challenge", "--profile")
-    assert ("bundle" if is_bundle else f"received {kind}") in said[-1].lower()
+    assert re.search(r"(?i)\bbundle\b" if is_bundle else f"received {kind}", said[-1])
     assert said[-1].startswith(f"{name}: ")
 
 

@@ -151,17 +151,13 @@ def load_challenge(spec: str = DEFAULT_CHALLENGE) -> Challenge:
     """Read a profile: a built-in name, or the path of a TOML file. Raises `SubmissionError`."""
     if spec in built_in():
         return _parse((_PROFILES / f"{spec}.toml").read_text(encoding="utf-8"), spec)
-    path = Path(spec)
+    path, wanted = Path(spec), f"{spec}: expected a profile here, a name or a TOML file."
     if path.is_dir() or path.suffix.lower() == ".zip":
-        raise SubmissionError(
-            f"{spec}: expected a profile here, a name or a TOML file. A bundle goes "
-            f"with {_TAKE_BUNDLES}."
-        )
+        raise SubmissionError(f"{wanted} A bundle goes with {_TAKE_BUNDLES}.")
     if spec.isdecimal() or spec.startswith(("http:", "https:")):
         raise SubmissionError(
-            f"{spec}: expected a profile here, a name or a TOML file. A challenge on a "
-            f"site, with its bundle beside it (--bundle FILE), goes with {_TAKE_BUNDLES}; what the "
-            "site says of it is told by codabench-challenge show."
+            f"{wanted} A challenge on a site, with its bundle beside it (--bundle FILE), goes with "
+            f"{_TAKE_BUNDLES}; what the site says of it is told by codabench-challenge show."
         )
     require_file(path, SubmissionError)
     if not path.is_file():
